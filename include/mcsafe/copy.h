@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copy.h - copies that survive memory which cannot be read or written */
+#ifndef MCSAFE_COPY_H
+#define MCSAFE_COPY_H
+
+#include <stddef.h>
+
+#include <mcsafe/compiler.h>
+#include <mcsafe/fault.h>
+
+MCSAFE_BEGIN_DECLS
+
+/**
+ * Copy bytes, surviving memory that cannot be read or written; report what stopped it.
+ *
+ * Copies n bytes from src to dst in increasing address order. When an access faults, the copy
+ * stops and says how much is missing; it never goes on past the first byte that failed.
+ *
+ * mcsafe_install() must have been called (or a handler of the host must pass its signals on to
+ * libmcsafe). Without it this is an ordinary copy: it works, and a fault kills the process.
+ *
+ * @param[out] dst    Destination of n bytes. May be unmapped, read-only, truncated or poisoned.
+ *                    Must not overlap [src, src + n). Any alignment.
+ * @param[in]  src    Source of n bytes. May be unmapped, protected, truncated or poisoned. Any
+ *                    alignment.
+ * @param      n      Bytes to copy, 0..SIZE_MAX. 0 touches nothing, and dst and src may then be
+ *                    anything, NULL included.
+ * @param[out] fault  Receives what stopped the copy; NULL if not wanted. Written if and only if
+ *                    the result is not 0. Must itself be writable memory that does not overlap
+ *                    dst or src.
+ *
+ * @return The number of bytes NOT copied, r:
+ *         0        all n bytes were copied.
+ *         1..n     the copy stopped; dst[0 .. n-r) holds the source's bytes, dst[n-r .. n) and
+ *                  everything outside dst is as it was before.
+ *
+ *         How exact r is: for SIGSEGV, for a truncated file and for a page which the kernel
+ *         already knows to be bad, n-r is exactly the number of bytes before the first bad one, on
+ *         either side. When a machine check is raised by this very copy, n-r never passes the
+ *         poisoned 64-byte line and falls short of it by less than 8 bytes.
+ *
+ *         A range that wraps around the end of the address space (dst + n or src + n exceeds
+ *         UINTPTR_MAX) is refused before anything is touched: the result is n, with cause
+ *         ADDRESS, signo 0 and addr the start of that range. NULL and wild pointers are ordinary
+ *         faults at the first byte.
+ *
+ * @par Poison   A source line that raised a fault is never read again by the call. Nothing is
+ *               read outside the 64-byte lines that hold [src, src + n), and no single load
+ *               crosses a line, since a load that straddles good and poisoned lines can be fatal
+ *               on real machines. The caller must not read the bad byte again either: repair or
+ *               remap it (see mcsafe(7)).
+ * @par State    errno, the signal mask, MXCSR, the direction flag and the caller's stack are as
+ *               before, fault or not.
+ * @par Safety   MT-Safe, AS-Safe. No lock, no allocation, no TLS, no system call. SIGBUS and
+ *               SIGSEGV must not be blocked in the calling thread: the kernel kills a process
+ *               for a fault whose signal is blocked.
+ * @par Cost     Recovery costs nothing until a fault happens; a fault costs one signal delivery
+ *               and one sigreturn(2), some microseconds.
+ * @par Source   Semantics of the Linux kernel's memcpy_mcsafe(), today copy_mc_to_kernel().
+ * @since 0.1    @see mcsafe_install(), memcpy_mcsafe(), mcsafe(7)
+ */
+MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
+						 struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
+
+/**
+ * Copy bytes, surviving memory that cannot be read or written.
+ *
+ * mcsafe_memcpy() with no fault record: the signature and the meaning of the Linux kernel's
+ * function of this name.
+ *
+ * @param[out] dst  As for mcsafe_memcpy().
+ * @param[in]  src  As for mcsafe_memcpy().
+ * @param      n    As for mcsafe_memcpy().
+ * @return          The number of bytes NOT copied; 0 = all copied. As for mcsafe_memcpy().
+ *
+ * @par Safety      MT-Safe, AS-Safe
+ * @since 0.1       @see mcsafe_memcpy(), mcsafe_install()
+ */
+MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
+	MCSAFE_NOEXCEPT;
+
+MCSAFE_END_DECLS
+
+#endif /* MCSAFE_COPY_H */

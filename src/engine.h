@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine.h - the assembly routines, as C sees them */
+#ifndef MCSAFE_SRC_ENGINE_H
+#define MCSAFE_SRC_ENGINE_H
+
+#include <stddef.h>
+
+#include "landing.h"
+
+/* Each: bytes not copied; *landing says why if that is not 0. See the head of asm/x86_64/NAME.S. */
+size_t mcsafe__copy_word(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+
+#endif /* MCSAFE_SRC_ENGINE_H */

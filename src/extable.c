@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* extable.c - look an instruction up in the landing table */
+#include "extable.h"
+
+#include <stddef.h>
+
+/* The linker defines these for every section whose name is a C identifier (ld manual, "Input
+ * Section Example"). Hidden: each module has a table of its own. */
+extern const struct mcsafe__row __start_mcsafe_extable[] __attribute__((visibility("hidden")));
+extern const struct mcsafe__row __stop_mcsafe_extable[] __attribute__((visibility("hidden")));
+
+void mcsafe__extable_own(const struct mcsafe__row **first, const struct mcsafe__row **end)
+{
+	*first = __start_mcsafe_extable;
+	*end = __stop_mcsafe_extable;
+}
+
+/*
+ * Rows ascend because each assembly file writes them in the order of its instructions and the
+ * section is linked to .text (SHF_LINK_ORDER), which makes the linker place the files' rows in
+ * the order of their code. The test "objects.rows" checks the result in every library we build.
+ */
+const struct mcsafe__row *mcsafe__extable_search(const struct mcsafe__row *first,
+						 const struct mcsafe__row *end, uintptr_t ip)
+{
+	while (first < end) {
+		const struct mcsafe__row *mid = first + (end - first) / 2;
+		uintptr_t insn = mcsafe__row_insn(mid);
+
+		if (insn == ip)
+			return mid;
+		if (insn < ip)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	return NULL;
+}
+
+const struct mcsafe__row *mcsafe__extable_find(uintptr_t ip)
+{
+	return mcsafe__extable_search(__start_mcsafe_extable, __stop_mcsafe_extable, ip);
+}

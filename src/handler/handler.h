@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* handler.h - the parts of the signal handler: land, chain, install */
+#ifndef MCSAFE_SRC_HANDLER_H
+#define MCSAFE_SRC_HANDLER_H
+
+#include <signal.h>
+
+/* signal.c: the handler that mcsafe_install() puts in place. */
+void mcsafe__on_signal(int signo, siginfo_t *si, void *ctx);
+
+/* chain.c: pass a signal that is not ours to the previous action, or die of it. AS-Safe. */
+void mcsafe__chain(int signo, siginfo_t *si, void *ctx);
+
+/*
+ * chain.c: remember an action that was found under ours, as the one to pass signals to from now
+ * on. 0, or -ENOSPC. Callers hold the lock of install.c. May run beside mcsafe__chain().
+ */
+int mcsafe__chain_push(int signo, const struct sigaction *action);
+
+/* chain.c: the action that signals are passed to now, as sigaction(2) should get it back. */
+void mcsafe__chain_top(int signo, struct sigaction *action);
+
+#endif /* MCSAFE_SRC_HANDLER_H */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * signal.c - decide whether a signal is the fault of a protected access, and land it
+ *
+ * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__chain; nothing of libc but
+ * errno. The test "objects.handler_purity" holds the object to that.
+ */
+#include <mcsafe/handler.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "extable.h"
+#include "handler.h"
+#include "landing.h"
+
+/*
+ * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
+ * signal of kill(2), tgkill(2) or sigqueue(3) has si_code <= 0, and BUS_MCEERR_AO ("action
+ * optional") tells of memory that this thread need not be using (sigaction(2)). All of them can
+ * arrive while RIP happens to be at a row.
+ */
+static int is_own_fault(int signo, int code)
+{
+	return (signo == SIGSEGV && code > 0) ||
+	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
+}
+
+static unsigned lsb_of(int signo, const siginfo_t *si)
+{
+	/* The field means something for machine checks only. */
+	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
+}
+
+/*
+ * RIP decides, and not si_addr: that may be the start of the page, 0 for a non-canonical address,
+ * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
+ * by reverse mapping). A landing refused for such an address would fault forever.
+ */
+int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
+{
+	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+	const struct mcsafe__row *row;
+
+	if (!is_own_fault(signo, si->si_code))
+		return 0;
+	row = mcsafe__extable_find((uintptr_t)regs[REG_RIP]);
+	if (row == NULL)
+		return 0;
+
+	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
+	regs[REG_R10] = regs[REG_RIP];
+	regs[REG_R11] =
+		(greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si), row->kind);
+	regs[REG_RIP] = (greg_t)mcsafe__row_fixup(row);
+	return 1;
+}
+
+void mcsafe__on_signal(int signo, siginfo_t *si, void *ctx)
+{
+	int saved_errno = errno;
+
+	if (!mcsafe_handle_signal(signo, si, ctx))
+		mcsafe__chain(signo, si, ctx);
+	errno = saved_errno;
+}
