@@ -44,11 +44,37 @@
 .endm
 
 /*
- * An access that may fault, and its row. Nothing else in an engine touches memory but note_fault.
- * One access in each; the row cannot drift away from it.
+ * In a build with MCSAFE_DEBUG every access first asks src/debug.c whether it shall fail. The
+ * answer comes in the registers that the handler would have set; %r11 = 0 means go on. An access
+ * therefore changes %r9 to %r11 and the flags in such a build, and engines keep nothing there, nor
+ * anything in the red zone.
  */
-#define LOAD(fixup, ...)  9999: __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_LOAD
-#define STORE(fixup, ...) 9999: __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
+.macro	debug_access fixup, kind, size, mem:vararg
+#ifdef MCSAFE_DEBUG
+	leaq	\mem, %r9
+	leaq	9999f(%rip), %r10
+	movl	$(\kind << 16 | \size), %r11d
+	call	mcsafe__debug_access
+	testq	%r11, %r11
+	jnz	\fixup
+#endif
+.endm
+
+/*
+ * An access that may fault, and its row, which cannot drift away from it: where it goes when it
+ * faults, how many bytes it touches, mnemonic, register, and the memory operand. Nothing else in
+ * an engine touches memory, but for note_fault.
+ */
+#define LOAD(fixup, size, insn, reg, ...)                                      \
+	debug_access fixup, MCSAFE_ROW_LOAD, size, __VA_ARGS__;                \
+	9999: insn __VA_ARGS__, reg; extable 9999b, fixup, MCSAFE_ROW_LOAD
+#define STORE(fixup, size, insn, reg, ...)                                     \
+	debug_access fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;               \
+	9999: insn reg, __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* Write a cache line back. It has no register, and faults as a store would. */
+#define FLUSH(fixup, insn, ...)                                                \
+	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \
+	9999: insn __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
 
 /* In a fixup: store what the handler left in %r9 to %r11 into the caller's landing record. */
 .macro	note_fault landing

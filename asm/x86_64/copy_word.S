@@ -45,8 +45,8 @@ func mcsafe__copy_word
 	jz	.Lwords
 
 .Llead:
-	LOAD(.Lfault_load, movb (src), byte)
-	STORE(.Lfault_store_byte, movb byte, (dst))
+	LOAD(.Lfault_load, 1, movb, byte, (src))
+	STORE(.Lfault_store_byte, 1, movb, byte, (dst))
 	incq	src
 	incq	dst
 	decq	left
@@ -57,8 +57,8 @@ func mcsafe__copy_word
 
 	.p2align 4				/* the loop fits one 32-byte fetch window */
 .Lwords:
-	LOAD(.Lfault_load, movq (src), word)
-	STORE(.Lfault_store_word, movq word, (dst))
+	LOAD(.Lfault_load, 8, movq, word, (src))
+	STORE(.Lfault_store_word, 8, movq, word, (dst))
 	addq	$8, src
 	addq	$8, dst
 	subq	$8, left
@@ -69,8 +69,8 @@ func mcsafe__copy_word
 	testq	left, left
 	jz	.Lout
 .Ltail_byte:
-	LOAD(.Lfault_load, movb (src), byte)
-	STORE(.Lfault_store_byte, movb byte, (dst))
+	LOAD(.Lfault_load, 1, movb, byte, (src))
+	STORE(.Lfault_store_byte, 1, movb, byte, (dst))
 	incq	src
 	incq	dst
 	decq	left
@@ -92,7 +92,7 @@ func mcsafe__copy_word
 	note_fault landing
 	movl	$8, steps
 .Lagain_byte:
-	STORE(.Lfault_store_byte, movb byte, (dst))
+	STORE(.Lfault_store_byte, 1, movb, byte, (dst))
 	shrq	$8, word
 	incq	src
 	incq	dst

@@ -79,6 +79,54 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy(void *dst, const void *src, siz
 MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 	MCSAFE_NOEXCEPT;
 
+/**
+ * Copy bytes to memory that must keep them, and write the destination back from the caches.
+ *
+ * mcsafe_memcpy(), followed by a write-back (CLWB, else CLFLUSHOPT, else CLFLUSH) of every cache
+ * line of the destination that was written. For destinations in persistent memory that is mapped
+ * directly (DAX). There is no fence inside: the data are durable once the caller has executed
+ * SFENCE after the call, so that several copies can share one fence.
+ *
+ * @param[out] dst    As for mcsafe_memcpy(). The first and last line are written back whole, with
+ *                    whatever else they hold.
+ * @param[in]  src    As for mcsafe_memcpy().
+ * @param      n      As for mcsafe_memcpy().
+ * @param[out] fault  As for mcsafe_memcpy().
+ *
+ * @return The number of bytes NOT made durable, r; 0 = all. dst[0 .. n-r) holds the source's bytes
+ *         and has been written back. As for mcsafe_memcpy(), with one exception: if the destination
+ *         is lost after its bytes were stored and before they were written back (a file truncated
+ *         by another process, say), the lines that are not written back count as not copied
+ *         although they may have been overwritten; the side is then DESTINATION.
+ *
+ * @par Safety   MT-Safe, AS-Safe
+ * @par Source   Semantics of the Linux kernel's memcpy_flushcache().
+ * @since 0.1    @see mcsafe_memcpy()
+ */
+MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n,
+							    struct mcsafe_fault *fault)
+	MCSAFE_NOEXCEPT;
+
+/**
+ * Fill memory, surviving what cannot be written.
+ *
+ * @param[out] dst    Destination of n bytes. May be unmapped, read-only, truncated or poisoned.
+ *                    Any alignment.
+ * @param      c      The value; its low 8 bits are stored, as by memset(3).
+ * @param      n      Bytes to set, 0..SIZE_MAX. 0 touches nothing, and dst may then be anything.
+ * @param[out] fault  Receives what stopped it; NULL if not wanted. Written if and only if the
+ *                    result is not 0; its side is always DESTINATION.
+ *
+ * @return The number of bytes NOT set, r: 0 = all; otherwise dst[0 .. n-r) is set, the rest is as
+ *         it was, and n-r is exactly the number of bytes before the first one that cannot be
+ *         written. A range that wraps around is refused as by mcsafe_memcpy().
+ *
+ * @par Safety   MT-Safe, AS-Safe, under the same conditions as mcsafe_memcpy().
+ * @since 0.1    @see mcsafe_memcpy()
+ */
+MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memset(void *dst, int c, size_t n,
+						 struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
+
 MCSAFE_END_DECLS
 
 #endif /* MCSAFE_COPY_H */

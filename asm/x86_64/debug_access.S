@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * debug_access.S - from an access of an engine to C and back; only in builds with MCSAFE_DEBUG
+ *
+ * Not a function of the C ABI. In:	%r9 address, %r10 the instruction, %r11d kind << 16 | size.
+ * Out: %r11 = 0: go on with the access; or the facts of a fault (landing.h), with %r9 its address.
+ * Changes %r9, %r11 and the flags and nothing else: vector registers too are kept, since debug.c
+ * is compiled to use general registers only.
+ *
+ * The engines are leaf functions that do not move the stack pointer, so it is 16-aligned here.
+ */
+#include "asm.h"
+
+func mcsafe__debug_access
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
+	pushq	%rdx
+	.cfi_adjust_cfa_offset 8
+	pushq	%rsi
+	.cfi_adjust_cfa_offset 8
+	pushq	%rdi
+	.cfi_adjust_cfa_offset 8
+	pushq	%r8
+	.cfi_adjust_cfa_offset 8
+	pushq	%r10
+	.cfi_adjust_cfa_offset 8
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+
+	movq	%r9, %rdi
+	movq	%r10, %rsi
+	movl	%r11d, %edx
+	call	mcsafe__debug_check		/* %rax facts, %rdx address */
+	movq	%rax, %r11
+	movq	%rdx, %r9
+
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	popq	%r10
+	.cfi_adjust_cfa_offset -8
+	popq	%r8
+	.cfi_adjust_cfa_offset -8
+	popq	%rdi
+	.cfi_adjust_cfa_offset -8
+	popq	%rsi
+	.cfi_adjust_cfa_offset -8
+	popq	%rdx
+	.cfi_adjust_cfa_offset -8
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	popq	%rax
+	.cfi_adjust_cfa_offset -8
+	ret
+endfunc mcsafe__debug_access
