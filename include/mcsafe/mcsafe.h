@@ -25,6 +25,7 @@
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
  *	copy.h      the copies
+ *	iter.h      scatter and gather: copies to and from lists of segments
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -37,7 +38,8 @@
  *   - System calls do not raise these signals: read(2) into a bad buffer returns EFAULT.
  *
  * Control functions return 0 or a negative errno value and leave errno alone. Every function that
- * is exported begins with mcsafe_, but for memcpy_mcsafe(), which keeps the kernel's name.
+ * is exported begins with mcsafe_, but for memcpy_mcsafe() and copy_to_iter_mcsafe(), which keep
+ * the kernel's names.
  */
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
@@ -45,6 +47,7 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
+#include <mcsafe/iter.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copy.c - copies to, from and between iterators: one loop for all flavours */
+#include <mcsafe/copy.h>
+
+#include <errno.h>
+
+#include "transfer.h"
+
+static size_t zero_piece(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
+{
+	(void)src;
+	return mcsafe_memset(dst, 0, n, fault);
+}
+
+/* For DISCARD: neither side is accessed. */
+static size_t skip_piece(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
+{
+	(void)dst;
+	(void)src;
+	(void)n;
+	(void)fault;
+	return 0;
+}
+
+/*
+ * The destination is trusted memory, and a piece stopped left bytes before its end because it
+ * could not be written. That is a bug of the program, which must see the fault as if this library
+ * were not there: do the one byte by an instruction that has no row. When that store succeeds
+ * after all (the handler before ours has repaired the mapping, say), go on. The source byte is
+ * not one that has faulted, but it may by now: it is fetched under protection as before.
+ */
+static size_t insist(mcsafe__piece_fn *op, uintptr_t dst, uintptr_t src, size_t n, size_t left,
+		     struct mcsafe_fault *fault)
+{
+	while (left != 0 && fault->side == MCSAFE_SIDE_DESTINATION) {
+		size_t done = n - left;
+		unsigned char byte;
+
+		if (op(&byte, (const void *)(src + done), 1, fault) != 0)
+			break;
+		*(volatile unsigned char *)(dst + done) = byte;
+		left--;
+		left = op((void *)(dst + done + 1), (const void *)(src + done + 1), left, fault);
+	}
+	return left;
+}
+
+size_t mcsafe__transfer(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
+			struct mcsafe__transfer *t)
+{
+	size_t total = 0;
+
+	if (dst->flavour == MCSAFE__DISCARD)
+		t->op = skip_piece;
+	else if (dst->flavour == MCSAFE__FD)
+		return mcsafe__transfer_to_fd(dst, src, n, t);
+	else if (src->flavour == MCSAFE__FD)
+		return mcsafe__transfer_from_fd(dst, src, n, t);
+
+	while (total < n) {
+		struct mcsafe__piece to = mcsafe__iter_piece(dst), from = mcsafe__iter_piece(src);
+		size_t len = n - total, left;
+
+		if (to.len < len)
+			len = to.len;
+		if (from.len < len)
+			len = from.len;
+		left = t->op((void *)to.base, (const void *)from.base, len, &t->fault);
+		if (left != 0 && dst->flavour == MCSAFE__KVEC)
+			left = insist(t->op, to.base, from.base, len, left, &t->fault);
+		mcsafe__iter_step(dst, len - left);
+		mcsafe__iter_step(src, len - left);
+		total += len - left;
+		if (left != 0) {
+			t->faulted = true;
+			t->error = -mcsafe_fault_errno(&t->fault);
+			break;
+		}
+	}
+	return total;
+}
+
+/* Do what a public function was asked for, and tell its caller why it stopped. */
+static size_t transfer(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
+		       mcsafe__piece_fn *op, struct mcsafe_fault *fault)
+{
+	struct mcsafe__transfer t;
+
+	t.op = op;
+	t.error = 0;
+	t.faulted = false;
+	n = mcsafe__transfer(dst, src, n, &t);
+	dst->error = t.error;
+	src->error = t.error;
+	if (t.faulted && fault != NULL)
+		*fault = t.fault;
+	return n;
+}
+
+/* Check the side, and limit *n to what is left; 0 or -EINVAL, which the iterator reports too. */
+static int prepare(struct mcsafe_iter *it, enum mcsafe_side side, size_t *n)
+{
+	bool fits = it->flavour == MCSAFE__EMPTY || it->side == (unsigned char)side;
+
+	it->error = fits ? 0 : -EINVAL;
+	if (mcsafe__iter_left(it) < *n)
+		*n = mcsafe__iter_left(it);
+	return it->error;
+}
+
+static bool wraps(const void *addr, size_t n)
+{
+	return n > UINTPTR_MAX - (uintptr_t)addr;
+}
+
+/* A range that wraps: the copy of copy.h refuses it as a whole, and writes the record. */
+static size_t refused(struct mcsafe_iter *it, mcsafe__piece_fn *op, void *dst, const void *src,
+		      size_t n, struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault wrapped;
+
+	(void)op(dst, src, n, &wrapped);
+	it->error = -mcsafe_fault_errno(&wrapped);
+	if (fault != NULL)
+		*fault = wrapped;
+	return 0;
+}
+
+size_t mcsafe_copy_to_iter(const void *addr, size_t n, struct mcsafe_iter *it,
+			   struct mcsafe_fault *fault)
+{
+	struct mcsafe_iter src;
+
+	if (prepare(it, MCSAFE_SIDE_DESTINATION, &n) != 0)
+		return 0;
+	if (it->flavour != MCSAFE__DISCARD && wraps(addr, n))
+		return refused(it, mcsafe_memcpy, (void *)(uintptr_t)addr, addr, n, fault);
+	mcsafe__iter_linear(&src, addr, n);
+	return transfer(it, &src, n, mcsafe_memcpy, fault);
+}
+
+size_t copy_to_iter_mcsafe(const void *addr, size_t n, struct mcsafe_iter *it)
+{
+	return mcsafe_copy_to_iter(addr, n, it, NULL);
+}
+
+static size_t copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it, mcsafe__piece_fn *op,
+			     struct mcsafe_fault *fault)
+{
+	struct mcsafe_iter dst;
+
+	if (prepare(it, MCSAFE_SIDE_SOURCE, &n) != 0)
+		return 0;
+	if (wraps(addr, n))
+		return refused(it, zero_piece, addr, NULL, n, fault);
+	mcsafe__iter_linear(&dst, addr, n);
+	return transfer(&dst, it, n, op, fault);
+}
+
+size_t mcsafe_copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it,
+			     struct mcsafe_fault *fault)
+{
+	return copy_from_iter(addr, n, it, mcsafe_memcpy, fault);
+}
+
+size_t mcsafe_copy_from_iter_flushcache(void *addr, size_t n, struct mcsafe_iter *it,
+					struct mcsafe_fault *fault)
+{
+	return copy_from_iter(addr, n, it, mcsafe_memcpy_flushcache, fault);
+}
+
+size_t mcsafe_iter_zero(size_t n, struct mcsafe_iter *it, struct mcsafe_fault *fault)
+{
+	struct mcsafe_iter zeros;
+
+	if (prepare(it, MCSAFE_SIDE_DESTINATION, &n) != 0)
+		return 0;
+	mcsafe__iter_linear(&zeros, NULL, n);
+	zeros.flavour = MCSAFE__ZERO;
+	return transfer(it, &zeros, n, zero_piece, fault);
+}
+
+size_t mcsafe_iter_to_iter(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
+			   struct mcsafe_fault *fault)
+{
+	int dst_error = prepare(dst, MCSAFE_SIDE_DESTINATION, &n);
+	int src_error = prepare(src, MCSAFE_SIDE_SOURCE, &n);
+
+	if (dst_error != 0 || src_error != 0) {
+		dst->error = -EINVAL;
+		src->error = -EINVAL;
+		return 0;
+	}
+	return transfer(dst, src, n, mcsafe_memcpy, fault);
+}

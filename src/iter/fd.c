@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fd.c - copies from and to files, pipes and sockets, through memory that cannot fail
+ *
+ * A system call that meets bad memory does not say exactly how far it came: write(2) gives EFAULT,
+ * and a pipe takes all of a page or nothing. So bytes are first copied, under protection, to a
+ * buffer on the stack, across as many segments as it takes to fill it; the system call sees that
+ * buffer only.
+ */
+#include <mcsafe/copy.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "transfer.h"
+
+/* Enough for the cost of a system call to fade, little enough for the stack of any thread. */
+#define BOUNCE_BYTES 8192u
+
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
+static off_t file_offset(const struct mcsafe_iter *it)
+{
+	return it->of.offset + (off_t)it->pos;
+}
+
+static ssize_t write_once(const struct mcsafe_iter *it, const void *buf, size_t n)
+{
+	if (mcsafe__iter_is_stream(it))
+		return write(it->fd, buf, n);
+	return pwrite(it->fd, buf, n, file_offset(it));
+}
+
+/* Write n bytes of buf, and advance; how many the system accepted. *error says why not all. */
+static size_t write_out(struct mcsafe_iter *it, const unsigned char *buf, size_t n, int *error)
+{
+	int saved_errno = errno;
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t put = write_once(it, buf + done, n - done);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			*error = put < 0 ? -errno : -EIO;
+			break;
+		}
+		done += (size_t)put;
+		mcsafe__iter_step(it, (size_t)put);
+	}
+	errno = saved_errno;
+	return done;
+}
+
+/* Read up to n bytes to buf, without advancing. 0: *error says why. */
+static size_t read_in(const struct mcsafe_iter *it, unsigned char *buf, size_t n, int *error)
+{
+	int saved_errno = errno;
+	ssize_t got;
+
+	do
+		got = pread(it->fd, buf, n, file_offset(it));
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		*error = got < 0 ? -errno : -ENODATA;
+	errno = saved_errno;
+	return got > 0 ? (size_t)got : 0;
+}
+
+size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
+			      struct mcsafe__transfer *t)
+{
+	unsigned char buf[BOUNCE_BYTES];
+	size_t total = 0;
+
+	while (total < n && t->error == 0) {
+		struct mcsafe_iter bounce;
+		size_t filled, written;
+		int error = 0;
+
+		mcsafe__iter_linear(&bounce, buf, sizeof(buf));
+		filled = mcsafe__transfer(&bounce, src, at_most(n - total, sizeof(buf)), t);
+		written = write_out(dst, buf, filled, &error);
+		total += written;
+		if (error != 0) {
+			/* Nearer than anything that may have stopped the filling. */
+			mcsafe__iter_back(src, filled - written);
+			t->error = error;
+			t->faulted = false;
+		}
+	}
+	return total;
+}
+
+size_t mcsafe__transfer_from_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
+				struct mcsafe__transfer *t)
+{
+	unsigned char buf[BOUNCE_BYTES];
+	size_t total = 0;
+
+	while (total < n && t->error == 0) {
+		struct mcsafe_iter bounce;
+		size_t got, put;
+
+		got = read_in(src, buf, at_most(n - total, sizeof(buf)), &t->error);
+		mcsafe__iter_linear(&bounce, buf, got);
+		put = mcsafe__transfer(dst, &bounce, got, t);
+		mcsafe__iter_step(src, put);
+		total += put;
+	}
+	return total;
+}

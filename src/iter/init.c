@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* init.c - begin an iterator: what is refused, so that no later step has to check it again */
+#include "position.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+static bool is_side(enum mcsafe_side side)
+{
+	return side == MCSAFE_SIDE_SOURCE || side == MCSAFE_SIDE_DESTINATION;
+}
+
+static bool wraps(const void *base, size_t len)
+{
+	return len > UINTPTR_MAX - (uintptr_t)base;
+}
+
+/* Empty, and so it stays when the arguments are refused. */
+static void empty(struct mcsafe_iter *it)
+{
+	memset(it, 0, sizeof(*it));
+}
+
+static int begin(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum mcsafe_side side,
+		 size_t total, size_t count)
+{
+	it->flavour = (unsigned char)flavour;
+	it->side = (unsigned char)side;
+	it->total = total;
+	it->end = count < total ? count : total;
+	return 0;
+}
+
+int mcsafe_iter_ubuf(struct mcsafe_iter *it, enum mcsafe_side side, void *buf, size_t n)
+{
+	empty(it);
+	if (!is_side(side) || n > SSIZE_MAX || wraps(buf, n))
+		return -EINVAL;
+	it->of.buf = buf;
+	return begin(it, MCSAFE__UBUF, side, n, n);
+}
+
+/* Add to a sum that stays within SSIZE_MAX. */
+static bool add_length(size_t *total, size_t len)
+{
+	if (len > SSIZE_MAX - *total)
+		return false;
+	*total += len;
+	return true;
+}
+
+static bool is_array(const void *array, size_t n, size_t size)
+{
+	return (array != NULL || n == 0) && n <= PTRDIFF_MAX / size;
+}
+
+static int begin_iov(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum mcsafe_side side,
+		     const struct iovec *iov, size_t nr_segs, size_t count)
+{
+	size_t total = 0;
+
+	empty(it);
+	if (!is_side(side) || !is_array(iov, nr_segs, sizeof(*iov)))
+		return -EINVAL;
+	for (size_t i = 0; i < nr_segs; i++) {
+		if (wraps(iov[i].iov_base, iov[i].iov_len) || !add_length(&total, iov[i].iov_len))
+			return -EINVAL;
+	}
+	it->of.iov = iov;
+	it->nr_segs = nr_segs;
+	return begin(it, flavour, side, total, count);
+}
+
+int mcsafe_iter_iovec(struct mcsafe_iter *it, enum mcsafe_side side, const struct iovec *iov,
+		      size_t nr_segs, size_t count)
+{
+	return begin_iov(it, MCSAFE__IOVEC, side, iov, nr_segs, count);
+}
+
+int mcsafe_iter_kvec(struct mcsafe_iter *it, enum mcsafe_side side, const struct iovec *iov,
+		     size_t nr_segs, size_t count)
+{
+	return begin_iov(it, MCSAFE__KVEC, side, iov, nr_segs, count);
+}
+
+static bool is_inside(const struct mcsafe_bvec *bvec)
+{
+	const struct mcsafe_region *region = bvec->region;
+
+	if (region == NULL)
+		return bvec->len == 0;
+	return !wraps(region->base, region->len) && bvec->offset <= region->len &&
+	       bvec->len <= region->len - bvec->offset;
+}
+
+int mcsafe_iter_bvec(struct mcsafe_iter *it, enum mcsafe_side side, const struct mcsafe_bvec *bvec,
+		     size_t nr_segs, size_t count)
+{
+	size_t total = 0;
+
+	empty(it);
+	if (!is_side(side) || !is_array(bvec, nr_segs, sizeof(*bvec)))
+		return -EINVAL;
+	for (size_t i = 0; i < nr_segs; i++) {
+		if (!is_inside(&bvec[i]) || !add_length(&total, bvec[i].len))
+			return -EINVAL;
+	}
+	it->of.bvec = bvec;
+	it->nr_segs = nr_segs;
+	return begin(it, MCSAFE__BVEC, side, total, count);
+}
+
+int mcsafe_iter_discard(struct mcsafe_iter *it, enum mcsafe_side side, size_t n)
+{
+	empty(it);
+	if (side != MCSAFE_SIDE_DESTINATION || n > SSIZE_MAX)
+		return -EINVAL;
+	return begin(it, MCSAFE__DISCARD, side, n, n);
+}
+
+int mcsafe_iter_fd(struct mcsafe_iter *it, enum mcsafe_side side, int fd, off_t offset, size_t n)
+{
+	empty(it);
+	/* off_t has the range of ssize_t here. */
+	if (!is_side(side) || n > SSIZE_MAX || offset < -1 ||
+	    (offset > 0 && n > SSIZE_MAX - (size_t)offset))
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	if (offset == -1 && side == MCSAFE_SIDE_SOURCE)
+		return -ESPIPE;
+	it->fd = fd;
+	it->of.offset = offset;
+	return begin(it, MCSAFE__FD, side, n, n);
+}
