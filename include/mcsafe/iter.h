@@ -102,16 +102,10 @@ struct mcsafe_iter {
 
 /**
  * A position that can be returned to. Written by mcsafe_iter_save(), read by
- * mcsafe_iter_restore(). All members are private.
+ * mcsafe_iter_restore(). The member is private.
  */
 struct mcsafe_iter_state {
-	size_t pos;
-	size_t end;
-	size_t total;
-	size_t seg;
-	size_t seg_offset;
-	const void *of;
-	void *reserved[2];
+	struct mcsafe_iter saved;
 };
 
 /**
@@ -127,6 +121,7 @@ struct mcsafe_iter_state {
  * @return 0        done.
  *         -EINVAL  side is neither; n is more than SSIZE_MAX; or buf + n exceeds UINTPTR_MAX.
  *
+ * @par Safety      MT-Safe for different iterators, AS-Safe.
  * @par Cost        Constant.
  * @since 0.1       @see mcsafe_iter_iovec()
  */
@@ -151,6 +146,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_ubuf(struct mcsafe_iter *it, enum mc
  *                      array can have; a segment's base + length exceeds UINTPTR_MAX; or the sum
  *                      of all lengths exceeds SSIZE_MAX (as readv(2) has it, whatever count is).
  *
+ * @par Safety          MT-Safe for different iterators, AS-Safe.
  * @par Cost            Reads the array once.
  * @since 0.1           @see mcsafe_iter_kvec(), mcsafe_iter_bvec(), mcsafe_iter_to_iovec()
  */
@@ -175,6 +171,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_iovec(struct mcsafe_iter *it, enum m
  * @param      count    As for mcsafe_iter_iovec().
  * @return              As for mcsafe_iter_iovec().
  *
+ * @par Safety          MT-Safe for different iterators, AS-Safe.
  * @par Cost            Reads the array once.
  * @since 0.1           @see mcsafe_iter_iovec()
  */
@@ -201,6 +198,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_kvec(struct mcsafe_iter *it, enum mc
  *                      begins or ends outside its region; a region's base + len exceeds
  *                      UINTPTR_MAX; or the sum of all lengths exceeds SSIZE_MAX.
  *
+ * @par Safety          MT-Safe for different iterators, AS-Safe.
  * @par Cost            Reads the array and the regions once.
  * @since 0.1           @see mcsafe_iter_iovec()
  */
@@ -221,6 +219,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_bvec(struct mcsafe_iter *it, enum mc
  * @return 0        done.
  *         -EINVAL  side is not MCSAFE_SIDE_DESTINATION, or n is more than SSIZE_MAX.
  *
+ * @par Safety      MT-Safe for different iterators, AS-Safe.
  * @par Cost        Constant, and so is a copy to it.
  * @since 0.1       @see mcsafe_iter_advance()
  */
@@ -265,7 +264,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_discard(struct mcsafe_iter *it, enum
  * ever; -EPIPE is reported if the program ignores that signal. On a socket with message
  * boundaries each message is a piece of at most 8 KiB.
  *
- * @par Safety        AS-Safe. A cancellation point, as write(2) and pread(2) are.
+ * @par Safety        MT-Safe for different iterators, AS-Safe. A cancellation point, as write(2) and pread(2) are.
  * @par Cost          One system call for every 8 KiB at most, however small the segments of the
  *                    other side. About 8.5 KiB of stack, and 17 KiB between two such iterators.
  * @since 0.1         @see mcsafe_iter_error(), mcsafe_iter_to_iter()
@@ -419,6 +418,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_to_iter(struct mcsafe_iter *dst,
  *                     record.
  *         others      an error of the descriptor, see mcsafe_iter_fd().
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @since 0.1     @see mcsafe_fault_errno()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_error(const struct mcsafe_iter *it) MCSAFE_NOEXCEPT;
@@ -429,6 +429,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_error(const struct mcsafe_iter *it) 
  * @param[in] it  Any iterator.
  * @return        The bytes between the present position and the end, 0 .. SSIZE_MAX.
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @par Cost      Constant.
  * @since 0.1     @see mcsafe_iter_truncate()
  */
@@ -441,6 +442,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_count(const struct mcsafe_iter *i
  * @return        The length of the next piece that is not empty, not more than the count. For
  *                UBUF, DISCARD and FD: the count. 0 if and only if the count is 0.
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @par Cost      Passes over empty segments.
  * @since 0.1     @see mcsafe_iter_nr_segs()
  */
@@ -455,6 +457,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_single_seg_count(const struct mcs
  *                entries that mcsafe_iter_to_iovec() would fill, given the room. Empty segments
  *                do not count. DISCARD and FD have no segments: 0.
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @par Cost      Reads the segments that are left.
  * @since 0.1     @see mcsafe_iter_to_iovec()
  */
@@ -471,6 +474,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_nr_segs(const struct mcsafe_iter 
  *         -EINVAL    n is more than the count.
  *         -ESPIPE    a stream, see mcsafe_iter_fd(), and n is not 0.
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Passes over the segments that are skipped.
  * @since 0.1         @see mcsafe_iter_revert()
  */
@@ -487,6 +491,7 @@ MCSAFE_API int mcsafe_iter_advance(struct mcsafe_iter *it, size_t n) MCSAFE_NOEX
  *         -EINVAL    that is before the beginning.
  *         -ESPIPE    a stream, see mcsafe_iter_fd(), and n is not 0.
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Passes over the segments, backwards.
  * @since 0.1         @see mcsafe_iter_advance(), mcsafe_iter_save()
  */
@@ -498,6 +503,7 @@ MCSAFE_API int mcsafe_iter_revert(struct mcsafe_iter *it, size_t n) MCSAFE_NOEXC
  * @param[in,out] it  Any iterator.
  * @param         n   The count will be n, if it is more; otherwise nothing changes.
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Constant.
  * @since 0.1         @see mcsafe_iter_reexpand()
  */
@@ -515,6 +521,7 @@ MCSAFE_API void mcsafe_iter_truncate(struct mcsafe_iter *it, size_t n) MCSAFE_NO
  *                    DISCARD and FD: more than was given at the initialisation, less what has
  *                    been done).
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Constant.
  * @since 0.1         @see mcsafe_iter_truncate()
  */
@@ -526,6 +533,7 @@ MCSAFE_API int mcsafe_iter_reexpand(struct mcsafe_iter *it, size_t n) MCSAFE_NOE
  * @param[in]  it     Any iterator.
  * @param[out] state  What mcsafe_iter_restore() needs.
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Constant.
  * @since 0.1         @see mcsafe_iter_restore()
  */
@@ -542,6 +550,7 @@ MCSAFE_API void mcsafe_iter_save(const struct mcsafe_iter *it, struct mcsafe_ite
  *         -EINVAL    the state is one of an iterator over something else.
  *         -ESPIPE    a stream, see mcsafe_iter_fd(), which has moved since.
  *
+ * @par Safety        MT-Safe for different iterators, AS-Safe.
  * @par Cost          Constant.
  * @since 0.1         @see mcsafe_iter_save(), mcsafe_iter_revert()
  */
@@ -557,6 +566,7 @@ MCSAFE_API int mcsafe_iter_restore(struct mcsafe_iter *it, const struct mcsafe_i
  * @return              Pages, each segment counted for itself: a page that holds the end of one
  *                      and the beginning of the next counts twice. DISCARD and FD: 0.
  *
+ * @par Safety          MT-Safe for different iterators, AS-Safe.
  * @par Cost            Reads the segments that are left.
  * @since 0.1           @see mcsafe_iter_alignment()
  */
@@ -570,6 +580,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_npages(const struct mcsafe_iter *
  * @return        The addresses and the lengths of all pieces ORed together: all are multiples of
  *                2^k if and only if the result is. 0 if nothing is left, and for DISCARD and FD.
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @par Cost      Reads the segments that are left.
  * @since 0.1     @see mcsafe_iter_gap_alignment()
  */
@@ -585,6 +596,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_alignment(const struct mcsafe_ite
  *                between can take the pieces if the result is a multiple of 2^k. 0 if fewer than
  *                two pieces are left, and for DISCARD and FD.
  *
+ * @par Safety    MT-Safe for different iterators, AS-Safe.
  * @par Cost      Reads the segments that are left.
  * @since 0.1     @see mcsafe_iter_alignment()
  */
@@ -604,6 +616,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_gap_alignment(const struct mcsafe
  * @return           Entries written, 0..room. They describe the first bytes of what is left: all of
  *                   them if the result is mcsafe_iter_nr_segs(). DISCARD and FD: 0.
  *
+ * @par Safety       MT-Safe for different iterators, AS-Safe.
  * @par Cost         Reads as many segments as are written.
  * @since 0.1        @see mcsafe_iter_nr_segs(), mcsafe_iter_advance()
  */

@@ -3,7 +3,6 @@
 #include "position.h"
 
 #include <errno.h>
-#include <string.h>
 
 size_t mcsafe_iter_count(const struct mcsafe_iter *it)
 {
@@ -70,24 +69,26 @@ int mcsafe_iter_reexpand(struct mcsafe_iter *it, size_t n)
 
 void mcsafe_iter_save(const struct mcsafe_iter *it, struct mcsafe_iter_state *state)
 {
-	memset(state, 0, sizeof(*state));
-	state->pos = it->pos;
-	state->end = it->end;
-	state->total = it->total;
-	state->seg = it->seg;
-	state->seg_offset = it->seg_offset;
-	state->of = it->of.buf;
+	state->saved = *it;
+}
+
+static bool is_over_the_same(const struct mcsafe_iter *a, const struct mcsafe_iter *b)
+{
+	return a->flavour == b->flavour && a->side == b->side && a->fd == b->fd &&
+	       a->of.buf == b->of.buf && a->nr_segs == b->nr_segs && a->total == b->total;
 }
 
 int mcsafe_iter_restore(struct mcsafe_iter *it, const struct mcsafe_iter_state *state)
 {
-	if (state->of != it->of.buf || state->total != it->total)
+	const struct mcsafe_iter *saved = &state->saved;
+
+	if (!is_over_the_same(it, saved))
 		return -EINVAL;
-	if (state->pos != it->pos && mcsafe__iter_is_stream(it))
+	if (saved->pos != it->pos && mcsafe__iter_is_stream(it))
 		return -ESPIPE;
-	it->pos = state->pos;
-	it->end = state->end;
-	it->seg = state->seg;
-	it->seg_offset = state->seg_offset;
+	it->pos = saved->pos;
+	it->end = saved->end;
+	it->seg = saved->seg;
+	it->seg_offset = saved->seg_offset;
 	return 0;
 }
