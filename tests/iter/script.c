@@ -116,11 +116,12 @@ struct range {
 
 static struct range pick_range(enum mcsafe_side side, bool good_only)
 {
-	struct range range = {.kind = (enum pool_kind)pick(POOL_KINDS)};
-	size_t how = pick(16), limit = 130;
+	/* Every second one is good, or no copy would come far. */
+	size_t kind = pick(2 * POOL_KINDS), how = pick(16), limit = 130;
+	struct range range = {.kind = POOL_GOOD};
 
-	if (good_only)
-		range.kind = POOL_GOOD;
+	if (kind < POOL_KINDS && !good_only)
+		range.kind = (enum pool_kind)kind;
 	range.start = pool_border(side, range.kind) - 128 + pick(192);
 	/* Runs over the border by 4000 bytes at most: all blocks have a page there. */
 	if (how == 15 && range.kind == POOL_LARGE) {
@@ -335,16 +336,15 @@ static const char *op_linear(struct actor *a)
 		return check_refused(&a->m, got, mcsafe_iter_error(&a->it), -EINVAL, fault,
 				     MCSAFE_SIDE_NONE, 0);
 	}
-	if (how == 1) {
+	if (how == 1 && a->m.end - a->m.pos > 64) {
 		memory.addr = UINTPTR_MAX - pick(64);
 		n = SIZE_MAX;
-		if (UINTPTR_MAX - memory.addr < a->m.end - a->m.pos &&
-		    a->m.flavour != MODEL_DISCARD) {
+		/* What is discarded is not accessed, so that its address does not matter. */
+		if (a->m.flavour != MODEL_DISCARD) {
 			got = copy_linear(a, a->m.side, memory.addr, n, fault);
 			return check_refused(&a->m, got, mcsafe_iter_error(&a->it), -EFAULT, fault,
 					     other, memory.addr);
 		}
-		memory.addr = range.start;
 	}
 	if (how < 8) {
 		/* As much as there is: over the border and on through the pool. */
