@@ -30,8 +30,9 @@ MCSAFE_API void mcsafe_inject_src(const void *addr) MCSAFE_NOEXCEPT;
 /**
  * Make every protected store fail that ends above an address; NULL for none.
  *
- * As mcsafe_inject_src(), for stores. A store that fails is finished byte by byte, as after a real
- * fault, so the count is exact to the byte.
+ * As mcsafe_inject_src(), for stores. A copy finishes a store that fails byte by byte, as after a
+ * real fault, so its count is exact to the byte. mcsafe_memset() stores aligned words, so its count
+ * may be up to 7 short if addr lies within one.
  *
  * @param addr   The first bad byte, or NULL.
  *
