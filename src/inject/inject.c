@@ -57,30 +57,44 @@ static void keep(struct mcsafe__injection *piece)
 
 /* ---- make --------------------------------------------------------------------------------- */
 
-/* The mapping at `start`, up to `end`: *next is where it ends. */
-static int make_piece(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind, uintptr_t *next)
+static void discard(struct mcsafe__injection *pieces)
 {
-	struct mcsafe__injection *piece = calloc(1, sizeof(*piece));
-	int error;
+	while (pieces != NULL) {
+		struct mcsafe__injection *next = pieces->next;
 
-	if (piece == NULL)
-		return mcsafe__inject_fail(-ENOMEM, "no memory");
-	error = mcsafe__inject_mapping_at(piece, start, end);
-	if (error == 0) {
-		*next = end_of(piece);
-		piece->kind = kind;
-		error = mcsafe__inject_make(piece);
+		free(pieces);
+		pieces = next;
 	}
-	/* What could not be undone, or is lost in part, is left for clear. */
-	if (error == 0 || piece->aside != NULL || piece->copy != NULL ||
-	    (kind == MCSAFE_INJECT_HWPOISON && piece->len != 0 && piece->kind == kind))
-		keep(piece);
-	else
-		free(piece);
+}
+
+/* All mappings in the range, before any of them is touched: what is moved aside may well come to
+ * lie in a hole of the range. */
+static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
+		   struct mcsafe__injection **pieces)
+{
+	struct mcsafe__injection **link = pieces, *piece;
+	int error = 0;
+
+	for (; start < end && error == 0; start = end_of(piece)) {
+		piece = calloc(1, sizeof(*piece));
+		if (piece == NULL)
+			return mcsafe__inject_fail(-ENOMEM, "no memory");
+		*link = piece;
+		link = &piece->next;
+		piece->kind = kind;
+		error = mcsafe__inject_mapping_at(piece, start, end);
+	}
 	return error;
 }
 
-/* Undo what one call has made so far; not what HWPOISON has destroyed. */
+/* What could not be undone, and what HWPOISON has destroyed before it failed, is left for clear. */
+static bool is_left(const struct mcsafe__injection *piece, enum mcsafe_inject_kind kind)
+{
+	return piece->aside != NULL || piece->copy != NULL ||
+	       (kind == MCSAFE_INJECT_HWPOISON && piece->len != 0);
+}
+
+/* Undo what one call has made so far. */
 static void unmake(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 {
 	const char *why = mcsafe_inject_reason();
@@ -96,19 +110,24 @@ static void unmake(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 
 static int make(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 {
-	uintptr_t at = start;
+	struct mcsafe__injection *pieces = NULL, *piece;
 	int error;
 
 	if (find(start, end) != NULL)
 		return mcsafe__inject_fail(-EBUSY, "part of the range is injected already");
-	while (at < end) {
-		error = make_piece(at, end, kind, &at);
-		if (error != 0) {
-			unmake(start, end, kind);
-			return error;
-		}
+	error = collect(start, end, kind, &pieces);
+	while (error == 0 && pieces != NULL) {
+		error = mcsafe__inject_make(pieces);
+		if (error != 0 && !is_left(pieces, kind))
+			break;
+		piece = pieces;
+		pieces = piece->next;
+		keep(piece);
 	}
-	return 0;
+	if (error != 0)
+		unmake(start, end, kind);
+	discard(pieces);
+	return error;
 }
 
 int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
