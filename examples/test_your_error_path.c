@@ -7,7 +7,6 @@
  *
  *	cc test_your_error_path.c $(pkg-config --cflags --libs mcsafe-inject cmocka)
  */
-#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -184,7 +184,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_supported(enum mcsafe_inject_kind 
  *
  * @return   A static string, one sentence without a full stop; "" if none has failed. Never NULL.
  *
- * @par Safety   MT-Safe
+ * @par Safety   MT-Safe, AS-Safe
  * @since 0.1
  */
 MCSAFE_API const char *mcsafe_inject_reason(void) MCSAFE_NOEXCEPT;
