@@ -15,6 +15,7 @@ import manual
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 MAN = Path(os.environ["MCSAFE_MAN_DIR"])
 LIBRARY = Path(os.environ["MCSAFE_LIBRARY"])
+INJECT_FLAGS = shlex.split(os.environ["MCSAFE_INJECT_FLAGS"])
 # The compiler of the build, with its flags: those of a sanitizer are needed to link.
 CC = [os.environ["MCSAFE_CC"], *shlex.split(os.environ["MCSAFE_CFLAGS"])]
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror".split()
@@ -24,7 +25,8 @@ def compile_program(code: str, into: Path) -> Path:
     """Compile and link one program as a user would; return it."""
     source = into / "program.c"
     source.write_text(code)
-    return _cc(source, into / "program", str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}")
+    inject = INJECT_FLAGS if "#include <mcsafe/inject.h>" in code else []
+    return _cc(source, into / "program", *inject, str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}")
 
 
 def compile_part(code: str, into: Path) -> Path:
@@ -68,10 +70,11 @@ class Programs(unittest.TestCase):
         self.assertTrue(all(line.startswith("/* ") for line in lines[:2]))
         self.assertEqual(readme_blocks()["c"][0], "".join(lines[2:]))
 
-    def test_readme_program_prints_what_readme_says(self) -> None:
+    def test_readme_programs_print_what_readme_says(self) -> None:
         blocks = readme_blocks()
-        program = compile_program(blocks["c"][0], self.scratch)
-        self.assertEqual(output_of(program), blocks["text"][0])
+        for code, text in zip(blocks["c"], blocks["text"], strict=True):
+            with self.subTest(text):
+                self.assertEqual(output_of(compile_program(code, self.scratch)), text)
 
     def test_programs_of_section_3_print_what_their_page_says(self) -> None:
         tried = 0

@@ -11,8 +11,10 @@ import elf
 # The two functions that keep the kernel's names.
 KERNEL_NAMES = {"memcpy_mcsafe", "copy_to_iter_mcsafe"}
 
-# In a build with MCSAFE_DEBUG only.
-DEBUG_HEADER = "inject.h"
+# It declares what libmcsafe-inject.so has, and two functions of libmcsafe.so in a build with
+# MCSAFE_DEBUG.
+INJECT_HEADER = "inject.h"
+DEBUG_FUNCTIONS = {"mcsafe_inject_src", "mcsafe_inject_dst"}
 
 
 def ours(name: str) -> bool:
@@ -33,11 +35,10 @@ def declared(header: Path) -> set[str]:
 
 
 def declared_in_all() -> set[str]:
-    """The functions of all headers that belong to this build."""
+    """The functions of all headers that belong to libmcsafe in this build."""
     headers = (built.SOURCE / "include" / "mcsafe").glob("*.h")
-    return set().union(
-        *(declared(path) for path in headers if built.DEBUG or path.name != DEBUG_HEADER)
-    )
+    found = set().union(*(declared(path) for path in headers if path.name != INJECT_HEADER))
+    return found | DEBUG_FUNCTIONS if built.DEBUG else found
 
 
 def mapped(version_script: Path) -> dict[str, str]:
@@ -93,6 +94,33 @@ class Shared(unittest.TestCase):
         text = (built.SOURCE / "include" / "mcsafe" / "version.h").read_text()
         major = re.search(r"MCSAFE_VERSION_MAJOR (\d+)", text)[1]
         self.assertEqual(self.file.soname, f"libmcsafe.so.{major}")
+
+
+class SharedInject(unittest.TestCase):
+    """libmcsafe-inject.so."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if not built.paths("MCSAFE_INJECT_SHARED"):
+            raise unittest.SkipTest("libmcsafe-inject.so is not built")
+        cls.file = elf.File.read(built.paths("MCSAFE_INJECT_SHARED")[0])
+        cls.map = mapped(built.SOURCE / "src" / "inject" / "mcsafe-inject.map")
+
+    def test_exports_are_the_map(self) -> None:
+        exported = {s.name for s in self.file.dynamic_symbols if s.defined}
+        self.assertEqual(exported - set(self.map.values()), self.map.keys())
+
+    def test_own_functions_are_those_of_the_header(self) -> None:
+        own = {name for name, version in self.map.items() if version.startswith("MCSAFE_INJECT_")}
+        header = built.SOURCE / "include" / "mcsafe" / INJECT_HEADER
+        self.assertEqual(own, declared(header) - DEBUG_FUNCTIONS)
+
+    def test_interposed_functions_have_the_versions_of_libmcsafe(self) -> None:
+        """The loader would pass over one that has another version."""
+        theirs = mapped(built.SOURCE / "src" / "mcsafe.map")
+        interposed = {n: v for n, v in self.map.items() if not v.startswith("MCSAFE_INJECT_")}
+        self.assertIn("memcpy_mcsafe", interposed)
+        self.assertEqual(interposed, {name: theirs[name] for name in interposed})
 
 
 class Stack(unittest.TestCase):

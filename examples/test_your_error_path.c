@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_your_error_path.c - a CMocka test that makes the memory under a program fail
+ *
+ * The program under test is the first part: it reads a record from mapped memory, and falls back
+ * to a second copy of it. The tests below it need neither bad hardware nor root:
+ *
+ *	cc test_your_error_path.c $(pkg-config --cflags --libs mcsafe-inject cmocka)
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <mcsafe/inject.h>
+#include <mcsafe/mcsafe.h>
+
+/* ---- the program under test --------------------------------------------------------------- */
+
+#define PAGE   ((size_t)4096)
+#define RECORD 64
+
+/* Two copies of all records, as the program has mapped them. */
+struct store {
+	const char *primary;
+	const char *mirror;
+};
+
+/* 0, or -errno if both copies are bad. */
+static int read_record(const struct store *store, size_t i, char record[RECORD])
+{
+	struct mcsafe_fault fault;
+
+	if (mcsafe_memcpy(record, store->primary + i * RECORD, RECORD, &fault) == 0)
+		return 0;
+	fprintf(stderr, "record %zu: %s at %p, trying the mirror\n", i,
+		mcsafe_cause_name(fault.cause), fault.addr);
+	if (mcsafe_memcpy(record, store->mirror + i * RECORD, RECORD, &fault) == 0)
+		return 0;
+	return -mcsafe_fault_errno(&fault);
+}
+
+/* ---- the tests ---------------------------------------------------------------------------- */
+
+static char *map_records(void)
+{
+	char *records =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t i;
+
+	assert_ptr_not_equal(records, MAP_FAILED);
+	for (i = 0; i < PAGE / RECORD; i++)
+		snprintf(records + i * RECORD, RECORD, "record %zu", i);
+	return records;
+}
+
+/* Bad memory: all of the primary copy is gone. */
+static void test_mirror_is_used(void **state)
+{
+	char *primary = map_records(), *mirror = map_records(), record[RECORD];
+	struct store store = {primary, mirror};
+
+	(void)state;
+	assert_int_equal(mcsafe_install(), 0); /* in the test itself: CMocka sets handlers, too */
+
+	assert_int_equal(mcsafe_inject(primary, PAGE, MCSAFE_INJECT_AUTO), 0);
+	print_message("memory made bad by: %s\n",
+		      mcsafe_inject_kind_name(mcsafe_inject_kind_at(primary)));
+	assert_int_equal(read_record(&store, 3, record), 0);
+	assert_string_equal(record, "record 3");
+
+	assert_int_equal(mcsafe_inject(mirror, PAGE, MCSAFE_INJECT_AUTO), 0);
+	assert_in_range(-read_record(&store, 3, record), 1, 200);
+
+	/* What was injected holds what it held before. */
+	assert_int_equal(mcsafe_inject_clear(primary, PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(mirror, PAGE), 0);
+	assert_string_equal(primary + 3 * RECORD, "record 3");
+
+	munmap(primary, PAGE);
+	munmap(mirror, PAGE);
+}
+
+/* Failing copies: every error path in its turn, until a run has met none. */
+static void test_every_copy_may_fail(void **state)
+{
+	char *records = map_records(), record[RECORD], spec[32];
+	struct store store = {records, records};
+	size_t n;
+
+	(void)state;
+	assert_int_equal(mcsafe_install(), 0);
+	for (n = 1;; n++) {
+		snprintf(spec, sizeof(spec), "copy:%zu", n);
+		assert_int_equal(mcsafe_inject_schedule(spec), 0);
+		assert_int_equal(read_record(&store, 5, record), 0);
+		assert_string_equal(record, "record 5");
+		if (mcsafe_inject_failures() == 0)
+			break;
+	}
+	assert_int_equal(n, 2); /* one copy, which may fail */
+
+	/* Both copies: the caller is told, and by which error. */
+	assert_int_equal(mcsafe_inject_schedule("copy:1+"), 0);
+	assert_in_range(-read_record(&store, 5, record), 1, 200);
+	assert_int_equal(mcsafe_inject_failures(), 2);
+	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
+	munmap(records, PAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mirror_is_used),
+		cmocka_unit_test(test_every_copy_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

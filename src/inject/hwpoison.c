@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hwpoison.c - real poison: MADV_HWPOISON, and what is left of the memory afterwards
+ *
+ * Since Linux 6.11 the kernel sends SIGBUS (action required) to the thread that poisons a page. So
+ * a helper does it: a process that shares our memory and nothing else, above all not the signal
+ * handlers, which are as the program has set them.
+ */
+#include "injection.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MADV_HWPOISON
+# define MADV_HWPOISON 100
+#endif
+
+struct job {
+	uintptr_t page;
+	uintptr_t end;
+	int populate; /* how to bring a page in */
+	int error;
+};
+
+static bool is_lost(uintptr_t page, size_t len)
+{
+	return madvise((void *)page, len, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
+}
+
+/*
+ * The page must be there, and dirty if it can be: of a clean page of a file the kernel has another
+ * copy on the disk, which it reads in again without a word. A page of a huge page that is lost
+ * already cannot be poisoned, but it is lost.
+ */
+static int lose(const struct job *job)
+{
+	int error = 0;
+
+	madvise((void *)job->page, MCSAFE_INJECT_PAGE, job->populate);
+	if (madvise((void *)job->page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0)
+		error = errno;
+	if (is_lost(job->page, MCSAFE_INJECT_PAGE))
+		return 0;
+	return error != 0 ? -error : -ENODATA;
+}
+
+static void survive(int signo)
+{
+	(void)signo;
+}
+
+static int helper(void *arg)
+{
+	struct sigaction action = {.sa_handler = survive, .sa_flags = SA_NODEFER};
+	struct job *job = arg;
+	sigset_t sigbus;
+
+	sigemptyset(&sigbus);
+	sigaddset(&sigbus, SIGBUS);
+	sigaction(SIGBUS, &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &sigbus, NULL);
+	for (; job->page < job->end; job->page += MCSAFE_INJECT_PAGE) {
+		job->error = lose(job);
+		if (job->error != 0)
+			break;
+	}
+	_exit(0);
+}
+
+/* CLONE_VFORK: this thread waits, so the helper may use its stack and its errno. All signals are
+ * blocked meanwhile, or a handler of the program could run in the helper. */
+static int run_helper(struct job *job)
+{
+	_Alignas(16) char stack[16384];
+	sigset_t all, before;
+	pid_t pid;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pid = clone(helper, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, job);
+	error = errno;
+	if (pid > 0)
+		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid > 0 ? 0 : mcsafe__inject_fail(-error, "clone(2) failed");
+}
+
+static int explain(int error)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case -EPERM:
+		return mcsafe__inject_fail(error, "MADV_HWPOISON needs CAP_SYS_ADMIN");
+	case -EINVAL:
+		return mcsafe__inject_fail(-EOPNOTSUPP, "this kernel has no MADV_HWPOISON: it was "
+							"built without CONFIG_MEMORY_FAILURE");
+	case -ENODATA:
+		return mcsafe__inject_fail(error, "the kernel repaired the page from its file");
+	default:
+		return mcsafe__inject_fail(error, "MADV_HWPOISON failed");
+	}
+}
+
+int mcsafe__hwpoison_make(struct mcsafe__injection *piece)
+{
+	bool writable = (piece->prot & PROT_WRITE) != 0;
+	struct job job = {.page = piece->start,
+			  .end = piece->start + piece->len,
+			  .populate = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ};
+	int error = run_helper(&job);
+
+	piece->len = job.page - piece->start;
+	return error != 0 ? error : explain(job.error);
+}
+
+/*
+ * Dropping the page table's entry is enough where the kernel has dropped the page: private memory,
+ * files on a disk. tmpfs and hugetlbfs keep it, so that its loss is not forgotten: a hole is
+ * punched there, and only there, since on a disk the data are worth keeping.
+ */
+int mcsafe__hwpoison_undo(struct mcsafe__injection *piece)
+{
+	void *start = (void *)piece->start;
+
+	if (madvise(start, piece->len, MADV_DONTNEED) != 0)
+		return mcsafe__inject_fail(-errno, errno == EINVAL
+							   ? "MADV_DONTNEED refuses this memory: "
+							     "part of a huge page, or locked"
+							   : "MADV_DONTNEED failed");
+	if (!is_lost(piece->start, piece->len))
+		return 0;
+	if (madvise(start, piece->len, MADV_REMOVE) == 0 && !is_lost(piece->start, piece->len))
+		return 0;
+	return mcsafe__inject_fail(-EHWPOISON, "the kernel keeps the bad page in its file: punch "
+					       "a hole into the file");
+}
+
+/* Nothing can be poisoned at an address that cannot be read, so this asks for permission only. */
+int mcsafe__hwpoison_supported(void)
+{
+	void *page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
+
+	if (page == MAP_FAILED)
+		return mcsafe__inject_fail(-errno, "mmap(2) failed");
+	error = madvise(page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0 ? -errno : 0;
+	munmap(page, MCSAFE_INJECT_PAGE);
+	return explain(error == -EFAULT ? 0 : error);
+}

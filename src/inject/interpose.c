@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * interpose.c - the copies of libmcsafe, some of which fail
+ *
+ * In the shared library these are found before libmcsafe's own, and find those as the next ones
+ * (dlsym(3)). In the static one the linker leads calls here, and has the others under __real_NAME
+ * (ld(1), --wrap).
+ *
+ * A failing copy loads from a byte that is really bad, so everything about it is true: the signal,
+ * the handler's part, the record; only the address is translated.
+ */
+#include "schedule.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <mcsafe/copy.h>
+
+#ifndef MCSAFE_INJECT_WRAP
+# include <dlfcn.h>
+#endif
+
+typedef size_t copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
+typedef size_t set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
+
+#ifdef MCSAFE_INJECT_WRAP
+
+# define INTERPOSED(name) __wrap_##name
+
+copy_fn __wrap_mcsafe_memcpy, __wrap_mcsafe_memcpy_flushcache;
+copy_fn __real_mcsafe_memcpy, __real_mcsafe_memcpy_flushcache;
+set_fn __wrap_mcsafe_memset, __real_mcsafe_memset;
+size_t __wrap_memcpy_mcsafe(void *dst, const void *src, size_t n);
+
+# define real_memcpy()     __real_mcsafe_memcpy
+# define real_flushcache() __real_mcsafe_memcpy_flushcache
+# define real_memset()     __real_mcsafe_memset
+
+#else
+
+# define INTERPOSED(name) name
+
+/* What dlsym(3) returns, as what it is. */
+union real {
+	void *symbol;
+	copy_fn *copy;
+	set_fn *set;
+};
+
+static _Atomic(void *) next_memcpy, next_flushcache, next_memset;
+
+static union real next(_Atomic(void *) *known, const char *name)
+{
+	union real real = {.symbol = atomic_load_explicit(known, memory_order_relaxed)};
+
+	if (real.symbol == NULL) {
+		real.symbol = dlsym(RTLD_NEXT, name);
+		atomic_store_explicit(known, real.symbol, memory_order_relaxed);
+	}
+	return real;
+}
+
+static copy_fn *real_memcpy(void)
+{
+	return next(&next_memcpy, "mcsafe_memcpy").copy;
+}
+
+static copy_fn *real_flushcache(void)
+{
+	return next(&next_flushcache, "mcsafe_memcpy_flushcache").copy;
+}
+
+static set_fn *real_memset(void)
+{
+	return next(&next_memset, "mcsafe_memset").set;
+}
+
+/*
+ * dlsym(3) is not AS-Safe, the copies are: so it is called before any of them, or nearly. If there
+ * is no next one, libmcsafe comes first and nothing is called here (mcsafe_inject_schedule()).
+ */
+__attribute__((constructor)) static void find_all(void)
+{
+	real_memcpy();
+	real_flushcache();
+	real_memset();
+}
+
+#endif /* MCSAFE_INJECT_WRAP */
+
+static int is_memory(const void *start, size_t n)
+{
+	return n != 0 && n <= UINTPTR_MAX - (uintptr_t)start;
+}
+
+/* The record of the real fault, but for the operand's address. */
+static size_t failed(const char *function, size_t n, size_t offset, const void *operand,
+		     struct mcsafe_fault *fault, const struct mcsafe_fault *real)
+{
+	if (fault != NULL) {
+		*fault = *real;
+		fault->addr = (char *)(uintptr_t)operand + offset;
+	}
+	mcsafe__schedule_failed(function, n, offset);
+	return n - offset;
+}
+
+static size_t copy(const char *function, copy_fn *real, void *dst, const void *src, size_t n,
+		   struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault own;
+	size_t offset, left;
+
+	/* Nothing to do, or refused: no copy. */
+	if (!is_memory(src, n) || !is_memory(dst, n) || !mcsafe__schedule_next(n, &offset))
+		return real(dst, src, n, fault);
+
+	left = real(dst, src, offset, fault);
+	if (left != 0) /* really bad before that: then so it is */
+		return left + (n - offset);
+	if (real((char *)dst + offset, mcsafe__schedule_bad_byte(), 1, &own) == 0)
+		abort(); /* the bad byte has become good: no test is worth anything any more */
+	return failed(function, n, offset, src, fault, &own);
+}
+
+size_t INTERPOSED(mcsafe_memcpy)(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
+{
+	if (dst == &mcsafe__schedule_probe && src == dst && n == 0)
+		mcsafe__schedule_intercepted();
+	return copy("mcsafe_memcpy", real_memcpy(), dst, src, n, fault);
+}
+
+size_t INTERPOSED(memcpy_mcsafe)(void *dst, const void *src, size_t n)
+{
+	return copy("memcpy_mcsafe", real_memcpy(), dst, src, n, NULL);
+}
+
+size_t INTERPOSED(mcsafe_memcpy_flushcache)(void *dst, const void *src, size_t n,
+					    struct mcsafe_fault *fault)
+{
+	return copy("mcsafe_memcpy_flushcache", real_flushcache(), dst, src, n, fault);
+}
+
+size_t INTERPOSED(mcsafe_memset)(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+{
+	set_fn *real = real_memset();
+	struct mcsafe_fault own;
+	size_t offset, left;
+
+	if (!is_memory(dst, n) || !mcsafe__schedule_next(n, &offset))
+		return real(dst, c, n, fault);
+
+	left = real(dst, c, offset, fault);
+	if (left != 0)
+		return left + (n - offset);
+	if (real(mcsafe__schedule_bad_byte(), c, 1, &own) == 0)
+		abort();
+	return failed("mcsafe_memset", n, offset, dst, fault, &own);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* schedule.c - which copy of this process fails: the specification, the counters, the log */
+#include "schedule.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <mcsafe/copy.h>
+
+#include "injection.h"
+
+#define ACCEPTED                                                                         \
+ "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
+ "\"@OFFSET\" behind (the first bad byte)"
+
+#define HALF SIZE_MAX /* the offset where none is given */
+
+struct plan {
+	size_t first; /* 0: no copy fails */
+	bool onwards;
+	size_t offset;
+};
+
+static _Atomic size_t first;
+static _Atomic bool onwards;
+static _Atomic size_t offset_of_fault;
+static _Atomic size_t copies, failures;
+
+static _Atomic(void *) bad_byte;
+static const char *log_file;
+
+char mcsafe__schedule_probe;
+static _Atomic bool intercepted;
+
+/* ---- what the interposed functions ask ---------------------------------------------------- */
+
+bool mcsafe__schedule_next(size_t n, size_t *offset)
+{
+	size_t order = atomic_fetch_add(&copies, 1) + 1, from = atomic_load(&first), at;
+
+	if (from == 0 || order < from || (order > from && !atomic_load(&onwards)))
+		return false;
+	at = atomic_load(&offset_of_fault);
+	if (at == HALF)
+		at = n / 2;
+	*offset = at < n ? at : n - 1;
+	return true;
+}
+
+/* A line goes out in one write(2) to a file opened for appending, so that processes can share it. */
+static void append(const char *line, size_t len)
+{
+	int fd = open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
+		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
+
+		/* A log that lacks a failure would end the walk too early. */
+		if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
+			_exit(3);
+		_exit(2);
+	}
+	close(fd);
+}
+
+void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
+{
+	int saved_errno = errno, len;
+	char line[160];
+
+	atomic_fetch_add(&failures, 1);
+	if (log_file != NULL) {
+		len = snprintf(line, sizeof(line), "%ld %s n=%zu failed at %zu\n", (long)getpid(),
+			       function, n, offset);
+		append(line, (size_t)len);
+	}
+	errno = saved_errno;
+}
+
+void *mcsafe__schedule_bad_byte(void)
+{
+	return atomic_load(&bad_byte);
+}
+
+void mcsafe__schedule_intercepted(void)
+{
+	atomic_store(&intercepted, true);
+}
+
+/* ---- the schedule ------------------------------------------------------------------------- */
+
+static int parse_number(const char **text, size_t *number)
+{
+	const char *digit = *text;
+	size_t value = 0;
+
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+		if (__builtin_mul_overflow(value, (size_t)10, &value) ||
+		    __builtin_add_overflow(value, (size_t)(*digit - '0'), &value))
+			return 0;
+	if (digit == *text)
+		return 0;
+	*text = digit;
+	*number = value;
+	return 1;
+}
+
+static int parse(const char *spec, struct plan *plan)
+{
+	*plan = (struct plan){0, false, HALF};
+	if (spec == NULL)
+		return 1;
+	if (strncmp(spec, "copy:", 5) != 0)
+		return 0;
+	spec += 5;
+	if (!parse_number(&spec, &plan->first) || plan->first == 0)
+		return 0;
+	if (*spec == '+') {
+		plan->onwards = true;
+		spec++;
+	}
+	if (*spec == '@') {
+		spec++;
+		if (!parse_number(&spec, &plan->offset))
+			return 0;
+	}
+	return *spec == '\0';
+}
+
+/* A call through the symbol that the program's own calls go through. */
+static bool is_intercepted(void)
+{
+	atomic_store(&intercepted, false);
+	return mcsafe_memcpy(&mcsafe__schedule_probe, &mcsafe__schedule_probe, 0, NULL) == 0 &&
+	       atomic_load(&intercepted);
+}
+
+/* One page for the life of the process: a copy may be about to use it at any time. */
+static int make_bad_byte(void)
+{
+	void *page;
+	int error;
+
+	if (atomic_load(&bad_byte) != NULL)
+		return 0;
+	page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	if (page == MAP_FAILED)
+		return mcsafe__inject_fail(-errno, "mmap(2) failed");
+	error = mcsafe_inject(page, MCSAFE_INJECT_PAGE, MCSAFE_INJECT_AUTO);
+	if (error != 0) {
+		munmap(page, MCSAFE_INJECT_PAGE);
+		return error;
+	}
+	atomic_store(&bad_byte, page);
+	return 0;
+}
+
+static int prepare(void)
+{
+	if (!is_intercepted())
+		return mcsafe__inject_fail(-EOPNOTSUPP,
+					   "the copies of this program do not go through "
+					   "libmcsafe-inject: link it before libmcsafe, preload "
+					   "it, or use --wrap when linking statically");
+	return make_bad_byte();
+}
+
+int mcsafe_inject_schedule(const char *spec)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	int saved_errno = errno, error = 0;
+	struct plan plan;
+
+	if (!parse(spec, &plan))
+		return mcsafe__inject_fail(-EINVAL, ACCEPTED);
+	pthread_mutex_lock(&lock);
+	if (spec != NULL)
+		error = prepare();
+	if (error == 0) {
+		atomic_store(&first, 0); /* until all of the plan is there */
+		atomic_store(&copies, 0);
+		atomic_store(&failures, 0);
+		atomic_store(&onwards, plan.onwards);
+		atomic_store(&offset_of_fault, plan.offset);
+		atomic_store(&first, plan.first);
+	}
+	pthread_mutex_unlock(&lock);
+	errno = saved_errno;
+	return error;
+}
+
+size_t mcsafe_inject_copies(void)
+{
+	return atomic_load(&copies);
+}
+
+size_t mcsafe_inject_failures(void)
+{
+	return atomic_load(&failures);
+}
+
+/* ---- the environment ---------------------------------------------------------------------- */
+
+/* secure_getenv(): a set-user-ID program takes no orders. */
+__attribute__((constructor)) static void obey_environment(void)
+{
+	const char *spec = secure_getenv("MCSAFE_INJECT"),
+		   *file = secure_getenv("MCSAFE_INJECT_LOG");
+
+	if (spec == NULL || *spec == '\0')
+		return;
+	if (file != NULL && *file != '\0')
+		log_file = strdup(file);
+	if (mcsafe_inject_schedule(spec) == 0)
+		return;
+	fprintf(stderr, "libmcsafe-inject: MCSAFE_INJECT=%s: %s\n", spec, mcsafe_inject_reason());
+	_exit(2);
+}

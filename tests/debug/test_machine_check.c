@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_machine_check.c - one poisoned line, lost with its page at the first load: C5 and C6
+ *
+ * The page is really gone after that load (mprotect), so a second look at it is a real fault
+ * besides being counted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "debug.h"
+#include "engines.h"
+
+#define PAGE  ((size_t)4096)
+#define HUGE  ((size_t)2 << 20)
+#define LINE  ((size_t)64)
+#define REACH (PAGE + PAGE) /* no copy is longer */
+
+/* A block of memory that is lost as one, with good memory on both sides. */
+struct block {
+	unsigned char *good; /* what lies before it, PAGE bytes */
+	unsigned char *base;
+	unsigned lsb;
+	const unsigned char *content; /* of all of it, from `good` on */
+};
+
+static unsigned char *copied; /* destination: REACH + 2 * PAGE bytes */
+static unsigned char *expected;
+
+static void *map(size_t size)
+{
+	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(base, MAP_FAILED);
+	return base;
+}
+
+static struct block make_block(unsigned lsb)
+{
+	size_t size = (size_t)1 << lsb, total = PAGE + size + REACH, i;
+	unsigned char *content = map(total), *area = map(total + size);
+	uintptr_t base = ((uintptr_t)area + PAGE + size - 1) & ~(size - 1);
+	struct block block = {(unsigned char *)base - PAGE, (unsigned char *)base, lsb, content};
+
+	for (i = 0; i < total; i++)
+		block.good[i] = content[i] = source_byte(i);
+	return block;
+}
+
+/* Copy n bytes from offset `from` of `block->good`, the line at offset `line` of it poisoned. */
+static void consume(const struct engine *engine, const struct block *block, size_t line,
+		    size_t from, size_t n)
+{
+	struct mcsafe__debug_poison poison = {(uintptr_t)block->good + line, block->lsb, 0, 0};
+	size_t start = from > line ? from : line;            /* first bad byte of the source */
+	size_t good = line + LINE > from ? start - from : n; /* bytes before it */
+	unsigned char *dst = copied + PAGE + (from * 7) % LINE;
+	size_t done, window = REACH + 2 * LINE;
+	struct mcsafe__landing landing;
+
+	if (good > n)
+		good = n;
+	memset(dst - LINE, FILL, window);
+	memset(expected, FILL, window);
+
+	mcsafe__debug_poison(&poison);
+	done = n - engine->copy(dst, block->good + from, n, &landing);
+	mcsafe__debug_poison(NULL);
+	if (poison.consumed != 0)
+		assert_int_equal(
+			mprotect(block->base, (size_t)1 << block->lsb, PROT_READ | PROT_WRITE), 0);
+
+	memcpy(expected + LINE, block->content + from, done <= n ? done : 0);
+	if (done > good || (good < n && done + engine->step <= good) || (good == n && done != n) ||
+	    poison.consumed != (good < n) || poison.again != 0 ||
+	    !same_bytes("destination", expected, dst - LINE, window))
+		fail_msg("%s, lsb %u: line at %zu, copy of %zu bytes from %zu: %zu of %zu good "
+			 "bytes copied, poison consumed %u times, touched again %u times",
+			 engine->name, block->lsb, line, n, from, done, good, poison.consumed,
+			 poison.again);
+	if (done == n)
+		return;
+	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
+	assert_int_equal(mcsafe__facts_code(landing.facts), BUS_MCEERR_AR);
+	assert_int_equal(mcsafe__facts_lsb(landing.facts), block->lsb);
+	assert_int_equal(mcsafe__facts_kind(landing.facts), MCSAFE_ROW_LOAD);
+	assert_int_equal(landing.addr, (uintptr_t)block->base);
+}
+
+/* From every offset that can reach the line from up to `before` bytes away, through the line. */
+static void consume_line(const struct engine *engine, const struct block *block, size_t line,
+			 size_t before)
+{
+	size_t from = line > before ? line - before : 0;
+
+	for (; from < line + LINE + 2; from++)
+		consume(engine, block, line, from, line + LINE - from + 1 + from % 130);
+}
+
+static void consume_page(const struct engine *engine)
+{
+	struct block block = make_block(12);
+	size_t line, before;
+
+	/* Every line of the page; from every byte of it, and of the good page before. */
+	for (line = PAGE; line < 2 * PAGE; line += LINE) {
+		before = is_full_run() || line == PAGE ? line : 1024;
+		consume_line(engine, &block, line, before);
+	}
+	/* Nothing of the line is copied: it is not touched. */
+	for (line = PAGE; line < 2 * PAGE; line += LINE) {
+		consume(engine, &block, line, 0, line);
+		consume(engine, &block, line, line + LINE, 200);
+	}
+}
+
+static void consume_huge_page(const struct engine *engine)
+{
+	struct block block = make_block(21);
+	size_t trials = is_full_run() ? HUGE / LINE : 60, i;
+
+	consume_line(engine, &block, PAGE, 512);
+	consume_line(engine, &block, PAGE + HUGE - LINE, 512);
+	for (i = 0; i < trials; i++) {
+		size_t line = is_full_run() ? i : random_below(HUGE / LINE);
+
+		consume_line(engine, &block, PAGE + line * LINE, 130);
+	}
+}
+
+static void setup(void)
+{
+	print_seed();
+	copied = map(REACH + 2 * PAGE);
+	expected = map(REACH + 2 * PAGE);
+	/* A load that touches the lost page again is counted, and lands. */
+	assert_int_equal(mcsafe_install(), 0);
+}
+
+static void test_page(void **unused)
+{
+	(void)unused;
+	setup();
+	for_each_engine(consume_page);
+}
+
+static void test_huge_page(void **unused)
+{
+	(void)unused;
+	setup();
+	for_each_engine(consume_huge_page);
+}
+
+/* The emulation itself: an engine that breaks C6 is caught. */
+static void test_second_look_is_counted(void **unused)
+{
+	struct block block;
+	struct mcsafe__debug_poison poison;
+	struct mcsafe__landing landing;
+
+	(void)unused;
+	setup();
+	block = make_block(12);
+	poison = (struct mcsafe__debug_poison){(uintptr_t)block.base, 12, 0, 0};
+	mcsafe__debug_poison(&poison);
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * PAGE, &landing), PAGE);
+	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
+	assert_int_equal(poison.consumed, 1);
+	assert_int_equal(poison.again, 0);
+	/* The page is gone: what follows is a real fault. */
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * PAGE, &landing), PAGE);
+	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGSEGV);
+	assert_int_equal(poison.consumed, 1);
+	assert_int_equal(poison.again, 1);
+	mcsafe__debug_poison(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_huge_page),
+		cmocka_unit_test(test_second_look_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_matrix.c - every length, every injected address, either side and both: counts and bytes */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <string.h>
+
+#include <mcsafe/inject.h>
+#include <mcsafe/mcsafe.h>
+
+#include "cpu.h"
+#include "debug.h"
+#include "engines.h"
+
+#define PAGE   4096
+#define LENGTH 512 /* longest copy */
+#define LINE   64
+#define MARGIN 64 /* red zone on either side of a destination */
+#define NONE   SIZE_MAX
+
+/* ---- the unit test of the kernel's series: 512 offsets x 3 modes ---------------------------- */
+
+enum mode { MODE_NONE, MODE_SOURCE, MODE_DESTINATION };
+
+/*
+ * One page holds both operands: the source ends at, or begins at, its byte 1024, the destination
+ * at its byte 2048. The injected address stays where it is, the operand slides across it.
+ */
+static void slide(const struct engine *engine, enum mode mode, size_t i)
+{
+	static _Alignas(PAGE) unsigned char page[PAGE];
+	unsigned char *src = page + 1024 - (mode == MODE_DESTINATION ? 0 : i);
+	unsigned char *dst = page + 2048 - (mode == MODE_DESTINATION ? i : 0);
+	size_t left, expected = mode == MODE_NONE ? 0 : LENGTH - i, k;
+	struct mcsafe__landing landing;
+
+	memset(page, ZONE, sizeof(page));
+	memset(dst, FILL, LENGTH);
+	for (k = 0; k < LENGTH; k++)
+		src[k] = source_byte(k);
+
+	mcsafe_inject_src(mode == MODE_SOURCE ? page + 1024 : NULL);
+	mcsafe_inject_dst(mode == MODE_DESTINATION ? page + 2048 : NULL);
+	left = engine->copy(dst, src, LENGTH, &landing);
+	mcsafe_inject_src(NULL);
+	mcsafe_inject_dst(NULL);
+
+	if (left != expected)
+		fail_msg("%s, mode %d, offset %zu: %zu bytes left, should be %zu", engine->name,
+			 (int)mode, i, left, expected);
+	for (k = 0; k < LENGTH; k++) {
+		unsigned char byte = k < LENGTH - left ? source_byte(k) : FILL;
+
+		if (dst[k] != byte)
+			fail_msg("%s, mode %d, offset %zu: dst[%zu] is 0x%02x, should be 0x%02x",
+				 engine->name, (int)mode, i, k, dst[k], byte);
+	}
+}
+
+static void slide_all(const struct engine *engine)
+{
+	size_t i, copies = 0;
+	int mode;
+
+	for (mode = MODE_NONE; mode <= MODE_DESTINATION; mode++)
+		for (i = 0; i < LENGTH; i++, copies++)
+			slide(engine, (enum mode)mode, i);
+	assert_int_equal(copies, 1536);
+	print_message("%s: %zu copies\n", engine->name, copies);
+}
+
+static void test_series(void **unused)
+{
+	(void)unused;
+	for_each_engine(slide_all);
+}
+
+/* ---- ours: all lengths, every injected address, both sides at once -------------------------- */
+
+struct operands {
+	_Alignas(PAGE) unsigned char src[LENGTH + 2 * MARGIN + LINE];
+	_Alignas(PAGE) unsigned char dst[LENGTH + 2 * MARGIN + LINE];
+	unsigned char expected[LENGTH + 2 * MARGIN + LINE];
+};
+
+/* Offsets of the first bad byte of either operand; NONE: all of it is good. */
+struct trial {
+	const struct engine *engine;
+	size_t n, src_align, dst_align, bad_src, bad_dst;
+};
+
+static struct operands operands;
+
+static void broken(const struct trial *trial, size_t done, const char *what)
+{
+	fail_msg("%s: n %zu, source at %zu mod 64 bad from %td, destination at %zu mod 64 bad from "
+		 "%td: %zu bytes copied: %s",
+		 trial->engine->name, trial->n, trial->src_align, (ptrdiff_t)trial->bad_src,
+		 trial->dst_align, (ptrdiff_t)trial->bad_dst, done, what);
+}
+
+static void check_stop(const struct trial *trial, size_t done,
+		       const struct mcsafe__landing *landing, uintptr_t src, uintptr_t dst)
+{
+	uint64_t facts = landing->facts;
+
+	if (mcsafe__facts_signo(facts) != SIGBUS || mcsafe__facts_code(facts) != BUS_MCEERR_AR ||
+	    mcsafe__facts_lsb(facts) != 12)
+		broken(trial, done, "the facts are not those of a machine check");
+	if (done > trial->bad_src)
+		broken(trial, done, "that is past the bad source byte");
+	if (done > trial->bad_dst)
+		broken(trial, done, "that is past the bad destination byte");
+
+	if (mcsafe__facts_kind(facts) == MCSAFE_ROW_STORE) {
+		if (done != trial->bad_dst || landing->addr != dst + trial->bad_dst)
+			broken(trial, done, "a bad destination is exact to the byte");
+		return;
+	}
+	if (mcsafe__facts_kind(facts) != MCSAFE_ROW_LOAD)
+		broken(trial, done, "neither a load nor a store");
+	if (landing->addr != src + trial->bad_src)
+		broken(trial, done, "the address is not the bad source byte");
+	if (done + trial->engine->step <= trial->bad_src)
+		broken(trial, done, "a whole step short of the bad source byte");
+	if ((src + trial->bad_src) % trial->engine->grain == 0 && done != trial->bad_src)
+		broken(trial, done, "not exact although the bad source byte is aligned");
+}
+
+static void run(const struct trial *trial)
+{
+	unsigned char *src = operands.src + MARGIN + trial->src_align;
+	unsigned char *dst = operands.dst + MARGIN + trial->dst_align;
+	size_t done;
+	struct mcsafe__landing landing;
+
+	memset(operands.dst, ZONE, sizeof(operands.dst));
+	memset(dst, FILL, trial->n);
+	memcpy(operands.expected, operands.dst, sizeof(operands.dst));
+
+	mcsafe_inject_src(trial->bad_src == NONE ? NULL : src + trial->bad_src);
+	mcsafe_inject_dst(trial->bad_dst == NONE ? NULL : dst + trial->bad_dst);
+	done = trial->n - trial->engine->copy(dst, src, trial->n, &landing);
+	mcsafe_inject_src(NULL);
+	mcsafe_inject_dst(NULL);
+
+	if (done > trial->n)
+		broken(trial, done, "more left than there was");
+	if (trial->bad_src >= trial->n && trial->bad_dst >= trial->n) {
+		if (done != trial->n)
+			broken(trial, done, "nothing is bad");
+	} else {
+		if (done == trial->n)
+			broken(trial, done, "the bad byte was not noticed");
+		check_stop(trial, done, &landing, (uintptr_t)src, (uintptr_t)dst);
+	}
+	memcpy(operands.expected + (dst - operands.dst), src, done);
+	if (!same_bytes("destination and red zones", operands.expected, operands.dst,
+			sizeof(operands.dst)))
+		broken(trial, done, "the bytes are wrong");
+}
+
+/* Every pair of addresses for short copies, which hold every phase; one on each side of every
+ * address, and a random one, for the rest. */
+static void run_with(const struct trial *trial, size_t bad_src)
+{
+	struct trial now = *trial;
+	size_t near[] = {NONE, 0, bad_src - 1, bad_src, bad_src + 1, random_below(now.n + 1)}, i;
+	int all = trial->n <= 40 || is_full_run();
+
+	now.bad_src = bad_src;
+	for (i = 0; i < (all ? trial->n + 2 : sizeof(near) / sizeof(near[0])); i++) {
+		now.bad_dst = all ? (i == 0 ? NONE : i - 1) : near[i];
+		if (now.bad_dst == NONE || now.bad_dst <= trial->n)
+			run(&now);
+	}
+}
+
+static void run_all(const struct engine *engine)
+{
+	struct trial trial = {.engine = engine};
+	size_t i;
+
+	for (trial.n = 0; trial.n <= LENGTH; trial.n++) {
+		for (i = 0; i <= trial.n + 1; i++) {
+			trial.src_align = random_below(LINE);
+			trial.dst_align = random_below(LINE);
+			run_with(&trial, i == 0 ? NONE : i - 1);
+			/* The destination's turn to see every address. */
+			trial.bad_src = NONE;
+			trial.bad_dst = i == 0 ? NONE : i - 1;
+			run(&trial);
+		}
+	}
+}
+
+static void test_both_sides(void **unused)
+{
+	size_t k;
+
+	(void)unused;
+	print_seed();
+	for (k = 0; k < sizeof(operands.src); k++)
+		operands.src[k] = source_byte(k);
+	for_each_engine(run_all);
+}
+
+/* ---- what has a destination only ------------------------------------------------------------ */
+
+static void set(size_t n, size_t align, size_t bad)
+{
+	unsigned char *dst = operands.dst + MARGIN + align;
+	size_t good = bad < n ? bad : n, done;
+	struct mcsafe_fault fault = {0};
+
+	memset(operands.dst, ZONE, sizeof(operands.dst));
+	memset(dst, FILL, n);
+	memcpy(operands.expected, operands.dst, sizeof(operands.dst));
+
+	mcsafe_inject_dst(bad == NONE ? NULL : dst + bad);
+	done = n - mcsafe_memset(dst, 0x175a, n, &fault);
+	mcsafe_inject_dst(NULL);
+
+	/* Words are aligned: one that holds the bad byte fails whole. */
+	if (done > good || (done < good && (done + 8 <= good || (uintptr_t)(dst + good) % 8 == 0)))
+		fail_msg("n %zu at %zu mod 64, bad from %td: %zu bytes set", n, align,
+			 (ptrdiff_t)bad, done);
+	memset(operands.expected + (dst - operands.dst), 0x5a, done);
+	if (!same_bytes("destination and red zones", operands.expected, operands.dst,
+			sizeof(operands.dst)))
+		fail_msg("n %zu at %zu mod 64, bad from %td", n, align, (ptrdiff_t)bad);
+
+	assert_int_equal(fault.cause, bad < n ? MCSAFE_CAUSE_POISON : MCSAFE_CAUSE_NONE);
+	if (bad < n) {
+		assert_int_equal(fault.side, MCSAFE_SIDE_DESTINATION);
+		assert_ptr_equal(fault.addr, dst + bad);
+	}
+}
+
+static void test_memset(void **unused)
+{
+	size_t n, bad;
+
+	(void)unused;
+	print_seed();
+	for (n = 0; n <= LENGTH; n++)
+		for (bad = 0; bad <= n + 1; bad++)
+			set(n, random_below(LINE), bad == 0 ? NONE : bad - 1);
+}
+
+struct flusher {
+	const char *name;
+	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
+	unsigned feature; /* 0: every processor has it */
+};
+
+static const struct flusher flushers[] = {
+	{"clflush", mcsafe__flush_clflush, 0},
+	{"clflushopt", mcsafe__flush_clflushopt, MCSAFE__CPU_CLFLUSHOPT},
+	{"clwb", mcsafe__flush_clwb, MCSAFE__CPU_CLWB},
+};
+
+/* What the line-wise loop must do, one line at a time. */
+static size_t flushed(uintptr_t addr, size_t n, uintptr_t bad)
+{
+	uintptr_t line;
+
+	for (line = addr & ~(uintptr_t)(LINE - 1); line < addr + n; line += LINE)
+		if (line >= bad)
+			return line > addr ? line - addr : 0;
+	return n;
+}
+
+static void flush(const struct flusher *flusher, size_t n, size_t align)
+{
+	uintptr_t addr = (uintptr_t)operands.dst + MARGIN + align;
+	uintptr_t first = (addr & ~(uintptr_t)(LINE - 1)), bad;
+
+	/* From a line that is not flushed at all to one behind the end. */
+	for (bad = first; bad <= addr + n + LINE; bad += 1 + random_below(9)) {
+		struct mcsafe__landing landing = {0};
+		size_t expected = flushed(addr, n, bad), done;
+
+		mcsafe_inject_dst((const void *)bad);
+		done = n - flusher->flush((const void *)addr, n, &landing);
+		mcsafe_inject_dst(NULL);
+		if (done != expected)
+			fail_msg("%s: n %zu at %zu mod 64, bad from %td: %zu bytes flushed, should "
+				 "be %zu",
+				 flusher->name, n, align, (ptrdiff_t)(bad - addr), done, expected);
+		if (done < n) {
+			assert_int_equal(mcsafe__facts_kind(landing.facts), MCSAFE_ROW_STORE);
+			assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
+			assert_int_equal(landing.addr % LINE, 0);
+		}
+	}
+}
+
+static void test_flush(void **unused)
+{
+	size_t i, n;
+
+	(void)unused;
+	print_seed();
+	for (i = 0; i < sizeof(flushers) / sizeof(flushers[0]); i++) {
+		if (flushers[i].feature != 0 && !(mcsafe__cpu_features() & flushers[i].feature)) {
+			print_message("%s: this processor cannot run it\n", flushers[i].name);
+			continue;
+		}
+		for (n = 0; n <= LENGTH; n++)
+			flush(&flushers[i], n, random_below(LINE));
+	}
+}
+
+/* The public copies go the same way, and fill the caller's record. */
+static void test_flushcache(void **unused)
+{
+	unsigned char *dst = operands.dst + MARGIN, *src = operands.src + MARGIN;
+	struct mcsafe_fault fault;
+
+	(void)unused;
+	mcsafe_inject_dst(dst + 100);
+	assert_int_equal(mcsafe_memcpy_flushcache(dst, src, 300, &fault), 200);
+	mcsafe_inject_dst(NULL);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_POISON);
+	assert_int_equal(fault.side, MCSAFE_SIDE_DESTINATION);
+	assert_ptr_equal(fault.addr, dst + 100);
+	assert_int_equal(fault.extent, 4096);
+
+	mcsafe_inject_src(src + 128);
+	assert_int_equal(memcpy_mcsafe(dst, src, 300), 172);
+	mcsafe_inject_src(NULL);
+	assert_int_equal(mcsafe_memcpy_flushcache(dst, src, 300, &fault), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_series),     cmocka_unit_test(test_both_sides),
+		cmocka_unit_test(test_memset),     cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_flushcache),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# test_preload.sh - MCSAFE_INJECT and LD_PRELOAD, for a program that knows nothing of them
+#
+# test_preload.sh PROGRAM libmcsafe-inject.so
+set -eu
+program=$1 library=$2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+die() {
+	echo "test_preload.sh: $*" >&2
+	exit 1
+}
+
+# expect STATUS OUTPUT [NAME=VALUE ...]
+expect() {
+	status=$1 output=$2
+	shift 2
+	got_status=0
+	got=$(env -u MCSAFE_INJECT -u MCSAFE_INJECT_LOG "$@" "$program" 2>&1) || got_status=$?
+	[ "$got_status" -eq "$status" ] || die "$*: status $got_status, should be $status: $got"
+	case $got in
+	$output) ;;
+	*) die "$*: says: $got" ;;
+	esac
+}
+
+# Without the library the variable means nothing, and without the variable the library.
+expect 0 "" MCSAFE_INJECT=copy:1
+expect 0 "" LD_PRELOAD="$library"
+expect 0 "" LD_PRELOAD="$library" MCSAFE_INJECT=
+
+# Each copy in its turn; the log ends the walk.
+n=1
+while :; do
+	: >"$log"
+	LD_PRELOAD=$library MCSAFE_INJECT=copy:$n MCSAFE_INJECT_LOG=$log "$program" >/dev/null &&
+		status=0 || status=$?
+	[ -s "$log" ] || break
+	[ "$status" -eq 1 ] || die "copy:$n: status $status"
+	[ "$(wc -l <"$log")" -eq 1 ] || die "copy:$n: more than one failure"
+	expect 1 "copy $n: 50 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:$n
+	n=$((n + 1))
+done
+[ "$n" -eq 5 ] || die "the walk ended at copy:$n"
+[ "$status" -eq 0 ] || die "nothing failed, status $status"
+expect 1 "copy 3: 93 left
+copy 4: 93 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:3+@7
+
+# A bad one says what is accepted; a log that cannot be written ends the program.
+expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:0
+expect 2 "*MCSAFE_INJECT=17: accepted are *" LD_PRELOAD="$library" MCSAFE_INJECT=17
+expect 2 "*cannot write MCSAFE_INJECT_LOG*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 \
+	MCSAFE_INJECT_LOG=/nonexistent/log
