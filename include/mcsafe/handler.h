@@ -19,8 +19,8 @@ MCSAFE_BEGIN_DECLS
  *   previous action     a fault that is not ours,       a notice (BUS_MCEERR_AO) that
  *                       or a signal sent by kill(2)     memory was lost elsewhere
  *   a handler           called as the kernel would,     called
- *                       with its sa_mask, SA_NODEFER
- *                       and SA_RESETHAND
+ *                       with its sa_mask, SA_NODEFER,
+ *                       SA_RESETHAND and SA_ONSTACK
  *   SIG_DFL             the default comes back and      dropped: the process survives; touching
  *                       kills the process with the      the lost memory later is a fault
  *                       true siginfo and registers
@@ -37,8 +37,14 @@ MCSAFE_BEGIN_DECLS
  *                  process; nothing more is recorded. SIGBUS may then be installed and SIGSEGV not.
  *
  * @par Flags       SA_SIGINFO | SA_ONSTACK | SA_NODEFER with an empty mask; SA_RESTART if the
- *                  previous action had it. A previous handler that did not ask for SA_ONSTACK
- *                  runs on the alternate stack too where the thread has one.
+ *                  previous action had it.
+ * @par Stacks      A previous handler that did not ask for SA_ONSTACK runs on the stack that was
+ *                  interrupted, although ours runs on the alternate one: the kernel's whole signal
+ *                  frame is moved there first, so that the alternate stack is free for the next
+ *                  signal. The previous handler returns to the kernel without passing through ours
+ *                  (shadow stacks stay in step). If the interrupted stack cannot be written, the
+ *                  process dies of the signal, as it would without us. A handler that was installed
+ *                  over ours and calls ours has chosen the stack for all of them.
  * @par fork        A child inherits the handler, and may install and uninstall on its own. After
  *                  execve(2) nothing is left of it.
  * @par Safety      MT-Safe, also against itself. Not AS-Safe. errno is left alone.

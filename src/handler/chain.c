@@ -173,14 +173,21 @@ static void die_of(int signo, siginfo_t *si)
 	}
 }
 
-static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
+/* The mask that the kernel would have set for this handler; ours blocks nothing. */
+static void block_for(const struct sigaction *action, int signo, sigset_t *saved)
 {
-	sigset_t block = action->sa_mask, saved;
+	sigset_t block = action->sa_mask;
 
-	/* The mask that the kernel would have set for this handler; ours blocks nothing. */
 	if (!(action->sa_flags & SA_NODEFER))
 		sigaddset(&block, signo);
-	pthread_sigmask(SIG_BLOCK, &block, &saved);
+	pthread_sigmask(SIG_BLOCK, &block, saved);
+}
+
+static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
+{
+	sigset_t saved;
+
+	block_for(action, signo, &saved);
 	if (action->sa_flags & SA_SIGINFO)
 		action->sa_sigaction(signo, si, ctx);
 	else
@@ -198,29 +205,58 @@ static int is_spent(struct history *h, unsigned index)
 	return (atomic_fetch_or(&h->spent, bit) & bit) != 0;
 }
 
-void mcsafe__chain(int signo, siginfo_t *si, void *ctx)
+/*
+ * Call the handler of an action where the kernel would have called it. When its frame has to be
+ * moved for that, nothing of ours may be left on the stack, so our handler ends here, and
+ * sigreturn(2) gives the mask back.
+ */
+static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_t *si, void *ctx,
+			     const void *frame, struct mcsafe__resume *resume)
+{
+	if (!(action->sa_flags & SA_ONSTACK)) {
+		switch (mcsafe__frame_move(frame, si, ctx, resume)) {
+		case MCSAFE__MOVE_DONE:
+			block_for(action, signo, NULL);
+			/* sa_sigaction and sa_handler share their place; all take the signal first. */
+			resume->handler = action->sa_sigaction;
+			return 1;
+		case MCSAFE__MOVE_NO_ROOM:
+			die_of(signo, si);
+			return 0;
+		case MCSAFE__MOVE_NOT_NEEDED:
+			break;
+		}
+	}
+	call(action, signo, si, ctx);
+	return 0;
+}
+
+int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
+		  struct mcsafe__resume *resume)
 {
 	struct history *h = history_of(signo);
 	unsigned depth = visit_depth(si), index;
 	const struct sigaction *action = action_at(h, depth, &index);
+	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
 		if (!is_notice(signo, si))
 			die_of(signo, si);
-		return;
+		return 0;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
 		if (si->si_code > 0 && !is_notice(signo, si))
 			die_of(signo, si);
-		return;
+		return 0;
 	}
 	if (is_spent(h, index)) {
 		die_of(signo, si);
-		return;
+		return 0;
 	}
 	visit_set(si, depth + 1);
-	call(action, signo, si, ctx);
+	go_on = call_on_its_stack(action, signo, si, ctx, frame, resume);
 	visit_set(si, depth);
+	return go_on;
 }

@@ -57,7 +57,7 @@ static void leave(const struct section *section)
 
 static int is_ours(const struct sigaction *action)
 {
-	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == mcsafe__on_signal;
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == mcsafe__signal_entry;
 }
 
 static int is_live(int signo)
@@ -82,7 +82,7 @@ static int take(int signo)
 		return err;
 
 	memset(&ours, 0, sizeof(ours));
-	ours.sa_sigaction = mcsafe__on_signal;
+	ours.sa_sigaction = mcsafe__signal_entry;
 	/*
 	 * ONSTACK: the fault may be on a stack that is nearly full, and Go requires it of every
 	 * handler. NODEFER with an empty mask: a previous handler may leave by siglongjmp(3)

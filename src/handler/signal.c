@@ -58,11 +58,13 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	return 1;
 }
 
-void mcsafe__on_signal(int signo, siginfo_t *si, void *ctx)
+int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
+		      struct mcsafe__resume *resume)
 {
-	int saved_errno = errno;
+	int saved_errno = errno, go_on = 0;
 
 	if (!mcsafe_handle_signal(signo, si, ctx))
-		mcsafe__chain(signo, si, ctx);
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
 	errno = saved_errno;
+	return go_on;
 }
