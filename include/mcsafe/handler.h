@@ -103,6 +103,74 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	MCSAFE_NOEXCEPT;
 
+/**
+ * Make the calling thread fit for recovery: an alternate signal stack, and unblocked signals.
+ *
+ * The handler runs on the alternate stack, so that a fault is recovered even when the thread's own
+ * stack is nearly full. A plain thread has none; the main thread of a Go, Java or Rust program may
+ * have one. A stack that is there already and is large enough is never touched.
+ *
+ * The stack has the room of four signal frames (AT_MINSIGSTKSZ of getauxval(3), which grows with
+ * the registers of the processor) and 64 KiB for handlers to work in, above a guard page. SIGBUS
+ * and SIGSEGV are unblocked. What was found is given back by mcsafe_thread_release(). Calls nest:
+ * only the first does anything, and only the release that matches it undoes it. A thread that ends
+ * without a release leaves nothing behind.
+ *
+ * @return 0        the thread is prepared: mcsafe_thread_check() gives 0.
+ *         -ENOMEM  no memory for the stack. Nothing was changed.
+ *         -EPERM   called on an alternate stack that is too small: the kernel lets nobody
+ *                  exchange the stack that is in use. Nothing was changed.
+ *
+ * @par Pending     A SIGBUS or SIGSEGV that was sent while it was blocked is delivered now, to the
+ *                  previous action. Other signals stay as they are.
+ * @par fork        A child's only thread is prepared if the thread that forked it was.
+ * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Cost        Five system calls and some 100 KiB of address space, once for each thread.
+ * @since 0.1       @see mcsafe_thread_release(), mcsafe_thread_check()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_thread_prepare(void) MCSAFE_NOEXCEPT;
+
+/**
+ * Undo mcsafe_thread_prepare(): the alternate stack and the blocked signals are as it found them.
+ *
+ * @return 0        done; or an outer mcsafe_thread_prepare() still holds.
+ *         -EINVAL  the thread is not prepared.
+ *         -EBUSY   somebody has set another alternate stack since, and may give ours back, or this
+ *                  runs on ours: it stays, and so does everything else.
+ *
+ * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1       @see mcsafe_thread_prepare()
+ */
+MCSAFE_API int mcsafe_thread_release(void) MCSAFE_NOEXCEPT;
+
+/** What mcsafe_thread_check() found; several may be set. */
+enum mcsafe_thread_lack {
+	/** SIGBUS is blocked: the kernel kills the process for a fault of this thread. */
+	MCSAFE_THREAD_SIGBUS_BLOCKED = 1,
+	/** The same for SIGSEGV. */
+	MCSAFE_THREAD_SIGSEGV_BLOCKED = 2,
+	/** No alternate stack: a fault needs room on the thread's own. */
+	MCSAFE_THREAD_NO_STACK = 4,
+	/** There is one, but it may be too small for a signal frame and our handler. */
+	MCSAFE_THREAD_SMALL_STACK = 8
+};
+
+/**
+ * Ask whether faults of the calling thread can be recovered, before one happens.
+ *
+ * A fault whose signal is blocked is not delivered: the kernel kills the process, and no handler
+ * runs. There is nothing that a library can do about it then.
+ *
+ * @return 0        nothing is missing; otherwise a sum of enum mcsafe_thread_lack. A lack of stack
+ *                  alone does not keep a thread from recovering as long as its own has room.
+ *                  Whether the handler is installed is mcsafe_installed()'s to say.
+ *
+ * @par Safety      MT-Safe, AS-Safe. errno is left alone.
+ * @par Cost        Two system calls.
+ * @since 0.1       @see mcsafe_thread_prepare(), mcsafe_installed()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_thread_check(void) MCSAFE_NOEXCEPT;
+
 MCSAFE_END_DECLS
 
 #endif /* MCSAFE_HANDLER_H */
