@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <mcsafe/compiler.h>
+#include <mcsafe/notice.h>
 
 MCSAFE_BEGIN_DECLS
 
@@ -27,6 +28,8 @@ MCSAFE_BEGIN_DECLS
  *   SIG_IGN             faults: as SIG_DFL, which is    dropped
  *                       what the kernel does;
  *                       sent signals: dropped
+ *
+ * Notices are noted as well if the program asked for that, see mcsafe_on_notice().
  *
  * Calling it again is harmless. When another handler has been installed over ours since, this
  * call puts ours back in front, with that handler as the previous one; if that handler passes
@@ -92,12 +95,14 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  * @param[in,out] ctx   The handler's third argument, a ucontext_t; not NULL. On 1 its registers
  *                      have been changed: returning from the handler resumes the copy's recovery.
  *
- * @return 1            the signal was an access of libmcsafe that failed: dealt with.
+ * @return 1            the signal was an access of libmcsafe that failed; or a BUS_MCEERR_AO that
+ *                      was noted because the program asked for notices (mcsafe_on_notice(),
+ *                      mcsafe_notice_thread()): dealt with.
  *         0            it is not ours; nothing was changed. So for every signal with si_code <= 0
- *                      (kill(2), sigqueue(3)) and for every BUS_MCEERR_AO, wherever they hit.
+ *                      (kill(2), sigqueue(3)), wherever it hits.
  *
  * @par Safety          MT-Safe, AS-Safe; meant for signal handlers. errno is left alone.
- * @par Cost            A binary search of the landing table; no system call.
+ * @par Cost            A binary search of the landing tables; no system call, but for notices.
  * @since 0.1           @see mcsafe_install(), mcsafe(7)
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)

@@ -24,6 +24,7 @@
  *
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
+ *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
  *
  * Caveats, that is, what recovery cannot do:
@@ -45,6 +46,7 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
+#include <mcsafe/notice.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "notice.h"
+
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15
 
@@ -125,7 +127,7 @@ struct visit {
 #define VISIT_MAGIC  0x6d637366u /* "mcsf" */
 #define VISIT_OFFSET (sizeof(siginfo_t) - sizeof(struct visit))
 
-static unsigned visit_depth(const siginfo_t *si)
+unsigned mcsafe__visit_depth(const siginfo_t *si)
 {
 	struct visit visit;
 
@@ -138,11 +140,6 @@ static void visit_set(siginfo_t *si, unsigned depth)
 	struct visit visit = {.magic = depth != 0 ? VISIT_MAGIC : 0, .depth = depth};
 
 	memcpy((char *)si + VISIT_OFFSET, &visit, sizeof(visit));
-}
-
-static int is_notice(int signo, const siginfo_t *si)
-{
-	return signo == SIGBUS && si->si_code == BUS_MCEERR_AO;
 }
 
 /*
@@ -235,19 +232,19 @@ int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 		  struct mcsafe__resume *resume)
 {
 	struct history *h = history_of(signo);
-	unsigned depth = visit_depth(si), index;
+	unsigned depth = mcsafe__visit_depth(si), index;
 	const struct sigaction *action = action_at(h, depth, &index);
 	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
-		if (!is_notice(signo, si))
+		if (!mcsafe__is_notice(signo, si))
 			die_of(signo, si);
 		return 0;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
-		if (si->si_code > 0 && !is_notice(signo, si))
+		if (si->si_code > 0 && !mcsafe__is_notice(signo, si))
 			die_of(signo, si);
 		return 0;
 	}

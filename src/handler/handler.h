@@ -24,6 +24,9 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 		  struct mcsafe__resume *resume);
 
+/* chain.c: how many previous handlers this very signal has been passed to already. AS-Safe. */
+unsigned mcsafe__visit_depth(const siginfo_t *si);
+
 /*
  * chain.c: remember an action that was found under ours, as the one to pass signals to from now
  * on. 0, or -ENOSPC. Callers hold the lock of install.c. May run beside mcsafe__chain().

@@ -2,8 +2,8 @@
 /*
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
- * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__chain; nothing of libc but
- * errno. The test "objects.handler_purity" holds the object to that.
+ * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__notice_take, mcsafe__chain;
+ * nothing of libc but errno. The test "objects.handler_purity" holds the object to that.
  */
 #include <mcsafe/handler.h>
 
@@ -15,6 +15,7 @@
 #include "extable.h"
 #include "handler.h"
 #include "landing.h"
+#include "notice.h"
 
 /*
  * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
@@ -39,9 +40,9 @@ static unsigned lsb_of(int signo, const siginfo_t *si)
  * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
  * by reverse mapping). A landing refused for such an address would fault forever.
  */
-int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
+static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 {
-	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+	greg_t *regs = uc->uc_mcontext.gregs;
 	const struct mcsafe__row *row;
 
 	if (!is_own_fault(signo, si->si_code))
@@ -58,13 +59,28 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	return 1;
 }
 
+int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
+{
+	int saved_errno = errno, done;
+
+	done = mcsafe__is_notice(signo, si) ? mcsafe__notice_take(si) : land(signo, si, ctx);
+	errno = saved_errno;
+	return done;
+}
+
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume)
 {
 	int saved_errno = errno, go_on = 0;
 
-	if (!mcsafe_handle_signal(signo, si, ctx))
+	if (mcsafe__is_notice(signo, si)) {
+		/* For all who want to know: noted the first time it comes through here. */
+		if (mcsafe__visit_depth(si) == 0)
+			mcsafe__notice_take(si);
 		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+	} else if (!land(signo, si, ctx)) {
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+	}
 	errno = saved_errno;
 	return go_on;
 }
