@@ -26,6 +26,7 @@
  *	handler.h   the signal handler behind it
  *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
+ *	extable.h   rows for accesses of your own
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -44,6 +45,7 @@
 #define MCSAFE_MCSAFE_H
 
 #include <mcsafe/copy.h>
+#include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/notice.h>

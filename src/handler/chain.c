@@ -23,7 +23,7 @@
 
 struct history {
 	struct sigaction seen[ACTIONS_MAX]; /* [0, n_seen) never change */
-	unsigned n_seen;                    /* under the lock of install.c */
+	unsigned n_seen;                    /* under the lock of control.c */
 	/* Bits 0-3: how many; then one index into seen[] for each, the newest in bits 4-7. */
 	_Atomic uint64_t order;
 	/* Bit i: seen[i] had SA_RESETHAND and has been called, so it is SIG_DFL now. */

@@ -29,7 +29,7 @@ unsigned mcsafe__visit_depth(const siginfo_t *si);
 
 /*
  * chain.c: remember an action that was found under ours, as the one to pass signals to from now
- * on. 0, or -ENOSPC. Callers hold the lock of install.c. May run beside mcsafe__chain().
+ * on. 0, or -ENOSPC. Callers hold the lock of control.c. May run beside mcsafe__chain().
  */
 int mcsafe__chain_push(int signo, const struct sigaction *action);
 

@@ -3,57 +3,15 @@
 #include <mcsafe/handler.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
+#include "control.h"
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static int installed; /* mcsafe_install() has succeeded since the last mcsafe_uninstall() */
-
-static void lock_for_fork(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void unlock_after_fork(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-/* A child of a thread that forks while another one installs must not inherit a taken lock. */
-static void prepare_for_fork(void)
-{
-	pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-}
-
-/* Signals are blocked while the lock is held: a handler that calls fork(2) would need it. */
-struct section {
-	sigset_t mask;
-	int saved_errno;
-};
-
-static void enter(struct section *section)
-{
-	sigset_t all;
-
-	section->saved_errno = errno;
-	pthread_once(&fork_once, prepare_for_fork);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &section->mask);
-	pthread_mutex_lock(&lock);
-}
-
-static void leave(const struct section *section)
-{
-	pthread_mutex_unlock(&lock);
-	pthread_sigmask(SIG_SETMASK, &section->mask, NULL);
-	errno = section->saved_errno;
-}
 
 static int is_ours(const struct sigaction *action)
 {
@@ -98,15 +56,15 @@ static int take(int signo)
 
 int mcsafe_install(void)
 {
-	struct section section;
+	struct mcsafe__section section;
 	int err = 0;
 
-	enter(&section);
+	mcsafe__control_enter(&section);
 	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
 		err = take(signals[i]);
 	if (err == 0)
 		installed = 1;
-	leave(&section);
+	mcsafe__control_leave(&section);
 	return err;
 }
 
@@ -138,15 +96,15 @@ static int give_all_back(void)
 
 int mcsafe_uninstall(void)
 {
-	struct section section;
+	struct mcsafe__section section;
 	int err = 0;
 
-	enter(&section);
+	mcsafe__control_enter(&section);
 	if (installed)
 		err = give_all_back();
 	if (err == 0)
 		installed = 0;
-	leave(&section);
+	mcsafe__control_leave(&section);
 	return err;
 }
 

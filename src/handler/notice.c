@@ -7,13 +7,14 @@
  */
 #include "notice.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <mcsafe/notice.h>
+
+#include "control.h"
 
 /*
  * A bounded queue for many writers and many readers without locks. Place p of the queue is in cell
@@ -41,7 +42,6 @@ static struct {
 } pairs[2];
 static _Atomic unsigned pair_version;
 
-static pthread_mutex_t pair_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int setup_error;
 
@@ -54,28 +54,17 @@ static void empty_queue(void)
 	atomic_store(&lost, 0);
 }
 
-static void lock_for_fork(void)
-{
-	pthread_mutex_lock(&pair_lock);
-}
-
-static void unlock_after_fork(void)
-{
-	pthread_mutex_unlock(&pair_lock);
-}
-
 /* Another thread may have been at work on a cell when this one forked, and is not here to finish.
  * What was in the queue is the parent's to read. */
 static void begin_child(void)
 {
-	pthread_mutex_unlock(&pair_lock);
 	empty_queue();
 }
 
 static void set_up(void)
 {
 	empty_queue();
-	setup_error = pthread_atfork(lock_for_fork, unlock_after_fork, begin_child);
+	setup_error = pthread_atfork(NULL, NULL, begin_child);
 }
 
 int mcsafe__notice_want(void)
@@ -172,22 +161,19 @@ int mcsafe__notice_take(const siginfo_t *si)
 
 int mcsafe_on_notice(mcsafe_notice_fn fn, void *arg)
 {
-	int saved_errno = errno, err = mcsafe__notice_want();
-	sigset_t all, saved;
+	struct mcsafe__section section;
 	unsigned next;
+	int err;
 
+	mcsafe__control_enter(&section);
+	err = mcsafe__notice_want();
 	if (err == 0) {
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &saved);
-		pthread_mutex_lock(&pair_lock);
 		next = atomic_load(&pair_version) + 1;
 		atomic_store(&pairs[next % 2].fn, fn);
 		atomic_store(&pairs[next % 2].arg, arg);
 		atomic_store(&pair_version, next);
-		pthread_mutex_unlock(&pair_lock);
-		pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	}
-	errno = saved_errno;
+	mcsafe__control_leave(&section);
 	return err;
 }
 
