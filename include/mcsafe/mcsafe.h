@@ -27,6 +27,7 @@
  *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
  *	extable.h   rows for accesses of your own
+ *	report.h    a report before a fault kills
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -49,6 +50,7 @@
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/notice.h>
+#include <mcsafe/report.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

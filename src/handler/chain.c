@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "notice.h"
+#include "report.h"
 
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15
@@ -152,10 +153,11 @@ static void visit_set(siginfo_t *si, unsigned depth)
  * That one is queued again, blocked until sigreturn(2) has restored the interrupted registers and
  * mask. A process may queue any si_code to itself (rt_tgsigqueueinfo(2)).
  */
-static void die_of(int signo, siginfo_t *si)
+static void die_of(int signo, siginfo_t *si, const void *ctx)
 {
 	struct sigaction dfl;
 
+	mcsafe__report(signo, si, ctx);
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);
@@ -218,7 +220,7 @@ static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_
 			resume->handler = action->sa_sigaction;
 			return 1;
 		case MCSAFE__MOVE_NO_ROOM:
-			die_of(signo, si);
+			die_of(signo, si, ctx);
 			return 0;
 		case MCSAFE__MOVE_NOT_NEEDED:
 			break;
@@ -239,17 +241,17 @@ int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 	if (action == NULL || action->sa_handler == SIG_DFL) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
 		if (!mcsafe__is_notice(signo, si))
-			die_of(signo, si);
+			die_of(signo, si, ctx);
 		return 0;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
 		if (si->si_code > 0 && !mcsafe__is_notice(signo, si))
-			die_of(signo, si);
+			die_of(signo, si, ctx);
 		return 0;
 	}
 	if (is_spent(h, index)) {
-		die_of(signo, si);
+		die_of(signo, si, ctx);
 		return 0;
 	}
 	visit_set(si, depth + 1);
