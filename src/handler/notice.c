@@ -76,6 +76,11 @@ int mcsafe__notice_want(void)
 	return 0;
 }
 
+int mcsafe__notice_wanted(void)
+{
+	return atomic_load(&wanted);
+}
+
 /* Signals are blocked, so that no handler of this thread can leave by siglongjmp(3) between the
  * two stores, after which the place would never be filled. */
 static void enqueue(const struct mcsafe_notice *notice)
@@ -143,7 +148,7 @@ int mcsafe__notice_take(const siginfo_t *si)
 	unsigned lsb = (unsigned)si->si_addr_lsb;
 	sigset_t all, saved;
 
-	if (!atomic_load(&wanted))
+	if (!mcsafe__notice_wanted())
 		return 0;
 	memset(&notice, 0, sizeof(notice));
 	notice.addr = si->si_addr;

@@ -13,6 +13,9 @@ static inline int mcsafe__is_notice(int signo, const siginfo_t *si)
 /* Queue a notice and call the program's function. 1, or 0 if nobody wants notices. AS-Safe. */
 int mcsafe__notice_take(const siginfo_t *si);
 
+/* Whether somebody wants notices. AS-Safe. */
+int mcsafe__notice_wanted(void);
+
 /* From now on somebody does. 0 or -ENOMEM. */
 int mcsafe__notice_want(void);
 

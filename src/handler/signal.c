@@ -66,11 +66,17 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 	return 1;
 }
 
+/* Once, the first time it comes here: a handler that our own passes it to may ask again. */
+static int note(const siginfo_t *si)
+{
+	return mcsafe__visit_depth(si) == 0 ? mcsafe__notice_take(si) : mcsafe__notice_wanted();
+}
+
 int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 {
 	int saved_errno = errno, done;
 
-	done = mcsafe__is_notice(signo, si) ? mcsafe__notice_take(si) : land(signo, si, ctx);
+	done = mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
 	errno = saved_errno;
 	return done;
 }
@@ -81,9 +87,8 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 	int saved_errno = errno, go_on = 0;
 
 	if (mcsafe__is_notice(signo, si)) {
-		/* For all who want to know: noted the first time it comes through here. */
-		if (mcsafe__visit_depth(si) == 0)
-			mcsafe__notice_take(si);
+		/* For all who want to know: it goes on whether it was noted or not. */
+		(void)note(si);
 		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
 	} else if (!land(signo, si, ctx)) {
 		go_on = mcsafe__chain(signo, si, ctx, frame, resume);

@@ -164,6 +164,19 @@ IN_CHILD(test_host_is_told_that_it_was_noted)
 	expect_queue(1, 0);
 }
 
+/* A host that asks as well, below our handler: noted once, and it learns that it was. */
+IN_CHILD(test_host_below_our_handler_asks_too)
+{
+	t_set_action(SIGBUS, host, 0, 0);
+	CHECK(mcsafe_install() == 0);
+	notify(PLACE(7), 12);
+	CHECK(host_result == 0);
+	CHECK(mcsafe_on_notice(look, NULL) == 0);
+	notify(PLACE(7), 12);
+	CHECK(host_result == 1 && calls == 1);
+	expect_queue(1, 0);
+}
+
 IN_CHILD(test_ignored_and_default_are_noted_and_survived)
 {
 	CHECK(mcsafe_on_notice(look, NULL) == 0);
@@ -365,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_function_and_queue_tell_what_was_lost),
 		cmocka_unit_test(test_notice_goes_on_to_the_previous_handler),
 		cmocka_unit_test(test_host_is_told_that_it_was_noted),
+		cmocka_unit_test(test_host_below_our_handler_asks_too),
 		cmocka_unit_test(test_ignored_and_default_are_noted_and_survived),
 		cmocka_unit_test(test_overflow_is_counted_and_the_oldest_are_kept),
 		cmocka_unit_test(test_many_threads_at_the_queue),
