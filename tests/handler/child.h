@@ -34,10 +34,32 @@ void t_expect_death(int status, int signo, const char *what, const char *file, i
 
 /* For a child: CMocka's assertions would go on with the next test there. */
 #define CHECK(condition) ((condition) ? (void)0 : t_check_failed(#condition, __FILE__, __LINE__))
+#define UNREACHED(what)  t_check_failed(what, __FILE__, __LINE__)
 void t_check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 /* Zeroed memory that a child shares with its parent; never freed. */
 void *t_shared(size_t size);
+
+/*
+ * A struct CMUnitTest that a build with ThreadSanitizer leaves out, visibly. It runs every handler with all signals
+ * blocked, whatever sa_mask and sa_flags say (sigaction_impl() of its runtime), so that a fault in
+ * a handler kills, and what siglongjmp(3) leaves without a mask is all of them.
+ */
+#if defined(__has_feature)
+# if __has_feature(thread_sanitizer)
+#  define T_THREAD_SANITIZER 1
+# endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+# define T_THREAD_SANITIZER 1
+#endif
+#ifndef T_THREAD_SANITIZER
+# define T_THREAD_SANITIZER 0
+#endif
+/* clang-format off */
+#define NOT_WITH_TSAN(test) {#test, T_THREAD_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
+/* clang-format on */
+void t_left_out(void **state);
 
 /* Exit status 77, or 1 if the environment has MCSAFE_NO_SKIP=1; says why. */
 void t_skip_all(const char *why) __attribute__((noreturn));

@@ -31,7 +31,7 @@ int t_code(enum t_kind kind);
 
 /* Not in C: the first instruction of each is the access, and no sanitizer looks at it. */
 void t_read_byte(const volatile void *p);
-void t_write_byte(volatile void *p);
+void t_write_byte(const volatile void *p);
 void t_jump(const volatile void *p);
 
 #endif /* MCSAFE_TESTS_HANDLER_MEMORY_H */
