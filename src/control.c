@@ -3,41 +3,37 @@
 #include "control.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void lock_for_fork(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-static void unlock_after_fork(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-/* A child of a thread that forks while another one installs must not inherit a taken lock. */
-static void prepare_for_fork(void)
-{
-	pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-}
+/*
+ * The process that is changing the handlers, 0 if none is. A child of a thread that forks while
+ * another one is at it finds its parent's number here, and may take over: what is done under the
+ * lock can be interrupted at any point and begun anew. A mutex would stay locked for ever, and
+ * pthread_atfork(3) leaves the time before it has been called.
+ */
+static _Atomic pid_t lock;
 
 void mcsafe__control_enter(struct mcsafe__section *section)
 {
+	pid_t self = getpid(), owner = 0;
 	sigset_t all;
 
 	section->saved_errno = errno;
-	pthread_once(&fork_once, prepare_for_fork);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &section->mask);
-	pthread_mutex_lock(&lock);
+	while (!atomic_compare_exchange_weak(&lock, &owner, self)) {
+		if (owner == self) {
+			sched_yield();
+			owner = 0;
+		}
+	}
 }
 
 void mcsafe__control_leave(const struct mcsafe__section *section)
 {
-	pthread_mutex_unlock(&lock);
+	atomic_store(&lock, 0);
 	pthread_sigmask(SIG_SETMASK, &section->mask, NULL);
 	errno = section->saved_errno;
 }

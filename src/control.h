@@ -11,8 +11,9 @@ struct mcsafe__section {
 };
 
 /*
- * Take the lock, with all signals blocked: a handler that calls fork(2) would need it. Gives errno
- * back at the end. A child of fork(2) never inherits it taken.
+ * Take the lock, with all signals blocked: a handler may want it too, by fork(2) say. Gives errno
+ * back at the end. A child of fork(2) whose parent was at it takes over, so what is done under the
+ * lock must be such that it can be interrupted at any point and begun anew.
  */
 void mcsafe__control_enter(struct mcsafe__section *section);
 void mcsafe__control_leave(const struct mcsafe__section *section);

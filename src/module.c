@@ -185,12 +185,13 @@ static int add(const struct mcsafe_row *first, const struct plain_row *rows, siz
 	if (to == NULL)
 		return -ENOMEM;
 
-	owners[i] = (struct owner){first, pin};
 	/* Odd to begin with, 0 for a place that was never used and is not within the end yet. */
 	version = atomic_load(&mcsafe__modules[i].version) | 1;
 	atomic_store(&mcsafe__modules[i].version, version);
 	fill(&mcsafe__modules[i], to, rows, n);
 	atomic_store(&mcsafe__modules[i].version, version + 1);
+	/* Last: a child of fork(2) must not find an owner without a module. */
+	owners[i] = (struct owner){first, pin};
 	if (i >= atomic_load(&mcsafe__modules_end))
 		atomic_store(&mcsafe__modules_end, i + 1);
 	return 0;
@@ -236,7 +237,7 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 	mcsafe__control_enter(&section);
 	i = find_owner(first);
 	if (i != MCSAFE_MODULES_MAX) {
-		atomic_fetch_add(&mcsafe__modules[i].version, 1);
+		atomic_fetch_or(&mcsafe__modules[i].version, 1);
 		give_buffer(atomic_load(&mcsafe__modules[i].rows));
 		pin = owners[i].pin;
 		owners[i] = (struct owner){NULL, NULL};

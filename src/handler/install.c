@@ -25,6 +25,7 @@ static int is_live(int signo)
 	return sigaction(signo, NULL, &live) == 0 && is_ours(&live);
 }
 
+/* 1: ours is in front now; 0: it was already; or a negative error. */
 static int take(int signo)
 {
 	struct sigaction ours, live, found;
@@ -51,21 +52,8 @@ static int take(int signo)
 	if (sigaction(signo, &ours, &found) != 0)
 		return -errno;
 	/* Somebody may have come between the two calls. */
-	return is_ours(&found) ? 0 : mcsafe__chain_push(signo, &found);
-}
-
-int mcsafe_install(void)
-{
-	struct mcsafe__section section;
-	int err = 0;
-
-	mcsafe__control_enter(&section);
-	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
-		err = take(signals[i]);
-	if (err == 0)
-		installed = 1;
-	mcsafe__control_leave(&section);
-	return err;
+	err = is_ours(&found) ? 0 : mcsafe__chain_push(signo, &found);
+	return err != 0 ? err : 1;
 }
 
 static int give_back(int signo)
@@ -84,13 +72,52 @@ static int give_back(int signo)
 
 static int give_all_back(void)
 {
-	int err = 0;
+	int err;
 
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		if (!is_live(signals[i]))
 			return -EBUSY;
-	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
+	for (size_t i = 0; i < N_SIGNALS; i++) {
 		err = give_back(signals[i]);
+		if (err == 0)
+			continue;
+		while (i-- > 0) /* all or nothing */
+			take(signals[i]);
+		return err;
+	}
+	return 0;
+}
+
+/* All or nothing: what was taken before the failure goes back. */
+static int take_all(void)
+{
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		int result = take(signals[i]);
+
+		if (result >= 0) {
+			taken |= (unsigned)result << i;
+			continue;
+		}
+		while (i-- > 0)
+			if (taken & 1u << i)
+				give_back(signals[i]);
+		return result;
+	}
+	return 0;
+}
+
+int mcsafe_install(void)
+{
+	struct mcsafe__section section;
+	int err;
+
+	mcsafe__control_enter(&section);
+	err = take_all();
+	if (err == 0)
+		installed = 1;
+	mcsafe__control_leave(&section);
 	return err;
 }
 
