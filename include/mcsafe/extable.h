@@ -10,11 +10,10 @@
  * What happens at a fault: the handler changes four registers of the interrupted code and nothing
  * else: %rip to the row's fixup, and
  *
- *	%r9	si_addr: the page's start for poison that is consumed for the first time, the exact
- *		byte otherwise, 0 where the kernel gave none
- *	%r10	the instruction that faulted
- *	%r11	bits 0-7 signal, 8-15 si_addr_lsb (0: not told), 16-23 kind of the row,
- *		32-63 si_code
+ *   %r9   si_addr: the page's start for poison that is consumed for the first time, the exact
+ *         byte otherwise, 0 where the kernel gave none
+ *   %r10  the instruction that faulted
+ *   %r11  bits 0-7 signal, 8-15 si_addr_lsb (0: not told), 16-23 kind of the row, 32-63 si_code
  *
  * So the code keeps nothing that it still needs in %r9 to %r11 across such an access, and inline
  * assembly names them as clobbered. All other registers, the stack and the flags are those of the
@@ -22,7 +21,7 @@
  * has the same stack. It must not repeat a load: poison is not to be read again.
  * mcsafe_row_fault() makes a fault record of the three registers.
  *
- * A load of a byte, which returns 0 or 1, as a whole:
+ * A load of a byte that says whether it failed, and the set-up of the program or shared object:
  *
  *	#include <mcsafe/extable.h>
  *
@@ -47,9 +46,10 @@
  *		return failed;
  *	}
  *
- * and in the set-up of the program or shared object
- *
- *	err = mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END);
+ *	int set_up(void)
+ *	{
+ *		return mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END);
+ *	}
  */
 #ifndef MCSAFE_EXTABLE_H
 #define MCSAFE_EXTABLE_H

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * notice.c - the queue of notices, and the function that is called for each
+ * notice.c - the queue of notices, and the call of the program's function for each
  *
  * mcsafe__notice_take() runs in the signal handler. Of libc it calls clock_gettime, sigfillset,
  * pthread_sigmask and memset: all async-signal-safe.
  */
 #include "notice.h"
 
-#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <mcsafe/notice.h>
-
-#include "control.h"
 
 /*
  * A bounded queue for many writers and many readers without locks. Place p of the queue is in cell
@@ -30,22 +28,12 @@ static struct cell cells[MCSAFE_NOTICE_ROOM];
 static _Atomic size_t write_place, read_place;
 static _Atomic size_t lost;
 
-static _Atomic int wanted;
+_Atomic int mcsafe__notices_wanted;
 
-/*
- * The function and its argument, which must be read as a pair. Version v is in pair v mod 2, so a
- * reader of the newest version meets no writer; it tries again when two versions have come since.
- */
-static struct {
-	_Atomic(mcsafe_notice_fn) fn;
-	void *_Atomic arg;
-} pairs[2];
-static _Atomic unsigned pair_version;
+struct mcsafe__notice_pair mcsafe__notice_pairs[2];
+_Atomic unsigned mcsafe__notice_version;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int setup_error;
-
-static void empty_queue(void)
+void mcsafe__notice_empty_queue(void)
 {
 	for (size_t i = 0; i < MCSAFE_NOTICE_ROOM; i++)
 		atomic_store(&cells[i].turn, i);
@@ -54,31 +42,9 @@ static void empty_queue(void)
 	atomic_store(&lost, 0);
 }
 
-/* Another thread may have been at work on a cell when this one forked, and is not here to finish.
- * What was in the queue is the parent's to read. */
-static void begin_child(void)
-{
-	empty_queue();
-}
-
-static void set_up(void)
-{
-	empty_queue();
-	setup_error = pthread_atfork(NULL, NULL, begin_child);
-}
-
-int mcsafe__notice_want(void)
-{
-	pthread_once(&once, set_up);
-	if (setup_error != 0)
-		return -setup_error;
-	atomic_store(&wanted, 1);
-	return 0;
-}
-
 int mcsafe__notice_wanted(void)
 {
-	return atomic_load(&wanted);
+	return atomic_load(&mcsafe__notices_wanted);
 }
 
 /* Signals are blocked, so that no handler of this thread can leave by siglongjmp(3) between the
@@ -134,10 +100,10 @@ static void call_function(const struct mcsafe_notice *notice)
 	void *arg;
 
 	do {
-		version = atomic_load(&pair_version);
-		fn = atomic_load(&pairs[version % 2].fn);
-		arg = atomic_load(&pairs[version % 2].arg);
-	} while (atomic_load(&pair_version) != version);
+		version = atomic_load(&mcsafe__notice_version);
+		fn = atomic_load(&mcsafe__notice_pairs[version % 2].fn);
+		arg = atomic_load(&mcsafe__notice_pairs[version % 2].arg);
+	} while (atomic_load(&mcsafe__notice_version) != version);
 	if (fn != NULL)
 		fn(notice, arg);
 }
@@ -164,24 +130,6 @@ int mcsafe__notice_take(const siginfo_t *si)
 	return 1;
 }
 
-int mcsafe_on_notice(mcsafe_notice_fn fn, void *arg)
-{
-	struct mcsafe__section section;
-	unsigned next;
-	int err;
-
-	mcsafe__control_enter(&section);
-	err = mcsafe__notice_want();
-	if (err == 0) {
-		next = atomic_load(&pair_version) + 1;
-		atomic_store(&pairs[next % 2].fn, fn);
-		atomic_store(&pairs[next % 2].arg, arg);
-		atomic_store(&pair_version, next);
-	}
-	mcsafe__control_leave(&section);
-	return err;
-}
-
 /* Signals are blocked for the reason that enqueue() gives. */
 size_t mcsafe_notice_read(struct mcsafe_notice *notices, size_t n, size_t *n_lost)
 {
@@ -190,7 +138,7 @@ size_t mcsafe_notice_read(struct mcsafe_notice *notices, size_t n, size_t *n_los
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	if (atomic_load(&wanted))
+	if (atomic_load(&mcsafe__notices_wanted))
 		while (read < n && dequeue(&notices[read]))
 			read++;
 	if (n_lost != NULL)
