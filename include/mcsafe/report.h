@@ -60,8 +60,8 @@ MCSAFE_API int mcsafe_set_report(int fd, unsigned flags) MCSAFE_NOEXCEPT;
  * @return             How many were written, 0..n; or -ENOSYS: the library was built without
  *                     libunwind.
  *
- * @par Safety         MT-Safe. In a signal handler it is as safe as libunwind is: the loader's lock
- *                     may be waited for (dl_iterate_phdr(3)), and damaged stacks may be read. A
+ * @par Safety         MT-Safe. Not AS-Safe. In a signal handler it is as safe as libunwind is: the
+ *                     loader's lock may be waited for (dl_iterate_phdr(3)), and damaged stacks may be read. A
  *                     host that cannot afford that calls it in a child, as mcsafe_set_report() does.
  *                     Call it once, or mcsafe_set_report(), before the first signal: libunwind
  *                     allocates when it is used for the first time. errno is left alone.

@@ -61,7 +61,7 @@ static void begin_child(void)
 static int child(void *arg)
 {
 	begin_child();
-	mcsafe__report_write(arg);
+	mcsafe__report_setup.write(arg);
 	_exit(0);
 }
 

@@ -8,6 +8,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* The signal, as the child that writes about it gets it. */
+struct mcsafe__death {
+	int signo;
+	const siginfo_t *si;
+	const void *ctx;
+	pid_t pid, tid;
+};
+
 /* What mcsafe_set_report() has prepared; fd < 0: never. Only fd's file and flags change later. */
 struct mcsafe__report_setup {
 	int fd; /* ours */
@@ -16,6 +24,9 @@ struct mcsafe__report_setup {
 	unsigned flags;
 	char *stack; /* of the child */
 	size_t stack_size;
+	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports needs
+	 * neither that object nor libunwind. */
+	void (*write)(const struct mcsafe__death *death);
 };
 
 extern struct mcsafe__report_setup mcsafe__report_setup;
@@ -24,14 +35,6 @@ extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has beg
 
 /* Report a signal that is going to kill, and come back. AS-Safe. */
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx);
-
-/* The signal, as the child that writes about it gets it. */
-struct mcsafe__death {
-	int signo;
-	const siginfo_t *si;
-	const void *ctx;
-	pid_t pid, tid;
-};
 
 /* report_text.c: write all of it to the set-up's fd. Runs in the child. */
 void mcsafe__report_write(const struct mcsafe__death *death);

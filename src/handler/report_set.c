@@ -74,6 +74,7 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 	if (err != 0)
 		return err;
 	setup->flags = flags;
+	setup->write = mcsafe__report_write;
 	if (!(flags & MCSAFE_REPORT_NO_BACKTRACE))
 		warm_up();
 	atomic_store(&mcsafe__reporter, 0);

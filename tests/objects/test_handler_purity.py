@@ -121,7 +121,7 @@ class Purity(unittest.TestCase):
         self.check(["mcsafe__on_signal", "mcsafe_handle_signal"], HANDLER, frozenset({"report.c.o"}))
 
     def test_report(self) -> None:
-        self.check(["mcsafe__report"], REPORT, frozenset({UNWINDER}))
+        self.check(["mcsafe__report", "mcsafe__report_write"], REPORT, frozenset({UNWINDER}))
 
     def test_libunwind_is_in_one_object(self) -> None:
         users = {
