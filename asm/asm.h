@@ -31,7 +31,7 @@
 .endm
 
 /*
- * One struct mcsafe__row (src/extable.h). "o" links the section to .text: the rows live and die
+ * One struct mcsafe_row (src/extable.h). "o" links the section to .text: the rows live and die
  * with the code under --gc-sections, and the linker keeps them in the order of the code.
  */
 .macro	extable insn, fixup, kind

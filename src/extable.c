@@ -6,10 +6,10 @@
 
 /* The linker defines these for every section whose name is a C identifier (ld manual, "Input
  * Section Example"). Hidden: each module has a table of its own. */
-extern const struct mcsafe__row __start_mcsafe_extable[] __attribute__((visibility("hidden")));
-extern const struct mcsafe__row __stop_mcsafe_extable[] __attribute__((visibility("hidden")));
+extern const struct mcsafe_row __start_mcsafe_extable[] __attribute__((visibility("hidden")));
+extern const struct mcsafe_row __stop_mcsafe_extable[] __attribute__((visibility("hidden")));
 
-void mcsafe__extable_own(const struct mcsafe__row **first, const struct mcsafe__row **end)
+void mcsafe__extable_own(const struct mcsafe_row **first, const struct mcsafe_row **end)
 {
 	*first = __start_mcsafe_extable;
 	*end = __stop_mcsafe_extable;
@@ -20,11 +20,11 @@ void mcsafe__extable_own(const struct mcsafe__row **first, const struct mcsafe__
  * section is linked to .text (SHF_LINK_ORDER), which makes the linker place the files' rows in
  * the order of their code. The test "objects.rows" checks the result in every library we build.
  */
-const struct mcsafe__row *mcsafe__extable_search(const struct mcsafe__row *first,
-						 const struct mcsafe__row *end, uintptr_t ip)
+const struct mcsafe_row *mcsafe__extable_search(const struct mcsafe_row *first,
+						const struct mcsafe_row *end, uintptr_t ip)
 {
 	while (first < end) {
-		const struct mcsafe__row *mid = first + (end - first) / 2;
+		const struct mcsafe_row *mid = first + (end - first) / 2;
 		uintptr_t insn = mcsafe__row_insn(mid);
 
 		if (insn == ip)
@@ -37,7 +37,7 @@ const struct mcsafe__row *mcsafe__extable_search(const struct mcsafe__row *first
 	return NULL;
 }
 
-const struct mcsafe__row *mcsafe__extable_find(uintptr_t ip)
+const struct mcsafe_row *mcsafe__extable_find(uintptr_t ip)
 {
 	return mcsafe__extable_search(__start_mcsafe_extable, __stop_mcsafe_extable, ip);
 }

@@ -3,24 +3,15 @@
 #ifndef MCSAFE_SRC_LANDING_H
 #define MCSAFE_SRC_LANDING_H
 
+#include <mcsafe/extable.h>
+
 /*
- * When an access with a row faults, the handler changes four registers of the interrupted code
- * and nothing else: %rip to the row's fixup, and
- *
- *	%r9	si_addr
- *	%r10	the instruction that faulted
- *	%r11	bits 0-7 signal, 8-15 si_addr_lsb, 16-23 kind of row, 32-63 si_code
- *
- * So code with rows keeps nothing it still needs in %r9 to %r11 across an access. The fixup
- * stores them into the caller's struct mcsafe__landing (asm.h, note_fault).
+ * The registers that the handler sets, and the kinds of rows, are public: see mcsafe/extable.h. An
+ * engine's fixup stores %r9 to %r11 into the caller's struct mcsafe__landing (asm.h, note_fault).
  */
 #define MCSAFE_LANDING_ADDR  0
 #define MCSAFE_LANDING_IP    8
 #define MCSAFE_LANDING_FACTS 16
-
-/* Kinds of rows; the same numbers as enum mcsafe_side. */
-#define MCSAFE_ROW_LOAD  1
-#define MCSAFE_ROW_STORE 2
 
 #ifndef __ASSEMBLER__
 

@@ -10,6 +10,7 @@
 #endif
 
 #include <mcsafe/compiler.h>
+#include <mcsafe/notice.h>
 
 MCSAFE_BEGIN_DECLS
 
@@ -23,14 +24,16 @@ MCSAFE_BEGIN_DECLS
  *   previous action     a fault that is not ours,       a notice (BUS_MCEERR_AO) that
  *                       or a signal sent by kill(2)     memory was lost elsewhere
  *   a handler           called as the kernel would,     called
- *                       with its sa_mask, SA_NODEFER
- *                       and SA_RESETHAND
+ *                       with its sa_mask, SA_NODEFER,
+ *                       SA_RESETHAND and SA_ONSTACK
  *   SIG_DFL             the default comes back and      dropped: the process survives; touching
  *                       kills the process with the      the lost memory later is a fault
  *                       true siginfo and registers
  *   SIG_IGN             faults: as SIG_DFL, which is    dropped
  *                       what the kernel does;
  *                       sent signals: dropped
+ *
+ * Notices are noted as well if the program asked for that, see mcsafe_on_notice().
  *
  * Calling it again is harmless. When another handler has been installed over ours since, this
  * call puts ours back in front, with that handler as the previous one; if that handler passes
@@ -41,8 +44,14 @@ MCSAFE_BEGIN_DECLS
  *                  process; nothing more is recorded, and both signals are left as they were.
  *
  * @par Flags       SA_SIGINFO | SA_ONSTACK | SA_NODEFER with an empty mask; SA_RESTART if the
- *                  previous action had it. A previous handler that did not ask for SA_ONSTACK
- *                  runs on the alternate stack too where the thread has one.
+ *                  previous action had it.
+ * @par Stacks      A previous handler that did not ask for SA_ONSTACK runs on the stack that was
+ *                  interrupted, although ours runs on the alternate one: the kernel's whole signal
+ *                  frame is moved there first, so that the alternate stack is free for the next
+ *                  signal. The previous handler returns to the kernel without passing through ours
+ *                  (shadow stacks stay in step). If the interrupted stack cannot be written, the
+ *                  process dies of the signal, as it would without us. A handler that was installed
+ *                  over ours and calls ours has chosen the stack for all of them.
  * @par fork        A child inherits the handler, and may install and uninstall on its own. After
  *                  execve(2) nothing is left of it.
  * @par Safety      MT-Safe, also against itself. Not AS-Safe. errno is left alone.
@@ -90,16 +99,86 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  * @param[in,out] ctx   The handler's third argument, a ucontext_t; not NULL. On 1 its registers
  *                      have been changed: returning from the handler resumes the copy's recovery.
  *
- * @return 1            the signal was an access of libmcsafe that failed: dealt with.
+ * @return 1            the signal was an access of libmcsafe that failed; or a BUS_MCEERR_AO that
+ *                      was noted because the program asked for notices (mcsafe_on_notice(),
+ *                      mcsafe_notice_thread()): dealt with.
  *         0            it is not ours; nothing was changed. So for every signal with si_code <= 0
- *                      (kill(2), sigqueue(3)) and for every BUS_MCEERR_AO, wherever they hit.
+ *                      (kill(2), sigqueue(3)), wherever it hits.
  *
  * @par Safety          MT-Safe, AS-Safe; meant for signal handlers. errno is left alone.
- * @par Cost            A binary search of the landing table; no system call.
+ * @par Cost            A binary search of the landing tables; no system call, but for notices.
  * @since 0.1           @see mcsafe_install(), mcsafe(7)
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	MCSAFE_NOEXCEPT;
+
+/**
+ * Make the calling thread fit for recovery: an alternate signal stack, and unblocked signals.
+ *
+ * The handler runs on the alternate stack, so that a fault is recovered even when the thread's own
+ * stack is nearly full. A plain thread has none; the main thread of a Go, Java or Rust program may
+ * have one. A stack that is there already and is large enough is never touched.
+ *
+ * The stack has the room of four signal frames (AT_MINSIGSTKSZ of getauxval(3), which grows with
+ * the registers of the processor) and 64 KiB for handlers to work in, above a guard page. SIGBUS
+ * and SIGSEGV are unblocked. What was found is given back by mcsafe_thread_release(). Calls nest:
+ * only the first does anything, and only the release that matches it undoes it. A thread that ends
+ * without a release leaves nothing behind.
+ *
+ * @return 0        the thread is prepared: mcsafe_thread_check() gives 0.
+ *         -ENOMEM  no memory for the stack. Nothing was changed.
+ *         -EPERM   called on an alternate stack that is too small: the kernel lets nobody
+ *                  exchange the stack that is in use. Nothing was changed.
+ *
+ * @par Pending     A SIGBUS or SIGSEGV that was sent while it was blocked is delivered now, to the
+ *                  previous action. Other signals stay as they are.
+ * @par fork        A child's only thread is prepared if the thread that forked it was.
+ * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Cost        Five system calls and some 100 KiB of address space, once for each thread.
+ * @since 0.1       @see mcsafe_thread_release(), mcsafe_thread_check()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_thread_prepare(void) MCSAFE_NOEXCEPT;
+
+/**
+ * Undo mcsafe_thread_prepare(): the alternate stack and the blocked signals are as it found them.
+ *
+ * @return 0        done; or an outer mcsafe_thread_prepare() still holds.
+ *         -EINVAL  the thread is not prepared.
+ *         -EBUSY   somebody has set another alternate stack since, and may give ours back, or this
+ *                  runs on ours: it stays, and so does everything else.
+ *
+ * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1       @see mcsafe_thread_prepare()
+ */
+MCSAFE_API int mcsafe_thread_release(void) MCSAFE_NOEXCEPT;
+
+/** What mcsafe_thread_check() found; several may be set. */
+enum mcsafe_thread_lack {
+	/** SIGBUS is blocked: the kernel kills the process for a fault of this thread. */
+	MCSAFE_THREAD_SIGBUS_BLOCKED = 1,
+	/** The same for SIGSEGV. */
+	MCSAFE_THREAD_SIGSEGV_BLOCKED = 2,
+	/** No alternate stack: a fault needs room on the thread's own. */
+	MCSAFE_THREAD_NO_STACK = 4,
+	/** There is one, but it may be too small for a signal frame and our handler. */
+	MCSAFE_THREAD_SMALL_STACK = 8
+};
+
+/**
+ * Ask whether faults of the calling thread can be recovered, before one happens.
+ *
+ * A fault whose signal is blocked is not delivered: the kernel kills the process, and no handler
+ * runs. There is nothing that a library can do about it then.
+ *
+ * @return 0        nothing is missing; otherwise a sum of enum mcsafe_thread_lack. A lack of stack
+ *                  alone does not keep a thread from recovering as long as its own has room.
+ *                  Whether the handler is installed is mcsafe_installed()'s to say.
+ *
+ * @par Safety      MT-Safe, AS-Safe. errno is left alone.
+ * @par Cost        Two system calls.
+ * @since 0.1       @see mcsafe_thread_prepare(), mcsafe_installed()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_thread_check(void) MCSAFE_NOEXCEPT;
 
 MCSAFE_END_DECLS
 

@@ -24,8 +24,11 @@
  *
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
+ *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
  *	iter.h      scatter and gather: copies to and from lists of segments
+ *	extable.h   rows for accesses of your own
+ *	report.h    a report before a fault kills
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -45,9 +48,12 @@
 #define MCSAFE_MCSAFE_H
 
 #include <mcsafe/copy.h>
+#include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/iter.h>
+#include <mcsafe/notice.h>
+#include <mcsafe/report.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

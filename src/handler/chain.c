@@ -17,12 +17,15 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "notice.h"
+#include "report.h"
+
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15
 
 struct history {
 	struct sigaction seen[ACTIONS_MAX]; /* [0, n_seen) never change */
-	unsigned n_seen;                    /* under the lock of install.c */
+	unsigned n_seen;                    /* under the lock of control.c */
 	/* Bits 0-3: how many; then one index into seen[] for each, the newest in bits 4-7. */
 	_Atomic uint64_t order;
 	/* Bit i: seen[i] had SA_RESETHAND and has been called, so it is SIG_DFL now. */
@@ -126,7 +129,7 @@ struct visit {
 #define VISIT_MAGIC  0x6d637366u /* "mcsf" */
 #define VISIT_OFFSET (sizeof(siginfo_t) - sizeof(struct visit))
 
-static unsigned visit_depth(const siginfo_t *si)
+unsigned mcsafe__visit_depth(const siginfo_t *si)
 {
 	struct visit visit;
 
@@ -139,11 +142,6 @@ static void visit_set(siginfo_t *si, unsigned depth)
 	struct visit visit = {.magic = depth != 0 ? VISIT_MAGIC : 0, .depth = depth};
 
 	memcpy((char *)si + VISIT_OFFSET, &visit, sizeof(visit));
-}
-
-static int is_notice(int signo, const siginfo_t *si)
-{
-	return signo == SIGBUS && si->si_code == BUS_MCEERR_AO;
 }
 
 /*
@@ -177,6 +175,7 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	struct sigaction dfl;
 	sigset_t set;
 
+	mcsafe__report(signo, si, ctx);
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);
@@ -190,14 +189,21 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, si);
 }
 
-static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
+/* The mask that the kernel would have set for this handler; ours blocks nothing. */
+static void block_for(const struct sigaction *action, int signo, sigset_t *saved)
 {
-	sigset_t block = action->sa_mask, saved;
+	sigset_t block = action->sa_mask;
 
-	/* The mask that the kernel would have set for this handler; ours blocks nothing. */
 	if (!(action->sa_flags & SA_NODEFER))
 		sigaddset(&block, signo);
-	pthread_sigmask(SIG_BLOCK, &block, &saved);
+	pthread_sigmask(SIG_BLOCK, &block, saved);
+}
+
+static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
+{
+	sigset_t saved;
+
+	block_for(action, signo, &saved);
 	if (action->sa_flags & SA_SIGINFO)
 		action->sa_sigaction(signo, si, ctx);
 	else
@@ -218,26 +224,55 @@ static int is_spent(struct history *h, unsigned index)
 	return (atomic_fetch_or(&h->spent, bit) & bit) != 0;
 }
 
-void mcsafe__chain(int signo, siginfo_t *si, void *ctx)
+/*
+ * Call the handler of an action where the kernel would have called it. When its frame has to be
+ * moved for that, nothing of ours may be left on the stack, so our handler ends here, and
+ * sigreturn(2) gives the mask back.
+ */
+static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_t *si, void *ctx,
+			     const void *frame, struct mcsafe__resume *resume)
+{
+	if (!(action->sa_flags & SA_ONSTACK)) {
+		switch (mcsafe__frame_move(frame, si, ctx, resume)) {
+		case MCSAFE__MOVE_DONE:
+			block_for(action, signo, NULL);
+			/* sa_sigaction and sa_handler share their place; all take the signal first. */
+			resume->handler = action->sa_sigaction;
+			return 1;
+		case MCSAFE__MOVE_NO_ROOM:
+			die_of(signo, si, ctx);
+			return 0;
+		case MCSAFE__MOVE_NOT_NEEDED:
+			break;
+		}
+	}
+	call(action, signo, si, ctx);
+	return 0;
+}
+
+int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
+		  struct mcsafe__resume *resume)
 {
 	struct history *h = history_of(signo);
-	unsigned depth = visit_depth(si), index;
+	unsigned depth = mcsafe__visit_depth(si), index;
 	const struct sigaction *action = action_at(h, depth, &index);
+	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
 	    (action->sa_handler != SIG_IGN && is_spent(h, index))) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
-		if (!is_notice(signo, si))
+		if (!mcsafe__is_notice(signo, si))
 			die_of(signo, si, ctx);
-		return;
+		return 0;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
-		if (si->si_code > 0 && !is_notice(signo, si))
+		if (si->si_code > 0 && !mcsafe__is_notice(signo, si))
 			die_of(signo, si, ctx);
-		return;
+		return 0;
 	}
 	visit_set(si, depth + 1);
-	call(action, signo, si, ctx);
+	go_on = call_on_its_stack(action, signo, si, ctx, frame, resume);
 	visit_set(si, depth);
+	return go_on;
 }

@@ -5,15 +5,31 @@
 
 #include <signal.h>
 
-/* signal.c: the handler that mcsafe_install() puts in place. */
-void mcsafe__on_signal(int signo, siginfo_t *si, void *ctx);
+#include "frame.h"
 
-/* chain.c: pass a signal that is not ours to the previous action, or die of it. AS-Safe. */
-void mcsafe__chain(int signo, siginfo_t *si, void *ctx);
+/* asm/x86_64/signal_entry.S: the handler that mcsafe_install() puts in place. */
+void mcsafe__signal_entry(int signo, siginfo_t *si, void *ctx);
+
+/*
+ * signal.c: what it does. frame is %rsp at the entry. 0: return from the handler; 1: go on in
+ * resume->handler on resume->frame.
+ */
+int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
+		      struct mcsafe__resume *resume);
+
+/*
+ * chain.c: pass a signal that is not ours to the previous action, or die of it. The result and
+ * the last two arguments are those of mcsafe__on_signal(). AS-Safe.
+ */
+int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
+		  struct mcsafe__resume *resume);
+
+/* chain.c: how many previous handlers this very signal has been passed to already. AS-Safe. */
+unsigned mcsafe__visit_depth(const siginfo_t *si);
 
 /*
  * chain.c: remember an action that was found under ours, as the one to pass signals to from now
- * on. 0, or -ENOSPC. Callers hold the lock of install.c. May run beside mcsafe__chain().
+ * on. 0, or -ENOSPC. Callers hold the lock of control.c. May run beside mcsafe__chain().
  */
 int mcsafe__chain_push(int signo, const struct sigaction *action);
 

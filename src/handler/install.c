@@ -3,11 +3,9 @@
 #include <mcsafe/handler.h>
 
 #include <errno.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "control.h"
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
@@ -15,46 +13,9 @@ static const int signals[] = {SIGBUS, SIGSEGV};
 
 static int installed; /* mcsafe_install() has succeeded since the last mcsafe_uninstall() */
 
-/*
- * The process that is changing the handlers, 0 if none is. A child of a thread that forks while
- * another one is at it finds its parent's number here, and may take over: what is done under the
- * lock can be interrupted at any point and begun anew. A mutex would stay locked for ever, and
- * pthread_atfork(3) leaves the time before it has been called.
- */
-static _Atomic pid_t lock;
-
-/* Signals are blocked while the lock is held: a handler may want it too, by fork(2) say. */
-struct section {
-	sigset_t mask;
-	int saved_errno;
-};
-
-static void enter(struct section *section)
-{
-	pid_t self = getpid(), owner = 0;
-	sigset_t all;
-
-	section->saved_errno = errno;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &section->mask);
-	while (!atomic_compare_exchange_weak(&lock, &owner, self)) {
-		if (owner == self) {
-			sched_yield();
-			owner = 0;
-		}
-	}
-}
-
-static void leave(const struct section *section)
-{
-	atomic_store(&lock, 0);
-	pthread_sigmask(SIG_SETMASK, &section->mask, NULL);
-	errno = section->saved_errno;
-}
-
 static int is_ours(const struct sigaction *action)
 {
-	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == mcsafe__on_signal;
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == mcsafe__signal_entry;
 }
 
 static int is_live(int signo)
@@ -80,7 +41,7 @@ static int take(int signo)
 		return err;
 
 	memset(&ours, 0, sizeof(ours));
-	ours.sa_sigaction = mcsafe__on_signal;
+	ours.sa_sigaction = mcsafe__signal_entry;
 	/*
 	 * ONSTACK: the fault may be on a stack that is nearly full, and Go requires it of every
 	 * handler. NODEFER with an empty mask: a previous handler may leave by siglongjmp(3)
@@ -149,28 +110,28 @@ static int take_all(void)
 
 int mcsafe_install(void)
 {
-	struct section section;
+	struct mcsafe__section section;
 	int err;
 
-	enter(&section);
+	mcsafe__control_enter(&section);
 	err = take_all();
 	if (err == 0)
 		installed = 1;
-	leave(&section);
+	mcsafe__control_leave(&section);
 	return err;
 }
 
 int mcsafe_uninstall(void)
 {
-	struct section section;
+	struct mcsafe__section section;
 	int err = 0;
 
-	enter(&section);
+	mcsafe__control_enter(&section);
 	if (installed)
 		err = give_all_back();
 	if (err == 0)
 		installed = 0;
-	leave(&section);
+	mcsafe__control_leave(&section);
 	return err;
 }
 

@@ -2,8 +2,8 @@
 /*
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
- * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__chain; nothing of libc but
- * errno. The test "objects.handler_purity" holds the object to that.
+ * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__module_find,
+ * mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test "objects.handler_purity" holds the object to that.
  */
 #include <mcsafe/handler.h>
 
@@ -15,6 +15,8 @@
 #include "extable.h"
 #include "handler.h"
 #include "landing.h"
+#include "module_table.h"
+#include "notice.h"
 
 /*
  * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
@@ -34,35 +36,63 @@ static unsigned lsb_of(int signo, const siginfo_t *si)
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
 }
 
+static int find(uintptr_t ip, struct mcsafe__module_hit *hit)
+{
+	const struct mcsafe_row *row = mcsafe__extable_find(ip);
+
+	if (row == NULL)
+		return mcsafe__module_find(ip, hit);
+	*hit = (struct mcsafe__module_hit){mcsafe__row_fixup(row), row->kind};
+	return 1;
+}
+
 /*
  * RIP decides, and not si_addr: that may be the start of the page, 0 for a non-canonical address,
  * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
  * by reverse mapping). A landing refused for such an address would fault forever.
  */
-int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
+static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 {
-	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
-	const struct mcsafe__row *row;
+	greg_t *regs = uc->uc_mcontext.gregs;
+	struct mcsafe__module_hit hit;
 
-	if (!is_own_fault(signo, si->si_code))
-		return 0;
-	row = mcsafe__extable_find((uintptr_t)regs[REG_RIP]);
-	if (row == NULL)
+	if (!is_own_fault(signo, si->si_code) || !find((uintptr_t)regs[REG_RIP], &hit))
 		return 0;
 
 	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
 	regs[REG_R10] = regs[REG_RIP];
-	regs[REG_R11] =
-		(greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si), row->kind);
-	regs[REG_RIP] = (greg_t)mcsafe__row_fixup(row);
+	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si), hit.kind);
+	regs[REG_RIP] = (greg_t)hit.fixup;
 	return 1;
 }
 
-void mcsafe__on_signal(int signo, siginfo_t *si, void *ctx)
+/* Once, the first time it comes here: a handler that our own passes it to may ask again. */
+static int note(const siginfo_t *si)
 {
-	int saved_errno = errno;
+	return mcsafe__visit_depth(si) == 0 ? mcsafe__notice_take(si) : mcsafe__notice_wanted();
+}
 
-	if (!mcsafe_handle_signal(signo, si, ctx))
-		mcsafe__chain(signo, si, ctx);
+int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
+{
+	int saved_errno = errno, done;
+
+	done = mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
 	errno = saved_errno;
+	return done;
+}
+
+int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
+		      struct mcsafe__resume *resume)
+{
+	int saved_errno = errno, go_on = 0;
+
+	if (mcsafe__is_notice(signo, si)) {
+		/* For all who want to know: it goes on whether it was noted or not. */
+		(void)note(si);
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+	} else if (!land(signo, si, ctx)) {
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+	}
+	errno = saved_errno;
+	return go_on;
 }

@@ -317,7 +317,7 @@ static void expect_previous_handler(struct scene *scene, const struct t_copy *co
 				    ptrdiff_t distance)
 {
 	struct t_trial *trial = &scene->sweep.trial;
-	const struct mcsafe__row *row;
+	const struct mcsafe_row *row;
 
 	trial->copy = copy;
 	trial->n = 64;

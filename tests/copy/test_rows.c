@@ -13,14 +13,14 @@
 #define ALIGNMENTS 16
 
 struct tally {
-	const struct mcsafe__row *first;
+	const struct mcsafe_row *first;
 	size_t n_rows;
 	size_t *hits; /* one number for each row */
 };
 
 static void open_tally(struct tally *tally)
 {
-	const struct mcsafe__row *end;
+	const struct mcsafe_row *end;
 
 	mcsafe__extable_own(&tally->first, &end);
 	tally->n_rows = (size_t)(end - tally->first);
@@ -39,7 +39,7 @@ static void count(struct tally *tally, const struct sweep *sweep)
 {
 	for (unsigned i = 0; i < t_witness.n; i++) {
 		const struct t_sighting *sighting = &t_witness.seen[i];
-		const struct mcsafe__row *row = mcsafe__extable_find(sighting->ip);
+		const struct mcsafe_row *row = mcsafe__extable_find(sighting->ip);
 
 		assert_non_null(row);
 		if (!is_inside(sighting->addr, row->kind == (uint32_t)MCSAFE_SIDE_SOURCE
@@ -131,11 +131,11 @@ static void test_a_fault_reaches_every_row(void **state)
 
 static void test_lookup_finds_rows_and_nothing_else(void **state)
 {
-	const struct mcsafe__row *first, *end;
+	const struct mcsafe_row *first, *end;
 
 	(void)state;
 	mcsafe__extable_own(&first, &end);
-	for (const struct mcsafe__row *row = first; row < end; row++) {
+	for (const struct mcsafe_row *row = first; row < end; row++) {
 		uintptr_t insn = mcsafe__row_insn(row);
 
 		assert_ptr_equal(mcsafe__extable_find(insn), row);

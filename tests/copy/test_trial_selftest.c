@@ -157,7 +157,7 @@ WRONG_IN_RECORD(wrong_reserved, fault->reserved[3] = fault)
 /* The instruction of a row, but one of the wrong kind, or not the one that failed. */
 static void *row_of(enum mcsafe_side side, const void *other_than)
 {
-	const struct mcsafe__row *row, *end;
+	const struct mcsafe_row *row, *end;
 
 	for (mcsafe__extable_own(&row, &end); row < end; row++)
 		if (row->kind == (uint32_t)side && mcsafe__row_insn(row) != (uintptr_t)other_than)

@@ -74,34 +74,10 @@ static void test_copy_lands_on_a_nearly_full_stack(void **state)
 	}
 }
 
-static int on_alternate_stack;
-
-static void look_at_stack(int signo)
-{
-	stack_t stack;
-
-	(void)signo;
-	CHECK(sigaltstack(NULL, &stack) == 0);
-	on_alternate_stack = (stack.ss_flags & SS_ONSTACK) != 0;
-}
-
-/* It did not ask for SA_ONSTACK; ours did. */
-IN_CHILD(test_previous_handler_runs_on_the_alternate_stack)
-{
-	t_set_plain(SIGBUS, look_at_stack, 0);
-	use_alternate_stack();
-	CHECK(raise(SIGBUS) == 0);
-	CHECK(!on_alternate_stack);
-	CHECK(mcsafe_install() == 0);
-	CHECK(raise(SIGBUS) == 0);
-	CHECK(on_alternate_stack);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copy_lands_on_a_nearly_full_stack),
-		cmocka_unit_test(test_previous_handler_runs_on_the_alternate_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

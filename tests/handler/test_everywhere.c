@@ -189,7 +189,7 @@ static int copied_right(const struct copy *copy, size_t left)
 
 /* Did what the landing table promises for this signal at ip? */
 static int right(const struct copy *copy, const struct signal *signal, const siginfo_t *si,
-		 const struct mcsafe__row *row, uintptr_t ip)
+		 const struct mcsafe_row *row, uintptr_t ip)
 {
 	const struct mcsafe_fault *fault = &outcome->fault;
 
@@ -235,7 +235,7 @@ static void deliver_everywhere(const struct copy *copy)
 	pid_t pid = t_trace(copy_between_breaks, (void *)(uintptr_t)copy);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct mcsafe__row *row = mcsafe__extable_find(ips[i]);
+		const struct mcsafe_row *row = mcsafe__extable_find(ips[i]);
 
 		rows[row != NULL ? row->kind : 0]++;
 		for (size_t s = 0; s < sizeof(signals) / sizeof(signals[0]); s++)

@@ -16,12 +16,12 @@
 #include "extable.h"
 #include "memory.h"
 
-static const struct mcsafe__row *first, *end;
+static const struct mcsafe_row *first, *end;
 
 /* Slow and obvious: is there a row for ip? */
 static int has_row(uintptr_t ip)
 {
-	for (const struct mcsafe__row *row = first; row < end; row++)
+	for (const struct mcsafe_row *row = first; row < end; row++)
 		if (mcsafe__row_insn(row) == ip)
 			return 1;
 	return 0;

@@ -87,7 +87,8 @@ class Table(unittest.TestCase):
 
     def test_every_access_has_its_row(self) -> None:
         linked = built.paths("MCSAFE_LINKED")
-        engines = {symbol.name for symbol in built.engines()}
+        # The entry of the handler touches its own stack only, and leaves by a jump.
+        engines = {symbol.name for symbol in built.engines()} - {"mcsafe__signal_entry"}
         self.assertTrue(linked)
         self.assertIn("mcsafe__copy_word", engines)
         for path in linked:

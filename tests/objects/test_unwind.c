@@ -64,13 +64,13 @@ static void walk_and_leave(int signo, siginfo_t *si, void *ctx)
 /* Whatever the processor can run: an instruction that it does not know is also a signal there. */
 static void test_backtrace_from_every_row(void **state)
 {
-	const struct mcsafe__row *first, *end;
+	const struct mcsafe_row *first, *end;
 
 	(void)state;
 	set_handlers(walk_and_leave);
 	mcsafe__extable_own(&first, &end);
 	assert_true(first < end);
-	for (const struct mcsafe__row *volatile row = first; row < end; row++) {
+	for (const struct mcsafe_row *volatile row = first; row < end; row++) {
 		uintptr_t insn = mcsafe__row_insn(row);
 
 		if (sigsetjmp(back, 1) == 0) {

@@ -235,7 +235,7 @@ static uintptr_t ip_of(const struct run *run)
 
 static const char *check_ip(const struct run *run)
 {
-	const struct mcsafe__row *row = mcsafe__extable_find(ip_of(run));
+	const struct mcsafe_row *row = mcsafe__extable_find(ip_of(run));
 
 	if (row == NULL)
 		return COMPLAIN("record: no row for the instruction");
@@ -264,7 +264,7 @@ static const char *check_record(const struct run *run)
 
 static bool is_at_row_of(const struct t_sighting *sighting, enum mcsafe_side side)
 {
-	const struct mcsafe__row *row = mcsafe__extable_find(sighting->ip);
+	const struct mcsafe_row *row = mcsafe__extable_find(sighting->ip);
 
 	return row != NULL && row->kind == (uint32_t)side;
 }

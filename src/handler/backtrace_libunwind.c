@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* backtrace_libunwind.c - walk a stack; the only file that knows libunwind */
+#include "report.h"
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include <mcsafe/copy.h>
+
+#define FRAMES_MAX 128
+
+static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
+	       int (*step)(const struct mcsafe__frame *, void *), void *arg)
+{
+	char name[128];
+	unw_word_t ip, offset;
+
+	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0 || (ip == 0 && frame->number != 0))
+		return 0;
+	frame->ip = ip;
+	frame->name = NULL;
+	if (names) {
+		/* A name that is cut off is still a name: the result is -UNW_ENOMEM then. */
+		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
+
+		if (err == 0 || err == -UNW_ENOMEM) {
+			frame->name = name;
+			frame->offset = offset;
+		}
+	}
+	return step(frame, arg);
+}
+
+/*
+ * A call through a bad pointer faults at the instruction that does not exist, where no unwind
+ * information can be: the caller is found where its call has left it, on top of the stack.
+ */
+static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
+{
+	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], back;
+	char byte;
+
+	if (memcpy_mcsafe(&byte, (const void *)ip, 1) == 0 ||
+	    memcpy_mcsafe(&back, (const void *)sp, sizeof(back)) != 0)
+		return 0;
+	memset(caller, 0, sizeof(*caller));
+	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
+	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;
+	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)(sp + sizeof(back));
+	return 1;
+}
+
+int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
+		      void *arg)
+{
+	/* libunwind writes nothing there, but its type is not const. */
+	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
+	struct mcsafe__frame frame = {0, (unsigned long)uc->uc_mcontext.gregs[REG_RIP], NULL, 0};
+	unw_cursor_t cursor;
+	ucontext_t caller;
+	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */
+
+	if (is_bad_call(uc, &caller)) {
+		if (!step(&frame, arg))
+			return 0;
+		frame.number++;
+		uc = &caller;
+		flags = 0;
+	}
+	if (unw_init_local2(&cursor, uc, flags) != 0)
+		return 0;
+	while (frame.number < FRAMES_MAX && use(&cursor, &frame, names, step, arg)) {
+		frame.number++;
+		if (unw_step(&cursor) <= 0)
+			break;
+	}
+	return 0;
+}

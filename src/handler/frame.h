@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* frame.h - the signal frame of the kernel, and moving it; read by C and by assembly */
+#ifndef MCSAFE_SRC_FRAME_H
+#define MCSAFE_SRC_FRAME_H
+
+/* struct mcsafe__resume. 40 bytes: with the return address, calls keep the stack aligned to 16. */
+#define MCSAFE_RESUME_HANDLER 0
+#define MCSAFE_RESUME_SI      8
+#define MCSAFE_RESUME_CTX     16
+#define MCSAFE_RESUME_FRAME   24
+#define MCSAFE_RESUME_SIGNO   32
+#define MCSAFE_RESUME_SIZE    40
+
+#ifndef __ASSEMBLER__
+
+# include <signal.h>
+# include <stddef.h>
+
+/* A handler that is to be entered on a signal frame that was moved (signal_entry.S). */
+struct mcsafe__resume {
+	void (*handler)(int, siginfo_t *, void *);
+	siginfo_t *si;
+	void *ctx;
+	void *frame;
+	int signo;
+};
+
+_Static_assert(offsetof(struct mcsafe__resume, handler) == MCSAFE_RESUME_HANDLER, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__resume, si) == MCSAFE_RESUME_SI, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__resume, ctx) == MCSAFE_RESUME_CTX, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__resume, frame) == MCSAFE_RESUME_FRAME, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__resume, signo) == MCSAFE_RESUME_SIGNO, "as in assembly");
+_Static_assert(sizeof(struct mcsafe__resume) == MCSAFE_RESUME_SIZE, "as in assembly");
+
+enum mcsafe__move {
+	MCSAFE__MOVE_NOT_NEEDED, /* the handler would run on this very stack without us as well */
+	MCSAFE__MOVE_DONE,       /* resume->frame, ->si and ->ctx are the moved ones */
+	MCSAFE__MOVE_NO_ROOM /* the interrupted stack cannot be written: the kernel would kill */
+};
+
+/*
+ * Move a signal frame from the alternate stack to where the kernel puts it for a handler without
+ * SA_ONSTACK. frame is %rsp at the entry of the handler. AS-Safe.
+ */
+enum mcsafe__move mcsafe__frame_move(const void *frame, siginfo_t *si, void *ctx,
+				     struct mcsafe__resume *resume);
+
+#endif /* !__ASSEMBLER__ */
+
+#endif /* MCSAFE_SRC_FRAME_H */

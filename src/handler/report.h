@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* report.h - the report before death: set up, started by the dying thread, written by a child */
+#ifndef MCSAFE_SRC_REPORT_H
+#define MCSAFE_SRC_REPORT_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The signal, as the child that writes about it gets it. */
+struct mcsafe__death {
+	int signo;
+	const siginfo_t *si;
+	const void *ctx;
+	pid_t pid, tid;
+};
+
+/* What mcsafe_set_report() has prepared; fd < 0: never. Only fd's file and flags change later. */
+struct mcsafe__report_setup {
+	int fd; /* ours */
+	dev_t dev;
+	ino_t ino;
+	unsigned flags;
+	char *stack; /* of the child */
+	size_t stack_size;
+	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports needs
+	 * neither that object nor libunwind. */
+	void (*write)(const struct mcsafe__death *death);
+};
+
+extern struct mcsafe__report_setup mcsafe__report_setup;
+extern _Atomic int mcsafe__report_wanted;
+extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has begun one; 0 */
+
+/* Report a signal that is going to kill, and come back. AS-Safe. */
+void mcsafe__report(int signo, const siginfo_t *si, const void *ctx);
+
+/* report_text.c: write all of it to the set-up's fd. Runs in the child. */
+void mcsafe__report_write(const struct mcsafe__death *death);
+
+/* The entry for an address in /proc/self/maps. */
+struct mcsafe__mapping {
+	unsigned long start, end, offset;
+	char perms[5];
+	char path[256]; /* the end of it if it is longer; empty for none */
+};
+
+/* maps.c: 1 and *mapping, or 0. No allocation. */
+int mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping);
+
+/*
+ * backtrace_libunwind.c, or backtrace_none.c. Call step for each frame from the context on until
+ * it returns 0: ip, and the name of its function with the offset in it, if names is not 0 and it
+ * is known. -ENOSYS without libunwind.
+ */
+struct mcsafe__frame {
+	unsigned number;
+	unsigned long ip;
+	const char *name; /* NULL: not known */
+	unsigned long offset;
+};
+
+int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
+		      void *arg);
+
+#endif /* MCSAFE_SRC_REPORT_H */

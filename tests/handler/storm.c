@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * storm.c - everything at once: faults in copies, in rows, in another handler's business, while
+ * others install and uninstall, register, fork and exec, and timers send signals
+ *
+ *	storm FAULTS
+ *
+ * Runs until so many faults have been recovered, and checks that no count was wrong, that no
+ * signal was lost, and that nothing has leaked. Figures on stdout. Nothing depends on time.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "memory.h"
+#include "module_rows.h"
+
+#define COPIERS 3
+
+static unsigned long goal;
+static _Atomic int stop;
+
+static _Atomic unsigned long copied, rows_hit, host_faults, host_seen, notices_sent, installs,
+	changes, forks, prof_signals, alarm_signals;
+
+static int is_over(void)
+{
+	return atomic_load(&stop);
+}
+
+/* Another handler's business: a fault of the host at its own instruction, which it skips. */
+static void host_handler(int signo, siginfo_t *si, void *ctx)
+{
+	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+
+	(void)signo;
+	if (si->si_code == BUS_MCEERR_AO)
+		return;
+	CHECK((uintptr_t)regs[REG_RIP] == (uintptr_t)t_read_byte);
+	regs[REG_RIP] = (greg_t) * (uintptr_t *)regs[REG_RSP];
+	regs[REG_RSP] += 8;
+	atomic_fetch_add(&host_seen, 1);
+}
+
+static void on_timer(int signo)
+{
+	atomic_fetch_add(signo == SIGPROF ? &prof_signals : &alarm_signals, 1);
+}
+
+static void expect_stopped(const struct t_memory *m, size_t before, size_t n)
+{
+	struct mcsafe_fault fault;
+	char dst[256];
+	size_t left;
+
+	memset(dst, 0, sizeof(dst));
+	left = mcsafe_memcpy(dst, m->bad - before, n, &fault);
+	CHECK(left == n - before);
+	CHECK(memcmp(dst, m->bad - before, before) == 0);
+	CHECK(before + 1 > sizeof(dst) - 1 || dst[before] == 0);
+	CHECK(fault.signo == t_signo(m->kind) && fault.code == t_code(m->kind));
+	CHECK(fault.addr == m->bad && fault.side == MCSAFE_SIDE_SOURCE);
+}
+
+static void *copier(void *arg)
+{
+	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	unsigned long i = 0;
+
+	CHECK(mcsafe_thread_prepare() == 0);
+	while (!is_over()) {
+		size_t before = i % 97;
+
+		expect_stopped(&m, before, before + 1 + i % 61);
+		CHECK(mcsafe_memset(m.bad - before, 7, before + 9, NULL) == 9);
+		i++;
+		if (i % 64 == 0 && atomic_fetch_add(&copied, 128) + 128 >= goal)
+			atomic_store(&stop, 1);
+	}
+	CHECK(mcsafe_thread_release() == 0);
+	return NULL;
+}
+
+/* Rows of a module that stays registered, and of one that comes and goes beside it. */
+static int load(const volatile void *p, struct t_registers *registers)
+{
+	int failed;
+
+	T_TRY(failed, registers, p, MCSAFE_ROW_LOAD, "movb (%[p]), %%dl");
+	return failed;
+}
+
+static void *module_user(void *arg)
+{
+	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_registers registers;
+
+	(void)arg;
+	while (!is_over()) {
+		CHECK(load(m.good, &registers) == 0);
+		CHECK(load(m.bad, &registers) == 1 && registers.r9 == (uintptr_t)m.bad);
+		atomic_fetch_add(&rows_hit, 1);
+	}
+	return NULL;
+}
+
+static void *module_changer(void *arg)
+{
+	static struct mcsafe_row table[512];
+
+	(void)arg;
+	for (size_t i = 0; i < 512; i++) {
+		uintptr_t nowhere = (uintptr_t)&table[i] + i;
+
+		table[i].insn = (int32_t)(nowhere - (uintptr_t)&table[i].insn);
+		table[i].fixup = 0;
+		table[i].kind = MCSAFE_ROW_LOAD;
+	}
+	while (!is_over()) {
+		size_t n = 1 + atomic_load(&changes) % 511;
+
+		CHECK(mcsafe_module_register(table, table + n) == 0);
+		CHECK(mcsafe_module_unregister(table) == 0);
+		atomic_fetch_add(&changes, 1);
+	}
+	return NULL;
+}
+
+static void *host(void *arg)
+{
+	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+
+	while (!is_over()) {
+		t_read_byte(m.bad);
+		atomic_fetch_add(&host_faults, 1);
+	}
+	return NULL;
+}
+
+/*
+ * Ours is taken away and put back. To uninstall would leave copies without recovery, so while
+ * others copy the host's own handler covers for it: it knows mcsafe_handle_signal().
+ */
+static void covering_handler(int signo, siginfo_t *si, void *ctx)
+{
+	if (!mcsafe_handle_signal(signo, si, ctx))
+		host_handler(signo, si, ctx);
+}
+
+static void *installer(void *arg)
+{
+	(void)arg;
+	while (!is_over()) {
+		CHECK(mcsafe_uninstall() == 0);
+		CHECK(mcsafe_installed() == 0);
+		CHECK(mcsafe_install() == 0);
+		CHECK(mcsafe_installed() == 1);
+		atomic_fetch_add(&installs, 1);
+	}
+	return NULL;
+}
+
+static void *forker(void *arg)
+{
+	struct t_memory m = t_memory(T_PAST_EOF);
+
+	(void)arg;
+	while (!is_over()) {
+		pid_t pid = fork();
+		int status;
+
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			expect_stopped(&m, 3, 7);
+			CHECK(mcsafe_uninstall() == 0 && mcsafe_install() == 0);
+			expect_stopped(&m, 5, 64);
+			_exit(0);
+		}
+		while (waitpid(pid, &status, 0) != pid)
+			CHECK(errno == EINTR);
+		CHECK(status == 0);
+		atomic_fetch_add(&forks, 1);
+	}
+	return NULL;
+}
+
+static _Atomic unsigned long notices_told;
+
+static void told(const struct mcsafe_notice *notice, void *arg)
+{
+	(void)notice;
+	(void)arg;
+	atomic_fetch_add(&notices_told, 1);
+}
+
+static void *notifier(void *arg)
+{
+	siginfo_t si;
+
+	(void)arg;
+	while (!is_over()) {
+		memset(&si, 0, sizeof(si));
+		si.si_signo = SIGBUS;
+		si.si_code = BUS_MCEERR_AO;
+		si.si_addr = &si;
+		si.si_addr_lsb = 12;
+		if (syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si) == 0)
+			atomic_fetch_add(&notices_sent, 1);
+	}
+	return NULL;
+}
+
+static unsigned open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	CHECK(dir != NULL);
+	while (readdir(dir) != NULL)
+		n++;
+	CHECK(closedir(dir) == 0);
+	return n;
+}
+
+static void start_timers(void)
+{
+	const struct itimerval profile = {{0, 1000}, {0, 1000}}, alarms = {{0, 5000}, {0, 5000}};
+
+	t_set_plain(SIGPROF, on_timer, SA_RESTART);
+	t_set_plain(SIGALRM, on_timer, SA_RESTART);
+	CHECK(setitimer(ITIMER_PROF, &profile, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &alarms, NULL) == 0);
+}
+
+static void stop_timers(void)
+{
+	const struct itimerval none = {{0, 0}, {0, 0}};
+
+	CHECK(setitimer(ITIMER_PROF, &none, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &none, NULL) == 0);
+}
+
+static void run_threads(void)
+{
+	static void *(*const work[])(void *) = {module_user, module_changer, host,    host,
+						installer,   forker,         notifier};
+	enum { N = COPIERS + sizeof(work) / sizeof(work[0]) };
+	pthread_t threads[N];
+
+	for (uintptr_t i = 0; i < N; i++)
+		CHECK(pthread_create(&threads[i], NULL, i < COPIERS ? copier : work[i - COPIERS],
+				     (void *)i) == 0);
+	for (size_t i = 0; i < N; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static unsigned long drain(void)
+{
+	struct mcsafe_notice notices[64];
+	size_t n, lost;
+	unsigned long all = 0;
+
+	do {
+		n = mcsafe_notice_read(notices, 64, &lost);
+		all += n + lost;
+	} while (n != 0);
+	return all;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned files = open_files();
+	unsigned long faults;
+	double began;
+
+	goal = strtoul(argc > 1 ? argv[1] : "200000", NULL, 10);
+	t_set_action(SIGBUS, covering_handler, 0, 0);
+	t_set_action(SIGSEGV, covering_handler, SA_ONSTACK, 0);
+	CHECK(mcsafe_on_notice(told, NULL) == 0);
+	CHECK(mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END) == 0);
+	CHECK(mcsafe_install() == 0);
+	began = seconds();
+	start_timers();
+	run_threads();
+	stop_timers();
+
+	faults = atomic_load(&copied) + atomic_load(&rows_hit) + atomic_load(&host_faults);
+	printf("%lu faults recovered in %.1f s: %lu in copies, %lu at rows of a module, %lu of the "
+	       "host\n",
+	       faults, seconds() - began, atomic_load(&copied), atomic_load(&rows_hit),
+	       atomic_load(&host_faults));
+	printf("meanwhile: %lu installs, %lu tables, %lu forks, %lu notices, %lu SIGPROF, "
+	       "%lu SIGALRM\n",
+	       atomic_load(&installs), atomic_load(&changes), atomic_load(&forks),
+	       atomic_load(&notices_sent), atomic_load(&prof_signals), atomic_load(&alarm_signals));
+
+	fflush(stdout);
+	CHECK(atomic_load(&copied) >= goal);
+	CHECK(atomic_load(&host_seen) == atomic_load(&host_faults));
+	CHECK(atomic_load(&notices_told) == atomic_load(&notices_sent));
+	CHECK(drain() == atomic_load(&notices_sent));
+	CHECK(atomic_load(&rows_hit) > 0 && atomic_load(&changes) > 0 && atomic_load(&forks) > 0);
+	CHECK(atomic_load(&installs) > 0 && atomic_load(&notices_sent) > 0);
+	CHECK(atomic_load(&prof_signals) > 0 && atomic_load(&alarm_signals) > 0);
+	/* The memory of the tests themselves: one file for each thread that has bad memory. */
+	CHECK(open_files() == files + COPIERS + 4);
+	return 0;
+}

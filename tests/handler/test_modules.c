@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_modules.c - tables of rows that are registered, in any order, while others fault */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "memory.h"
+#include "module_rows.h"
+
+#define MANY 100000
+
+int t_many_load(const volatile void *p, size_t i);
+extern const char t_many_insns[], t_many_failed[];
+
+static struct t_memory memory;
+
+static int load(const volatile void *p, struct t_registers *registers)
+{
+	int failed;
+
+	T_TRY(failed, registers, p, MCSAFE_ROW_LOAD, "movb (%[p]), %%dl");
+	return failed;
+}
+
+static int store(volatile void *p, struct t_registers *registers)
+{
+	int failed;
+
+	T_TRY(failed, registers, p, MCSAFE_ROW_STORE, "movb $1, (%[p])");
+	return failed;
+}
+
+static int register_ours(void)
+{
+	return mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END);
+}
+
+static void expect_record(const struct t_registers *registers, enum t_kind kind,
+			  enum mcsafe_side side)
+{
+	struct mcsafe_fault fault;
+
+	memset(&fault, 0x5a, sizeof(fault));
+	mcsafe_row_fault(&fault, registers->r9, registers->r10, registers->r11, memory.bad);
+	CHECK(fault.signo == t_signo(kind) && fault.code == t_code(kind));
+	CHECK(fault.side == side && fault.addr == memory.bad && fault.extent == 0);
+	CHECK(fault.cause == (kind == T_PROTECTED ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
+	CHECK((uintptr_t)fault.ip == registers->r10 && fault.ip != NULL);
+	CHECK(fault.reserved[0] == NULL && fault.reserved[3] == NULL);
+}
+
+IN_CHILD(test_rows_of_a_program_land)
+{
+	struct t_registers registers;
+
+	errno = 4711;
+	CHECK(register_ours() == 0 && errno == 4711);
+	CHECK(mcsafe_install() == 0);
+	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
+		memory = t_memory((enum t_kind)kind);
+		CHECK(load(memory.good, &registers) == 0);
+		CHECK(load(memory.bad, &registers) == 1);
+		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_SOURCE);
+		CHECK(store(memory.good, &registers) == 0 && *memory.good == 1);
+		CHECK(store(memory.bad, &registers) == 1);
+		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_DESTINATION);
+	}
+	CHECK(errno == 4711);
+	CHECK(mcsafe_module_unregister(MCSAFE_MODULE_ROWS) == 0 && errno == 4711);
+}
+
+IN_CHILD(test_address_of_the_operand_where_the_kernel_has_none)
+{
+	volatile char *wild = (volatile char *)0x8000000000000000;
+	struct t_registers registers;
+	struct mcsafe_fault fault;
+
+	CHECK(register_ours() == 0);
+	CHECK(mcsafe_install() == 0);
+	CHECK(load(wild, &registers) == 1);
+	mcsafe_row_fault(&fault, registers.r9, registers.r10, registers.r11, wild);
+	CHECK(fault.cause == MCSAFE_CAUSE_ADDRESS && fault.addr == wild);
+}
+
+static void fault_unregistered(void *arg)
+{
+	struct t_registers registers;
+
+	memory = t_memory(T_PROTECTED);
+	CHECK(mcsafe_install() == 0);
+	if (*(int *)arg) {
+		CHECK(register_ours() == 0);
+		CHECK(load(memory.bad, &registers) == 1);
+		CHECK(mcsafe_module_unregister(MCSAFE_MODULE_ROWS) == 0);
+	}
+	(void)load(memory.bad, &registers);
+}
+
+static void test_rows_that_are_not_registered_are_not_ours(void **state)
+{
+	(void)state;
+	for (int before = 0; before < 2; before++)
+		t_dies(fault_unregistered, &before, SIGSEGV);
+}
+
+/* Rows in this program's reach of 32 bits, in any order. */
+static struct mcsafe_row many[MANY];
+
+static void make_row(struct mcsafe_row *row, uintptr_t insn, uintptr_t fixup, uint32_t kind)
+{
+	row->insn = (int32_t)(insn - (uintptr_t)&row->insn);
+	row->fixup = (int32_t)(fixup - (uintptr_t)&row->fixup);
+	row->kind = kind;
+}
+
+static uintptr_t many_insn(size_t i)
+{
+	return (uintptr_t)t_many_insns + 4 * i;
+}
+
+/* 64,007 and MANY have no common factor: each instruction once, and far from sorted. */
+static void make_many(void)
+{
+	for (size_t i = 0; i < MANY; i++)
+		make_row(&many[i], many_insn(i * 64007 % MANY), (uintptr_t)t_many_failed,
+			 MCSAFE_ROW_LOAD);
+}
+
+/* What the handler would do with a fault at ip: its result, fixup and facts. */
+static int ask(uintptr_t ip, uintptr_t *fixup, uint64_t *facts)
+{
+	ucontext_t ctx;
+	siginfo_t si;
+	int landed;
+
+	memset(&ctx, 0, sizeof(ctx));
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGSEGV;
+	si.si_code = SEGV_MAPERR;
+	ctx.uc_mcontext.gregs[REG_RIP] = (greg_t)ip;
+	landed = mcsafe_handle_signal(SIGSEGV, &si, &ctx);
+	*fixup = (uintptr_t)ctx.uc_mcontext.gregs[REG_RIP];
+	*facts = (uint64_t)ctx.uc_mcontext.gregs[REG_R11];
+	return landed;
+}
+
+IN_CHILD(test_hundred_thousand_rows_in_any_order)
+{
+	uintptr_t fixup;
+	uint64_t facts;
+
+	make_many();
+	memory = t_memory(T_PROTECTED);
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_module_register(many, many + MANY) == 0);
+	memset(many, 0, sizeof(many)); /* it was copied */
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK(ask(many_insn(i), &fixup, &facts) == 1);
+		CHECK(fixup == (uintptr_t)t_many_failed && (facts >> 16 & 0xff) == MCSAFE_ROW_LOAD);
+		CHECK(ask(many_insn(i) + 1, &fixup, &facts) == 0);
+		CHECK(ask(many_insn(i) - 1, &fixup, &facts) == 0);
+	}
+	for (size_t i = 0; i < MANY; i += 997)
+		CHECK(t_many_load(memory.bad, i) == 1 && t_many_load(memory.good, i) == 0);
+	CHECK(t_many_load(memory.bad, MANY - 1) == 1);
+	CHECK(mcsafe_module_unregister(many) == 0);
+	CHECK(ask(many_insn(0), &fixup, &facts) == 0);
+}
+
+IN_CHILD(test_tables_that_are_refused)
+{
+	static struct mcsafe_row rows[4];
+	const struct mcsafe_row *odd =
+		(const struct mcsafe_row *)(const void *)((const char *)rows + 1);
+	const struct mcsafe_row *far =
+		(const struct mcsafe_row *)((uintptr_t)rows + ((1 << 24) + 1) * sizeof(*rows));
+
+	make_row(&rows[0], many_insn(0), many_insn(0), MCSAFE_ROW_LOAD);
+	make_row(&rows[1], many_insn(2), many_insn(0), MCSAFE_ROW_STORE);
+	make_row(&rows[2], many_insn(0), many_insn(0), MCSAFE_ROW_STORE);
+	make_row(&rows[3], many_insn(3), many_insn(0), 0);
+	errno = 4711;
+	CHECK(mcsafe_module_register(rows, rows) == -EINVAL);
+	CHECK(mcsafe_module_register(rows + 1, rows) == -EINVAL);
+	CHECK(mcsafe_module_register(odd, odd + 1) == -EINVAL);
+	CHECK(mcsafe_module_register(rows, rows + 3) == -EINVAL); /* one instruction twice */
+	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
+	rows[3].kind = MCSAFE_ROW_STORE + 1;
+	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
+	rows[3].kind = UINT32_C(1) << 16 | MCSAFE_ROW_LOAD;
+	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
+	CHECK(mcsafe_module_register(rows, far) == -EINVAL);
+	CHECK(mcsafe_module_unregister(rows) == -ENOENT);
+	CHECK(mcsafe_module_unregister(NULL) == -ENOENT);
+
+	CHECK(mcsafe_module_register(rows, rows + 2) == 0);
+	CHECK(mcsafe_module_register(rows, rows + 1) == -EEXIST);
+	CHECK(mcsafe_module_unregister(rows + 1) == -ENOENT);
+	CHECK(mcsafe_module_unregister(rows) == 0);
+	CHECK(mcsafe_module_unregister(rows) == -ENOENT);
+	CHECK(errno == 4711);
+}
+
+IN_CHILD(test_as_many_tables_as_are_promised)
+{
+	uintptr_t fixup;
+	uint64_t facts;
+
+	make_many();
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++)
+			CHECK(mcsafe_module_register(&many[i], &many[i] + 1) == 0);
+		CHECK(mcsafe_module_register(&many[MCSAFE_MODULES_MAX], &many[MANY]) == -ENOSPC);
+		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++) {
+			CHECK(ask(many_insn(i * 64007 % MANY), &fixup, &facts) == 1);
+			CHECK(mcsafe_module_unregister(&many[i]) == 0);
+			CHECK(ask(many_insn(i * 64007 % MANY), &fixup, &facts) == 0);
+		}
+	}
+}
+
+static size_t address_space(void)
+{
+	int fd = open("/proc/self/statm", O_RDONLY);
+	char text[128];
+	size_t pages = 0;
+	ssize_t n;
+
+	CHECK(fd >= 0);
+	n = read(fd, text, sizeof(text) - 1);
+	CHECK(n > 0 && close(fd) == 0);
+	text[n] = '\0';
+	CHECK(sscanf(text, "%zu", &pages) == 1);
+	return pages;
+}
+
+IN_CHILD(test_memory_does_not_grow)
+{
+	size_t pages = 0;
+
+	make_many();
+	for (int round = 0; round < 50; round++) {
+		size_t n = round % 2 ? MANY : 1000;
+
+		CHECK(mcsafe_module_register(many, many + n) == 0);
+		CHECK(mcsafe_module_register(many + 1, many + n) == 0);
+		CHECK(mcsafe_module_unregister(many) == 0);
+		CHECK(mcsafe_module_unregister(many + 1) == 0);
+		if (round == 9)
+			pages = address_space();
+	}
+	CHECK(address_space() <= pages + 16);
+}
+
+struct object {
+	void *handle;
+	int (*load)(const volatile void *, struct t_registers *);
+	const struct mcsafe_row *first, *end;
+};
+
+static struct object open_object(void)
+{
+	struct object object = {.handle = dlopen(T_MODULE_OBJECT, RTLD_NOW)};
+	void (*rows)(const struct mcsafe_row **, const struct mcsafe_row **);
+	void *symbol;
+
+	CHECK(object.handle != NULL);
+	/* POSIX: a function's address fits an object pointer. */
+	symbol = dlsym(object.handle, "t_object_load");
+	memcpy(&object.load, &symbol, sizeof(symbol));
+	symbol = dlsym(object.handle, "t_object_rows");
+	CHECK(object.load != NULL && symbol != NULL);
+	memcpy(&rows, &symbol, sizeof(symbol));
+	rows(&object.first, &object.end);
+	return object;
+}
+
+static int is_mapped(const void *p)
+{
+	return msync((void *)((uintptr_t)p & ~(uintptr_t)4095), 1, MS_ASYNC) == 0;
+}
+
+IN_CHILD(test_rows_of_a_shared_object_land)
+{
+	struct object object = open_object();
+	struct t_registers registers;
+
+	memory = t_memory(T_PAST_EOF);
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_module_register(object.first, object.end) == 0);
+	CHECK(object.load(memory.bad, &registers) == 1);
+	expect_record(&registers, T_PAST_EOF, MCSAFE_SIDE_SOURCE);
+	CHECK(mcsafe_module_unregister(object.first) == 0);
+	CHECK(is_mapped(object.first));
+	CHECK(dlclose(object.handle) == 0);
+	CHECK(!is_mapped(object.first));
+}
+
+/* dlclose() without unregistering: the object stays, and so its addresses mean what they did. */
+IN_CHILD(test_registered_object_survives_dlclose)
+{
+	struct object object = open_object();
+	struct t_registers registers;
+
+	memory = t_memory(T_PROTECTED);
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_module_register(object.first, object.end) == 0);
+	CHECK(dlclose(object.handle) == 0);
+	CHECK(is_mapped(object.first));
+	CHECK(object.load(memory.bad, &registers) == 1);
+	CHECK(mcsafe_module_unregister(object.first) == 0);
+	CHECK(!is_mapped(object.first));
+}
+
+/*
+ * Stress. Some threads fault at rows that stay registered and in copies; some ask the handler about
+ * rows that come and go; some let them come and go. Nothing that is registered may ever miss, and
+ * what is found must be right.
+ */
+#define HALF    (MANY / 2)
+#define ASKED   64 /* rows that both tables always have */
+#define CHANGES 3000
+
+static _Atomic int stop;
+static _Atomic unsigned long n_asked, n_found, n_faults, n_changes;
+
+/* The rows of table t are the even instructions, and tell t by the distance of their fixup. */
+static struct mcsafe_row tables[2][HALF];
+
+static void make_tables(void)
+{
+	for (size_t t = 0; t < 2; t++)
+		for (size_t i = 0; i < HALF; i++)
+			make_row(&tables[t][i], many_insn(2 * i), many_insn(2 * i) + 1 + t,
+				 t == 0 ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE);
+}
+
+static void *ask_all_the_time(void *arg)
+{
+	unsigned long asked = 0, found = 0;
+	size_t i = (size_t)(uintptr_t)arg;
+	uintptr_t fixup;
+	uint64_t facts;
+
+	while (!atomic_load(&stop)) {
+		i = (i + 17) % ASKED;
+		if (ask(many_insn(2 * i), &fixup, &facts)) {
+			uintptr_t table = fixup - many_insn(2 * i) - 1;
+
+			CHECK(table < 2);
+			CHECK((facts >> 16 & 0xff) == table + 1);
+			found++;
+		}
+		CHECK(ask(many_insn(2 * i + 1), &fixup, &facts) == 0);
+		asked++;
+	}
+	atomic_fetch_add(&n_asked, asked);
+	atomic_fetch_add(&n_found, found);
+	return NULL;
+}
+
+static void *fault_all_the_time(void *arg)
+{
+	struct t_registers registers;
+	unsigned long faults = 0;
+	char dst[16];
+
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		CHECK(load(memory.bad, &registers) == 1);
+		CHECK(registers.r9 == (uintptr_t)memory.bad);
+		CHECK(memcpy_mcsafe(dst, memory.bad - 5, sizeof(dst)) == sizeof(dst) - 5);
+		faults += 2;
+	}
+	atomic_fetch_add(&n_faults, faults);
+	return NULL;
+}
+
+static void *change_all_the_time(void *arg)
+{
+	size_t t = (size_t)(uintptr_t)arg, n = 1;
+	uintptr_t fixup;
+	uint64_t facts;
+
+	while (!atomic_load(&stop)) {
+		n = n * 3 % 997;
+		CHECK(mcsafe_module_register(tables[t], tables[t] + ASKED + n) == 0);
+		for (size_t i = 0; i < ASKED; i++)
+			CHECK(ask(many_insn(2 * i), &fixup, &facts) == 1);
+		CHECK(mcsafe_module_unregister(tables[t]) == 0);
+		atomic_fetch_add(&n_changes, 1);
+	}
+	return NULL;
+}
+
+IN_CHILD(test_tables_come_and_go_while_others_fault)
+{
+	static void *(*const work[])(void *) = {ask_all_the_time, fault_all_the_time,
+						change_all_the_time, change_all_the_time};
+	pthread_t threads[4];
+	struct object object;
+
+	make_tables();
+	memory = t_memory(T_PROTECTED);
+	CHECK(register_ours() == 0);
+	CHECK(mcsafe_install() == 0);
+	for (uintptr_t i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, work[i], (void *)(i % 2)) == 0);
+	while (atomic_load(&n_changes) < CHANGES) {
+		struct t_registers registers;
+
+		object = open_object();
+		CHECK(mcsafe_module_register(object.first, object.end) == 0);
+		CHECK(object.load(memory.bad, &registers) == 1);
+		CHECK(mcsafe_module_unregister(object.first) == 0);
+		CHECK(dlclose(object.handle) == 0);
+	}
+	atomic_store(&stop, 1);
+	for (size_t i = 0; i < 4; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	fprintf(stderr, "%lu faults landed, %lu rows asked for, %lu found, %lu changes\n",
+		atomic_load(&n_faults), atomic_load(&n_asked), atomic_load(&n_found),
+		atomic_load(&n_changes));
+	CHECK(atomic_load(&n_faults) > 0 && atomic_load(&n_found) > 0);
+	CHECK(atomic_load(&n_found) < atomic_load(&n_asked));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows_of_a_program_land),
+		cmocka_unit_test(test_address_of_the_operand_where_the_kernel_has_none),
+		cmocka_unit_test(test_rows_that_are_not_registered_are_not_ours),
+		cmocka_unit_test(test_hundred_thousand_rows_in_any_order),
+		cmocka_unit_test(test_tables_that_are_refused),
+		cmocka_unit_test(test_as_many_tables_as_are_promised),
+		cmocka_unit_test(test_memory_does_not_grow),
+		cmocka_unit_test(test_rows_of_a_shared_object_land),
+		cmocka_unit_test(test_registered_object_survives_dlclose),
+		cmocka_unit_test(test_tables_come_and_go_while_others_fault),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

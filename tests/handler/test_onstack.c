@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_onstack.c - the stack that the previous handler runs on: its own SA_ONSTACK decides
+ *
+ * Each case says what the kernel does for that handler alone, and is run twice: without libmcsafe,
+ * which proves the expectation, and with it.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <ucontext.h>
+
+#include "child.h"
+#include "memory.h"
+
+#if defined(__SANITIZE_THREAD__)
+# define OTHER_FRAMES 1
+#elif defined(__has_feature)
+# if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#  define OTHER_FRAMES 1
+# endif
+#endif
+#ifndef OTHER_FRAMES
+# define OTHER_FRAMES 0
+#endif
+
+#define ALT_SIZE (64 * 1024)
+
+unsigned t_onstack_probe(const volatile void *bad);
+
+static char *alt;
+static struct t_memory memory;
+static volatile sig_atomic_t calls, on_alt, mask_ok, nested;
+static sigjmp_buf escape;
+
+static int is_on_alt(const void *p)
+{
+	return (const char *)p >= alt && (const char *)p < alt + ALT_SIZE;
+}
+
+static void use_alt(void)
+{
+	stack_t stack = {.ss_size = ALT_SIZE};
+
+	alt = mmap(NULL, ALT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(alt != MAP_FAILED);
+	stack.ss_sp = alt;
+	CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
+static void look_and_heal(int signo, siginfo_t *si, void *ctx)
+{
+	char here;
+	sigset_t mask;
+
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	mask_ok = sigismember(&mask, signo) && sigismember(&mask, SIGUSR2);
+	CHECK(si->si_addr == memory.bad && si->si_signo == signo);
+	CHECK(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP] != 0);
+	on_alt = is_on_alt(&here);
+	calls++;
+	t_heal(&memory);
+}
+
+static void look_and_heal_plain(int signo)
+{
+	char here;
+
+	(void)signo;
+	on_alt = is_on_alt(&here);
+	calls++;
+	t_heal(&memory);
+}
+
+static void nothing_of_the_mask_is_left(void)
+{
+	sigset_t mask;
+
+	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	for (int signo = 1; signo < _NSIG; signo++)
+		CHECK(!sigismember(&mask, signo));
+}
+
+struct run {
+	enum t_kind kind;
+	int flags, with_us;
+};
+
+static void check_info(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	for (int i = 1; i <= 3; i++) {
+		t_spoil(&memory);
+		CHECK(t_onstack_probe(memory.bad) == 0);
+		CHECK(calls == i && mask_ok);
+		CHECK(on_alt == !!(run->flags & SA_ONSTACK));
+		nothing_of_the_mask_is_left();
+	}
+}
+
+static void check_plain(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_plain(t_signo(run->kind), look_and_heal_plain, run->flags);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	CHECK(t_onstack_probe(memory.bad) == 0);
+	CHECK(calls == 1 && on_alt == !!(run->flags & SA_ONSTACK));
+}
+
+static void each_kind(void (*body)(void *), int flags)
+{
+	for (int with_us = 0; with_us < 2; with_us++)
+		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
+			struct run run = {(enum t_kind)kind, flags, with_us};
+
+			t_survives(body, &run);
+		}
+}
+
+static void test_handler_runs_where_its_flag_says(void **state)
+{
+	(void)state;
+	each_kind(check_info, 0);
+	each_kind(check_info, SA_ONSTACK);
+}
+
+static void test_plain_handler_runs_where_its_flag_says(void **state)
+{
+	(void)state;
+	each_kind(check_plain, 0);
+	each_kind(check_plain, SA_ONSTACK);
+}
+
+/* The next signal with SA_ONSTACK starts at the top of the alternate stack, and may use all of it:
+ * nothing that the first handler still needs may lie there. */
+static void scribble(int signo)
+{
+	char here;
+
+	(void)signo;
+	CHECK(is_on_alt(&here));
+	memset(alt, 0x5a, (size_t)((char *)__builtin_frame_address(0) - alt) - 1024);
+	nested++;
+}
+
+static void heal_after_another_signal(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)ctx;
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(si->si_addr == memory.bad);
+	calls++;
+	t_heal(&memory);
+}
+
+static void check_nested(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_plain(SIGUSR1, scribble, SA_ONSTACK);
+	t_set_action(t_signo(run->kind), heal_after_another_signal, run->flags, 0);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	for (int i = 1; i <= 3; i++) {
+		t_spoil(&memory);
+		CHECK(t_onstack_probe(memory.bad) == 0);
+		CHECK(calls == i && nested == i);
+	}
+}
+
+static void test_signal_on_the_alternate_stack_meanwhile(void **state)
+{
+	(void)state;
+	each_kind(check_nested, 0);
+}
+
+/* Changes that the handler makes to the context are what execution goes on with. */
+static void skip_the_load(int signo, siginfo_t *si, void *ctx)
+{
+	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+
+	(void)signo;
+	(void)si;
+	regs[REG_RIP] = (greg_t) * (uintptr_t *)regs[REG_RSP];
+	regs[REG_RSP] += 8;
+	regs[REG_RAX] = 77;
+}
+
+static void check_context(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_action(t_signo(run->kind), skip_the_load, run->flags, 0);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	CHECK(t_onstack_probe(memory.bad) == 77);
+}
+
+static void test_changed_context_takes_effect(void **state)
+{
+	(void)state;
+	each_kind(check_context, 0);
+	each_kind(check_context, SA_ONSTACK);
+}
+
+static void jump_out(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	(void)ctx;
+	siglongjmp(escape, 1);
+}
+
+static void check_jump(void *arg)
+{
+	const struct run *run = arg;
+	stack_t stack;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_action(t_signo(run->kind), jump_out, run->flags, 0);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	for (volatile int i = 0; i < 5; i++) {
+		if (sigsetjmp(escape, 1) == 0) {
+			t_read_byte(memory.bad);
+			CHECK(!"the handler has jumped");
+		}
+		nothing_of_the_mask_is_left();
+	}
+	CHECK(sigaltstack(NULL, &stack) == 0);
+	CHECK(stack.ss_flags == 0 && stack.ss_sp == alt && stack.ss_size == ALT_SIZE);
+}
+
+static void test_handler_may_leave_by_siglongjmp(void **state)
+{
+	(void)state;
+	each_kind(check_jump, 0);
+	each_kind(check_jump, SA_ONSTACK);
+}
+
+/* Without a usable stack there is nowhere to put a frame: the kernel kills. */
+static void check_no_stack(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_action(SIGSEGV, look_and_heal, run->flags, 0);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %0, %%rsp\n\t"
+			 "movb (%0), %%al\n\t"
+			 "movq %%rbx, %%rsp"
+			 :
+			 : "r"(memory.bad + 256)
+			 : "rax", "rbx", "memory");
+}
+
+static void test_no_room_kills_as_the_kernel_does(void **state)
+{
+	(void)state;
+	for (int with_us = 0; with_us < 2; with_us++) {
+		struct run run = {T_PROTECTED, 0, with_us};
+
+		t_dies(check_no_stack, &run, SIGSEGV);
+	}
+}
+
+/* A fault of a handler that itself runs on the alternate stack stays there, as without us. */
+static void fault_again(int signo)
+{
+	(void)signo;
+	CHECK(t_onstack_probe(memory.bad) == 0);
+}
+
+static void check_fault_on_alt(void *arg)
+{
+	const struct run *run = arg;
+
+	use_alt();
+	memory = t_memory(run->kind);
+	t_set_plain(SIGUSR1, fault_again, SA_ONSTACK);
+	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(calls == 1 && on_alt == 1);
+}
+
+static void test_fault_on_the_alternate_stack_stays_there(void **state)
+{
+	(void)state;
+	each_kind(check_fault_on_alt, 0);
+}
+
+/* SS_AUTODISARM: the stack is given back by sigreturn(2), which reads the frame that was moved. */
+#ifndef SS_AUTODISARM
+# define SS_AUTODISARM (1U << 31)
+#endif
+
+static void check_autodisarm(void *arg)
+{
+	const struct run *run = arg;
+	stack_t stack;
+
+	use_alt();
+	stack = (stack_t){.ss_sp = alt, .ss_size = ALT_SIZE, .ss_flags = (int)SS_AUTODISARM};
+	CHECK(sigaltstack(&stack, NULL) == 0);
+	memory = t_memory(run->kind);
+	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	if (run->with_us)
+		CHECK(mcsafe_install() == 0);
+	CHECK(t_onstack_probe(memory.bad) == 0);
+	CHECK(calls == 1 && on_alt == 0);
+	CHECK(sigaltstack(NULL, &stack) == 0);
+	CHECK(stack.ss_sp == alt && stack.ss_flags == (int)SS_AUTODISARM);
+}
+
+static void test_autodisarm_is_kept(void **state)
+{
+	(void)state;
+	each_kind(check_autodisarm, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_handler_runs_where_its_flag_says),
+		cmocka_unit_test(test_plain_handler_runs_where_its_flag_says),
+		cmocka_unit_test(test_signal_on_the_alternate_stack_meanwhile),
+		cmocka_unit_test(test_changed_context_takes_effect),
+		cmocka_unit_test(test_handler_may_leave_by_siglongjmp),
+		cmocka_unit_test(test_no_room_kills_as_the_kernel_does),
+		cmocka_unit_test(test_fault_on_the_alternate_stack_stays_there),
+		cmocka_unit_test(test_autodisarm_is_kept),
+	};
+
+	if (OTHER_FRAMES)
+		t_skip_all("this sanitizer calls handlers from its own, and delays signals");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_report.c - the report before death: what it says, and that the death stays what it was */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "memory.h"
+
+static int report_fd = -1;
+static char text[65536];
+
+static struct t_memory *memory; /* made before the fork, so that the parent knows its addresses */
+
+static void start(void)
+{
+	report_fd = memfd_create("report", MFD_CLOEXEC);
+	assert_true(report_fd >= 0);
+}
+
+static void fetch(void)
+{
+	ssize_t n = pread(report_fd, text, sizeof(text) - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	close(report_fd);
+}
+
+static void expect(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void expect(const char *format, ...)
+{
+	char wanted[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(wanted, sizeof(wanted), format, args);
+	va_end(args);
+	if (strstr(text, wanted) == NULL)
+		fail_msg("\"%s\" is not in the report:\n%s", wanted, text);
+}
+
+static void expect_nothing(void)
+{
+	if (text[0] != '\0')
+		fail_msg("an unexpected report:\n%s", text);
+}
+
+static unsigned count(const char *needle)
+{
+	unsigned n = 0;
+
+	for (const char *p = text; (p = strstr(p, needle)) != NULL; p++)
+		n++;
+	return n;
+}
+
+static void ready(unsigned flags)
+{
+	CHECK(mcsafe_set_report(report_fd, flags) == 0);
+	CHECK(mcsafe_install() == 0);
+}
+
+static int has_backtrace(void)
+{
+	void *frame;
+	ucontext_t here;
+
+	assert_int_equal(getcontext(&here), 0);
+	return mcsafe_backtrace(&here, &frame, 1) != -ENOSYS;
+}
+
+/* The caller stays on the stack. */
+#define NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
+
+static void load_bad(void *arg)
+{
+	ready(*(const unsigned *)arg);
+	CHECK(prctl(PR_SET_NAME, "a name", 0, 0, 0) == 0);
+	t_read_byte(memory->bad + 5);
+	NO_TAIL_CALL();
+}
+
+static void test_fault_of_each_kind(void **state)
+{
+	const unsigned flags = 0;
+
+	(void)state;
+	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
+		struct t_memory m = t_memory((enum t_kind)kind);
+
+		memory = &m;
+		start();
+		t_dies(load_bad, (void *)(uintptr_t)&flags, t_signo(m.kind));
+		fetch();
+		expect("mcsafe: %s is about to kill process ",
+		       m.kind == T_PROTECTED ? "SIGSEGV" : "SIGBUS");
+		expect("  cause:       %s\n",
+		       m.kind == T_PROTECTED ? "protected, SEGV_ACCERR" : "io, BUS_ADRERR");
+		expect("  address:     0x%lx\n", (unsigned long)m.bad + 5);
+		expect("  mapping:     /memfd:mcsafe test (deleted) + 0x1005 (%s)\n",
+		       m.kind == T_PROTECTED ? "---s" : "rw-s");
+		expect("  instruction: 0x%lx, ", (unsigned long)(uintptr_t)t_read_byte);
+		expect("  thread:      ");
+		expect(", a name\n");
+		assert_int_equal(count("\n  backtrace:\n"), 1);
+		if (has_backtrace()) {
+			expect("    #0  0x%lx t_read_byte + 0x0, /",
+			       (unsigned long)(uintptr_t)t_read_byte);
+			expect(" load_bad + 0x");
+			expect(" main + 0x");
+		} else {
+			expect("    none: built without libunwind\n");
+		}
+	}
+}
+
+static void test_report_without_backtrace(void **state)
+{
+	const unsigned flags = MCSAFE_REPORT_NO_BACKTRACE;
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	start();
+	t_dies(load_bad, (void *)(uintptr_t)&flags, SIGSEGV);
+	fetch();
+	expect("  thread:      ");
+	assert_int_equal(count("backtrace"), 0);
+}
+
+static void call_nothing(void *arg)
+{
+	(void)arg;
+	ready(0);
+	t_jump(NULL);
+	NO_TAIL_CALL();
+}
+
+static void load_wild(void *arg)
+{
+	(void)arg;
+	ready(0);
+	t_read_byte((const volatile void *)0x8000000000000000);
+}
+
+static void lose_a_page(void *arg)
+{
+	siginfo_t si;
+
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGBUS;
+	si.si_code = BUS_MCEERR_AR;
+	si.si_addr = arg;
+	si.si_addr_lsb = 12;
+	ready(0);
+	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si) == 0);
+}
+
+static void kill_self(void *arg)
+{
+	ready(0);
+	CHECK(kill(getpid(), *(const int *)arg) == 0);
+}
+
+static void test_other_ways_to_die(void **state)
+{
+	(void)state;
+	start();
+	t_dies(call_nothing, NULL, SIGSEGV);
+	fetch();
+	expect("  cause:       unmapped, SEGV_MAPERR\n");
+	expect("  address:     0x0\n");
+	expect("  mapping:     not mapped\n");
+	expect("  instruction: 0x0, not mapped\n");
+	if (has_backtrace()) {
+		expect("    #0  0x0 not mapped\n");
+		expect("    #1  ");
+		expect(" call_nothing + 0x");
+		expect(" main + 0x");
+	}
+
+	start();
+	t_dies(load_wild, NULL, SIGSEGV);
+	fetch();
+	expect("  cause:       address, SI_KERNEL\n");
+	expect("  address:     not told by the kernel\n");
+
+	start();
+	t_dies(lose_a_page, text, SIGBUS);
+	fetch();
+	expect("  cause:       poison, BUS_MCEERR_AR\n");
+	expect("  address:     0x%lx\n", (unsigned long)(uintptr_t)text);
+	expect("  extent:      4096 bytes\n");
+}
+
+static void test_signal_that_was_sent(void **state)
+{
+	static const int signals[] = {SIGBUS, SIGSEGV};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		start();
+		t_dies(kill_self, (void *)(uintptr_t)&signals[i], signals[i]);
+		fetch();
+		expect("  cause:       sent, SI_USER, by process ");
+		expect(" of user %u\n", getuid());
+	}
+}
+
+static void heal(int signo)
+{
+	(void)signo;
+	t_heal(memory);
+}
+
+/* Claimed by a handler, landed, told early, or not wanted any more: no report. */
+static void nothing_to_report(void *arg)
+{
+	char dst[8];
+
+	(void)arg;
+	t_set_plain(SIGSEGV, heal, 0);
+	ready(0);
+	t_read_byte(memory->bad);
+	t_spoil(memory);
+	CHECK(memcpy_mcsafe(dst, memory->bad, sizeof(dst)) == sizeof(dst));
+}
+
+static void not_wanted_any_more(void *arg)
+{
+	(void)arg;
+	ready(0);
+	CHECK(mcsafe_set_report(-1, 0) == 0);
+	t_read_byte(memory->bad);
+}
+
+static void never_wanted(void *arg)
+{
+	(void)arg;
+	CHECK(mcsafe_set_report(-1, 0) == 0);
+	CHECK(mcsafe_install() == 0);
+	t_read_byte(memory->bad);
+}
+
+static void test_no_report_without_a_death_or_a_wish(void **state)
+{
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	start();
+	t_survives(nothing_to_report, NULL);
+	fetch();
+	expect_nothing();
+	start();
+	t_dies(not_wanted_any_more, NULL, SIGSEGV);
+	fetch();
+	expect_nothing();
+	start();
+	t_dies(never_wanted, NULL, SIGSEGV);
+	fetch();
+	expect_nothing();
+}
+
+/* Places where a report cannot go: the death must be the same, and come. t_dies() would see the
+ * SIGKILL of a child that hangs. */
+static void die_beside(int fd)
+{
+	CHECK(mcsafe_set_report(fd, 0) == 0);
+	CHECK(mcsafe_install() == 0);
+	t_read_byte(memory->bad);
+}
+
+static void full_pipe(void *arg)
+{
+	int ends[2];
+	char byte = 0;
+
+	(void)arg;
+	CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+	while (write(ends[1], &byte, 1) == 1)
+		;
+	CHECK(fcntl(ends[1], F_SETFL, 0) == 0);
+	die_beside(ends[1]);
+}
+
+static void broken_pipe(void *arg)
+{
+	int ends[2];
+
+	(void)arg;
+	CHECK(pipe(ends) == 0 && close(ends[0]) == 0);
+	die_beside(ends[1]);
+}
+
+static void broken_socket(void *arg)
+{
+	int ends[2];
+
+	(void)arg;
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0);
+	die_beside(ends[1]);
+}
+
+static void file_size_limit(void *arg)
+{
+	const struct rlimit limit = {16, 16};
+
+	(void)arg;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	die_beside(report_fd);
+}
+
+static void full_device(void *arg)
+{
+	int fd = open("/dev/full", O_WRONLY);
+
+	(void)arg;
+	CHECK(fd >= 0);
+	die_beside(fd);
+}
+
+static void test_report_that_cannot_be_written(void **state)
+{
+	static void (*const cases[])(void *) = {full_pipe, broken_pipe, broken_socket,
+						file_size_limit, full_device};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
+			struct t_memory m = t_memory((enum t_kind)kind);
+
+			memory = &m;
+			start();
+			t_dies(cases[i], NULL, t_signo(m.kind));
+			close(report_fd);
+		}
+}
+
+/* The loader's lock, which a backtrace needs, is held and never given back. */
+static volatile int is_held;
+
+static int hold(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)info;
+	(void)size;
+	(void)arg;
+	is_held = 1;
+	while (is_held)
+		pause();
+	return 0;
+}
+
+static void *hold_the_loader(void *arg)
+{
+	dl_iterate_phdr(hold, arg);
+	return NULL;
+}
+
+static void die_while_the_loader_is_locked(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	ready(0);
+	CHECK(pthread_create(&thread, NULL, hold_the_loader, NULL) == 0);
+	while (!is_held)
+		usleep(1000);
+	t_read_byte(memory->bad);
+}
+
+static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
+{
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PAST_EOF);
+	memory = &m;
+	start();
+	t_dies(die_while_the_loader_is_locked, NULL, SIGBUS);
+	fetch();
+	expect("  thread:      ");
+}
+
+/* A stack that was overwritten: the child may crash, nobody else. */
+static void die_on_a_damaged_stack(void *arg)
+{
+	static unsigned long garbage[4096];
+
+	(void)arg;
+	ready(0);
+	for (size_t i = 0; i < 4096; i++)
+		garbage[i] = i % 2 ? 0x4141414141414141 : (unsigned long)&garbage[i + 7];
+	__asm__ volatile("movq %0, %%rsp\n\t"
+			 "movq %1, %%rbp\n\t"
+			 "movq %2, %%rdi\n\t"
+			 "jmp t_read_byte"
+			 :
+			 : "r"(&garbage[4032]), "r"(0x4242424242424242ul), "r"(memory->bad)
+			 : "rdi", "memory");
+}
+
+static void test_damaged_stack(void **state)
+{
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PAST_EOF);
+	memory = &m;
+	start();
+	t_dies(die_on_a_damaged_stack, NULL, SIGBUS);
+	fetch();
+	expect("  thread:      ");
+}
+
+/* The host sees neither the child nor its end. */
+static void on_child(int signo)
+{
+	(void)signo;
+	_exit(99);
+}
+
+static void die_with_an_eye_on_children(void *arg)
+{
+	t_set_plain(SIGCHLD, on_child, 0);
+	load_bad(arg);
+}
+
+static void test_host_does_not_see_the_child(void **state)
+{
+	const unsigned flags = 0;
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	start();
+	t_dies(die_with_an_eye_on_children, (void *)(uintptr_t)&flags, SIGSEGV);
+	fetch();
+	expect("  thread:      ");
+}
+
+static pthread_barrier_t barrier;
+
+static void *die_together(void *arg)
+{
+	(void)arg;
+	pthread_barrier_wait(&barrier);
+	t_read_byte(memory->bad);
+	NO_TAIL_CALL();
+	return NULL;
+}
+
+static void die_in_many_threads(void *arg)
+{
+	pthread_t threads[8];
+
+	(void)arg;
+	ready(0);
+	CHECK(pthread_barrier_init(&barrier, NULL, 8) == 0);
+	for (size_t i = 0; i < 8; i++)
+		CHECK(pthread_create(&threads[i], NULL, die_together, NULL) == 0);
+	for (size_t i = 0; i < 8; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static void test_several_threads_die_and_one_reports(void **state)
+{
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	for (int i = 0; i < 10; i++) {
+		start();
+		t_dies(die_in_many_threads, NULL, SIGSEGV);
+		fetch();
+		assert_int_equal(count("is about to kill"), 1);
+		if (has_backtrace())
+			expect(" die_together + 0x");
+	}
+}
+
+static void die_in_a_child_of_fork(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	(void)arg;
+	ready(0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		t_read_byte(memory->bad);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	t_read_byte(memory->bad);
+}
+
+static void test_child_and_parent_both_report(void **state)
+{
+	static struct t_memory m;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	start();
+	t_dies(die_in_a_child_of_fork, NULL, SIGSEGV);
+	fetch();
+	assert_int_equal(count("is about to kill"), 2);
+}
+
+/* The descriptor: ours is a duplicate; if it is not the same file any more, nothing is written. */
+static void close_and_die(void *arg)
+{
+	(void)arg;
+	ready(0);
+	CHECK(close(report_fd) == 0);
+	t_read_byte(memory->bad);
+}
+
+static int innocent;
+
+static void reuse_and_die(void *arg)
+{
+	ready(0);
+	for (int fd = 3; fd < 64; fd++)
+		if (fd != innocent && fd != report_fd && fd != memory->fd &&
+		    fcntl(fd, F_GETFD) >= 0)
+			CHECK(dup2(innocent, fd) == fd);
+	*(int *)arg = 1;
+	t_read_byte(memory->bad);
+}
+
+static void replace_and_die(void *arg)
+{
+	int first = memfd_create("first", 0), second = dup(report_fd);
+	struct stat st;
+
+	(void)arg;
+	CHECK(mcsafe_set_report(first, 0) == 0);
+	CHECK(mcsafe_set_report(second, 0) == 0);
+	CHECK(mcsafe_install() == 0);
+	CHECK(fstat(first, &st) == 0 && st.st_size == 0);
+	t_read_byte(memory->bad);
+}
+
+static void test_descriptor_is_the_librarys_own(void **state)
+{
+	static struct t_memory m;
+	int *reached = t_shared(sizeof(*reached));
+	struct stat st;
+
+	(void)state;
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	start();
+	t_dies(close_and_die, NULL, SIGSEGV);
+	fetch();
+	expect("is about to kill");
+	start();
+	t_dies(replace_and_die, NULL, SIGSEGV);
+	fetch();
+	expect("is about to kill");
+	innocent = memfd_create("innocent", MFD_CLOEXEC);
+	assert_true(innocent >= 0);
+	start();
+	t_dies(reuse_and_die, reached, SIGSEGV);
+	fetch();
+	assert_int_equal(*reached, 1);
+	expect_nothing();
+	assert_int_equal(fstat(innocent, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	close(innocent);
+}
+
+IN_CHILD(test_turned_off_lets_go_of_the_file)
+{
+	int ends[2];
+	char byte;
+
+	CHECK(pipe(ends) == 0);
+	CHECK(mcsafe_set_report(ends[1], 0) == 0);
+	CHECK(close(ends[1]) == 0);
+	CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
+	CHECK(read(ends[0], &byte, 1) == -1 && errno == EAGAIN);
+	CHECK(mcsafe_set_report(-1, 0) == 0);
+	CHECK(read(ends[0], &byte, 1) == 0);
+}
+
+IN_CHILD(test_results)
+{
+	int read_only = open("/dev/null", O_RDONLY);
+
+	CHECK(read_only >= 0);
+	errno = 4711;
+	CHECK(mcsafe_set_report(1, 2) == -EINVAL && errno == 4711);
+	CHECK(mcsafe_set_report(1, ~0u) == -EINVAL);
+	CHECK(mcsafe_set_report(read_only, 0) == -EBADF && errno == 4711);
+	CHECK(mcsafe_set_report(1000, 0) == -EBADF && errno == 4711);
+	CHECK(mcsafe_set_report(-2, 0) == -EBADF);
+	CHECK(mcsafe_set_report(1, MCSAFE_REPORT_NO_BACKTRACE) == 0 && errno == 4711);
+	CHECK(mcsafe_set_report(-1, 0) == 0 && errno == 4711);
+}
+
+/* mcsafe_backtrace() from a host's handler. */
+static void *frames[64];
+static volatile int n_frames, n_first;
+
+static void walk(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	errno = 4711;
+	n_frames = mcsafe_backtrace(ctx, frames, 64);
+	n_first = mcsafe_backtrace(ctx, frames, 1);
+	CHECK(mcsafe_backtrace(ctx, NULL, 0) == 0 && errno == 4711);
+	t_heal(memory);
+}
+
+int main(void);
+
+IN_CHILD(test_backtrace_in_a_handler)
+{
+	static struct t_memory m;
+	int found_main = 0;
+
+	m = t_memory(T_PROTECTED);
+	memory = &m;
+	t_set_action(SIGSEGV, walk, 0, 0);
+	t_read_byte(m.bad);
+	if (n_frames == -ENOSYS)
+		return;
+	CHECK(n_frames >= 3 && n_frames < 64 && n_first == 1);
+	CHECK((uintptr_t)frames[0] == (uintptr_t)t_read_byte);
+	for (int i = 1; i < n_frames; i++)
+		if ((uintptr_t)frames[i] > (uintptr_t)main &&
+		    (uintptr_t)frames[i] < (uintptr_t)main + 4096)
+			found_main = 1;
+	CHECK(found_main);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fault_of_each_kind),
+		cmocka_unit_test(test_report_without_backtrace),
+		cmocka_unit_test(test_other_ways_to_die),
+		cmocka_unit_test(test_signal_that_was_sent),
+		cmocka_unit_test(test_no_report_without_a_death_or_a_wish),
+		cmocka_unit_test(test_report_that_cannot_be_written),
+		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
+		cmocka_unit_test(test_damaged_stack),
+		cmocka_unit_test(test_host_does_not_see_the_child),
+		cmocka_unit_test(test_several_threads_die_and_one_reports),
+		cmocka_unit_test(test_child_and_parent_both_report),
+		cmocka_unit_test(test_descriptor_is_the_librarys_own),
+		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_backtrace_in_a_handler),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
