@@ -9,7 +9,7 @@
  *
  *	%r9	si_addr
  *	%r10	the instruction that faulted
- *	%r11	bits 0-7 signal, 8-15 si_addr_lsb, 16-23 kind of row, 32-63 si_code
+ *	%r11	bits 0-7 signal, 8-15 si_addr_lsb, 16-23 kind of access, 32-63 si_code
  *
  * So code with rows keeps nothing it still needs in %r9 to %r11 across an access. The fixup
  * stores them into the caller's struct mcsafe__landing (asm.h, note_fault).
@@ -21,6 +21,8 @@
 /* Kinds of rows; the same numbers as enum mcsafe_side. */
 #define MCSAFE_ROW_LOAD  1
 #define MCSAFE_ROW_STORE 2
+/* Reads and writes. Never in the facts of a fault: the handler finds out which of them it was. */
+#define MCSAFE_ROW_BOTH 3
 
 #ifndef __ASSEMBLER__
 

@@ -34,6 +34,39 @@ static unsigned lsb_of(int signo, const siginfo_t *si)
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
 }
 
+#define TRAP_PAGE_FAULT  14 /* #PF, whose error code says whether it was a write: */
+#define PAGE_FAULT_WRITE 2
+#define PAGE_SHIFT       12
+
+static int is_canonical(greg_t address)
+{
+	return (greg_t)((uint64_t)address << 16) >> 16 == address;
+}
+
+/*
+ * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
+ *
+ * The kernel saves trap number, error code and CR2 for the faults that it turns into signals. A
+ * machine check is not among them, so with BUS_MCEERR_AR they may be those of an older fault; it
+ * is always about a load. The page fault that comes of touching that page later has the same
+ * si_code, and is told by CR2. A #GP has no address: it is the operand that is not canonical.
+ */
+static unsigned side_of_move(int code, const greg_t *regs)
+{
+	if (code == SI_KERNEL)
+		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
+	if (regs[REG_TRAPNO] != TRAP_PAGE_FAULT || !(regs[REG_ERR] & PAGE_FAULT_WRITE))
+		return MCSAFE_ROW_LOAD;
+	if (code == BUS_MCEERR_AR && regs[REG_CR2] >> PAGE_SHIFT != regs[REG_RDI] >> PAGE_SHIFT)
+		return MCSAFE_ROW_LOAD;
+	return MCSAFE_ROW_STORE;
+}
+
+static unsigned side_of(const struct mcsafe__row *row, int code, const greg_t *regs)
+{
+	return row->kind == MCSAFE_ROW_BOTH ? side_of_move(code, regs) : row->kind;
+}
+
 /*
  * RIP decides, and not si_addr: that may be the start of the page, 0 for a non-canonical address,
  * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
@@ -52,8 +85,8 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 
 	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
 	regs[REG_R10] = regs[REG_RIP];
-	regs[REG_R11] =
-		(greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si), row->kind);
+	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
+						   side_of(row, si->si_code, regs));
 	regs[REG_RIP] = (greg_t)mcsafe__row_fixup(row);
 	return 1;
 }
