@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* poison_matrix.c - copies across really poisoned pages of every kind of memory; for tests/vm */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <mcsafe/mcsafe.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+#define PAGE  ((size_t)4096)
+#define HUGE  ((size_t)2 << 20)
+#define LINE  ((size_t)64)
+#define ZONE  ((size_t)128) /* red zone on either side of the bytes that a copy may write */
+#define REACH (3 * PAGE)    /* no copy is longer */
+#define ARENA (REACH + 3 * ZONE)
+
+#define FILL 0xee /* what a copy into the arena finds there; pattern() never gives it */
+
+/* What read(2) gives for a file whose page was poisoned under a mapping. */
+enum file_view {
+	NO_FILE,
+	FILE_STOPS, /* the kernel keeps the page, and its knowledge that it is bad */
+	FILE_OLD,   /* the kernel drops the page, and with it what was never written to the disk */
+	FILE_GOOD,  /* the kernel drops the page, and reads the same from the disk */
+};
+
+/* One kind of memory: how to get it, and what a poisoned page does to it. */
+struct memory {
+	const char *name;
+	int (*open)(size_t size);
+	int map_flags;
+	int advice;      /* for madvise(2) before the first access; 0 for none */
+	size_t size;     /* of the region */
+	size_t poisoned; /* offset of the page that is given to MADV_HWPOISON */
+	size_t lost;     /* bytes that a mapping loses with that page; 0: none at all */
+	enum file_view view;
+};
+
+struct region {
+	const struct memory *memory;
+	unsigned char *base;
+	int fd;
+	unsigned char *expected; /* what the region holds where it can be read */
+	size_t bad;              /* offset of the first byte lost */
+	size_t bad_end;
+	unsigned char *arena; /* ordinary memory for the other side of a copy */
+	size_t turns;
+	size_t copies;
+	size_t preads;
+	size_t shorter; /* than the copy */
+};
+
+/* One copy between the region, at `at`, and the arena. */
+struct trial {
+	struct region *region;
+	enum mcsafe_side side; /* where the region stands */
+	size_t at;
+	size_t alignment; /* of the operand in the arena */
+	size_t n;
+};
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char)(((uint32_t)i * 2654435761u) >> 25);
+}
+
+/* Differs from pattern() in every byte. */
+static unsigned char old_pattern(size_t i)
+{
+	return pattern(i) ^ 0x2a;
+}
+
+/* What is stored into the region: differs from the other two everywhere. */
+static unsigned char new_pattern(size_t i)
+{
+	return pattern(i) | 0x80;
+}
+
+static void check(const struct trial *trial, bool ok, const char *what)
+{
+	if (ok)
+		return;
+	print_error("%s as %s: offset %zu (the lost bytes are %zu to %zu), other operand at "
+		    "alignment %zu, length %zu: %s\n",
+		    trial->region->memory->name,
+		    trial->side == MCSAFE_SIDE_SOURCE ? "source" : "destination", trial->at,
+		    trial->region->bad, trial->region->bad_end, trial->alignment, trial->n, what);
+	fail();
+}
+
+/* ---- where the memory comes from --------------------------------------------------------- */
+
+static int open_nothing(size_t size)
+{
+	(void)size;
+	return -1;
+}
+
+static int sized(int fd, size_t size)
+{
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static int open_memfd(size_t size)
+{
+	return sized(memfd_create("poison", MFD_CLOEXEC), size);
+}
+
+static int open_unlinked(const char *path, size_t size)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(unlink(path), 0);
+	return sized(fd, size);
+}
+
+static int open_tmpfs(size_t size)
+{
+	return open_unlinked("/tmp/poison", size);
+}
+
+static int open_hugetlbfs(size_t size)
+{
+	return open_unlinked("/mnt/huge/poison", size);
+}
+
+static int open_ext4(size_t size, unsigned char (*content)(size_t i))
+{
+	int fd = open_unlinked("/mnt/ext4/poison", size);
+	unsigned char *bytes = malloc(size);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = content(i);
+	assert_int_equal(pwrite(fd, bytes, size, 0), size);
+	assert_int_equal(fsync(fd), 0);
+	free(bytes);
+	return fd;
+}
+
+static int open_ext4_old(size_t size)
+{
+	return open_ext4(size, old_pattern);
+}
+
+static int open_ext4_current(size_t size)
+{
+	return open_ext4(size, pattern);
+}
+
+/* Maps with a huge page's alignment, which a transparent huge page needs. */
+static unsigned char *map(const struct memory *memory, int fd)
+{
+	const int protection = PROT_READ | PROT_WRITE;
+	unsigned char *room = mmap(NULL, memory->size + HUGE, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *base;
+
+	assert_ptr_not_equal(room, MAP_FAILED);
+	base = room + (HUGE - (uintptr_t)room % HUGE);
+	assert_ptr_equal(mmap(base, memory->size, protection, memory->map_flags | MAP_FIXED, fd, 0),
+			 base);
+	if (memory->advice)
+		assert_int_equal(madvise(base, memory->size, memory->advice), 0);
+	return base;
+}
+
+/* An untouched page would be the zero page, or none: every page is written to, or is read. */
+static void populate(struct region *region)
+{
+	for (size_t i = 0; i < region->memory->size; i++) {
+		region->expected[i] = pattern(i);
+		if (region->memory->view != FILE_GOOD)
+			region->base[i] = pattern(i);
+	}
+	assert_memory_equal(region->base, region->expected, region->memory->size);
+}
+
+static void open_region(struct region *region, const struct memory *memory)
+{
+	*region = (struct region){
+		.memory = memory,
+		.fd = memory->open(memory->size),
+		.expected = malloc(memory->size),
+		.arena = malloc(ARENA),
+	};
+	assert_non_null(region->expected);
+	assert_non_null(region->arena);
+	if (memory->lost) {
+		region->bad = memory->poisoned - memory->poisoned % memory->lost;
+		region->bad_end = region->bad + memory->lost;
+	} else {
+		region->bad = region->bad_end = memory->poisoned;
+	}
+	region->base = map(memory, region->fd);
+	populate(region);
+}
+
+static void close_region(struct region *region)
+{
+	munmap(region->base, region->memory->size);
+	if (region->fd != -1)
+		close(region->fd);
+	free(region->arena);
+	free(region->expected);
+}
+
+/* ---- injection ----------------------------------------------------------------------------- */
+
+static long meminfo_kilobytes(const char *field)
+{
+	FILE *meminfo = fopen("/proc/meminfo", "re");
+	char name[64];
+	long value;
+	long result = -1;
+
+	assert_non_null(meminfo);
+	while (fscanf(meminfo, "%63[^:]: %ld%*[^\n]\n", name, &value) == 2)
+		if (strcmp(name, field) == 0)
+			result = value;
+	fclose(meminfo);
+	assert_int_not_equal(result, -1);
+	return result;
+}
+
+/* The page's entry in pagemap(5): names the frame that the page is in. */
+static uint64_t frame(const unsigned char *page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(
+		pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / PAGE * sizeof(entry))),
+		sizeof(entry));
+	close(fd);
+	return entry & ((UINT64_C(1) << 55) - 1);
+}
+
+static sigjmp_buf after_injection;
+
+static void on_injection(int signo)
+{
+	(void)signo;
+	siglongjmp(after_injection, 1);
+}
+
+/*
+ * Since Linux 6.11 MADV_HWPOISON counts as consumption: for a dirty page madvise(2) itself then
+ * ends with SIGBUS.
+ */
+static void poison(unsigned char *page)
+{
+	struct sigaction ours = {.sa_handler = on_injection};
+	struct sigaction previous;
+	volatile int result = 0;
+	long before = meminfo_kilobytes("HardwareCorrupted");
+
+	assert_int_equal(sigaction(SIGBUS, &ours, &previous), 0);
+	if (sigsetjmp(after_injection, 1) == 0)
+		result = madvise(page, PAGE, MADV_HWPOISON) ? errno : 0;
+	assert_int_equal(sigaction(SIGBUS, &previous, NULL), 0);
+	if (result)
+		fail_msg("MADV_HWPOISON needs root and CONFIG_MEMORY_FAILURE: error %d", result);
+	assert_true(meminfo_kilobytes("HardwareCorrupted") >= before + 4);
+}
+
+/* ---- one copy ------------------------------------------------------------------------------ */
+
+/* The oracle: bytes from `at` up to the first lost one. */
+static size_t readable(const struct region *region, size_t at, size_t n)
+{
+	if (!region->memory->lost || at >= region->bad_end || at + n <= region->bad)
+		return n;
+	return at < region->bad ? region->bad - at : 0;
+}
+
+/* A load may take in all of a line that it has to touch anyway, a store may not. */
+static bool address_plausible(const struct trial *trial, size_t done, uintptr_t addr)
+{
+	const struct region *region = trial->region;
+	uintptr_t base = (uintptr_t)region->base;
+	uintptr_t low = base + trial->at + done;
+	uintptr_t high = base + trial->at + trial->n;
+
+	if (trial->side == MCSAFE_SIDE_SOURCE) {
+		low -= low % LINE;
+		high += LINE - 1 - (high - 1) % LINE;
+	}
+	return addr >= low && addr < high && addr >= base + region->bad &&
+	       addr < base + region->bad_end;
+}
+
+static void check_fault(const struct trial *trial, size_t done, const struct mcsafe_fault *fault)
+{
+	check(trial, fault->signo == SIGBUS, "not SIGBUS");
+	check(trial, fault->code == BUS_MCEERR_AR, "not BUS_MCEERR_AR");
+	check(trial, fault->cause == MCSAFE_CAUSE_POISON, "not poison");
+	check(trial, mcsafe_fault_errno(fault) == EHWPOISON, "not EHWPOISON");
+	check(trial, fault->side == trial->side, "wrong side");
+	check(trial, address_plausible(trial, done, (uintptr_t)fault->addr), "wrong address");
+	check(trial, fault->extent == trial->region->memory->lost, "wrong extent");
+	check(trial, fault->ip != NULL, "no instruction");
+}
+
+static bool all_fill(const unsigned char *from, size_t n)
+{
+	static unsigned char fill[ARENA];
+
+	if (!fill[0])
+		memset(fill, FILL, sizeof(fill));
+	return !memcmp(from, fill, n);
+}
+
+/* Whether the region holds what it should in [from, to), the lost bytes left aside. */
+static bool region_intact(const struct region *region, size_t from, size_t to)
+{
+	size_t until = to < region->bad ? to : region->bad;
+	size_t again = from > region->bad_end ? from : region->bad_end;
+
+	if (from < until && memcmp(region->base + from, region->expected + from, until - from))
+		return false;
+	return again >= to || !memcmp(region->base + again, region->expected + again, to - again);
+}
+
+/* From the region into the arena. */
+static void check_loaded(const struct trial *trial, const unsigned char *dst, size_t done)
+{
+	check(trial, !memcmp(dst, trial->region->expected + trial->at, done), "wrong prefix");
+	check(trial, all_fill(dst - ZONE, ZONE), "wrote before the destination");
+	check(trial, all_fill(dst + done, trial->n - done + ZONE), "wrote past the prefix");
+}
+
+/* From the arena into the region; puts the region in order again. */
+static void check_stored(const struct trial *trial, const unsigned char *src, size_t done)
+{
+	struct region *region = trial->region;
+	size_t from = trial->at > ZONE ? trial->at - ZONE : 0;
+	size_t to = trial->at + trial->n + ZONE;
+
+	if (to > region->memory->size)
+		to = region->memory->size;
+	check(trial, !memcmp(region->base + trial->at, src, done), "wrong prefix");
+	memcpy(region->base + trial->at, region->expected + trial->at, done);
+	check(trial, region_intact(region, from, to), "wrote outside the prefix");
+}
+
+static void try_once(const struct trial *trial, struct mcsafe_fault *fault, bool kernel_name)
+{
+	struct region *region = trial->region;
+	unsigned char *inside = region->base + trial->at;
+	unsigned char *other = region->arena + ZONE + trial->alignment;
+	bool load = trial->side == MCSAFE_SIDE_SOURCE;
+	unsigned char *dst = load ? other : inside;
+	unsigned char *src = load ? inside : other;
+	size_t done = readable(region, trial->at, trial->n);
+	size_t left;
+
+	if (load)
+		memset(dst - ZONE, FILL, trial->n + 2 * ZONE);
+	left = kernel_name ? memcpy_mcsafe(dst, src, trial->n)
+			   : mcsafe_memcpy(dst, src, trial->n, fault);
+	region->copies++;
+	check(trial, left == trial->n - done, "wrong count");
+	if (load)
+		check_loaded(trial, dst, done);
+	else
+		check_stored(trial, src, done);
+}
+
+/* The same copy three times: poison stays, and so must the answer. */
+static void try_copy(const struct trial *trial)
+{
+	static const struct mcsafe_fault unwritten = {.signo = -1, .extent = 12345};
+	struct mcsafe_fault first = unwritten;
+	struct mcsafe_fault second = unwritten;
+	size_t done = readable(trial->region, trial->at, trial->n);
+
+	try_once(trial, &first, false);
+	try_once(trial, &second, false);
+	try_once(trial, NULL, true);
+	if (done < trial->n)
+		check_fault(trial, done, &first);
+	else
+		check(trial, !memcmp(&first, &unwritten, sizeof(first)),
+		      "record written without a fault");
+	check(trial, !memcmp(&first, &second, sizeof(first)),
+	      "the second copy gives another answer");
+}
+
+/* The kernel must not get further through the file than we do through the mapping. */
+static void try_pread(const struct trial *trial)
+{
+	struct region *region = trial->region;
+	unsigned char *buffer = region->arena;
+	size_t ours = readable(region, trial->at, trial->n);
+	ssize_t result = pread(region->fd, buffer, trial->n, (off_t)trial->at);
+	size_t got = result > 0 ? (size_t)result : 0;
+
+	region->preads++;
+	region->shorter += got < ours;
+	check(trial, result >= 0 || errno == EIO, "pread() fails, but not with EIO");
+	if (region->memory->view == FILE_STOPS)
+		check(trial, got <= ours, "pread() gives more than the mapping");
+	else
+		check(trial, got == trial->n, "pread() is short");
+	for (size_t i = 0; i < got; i++) {
+		size_t at = trial->at + i;
+		bool lost = at >= region->bad && at < region->bad_end;
+
+		check(trial, buffer[i] == (lost ? old_pattern(at) : pattern(at)),
+		      "pread() gives wrong bytes");
+	}
+}
+
+/* ---- many copies --------------------------------------------------------------------------- */
+
+/* Distances before the lost bytes, beyond 0 to 129. */
+static const size_t far_before[] = {191, 192, 193,  255,  256,  257,  511,
+				    512, 513, 1023, 4032, 4095, 4096, 4097};
+
+/* Further starts, inside the lost bytes and after them; from the end if negative. */
+static const ptrdiff_t inside_or_after[] = {1, 7, 8, 63, 64, 65, 2048, -4033, -65, -64, -8, -1, 0};
+
+static const size_t alignments[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+				    12, 13, 14, 15, 16, 24, 31, 32, 33, 48, 63};
+
+/* The alignments take turns, or the emulated machine needs minutes. */
+#define TURNS ((size_t)3)
+
+/* Lengths past the last byte before the lost ones; a few lengths short of it are added. */
+static const size_t overshoot[] = {0, 1, 7, 64, 129, PAGE + 67};
+
+static void try_length(struct trial *trial, size_t n)
+{
+	struct region *region = trial->region;
+
+	trial->n = n;
+	if (trial->at + n > region->memory->size)
+		return;
+	for (size_t i = region->turns++ % TURNS; i < LENGTH(alignments); i += TURNS) {
+		trial->alignment = alignments[i];
+		try_copy(trial);
+	}
+	if (trial->side == MCSAFE_SIDE_SOURCE && region->memory->view != NO_FILE)
+		try_pread(trial);
+}
+
+static void try_start(struct region *region, enum mcsafe_side side, size_t at)
+{
+	struct trial trial = {.region = region, .side = side, .at = at};
+	size_t before = at < region->bad ? region->bad - at : 0;
+
+	try_length(&trial, 0);
+	if (before > 1)
+		try_length(&trial, before - 1);
+	for (size_t i = 0; i < LENGTH(overshoot); i++)
+		try_length(&trial, before + overshoot[i]);
+}
+
+static void try_side(struct region *region, enum mcsafe_side side)
+{
+	for (size_t i = 0; i < ARENA; i++)
+		region->arena[i] = new_pattern(i);
+	for (size_t distance = 0; distance <= 129; distance++)
+		try_start(region, side, region->bad - distance);
+	for (size_t i = 0; i < LENGTH(far_before); i++)
+		try_start(region, side, region->bad - far_before[i]);
+	for (size_t i = 0; i < LENGTH(inside_or_after); i++) {
+		ptrdiff_t start = inside_or_after[i];
+		size_t origin = start > 0 ? region->bad : region->bad_end;
+
+		try_start(region, side, origin + (size_t)start);
+	}
+}
+
+static void print_result(const struct region *region)
+{
+	static const char *const views[] = {
+		[FILE_STOPS] = "gets no further",
+		[FILE_OLD] = "silently gives what was on the disk before",
+		[FILE_GOOD] = "gives the same",
+	};
+
+	print_message("%s: %zu copies", region->memory->name, region->copies);
+	if (region->memory->view != NO_FILE)
+		print_message("; the kernel's pread() %s, %zu of %zu times it is shorter",
+			      views[region->memory->view], region->shorter, region->preads);
+	print_message("\n");
+}
+
+static void test_poison(void **state)
+{
+	const struct memory *memory = *state;
+	struct region region;
+	unsigned char *page;
+	uint64_t bad_frame;
+
+	open_region(&region, memory);
+	page = region.base + memory->poisoned;
+	if (memory->advice == MADV_HUGEPAGE)
+		assert_true(meminfo_kilobytes("AnonHugePages") >= (long)(memory->size / 1024));
+	bad_frame = frame(page);
+	assert_int_not_equal(bad_frame, 0);
+	poison(page);
+
+	/* Here and not in a fixture: CMocka changes the handlers around every test. */
+	assert_int_equal(mcsafe_install(), 0);
+	assert_int_equal(mcsafe_installed(), 1);
+	try_side(&region, MCSAFE_SIDE_SOURCE);
+	try_side(&region, MCSAFE_SIDE_DESTINATION);
+	assert_int_equal(mcsafe_uninstall(), 0);
+
+	assert_int_not_equal(frame(page), bad_frame);
+	print_result(&region);
+	close_region(&region);
+}
+
+static struct memory memories[] = {
+	{.name = "anonymous memory",
+	 .open = open_nothing,
+	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
+	 .size = 5 * PAGE,
+	 .poisoned = 2 * PAGE,
+	 .lost = PAGE},
+	{.name = "transparent huge page",
+	 .open = open_nothing,
+	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
+	 .advice = MADV_HUGEPAGE,
+	 .size = 2 * HUGE,
+	 .poisoned = HUGE + 5 * PAGE,
+	 .lost = PAGE}, /* the kernel splits the huge page first */
+	{.name = "hugetlb page",
+	 .open = open_nothing,
+	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+	 .size = 3 * HUGE,
+	 .poisoned = HUGE + 5 * PAGE,
+	 .lost = HUGE},
+	{.name = "hugetlbfs file",
+	 .open = open_hugetlbfs,
+	 .map_flags = MAP_SHARED,
+	 .size = 3 * HUGE,
+	 .poisoned = HUGE + 5 * PAGE,
+	 .lost = HUGE,
+	 .view = FILE_STOPS},
+	{.name = "memfd",
+	 .open = open_memfd,
+	 .map_flags = MAP_SHARED,
+	 .size = 5 * PAGE,
+	 .poisoned = 2 * PAGE,
+	 .lost = PAGE,
+	 .view = FILE_STOPS},
+	{.name = "tmpfs file",
+	 .open = open_tmpfs,
+	 .map_flags = MAP_SHARED,
+	 .size = 5 * PAGE,
+	 .poisoned = 2 * PAGE,
+	 .lost = PAGE,
+	 .view = FILE_STOPS},
+	{.name = "dirty page of an ext4 file",
+	 .open = open_ext4_old,
+	 .map_flags = MAP_SHARED,
+	 .size = 5 * PAGE,
+	 .poisoned = 2 * PAGE,
+	 .lost = PAGE,
+	 .view = FILE_OLD},
+	{.name = "clean page of an ext4 file",
+	 .open = open_ext4_current,
+	 .map_flags = MAP_SHARED,
+	 .size = 5 * PAGE,
+	 .poisoned = 2 * PAGE,
+	 .view = FILE_GOOD},
+};
+
+/* Says in one line, before all tests, whether this kernel can do what they need. */
+static int set_up(void **state)
+{
+	struct utsname kernel;
+	unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	(void)state;
+	assert_int_equal(uname(&kernel), 0);
+	print_message("%s %s %s\n", kernel.sysname, kernel.release, kernel.version);
+	assert_ptr_not_equal(page, MAP_FAILED);
+	poison(page);
+	return munmap(page, PAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		{"test_anonymous_memory", test_poison, NULL, NULL, &memories[0]},
+		{"test_transparent_huge_page", test_poison, NULL, NULL, &memories[1]},
+		{"test_hugetlb_page", test_poison, NULL, NULL, &memories[2]},
+		{"test_hugetlbfs_file", test_poison, NULL, NULL, &memories[3]},
+		{"test_memfd", test_poison, NULL, NULL, &memories[4]},
+		{"test_tmpfs_file", test_poison, NULL, NULL, &memories[5]},
+		{"test_ext4_dirty_page", test_poison, NULL, NULL, &memories[6]},
+		{"test_ext4_clean_page", test_poison, NULL, NULL, &memories[7]},
+	};
+
+	if (!getenv("MCSAFE_GUEST")) {
+		print_error("poison_matrix takes memory out of service for good: "
+			    "run it in a guest, see tests/vm/vm.py\n");
+		return EXIT_FAILURE;
+	}
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}

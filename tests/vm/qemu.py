@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""qemu.py - runs one guest: relays its output, reads its result, and never leaves it behind."""
+
+import re
+import selectors
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from errors import GuestFailure, Unavailable
+
+QEMU = "qemu-system-x86_64"
+# An Intel processor: Linux recovers from a machine check on the plain "max" (AMD) not at all.
+TCG_CPU = "max,vendor=GenuineIntel,family=6,model=106,stepping=6"
+TROUBLE = re.compile(
+    r"Kernel panic|Oops: |general protection fault|kernel BUG at|BUG: (?!(?:soft|workqueue) lockup)"
+)
+LAST_LINES = 30
+SHUTDOWN_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The virtual hardware and what it boots."""
+
+    kernel: Path
+    initrd: Path
+    disk: Path
+    memory: str
+    cpu: str = ""
+    kvm: bool = False
+
+    def argv(self) -> list[str]:
+        """Return the command line, but for the serial ports."""
+        quoted = str(self.disk).replace(",", ",,")
+        accel, cpu = ("kvm", "host") if self.kvm else ("tcg,thread=multi", TCG_CPU)
+        return [
+            *(QEMU, "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none"),
+            *("-machine", "pc", "-accel", accel, "-cpu", self.cpu or cpu),
+            *("-m", self.memory, "-smp", "2"),
+            *("-drive", f"file={quoted},if=virtio,format=raw,cache=unsafe"),
+            *("-kernel", str(self.kernel), "-initrd", str(self.initrd)),
+            # A panic reboots at once, which ends QEMU (-no-reboot).
+            *("-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic"),
+        ]
+
+
+def require() -> None:
+    """Make sure that there is a QEMU to run."""
+    if not shutil.which(QEMU):
+        raise Unavailable(f"{QEMU} is not installed (Debian: qemu-system-x86)")
+
+
+class Output:
+    """What the command writes, up to the token that announces its exit status."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the guest; return those that are the command's output for certain."""
+        self._held += data
+        keep = self._held.find(self._token)
+        if keep < 0:
+            keep = len(self._held) - self._partial()
+        ready, self._held = self._held[:keep], self._held[keep:]
+        return ready
+
+    def status(self) -> int | None:
+        """Return the exit status once it is there."""
+        found = re.fullmatch(re.escape(self._token) + rb" (\d+)\n", self._held)
+        return int(found.group(1)) if found else None
+
+    def rest(self) -> bytes:
+        """Return what was held back in case it would become the result, and did not."""
+        return b"" if self.status() is not None else self._held
+
+    def _partial(self) -> int:
+        longest = min(len(self._token), len(self._held))
+        return next(n for n in range(longest, -1, -1) if self._held.endswith(self._token[:n]))
+
+
+def run(
+    machine: Machine, token: str, timeout: float, console: Path, relay: Callable[[bytes], None]
+) -> int:
+    """Boot the machine and return the exit status of the guest's command.
+
+    The console's text is left in the file `console`.
+    """
+    output = Output(token)
+    with (
+        console.open("wb", buffering=0) as log,
+        Port("console") as kernel_port,
+        Port("output") as command_port,
+    ):
+        ended = _converse(
+            machine.argv(),
+            {kernel_port: log.write, command_port: lambda data: relay(output.feed(data))},
+            timeout,
+        )
+    relay(output.rest())
+    text = console.read_text(errors="replace")
+    problem = _problem(ended, output.status(), text, timeout)
+    if problem:
+        last = "\n".join(text.splitlines()[-LAST_LINES:])
+        raise GuestFailure(f"{problem}\n--- last lines of the console ({console}):\n{last}\n---")
+    return output.status()
+
+
+def interact(machine: Machine) -> int:
+    """Boot the machine with its console on our terminal."""
+    return subprocess.run([*machine.argv(), "-serial", "mon:stdio"], check=False).returncode
+
+
+class Port:
+    """One serial port of the guest: our end of a socket, and QEMU's arguments for the other."""
+
+    def __init__(self, name: str) -> None:
+        self.socket, self.theirs = socket.socketpair()
+        fd = self.theirs.fileno()
+        self.argv = ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+        self.theirs.close()
+
+
+def _converse(
+    argv: list[str], ports: dict[Port, Callable[[bytes], object]], timeout: float
+) -> int | None:
+    """Run QEMU and hand out what arrives; return its exit status, None if time ran out."""
+    for port in ports:
+        argv = argv + port.argv
+    # QEMU dies with us even if we are killed outright; a Ctrl-C is for us to deal with.
+    qemu = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "--", *argv],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=[port.theirs.fileno() for port in ports],
+    )
+    try:
+        for port in ports:
+            port.theirs.close()
+        deadline = time.monotonic() + timeout
+        return qemu.wait(SHUTDOWN_SECONDS) if _pump(ports, deadline) else None
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        qemu.kill()
+        qemu.wait()
+
+
+def _pump(ports: dict[Port, Callable[[bytes], object]], deadline: float) -> bool:
+    """Hand out what arrives until QEMU has closed all ports; False if time runs out first."""
+    with selectors.DefaultSelector() as selector:
+        for port, consume in ports.items():
+            selector.register(port.socket, selectors.EVENT_READ, consume)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            for key, _ in selector.select(left):
+                data = key.fileobj.recv(65536)
+                if data:
+                    key.data(data)
+                else:
+                    selector.unregister(key.fileobj)
+    return True
+
+
+def _problem(ended: int | None, status: int | None, console: str, timeout: float) -> str | None:
+    """Say what went wrong in the guest, if anything did."""
+    trouble = next((line for line in console.splitlines() if TROUBLE.search(line)), None)
+    if trouble:
+        return f"the guest's kernel is in trouble: {trouble.strip()}"
+    if ended is None:
+        return f"the guest hangs: not finished after {timeout:g} s"
+    if ended != 0:
+        return f"{QEMU} failed with status {ended}"
+    if status is None:
+        return "the guest stopped without a result"
+    return None

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""vm.py - runs a program as root in a small Linux guest, where memory can really be poisoned.
+
+Exit status of `run`: the command's own (128 + n if signal n killed it); 125 if the guest hung,
+panicked or gave no result; 77, with a line "SKIP: reason", if QEMU or a kernel is missing, or 1
+instead when MCSAFE_NO_SKIP=1 is in the environment.
+"""
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import image
+import kernel
+import qemu
+from errors import GuestFailure, Unavailable
+
+EXIT_SKIP = 77
+EXIT_GUEST = 125
+
+
+def main() -> int:
+    """Carry out the command line."""
+    args = parse(sys.argv[1:])
+    # An ordinary exit ends QEMU on its way out.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return args.action(args)
+    except Unavailable as reason:
+        return skip(str(reason))
+    except GuestFailure as failure:
+        print(f"vm.py: {failure}", file=sys.stderr)
+        return EXIT_GUEST
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--cache", type=Path, required=True, help="directory of fetched files")
+
+    guest = argparse.ArgumentParser(add_help=False)
+    guest.add_argument("--kvm", action="store_true", help="use KVM instead of emulation")
+    guest.add_argument("--cpu", default="", help="QEMU's name of a processor")
+    guest.add_argument("--memory", default="768M", help="the guest's memory (default %(default)s)")
+    guest.add_argument("--fetch", action="store_true", help="download what is missing")
+    guest.add_argument(
+        "--program", type=Path, action="append", default=[], help="file to put into /bin"
+    )
+
+    run = actions.add_parser("run", parents=[common, guest], help="run a command in the guest")
+    run.add_argument(
+        "--timeout", type=float, default=120, help="seconds from power-on (default %(default)s)"
+    )
+    run.add_argument("command", nargs="+", help="command and arguments, after --")
+    run.set_defaults(action=run_command)
+
+    shell = actions.add_parser("shell", parents=[common, guest], help="a shell in the guest")
+    shell.set_defaults(action=run_shell)
+
+    fetch = actions.add_parser("fetch", parents=[common], help="download what a guest is made of")
+    fetch.set_defaults(action=fetch_all)
+    return parser.parse_args(argv)
+
+
+def skip(reason: str) -> int:
+    """Say why nothing was run; return the exit status for it."""
+    if os.environ.get("MCSAFE_NO_SKIP") == "1":
+        print(f"vm.py: would skip, but MCSAFE_NO_SKIP=1: {reason}", file=sys.stderr)
+        return 1
+    print(f"SKIP: {reason}")
+    return EXIT_SKIP
+
+
+def fetch_all(args: argparse.Namespace) -> int:
+    """Download what a guest is made of."""
+    try:
+        print(kernel.fetch(args.cache).image)
+        print(image.fetch_busybox(args.cache))
+    except Unavailable as reason:
+        print(f"vm.py: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run one command in a guest."""
+    args.cache.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
+        machine = build(args, Path(scratch), args.command, token)
+        console = args.cache / f"console-{Path(scratch).name}.log"
+        status = qemu.run(machine, token, args.timeout, console, relay)
+    if status == 0:
+        console.unlink()
+    else:
+        print(f"vm.py: exit status {status}; the console is in {console}", file=sys.stderr)
+    return skip("the command in the guest said so") if status == EXIT_SKIP else status
+
+
+def run_shell(args: argparse.Namespace) -> int:
+    """Give a person a shell in a guest."""
+    args.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
+        return qemu.interact(build(args, Path(scratch), None, ""))
+
+
+def ingredients(cache: Path, fetch: bool) -> tuple[kernel.Kernel, Path]:
+    """Return the kernel and the busybox for a guest, or say what is missing."""
+    qemu.require()
+    if fetch:
+        return kernel.fetch(cache), image.fetch_busybox(cache)
+    return kernel.find(cache), image.find_busybox(cache)
+
+
+def build(
+    args: argparse.Namespace, scratch: Path, command: Sequence[str] | None, token: str
+) -> qemu.Machine:
+    """Make the files that a guest boots from."""
+    guest_kernel, busybox = ingredients(args.cache, args.fetch)
+    initrd, disk = scratch / "initramfs", scratch / "disk"
+    initrd.write_bytes(image.initramfs(guest_kernel, busybox, args.program, command, token))
+    image.disk(disk)
+    return qemu.Machine(guest_kernel.image, initrd, disk, args.memory, args.cpu, args.kvm)
+
+
+def relay(data: bytes) -> None:
+    """Pass the guest's output on as it comes."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
