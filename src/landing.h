@@ -22,7 +22,7 @@
 #define MCSAFE_ROW_LOAD  1
 #define MCSAFE_ROW_STORE 2
 /* Reads and writes. Never in the facts of a fault: the handler finds out which of them it was. */
-#define MCSAFE_ROW_BOTH 3
+#define MCSAFE_ROW_BOTH  3
 
 #ifndef __ASSEMBLER__
 

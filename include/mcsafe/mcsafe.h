@@ -43,6 +43,7 @@
 #define MCSAFE_MCSAFE_H
 
 #include <mcsafe/copy.h>
+#include <mcsafe/engine.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/version.h>

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "engine.h"
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
@@ -99,9 +100,10 @@ static int take(int signo)
 int mcsafe_install(void)
 {
 	struct section section;
-	int err = 0;
+	int err;
 
 	enter(&section);
+	err = mcsafe__engine_from_environment();
 	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
 		err = take(signals[i]);
 	if (err == 0)
