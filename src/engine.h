@@ -25,7 +25,7 @@ mcsafe__copy_fn mcsafe__copy_erms;
  * caches, if it does not write *landing. */
 #define MCSAFE_NT_EDGE 96
 
-/* Below this, it is mcsafe__copy_avx2. */
+/* Below this it does not bypass them at all. */
 #define MCSAFE_NT_LEAST 193
 
 size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);

@@ -18,6 +18,10 @@
 #define MCSAFE_LANDING_IP    8
 #define MCSAFE_LANDING_FACTS 16
 
+/* <signal.h> cannot be read by assembly. */
+#define MCSAFE_SIGBUS        7
+#define MCSAFE_BUS_MCEERR_AR 4
+
 /* Kinds of rows; the same numbers as enum mcsafe_side. */
 #define MCSAFE_ROW_LOAD  1
 #define MCSAFE_ROW_STORE 2

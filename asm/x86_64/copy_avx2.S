@@ -117,5 +117,5 @@ func mcsafe__copy_avx2
 .Lfault_block_1:
 	subq	$32, left
 	jmp	.Lfault_load
-	vector_fixups
+	vector_fixups mcsafe__copy_avx2
 endfunc mcsafe__copy_avx2

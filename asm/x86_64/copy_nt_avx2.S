@@ -15,7 +15,7 @@
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
  * Clobbers	%rax, %r8-%r10, %xmm0-%xmm7 and the argument registers; %r11 on a fault
  *
- * Phases	n <= 192	mcsafe__copy_avx2
+ * Phases	n <= 192	groups of 64 bytes of windows; the last one overlaps
  *		n > 192	head	64 bytes of windows
  *			then	the destination is a multiple of 32, and the source in the lower
  *				half of a line
@@ -33,10 +33,13 @@
 #define YMM0_HIGH %ymm0, %ymm0
 
 func mcsafe__copy_nt_avx2
-	cmpq	$192, left
-	jbe	mcsafe__copy_avx2
+	copy_short
 
+	.p2align 4
+.Lmore:
 	group_64
+	cmpq	$192, left
+	jbe	.Lgroups
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -104,6 +107,15 @@ func mcsafe__copy_nt_avx2
 	xorl	%eax, %eax
 	ret
 
+.Lgroups:
+	addq	$64, src
+	addq	$64, dst
+	subq	$64, left
+	cmpq	$64, left
+	jbe	.Ltail
+	group_64
+	jmp	.Lgroups
+
 	/* Invariant: 32 bytes of the group are stored, and nothing more was read. */
 .Lfault_half:
 	subq	$32, left
@@ -123,5 +135,5 @@ func mcsafe__copy_nt_avx2
 	movl	$32, %eax
 	vextracti128 $1, %ymm0, %xmm1
 	jmp	.Lrescue
-	vector_fixups sfence
+	vector_fixups mcsafe__copy_nt_avx2, sfence
 endfunc mcsafe__copy_nt_avx2

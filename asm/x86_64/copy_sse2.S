@@ -12,7 +12,7 @@
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm3 and the argument registers; %r9-%r11 on a fault
  *
- * Phases	n < 16	single bytes, the loop of mcsafe__copy_word
+ * Phases	n < 16	single bytes, the loop of bytes.h
  *		lead	1, 2, 4 and 8 bytes, as the bits of -src ask, until src is a multiple of 16
  *		blocks	64 bytes in four vectors
  *		tail	32, 16, 8, 4, 2 and 1 bytes, as the bits of what is left ask
@@ -21,9 +21,10 @@
  *		- A load is never repeated. It fails as a whole, and all of it lies in the page
  *		  and in the line that is bad: exact.
  *		- A store can straddle into a bad page, and the processor stores all of it or
- *		  nothing. The lines that it came from are good: mcsafe__copy_word does the rest.
+ *		  nothing. bytes.h does the step again, up to the exact byte.
  */
 #include "asm.h"
+#include "bytes.h"
 
 #define dst	%rdi
 #define src	%rsi
@@ -43,8 +44,11 @@
 .endm
 
 func mcsafe__copy_sse2
+.Lmore:
+	testq	left, left
+	jz	.Lnothing
 	cmpq	$16, left
-	jb	mcsafe__copy_word
+	jb	.Lbytes
 
 	movl	%esi, %r8d
 	negl	%r8d				/* 16 - src mod 16 in the lower bits */
@@ -88,6 +92,7 @@ func mcsafe__copy_sse2
 	step	4, %r8b, movl, %eax
 	step	2, %r8b, movw, %ax
 	step	1, %r8b, movb, %al
+.Lnothing:
 	xorl	%eax, %eax
 	ret
 
@@ -106,5 +111,6 @@ func mcsafe__copy_sse2
 	/* Invariant: nothing of the step has failed to load. */
 .Lfault_store:
 	note_fault landing
-	jmp	mcsafe__copy_word
+.Lbytes:
+	byte_by_byte .Lmore
 endfunc mcsafe__copy_sse2

@@ -17,10 +17,10 @@
  *		  the page or the line that is bad, or the copy begins in it: so the result is
  *		  exact.
  *		- A store: it can straddle into a bad page, and the processor stores all of it or
- *		  nothing. The lines that it came from are good, so mcsafe__copy_word does the
- *		  rest, from the start of the group on, up to the exact byte.
+ *		  nothing. bytes.h does the group again, up to the exact byte.
  */
 #include "asm.h"
+#include "bytes.h"
 
 #define dst	%rdi
 #define src	%rsi
@@ -50,7 +50,7 @@ shift_table:
 .macro	first_chunk
 	movq	src, %rax
 	andq	$-16, %rax
-	LOAD(.Lfault_load, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
 .endm
 
 /* The last chunk of \size bytes from src: not the one behind them if src is aligned. */
@@ -225,8 +225,29 @@ shift_table:
 	jmp	.Lstore_2_to_3
 .endm
 
-/* The fixups. \fence: an instruction that orders the function's stores, or nothing. */
-.macro	vector_fixups fence
+/* The fixups of \name. \fence: an instruction that orders its stores, or nothing. */
+.macro	vector_fixups name, fence
+	/*
+	 * Invariant: nothing of the group was read. An address before src is that of the chunk: the
+	 * byte at src failed. But the start of a page is what the kernel says of a machine check
+	 * anywhere in it.
+	 */
+.Lfault_chunk_0:
+	movq	src, %rax
+	subq	%r9, %rax
+	cmpq	$16, %rax
+	jae	.Lfault_load
+	testl	$4095, %r9d
+	jnz	.Lfault_at_src
+	movq	%r11, %rax
+	shrq	$32, %rax
+	cmpb	$MCSAFE_SIGBUS, %r11b
+	jne	.Lfault_at_src
+	cmpl	$MCSAFE_BUS_MCEERR_AR, %eax
+	je	.Lfault_load
+.Lfault_at_src:
+	movq	src, %r9
+
 	/* Invariant: of the group at src nothing was read that can be stored. */
 .Lfault_load:
 	note_fault landing
@@ -279,5 +300,5 @@ shift_table:
 	note_fault landing
 	\fence
 	vzeroupper
-	jmp	mcsafe__copy_word
+	byte_by_byte \name
 .endm

@@ -8,6 +8,7 @@
 #include <mcsafe/handler.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -28,17 +29,21 @@ static int is_own_fault(int signo, int code)
 	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
 }
 
+_Static_assert(MCSAFE_SIGBUS == SIGBUS, "as in assembly");
+_Static_assert(MCSAFE_BUS_MCEERR_AR == BUS_MCEERR_AR, "as in assembly");
+
 static unsigned lsb_of(int signo, const siginfo_t *si)
 {
 	/* The field means something for machine checks only. */
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
 }
 
+#define TRAP_PROTECTION  13 /* #GP: of an address that is not canonical */
 #define TRAP_PAGE_FAULT  14 /* #PF, whose error code says whether it was a write: */
 #define PAGE_FAULT_WRITE 2
 #define PAGE_SHIFT       12
 
-static int is_canonical(greg_t address)
+static bool is_canonical(greg_t address)
 {
 	return (greg_t)((uint64_t)address << 16) >> 16 == address;
 }
@@ -46,25 +51,25 @@ static int is_canonical(greg_t address)
 /*
  * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
  *
- * The kernel saves trap number, error code and CR2 for the faults that it turns into signals. A
- * machine check is not among them, so with BUS_MCEERR_AR they may be those of an older fault; it
- * is always about a load. The page fault that comes of touching that page later has the same
- * si_code, and is told by CR2. A #GP has no address: it is the operand that is not canonical.
+ * The kernel saves trap number, error code and CR2 of the exceptions that it turns into signals. A
+ * machine check is not among them: then these may be of an older fault. It is always about a
+ * load, so a write must be one to where the destination is now.
  */
-static unsigned side_of_move(int code, const greg_t *regs)
+static unsigned side_of_move(const greg_t *regs)
 {
-	if (code == SI_KERNEL)
+	greg_t trap = regs[REG_TRAPNO];
+
+	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (regs[REG_TRAPNO] != TRAP_PAGE_FAULT || !(regs[REG_ERR] & PAGE_FAULT_WRITE))
-		return MCSAFE_ROW_LOAD;
-	if (code == BUS_MCEERR_AR && regs[REG_CR2] >> PAGE_SHIFT != regs[REG_RDI] >> PAGE_SHIFT)
-		return MCSAFE_ROW_LOAD;
-	return MCSAFE_ROW_STORE;
+	if (trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE) &&
+	    regs[REG_CR2] >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
+		return MCSAFE_ROW_STORE;
+	return MCSAFE_ROW_LOAD;
 }
 
-static unsigned side_of(const struct mcsafe__row *row, int code, const greg_t *regs)
+static unsigned side_of(const struct mcsafe__row *row, const greg_t *regs)
 {
-	return row->kind == MCSAFE_ROW_BOTH ? side_of_move(code, regs) : row->kind;
+	return row->kind == MCSAFE_ROW_BOTH ? side_of_move(regs) : row->kind;
 }
 
 /*
@@ -86,7 +91,7 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
 	regs[REG_R10] = regs[REG_RIP];
 	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
-						   side_of(row, si->si_code, regs));
+						   side_of(row, regs));
 	regs[REG_RIP] = (greg_t)mcsafe__row_fixup(row);
 	return 1;
 }
