@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * bytes.h - single bytes: what every vector engine does after a store has failed
+ * bytes.h - store what is in registers byte by byte: what the fixups of the vector engines do
  *
- * A vector store can straddle into a bad page, and the processor stores all of it or nothing
- * (measured; Intel SDM vol. 3, 6.6: a fault leaves the state before the instruction). So the group
- * is done again byte by byte, up to the exact byte that fails. Its source was read without a
- * fault, or was not read at all.
+ * A vector store can straddle into a bad page, and the processor stores all of it or nothing. So
+ * its bytes are stored again one by one, up to the exact one that fails; and so are the bytes that
+ * were read before a load failed. The source is not read for that.
  *
- * In: %rdi, %rsi, %rdx at the start of the group, which is not longer than 128 bytes; all before
- * it is stored. Goes to .Lfault_load if a byte fails, which is then exact; else what forbade the
- * store is gone, and it goes to \name with the rest, at least 128 bytes further on.
+ * In: %xmm0, then %xmm1	the bytes, with the upper halves of all YMM registers clean
+ *     %eax			how many: 1 to 16, or 32
+ *     %rdi, %rsi, %rdx		where they belong, and how many bytes are left from there on
+ * Goes to .Lfault_load if a store fails, else to \exit, with all three moved on.
  */
-.macro	byte_by_byte name
-	movl	$128, %r8d
-.Lbyte:
-	testq	%rdx, %rdx
-	jz	\name
-	LOAD(.Lfault_load, 1, movb, %al, (%rsi))
-	STORE(.Lfault_load, 1, movb, %al, (%rdi))
-	incq	%rsi
+.macro	store_bytes exit
+.Lbyte_\@:
+	movd	%xmm0, %r8d
+	STORE(.Lfault_load, 1, movb, %r8b, (%rdi))
+	psrldq	$1, %xmm0
 	incq	%rdi
+	incq	%rsi
 	decq	%rdx
-	decl	%r8d
-	jnz	.Lbyte
-	jmp	\name
+	decl	%eax
+	jz	\exit
+	cmpl	$16, %eax
+	jne	.Lbyte_\@
+	movdqa	%xmm1, %xmm0
+	jmp	.Lbyte_\@
+.endm
+
+/*
+ * In: %r8	where the bytes belong, counted from %rdi
+ */
+.macro	go_to_bytes
+	addq	%r8, %rdi
+	addq	%r8, %rsi
+	subq	%r8, %rdx
 .endm

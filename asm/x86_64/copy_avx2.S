@@ -60,7 +60,7 @@ func mcsafe__copy_avx2
 	testb	$1, %al
 	jz	.Lblocks_even
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm0, (dst))
+	STORE(.Lfault_ymm0, 32, vmovdqu, %ymm0, (dst))
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -68,9 +68,9 @@ func mcsafe__copy_avx2
 	testb	$2, %al
 	jz	.Lblocks_of_4
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm0, (dst))
+	STORE(.Lfault_ymm0, 32, vmovdqu, %ymm0, (dst))
 	LOAD(.Lfault_block_1, 32, vmovdqa, %ymm1, 32(src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm1, 32(dst))
+	STORE(.Lfault_ymm1, 32, vmovdqu, %ymm1, 32(dst))
 	addq	$64, src
 	addq	$64, dst
 	subq	$64, left
@@ -80,13 +80,13 @@ func mcsafe__copy_avx2
 	.p2align 5
 .Lblocks:
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm0, (dst))
+	STORE(.Lfault_ymm0, 32, vmovdqu, %ymm0, (dst))
 	LOAD(.Lfault_block_1, 32, vmovdqa, %ymm1, 32(src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm1, 32(dst))
+	STORE(.Lfault_ymm1, 32, vmovdqu, %ymm1, 32(dst))
 	LOAD(.Lfault_block_2, 32, vmovdqa, %ymm2, 64(src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm2, 64(dst))
+	STORE(.Lfault_ymm2, 32, vmovdqu, %ymm2, 64(dst))
 	LOAD(.Lfault_block_3, 32, vmovdqa, %ymm3, 96(src))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm3, 96(dst))
+	STORE(.Lfault_ymm3, 32, vmovdqu, %ymm3, 96(dst))
 	subq	$-128, src
 	subq	$-128, dst
 	addq	$-128, left
@@ -101,7 +101,7 @@ func mcsafe__copy_avx2
 	subq	$32, %rax
 	subq	src, %rax			/* the last block: 0, or -32 if it is done */
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src,%rax))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm0, (dst,%rax))
+	STORE(.Lfault_last_block, 32, vmovdqu, %ymm0, (dst,%rax))
 	to_last	32
 	group_32
 .Ldone:
@@ -117,5 +117,22 @@ func mcsafe__copy_avx2
 .Lfault_block_1:
 	subq	$32, left
 	jmp	.Lfault_load
+
+	/* Invariant: ymm k is whole, and belongs behind the k blocks from dst on, which are stored. */
+.Lfault_ymm3:
+	movl	$96, %r8d
+	vmovdqa	%ymm3, %ymm0
+	jmp	.Lfault_ymm
+.Lfault_ymm2:
+	movl	$64, %r8d
+	vmovdqa	%ymm2, %ymm0
+	jmp	.Lfault_ymm
+.Lfault_ymm1:
+	movl	$32, %r8d
+	vmovdqa	%ymm1, %ymm0
+	jmp	.Lfault_ymm
+.Lfault_last_block:
+	movq	%rax, %r8
+	jmp	.Lfault_ymm
 	vector_fixups mcsafe__copy_avx2
 endfunc mcsafe__copy_avx2

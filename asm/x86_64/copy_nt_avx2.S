@@ -71,7 +71,7 @@ func mcsafe__copy_nt_avx2
 	.p2align 5
 .Lmixed:
 	LOAD(.Lfault_load, 32, vmovdqu, %ymm2, (src))
-	STORE(.Lfault_store, 32, vmovntdq, %ymm2, (dst))
+	STORE(.Lfault_mixed, 32, vmovntdq, %ymm2, (dst))
 	LOAD(.Lfault_half, 16, vmovdqa, %xmm0, (src,%rax))
 	LOAD(.Lfault_mixed_1, 16, vinserti128_high, YMM0_HIGH, 16(src,%rax))
 	LOAD(.Lfault_mixed_2, 16, vmovdqa, %xmm1, 32(src,%rax))
@@ -79,7 +79,7 @@ func mcsafe__copy_nt_avx2
 	vpshufb	%ymm6, %ymm0, %ymm2
 	vpshufb	%ymm7, %ymm1, %ymm1
 	vpor	%ymm2, %ymm1, %ymm1
-	STORE(.Lfault_store, 32, vmovntdq, %ymm1, 32(dst))
+	STORE(.Lfault_second_half, 32, vmovntdq, %ymm1, 32(dst))
 	addq	$64, src
 	addq	$64, dst
 	subq	$64, left
@@ -90,9 +90,9 @@ func mcsafe__copy_nt_avx2
 	.p2align 5
 .Ldirect:
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
-	STORE(.Lfault_store, 32, vmovntdq, %ymm0, (dst))
+	STORE(.Lfault_ymm0, 32, vmovntdq, %ymm0, (dst))
 	LOAD(.Lfault_half, 32, vmovdqa, %ymm1, 32(src))
-	STORE(.Lfault_store, 32, vmovntdq, %ymm1, 32(dst))
+	STORE(.Lfault_second_half, 32, vmovntdq, %ymm1, 32(dst))
 	addq	$64, src
 	addq	$64, dst
 	subq	$64, left
@@ -135,5 +135,14 @@ func mcsafe__copy_nt_avx2
 	movl	$32, %eax
 	vextracti128 $1, %ymm0, %xmm1
 	jmp	.Lrescue
+
+	/* Invariant: ymm2 belongs at dst, ymm1 32 bytes behind it. */
+.Lfault_mixed:
+	vmovdqa	%ymm2, %ymm0
+	jmp	.Lfault_ymm0
+.Lfault_second_half:
+	vmovdqa	%ymm1, %ymm0
+	movl	$32, %r8d
+	jmp	.Lfault_ymm
 	vector_fixups mcsafe__copy_nt_avx2, sfence
 endfunc mcsafe__copy_nt_avx2

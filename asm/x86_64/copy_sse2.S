@@ -12,7 +12,7 @@
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm3 and the argument registers; %r9-%r11 on a fault
  *
- * Phases	n < 16	single bytes, the loop of bytes.h
+ * Phases	n < 16	single bytes, in a loop
  *		lead	1, 2, 4 and 8 bytes, as the bits of -src ask, until src is a multiple of 16
  *		blocks	64 bytes in four vectors
  *		tail	32, 16, 8, 4, 2 and 1 bytes, as the bits of what is left ask
@@ -21,7 +21,8 @@
  *		- A load is never repeated. It fails as a whole, and all of it lies in the page
  *		  and in the line that is bad: exact.
  *		- A store can straddle into a bad page, and the processor stores all of it or
- *		  nothing. bytes.h does the step again, up to the exact byte.
+ *		  nothing. bytes.h stores the same register again, byte by byte. If all of
+ *		  it goes in, what forbade the store is gone, and the function begins again.
  */
 #include "asm.h"
 #include "bytes.h"
@@ -36,7 +37,7 @@
 	testb	$\size, \bits
 	jz	.Lno_\@
 	LOAD(.Lfault_load, \size, \insn, \register, (src))
-	STORE(.Lfault_store, \size, \insn, \register, (dst))
+	STORE(.Lfault_store_\size, \size, \insn, \register, (dst))
 	addq	$\size, src
 	addq	$\size, dst
 	subq	$\size, left
@@ -44,9 +45,6 @@
 .endm
 
 func mcsafe__copy_sse2
-.Lmore:
-	testq	left, left
-	jz	.Lnothing
 	cmpq	$16, left
 	jb	.Lbytes
 
@@ -62,13 +60,13 @@ func mcsafe__copy_sse2
 	.p2align 5
 .Lblocks:
 	LOAD(.Lfault_load, 16, movdqa, %xmm0, (src))
-	STORE(.Lfault_store, 16, movdqu, %xmm0, (dst))
+	STORE(.Lfault_store_16, 16, movdqu, %xmm0, (dst))
 	LOAD(.Lfault_load_1, 16, movdqa, %xmm1, 16(src))
-	STORE(.Lfault_store, 16, movdqu, %xmm1, 16(dst))
+	STORE(.Lfault_store_16_1, 16, movdqu, %xmm1, 16(dst))
 	LOAD(.Lfault_load_2, 16, movdqa, %xmm2, 32(src))
-	STORE(.Lfault_store, 16, movdqu, %xmm2, 32(dst))
+	STORE(.Lfault_store_16_2, 16, movdqu, %xmm2, 32(dst))
 	LOAD(.Lfault_load_3, 16, movdqa, %xmm3, 48(src))
-	STORE(.Lfault_store, 16, movdqu, %xmm3, 48(dst))
+	STORE(.Lfault_store_16_3, 16, movdqu, %xmm3, 48(dst))
 	addq	$64, src
 	addq	$64, dst
 	subq	$64, left
@@ -80,9 +78,9 @@ func mcsafe__copy_sse2
 	testb	$32, %r8b
 	jz	.Ltail_16
 	LOAD(.Lfault_load, 16, movdqa, %xmm0, (src))
-	STORE(.Lfault_store, 16, movdqu, %xmm0, (dst))
+	STORE(.Lfault_store_16, 16, movdqu, %xmm0, (dst))
 	LOAD(.Lfault_load_1, 16, movdqa, %xmm1, 16(src))
-	STORE(.Lfault_store, 16, movdqu, %xmm1, 16(dst))
+	STORE(.Lfault_store_16_1, 16, movdqu, %xmm1, 16(dst))
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -108,9 +106,53 @@ func mcsafe__copy_sse2
 	movq	left, %rax
 	ret
 
-	/* Invariant: nothing of the step has failed to load. */
-.Lfault_store:
+	/* Invariant: the register that failed to be stored is whole, all before it is stored. */
+.Lfault_store_1:
+	movl	$1, %r8d
+	jmp	.Lfault_register
+.Lfault_store_2:
+	movl	$2, %r8d
+	jmp	.Lfault_register
+.Lfault_store_4:
+	movl	$4, %r8d
+	jmp	.Lfault_register
+.Lfault_store_8:
+	movl	$8, %r8d
+.Lfault_register:
+	movq	%rax, %xmm0
+	movl	%r8d, %eax
+	xorl	%r8d, %r8d
+	jmp	.Lagain
+.Lfault_store_16_3:
+	movl	$48, %r8d
+	movdqa	%xmm3, %xmm0
+	jmp	.Lfault_vector
+.Lfault_store_16_2:
+	movl	$32, %r8d
+	movdqa	%xmm2, %xmm0
+	jmp	.Lfault_vector
+.Lfault_store_16_1:
+	movl	$16, %r8d
+	movdqa	%xmm1, %xmm0
+	jmp	.Lfault_vector
+.Lfault_store_16:
+	xorl	%r8d, %r8d
+.Lfault_vector:
+	movl	$16, %eax
+
+	/* Invariant: %eax bytes in xmm0 belong %r8 bytes behind dst. */
+.Lagain:
 	note_fault landing
+	go_to_bytes
+	store_bytes mcsafe__copy_sse2
+
 .Lbytes:
-	byte_by_byte .Lmore
+	testq	left, left
+	jz	.Lnothing
+	LOAD(.Lfault_load, 1, movb, %al, (src))
+	STORE(.Lfault_load, 1, movb, %al, (dst))
+	incq	src
+	incq	dst
+	decq	left
+	jmp	.Lbytes
 endfunc mcsafe__copy_sse2

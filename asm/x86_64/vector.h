@@ -16,8 +16,8 @@
  *		  by byte up to the chunk that failed. Nothing is read again. That chunk begins
  *		  the page or the line that is bad, or the copy begins in it: so the result is
  *		  exact.
- *		- A store: it can straddle into a bad page, and the processor stores all of it or
- *		  nothing. bytes.h does the group again, up to the exact byte.
+ *		- A store: bytes.h stores the same register again, byte by byte. If all of it goes
+ *		  in, what forbade the store is gone, and the function begins again behind it.
  */
 #include "asm.h"
 #include "bytes.h"
@@ -76,7 +76,7 @@ shift_table:
 
 .macro	group_16
 	read_16
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, (dst))
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
 .endm
 
 .macro	group_32
@@ -84,11 +84,11 @@ shift_table:
 	first_chunk
 	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
 	window	%xmm0, %xmm1
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, (dst))
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
 	at_last_chunk 32
 	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
 	window	%xmm1, %xmm2
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, 16(dst))
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
 .endm
 
 .macro	group_64
@@ -96,17 +96,17 @@ shift_table:
 	first_chunk
 	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
 	window	%xmm0, %xmm1
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, (dst))
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
 	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
 	window	%xmm1, %xmm2
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, 16(dst))
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
 	LOAD(.Lfault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
 	window	%xmm2, %xmm3
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, 32(dst))
+	STORE(.Lfault_window_2, 16, vmovdqu, %xmm5, 32(dst))
 	at_last_chunk 64
 	LOAD(.Lfault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
 	window	%xmm3, %xmm0
-	STORE(.Lfault_store, 16, vmovdqu, %xmm5, 48(dst))
+	STORE(.Lfault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 .endm
 
 /* Go on to the last \size bytes. */
@@ -145,16 +145,16 @@ shift_table:
 	jbe	.Lone_line_32
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
 	LOAD(.Lfault_load, 32, vmovdqu, %ymm1, -32(src,left))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm0, (dst))
-	STORE(.Lfault_store, 32, vmovdqu, %ymm1, -32(dst,left))
+	STORE(.Lfault_ymm0, 32, vmovdqu, %ymm0, (dst))
+	STORE(.Lfault_last_32, 32, vmovdqu, %ymm1, -32(dst,left))
 	vzeroupper
 	xorl	%eax, %eax
 	ret
 .Lone_line_32:
 	LOAD(.Lfault_load, 16, vmovdqa, %xmm0, (src))
 	LOAD(.Lfault_load, 16, vmovdqu, %xmm1, -16(src,left))
-	STORE(.Lfault_store, 16, vmovdqu, %xmm0, (dst))
-	STORE(.Lfault_store, 16, vmovdqu, %xmm1, -16(dst,left))
+	STORE(.Lfault_xmm0, 16, vmovdqu, %xmm0, (dst))
+	STORE(.Lfault_last_16, 16, vmovdqu, %xmm1, -16(dst,left))
 	xorl	%eax, %eax
 	ret
 
@@ -170,8 +170,8 @@ shift_table:
 	LOAD(.Lfault_load, 8, movq, %rax, (src))
 	LOAD(.Lfault_load, 8, movq, %r8, -8(src,left))
 .Lstore_8_to_16:
-	STORE(.Lfault_store, 8, movq, %rax, (dst))
-	STORE(.Lfault_store, 8, movq, %r8, -8(dst,left))
+	STORE(.Lfault_first_8, 8, movq, %rax, (dst))
+	STORE(.Lfault_last_8, 8, movq, %r8, -8(dst,left))
 	xorl	%eax, %eax
 	ret
 .Lup_to_7:
@@ -180,8 +180,8 @@ shift_table:
 	LOAD(.Lfault_load, 4, movl, %eax, (src))
 	LOAD(.Lfault_load, 4, movl, %r8d, -4(src,left))
 .Lstore_4_to_7:
-	STORE(.Lfault_store, 4, movl, %eax, (dst))
-	STORE(.Lfault_store, 4, movl, %r8d, -4(dst,left))
+	STORE(.Lfault_first_4, 4, movl, %eax, (dst))
+	STORE(.Lfault_last_4, 4, movl, %r8d, -4(dst,left))
 	xorl	%eax, %eax
 	ret
 .Lup_to_3:
@@ -190,15 +190,15 @@ shift_table:
 	LOAD(.Lfault_load, 2, movzwl, %eax, (src))
 	LOAD(.Lfault_load, 1, movzbl, %r8d, -1(src,left))
 .Lstore_2_to_3:
-	STORE(.Lfault_store, 2, movw, %ax, (dst))
-	STORE(.Lfault_store, 1, movb, %r8b, -1(dst,left))
+	STORE(.Lfault_first_2, 2, movw, %ax, (dst))
+	STORE(.Lfault_last_1, 1, movb, %r8b, -1(dst,left))
 	xorl	%eax, %eax
 	ret
 .Lup_to_1:
 	testl	%edx, %edx
 	jz	.Lnothing
 	LOAD(.Lfault_load, 1, movzbl, %eax, (src))
-	STORE(.Lfault_store, 1, movb, %al, (dst))
+	STORE(.Lfault_load, 1, movb, %al, (dst))
 .Lnothing:
 	xorl	%eax, %eax
 	ret
@@ -276,29 +276,85 @@ shift_table:
 	negl	%eax
 	vpshufb	%xmm6, %xmm0, %xmm0
 
-	/* Invariant: the first %eax bytes of xmm0 and xmm1 belong %r8 bytes behind dst. */
+	/* Invariant: %eax bytes in xmm0 and xmm1 belong %r8 bytes behind dst, and are the last. */
 .Lrescue:
-	addq	%r8, dst
-	subq	%r8, left
-.Lrescue_byte:
-	vmovd	%xmm0, %r8d
-	STORE(.Lfault_load, 1, movb, %r8b, (dst))
-	vpalignr $1, %xmm0, %xmm1, %xmm0
-	vpsrldq	$1, %xmm1, %xmm1
-	incq	dst
-	decq	left
-	decl	%eax
-	jnz	.Lrescue_byte
+	vzeroupper
+	go_to_bytes
+	store_bytes .Lout
 .Lout:
 	movq	left, %rax
 	\fence
 	vzeroupper
 	ret
 
-	/* Invariant: nothing of the group has failed to load. */
-.Lfault_store:
+	/* Invariant: the register that failed to be stored is whole, all before it is stored. */
+.Lfault_last_1:
+	vmovd	%r8d, %xmm0
+	movl	$1, %eax
+	jmp	.Lfault_last
+.Lfault_last_4:
+	vmovd	%r8d, %xmm0
+	movl	$4, %eax
+	jmp	.Lfault_last
+.Lfault_last_8:
+	vmovq	%r8, %xmm0
+	movl	$8, %eax
+	jmp	.Lfault_last
+.Lfault_last_16:
+	vmovdqa	%xmm1, %xmm0
+	movl	$16, %eax
+	jmp	.Lfault_last
+.Lfault_last_32:
+	vmovdqa	%ymm1, %ymm0
+	movl	$32, %eax
+.Lfault_last:
+	movq	left, %r8
+	subq	%rax, %r8
+	jmp	.Lagain
+.Lfault_first_2:
+	vmovd	%eax, %xmm0
+	movl	$2, %eax
+	jmp	.Lfault_first
+.Lfault_first_4:
+	vmovd	%eax, %xmm0
+	movl	$4, %eax
+	jmp	.Lfault_first
+.Lfault_first_8:
+	vmovq	%rax, %xmm0
+	movl	$8, %eax
+.Lfault_first:
+	xorl	%r8d, %r8d
+	jmp	.Lagain
+.Lfault_window_3:
+	movl	$48, %r8d
+	jmp	.Lfault_window
+.Lfault_window_2:
+	movl	$32, %r8d
+	jmp	.Lfault_window
+.Lfault_window_1:
+	movl	$16, %r8d
+	jmp	.Lfault_window
+.Lfault_window_0:
+	xorl	%r8d, %r8d
+.Lfault_window:
+	vmovdqa	%xmm5, %xmm0
+	movl	$16, %eax
+	jmp	.Lagain
+.Lfault_xmm0:
+	xorl	%r8d, %r8d
+	movl	$16, %eax
+	jmp	.Lagain
+.Lfault_ymm0:
+	xorl	%r8d, %r8d
+.Lfault_ymm:
+	movl	$32, %eax
+
+	/* Invariant: %eax bytes in ymm0 belong %r8 bytes behind dst. */
+.Lagain:
 	note_fault landing
+	vextracti128 $1, %ymm0, %xmm1
 	\fence
 	vzeroupper
-	byte_by_byte \name
+	go_to_bytes
+	store_bytes \name
 .endm
