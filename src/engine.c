@@ -9,11 +9,7 @@
 
 #include <mcsafe/engine.h>
 
-#include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cpu.h"
 
@@ -27,8 +23,6 @@ const struct mcsafe__engine mcsafe__engines[] = {
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
 const size_t mcsafe__n_engines = N_ENGINES;
-
-static const char names[] = "avx2 sse2 erms word";
 
 static const struct mcsafe__engine *_Atomic chosen;
 
@@ -65,48 +59,12 @@ const struct mcsafe__engine *mcsafe__engine(void)
 	return engine;
 }
 
+void mcsafe__engine_use(const struct mcsafe__engine *engine)
+{
+	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+}
+
 const char *mcsafe_engine_name(void)
 {
 	return mcsafe__engine()->name;
-}
-
-const char *mcsafe_engine_names(void)
-{
-	return names;
-}
-
-int mcsafe_engine_set(const char *name)
-{
-	if (name == NULL) {
-		atomic_store(&chosen, best());
-		return 0;
-	}
-	for (size_t i = 0; i < N_ENGINES; i++) {
-		if (strcmp(name, mcsafe__engines[i].name) != 0)
-			continue;
-		if (!mcsafe__engine_is_possible(&mcsafe__engines[i]))
-			return -ENOTSUP;
-		atomic_store(&chosen, &mcsafe__engines[i]);
-		return 0;
-	}
-	return -EINVAL;
-}
-
-int mcsafe__engine_from_environment(void)
-{
-	static atomic_bool done;
-	const char *name;
-	int err;
-
-	if (atomic_load(&done))
-		return 0;
-	/* Not of a program that runs with more rights than who set its environment. */
-	name = secure_getenv("MCSAFE_ENGINE");
-	err = name != NULL && *name != '\0' ? mcsafe_engine_set(name) : 0;
-	if (err != 0)
-		fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", name,
-			err == -ENOTSUP ? "not for this processor" : "no such engine", names);
-	else
-		atomic_store(&done, true);
-	return err;
 }

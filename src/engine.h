@@ -53,6 +53,9 @@ bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
 const struct mcsafe__engine *mcsafe__engine(void);
 
+/* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
+void mcsafe__engine_use(const struct mcsafe__engine *engine);
+
 /*
  * What MCSAFE_ENGINE in the environment asks for, the first time that this is called: 0; or -errno
  * of mcsafe_engine_set(), after a line on standard error that lists the names.

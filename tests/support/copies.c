@@ -23,6 +23,10 @@
 const struct t_copy t_copies[] = {
 	/* A load of the word engine is all good or all bad, whatever the bad line. */
 	ENGINE(copy_word, T_COPIES, 0, 0),
+	ENGINE(copy_sse2, T_COPIES, 0, 0),
+	ENGINE(copy_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
+	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
+	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
 	ENGINE(set_word, T_SETS, 0, 0),
 	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
 	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
