@@ -49,6 +49,12 @@ bool t_copy_is_possible(const struct t_copy *copy)
 	return (mcsafe__cpu_features() & copy->needs) == copy->needs;
 }
 
+bool t_copy_touches_again(const struct t_copy *copy)
+{
+	return copy->fn == (void (*)(void))mcsafe__copy_avx2 ||
+	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx2;
+}
+
 void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,
 		      size_t n, void *record)
 {
