@@ -71,6 +71,9 @@
 #define STORE(fixup, size, insn, reg, ...)                                     \
 	debug_access fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;               \
 	9999: insn reg, __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* Load and store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see what it touches. */
+#define MOVE(fixup, insn)                                                      \
+	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH
 /* Write a cache line back. It has no register, and faults as a store would. */
 #define FLUSH(fixup, insn, ...)                                                \
 	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \

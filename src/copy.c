@@ -2,13 +2,17 @@
 /* copy.c - the public copies: argument rules, and the fault record of one that stopped */
 #include <mcsafe/copy.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cpu.h"
 #include "engine.h"
 #include "fault.h"
 
-static int wraps(const void *start, size_t n)
+/* No cache is smaller, and a copy that is shorter need not ask. */
+#define NT_LEAST ((size_t)4 << 20)
+
+static bool wraps(const void *start, size_t n)
 {
 	return n > UINTPTR_MAX - (uintptr_t)start;
 }
@@ -26,11 +30,29 @@ static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const vo
 static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 		    const void *dst, const void *src, size_t done)
 {
-	int is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
+	bool is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
 
 	if (fault != NULL)
 		mcsafe__fault_from_landing(fault, landing,
 					   (const char *)(is_load ? src : dst) + done);
+}
+
+/*
+ * Stores that bypass the caches pay when the destination would not stay in them anyway: from the
+ * size of the largest cache on. Below, whoever reads the copy next would pay more (bench/).
+ */
+static bool is_too_long_for_caches(size_t n)
+{
+	return n >= NT_LEAST && n >= mcsafe__cpu_cache_size();
+}
+
+static mcsafe__copy_fn *routine_for(size_t n)
+{
+	const struct mcsafe__engine *engine = mcsafe__engine();
+
+	if (engine->copy_nt != NULL && is_too_long_for_caches(n))
+		return engine->copy_nt;
+	return engine->copy;
 }
 
 size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
@@ -43,7 +65,7 @@ size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
-	left = mcsafe__copy_word(dst, src, n, &landing);
+	left = routine_for(n)(dst, src, n, &landing);
 	if (left != 0)
 		stopped(fault, &landing, dst, src, n - left);
 	return left;
@@ -79,15 +101,38 @@ static size_t flush(const void *addr, size_t n, struct mcsafe__landing *landing)
 	return mcsafe__flush_clflush(addr, n, landing);
 }
 
+/* What a copy past the caches has left in them. */
+static size_t flush_ends(char *dst, size_t n, struct mcsafe__landing *landing)
+{
+	size_t unflushed = flush(dst, MCSAFE_NT_EDGE, landing);
+
+	if (unflushed != 0)
+		return unflushed + n - MCSAFE_NT_EDGE;
+	return flush(dst + n - MCSAFE_NT_EDGE, MCSAFE_NT_EDGE, landing);
+}
+
 size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
-	size_t left = mcsafe_memcpy(dst, src, n, fault), done = n - left, unflushed;
-	struct mcsafe__landing landing;
+	const struct mcsafe__engine *engine = mcsafe__engine();
+	bool streams = engine->copy_nt != NULL && n >= MCSAFE_NT_LEAST;
+	struct mcsafe__landing landing, flushing;
+	size_t left, unflushed;
 
-	unflushed = flush(dst, done, &landing);
-	if (unflushed == 0)
-		return left;
-	/* The destination went away behind the copy; that is nearer than what stopped the copy. */
-	stopped(fault, &landing, dst, src, done - unflushed);
+	if (wraps(src, n))
+		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
+	if (wraps(dst, n))
+		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
+
+	landing.facts = 0;
+	left = (streams ? engine->copy_nt : engine->copy)(dst, src, n, &landing);
+	/* A fixup may have gone through the caches anywhere. */
+	if (streams && landing.facts == 0)
+		unflushed = flush_ends(dst, n, &flushing);
+	else
+		unflushed = flush(dst, n - left, &flushing);
+	if (left + unflushed == 0)
+		return 0;
+	/* If the destination went away behind the copy, that is nearer than what stopped it. */
+	stopped(fault, unflushed != 0 ? &flushing : &landing, dst, src, n - left - unflushed);
 	return left + unflushed;
 }

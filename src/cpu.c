@@ -4,6 +4,36 @@
 
 #include <cpuid.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the kernel saves XMM and YMM registers: XCR0 bits 1 and 2 (Intel SDM vol. 1, 13.3). */
+static bool ymm_is_saved(void)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) || !(ecx & bit_AVX))
+		return false;
+	__asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+	return (eax & 6) == 6;
+}
+
+/*
+ * Family and model, with the extensions that CPUID leaf 1 keeps apart (Intel SDM vol. 2, CPUID).
+ * Family 6 model 85: Skylake-SP, Cascade Lake, Cooper Lake. A fast string operation there may
+ * consume poison in the line behind the bytes that it was asked for.
+ */
+static bool fast_strings_run_on(void)
+{
+	unsigned eax, ebx, ecx, edx, family, model;
+
+	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_INTEL_ebx ||
+	    !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+		return false;
+	family = eax >> 8 & 0xf;
+	model = (eax >> 4 & 0xf) | (eax >> 12 & 0xf0);
+	return family == 6 && model == 85;
+}
 
 static unsigned ask(void)
 {
@@ -14,6 +44,10 @@ static unsigned ask(void)
 			features |= MCSAFE__CPU_CLFLUSHOPT;
 		if (ebx & bit_CLWB)
 			features |= MCSAFE__CPU_CLWB;
+		if ((ebx & bit_AVX2) && ymm_is_saved())
+			features |= MCSAFE__CPU_AVX2;
+		if ((ebx & 1u << 9) && !fast_strings_run_on())
+			features |= MCSAFE__CPU_ERMS;
 	}
 	return features;
 }
@@ -29,4 +63,37 @@ unsigned mcsafe__cpu_features(void)
 		atomic_store_explicit(&known, features, memory_order_relaxed);
 	}
 	return features;
+}
+
+/* One leaf describes the caches, one after the other: 4 on Intel, 0x8000001d on AMD. */
+static size_t largest_cache(unsigned leaf)
+{
+	unsigned eax, ebx, ecx, edx;
+	size_t largest = 0;
+
+	for (unsigned i = 0; i < 16; i++) {
+		size_t size;
+
+		if (!__get_cpuid_count(leaf, i, &eax, &ebx, &ecx, &edx) || (eax & 0x1f) == 0)
+			break;
+		size = (size_t)((ebx >> 22) + 1) * ((ebx >> 12 & 0x3ff) + 1) * ((ebx & 0xfff) + 1) *
+		       ((size_t)ecx + 1);
+		if (size > largest)
+			largest = size;
+	}
+	return largest;
+}
+
+size_t mcsafe__cpu_cache_size(void)
+{
+	static _Atomic size_t known = SIZE_MAX;
+	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (size == SIZE_MAX) {
+		size = largest_cache(0x8000001d);
+		if (size == 0)
+			size = largest_cache(4);
+		atomic_store_explicit(&known, size, memory_order_relaxed);
+	}
+	return size;
 }

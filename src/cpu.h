@@ -3,14 +3,22 @@
 #ifndef MCSAFE_SRC_CPU_H
 #define MCSAFE_SRC_CPU_H
 
+#include <stddef.h>
+
 /* Bits of the result of mcsafe__cpu_features(). */
 enum {
 	MCSAFE__CPU_KNOWN = 1 << 0, /* always set: the processor has been asked */
 	MCSAFE__CPU_CLFLUSHOPT = 1 << 1,
 	MCSAFE__CPU_CLWB = 1 << 2,
+	MCSAFE__CPU_AVX2 = 1 << 3, /* and the kernel saves the registers */
+	MCSAFE__CPU_ERMS = 1 << 4, /* and REP MOVSB reads nothing behind its operand */
 };
 
 /* Asked once for each process with CPUID. MT-Safe, AS-Safe. */
 unsigned mcsafe__cpu_features(void);
+
+/* Bytes of the largest cache, of which other processors may use some; 0 if it does not say.
+ * Asked once for each process. MT-Safe, AS-Safe. */
+size_t mcsafe__cpu_cache_size(void);
 
 #endif /* MCSAFE_SRC_CPU_H */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engine.h - the assembly routines, as C sees them */
+/* engine.h - the assembly routines, as C sees them, and which of them is in use */
 #ifndef MCSAFE_SRC_ENGINE_H
 #define MCSAFE_SRC_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "landing.h"
@@ -11,12 +12,54 @@
  * Each returns the bytes that were not done; *landing says why if that is not 0. The contract of
  * each stands at the head of asm/x86_64/NAME.S.
  */
-size_t mcsafe__copy_word(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
+			       struct mcsafe__landing *landing);
+
+mcsafe__copy_fn mcsafe__copy_word;
+mcsafe__copy_fn mcsafe__copy_sse2;
+mcsafe__copy_fn mcsafe__copy_avx2;
+mcsafe__copy_fn mcsafe__copy_nt_avx2;
+mcsafe__copy_fn mcsafe__copy_erms;
+
+/* At most so many bytes at either end of the destination does mcsafe__copy_nt_avx2 leave in the
+ * caches, if it does not write *landing. */
+#define MCSAFE_NT_EDGE 96
+
+/* Below this it does not bypass them at all. */
+#define MCSAFE_NT_LEAST 193
 
 size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
 
 size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+
+/* What stands behind one name of mcsafe_engine_names(). */
+struct mcsafe__engine {
+	const char *name;
+	mcsafe__copy_fn *copy;
+	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
+	unsigned needs;           /* MCSAFE__CPU_* */
+	bool by_itself;           /* may be chosen without being asked for */
+};
+
+/* From the least to the most preferred. */
+extern const struct mcsafe__engine mcsafe__engines[];
+extern const size_t mcsafe__n_engines;
+
+/* Whether this processor can run it, and may. MT-Safe, AS-Safe. */
+bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
+
+/* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
+const struct mcsafe__engine *mcsafe__engine(void);
+
+/* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
+void mcsafe__engine_use(const struct mcsafe__engine *engine);
+
+/*
+ * What MCSAFE_ENGINE in the environment asks for, the first time that this is called: 0; or -errno
+ * of mcsafe_engine_set(), after a line on standard error that lists the names.
+ */
+int mcsafe__engine_from_environment(void);
 
 #endif /* MCSAFE_SRC_ENGINE_H */

@@ -13,6 +13,16 @@
 #define MCSAFE_LANDING_IP    8
 #define MCSAFE_LANDING_FACTS 16
 
+/* <signal.h> cannot be read by assembly. */
+#define MCSAFE_SIGBUS        7
+#define MCSAFE_BUS_MCEERR_AR 4
+
+/*
+ * A row that reads and writes (REP MOVS), of ours only. Never in the facts of a fault: the handler
+ * finds out which of the two it was.
+ */
+#define MCSAFE_ROW_BOTH 3
+
 #ifndef __ASSEMBLER__
 
 # include <stddef.h>

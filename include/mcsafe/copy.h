@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <mcsafe/compiler.h>
+#include <mcsafe/engine.h>
 #include <mcsafe/fault.h>
 
 MCSAFE_BEGIN_DECLS
@@ -37,7 +38,8 @@ MCSAFE_BEGIN_DECLS
  *         How exact r is: for SIGSEGV, for a truncated file and for a page which the kernel
  *         already knows to be bad, n-r is exactly the number of bytes before the first bad one, on
  *         either side. When a machine check is raised by this very copy, n-r never passes the
- *         poisoned 64-byte line and falls short of it by less than 8 bytes.
+ *         poisoned 64-byte line. mcsafe_engine_name() "erms" may fall short of it; the others
+ *         stop at the line, or less than 8 bytes before it.
  *
  *         A range that wraps around the end of the address space (dst + n or src + n exceeds
  *         UINTPTR_MAX) is refused before anything is touched: the result is n, with cause
@@ -82,8 +84,8 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
 /**
  * Copy bytes to memory that must keep them, and write the destination back from the caches.
  *
- * mcsafe_memcpy(), followed by a write-back (CLWB, else CLFLUSHOPT, else CLFLUSH) of every cache
- * line of the destination that was written. For destinations in persistent memory that is mapped
+ * mcsafe_memcpy() with stores that bypass the caches where the engine has them, and a write-back
+ * (CLWB, else CLFLUSHOPT, else CLFLUSH) of every other cache line that was written. For destinations in persistent memory that is mapped
  * directly (DAX). There is no fence inside: the data are durable once the caller has executed
  * SFENCE after the call, so that several copies can share one fence.
  *
@@ -126,6 +128,45 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_flushcache(void *dst, const voi
  */
 MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memset(void *dst, int c, size_t n,
 						 struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
+
+/** A part of an operand. */
+struct mcsafe_range {
+	size_t start; /**< offset from the start of the source */
+	size_t len;   /**< bytes */
+};
+
+/**
+ * Copy what can be copied, fill the rest, and list it.
+ *
+ * mcsafe_memcpy() that goes on past bad memory. When an access fails, all that is lost with it is
+ * left out: for POISON the extent of the loss (see struct mcsafe_fault), otherwise the rest of
+ * the 4096-byte page. Holes that touch are one hole.
+ *
+ * @param[out]    dst     As for mcsafe_memcpy(). Where the source could not be read, it holds fill.
+ *                        Where dst itself could not be written, it is as it was.
+ * @param[in]     src     As for mcsafe_memcpy().
+ * @param         n       As for mcsafe_memcpy().
+ * @param         fill    The value for what could not be read; its low 8 bits are stored.
+ * @param[out]    holes   Receives the holes in ascending order, as far as there is room. May be
+ *                        NULL if there is none.
+ * @param[in,out] nholes  In: the room in holes, as a number of elements. Out: the number of holes
+ *                        found, also if that is more than the room, and 0 if there was none. NULL:
+ *                        no room, and the number is not wanted.
+ *
+ * @return The bytes lost: the sum of the lengths of all holes; 0 = all copied. A range that wraps
+ *         around is refused as by mcsafe_memcpy(): the result is n, in one hole, and nothing is
+ *         touched.
+ *
+ * @par Poison   A page that raised a fault is never read again by the call. Bytes before the
+ *               poisoned line, in the same page, are delivered as by mcsafe_memcpy(); what is
+ *               behind it is lost with the page.
+ * @par Safety   MT-Safe, AS-Safe, under the same conditions as mcsafe_memcpy().
+ * @par Cost     A signal for each bad page: ranges of many unmapped pages take long.
+ * @since 0.1    @see mcsafe_memcpy()
+ */
+MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n,
+						       int fill, struct mcsafe_range *holes,
+						       size_t *nholes) MCSAFE_NOEXCEPT;
 
 MCSAFE_END_DECLS
 

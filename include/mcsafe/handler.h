@@ -40,6 +40,11 @@ MCSAFE_BEGIN_DECLS
  * signals on to ours, they go on to the one before it, so no loop can form.
  *
  * @return 0        ours is now the live handler of both signals, or already was.
+ *         -EINVAL, -ENOTSUP
+ *                  MCSAFE_ENGINE is set in the environment and names no engine, or one that this
+ *                  processor cannot run (see mcsafe_engine_set()). A line on standard error lists
+ *                  the names. Nothing was installed. The variable is read until a call succeeds,
+ *                  and ignored in set-user-ID programs.
  *         -ENOSPC  more than 15 different actions have been found under ours in the life of this
  *                  process; nothing more is recorded, and both signals are left as they were.
  *

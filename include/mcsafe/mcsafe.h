@@ -26,6 +26,7 @@
  *	handler.h   the signal handler behind it
  *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
+ *	engine.h    which engine does them
  *	iter.h      scatter and gather: copies to and from lists of segments
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
@@ -48,6 +49,7 @@
 #define MCSAFE_MCSAFE_H
 
 #include <mcsafe/copy.h>
+#include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/handler.h>

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "engine.h"
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
@@ -114,7 +115,9 @@ int mcsafe_install(void)
 	int err;
 
 	mcsafe__control_enter(&section);
-	err = take_all();
+	err = mcsafe__engine_from_environment();
+	if (err == 0)
+		err = take_all();
 	if (err == 0)
 		installed = 1;
 	mcsafe__control_leave(&section);

@@ -3,11 +3,13 @@
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
  * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__module_find,
- * mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test "objects.handler_purity" holds the object to that.
+ * mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test
+ * "objects.handler_purity" holds the object to that.
  */
 #include <mcsafe/handler.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -30,6 +32,9 @@ static int is_own_fault(int signo, int code)
 	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
 }
 
+_Static_assert(MCSAFE_SIGBUS == SIGBUS, "as in assembly");
+_Static_assert(MCSAFE_BUS_MCEERR_AR == BUS_MCEERR_AR, "as in assembly");
+
 static unsigned lsb_of(int signo, const siginfo_t *si)
 {
 	/* The field means something for machine checks only. */
@@ -44,6 +49,40 @@ static int find(uintptr_t ip, struct mcsafe__module_hit *hit)
 		return mcsafe__module_find(ip, hit);
 	*hit = (struct mcsafe__module_hit){mcsafe__row_fixup(row), row->kind};
 	return 1;
+}
+
+#define TRAP_PROTECTION  13 /* #GP: of an address that is not canonical */
+#define TRAP_PAGE_FAULT  14 /* #PF, whose error code says whether it was a write: */
+#define PAGE_FAULT_WRITE 2
+#define PAGE_SHIFT       12
+
+static bool is_canonical(greg_t address)
+{
+	return (greg_t)((uint64_t)address << 16) >> 16 == address;
+}
+
+/*
+ * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
+ *
+ * The kernel saves trap number, error code and CR2 of the exceptions that it turns into signals. A
+ * machine check is not among them: then these may be of an older fault. It is always about a
+ * load, so a write must be one to where the destination is now.
+ */
+static unsigned side_of_move(const greg_t *regs)
+{
+	greg_t trap = regs[REG_TRAPNO];
+
+	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
+		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
+	if (trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE) &&
+	    regs[REG_CR2] >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
+		return MCSAFE_ROW_STORE;
+	return MCSAFE_ROW_LOAD;
+}
+
+static unsigned side_of(uint32_t kind, const greg_t *regs)
+{
+	return kind == MCSAFE_ROW_BOTH ? side_of_move(regs) : kind;
 }
 
 /*
@@ -61,7 +100,8 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 
 	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
 	regs[REG_R10] = regs[REG_RIP];
-	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si), hit.kind);
+	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
+						   side_of(hit.kind, regs));
 	regs[REG_RIP] = (greg_t)hit.fixup;
 	return 1;
 }

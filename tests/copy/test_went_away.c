@@ -11,6 +11,7 @@
 
 #include <mcsafe/copy.h>
 
+#include "engine.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"
@@ -133,7 +134,8 @@ static void aim(struct attempt *attempt, ptrdiff_t distance)
 static const struct t_copy *next(const struct t_copy *copy)
 {
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_SOURCE))) != NULL)
-		if (copy->record != T_RECORD_NONE)
+		/* REP MOVSB stops at the exact byte: there is nothing to look at again. */
+		if (copy->record != T_RECORD_NONE && copy->fn != (void (*)(void))mcsafe__copy_erms)
 			break;
 	return copy;
 }

@@ -2,8 +2,9 @@
 """rows.py - hold the landing table of a linked file against the code that it speaks of.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. The one exception are the three stores of note_fault (asm/asm.h) into the caller's landing
-record: they are recognised by their form, and only where nothing but a fault can lead.
+row. There are two exceptions. The three stores of note_fault (asm/asm.h) into the caller's landing
+record are recognised by their form, and only where nothing but a fault can lead. And constants may
+be read through a register that the engine never writes but by LEA of a %rip-relative address.
 """
 
 import re
@@ -98,6 +99,24 @@ class Function:
                 todo.extend(self._successors(self.code[addr]))
         return seen
 
+    def reads_constant(self, insn: Instruction) -> bool:
+        """Whether it loads through a register that only ever holds the address of a constant."""
+        memory = [operand for operand in insn.operands if "(" in operand]
+        if insn.access() != "LOAD" or len(memory) != 1:
+            return False
+        base = re.match(r"-?(?:0x[0-9a-f]+)?\((%r\d+)\b", memory[0])
+        if base is None:
+            return False
+        register = re.compile(re.escape(base[1]) + r"[dwb]?")
+        writers = [
+            i
+            for i in self.code.values()
+            if i.operands and register.fullmatch(i.operands[-1]) and i.mnemonic != "ret"
+        ]
+        return bool(writers) and all(
+            i.mnemonic == "lea" and i.operands[0].endswith("(%rip)") for i in writers
+        )
+
     def notes(self, layout: Layout) -> list[list[Instruction]]:
         """Every place that looks like note_fault."""
         code = list(self.code.values())
@@ -154,7 +173,10 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     for insn in function.code.values():
         if function.rows and insn.uses_stack_pointer:
             yield f"{function.name}: {insn}: an engine that does not leave the stack alone"
-        if insn.addr not in noted:
+        if function.reads_constant(insn):
+            if any(row.insn == insn.addr for row in function.rows):
+                yield f"{function.name}: {insn}: a row for a constant"
+        elif insn.addr not in noted:
             yield from _check_access(function, insn, layout)
         elif any(row.insn == insn.addr for row in function.rows):
             yield f"{function.name}: {insn}: a row for a store into the landing record"

@@ -31,6 +31,10 @@ func mcsafe__other
 endfunc mcsafe__other
 """
 
+# The same with a constant, which needs no row.
+CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10), %r8; .Lagain:")
+CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
+
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
 # What is done to it, and what must be said about it.
@@ -46,6 +50,10 @@ BROKEN = [
     ("note_fault %rcx", "note_fault %rcx; movq %rdx, 24(%rcx)", "0 rows instead of one"),
     ("note_fault %rcx", "", "returns without a note"),
     ("decq	%rdx", "note_fault %rcx", "without a fault"),
+    ("decq	%rdx", "movq (%r10), %r8; leaq 8(%rsi), %r10; decq %rdx", "0 rows instead of one"),
+    ("decq	%rdx", "movq (%r10), %r8; decq %rdx", "0 rows instead of one"),
+    ("decq	%rdx", "leaq 8(%rip), %r10; movq %rdx, (%r10); decq %rdx", "0 rows instead of one"),
+    ("decq	%rdx", "leaq 8(%rip), %r10; LOAD(.Lfault, 8, movq, %r8, (%r10))", "row for a constant"),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
     ("	ret\nendfunc mcsafe__good", "	ret\n	note_fault %rcx\nendfunc mcsafe__good", "no fault leads to"),
@@ -73,6 +81,7 @@ class Checker(unittest.TestCase):
     def test_it_accepts_what_is_right(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
             self.assertEqual(problems_of(GOOD, directory), [])
+            self.assertEqual(problems_of(CONSTANT, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
         for old, new, said in BROKEN:

@@ -112,7 +112,7 @@ static void test_copies_land_after_a_backtrace(void **state)
 		assert_int_equal(times_in_walk((uintptr_t)main), 1);
 		assert_int_equal(memcpy_mcsafe(other, edge, sizeof(other)), sizeof(other) - good);
 		assert_int_equal(times_in_walk((uintptr_t)main), 1);
-		assert_int_equal(walk.function[0], (uintptr_t)mcsafe__copy_word);
+		assert_int_equal(walk.function[0], (uintptr_t)mcsafe__engine()->copy);
 	}
 	assert_int_equal(munmap(memory, 2 * PAGE), 0);
 }

@@ -23,6 +23,10 @@
 const struct t_copy t_copies[] = {
 	/* A load of the word engine is all good or all bad, whatever the bad line. */
 	ENGINE(copy_word, T_COPIES, 0, 0),
+	ENGINE(copy_sse2, T_COPIES, 0, 0),
+	ENGINE(copy_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
+	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
+	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
 	ENGINE(set_word, T_SETS, 0, 0),
 	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
 	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
@@ -43,6 +47,12 @@ bool t_copy_is_engine(const struct t_copy *copy)
 bool t_copy_is_possible(const struct t_copy *copy)
 {
 	return (mcsafe__cpu_features() & copy->needs) == copy->needs;
+}
+
+bool t_copy_touches_again(const struct t_copy *copy)
+{
+	return copy->fn == (void (*)(void))mcsafe__copy_avx2 ||
+	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx2;
 }
 
 void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,

@@ -39,6 +39,10 @@ bool t_copy_is_engine(const struct t_copy *copy);
 /* Whether this processor can run it. */
 bool t_copy_is_possible(const struct t_copy *copy);
 
+/* Whether some of its accesses touch what it has just touched. Memory that stays as it is cannot
+ * fail there; tests/asmcheck takes it away in between. */
+bool t_copy_touches_again(const struct t_copy *copy);
+
 /* Of the value that is given to those that set; the rest of the int must not count. */
 #define T_SET_TO 0x7f
 

@@ -239,7 +239,7 @@ static const char *check_ip(const struct run *run)
 
 	if (row == NULL)
 		return COMPLAIN("record: no row for the instruction");
-	if (row->kind != (uint32_t)run->expected.side)
+	if (!(row->kind & (uint32_t)run->expected.side))
 		return COMPLAIN("record: the instruction is a row of the other side");
 	return NULL;
 }
@@ -262,19 +262,23 @@ static const char *check_record(const struct run *run)
 
 /* ---- the signals ------------------------------------------------------------------------- */
 
-static bool is_at_row_of(const struct t_sighting *sighting, enum mcsafe_side side)
+/* A row for both sides tells nothing: it counts as the side that is expected. */
+static bool is_at_row_of(const struct t_sighting *sighting, enum mcsafe_side side,
+			 enum mcsafe_side expected)
 {
 	const struct mcsafe_row *row = mcsafe__extable_find(sighting->ip);
 
+	if (row != NULL && row->kind == MCSAFE_ROW_BOTH)
+		return side == expected;
 	return row != NULL && row->kind == (uint32_t)side;
 }
 
-static unsigned sightings_of(enum mcsafe_side side)
+static unsigned sightings_of(const struct run *run, enum mcsafe_side side)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < t_witness.n; i++)
-		n += is_at_row_of(&t_witness.seen[i], side);
+		n += is_at_row_of(&t_witness.seen[i], side, run->expected.side);
 	return n;
 }
 
@@ -285,8 +289,8 @@ static const char *check_sightings(const struct run *run)
 
 	if (t_witness.n > T_WITNESS_ROOM)
 		return COMPLAIN("%u signals for one copy", t_witness.n);
-	loads = sightings_of(MCSAFE_SIDE_SOURCE);
-	stores = sightings_of(MCSAFE_SIDE_DESTINATION);
+	loads = sightings_of(run, MCSAFE_SIDE_SOURCE);
+	stores = sightings_of(run, MCSAFE_SIDE_DESTINATION);
 	if (loads + stores != t_witness.n)
 		return COMPLAIN("a signal at an instruction without a row");
 	switch (run->expected.side) {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine.h - which routines do the copies: ask, and choose */
+#ifndef MCSAFE_ENGINE_H
+#define MCSAFE_ENGINE_H
+
+#include <mcsafe/compiler.h>
+
+MCSAFE_BEGIN_DECLS
+
+/**
+ * Name the engine that does the copies of this process.
+ *
+ *   avx2   32-byte vectors; stores bypass the caches in long copies; needs AVX2
+ *   sse2   16-byte vectors; every x86-64
+ *   erms   REP MOVSB; needs ERMS. On request only: the processor loads as it pleases, and this is
+ *          slower than avx2 at most sizes. Refused on Intel family 6 model 85 (Skylake-SP,
+ *          Cascade Lake, Cooper Lake), whose fast strings can consume poison in the line behind
+ *          the operand, and in builds with MCSAFE_DEBUG.
+ *   word   one aligned word at a time: the reference for the others
+ *
+ * All of them keep the contract of mcsafe_memcpy(). Unless one is asked for, the first of avx2 and
+ * sse2 that the processor and the kernel support is chosen at the first copy.
+ *
+ * @return A static string: one of mcsafe_engine_names(). Never NULL; not to be freed.
+ *
+ * @par Safety   MT-Safe, AS-Safe
+ * @since 0.1    @see mcsafe_engine_set()
+ */
+MCSAFE_API const char *mcsafe_engine_name(void) MCSAFE_NOEXCEPT;
+
+/**
+ * List the engines that this library was built with, whether or not this processor can run them.
+ *
+ * @return A static string: the names, with one space between them. Never NULL; not to be freed.
+ *
+ * @par Safety   MT-Safe, AS-Safe
+ * @since 0.1    @see mcsafe_engine_set()
+ */
+MCSAFE_API const char *mcsafe_engine_names(void) MCSAFE_NOEXCEPT;
+
+/**
+ * Choose the engine for all copies of this process that begin after the call.
+ *
+ * The environment variable MCSAFE_ENGINE does the same from outside: mcsafe_install() reads it the
+ * first time that it is called, so this function, called later, overrides it.
+ *
+ * @param name  One of mcsafe_engine_names(); NULL: the automatic choice again.
+ *
+ * @return 0         it is in use.
+ *         -EINVAL   there is no engine of that name.
+ *         -ENOTSUP  this processor cannot run it, or it is not safe there.
+ *         After an error the engine in use is as before.
+ *
+ * @par Safety   MT-Safe, AS-Safe. errno is left alone.
+ * @since 0.1    @see mcsafe_engine_name(), mcsafe_engine_names()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_engine_set(const char *name) MCSAFE_NOEXCEPT;
+
+MCSAFE_END_DECLS
+
+#endif /* MCSAFE_ENGINE_H */

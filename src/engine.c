@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine.c - which of the assembly routines do the copies
+ *
+ * The choice is one pointer, NULL until somebody needs it. Two threads may both choose: they come
+ * to the same result. A copy takes the pointer once, so it is not changed under it.
+ */
+#include "engine.h"
+
+#include <mcsafe/engine.h>
+
+#include <stdatomic.h>
+
+#include "cpu.h"
+
+const struct mcsafe__engine mcsafe__engines[] = {
+	{"word", mcsafe__copy_word, NULL, 0, true},
+	/* Slower than AVX2 at most sizes where both were measured (bench/), so on request only. */
+	{"erms", mcsafe__copy_erms, NULL, MCSAFE__CPU_ERMS, false},
+	{"sse2", mcsafe__copy_sse2, NULL, 0, true},
+	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, MCSAFE__CPU_AVX2, true},
+};
+
+#define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
+const size_t mcsafe__n_engines = N_ENGINES;
+
+static const struct mcsafe__engine *_Atomic chosen;
+
+/* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
+#ifdef MCSAFE_DEBUG
+# define NEVER ((unsigned)MCSAFE__CPU_ERMS)
+#else
+# define NEVER 0u
+#endif
+
+bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine)
+{
+	return (engine->needs & ~(mcsafe__cpu_features() & ~NEVER)) == 0;
+}
+
+static const struct mcsafe__engine *best(void)
+{
+	size_t i = N_ENGINES;
+
+	while (i-- > 1)
+		if (mcsafe__engines[i].by_itself && mcsafe__engine_is_possible(&mcsafe__engines[i]))
+			break;
+	return &mcsafe__engines[i];
+}
+
+const struct mcsafe__engine *mcsafe__engine(void)
+{
+	const struct mcsafe__engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	if (engine == NULL) {
+		engine = best();
+		atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+	}
+	return engine;
+}
+
+void mcsafe__engine_use(const struct mcsafe__engine *engine)
+{
+	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+}
+
+const char *mcsafe_engine_name(void)
+{
+	return mcsafe__engine()->name;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* holes.c - the copy that goes on past bad memory, and says what it left out */
+#include <mcsafe/copy.h>
+
+#include <stdint.h>
+
+/* An access fails for the sake of the page that it touches, if nothing larger is known. */
+#define PAGE_SIZE ((size_t)4096)
+
+struct list {
+	struct mcsafe_range *holes;
+	size_t room;
+	size_t found;
+	struct mcsafe_range last;
+	size_t lost;
+};
+
+static void add(struct list *list, size_t start, size_t len)
+{
+	list->lost += len;
+	if (list->found != 0 && list->last.start + list->last.len == start) {
+		list->last.len += len;
+	} else {
+		list->found++;
+		list->last = (struct mcsafe_range){start, len};
+	}
+	if (list->found <= list->room)
+		list->holes[list->found - 1] = list->last;
+}
+
+/* How many of the n bytes at addr are lost with the first of them. */
+static size_t lost_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
+{
+	size_t block = fault->extent > PAGE_SIZE ? fault->extent : PAGE_SIZE;
+	size_t rest = block - (addr & (block - 1));
+
+	/* Behind an address that is not canonical no user memory follows. */
+	if (fault->cause == MCSAFE_CAUSE_ADDRESS)
+		return n;
+	return rest < n ? rest : n;
+}
+
+/* As much of it as can be written. */
+static void fill_with(char *dst, int fill, size_t n)
+{
+	struct mcsafe_fault fault;
+	size_t left;
+
+	while ((left = mcsafe_memset(dst, fill, n, &fault)) != 0) {
+		size_t bad;
+
+		dst += n - left;
+		bad = lost_at((uintptr_t)dst, left, &fault);
+		dst += bad;
+		n = left - bad;
+	}
+}
+
+size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
+			   struct mcsafe_range *holes, size_t *nholes)
+{
+	struct list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
+	struct mcsafe_fault fault;
+	size_t at = 0, left;
+
+	while ((left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at, &fault)) !=
+	       0) {
+		uintptr_t bad;
+		size_t len;
+
+		at = n - left;
+		bad = (uintptr_t)(fault.side == MCSAFE_SIDE_SOURCE ? src : dst) + at;
+		len = lost_at(bad, left, &fault);
+		if (fault.side == MCSAFE_SIDE_SOURCE && fault.signo != 0)
+			fill_with((char *)dst + at, fill, len);
+		add(&list, at, len);
+		at += len;
+	}
+	if (nholes != NULL)
+		*nholes = list.found;
+	return list.lost;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_engine.c - which engine is chosen, by the processor, the program or the environment */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "copies.h"
+#include "cpu.h"
+#include "engine.h"
+#include "run.h"
+
+#define PAGE 4096
+
+/* The engine that does a copy, seen from outside: the one that holds the instruction. */
+static uintptr_t entry_in_use(void)
+{
+	char *bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+	const struct t_copy *copy;
+	struct mcsafe_fault fault;
+
+	assert_true((void *)bad != MAP_FAILED);
+	assert_int_equal(mcsafe_memcpy(&byte, bad, 1, &fault), 1);
+	assert_int_equal(munmap(bad, PAGE), 0);
+	copy = t_engine_of((uintptr_t)fault.ip);
+	assert_non_null(copy);
+	return (uintptr_t)copy->fn;
+}
+
+static void test_names_are_those_of_the_table(void **state)
+{
+	char names[64], *rest = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_true(strlen(mcsafe_engine_names()) < sizeof(names));
+	strcpy(names, mcsafe_engine_names());
+	for (char *name = strtok_r(names, " ", &rest); name != NULL;
+	     name = strtok_r(NULL, " ", &rest), n++) {
+		size_t i = 0;
+
+		while (i < mcsafe__n_engines && strcmp(mcsafe__engines[i].name, name) != 0)
+			i++;
+		assert_true(i < mcsafe__n_engines);
+	}
+	assert_int_equal(n, mcsafe__n_engines);
+}
+
+static void test_each_can_be_asked_for(void **state)
+{
+	(void)state;
+	t_install();
+	for (size_t i = 0; i < mcsafe__n_engines; i++) {
+		const struct mcsafe__engine *engine = &mcsafe__engines[i];
+
+		if (!mcsafe__engine_is_possible(engine)) {
+			assert_int_equal(mcsafe_engine_set(engine->name), -ENOTSUP);
+			continue;
+		}
+		assert_int_equal(mcsafe_engine_set(engine->name), 0);
+		assert_string_equal(mcsafe_engine_name(), engine->name);
+		assert_int_equal(entry_in_use(), (uintptr_t)engine->copy);
+		assert_int_equal(mcsafe_engine_set("no such"), -EINVAL);
+		assert_int_equal(mcsafe_engine_set(""), -EINVAL);
+		assert_string_equal(mcsafe_engine_name(), engine->name);
+	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+}
+
+static void test_the_best_is_chosen(void **state)
+{
+	const char *best = mcsafe__cpu_features() & MCSAFE__CPU_AVX2 ? "avx2" : "sse2";
+
+	(void)state;
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+	assert_string_equal(mcsafe_engine_name(), best);
+}
+
+/* In a child, so that MCSAFE_ENGINE has not been read yet. Returns what it prints. */
+static void with_environment(const char *value, int expected, const char *engine, char *printed,
+			     size_t size)
+{
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int installed, again;
+
+		dup2(fds[1], STDERR_FILENO);
+		setenv("MCSAFE_ENGINE", value, 1);
+		installed = mcsafe_install();
+		setenv("MCSAFE_ENGINE", "word", 1);
+		again = mcsafe_install(); /* reads it only if the first one failed */
+		_exit(installed == expected && again == 0 &&
+				      strcmp(mcsafe_engine_name(), engine) == 0
+			      ? 0
+			      : 1);
+	}
+	close(fds[1]);
+	n = read(fds[0], printed, size - 1);
+	assert_true(n >= 0);
+	printed[n] = '\0';
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void test_the_environment_chooses(void **state)
+{
+	const char *automatic = mcsafe_engine_name();
+	char printed[256];
+
+	(void)state;
+	with_environment("sse2", 0, "sse2", printed, sizeof(printed));
+	assert_string_equal(printed, "");
+	with_environment("", 0, automatic, printed, sizeof(printed));
+	assert_string_equal(printed, "");
+	with_environment("sse3", -EINVAL, "word", printed, sizeof(printed));
+	assert_non_null(strstr(printed, "MCSAFE_ENGINE=sse3"));
+	assert_non_null(strstr(printed, mcsafe_engine_names()));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_environment_chooses), /* first: nobody has installed */
+		cmocka_unit_test(test_names_are_those_of_the_table),
+		cmocka_unit_test(test_each_can_be_asked_for),
+		cmocka_unit_test(test_the_best_is_chosen),
+	};
+
+	/* What the user has set is for other programs. */
+	unsetenv("MCSAFE_ENGINE");
+	return t_run("copy.engine", tests, T_LENGTH(tests));
+}

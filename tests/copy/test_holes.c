@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_holes.c - the copy that goes on past bad memory, against a model that knows what is bad */
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <mcsafe/copy.h>
+
+#include "pattern.h"
+#include "rng.h"
+#include "run.h"
+
+#define PAGE  ((size_t)4096)
+#define PAGES 8
+#define SIZE  (PAGES * PAGE)
+#define FILL  0x1fe /* the low 8 bits count */
+
+static unsigned char *src, *dst;
+
+static unsigned char *map(void)
+{
+	unsigned char *memory =
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	return memory;
+}
+
+static void set_up(void)
+{
+	t_install();
+	src = map();
+	dst = map();
+	for (size_t i = 0; i < SIZE; i++)
+		src[i] = t_data(i);
+}
+
+static void tear_down(void)
+{
+	assert_int_equal(munmap(src, SIZE), 0);
+	assert_int_equal(munmap(dst, SIZE), 0);
+}
+
+static void protect(unsigned char *memory, unsigned bad, int prot)
+{
+	for (size_t i = 0; i < PAGES; i++)
+		assert_int_equal(mprotect(memory + i * PAGE, PAGE,
+					  bad >> i & 1 ? prot : PROT_READ | PROT_WRITE),
+				 0);
+}
+
+static int is_bad(unsigned bad, size_t at)
+{
+	return (int)(bad >> (at / PAGE) & 1);
+}
+
+/* One call with those pages bad; bit i stands for page i. */
+static void try_pages(unsigned bad_src, unsigned bad_dst, size_t src_at, size_t dst_at, size_t n,
+		      size_t room)
+{
+	struct mcsafe_range holes[PAGES * 2 + 2], model[PAGES * 2 + 2];
+	size_t n_model = 0, lost = 0, found = room, result;
+
+	memset(holes, 0xa5, sizeof(holes));
+	for (size_t i = 0; i < SIZE; i++)
+		dst[i] = t_fill(i);
+	protect(src, bad_src, PROT_NONE);
+	protect(dst, bad_dst, PROT_READ);
+	result = mcsafe_memcpy_holes(dst + dst_at, src + src_at, n, FILL, holes, &found);
+	protect(src, 0, 0);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_bad(bad_src, src_at + i) && !is_bad(bad_dst, dst_at + i)) {
+			assert_int_equal(dst[dst_at + i], src[src_at + i]);
+			continue;
+		}
+		lost++;
+		if (is_bad(bad_dst, dst_at + i))
+			assert_int_equal(dst[dst_at + i], t_fill(dst_at + i));
+		else
+			assert_int_equal(dst[dst_at + i], FILL & 0xff);
+		if (n_model != 0 && model[n_model - 1].start + model[n_model - 1].len == i)
+			model[n_model - 1].len++;
+		else
+			model[n_model++] = (struct mcsafe_range){i, 1};
+	}
+	for (size_t i = 0; i < SIZE; i++)
+		if (i < dst_at || i >= dst_at + n)
+			assert_int_equal(dst[i], t_fill(i));
+	assert_int_equal(result, lost);
+	assert_int_equal(found, n_model);
+	for (size_t i = 0; i < n_model && i < room; i++) {
+		assert_int_equal(holes[i].start, model[i].start);
+		assert_int_equal(holes[i].len, model[i].len);
+	}
+	if (n_model < T_LENGTH(holes))
+		assert_int_equal(holes[n_model < room ? n_model : room].start, 0xa5a5a5a5a5a5a5a5);
+	protect(dst, 0, 0);
+}
+
+/* Every set of bad pages of the source, and some of the destination. */
+static void test_holes_are_what_the_model_says(void **state)
+{
+	(void)state;
+	set_up();
+	for (unsigned bad = 0; bad < 1u << PAGES; bad++) {
+		try_pages(bad, 0, 100, 3, SIZE - 200, 9);
+		try_pages(0, bad, 3, 100, SIZE - 200, 9);
+		try_pages(bad, 0, 0, 0, SIZE, 2);
+	}
+	tear_down();
+}
+
+static void test_both_sides_at_random(void **state)
+{
+	struct t_rng rng = t_rng_start(t_seed(), 0);
+
+	(void)state;
+	set_up();
+	for (unsigned i = 0; i < 2000; i++) {
+		size_t src_at = t_rng_below(&rng, 2 * PAGE), dst_at = t_rng_below(&rng, 2 * PAGE);
+		unsigned bad_src = (unsigned)t_rng_below(&rng, 1u << PAGES);
+		unsigned bad_dst = (unsigned)t_rng_below(&rng, 1u << PAGES);
+
+		/* A page that is bad on one side takes the rest of it with it, not of the other:
+		 * so at one alignment to a page there is one model. */
+		dst_at = (dst_at & ~(PAGE - 1)) + src_at % PAGE;
+		try_pages(bad_src, bad_dst, src_at, dst_at, t_rng_below(&rng, 6 * PAGE),
+			  t_rng_below(&rng, 9));
+	}
+	tear_down();
+}
+
+static void test_what_is_refused_is_one_hole(void **state)
+{
+	struct mcsafe_range hole;
+	size_t found = 1;
+	char byte = 1;
+
+	(void)state;
+	t_install();
+	assert_int_equal(
+		mcsafe_memcpy_holes(&byte, (void *)(UINTPTR_MAX - 8), 64, 0, &hole, &found), 64);
+	assert_int_equal(found, 1);
+	assert_int_equal(hole.start, 0);
+	assert_int_equal(hole.len, 64);
+	assert_int_equal(byte, 1);
+	assert_int_equal(mcsafe_memcpy_holes(NULL, NULL, 0, 0, NULL, NULL), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_holes_are_what_the_model_says),
+		cmocka_unit_test(test_both_sides_at_random),
+		cmocka_unit_test(test_what_is_refused_is_one_hole),
+	};
+
+	return t_run("copy.holes", tests, T_LENGTH(tests));
+}
