@@ -317,6 +317,7 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 				   .sa_flags = SA_SIGINFO | SA_NODEFER},
 			 before;
 	unsigned char to[64];
+	struct iovec trusted = {to, sizeof(to)};
 	struct list list;
 	struct mcsafe_iter from, sink;
 	int pipe_ends[2];
@@ -340,6 +341,13 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 			assert_int_equal(n_signals, 2);
 			if (bad != 0)
 				assert_int_equal(read(pipe_ends[0], to, 64), bad);
+			/* Nor because the destination is one whose faults are insisted on. */
+			begin(&from, (enum how)how, MCSAFE_SIDE_SOURCE, &list);
+			assert_int_equal(mcsafe_iter_kvec(&sink, MCSAFE_SIDE_DESTINATION, &trusted,
+							  1, SIZE_MAX),
+					 0);
+			assert_int_equal(mcsafe_iter_to_iter(&sink, &from, 64, NULL), bad);
+			assert_int_equal(n_signals, 3);
 		}
 	}
 	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
