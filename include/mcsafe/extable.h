@@ -93,16 +93,14 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
  * with them the code that they name. So this is for functions that are emitted once: the linker
  * refuses it where it drops copies of a function, as of a C++ template or inline function.
  */
-/* clang-format off: it takes the strings apart */
-# define MCSAFE_ROW(insn, fixup, kind)                                         \
-  ".pushsection mcsafe_module_rows, \"aR\", @progbits\n"                       \
-  ".balign 4\n"                                                                \
-  ".long " MCSAFE_ROW_STRING_(insn) " - .\n"                                   \
-				    ".long " MCSAFE_ROW_STRING_(               \
-					    fixup) " - .\n"                    \
-						   ".long " MCSAFE_ROW_STRING( \
-							   kind) "\n"          \
-								 ".popsection\n"
+/* clang-format off */
+# define MCSAFE_ROW(insn, fixup, kind)                     \
+	".pushsection mcsafe_module_rows, \"aR\", @progbits\n" \
+	".balign 4\n"                                          \
+	".long " MCSAFE_ROW_STRING_(insn) " - .\n"             \
+	".long " MCSAFE_ROW_STRING_(fixup) " - .\n"            \
+	".long " MCSAFE_ROW_STRING(kind) "\n"                  \
+	".popsection\n"
 /* clang-format on */
 
 /** How many tables can be registered at a time. */
