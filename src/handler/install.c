@@ -3,6 +3,7 @@
 #include <mcsafe/handler.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "control.h"
@@ -12,7 +13,15 @@
 static const int signals[] = {SIGBUS, SIGSEGV};
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-static int installed; /* mcsafe_install() has succeeded since the last mcsafe_uninstall() */
+/* Bit i: signals[i] is ours, or was when somebody put a handler on top. Under the control lock. */
+static unsigned taken;
+
+/*
+ * Handlers are being changed. Found set under the lock: in the middle of that, another thread of
+ * the parent has forked this process, and "taken" may not say what is. Atomic, so that it is
+ * stored before and after the changes.
+ */
+static _Atomic int changing;
 
 static int is_ours(const struct sigaction *action)
 {
@@ -73,40 +82,63 @@ static int give_back(int signo)
 
 static int give_all_back(void)
 {
-	int err;
+	unsigned given = 0;
 
 	for (size_t i = 0; i < N_SIGNALS; i++)
-		if (!is_live(signals[i]))
+		if ((taken & 1u << i) && !is_live(signals[i]))
 			return -EBUSY;
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		err = give_back(signals[i]);
-		if (err == 0)
+		int err = taken & 1u << i ? give_back(signals[i]) : 0;
+
+		if (err == 0) {
+			given |= taken & 1u << i;
 			continue;
+		}
 		while (i-- > 0) /* all or nothing */
-			take(signals[i]);
+			if (given & 1u << i)
+				take(signals[i]);
 		return err;
 	}
+	taken = 0;
 	return 0;
 }
 
 /* All or nothing: what was taken before the failure goes back. */
 static int take_all(void)
 {
-	unsigned taken = 0;
+	unsigned now = 0;
 
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		int result = take(signals[i]);
 
 		if (result >= 0) {
-			taken |= (unsigned)result << i;
+			now |= (unsigned)result << i;
 			continue;
 		}
 		while (i-- > 0)
-			if (taken & 1u << i)
+			if (now & 1u << i)
 				give_back(signals[i]);
 		return result;
 	}
+	taken = (1u << N_SIGNALS) - 1;
 	return 0;
+}
+
+static void begin_change(struct mcsafe__section *section)
+{
+	mcsafe__control_enter(section);
+	if (changing) {
+		taken = 0;
+		for (size_t i = 0; i < N_SIGNALS; i++)
+			taken |= (unsigned)is_live(signals[i]) << i;
+	}
+	changing = 1;
+}
+
+static void end_change(const struct mcsafe__section *section)
+{
+	changing = 0;
+	mcsafe__control_leave(section);
 }
 
 int mcsafe_install(void)
@@ -114,27 +146,22 @@ int mcsafe_install(void)
 	struct mcsafe__section section;
 	int err;
 
-	mcsafe__control_enter(&section);
+	begin_change(&section);
 	err = mcsafe__engine_from_environment();
 	if (err == 0)
 		err = take_all();
-	if (err == 0)
-		installed = 1;
-	mcsafe__control_leave(&section);
+	end_change(&section);
 	return err;
 }
 
 int mcsafe_uninstall(void)
 {
 	struct mcsafe__section section;
-	int err = 0;
+	int err;
 
-	mcsafe__control_enter(&section);
-	if (installed)
-		err = give_all_back();
-	if (err == 0)
-		installed = 0;
-	mcsafe__control_leave(&section);
+	begin_change(&section);
+	err = give_all_back();
+	end_change(&section);
 	return err;
 }
 
