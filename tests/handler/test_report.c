@@ -414,7 +414,7 @@ static void die_on_a_damaged_stack(void *arg)
 	(void)arg;
 	ready(0);
 	for (size_t i = 0; i < 4096; i++)
-		garbage[i] = i % 2 ? 0x4141414141414141 : (unsigned long)&garbage[i + 7];
+		garbage[i] = i % 2 ? 0x4141414141414141 : (unsigned long)&garbage[(i + 7) % 4096];
 	__asm__ volatile("movq %0, %%rsp\n\t"
 			 "movq %1, %%rbp\n\t"
 			 "movq %2, %%rdi\n\t"
