@@ -20,7 +20,9 @@ class Documents(unittest.TestCase):
     """Compares what the documents say with the files they speak of."""
 
     def test_options_are_those_of_cmake(self) -> None:
-        declared = re.findall(r"^option\((\w+) .* (\S+)\)$", read("CMakeLists.txt"), re.M)
+        cmake = read("CMakeLists.txt")
+        declared = re.findall(r"^option\((\w+) .* (\S+)\)$", cmake, re.M)
+        declared += re.findall(r"^set\((MCSAFE_WITH\w+) (\S+) CACHE STRING", cmake, re.M)
         listed = re.findall(r"^\| `(MCSAFE_\w+)` \| `?([^`|]+)`? \|", read("README.md"), re.M)
         # The two defaults that are worked out from other settings are told in words.
         words = {"${PROJECT_IS_TOP_LEVEL}": "top level", "${shared_default}": "ON"}

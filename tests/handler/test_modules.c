@@ -10,7 +10,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -235,24 +234,21 @@ IN_CHILD(test_as_many_tables_as_are_promised)
 	}
 }
 
-static size_t address_space(void)
-{
-	int fd = open("/proc/self/statm", O_RDONLY);
-	char text[128];
-	size_t pages = 0;
-	ssize_t n;
+/* Linked with --wrap=mmap: how often the library asks for memory of its own. */
+static _Atomic unsigned long n_maps;
 
-	CHECK(fd >= 0);
-	n = read(fd, text, sizeof(text) - 1);
-	CHECK(n > 0 && close(fd) == 0);
-	text[n] = '\0';
-	CHECK(sscanf(text, "%zu", &pages) == 1);
-	return pages;
+void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	atomic_fetch_add(&n_maps, 1);
+	return __real_mmap(addr, size, prot, flags, fd, offset);
 }
 
 IN_CHILD(test_memory_does_not_grow)
 {
-	size_t pages = 0;
+	unsigned long maps = 0;
 
 	make_many();
 	for (int round = 0; round < 50; round++) {
@@ -262,10 +258,10 @@ IN_CHILD(test_memory_does_not_grow)
 		CHECK(mcsafe_module_register(many + 1, many + n) == 0);
 		CHECK(mcsafe_module_unregister(many) == 0);
 		CHECK(mcsafe_module_unregister(many + 1) == 0);
-		if (round == 9)
-			pages = address_space();
+		if (round == 1)
+			maps = atomic_load(&n_maps);
 	}
-	CHECK(address_space() <= pages + 16);
+	CHECK(maps > 0 && atomic_load(&n_maps) == maps);
 }
 
 struct object {

@@ -42,9 +42,9 @@ static struct t_memory memory;
 static volatile sig_atomic_t calls, on_alt, mask_ok, nested;
 static sigjmp_buf escape;
 
-static int is_on_alt(const void *p)
+static int is_on_alt(const volatile void *p)
 {
-	return (const char *)p >= alt && (const char *)p < alt + ALT_SIZE;
+	return (uintptr_t)p - (uintptr_t)alt < ALT_SIZE;
 }
 
 static void use_alt(void)
@@ -59,7 +59,7 @@ static void use_alt(void)
 
 static void look_and_heal(int signo, siginfo_t *si, void *ctx)
 {
-	char here;
+	volatile char here = 0;
 	sigset_t mask;
 
 	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
@@ -73,7 +73,7 @@ static void look_and_heal(int signo, siginfo_t *si, void *ctx)
 
 static void look_and_heal_plain(int signo)
 {
-	char here;
+	volatile char here = 0;
 
 	(void)signo;
 	on_alt = is_on_alt(&here);
@@ -154,7 +154,7 @@ static void test_plain_handler_runs_where_its_flag_says(void **state)
  * nothing that the first handler still needs may lie there. */
 static void scribble(int signo)
 {
-	char here;
+	volatile char here = 0;
 
 	(void)signo;
 	CHECK(is_on_alt(&here));
