@@ -20,6 +20,7 @@ expect() {
 	got_status=0
 	got=$(env -u MCSAFE_INJECT -u MCSAFE_INJECT_LOG "$@" "$program" 2>&1) || got_status=$?
 	[ "$got_status" -eq "$status" ] || die "$*: status $got_status, should be $status: $got"
+	# shellcheck disable=SC2254 # it is a pattern
 	case $got in
 	$output) ;;
 	*) die "$*: says: $got" ;;
