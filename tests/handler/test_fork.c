@@ -8,10 +8,12 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -119,8 +121,15 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
 {
 	if (__atomic_exchange_n(&wait_in_sigaction, 0, __ATOMIC_RELAXED)) {
+		int saved_errno = errno;
+		struct timespec until;
+
 		CHECK(sem_post(&install_begun) == 0);
-		CHECK(sem_wait(&fork_done) == 0);
+		/* Not for ever: the fork may well wait for the end of this install. */
+		CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
+		until.tv_sec++;
+		(void)sem_timedwait(&fork_done, &until);
+		errno = saved_errno;
 	}
 	return __real_sigaction(signo, action, old);
 }
