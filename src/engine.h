@@ -58,7 +58,8 @@ void mcsafe__engine_use(const struct mcsafe__engine *engine);
 
 /*
  * What MCSAFE_ENGINE in the environment asks for, the first time that this is called: 0; or -errno
- * of mcsafe_engine_set(), after a line on standard error that lists the names.
+ * of mcsafe_engine_set(), after a line on standard error that lists the names. Chooses an engine if
+ * nothing else has.
  */
 int mcsafe__engine_from_environment(void);
 

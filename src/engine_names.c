@@ -51,5 +51,6 @@ int mcsafe__engine_from_environment(void)
 			err == -ENOTSUP ? "not for this processor" : "no such engine", names);
 	else
 		atomic_store(&done, true);
+	mcsafe__engine(); /* chosen now, no copy has to */
 	return err;
 }

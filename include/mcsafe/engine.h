@@ -19,7 +19,7 @@ MCSAFE_BEGIN_DECLS
  *   word   one aligned word at a time: the reference for the others
  *
  * All of them keep the contract of mcsafe_memcpy(). Unless one is asked for, the first of avx2 and
- * sse2 that the processor and the kernel support is chosen at the first copy.
+ * sse2 that the processor and the kernel support is chosen by mcsafe_install(), or at the first copy.
  *
  * @return A static string: one of mcsafe_engine_names(). Never NULL; not to be freed.
  *

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bench.c - what protected copies cost, beside what they compete with, in one run
+ *
+ *	mcsafe_bench [--quick | --smoke] [--longest BYTES] >FILE.json
+ *
+ * Times are in nanoseconds, and the least of several repeats, which are interleaved: what disturbs
+ * the machine disturbs all that is compared.
+ */
+#include "bench.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "cpu.h"
+
+static void print_processor(void)
+{
+	char line[256], model[256] = "unknown";
+	FILE *file = fopen("/proc/cpuinfo", "re");
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "model name : %255[^\n]", model) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	printf("\"processor\": \"%s\",\n", model);
+}
+
+int main(int argc, char **argv)
+{
+	struct effort effort = {(size_t)256 << 20, 25, (size_t)4 << 20, 2000};
+	struct utsname system;
+	char date[32];
+	time_t t = time(NULL);
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0)
+			effort = (struct effort){(size_t)64 << 20, 9, (size_t)1 << 20, 500};
+		else if (strcmp(argv[i], "--smoke") == 0)
+			effort = (struct effort){8192, 1, 4096, 5};
+		else if (strcmp(argv[i], "--longest") == 0 && i + 1 < argc)
+			effort.longest = strtoull(argv[++i], NULL, 0);
+		else {
+			fprintf(stderr,
+				"usage: %s [--quick | --smoke] [--longest BYTES] >FILE.json\n",
+				argv[0]);
+			return 2;
+		}
+	}
+	if (mcsafe_install() != 0)
+		return 1;
+	uname(&system);
+	strftime(date, sizeof(date), "%Y-%m-%d", gmtime(&t));
+	printf("{\n");
+	print_processor();
+	printf("\"kernel\": \"%s\",\n\"date\": \"%s\",\n\"engine\": \"%s\",\n\"cache\": %zu,\n",
+	       system.release, date, mcsafe_engine_name(), mcsafe__cpu_cache_size());
+	bench_copies(&effort);
+	bench_faults(&effort);
+	printf("\"end\": true\n}\n");
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bench.h - the parts of the benchmark; each prints members of one JSON object */
+#ifndef MCSAFE_BENCH_H
+#define MCSAFE_BENCH_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* How much is done: everything, or just enough to see that it works. */
+struct effort {
+	size_t longest;   /* copy */
+	unsigned repeats; /* interleaved; the least time counts */
+	size_t bytes;     /* to copy in one repeat of a short length, about */
+	unsigned faults;  /* in one repeat */
+};
+
+static inline double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* Touched memory; the program ends if there is none. */
+static inline unsigned char *get_memory(size_t size, int fill)
+{
+	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	for (size_t i = 0; i < size; i += 64)
+		memory[i] = (unsigned char)(fill + (int)(i >> 6));
+	return memory;
+}
+
+void bench_copies(const struct effort *effort); /* "copies", "then_read", "threads" */
+void bench_faults(const struct effort *effort); /* "faults", "lookup" */
+
+#endif /* MCSAFE_BENCH_H */
