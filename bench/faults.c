@@ -56,7 +56,7 @@ static double time_recovered(const unsigned char *bad, unsigned n)
 
 static void bench_lookup(const struct effort *effort, size_t n_rows)
 {
-	struct mcsafe__row *rows = calloc(n_rows, sizeof(*rows));
+	struct mcsafe_row *rows = calloc(n_rows, sizeof(*rows));
 	uintptr_t found = 0;
 	double best = 1e30;
 
