@@ -120,7 +120,7 @@ shift_table:
 /* Up to 64 bytes; goes to .Lmore if there are more. Each size is done as two halves that overlap. */
 .macro	copy_short
 	cmpq	$16, left
-	jbe	.Lup_to_16
+	jb	.Lup_to_15
 	cmpq	$64, left
 	ja	.Lmore
 	testb	$63, %sil
@@ -162,7 +162,7 @@ shift_table:
 	ret
 
 	.p2align 4
-.Lup_to_16:
+.Lup_to_15:
 	movl	%esi, %eax
 	andl	$63, %eax
 	addl	%edx, %eax
@@ -172,7 +172,7 @@ shift_table:
 	jb	.Lup_to_7
 	LOAD(.Lfault_load, 8, movq, %rax, (src))
 	LOAD(.Lfault_load, 8, movq, %r8, -8(src,left))
-.Lstore_8_to_16:
+.Lstore_8_to_15:
 	STORE(.Lfault_first_8, 8, movq, %rax, (dst))
 	STORE(.Lfault_last_8, 8, movq, %r8, -8(dst,left))
 	xorl	%eax, %eax
@@ -206,7 +206,7 @@ shift_table:
 	xorl	%eax, %eax
 	ret
 
-	/* 2 to 16 bytes in two lines, and so in two chunks: a window, and its last 8, 4 or 1. */
+	/* 2 to 15 bytes in two lines, and so in two chunks: a window, and its last 8, 4 or 1. */
 .Ltwo_lines:
 	read_16
 	leaq	shift_table+16(%rip), %r10
@@ -215,7 +215,7 @@ shift_table:
 	jb	.Ltwo_lines_7
 	vpshufb	-8(%r10,left), %xmm5, %xmm5
 	vmovq	%xmm5, %r8
-	jmp	.Lstore_8_to_16
+	jmp	.Lstore_8_to_15
 .Ltwo_lines_7:
 	cmpl	$4, %edx
 	jb	.Ltwo_lines_3
