@@ -10,7 +10,7 @@
 #include "fault.h"
 
 /* No cache is smaller, and a copy that is shorter need not ask. */
-#define NT_LEAST ((size_t)4 << 20)
+#define LONG ((size_t)4 << 20)
 
 static bool wraps(const void *start, size_t n)
 {
@@ -41,34 +41,44 @@ static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *la
  * Stores that bypass the caches pay when the destination would not stay in them anyway: from the
  * size of the largest cache on. Below, whoever reads the copy next would pay more (bench/).
  */
-static bool is_too_long_for_caches(size_t n)
-{
-	return n >= NT_LEAST && n >= mcsafe__cpu_cache_size();
-}
-
-static mcsafe__copy_fn *routine_for(size_t n)
+static __attribute__((noinline)) mcsafe__copy_fn *routine_for_long(size_t n)
 {
 	const struct mcsafe__engine *engine = mcsafe__engine();
 
-	if (engine->copy_nt != NULL && is_too_long_for_caches(n))
+	if (engine->copy_nt != NULL && n >= mcsafe__cpu_cache_size())
 		return engine->copy_nt;
 	return engine->copy;
+}
+
+static inline mcsafe__copy_fn *routine_for(size_t n)
+{
+	return n < LONG ? mcsafe__engine()->copy : routine_for_long(n);
+}
+
+static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, void *dst,
+							 const void *src, size_t n,
+							 struct mcsafe_fault *fault)
+{
+	struct mcsafe__landing landing;
+	size_t left = copy(dst, src, n, &landing);
+
+	if (left != 0)
+		stopped(fault, &landing, dst, src, n - left);
+	return left;
 }
 
 size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	struct mcsafe__landing landing;
-	size_t left;
 
 	if (wraps(src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-
-	left = routine_for(n)(dst, src, n, &landing);
-	if (left != 0)
-		stopped(fault, &landing, dst, src, n - left);
-	return left;
+	/* Without a record nothing has to be kept over the call, which shows in short copies. */
+	if (fault == NULL)
+		return routine_for(n)(dst, src, n, &landing);
+	return copy_with_record(routine_for(n), dst, src, n, fault);
 }
 
 size_t memcpy_mcsafe(void *dst, const void *src, size_t n)

@@ -24,7 +24,7 @@ const struct mcsafe__engine mcsafe__engines[] = {
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
 const size_t mcsafe__n_engines = N_ENGINES;
 
-static const struct mcsafe__engine *_Atomic chosen;
+const struct mcsafe__engine *_Atomic mcsafe__chosen;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
 #ifdef MCSAFE_DEBUG
@@ -48,20 +48,17 @@ static const struct mcsafe__engine *best(void)
 	return &mcsafe__engines[i];
 }
 
-const struct mcsafe__engine *mcsafe__engine(void)
+const struct mcsafe__engine *mcsafe__engine_choose(void)
 {
-	const struct mcsafe__engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
+	const struct mcsafe__engine *engine = best();
 
-	if (engine == NULL) {
-		engine = best();
-		atomic_store_explicit(&chosen, engine, memory_order_relaxed);
-	}
+	mcsafe__engine_use(engine);
 	return engine;
 }
 
 void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
-	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__chosen, engine, memory_order_relaxed);
 }
 
 const char *mcsafe_engine_name(void)

@@ -3,6 +3,7 @@
 #ifndef MCSAFE_SRC_ENGINE_H
 #define MCSAFE_SRC_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -50,8 +51,18 @@ extern const size_t mcsafe__n_engines;
 /* Whether this processor can run it, and may. MT-Safe, AS-Safe. */
 bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 
+/* Of engine.c: the one in use, or NULL. Every copy looks at it, so it is read inline. */
+extern const struct mcsafe__engine *_Atomic mcsafe__chosen __attribute__((visibility("hidden")));
+const struct mcsafe__engine *mcsafe__engine_choose(void);
+
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
-const struct mcsafe__engine *mcsafe__engine(void);
+static inline const struct mcsafe__engine *mcsafe__engine(void)
+{
+	const struct mcsafe__engine *engine =
+		atomic_load_explicit(&mcsafe__chosen, memory_order_relaxed);
+
+	return __builtin_expect(engine != NULL, 1) ? engine : mcsafe__engine_choose();
+}
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
 void mcsafe__engine_use(const struct mcsafe__engine *engine);

@@ -9,12 +9,12 @@
  * In: %xmm0, then %xmm1	the bytes, with the upper halves of all YMM registers clean
  *     %eax			how many: 1 to 16, or 32
  *     %rdi, %rsi, %rdx		where they belong, and how many bytes are left from there on
- * Goes to .Lfault_load if a store fails, else to \exit, with all three moved on.
+ * Goes to .Lfault_byte if a store fails, else to \exit, with all three moved on.
  */
 .macro	store_bytes exit
 .Lbyte_\@:
 	movd	%xmm0, %r8d
-	STORE(.Lfault_load, 1, movb, %r8b, (%rdi))
+	STORE(.Lfault_byte, 1, movb, %r8b, (%rdi))
 	psrldq	$1, %xmm0
 	incq	%rdi
 	incq	%rsi

@@ -13,6 +13,7 @@
  * *landing is not written. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
+ * Keeps	in %r8 behind the head: as in the last group (vector.h), for the loops overlap it
  * Clobbers	%rax, %r8-%r10, %xmm0-%xmm7 and the argument registers; %r11 on a fault
  *
  * Phases	n <= 192	groups of 64 bytes of windows; the last one overlaps
@@ -40,6 +41,7 @@ func mcsafe__copy_nt_avx2
 	group_64
 	cmpq	$192, left
 	jbe	.Lgroups
+	leaq	-64(left), %r8
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -51,7 +53,7 @@ func mcsafe__copy_nt_avx2
 	addq	%rax, left
 	testb	$32, %sil
 	jz	.Llower_half
-	group_32
+	group_32 tail_
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -70,7 +72,7 @@ func mcsafe__copy_nt_avx2
 	subl	%r9d, %eax
 	.p2align 5
 .Lmixed:
-	LOAD(.Lfault_load, 32, vmovdqu, %ymm2, (src))
+	LOAD(.Lfault_start, 32, vmovdqu, %ymm2, (src))
 	STORE(.Lfault_mixed, 32, vmovntdq, %ymm2, (dst))
 	LOAD(.Lfault_half, 16, vmovdqa, %xmm0, (src,%rax))
 	LOAD(.Lfault_mixed_1, 16, vinserti128_high, YMM0_HIGH, 16(src,%rax))
@@ -89,8 +91,8 @@ func mcsafe__copy_nt_avx2
 
 	.p2align 5
 .Ldirect:
-	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src))
-	STORE(.Lfault_ymm0, 32, vmovntdq, %ymm0, (dst))
+	LOAD(.Lfault_start, 32, vmovdqa, %ymm0, (src))
+	STORE(.Lfault_direct, 32, vmovntdq, %ymm0, (dst))
 	LOAD(.Lfault_half, 32, vmovdqa, %ymm1, 32(src))
 	STORE(.Lfault_second_half, 32, vmovntdq, %ymm1, 32(dst))
 	addq	$64, src
@@ -100,8 +102,9 @@ func mcsafe__copy_nt_avx2
 	ja	.Ldirect
 
 .Ltail:
+	movq	left, %r8
 	to_last	64
-	group_64
+	group_64 tail_
 	sfence
 	vzeroupper
 	xorl	%eax, %eax
@@ -119,11 +122,16 @@ func mcsafe__copy_nt_avx2
 	/* Invariant: 32 bytes of the group are stored, and nothing more was read. */
 .Lfault_half:
 	subq	$32, left
-	jmp	.Lfault_load
+	/* Invariant: nothing of the group was read. */
+.Lfault_start:
+	vmovq	%r8, %xmm7
+	jmp	.Lfault_byte
 
 	/* Invariant: the same, and xmm0 is the chunk at src + %rax, in which the next byte lies. */
 .Lfault_mixed_1:
 	note_fault landing
+	leaq	-32(left), %r8			/* the chunk begins in what is stored */
+	vmovq	%r8, %xmm7
 	movq	%rax, %r8
 	movl	$16, %eax
 	jmp	.Lrescue
@@ -131,18 +139,24 @@ func mcsafe__copy_nt_avx2
 	/* Invariant: the same, and the chunk after it is in the upper half of ymm0. */
 .Lfault_mixed_2:
 	note_fault landing
+	leaq	-32(left), %r8			/* the chunk begins in what is stored */
+	vmovq	%r8, %xmm7
 	movq	%rax, %r8
 	movl	$32, %eax
 	vextracti128 $1, %ymm0, %xmm1
 	jmp	.Lrescue
 
-	/* Invariant: ymm2 belongs at dst, ymm1 32 bytes behind it. */
+	/* Invariant: ymm2 or ymm0 belongs at dst, ymm1 32 bytes behind it. */
 .Lfault_mixed:
 	vmovdqa	%ymm2, %ymm0
-	jmp	.Lfault_ymm0
+.Lfault_direct:
+	vmovq	%r8, %xmm7
+	xorl	%r8d, %r8d
+	jmp	.Lfault_ymm_again
 .Lfault_second_half:
 	vmovdqa	%ymm1, %ymm0
+	vmovq	%r8, %xmm7
 	movl	$32, %r8d
-	jmp	.Lfault_ymm
+	jmp	.Lfault_ymm_again
 	vector_fixups mcsafe__copy_nt_avx2, sfence
 endfunc mcsafe__copy_nt_avx2

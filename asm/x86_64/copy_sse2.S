@@ -102,6 +102,8 @@ func mcsafe__copy_sse2
 .Lfault_load_1:
 	subq	$16, left
 .Lfault_load:
+	/* Invariant: the byte at dst was not stored. */
+.Lfault_byte:
 	note_fault landing
 	movq	left, %rax
 	ret

@@ -9,8 +9,9 @@
  *
  * The rule of every access in here and in the files that include this:
  *
- *	%rdi, %rsi and %rdx stand at the start of the group that is being copied, all before it is
- *	stored, and nothing of it that is not in a register has been read.
+ *	%rdi, %rsi and %rdx stand at the start of the group that is being copied, and all before it
+ *	is stored. In the last group, which overlaps what is stored, %r8 is what is not: if memory
+ *	fails that could be read or written a moment before, the count is not to fall behind that.
  *
  * On a fault	- A load: what was read before it is in registers, and the fixup stores that byte
  *		  by byte up to the chunk that failed. Nothing is read again. That chunk begins
@@ -47,10 +48,10 @@ shift_table:
 	vmovdqu	16(%r10,%r9), %xmm6
 .endm
 
-.macro	first_chunk
+.macro	first_chunk tail
 	movq	src, %rax
 	andq	$-16, %rax
-	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.L\tail\()fault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
 .endm
 
 /* The last chunk of \size bytes from src: not the one behind them if src is aligned. */
@@ -66,50 +67,50 @@ shift_table:
 	vpor	%xmm4, %xmm5, %xmm5
 .endm
 
-.macro	read_16
+.macro	read_16 tail
 	shift_setup
-	first_chunk
+	first_chunk \tail
 	at_last_chunk 16
-	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, (%rax))
+	LOAD(.L\tail\()fault_chunk_1, 16, vmovdqa, %xmm1, (%rax))
 	window	%xmm0, %xmm1
 .endm
 
-.macro	group_16
-	read_16
-	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+.macro	group_16 tail
+	read_16 \tail
+	STORE(.L\tail\()fault_window_0, 16, vmovdqu, %xmm5, (dst))
 .endm
 
-.macro	group_32
+.macro	group_32 tail
 	shift_setup
-	first_chunk
-	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	first_chunk \tail
+	LOAD(.L\tail\()fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
 	window	%xmm0, %xmm1
-	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+	STORE(.L\tail\()fault_window_0, 16, vmovdqu, %xmm5, (dst))
 	at_last_chunk 32
-	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
+	LOAD(.L\tail\()fault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
 	window	%xmm1, %xmm2
-	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	STORE(.L\tail\()fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
 .endm
 
-.macro	group_64
+.macro	group_64 tail
 	shift_setup
-	first_chunk
-	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	first_chunk \tail
+	LOAD(.L\tail\()fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
 	window	%xmm0, %xmm1
-	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
-	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	STORE(.L\tail\()fault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.L\tail\()fault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
 	window	%xmm1, %xmm2
-	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
-	LOAD(.Lfault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	STORE(.L\tail\()fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.L\tail\()fault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
 	window	%xmm2, %xmm3
-	STORE(.Lfault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	STORE(.L\tail\()fault_window_2, 16, vmovdqu, %xmm5, 32(dst))
 	at_last_chunk 64
-	LOAD(.Lfault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.L\tail\()fault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
 	window	%xmm3, %xmm0
-	STORE(.Lfault_window_3, 16, vmovdqu, %xmm5, 48(dst))
+	STORE(.L\tail\()fault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 .endm
 
-/* Go on to the last \size bytes. */
+/* Go on to the last \size bytes; %r8 is how many are not stored. */
 .macro	to_last size
 	leaq	-\size(src,left), src
 	leaq	-\size(dst,left), dst
@@ -119,7 +120,7 @@ shift_table:
 /* Up to 64 bytes; goes to .Lmore if there are more. Each size is done as two halves that overlap. */
 .macro	copy_short
 	cmpq	$16, left
-	jbe	.Lup_to_16
+	jb	.Lup_to_15
 	cmpq	$64, left
 	ja	.Lmore
 	testb	$63, %sil
@@ -127,16 +128,18 @@ shift_table:
 	cmpl	$32, %edx
 	jbe	.Lup_to_32
 	group_32
+	leaq	-32(left), %r8
 	to_last	32
-	group_32
+	group_32 tail_
 	xorl	%eax, %eax
 	ret
 
 	.p2align 4
 .Lup_to_32:
 	group_16
+	leaq	-16(left), %r8
 	to_last	16
-	group_16
+	group_16 tail_
 	xorl	%eax, %eax
 	ret
 
@@ -159,7 +162,7 @@ shift_table:
 	ret
 
 	.p2align 4
-.Lup_to_16:
+.Lup_to_15:
 	movl	%esi, %eax
 	andl	$63, %eax
 	addl	%edx, %eax
@@ -169,7 +172,7 @@ shift_table:
 	jb	.Lup_to_7
 	LOAD(.Lfault_load, 8, movq, %rax, (src))
 	LOAD(.Lfault_load, 8, movq, %r8, -8(src,left))
-.Lstore_8_to_16:
+.Lstore_8_to_15:
 	STORE(.Lfault_first_8, 8, movq, %rax, (dst))
 	STORE(.Lfault_last_8, 8, movq, %r8, -8(dst,left))
 	xorl	%eax, %eax
@@ -203,7 +206,7 @@ shift_table:
 	xorl	%eax, %eax
 	ret
 
-	/* 2 to 16 bytes in two lines, and so in two chunks: a window, and its last 8, 4 or 1. */
+	/* 2 to 15 bytes in two lines, and so in two chunks: a window, and its last 8, 4 or 1. */
 .Ltwo_lines:
 	read_16
 	leaq	shift_table+16(%rip), %r10
@@ -212,7 +215,7 @@ shift_table:
 	jb	.Ltwo_lines_7
 	vpshufb	-8(%r10,left), %xmm5, %xmm5
 	vmovq	%xmm5, %r8
-	jmp	.Lstore_8_to_16
+	jmp	.Lstore_8_to_15
 .Ltwo_lines_7:
 	cmpl	$4, %edx
 	jb	.Ltwo_lines_3
@@ -225,6 +228,19 @@ shift_table:
 	jmp	.Lstore_2_to_3
 .endm
 
+/*
+ * A fixup of an access in a group: in %xmm7 is how many bytes are not stored, whatever becomes of
+ * the group, or -1.
+ */
+.macro	fault_in label
+.Ltail_\label:
+	vmovq	%r8, %xmm7
+	jmp	.Lin_\label
+.L\label:
+	vpcmpeqd %xmm7, %xmm7, %xmm7
+.Lin_\label:
+.endm
+
 /* The fixups of \name. \fence: an instruction that orders its stores, or nothing. */
 .macro	vector_fixups name, fence
 	/*
@@ -232,11 +248,11 @@ shift_table:
 	 * byte at src failed. But the start of a page is what the kernel says of a machine check
 	 * anywhere in it.
 	 */
-.Lfault_chunk_0:
+	fault_in fault_chunk_0
 	movq	src, %rax
 	subq	%r9, %rax
 	cmpq	$16, %rax
-	jae	.Lfault_load
+	jae	.Lfault_byte
 	testl	$4095, %r9d
 	jnz	.Lfault_at_src
 	movq	%r11, %rax
@@ -244,28 +260,32 @@ shift_table:
 	cmpb	$MCSAFE_SIGBUS, %r11b
 	jne	.Lfault_at_src
 	cmpl	$MCSAFE_BUS_MCEERR_AR, %eax
-	je	.Lfault_load
+	je	.Lfault_byte
 .Lfault_at_src:
 	movq	src, %r9
+	jmp	.Lfault_byte
 
 	/* Invariant: of the group at src nothing was read that can be stored. */
 .Lfault_load:
+	vpcmpeqd %xmm7, %xmm7, %xmm7
+	/* Invariant: the byte at dst was not stored, or it is one of an overlap. */
+.Lfault_byte:
 	note_fault landing
 	jmp	.Lout
 
 	/* Invariant: xmm0 to xmm3 is chunk k - 1 of the group; the windows before it are stored. */
-.Lfault_chunk_1:
+	fault_in fault_chunk_1
 	xorl	%r8d, %r8d
 	jmp	.Lfault_chunk
-.Lfault_chunk_2:
+	fault_in fault_chunk_2
 	movl	$16, %r8d
 	vmovdqa	%xmm1, %xmm0
 	jmp	.Lfault_chunk
-.Lfault_chunk_3:
+	fault_in fault_chunk_3
 	movl	$32, %r8d
 	vmovdqa	%xmm2, %xmm0
 	jmp	.Lfault_chunk
-.Lfault_chunk_4:
+	fault_in fault_chunk_4
 	movl	$48, %r8d
 	vmovdqa	%xmm3, %xmm0
 	/* Invariant: %r8 bytes of the group are stored; the next 16 - src mod 16 end xmm0. */
@@ -282,7 +302,9 @@ shift_table:
 	go_to_bytes
 	store_bytes .Lout
 .Lout:
-	movq	left, %rax
+	vmovq	%xmm7, %rax
+	cmpq	left, %rax
+	cmovaq	left, %rax
 	\fence
 	vzeroupper
 	ret
@@ -290,8 +312,11 @@ shift_table:
 	/* Invariant: the register that failed to be stored is whole, all before it is stored. */
 .Lfault_last_1:
 	vmovd	%r8d, %xmm0
+	leaq	-2(left), %r8			/* the one before it was of 2 bytes */
+	vmovq	%r8, %xmm7
+	incq	%r8
 	movl	$1, %eax
-	jmp	.Lfault_last
+	jmp	.Lagain
 .Lfault_last_4:
 	vmovd	%r8d, %xmm0
 	movl	$4, %eax
@@ -310,6 +335,7 @@ shift_table:
 .Lfault_last:
 	movq	left, %r8
 	subq	%rax, %r8
+	vmovq	%r8, %xmm7			/* the first as many are stored */
 	jmp	.Lagain
 .Lfault_first_2:
 	vmovd	%eax, %xmm0
@@ -323,30 +349,32 @@ shift_table:
 	vmovq	%rax, %xmm0
 	movl	$8, %eax
 .Lfault_first:
+	vpcmpeqd %xmm7, %xmm7, %xmm7
 	xorl	%r8d, %r8d
 	jmp	.Lagain
-.Lfault_window_3:
+	fault_in fault_window_3
 	movl	$48, %r8d
 	jmp	.Lfault_window
-.Lfault_window_2:
+	fault_in fault_window_2
 	movl	$32, %r8d
 	jmp	.Lfault_window
-.Lfault_window_1:
+	fault_in fault_window_1
 	movl	$16, %r8d
 	jmp	.Lfault_window
-.Lfault_window_0:
+	fault_in fault_window_0
 	xorl	%r8d, %r8d
 .Lfault_window:
 	vmovdqa	%xmm5, %xmm0
 	movl	$16, %eax
 	jmp	.Lagain
 .Lfault_xmm0:
-	xorl	%r8d, %r8d
 	movl	$16, %eax
-	jmp	.Lagain
+	jmp	.Lfault_first
 .Lfault_ymm0:
 	xorl	%r8d, %r8d
 .Lfault_ymm:
+	vpcmpeqd %xmm7, %xmm7, %xmm7
+.Lfault_ymm_again:
 	movl	$32, %eax
 
 	/* Invariant: %eax bytes in ymm0 belong %r8 bytes behind dst. */
