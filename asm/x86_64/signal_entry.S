@@ -2,7 +2,10 @@
 /*
  * signal_entry.S - where the kernel enters our handler, and the one place that changes stacks
  *
- *	void mcsafe__signal_entry(int signo, siginfo_t *si, void *ctx);
+ *	void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
+ *
+ * Not one entry but MCSAFE_GENERATIONS of them, MCSAFE_ENTRY_SIZE bytes apart, which differ in the
+ * last argument of mcsafe__on_signal() (src/handler/chain.c says why).
  *
  * Calls mcsafe__on_signal() (src/handler/signal.c) with the address of the signal frame, which
  * begins at the return address that is on the stack now. When that asks for it, goes on in the
@@ -19,12 +22,29 @@
 #include "asm.h"
 #include "handler/frame.h"
 
-func mcsafe__signal_entry
-	movl	%edi, %r9d
-	movq	%rsp, %rcx			/* the frame, for mcsafe__on_signal */
+	.altmacro			/* "%generation" is its value */
+
+.macro	entry generation
+	.if	\generation
+	.p2align 4			/* MCSAFE_ENTRY_SIZE; the first one is aligned already */
+	_CET_ENDBR
+	.endif
+	movl	$\generation, %r9d
+	jmp	.Lcommon
+.endm
+
+func mcsafe__signal_entries
+	.set	generation, 0
+	.rept	MCSAFE_GENERATIONS
+	entry	%generation
+	.set	generation, generation + 1
+	.endr
+
+.Lcommon:
+	movq	%rsp, %rcx			/* the frame */
 	subq	$MCSAFE_RESUME_SIZE, %rsp
 	.cfi_adjust_cfa_offset MCSAFE_RESUME_SIZE
-	movl	%r9d, MCSAFE_RESUME_SIGNO(%rsp)
+	movl	%edi, MCSAFE_RESUME_SIGNO(%rsp)
 	movq	%rsp, %r8			/* struct mcsafe__resume */
 	call	mcsafe__on_signal
 	testl	%eax, %eax
@@ -43,4 +63,4 @@ func mcsafe__signal_entry
 	.cfi_def_cfa_offset 8
 	xorl	%eax, %eax			/* as the kernel: for handlers without a prototype */
 	jmp	*%rcx
-endfunc mcsafe__signal_entry
+endfunc mcsafe__signal_entries

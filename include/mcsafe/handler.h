@@ -37,7 +37,8 @@ MCSAFE_BEGIN_DECLS
  *
  * Calling it again is harmless. When another handler has been installed over ours since, this
  * call puts ours back in front, with that handler as the previous one; if that handler passes
- * signals on to ours, they go on to the one before it, so no loop can form.
+ * signals on to ours, or puts back what it found and raises the signal again, they go on to the one
+ * before it, so no loop can form.
  *
  * @return 0        ours is now the live handler of both signals, or already was.
  *         -EINVAL, -ENOTSUP
@@ -45,8 +46,9 @@ MCSAFE_BEGIN_DECLS
  *                  processor cannot run (see mcsafe_engine_set()). A line on standard error lists
  *                  the names. Nothing was installed. The variable is read until a call succeeds,
  *                  and ignored in set-user-ID programs.
- *         -ENOSPC  more than 15 different actions have been found under ours in the life of this
- *                  process; nothing more is recorded, and both signals are left as they were.
+ *         -ENOSPC  more than 15 different actions, or 32 orders of them, have been found under
+ *                  ours in the life of this process; nothing more is recorded, and both signals
+ *                  are left as they were.
  *
  * @par Flags       SA_SIGINFO | SA_ONSTACK | SA_NODEFER with an empty mask; SA_RESTART if the
  *                  previous action had it.

@@ -23,11 +23,21 @@
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15
 
+/*
+ * Each mcsafe_install() that finds another action in front of ours makes a generation: an order in
+ * which actions are tried, and an entry of our handler of its own. What was installed over an
+ * earlier generation has that one's entry as its previous handler. If it passes a signal on to it,
+ * or puts it back and raises the signal again (as CPython's faulthandler does), the signal goes to
+ * what was there before, and not round in circles.
+ */
 struct history {
 	struct sigaction seen[ACTIONS_MAX]; /* [0, n_seen) never change */
-	unsigned n_seen;                    /* under the lock of control.c */
-	/* Bits 0-3: how many; then one index into seen[] for each, the newest in bits 4-7. */
-	_Atomic uint64_t order;
+	unsigned n_seen;                    /* this and the next two under the lock of control.c */
+	unsigned n_generations;
+	unsigned newest;
+	/* Bits 0-3: how many; then one index into seen[] for each, the newest in bits 4-7. Written
+	 * once, before the entry of the generation is installed. */
+	_Atomic uint64_t orders[MCSAFE_GENERATIONS];
 	/* Bit i: seen[i] had SA_RESETHAND and has been called, so it is SIG_DFL now. */
 	_Atomic uint32_t spent;
 };
@@ -70,10 +80,22 @@ static int same_action(const struct sigaction *a, const struct sigaction *b)
 	return 1;
 }
 
+static int generation_of(struct history *h, uint64_t order)
+{
+	for (unsigned i = 0; i < h->n_generations; i++)
+		if (atomic_load_explicit(&h->orders[i], memory_order_relaxed) == order)
+			return (int)i;
+	if (h->n_generations == MCSAFE_GENERATIONS)
+		return -ENOSPC;
+	atomic_store_explicit(&h->orders[h->n_generations], order, memory_order_release);
+	return (int)h->n_generations++;
+}
+
 int mcsafe__chain_push(int signo, const struct sigaction *action)
 {
 	struct history *h = history_of(signo);
-	uint64_t order = atomic_load_explicit(&h->order, memory_order_relaxed);
+	uint64_t order = atomic_load_explicit(&h->orders[h->newest], memory_order_relaxed);
+	int generation;
 	unsigned i;
 
 	for (i = 0; i < h->n_seen; i++)
@@ -83,27 +105,34 @@ int mcsafe__chain_push(int signo, const struct sigaction *action)
 		return -ENOSPC;
 	if (i == h->n_seen)
 		h->seen[h->n_seen++] = *action;
+	generation = generation_of(h, order_with_front(order, i));
+	if (generation < 0)
+		return generation;
+	h->newest = (unsigned)generation;
 	/* It was installed anew, so a handler that is called once may be called once more. */
 	atomic_fetch_and(&h->spent, ~(UINT32_C(1) << i));
-	atomic_store_explicit(&h->order, order_with_front(order, i), memory_order_release);
-	return 0;
+	return generation;
 }
 
-static const struct sigaction *action_at(struct history *h, unsigned depth, unsigned *index)
+/* The first action of a generation that is not in the set of those that have been called. */
+static const struct sigaction *first_not_in(struct history *h, uint32_t called, unsigned generation,
+					    unsigned *index)
 {
-	uint64_t order = atomic_load_explicit(&h->order, memory_order_acquire);
+	uint64_t order = atomic_load_explicit(&h->orders[generation], memory_order_acquire);
 
-	if (depth >= order_len(order))
-		return NULL;
-	*index = order_at(order, depth);
-	return &h->seen[*index];
+	for (unsigned i = 0; i < order_len(order); i++) {
+		*index = order_at(order, i);
+		if (!(called & UINT32_C(1) << *index))
+			return &h->seen[*index];
+	}
+	return NULL;
 }
 
-void mcsafe__chain_top(int signo, struct sigaction *action)
+void mcsafe__chain_top(int signo, unsigned generation, struct sigaction *action)
 {
 	struct history *h = history_of(signo);
 	unsigned index;
-	const struct sigaction *top = action_at(h, 0, &index);
+	const struct sigaction *top = first_not_in(h, 0, generation, &index);
 
 	if (top != NULL && !(atomic_load(&h->spent) & UINT32_C(1) << index)) {
 		*action = *top;
@@ -114,34 +143,36 @@ void mcsafe__chain_top(int signo, struct sigaction *action)
 }
 
 /*
- * How often this very signal has come through here. A handler that was installed over ours, was
- * then found by mcsafe_install(), and passes signals on to ours, would go round in circles; each
- * time round it goes to the next older action instead. The number lives in the last 8 bytes of
- * the siginfo, which belongs to this delivery alone, so it is right in every thread and also after
- * a handler has left by siglongjmp(3). The kernel writes 48 bytes of siginfo and clears the rest
- * (copy_siginfo_to_user()).
+ * Which actions this very signal has been passed to already, as bits. A handler that is both under
+ * ours and over it, and passes signals on, would go round in circles; so none is called twice. The
+ * set lives in the last 8 bytes of the siginfo, which belongs to this delivery alone, so it is
+ * right in every thread and also after a handler has left by siglongjmp(3). The kernel writes 48
+ * bytes of siginfo and clears the rest (copy_siginfo_to_user()).
  */
 struct visit {
 	uint32_t magic;
-	uint32_t depth;
+	uint32_t called;
 };
 
 #define VISIT_MAGIC  0x6d637366u /* "mcsf" */
 #define VISIT_OFFSET (sizeof(siginfo_t) - sizeof(struct visit))
 
-unsigned mcsafe__visit_depth(const siginfo_t *si)
+static struct visit visit_get(const siginfo_t *si)
 {
 	struct visit visit;
 
 	memcpy(&visit, (const char *)si + VISIT_OFFSET, sizeof(visit));
-	return visit.magic == VISIT_MAGIC ? visit.depth : 0;
+	return visit;
 }
 
-static void visit_set(siginfo_t *si, unsigned depth)
+static void visit_put(siginfo_t *si, struct visit visit)
 {
-	struct visit visit = {.magic = depth != 0 ? VISIT_MAGIC : 0, .depth = depth};
-
 	memcpy((char *)si + VISIT_OFFSET, &visit, sizeof(visit));
+}
+
+int mcsafe__was_passed_on(const siginfo_t *si)
+{
+	return visit_get(si).magic == VISIT_MAGIC;
 }
 
 /*
@@ -185,7 +216,7 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	sigemptyset(&set);
 	sigaddset(&set, signo);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	visit_set(si, 0);
+	visit_put(si, (struct visit){0, 0});
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, si);
 }
 
@@ -251,11 +282,13 @@ static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_
 }
 
 int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
-		  struct mcsafe__resume *resume)
+		  struct mcsafe__resume *resume, unsigned generation)
 {
 	struct history *h = history_of(signo);
-	unsigned depth = mcsafe__visit_depth(si), index;
-	const struct sigaction *action = action_at(h, depth, &index);
+	struct visit before = visit_get(si);
+	uint32_t called = before.magic == VISIT_MAGIC ? before.called : 0;
+	unsigned index;
+	const struct sigaction *action = first_not_in(h, called, generation, &index);
 	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
@@ -271,8 +304,8 @@ int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 			die_of(signo, si, ctx);
 		return 0;
 	}
-	visit_set(si, depth + 1);
+	visit_put(si, (struct visit){VISIT_MAGIC, called | UINT32_C(1) << index});
 	go_on = call_on_its_stack(action, signo, si, ctx, frame, resume);
-	visit_set(si, depth);
+	visit_put(si, before);
 	return go_on;
 }

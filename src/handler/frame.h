@@ -3,6 +3,10 @@
 #ifndef MCSAFE_SRC_FRAME_H
 #define MCSAFE_SRC_FRAME_H
 
+/* The entries of the handler (signal_entry.S). */
+#define MCSAFE_GENERATIONS 32
+#define MCSAFE_ENTRY_SIZE  16
+
 /* struct mcsafe__resume. 40 bytes: with the return address, calls keep the stack aligned to 16. */
 #define MCSAFE_RESUME_HANDLER 0
 #define MCSAFE_RESUME_SI      8

@@ -7,33 +7,37 @@
 
 #include "frame.h"
 
-/* asm/x86_64/signal_entry.S: the handler that mcsafe_install() puts in place. */
-void mcsafe__signal_entry(int signo, siginfo_t *si, void *ctx);
+/*
+ * asm/x86_64/signal_entry.S: the handlers that mcsafe_install() puts in place, the one of each
+ * generation (chain.c) MCSAFE_ENTRY_SIZE bytes behind the one before it.
+ */
+void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
 
 /*
- * signal.c: what it does. frame is %rsp at the entry. 0: return from the handler; 1: go on in
+ * signal.c: what they do. frame is %rsp at the entry. 0: return from the handler; 1: go on in
  * resume->handler on resume->frame.
  */
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
-		      struct mcsafe__resume *resume);
+		      struct mcsafe__resume *resume, unsigned generation);
 
 /*
  * chain.c: pass a signal that is not ours to the previous action, or die of it. The result and
- * the last two arguments are those of mcsafe__on_signal(). AS-Safe.
+ * the last three arguments are those of mcsafe__on_signal(). AS-Safe.
  */
 int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
-		  struct mcsafe__resume *resume);
+		  struct mcsafe__resume *resume, unsigned generation);
 
-/* chain.c: how many previous handlers this very signal has been passed to already. AS-Safe. */
-unsigned mcsafe__visit_depth(const siginfo_t *si);
+/* chain.c: whether this very signal has been passed to a previous handler already. AS-Safe. */
+int mcsafe__was_passed_on(const siginfo_t *si);
 
 /*
  * chain.c: remember an action that was found under ours, as the one to pass signals to from now
- * on. 0, or -ENOSPC. Callers hold the lock of control.c. May run beside mcsafe__chain().
+ * on. The generation whose entry is to be installed for that; or -ENOSPC. Callers hold the lock of
+ * control.c. May run beside mcsafe__chain().
  */
 int mcsafe__chain_push(int signo, const struct sigaction *action);
 
-/* chain.c: the action that signals are passed to now, as sigaction(2) should get it back. */
-void mcsafe__chain_top(int signo, struct sigaction *action);
+/* chain.c: the action that an entry passes signals to, as sigaction(2) should get it back. */
+void mcsafe__chain_top(int signo, unsigned generation, struct sigaction *action);
 
 #endif /* MCSAFE_SRC_HANDLER_H */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "control.h"
@@ -23,9 +24,28 @@ static unsigned taken;
  */
 static _Atomic int changing;
 
+/* Which of our entries it is; -1: none, the action is not ours. */
+static int generation_of(const struct sigaction *action)
+{
+	uintptr_t at = (uintptr_t)action->sa_sigaction - (uintptr_t)mcsafe__signal_entries;
+
+	if (!(action->sa_flags & SA_SIGINFO) || at % MCSAFE_ENTRY_SIZE != 0 ||
+	    at >= (uintptr_t)MCSAFE_GENERATIONS * MCSAFE_ENTRY_SIZE)
+		return -1;
+	return (int)(at / MCSAFE_ENTRY_SIZE);
+}
+
 static int is_ours(const struct sigaction *action)
 {
-	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == mcsafe__signal_entry;
+	return generation_of(action) >= 0;
+}
+
+static void set_entry(struct sigaction *action, int generation)
+{
+	uintptr_t entry =
+		(uintptr_t)mcsafe__signal_entries + (uintptr_t)generation * MCSAFE_ENTRY_SIZE;
+
+	memcpy(&action->sa_sigaction, &entry, sizeof(entry));
 }
 
 static int is_live(int signo)
@@ -35,42 +55,55 @@ static int is_live(int signo)
 	return sigaction(signo, NULL, &live) == 0 && is_ours(&live);
 }
 
+static int is_same(const struct sigaction *a, const struct sigaction *b)
+{
+	return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags;
+}
+
 /* 1: ours is in front now; 0: it was already; or a negative error. */
 static int take(int signo)
 {
 	struct sigaction ours, live, found;
-	int err;
+	int generation;
 
 	if (sigaction(signo, NULL, &live) != 0)
 		return -errno;
 	if (is_ours(&live))
 		return 0;
-	/* First the way to the previous action, then ourselves: no signal is lost in between. */
-	err = mcsafe__chain_push(signo, &live);
-	if (err != 0)
-		return err;
+	for (;;) {
+		/* First the way to the previous action, then ourselves: no signal is lost. */
+		generation = mcsafe__chain_push(signo, &live);
+		if (generation < 0)
+			return generation;
 
-	memset(&ours, 0, sizeof(ours));
-	ours.sa_sigaction = mcsafe__signal_entry;
-	/*
-	 * ONSTACK: the fault may be on a stack that is nearly full, and Go requires it of every
-	 * handler. NODEFER with an empty mask: a previous handler may leave by siglongjmp(3)
-	 * without a mask, and a fault inside it must not find its signal blocked, which kills.
-	 */
-	ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (live.sa_flags & SA_RESTART);
-	sigemptyset(&ours.sa_mask);
-	if (sigaction(signo, &ours, &found) != 0)
-		return -errno;
-	/* Somebody may have come between the two calls. */
-	err = is_ours(&found) ? 0 : mcsafe__chain_push(signo, &found);
-	return err != 0 ? err : 1;
+		memset(&ours, 0, sizeof(ours));
+		set_entry(&ours, generation);
+		/*
+		 * ONSTACK: the fault may be on a stack that is nearly full, and Go requires it of
+		 * every handler. NODEFER with an empty mask: a previous handler may leave by
+		 * siglongjmp(3) without a mask, and a fault inside it must not find its signal
+		 * blocked, which kills.
+		 */
+		ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (live.sa_flags & SA_RESTART);
+		sigemptyset(&ours.sa_mask);
+		if (sigaction(signo, &ours, &found) != 0)
+			return -errno;
+		/* Somebody may have come between the two calls: then below that one, too. */
+		if (is_ours(&found) || is_same(&found, &live))
+			return 1;
+		live = found;
+	}
 }
 
 static int give_back(int signo)
 {
-	struct sigaction previous, found;
+	struct sigaction live, previous, found;
 
-	mcsafe__chain_top(signo, &previous);
+	if (sigaction(signo, NULL, &live) != 0)
+		return -errno;
+	if (!is_ours(&live))
+		return -EBUSY;
+	mcsafe__chain_top(signo, (unsigned)generation_of(&live), &previous);
 	if (sigaction(signo, &previous, &found) != 0)
 		return -errno;
 	if (!is_ours(&found)) { /* it came on top of ours just now: leave it there */

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "handler.h"
+#include <mcsafe/handler.h>
 
 #define PATIENCE_MS 2000
 #define STEP_MS     2
@@ -30,10 +30,17 @@ struct mcsafe__report_setup mcsafe__report_setup = {.fd = -1};
 _Atomic int mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
+/* The previous handlers are the parent's, and have had their turn. */
+static void land_or_end(int signo, siginfo_t *si, void *ctx)
+{
+	if (!mcsafe_handle_signal(signo, si, ctx))
+		_exit(1);
+}
+
 /*
  * A copy of the dying thread, with all signals blocked. Nothing that goes wrong here may be seen
- * outside: no core, and no report about itself. Its own loads may fault and land: the handler is
- * ours even if another one sits on top in the parent.
+ * outside: no core, and no report about itself. Its own loads may fault and land, as the
+ * process's own handlers are not called here.
  */
 static void begin_child(void)
 {
@@ -48,7 +55,7 @@ static void begin_child(void)
 	setrlimit(RLIMIT_CORE, &none);
 
 	memset(&ours, 0, sizeof(ours));
-	ours.sa_sigaction = mcsafe__signal_entry;
+	ours.sa_sigaction = land_or_end;
 	ours.sa_flags = SA_SIGINFO | SA_NODEFER;
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {

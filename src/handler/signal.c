@@ -109,7 +109,7 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 /* Once, the first time it comes here: a handler that our own passes it to may ask again. */
 static int note(const siginfo_t *si)
 {
-	return mcsafe__visit_depth(si) == 0 ? mcsafe__notice_take(si) : mcsafe__notice_wanted();
+	return mcsafe__was_passed_on(si) ? mcsafe__notice_wanted() : mcsafe__notice_take(si);
 }
 
 int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
@@ -122,16 +122,16 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 }
 
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
-		      struct mcsafe__resume *resume)
+		      struct mcsafe__resume *resume, unsigned generation)
 {
 	int saved_errno = errno, go_on = 0;
 
 	if (mcsafe__is_notice(signo, si)) {
 		/* For all who want to know: it goes on whether it was noted or not. */
 		(void)note(si);
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
 	} else if (!land(signo, si, ctx)) {
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume);
+		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
 	}
 	errno = saved_errno;
 	return go_on;
