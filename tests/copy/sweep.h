@@ -40,6 +40,8 @@ struct sweep {
 	struct t_trial trial; /* copy, distances and length are the caller's to set */
 	size_t copies;
 	size_t faults;
+	size_t stride; /* one in so many is done */
+	size_t turn;
 };
 
 /*
@@ -50,7 +52,8 @@ void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struc
 		size_t good_pages);
 
 /*
- * Makes the copy that of the next trials. Engines are witnessed; the entry points run with the
+ * Makes the copy that of the next trials; sweep_once() does one, or leaves it out where the kernel
+ * would log all of them. Engines are witnessed; the entry points run with the
  * library's handler on top, as in a program.
  */
 void sweep_begin(struct sweep *sweep, const struct t_copy *copy);

@@ -148,7 +148,7 @@ static void try_distances(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
 {
 	for (size_t d = 0; d < T_LENGTH(distances); d++)
 		for (size_t l = 0; l < T_LENGTH(lengths); l++) {
-			struct t_result result;
+			size_t left;
 			const char *complaint;
 
 			*bad = distances[d];
@@ -156,8 +156,8 @@ static void try_distances(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
 			sweep->trial.n = lengths[l];
 			stage->trials++;
 			stage->rewritten = 0;
-			complaint = t_trial_run(&sweep->trial, &result);
-			if (complaint == NULL && (stage->rewritten != 0) != (result.left != 0))
+			complaint = t_trial_run(&sweep->trial, &left);
+			if (complaint == NULL && (stage->rewritten != 0) != (left != 0))
 				complaint = "not every fault was rewritten";
 			if (complaint != NULL)
 				fail_in_child(&sweep->trial, complaint);

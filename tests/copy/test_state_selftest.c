@@ -142,7 +142,6 @@ static void test_passes_arguments_and_result(void **state)
 	assert_int_equal(t_state_call(&call, (void (*)(void))digits, 1, 2, 3, 4), 1234);
 }
 
-/* A processor that lets unaligned accesses pass would make the test of loads worthless. */
 static uint64_t load_word(uint64_t addr, uint64_t b, uint64_t c, uint64_t d)
 {
 	(void)b;

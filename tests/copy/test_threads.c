@@ -43,11 +43,11 @@ static void *work(void *arg)
 	t_state_init(&worker->sweep.state); /* the signal mask is the thread's own */
 	pthread_barrier_wait(worker->start);
 	for (size_t i = 0; i < COPIES; i++) {
-		struct t_result result;
 		const char *complaint;
+		size_t left;
 
 		draw(worker);
-		complaint = t_trial_run(&worker->sweep.trial, &result);
+		complaint = t_trial_run(&worker->sweep.trial, &left);
 		if (complaint != NULL) {
 			char text[256];
 
@@ -56,7 +56,7 @@ static void *work(void *arg)
 				 complaint);
 			break;
 		}
-		worker->faults += result.left != 0;
+		worker->faults += left != 0;
 	}
 	return NULL;
 }

@@ -7,7 +7,7 @@
 
 #include "engine.h"
 #include "extable.h"
-#include "fault.h"
+#include "oracle.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"
@@ -388,9 +388,46 @@ static void test_grants_a_shortfall_and_no_more(void **state)
 	sweep_close(&sweep);
 }
 
+/* The oracle is simple enough to be believed, but for what it does where both sides are bad. */
+static void test_oracle_stops_at_the_first_bad_byte(void **state)
+{
+	static const struct {
+		size_t src_good, dst_good;
+		size_t done;
+		enum mcsafe_side side;
+		uintptr_t addr;
+	} cases[] = {
+		{9, 9, 8, MCSAFE_SIDE_NONE, 0},
+		{8, 8, 8, MCSAFE_SIDE_NONE, 0},
+		{5, 9, 5, MCSAFE_SIDE_SOURCE, 0x1005},
+		{9, 5, 5, MCSAFE_SIDE_DESTINATION, 0x2005},
+		{5, 6, 5, MCSAFE_SIDE_SOURCE, 0x1005},
+		{6, 5, 5, MCSAFE_SIDE_DESTINATION, 0x2005},
+		{5, 5, 5, MCSAFE_SIDE_SOURCE, 0x1005},
+		{0, 0, 0, MCSAFE_SIDE_SOURCE, 0x1000},
+		{1, 0, 0, MCSAFE_SIDE_DESTINATION, 0x2000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		unsigned char from[] = "abcdefgh", to[] = "........";
+		struct t_operand src = {0x1000, 0x1000 + cases[i].src_good, 0x2000, from};
+		struct t_operand dst = {0x2000, 0x2000 + cases[i].dst_good, 0x3000, to};
+		struct t_outcome outcome = t_oracle(&dst, &src, 8);
+
+		assert_int_equal(outcome.done, cases[i].done);
+		assert_int_equal(outcome.side, cases[i].side);
+		assert_int_equal(outcome.addr, cases[i].addr);
+		assert_memory_equal(to, from, cases[i].done);
+		assert_memory_equal(to + cases[i].done, "........", 8 - cases[i].done);
+		assert_string_equal((char *)from, "abcdefgh");
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_oracle_stops_at_the_first_bad_byte),
 		cmocka_unit_test(test_finds_every_wrong_copy),
 		cmocka_unit_test(test_accepts_the_right_copy),
 		cmocka_unit_test(test_finds_every_wrong_landing),

@@ -22,18 +22,24 @@
 /* A flag of the kernel's sigaction(2), which libc's does not define: sa_restorer is set. */
 #define SA_RESTORER 0x04000000
 
+/* A fault that comes back for ever takes processor time, a deadlock takes none. */
+#define CPU_SECONDS 15
+#define SECONDS     60
+
 /* Neither a mask nor a handler keeps SIGKILL out, and a child has no timer of its parent's. */
 static void end_if_hung(void)
 {
-	const struct itimerspec minute = {.it_value = {.tv_sec = 60}};
+	const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
+	const struct itimerspec limit = {.it_value = {.tv_sec = SECONDS}};
 	struct sigevent event;
 	timer_t timer;
 
 	memset(&event, 0, sizeof(event));
 	event.sigev_notify = SIGEV_SIGNAL;
 	event.sigev_signo = SIGKILL;
+	CHECK(setrlimit(RLIMIT_CPU, &cpu) == 0);
 	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
-	CHECK(timer_settime(timer, 0, &minute, NULL) == 0);
+	CHECK(timer_settime(timer, 0, &limit, NULL) == 0);
 }
 
 void t_child_setup(void)

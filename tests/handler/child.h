@@ -9,7 +9,7 @@
 /*
  * Run body(arg) in a forked child and return its wait status. The child starts with the default
  * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
- * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL after a minute.
+ * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL, soon or in a minute.
  */
 int t_run(void (*body)(void *), void *arg);
 

@@ -22,6 +22,9 @@
 /* The most sigaction(2) calls in one of ours: two for each signal to ask, one for each to change. */
 #define CALLS_MAX 6
 
+/* How many different actions are remembered; see mcsafe_install(). */
+#define ACTIONS_MAX 15
+
 int __real_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
@@ -94,11 +97,41 @@ static void uninstall_with_intruder(void *arg)
 	CHECK(t_get_action(other).sa_handler != SIG_DFL);
 }
 
+/* The same with room for one more action: "both signals are left as they were", or it is all right. */
+static void install_with_intruder_and_little_room(void *arg)
+{
+	struct sigaction action;
+	int result;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_IGN;
+	for (int number = 0; number < ACTIONS_MAX; number++) {
+		sigaddset(&action.sa_mask, SIGRTMIN + number);
+		CHECK(__real_sigaction(SIGSEGV, &action, NULL) == 0);
+		if (number < ACTIONS_MAX - 1)
+			CHECK(mcsafe_install() == 0);
+	}
+	countdown = *(int *)arg;
+	result = mcsafe_install();
+	if (countdown != 0)
+		return;
+	CHECK(result == 0 || result == -ENOSPC);
+	CHECK(result == 0 || intruder_is_live());
+	cause_fault();
+}
+
 static void test_install_with_an_intruder(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
 		t_survives(install_with_intruder, &call);
+}
+
+static void test_install_with_an_intruder_and_little_room(void **state)
+{
+	(void)state;
+	for (int call = 1; call <= CALLS_MAX; call++)
+		t_survives(install_with_intruder_and_little_room, &call);
 }
 
 static void test_uninstall_with_an_intruder(void **state)
@@ -112,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_install_with_an_intruder),
+		cmocka_unit_test(test_install_with_an_intruder_and_little_room),
 		cmocka_unit_test(test_uninstall_with_an_intruder),
 	};
 

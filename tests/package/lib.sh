@@ -51,14 +51,14 @@ links_shared() {
   readelf -d "$1" | grep 'NEEDED.*libmcsafe\.so' >/dev/null
 }
 
-# use_language c|cxx - set $compiler and $source_file
+# use_language c|cxx - set $compiler and $source_file; the oldest standard that we allow users
 use_language() {
   case $1 in
-    c) compiler=$CC source_file="$here/consumer/consumer.c" ;;
+    c) compiler=("$CC" -std=gnu11) source_file="$here/consumer/consumer.c" ;;
     cxx)
       [ -n "$CXX" ] || skip "no C++ compiler"
       # shellcheck disable=SC2034
-      compiler=$CXX source_file="$here/consumer/consumer.cpp"
+      compiler=("$CXX" -std=c++11 -pedantic-errors) source_file="$here/consumer/consumer.cpp"
       ;;
     *) die "no such language: $1" ;;
   esac

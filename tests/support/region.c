@@ -10,6 +10,30 @@
 
 #include "run.h"
 
+/*
+ * Between 1 and 2 GiB, where no mmap(2) of anybody else goes that leaves the address to the kernel:
+ * it would fill the hole of a region with unmapped pages. Sanitizers allow for mappings there.
+ */
+#define LOWEST  UINT64_C(0x40000000)
+#define HIGHEST UINT64_C(0x7f000000)
+#define STEP    UINT64_C(0x100000)
+
+static void *reserve(size_t size)
+{
+	for (uintptr_t addr = LOWEST; addr < HIGHEST; addr += STEP) {
+		void *map = mmap((void *)addr, size, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (map != MAP_FAILED) {
+			assert_ptr_equal(map, (void *)addr);
+			return map;
+		}
+		assert_int_equal(errno, EEXIST);
+	}
+	fail_msg("no room for %zu bytes below 2 GiB", size);
+	return NULL;
+}
+
 static void map_pages(struct t_region *region, size_t good_size, size_t bad_size)
 {
 	size_t size = good_size + bad_size;
@@ -22,8 +46,7 @@ static void map_pages(struct t_region *region, size_t good_size, size_t bad_size
 		flags = MAP_SHARED;
 	}
 	region->map_size = size + 2 * T_PAGE;
-	region->map = mmap(NULL, region->map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(region->map, MAP_FAILED);
+	region->map = reserve(region->map_size);
 	region->good = (unsigned char *)region->map + T_PAGE;
 	region->bad = region->good + good_size;
 	region->bad_end = region->bad + bad_size;

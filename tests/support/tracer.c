@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,8 +16,10 @@
 
 static _Noreturn void be_traced(void (*run)(void *arg), void *arg)
 {
+	struct rlimit no_core = {0, 0};
 	struct sigaction dfl;
 
+	setrlimit(RLIMIT_CORE, &no_core); /* it may be meant to die */
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL; /* not CMocka's: the parent wants to see the child die */
 	sigaction(SIGBUS, &dfl, NULL);

@@ -13,7 +13,10 @@
 /* Bytes before and after a destination that are looked at. */
 #define T_RED_ZONE 64
 
-/* The source holds t_data() and the destination t_fill(), by t_region_fill(). */
+/*
+ * The source holds t_data() and the destination t_fill(), by t_region_fill(). Bad pages beyond
+ * which a copy would go must be bad for it: a write-back passes those that are read-only.
+ */
 struct t_trial {
 	const struct t_copy *copy;
 	struct t_region *src;
@@ -27,23 +30,16 @@ struct t_trial {
 	struct t_state *state;
 };
 
-/* What happened, for tests that ask for more than t_trial_run() does. */
-struct t_result {
-	size_t left;
-	size_t expected_left;
-	enum mcsafe_side side; /* that should be at fault */
-	uintptr_t ip;          /* of the record; 0 if none was written */
-};
-
 /*
- * Does the copy and restores the destination. NULL if all is right: the count, the record, the
- * bytes before and after, the source, the signals, and the state of the caller; else what is wrong
- * first, in a text that lives until the thread's next trial.
+ * Does the copy and restores the destination; *left is what it returned, if left is not NULL.
+ * NULL if all is right: the count, the record, the bytes before and after, the source, the
+ * signals, and the state of the caller; else what is wrong first, in a text that lives until the
+ * thread's next trial.
  */
-const char *t_trial_run(const struct t_trial *trial, struct t_result *result);
+const char *t_trial_run(const struct t_trial *trial, size_t *left);
 
-/* t_trial_run() that fails the running test, with the trial written out. */
-struct t_result t_trial_check(const struct t_trial *trial);
+/* t_trial_run() that fails the running test, with the trial written out; the bytes left. */
+size_t t_trial_check(const struct t_trial *trial);
 
 /* Writes the trial out into text. */
 void t_trial_describe(const struct t_trial *trial, char *text, size_t size);
