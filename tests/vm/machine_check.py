@@ -6,6 +6,8 @@ The guest asks in lines on its serial port and waits for the answer:
     arm load EVENT at=VA:PA[,VA:PA] insn=ADDRESS[,ADDRESS]
         a #MC, once for each VA, when one of the instructions is about to read VA's cache line;
         it names the physical address PA. Later reads of that line are counted.
+    arm approach EVENT at=VA:PA insn=ADDRESS[,ADDRESS]
+        the same, but instructions are looked at only from the read of the byte before the line on
     arm race EVENT at=VA:PA insn=ADDRESS
         the same on both processors at once: the first to come is held until the other is there
     arm kernel EVENT at=0:PA entry=ADDRESS[,ADDRESS] page_offset_base=ADDRESS
@@ -129,7 +131,10 @@ class Injector:
             [physical] = armed.targets.values()
             direct_map = int.from_bytes(self._gdb.memory(armed.page_offset_base, 8), "little")
             armed.targets = {direct_map + physical // LINE * LINE: physical}
-        self._breakpoints(True)
+        if armed.mode == "approach":
+            self._change_approach(True)
+        else:
+            self._breakpoints(True)
         self._gdb.resume()
         self._answer(b"ok\n")
 
@@ -138,7 +143,10 @@ class Injector:
         if armed is None:
             raise GuestFailure("the guest disarms what is not armed")
         self._gdb.interrupt()
-        self._breakpoints(False)
+        if armed.mode == "approach":
+            self._change_approach(False)
+        else:
+            self._breakpoints(False)
         for line in armed.watched:
             self._gdb.remove(gdb.READ, line, LINE)
         self._armed = None
@@ -149,6 +157,11 @@ class Injector:
         change = self._gdb.insert if there else self._gdb.remove
         for address in self._armed.instructions:
             change(gdb.EXECUTE, address)
+
+    def _change_approach(self, there: bool) -> None:
+        [line] = self._armed.targets
+        change = self._gdb.insert if there else self._gdb.remove
+        change(gdb.READ, line - 1)
 
     def _inject(self, processor: int, physical: int) -> None:
         event = self._armed.event
@@ -163,6 +176,12 @@ class Injector:
         armed = self._armed
         if armed is None:
             raise GuestFailure(f"gdb: {stop} with nothing armed")
+        if armed.mode == "approach":
+            self._change_approach(False)
+            self._breakpoints(True)
+            armed.mode = "load"
+            self._gdb.resume()
+            return
         if stop.read is not None:
             armed.touched += 1
             self._gdb.resume()

@@ -245,6 +245,21 @@ class InjectorTest(unittest.TestCase):
         self.assertEqual(self.injections(), [])
         self.assertIn(("step", 0), debugger.calls)
 
+    def test_approach_looks_at_instructions_near_the_line(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        injector, debugger = self.injector(
+            registers, gdb.Stop(5, 0, 0x7FBF), gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm approach page at=7fc0:1fc0 insn={self.LOAD:x}")
+        execute = ("insert", gdb.EXECUTE, self.LOAD)
+        self.assertNotIn(execute, debugger.calls)
+        injector.feed(b"")
+        self.assertIn(("remove", gdb.READ, 0x7FBF), debugger.calls)
+        self.assertIn(execute, debugger.calls)
+        self.assertEqual(self.injections(), [])
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
     def test_string_is_stopped_at_the_line(self) -> None:
         before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
         injector, debugger = self.injector(

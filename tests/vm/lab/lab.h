@@ -44,7 +44,7 @@ struct lab_events {
 
 uint64_t lab_physical(const void *address);
 struct lab_target lab_target(const void *address);
-/* mode "load" or "race", see machine_check.py; insns are where to look. */
+/* mode "load", "approach" or "race", see machine_check.py; insns are where to look. */
 void lab_arm(const char *mode, const char *event, const struct lab_target *targets,
 	     size_t n_targets, const uintptr_t *insns, size_t n_insns);
 /* In the kernel's own copies, until disarmed. */
@@ -110,8 +110,54 @@ unsigned char *lab_pages(size_t n);
 void lab_lose_page(unsigned char *page);
 long lab_meminfo(const char *field);
 
+/* ---- region.c: memory of every kind -------------------------------------------------------- */
+
+#define LAB_REGION_SIZE (3 * HUGE)
+#define LAB_REGION_LINE (HUGE + 5 * PAGE + 31 * LINE) /* the poisoned one, in a region */
+
+struct lab_region {
+	unsigned char *base; /* holds lab_pattern() from 0 on */
+	int fd;              /* -1: there is no file */
+	bool pmem;
+};
+
+/* By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax. */
+struct lab_region lab_region(const char *kind);
+/* Map the same file once more. */
+unsigned char *lab_region_again(const struct lab_region *region);
+/* What stands at `from` of a region, or a file: "reads", "reads old data", "reads zeros", ... */
+const char *lab_contents(const unsigned char *at, size_t from, size_t n);
+/* Copy out of a region with mcsafe_memcpy(): contents, or signal code and extent. */
+const char *lab_outcome(const unsigned char *src, size_t from, size_t n);
+const char *lab_store_outcome(unsigned char *dst, size_t n);
+const char *lab_pread_outcome(int fd, size_t from, size_t n);
+const char *lab_code_name(const struct mcsafe_fault *fault);
+
+/* ---- badblocks.c: what the NVDIMM's driver knows to be bad ---------------------------------- */
+
+#define LAB_SECTOR ((size_t)512)
+
+uint64_t lab_region_start(void);
+/* The sector of the block device that a physical address is in. */
+uint64_t lab_pmem_sector(uint64_t physical);
+/* Of the 4 KiB block that a physical address is in: "none", "all 8 sectors", or which. */
+const char *lab_bad_blocks_at(uint64_t physical);
+/* Wait until there are some: the kernel notes them in the background. */
+void lab_wait_bad_blocks(uint64_t physical);
+
 /* ---- programs ------------------------------------------------------------------------------ */
 
+int lab_program_chained(int argc, char **argv);
+int lab_program_injected(int argc, char **argv);
+int lab_program_kind(int argc, char **argv);
+int lab_program_known(int argc, char **argv);
+int lab_program_noripv(int argc, char **argv);
+int lab_program_notice(int argc, char **argv);
+int lab_program_plain(int argc, char **argv);
+int lab_program_race(int argc, char **argv);
+int lab_program_repair(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);
+int lab_program_side_by_side(int argc, char **argv);
+int lab_program_twice(int argc, char **argv);
 
 #endif /* MCSAFE_TESTS_VM_LAB_H */

@@ -13,9 +13,10 @@ uint64_t lab_physical(const void *address)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry = 0;
-	ssize_t size = pread(fd, &entry, sizeof(entry),
-			     (off_t)((uintptr_t)address / PAGE * sizeof(entry)));
+	ssize_t size;
 
+	(void)*(const volatile unsigned char *)address; /* so that it is mapped */
+	size = pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)address / PAGE * sizeof(entry)));
 	lab_need(size == sizeof(entry) && entry >> 63, "no page is mapped at %p", address);
 	close(fd);
 	return (entry & ((UINT64_C(1) << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;

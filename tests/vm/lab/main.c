@@ -10,7 +10,18 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } programs[] = {
+	{"chained", lab_program_chained},
+	{"injected", lab_program_injected},
+	{"kind", lab_program_kind},
+	{"known", lab_program_known},
+	{"noripv", lab_program_noripv},
+	{"notice", lab_program_notice},
+	{"plain", lab_program_plain},
+	{"race", lab_program_race},
+	{"repair", lab_program_repair},
 	{"rows", lab_program_rows},
+	{"side-by-side", lab_program_side_by_side},
+	{"twice", lab_program_twice},
 };
 
 int main(int argc, char **argv)
