@@ -4,6 +4,10 @@
 #define MCSAFE_HANDLER_H
 
 #include <signal.h>
+#ifndef __siginfo_t_defined
+/* <signal.h> leaves siginfo_t out in strict ISO C; this is where glibc has it. */
+# include <bits/types/siginfo_t.h>
+#endif
 
 #include <mcsafe/compiler.h>
 
@@ -34,7 +38,7 @@ MCSAFE_BEGIN_DECLS
  *
  * @return 0        ours is now the live handler of both signals, or already was.
  *         -ENOSPC  more than 15 different actions have been found under ours in the life of this
- *                  process; nothing more is recorded. SIGBUS may then be installed and SIGSEGV not.
+ *                  process; nothing more is recorded, and both signals are left as they were.
  *
  * @par Flags       SA_SIGINFO | SA_ONSTACK | SA_NODEFER with an empty mask; SA_RESTART if the
  *                  previous action had it. A previous handler that did not ask for SA_ONSTACK
@@ -42,7 +46,7 @@ MCSAFE_BEGIN_DECLS
  * @par fork        A child inherits the handler, and may install and uninstall on its own. After
  *                  execve(2) nothing is left of it.
  * @par Safety      MT-Safe, also against itself. Not AS-Safe. errno is left alone.
- * @par Cost        Three system calls for each signal.
+ * @par Cost        Seven system calls.
  * @since 0.1       @see mcsafe_uninstall(), mcsafe_installed(), mcsafe(7)
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_install(void) MCSAFE_NOEXCEPT;

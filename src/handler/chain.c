@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
@@ -146,31 +147,47 @@ static int is_notice(int signo, const siginfo_t *si)
 }
 
 /*
- * Die of the signal as if we were not there, with its siginfo and with the registers of the code
- * that it hit.
- *
- * A SIGSEGV of the kernel comes back by itself when the instruction is run again, and the kernel
- * then also logs it. Nothing else need come back: a signal that was sent does not, nor a machine
- * check that was met inside a system call, and poison should not be touched again to find out.
- * That one is queued again, blocked until sigreturn(2) has restored the interrupted registers and
- * mask. A process may queue any si_code to itself (rt_tgsigqueueinfo(2)).
+ * Does the signal come back by itself when the instruction is run again? Only then does the kernel
+ * log it ("segfault at ..."). One that was sent does not come back, nor a machine check that was met
+ * inside a system call, and poison should not be touched again to find out. x86 leaves the cause
+ * in the trap number: 14 #PF with the address in CR2, 13 #GP.
  */
-static void die_of(int signo, siginfo_t *si)
+static int comes_back(int signo, const siginfo_t *si, const ucontext_t *ctx)
+{
+	const greg_t *regs = ctx->uc_mcontext.gregs;
+
+	if (signo != SIGSEGV || si->si_code <= 0)
+		return 0;
+	if (si->si_code == SI_KERNEL)
+		return regs[REG_TRAPNO] == 13;
+	return regs[REG_TRAPNO] == 14 && regs[REG_CR2] == (greg_t)(uintptr_t)si->si_addr;
+}
+
+/* The signal numbers, as bits, that this process is about to die of. */
+static _Atomic uint32_t dying;
+
+/*
+ * Die of the signal as if we were not there, with its siginfo and with the registers of the code
+ * that it hit: let it come back, or queue it again, blocked until sigreturn(2) has restored the
+ * interrupted registers and mask. A process may queue any si_code to itself
+ * (rt_tgsigqueueinfo(2)).
+ */
+static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 {
 	struct sigaction dfl;
+	sigset_t set;
 
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);
-	if (signo != SIGSEGV || si->si_code <= 0) {
-		sigset_t set;
-
-		sigemptyset(&set);
-		sigaddset(&set, signo);
-		pthread_sigmask(SIG_BLOCK, &set, NULL);
-		visit_set(si, 0);
-		syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, si);
-	}
+	if (comes_back(signo, si, ctx))
+		return;
+	atomic_fetch_or(&dying, UINT32_C(1) << signo);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	visit_set(si, 0);
+	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, si);
 }
 
 static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
@@ -185,6 +202,9 @@ static void call(const struct sigaction *action, int signo, siginfo_t *si, void 
 		action->sa_sigaction(signo, si, ctx);
 	else
 		action->sa_handler(signo);
+	/* If it passed the signal on to ours, that is where the end may have been decided. */
+	if (atomic_load(&dying) & UINT32_C(1) << signo)
+		sigaddset(&saved, signo);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
@@ -204,20 +224,17 @@ void mcsafe__chain(int signo, siginfo_t *si, void *ctx)
 	unsigned depth = visit_depth(si), index;
 	const struct sigaction *action = action_at(h, depth, &index);
 
-	if (action == NULL || action->sa_handler == SIG_DFL) {
+	if (action == NULL || action->sa_handler == SIG_DFL ||
+	    (action->sa_handler != SIG_IGN && is_spent(h, index))) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
 		if (!is_notice(signo, si))
-			die_of(signo, si);
+			die_of(signo, si, ctx);
 		return;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
 		if (si->si_code > 0 && !is_notice(signo, si))
-			die_of(signo, si);
-		return;
-	}
-	if (is_spent(h, index)) {
-		die_of(signo, si);
+			die_of(signo, si, ctx);
 		return;
 	}
 	visit_set(si, depth + 1);

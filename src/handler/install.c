@@ -3,35 +3,27 @@
 #include <mcsafe/handler.h>
 
 #include <errno.h>
-#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static int installed; /* mcsafe_install() has succeeded since the last mcsafe_uninstall() */
 
-static void lock_for_fork(void)
-{
-	pthread_mutex_lock(&lock);
-}
+/*
+ * The process that is changing the handlers, 0 if none is. A child of a thread that forks while
+ * another one is at it finds its parent's number here, and may take over: what is done under the
+ * lock can be interrupted at any point and begun anew. A mutex would stay locked for ever, and
+ * pthread_atfork(3) leaves the time before it has been called.
+ */
+static _Atomic pid_t lock;
 
-static void unlock_after_fork(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
-/* A child of a thread that forks while another one installs must not inherit a taken lock. */
-static void prepare_for_fork(void)
-{
-	pthread_atfork(lock_for_fork, unlock_after_fork, unlock_after_fork);
-}
-
-/* Signals are blocked while the lock is held: a handler that calls fork(2) would need it. */
+/* Signals are blocked while the lock is held: a handler may want it too, by fork(2) say. */
 struct section {
 	sigset_t mask;
 	int saved_errno;
@@ -39,18 +31,23 @@ struct section {
 
 static void enter(struct section *section)
 {
+	pid_t self = getpid(), owner = 0;
 	sigset_t all;
 
 	section->saved_errno = errno;
-	pthread_once(&fork_once, prepare_for_fork);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &section->mask);
-	pthread_mutex_lock(&lock);
+	while (!atomic_compare_exchange_weak(&lock, &owner, self)) {
+		if (owner == self) {
+			sched_yield();
+			owner = 0;
+		}
+	}
 }
 
 static void leave(const struct section *section)
 {
-	pthread_mutex_unlock(&lock);
+	atomic_store(&lock, 0);
 	pthread_sigmask(SIG_SETMASK, &section->mask, NULL);
 	errno = section->saved_errno;
 }
@@ -67,6 +64,7 @@ static int is_live(int signo)
 	return sigaction(signo, NULL, &live) == 0 && is_ours(&live);
 }
 
+/* 1: ours is in front now; 0: it was already; or a negative error. */
 static int take(int signo)
 {
 	struct sigaction ours, live, found;
@@ -93,21 +91,8 @@ static int take(int signo)
 	if (sigaction(signo, &ours, &found) != 0)
 		return -errno;
 	/* Somebody may have come between the two calls. */
-	return is_ours(&found) ? 0 : mcsafe__chain_push(signo, &found);
-}
-
-int mcsafe_install(void)
-{
-	struct section section;
-	int err = 0;
-
-	enter(&section);
-	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
-		err = take(signals[i]);
-	if (err == 0)
-		installed = 1;
-	leave(&section);
-	return err;
+	err = is_ours(&found) ? 0 : mcsafe__chain_push(signo, &found);
+	return err != 0 ? err : 1;
 }
 
 static int give_back(int signo)
@@ -126,13 +111,52 @@ static int give_back(int signo)
 
 static int give_all_back(void)
 {
-	int err = 0;
+	int err;
 
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		if (!is_live(signals[i]))
 			return -EBUSY;
-	for (size_t i = 0; i < N_SIGNALS && err == 0; i++)
+	for (size_t i = 0; i < N_SIGNALS; i++) {
 		err = give_back(signals[i]);
+		if (err == 0)
+			continue;
+		while (i-- > 0) /* all or nothing */
+			take(signals[i]);
+		return err;
+	}
+	return 0;
+}
+
+/* All or nothing: what was taken before the failure goes back. */
+static int take_all(void)
+{
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		int result = take(signals[i]);
+
+		if (result >= 0) {
+			taken |= (unsigned)result << i;
+			continue;
+		}
+		while (i-- > 0)
+			if (taken & 1u << i)
+				give_back(signals[i]);
+		return result;
+	}
+	return 0;
+}
+
+int mcsafe_install(void)
+{
+	struct section section;
+	int err;
+
+	enter(&section);
+	err = take_all();
+	if (err == 0)
+		installed = 1;
+	leave(&section);
 	return err;
 }
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* report.h - what poisoned_read found out, and how it is told */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "poison.h"
+
+#define REASON_MAX 160
+
+struct report {
+	const char *path; /* NULL: the file was made for this run */
+	uint64_t offset;  /* in the file, as every offset here */
+	size_t length;
+
+	/* The page that was made to fail, how, and why not in a stronger way. */
+	enum poison_kind kind;
+	char refused[POISON_KINDS][REASON_MAX]; /* "": was not tried, or worked */
+	uint64_t poison;
+	size_t poison_size;
+
+	size_t remaining;
+	struct mcsafe_fault fault;
+	bool fault_in_file; /* whether fault.addr lies in the mapping ... */
+	uint64_t fault_at;  /* ... and where in the file that is */
+
+	/* The proof, byte by byte. */
+	size_t expected; /* good bytes before the page */
+	bool prefix_right;
+	bool rest_untouched;
+};
+
+/* Whether the copy did all that it promises. */
+bool report_survived(const struct report *report);
+
+void report_text(const struct report *report, FILE *out);
+void report_json(const struct report *report, FILE *out);
+
+#endif /* REPORT_H */

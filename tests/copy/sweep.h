@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sweep.h - what the sweeps over kinds of faults have in common */
+#ifndef MCSAFE_TESTS_SWEEP_H
+#define MCSAFE_TESTS_SWEEP_H
+
+#include <stddef.h>
+
+#include "cmocka_all.h"
+#include "copies.h"
+#include "fault_kind.h"
+#include "region.h"
+#include "trial.h"
+
+/* Lengths around the phases of every engine: single bytes, words, vectors, unrolled steps. */
+extern const size_t sweep_lengths[];
+extern const size_t sweep_n_lengths;
+
+#define SWEEP_LONGEST 258
+
+/* Every distance from an operand to its first bad byte; less than 0: it begins behind it. */
+#define SWEEP_FARTHEST 129
+ptrdiff_t sweep_nearest(const struct t_fault_kind *kind);
+ptrdiff_t sweep_farthest(const struct t_fault_kind *kind);
+
+/*
+ * The copy after that one, NULL for the first, that this processor can run; NULL after the last.
+ * sides: the one that is to be bad, or both; what has no source is left out if that is one.
+ */
+const struct t_copy *sweep_next(const struct t_copy *copy, unsigned sides);
+
+/* Alignments to a cache line, of an operand that is all good: all for an engine, fewer for the
+ * entry points, which come down to an engine, and 1 where there is no other operand. */
+size_t sweep_alignments(const struct t_copy *copy);
+ptrdiff_t sweep_good_distance(size_t alignment);
+
+struct sweep {
+	struct t_region src;
+	struct t_region dst;
+	struct t_state state;
+	struct t_trial trial; /* copy, distances and length are the caller's to set */
+	size_t copies;
+	size_t faults;
+};
+
+/*
+ * Installs libmcsafe and opens the regions, of so many good pages and one more that are bad; skips
+ * the test where the kernel cannot do one.
+ */
+void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struct t_fault_kind *dst,
+		size_t good_pages);
+
+/*
+ * Makes the copy that of the next trials. Engines are witnessed; the entry points run with the
+ * library's handler on top, as in a program.
+ */
+void sweep_begin(struct sweep *sweep, const struct t_copy *copy);
+void sweep_once(struct sweep *sweep);
+void sweep_end(struct sweep *sweep);
+
+void sweep_close(struct sweep *sweep);
+
+/* The kinds of one test. */
+struct sweep_case {
+	const struct t_fault_kind *src;
+	const struct t_fault_kind *dst;
+	char name[64];
+};
+
+#define SWEEP_CASES 64
+
+/*
+ * Runs test, which finds its struct sweep_case in *state, once for each combination of kinds that
+ * are bad on those sides. A side that is not among them gets a bad page for the copies to keep
+ * away from. Returns the program's exit status.
+ */
+int sweep_run(const char *group, unsigned sides, void (*test)(void **state));
+
+/* All copies, distances, alignments and lengths where that side is bad. */
+void sweep_side(const struct sweep_case *kinds, enum mcsafe_side side);
+
+#endif /* MCSAFE_TESTS_SWEEP_H */

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_readme.py - options, commands, versions and links in the documents are real."""
+
+import os
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
+DOCUMENTS = sorted(SOURCE.glob("*.md"))
+
+
+def read(name: str) -> str:
+    """Return a file of the project."""
+    return (SOURCE / name).read_text()
+
+
+class Documents(unittest.TestCase):
+    """Compares what the documents say with the files they speak of."""
+
+    def test_options_are_those_of_cmake(self) -> None:
+        declared = re.findall(r"^option\((\w+) .* (\S+)\)$", read("CMakeLists.txt"), re.M)
+        listed = re.findall(r"^\| `(MCSAFE_\w+)` \| `?([^`|]+)`? \|", read("README.md"), re.M)
+        # The two defaults that are worked out from other settings are told in words.
+        words = {"${PROJECT_IS_TOP_LEVEL}": "top level", "${shared_default}": "ON"}
+        self.assertEqual(
+            sorted((name, words.get(default, default)) for name, default in declared),
+            sorted((name, default.strip()) for name, default in listed),
+        )
+
+    def test_commands_of_dev_exist(self) -> None:
+        shown = subprocess.run(
+            [SOURCE / "dev", "help"], text=True, capture_output=True, check=True
+        ).stdout
+        known = set(re.findall(r"^  (\w+)", shown, re.M))
+        self.assertIn("test", known)
+        for document in DOCUMENTS:
+            for command in re.findall(r"\./dev (\w+)", document.read_text()):
+                with self.subTest(document.name):
+                    self.assertIn(command, known)
+
+    def test_links_lead_to_files(self) -> None:
+        for document in DOCUMENTS:
+            for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+                with self.subTest(document.name):
+                    self.assertTrue((SOURCE / target).exists(), target)
+
+    def test_presets_exist(self) -> None:
+        presets = set(re.findall(r'"name": "([\w-]+)"', read("CMakePresets.json")))
+        for document in DOCUMENTS:
+            for preset in re.findall(r"--preset ([\w-]+)", document.read_text()):
+                with self.subTest(document.name):
+                    self.assertIn(preset, presets)
+
+    def test_changelog_begins_with_this_version(self) -> None:
+        version = ".".join(
+            re.findall(r"MCSAFE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", read("include/mcsafe/version.h"))
+        )
+        [newest, *_] = re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)
+        self.assertEqual(newest, version)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* child.h - run a case in a process of its own, where it may change dispositions and die */
+#ifndef MCSAFE_TESTS_HANDLER_CHILD_H
+#define MCSAFE_TESTS_HANDLER_CHILD_H
+
+#include <signal.h>
+#include <stddef.h>
+
+/*
+ * Run body(arg) in a forked child and return its wait status. The child starts with the default
+ * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
+ * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL after a minute.
+ */
+int t_run(void (*body)(void *), void *arg);
+
+/* What t_run() does to the child, for those that fork in another way. */
+void t_child_setup(void);
+
+/* The child of t_run() returned from its body; it died of signo. CMocka assertions. */
+#define t_survives(body, arg)    t_expect_exit(t_run(body, arg), #body, __FILE__, __LINE__)
+#define t_dies(body, arg, signo) t_expect_death(t_run(body, arg), signo, #body, __FILE__, __LINE__)
+void t_expect_exit(int status, const char *what, const char *file, int line);
+void t_expect_death(int status, int signo, const char *what, const char *file, int line);
+
+/* Define the test `name`: its body, which follows, runs in a child and returns. */
+#define IN_CHILD(name)                   \
+ static void name##_in_child(void *arg); \
+ static void name(void **state)          \
+ {                                       \
+  (void)state;                           \
+  t_survives(name##_in_child, NULL);     \
+ }                                       \
+ static void name##_in_child(void *arg __attribute__((unused)))
+
+/* For a child: CMocka's assertions would go on with the next test there. */
+#define CHECK(condition) ((condition) ? (void)0 : t_check_failed(#condition, __FILE__, __LINE__))
+#define UNREACHED(what)  t_check_failed(what, __FILE__, __LINE__)
+void t_check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
+
+/* Zeroed memory that a child shares with its parent; never freed. */
+void *t_shared(size_t size);
+
+/*
+ * A struct CMUnitTest that a build with ThreadSanitizer leaves out, visibly. It runs every handler with all signals
+ * blocked, whatever sa_mask and sa_flags say (sigaction_impl() of its runtime), so that a fault in
+ * a handler kills, and what siglongjmp(3) leaves without a mask is all of them.
+ */
+#if defined(__has_feature)
+# if __has_feature(thread_sanitizer)
+#  define T_THREAD_SANITIZER 1
+# endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+# define T_THREAD_SANITIZER 1
+#endif
+#ifndef T_THREAD_SANITIZER
+# define T_THREAD_SANITIZER 0
+#endif
+/* clang-format off */
+#define NOT_WITH_TSAN(test) {#test, T_THREAD_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
+/* clang-format on */
+void t_left_out(void **state);
+
+/* Exit status 77, or 1 if the environment has MCSAFE_NO_SKIP=1; says why. */
+void t_skip_all(const char *why) __attribute__((noreturn));
+
+/* sigaction(2) in one line. mask: one signal to block in the handler, 0 for none. */
+void t_set_action(int signo, void (*handler)(int, siginfo_t *, void *), int flags, int mask);
+void t_set_plain(int signo, void (*handler)(int), int flags);
+struct sigaction t_get_action(int signo);
+
+/* Same handler, mask and flags. The restorer flag is set by libc, and not always: not compared. */
+int t_same_action(const struct sigaction *a, const struct sigaction *b);
+
+#endif /* MCSAFE_TESTS_HANDLER_CHILD_H */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* event.c - signals that are not a protected access: faults of other code, and forged or sent ones */
+#include "event.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "child.h"
+
+int t_event_exists(enum t_event event, int signo)
+{
+	switch (event) {
+	case T_NOTICE:
+	case T_POISON:
+		return signo == SIGBUS;
+	case T_UNMAPPED:
+		return signo == SIGSEGV;
+	default:
+		return 1;
+	}
+}
+
+siginfo_t t_forged(enum t_event event)
+{
+	siginfo_t si;
+
+	memset(&si, 0, sizeof(si));
+	si.si_addr = T_LOST_ADDR;
+	if (event == T_UNMAPPED) {
+		si.si_signo = SIGSEGV;
+		si.si_code = SEGV_MAPERR;
+	} else {
+		si.si_signo = SIGBUS;
+		si.si_code = event == T_NOTICE ? BUS_MCEERR_AO : BUS_MCEERR_AR;
+		si.si_addr_lsb = T_LOST_LSB;
+	}
+	return si;
+}
+
+void t_send_to_self(const siginfo_t *si)
+{
+	siginfo_t copy = *si;
+
+	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), si->si_signo, &copy) ==
+	      0);
+}
+
+void t_cause(enum t_event event, int signo, const struct t_memory *memory)
+{
+	siginfo_t si;
+
+	switch (event) {
+	case T_FAULT:
+		t_read_byte(memory->bad);
+		break;
+	case T_KILL:
+		CHECK(kill(getpid(), signo) == 0);
+		break;
+	case T_TGKILL:
+		CHECK(raise(signo) == 0);
+		break;
+	case T_QUEUE:
+		CHECK(sigqueue(getpid(), signo, (union sigval){.sival_int = T_VALUE}) == 0);
+		break;
+	case T_NOTICE:
+	case T_POISON:
+	case T_UNMAPPED:
+		si = t_forged(event);
+		t_send_to_self(&si);
+		break;
+	}
+}
+
+const char *t_event_name(enum t_event event)
+{
+	static const char *const names[T_EVENTS] = {
+		"fault", "kill", "tgkill", "sigqueue", "notice", "poison", "unmapped",
+	};
+
+	return names[event];
+}

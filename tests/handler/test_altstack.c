@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_altstack.c - a copy on a stack that has no room for a signal frame lands on the other one */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "child.h"
+#include "memory.h"
+
+/* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red
+ * zone, 128 of siginfo, and more for AVX. */
+#define ROOM 1100u
+
+#define ALT_STACK 65536u
+
+static struct t_memory memory;
+
+/* Call memcpy_mcsafe() with ROOM bytes of stack above a page that cannot be touched. */
+static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
+{
+	char *stack =
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;
+	size_t left;
+
+	CHECK(stack != MAP_FAILED);
+	CHECK(mprotect(stack, T_PAGE, PROT_NONE) == 0);
+	__asm__ volatile("movq	%%rsp, %%rbx\n"
+			 "	movq	%[top], %%rsp\n"
+			 "	call	*%[copy]\n"
+			 "	movq	%%rbx, %%rsp\n"
+			 : "=a"(left), "+D"(dst), "+S"(src), "+d"(n)
+			 : [top] "r"(top), [copy] "r"(memcpy_mcsafe)
+			 : "rbx", "rcx", "r8", "r9", "r10", "r11", "cc", "memory");
+	return left;
+}
+
+static void use_alternate_stack(void)
+{
+	stack_t stack = {.ss_size = ALT_STACK};
+
+	stack.ss_sp =
+		mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(stack.ss_sp != MAP_FAILED);
+	CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
+static void copy_bad(void *arg)
+{
+	char dst[16];
+
+	CHECK(mcsafe_install() == 0);
+	if (arg != NULL)
+		use_alternate_stack();
+	for (int round = 0; round < 3; round++)
+		CHECK(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)) == sizeof(dst) - 6);
+}
+
+/* The first shows that the second one is needed. */
+static void test_copy_lands_on_a_nearly_full_stack(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		memory = t_memory((enum t_kind)kind);
+		t_dies(copy_bad, NULL, SIGSEGV);
+		t_survives(copy_bad, &memory);
+	}
+}
+
+static int on_alternate_stack;
+
+static void look_at_stack(int signo)
+{
+	stack_t stack;
+
+	(void)signo;
+	CHECK(sigaltstack(NULL, &stack) == 0);
+	on_alternate_stack = (stack.ss_flags & SS_ONSTACK) != 0;
+}
+
+/* It did not ask for SA_ONSTACK; ours did. */
+IN_CHILD(test_previous_handler_runs_on_the_alternate_stack)
+{
+	t_set_plain(SIGBUS, look_at_stack, 0);
+	use_alternate_stack();
+	CHECK(raise(SIGBUS) == 0);
+	CHECK(!on_alternate_stack);
+	CHECK(mcsafe_install() == 0);
+	CHECK(raise(SIGBUS) == 0);
+	CHECK(on_alternate_stack);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_copy_lands_on_a_nearly_full_stack),
+		cmocka_unit_test(test_previous_handler_runs_on_the_alternate_stack),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_death.c - what is not ours still kills: by the right signal, with its siginfo, at its place
+ *
+ * The parent watches by ptrace(2): the last signal that is about to be delivered before the child
+ * is gone is the one that it died of, and the registers then are those that a core dump would show.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "engine.h"
+#include "event.h"
+#include "extable.h"
+#include "memory.h"
+#include "trace.h"
+
+/* Not canonical: the processor raises #GP, and the kernel has no address to give. */
+#define NOWHERE ((const volatile void *)0x8000000000000000u)
+
+static struct t_memory memory[2]; /* by enum t_kind */
+
+enum disposition { BARE, DEFAULT, IGNORED, DISPOSITIONS };
+
+/* BARE: libmcsafe is linked and not installed. The others: over SIG_DFL, over SIG_IGN. */
+static void prepare(enum disposition disposition)
+{
+	if (disposition == BARE)
+		return;
+	if (disposition == IGNORED) {
+		CHECK(signal(SIGBUS, SIG_IGN) != SIG_ERR);
+		CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
+	}
+	CHECK(mcsafe_install() == 0);
+}
+
+/* Run body in a traced child, and let every signal pass, until it has ended. */
+static struct t_stop last_signal(void (*body)(void *), void *arg, int *status)
+{
+	struct t_stop last, next = {.status = 0};
+	pid_t pid = t_trace(body, arg);
+	int signo = 0;
+
+	do {
+		last = next;
+		next = t_resume(pid, PTRACE_CONT, signo);
+		signo = WIFSTOPPED(next.status) ? WSTOPSIG(next.status) : 0;
+	} while (signo != 0);
+	*status = next.status;
+	return last;
+}
+
+struct fault {
+	const char *name;
+	int signo, code;
+	void (*access)(const volatile void *);
+	const volatile void *addr;
+	enum disposition disposition;
+};
+
+static void do_fault(void *arg)
+{
+	const struct fault *fault = arg;
+
+	prepare(fault->disposition);
+	fault->access(fault->addr);
+}
+
+static void test_faults_of_other_code_kill(void **state)
+{
+	const char *protected = memory[T_PROTECTED].bad, *past_eof = memory[T_PAST_EOF].bad;
+	const struct fault faults[] = {
+		{"write to NULL", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
+		{"read of NULL", SIGSEGV, SEGV_MAPERR, t_read_byte, NULL, BARE},
+		{"jump to NULL", SIGSEGV, SEGV_MAPERR, t_jump, NULL, BARE},
+		{"write, PROT_NONE", SIGSEGV, SEGV_ACCERR, t_write_byte, protected, BARE},
+		{"read, PROT_NONE", SIGSEGV, SEGV_ACCERR, t_read_byte, protected + 9, BARE},
+		{"read, non-canonical", SIGSEGV, SI_KERNEL, t_read_byte, NOWHERE, BARE},
+		{"write past EOF", SIGBUS, BUS_ADRERR, t_write_byte, past_eof, BARE},
+		{"read past EOF", SIGBUS, BUS_ADRERR, t_read_byte, past_eof + 5, BARE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		for (int d = BARE; d < DISPOSITIONS; d++) {
+			struct fault fault = faults[i];
+			uintptr_t addr = (uintptr_t)fault.addr, ip = (uintptr_t)fault.access;
+			struct t_stop last;
+			int status;
+
+			fault.disposition = (enum disposition)d;
+			if (fault.access == t_jump)
+				ip = addr;
+			if (fault.addr == NOWHERE)
+				addr = 0;
+			last = last_signal(do_fault, &fault, &status);
+			if (!WIFSIGNALED(status) || WTERMSIG(status) != fault.signo ||
+			    last.si.si_code != fault.code || (uintptr_t)last.si.si_addr != addr ||
+			    last.regs.rip != ip)
+				fail_msg("%s, disposition %d: status %#x, si_code %d, si_addr %p, "
+					 "rip %#llx",
+					 fault.name, d, (unsigned)status, last.si.si_code,
+					 last.si.si_addr, last.regs.rip);
+		}
+	}
+}
+
+/* A machine check cannot be made here, so a true SIGBUS is replaced by one before it arrives. */
+static const struct forged {
+	const char *name;
+	int code;
+	short lsb;
+	void *addr;
+} forged[] = {
+	{"poison, a page", BUS_MCEERR_AR, 12, T_LOST_ADDR},
+	{"poison, a huge page", BUS_MCEERR_AR, 21, T_LOST_ADDR},
+	{"not located by the kernel", SI_KERNEL, 0, NULL},
+};
+
+static void read_past_eof(void *arg)
+{
+	prepare(*(enum disposition *)arg);
+	t_read_byte(memory[T_PAST_EOF].bad);
+}
+
+/* It dies of that, and not of the page fault that a second look at the page would raise. */
+static void test_poison_met_by_other_code_kills_without_a_second_look(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+		for (enum disposition d = DEFAULT; d < DISPOSITIONS; d++) {
+			pid_t pid = t_trace(read_past_eof, &d);
+			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
+			siginfo_t si = stop.si;
+
+			assert_int_equal(si.si_signo, SIGBUS);
+			si.si_code = forged[i].code;
+			si.si_addr = forged[i].addr;
+			si.si_addr_lsb = forged[i].lsb;
+			stop = t_resume_with(pid, &si);
+			assert_true(WIFSTOPPED(stop.status));
+			assert_int_equal(stop.si.si_signo, SIGBUS);
+			assert_int_equal(stop.si.si_code, forged[i].code);
+			assert_ptr_equal(stop.si.si_addr, forged[i].addr);
+			assert_int_equal(stop.si.si_addr_lsb, forged[i].lsb);
+			assert_int_equal(stop.regs.rip, (uintptr_t)t_read_byte);
+			stop = t_resume(pid, PTRACE_CONT, SIGBUS);
+			t_expect_death(stop.status, SIGBUS, forged[i].name, __FILE__, __LINE__);
+		}
+	}
+}
+
+struct sent {
+	int signo;
+	enum t_event event;
+};
+
+static void install_and_wait(void *arg)
+{
+	(void)arg;
+	CHECK(mcsafe_install() == 0);
+	T_BREAK();
+	UNREACHED("it was killed before this");
+}
+
+static void send(pid_t pid, const struct sent *sent)
+{
+	if (sent->event == T_QUEUE)
+		assert_int_equal(sigqueue(pid, sent->signo, (union sigval){.sival_int = T_VALUE}),
+				 0);
+	else
+		assert_int_equal(kill(pid, sent->signo), 0);
+}
+
+/* The default action of a signal that was sent is to kill; who sent it is still known then. */
+static void test_signals_from_outside_are_not_swallowed(void **state)
+{
+	static const struct sent all[] = {
+		{SIGBUS, T_KILL},
+		{SIGSEGV, T_KILL},
+		{SIGBUS, T_QUEUE},
+		{SIGSEGV, T_QUEUE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		pid_t pid = t_trace(install_and_wait, NULL);
+		struct t_stop stop = t_resume(pid, PTRACE_CONT, 0), at = stop;
+
+		assert_true(t_at_break(&stop));
+		send(pid, &all[i]);
+		stop = t_resume(pid, PTRACE_CONT, 0);
+		assert_int_equal(stop.si.si_signo, all[i].signo);
+		stop = t_resume(pid, PTRACE_CONT, all[i].signo);
+		assert_true(WIFSTOPPED(stop.status));
+		assert_int_equal(stop.si.si_signo, all[i].signo);
+		assert_int_equal(stop.si.si_code, all[i].event == T_QUEUE ? SI_QUEUE : SI_USER);
+		assert_int_equal(stop.si.si_pid, getpid());
+		if (all[i].event == T_QUEUE)
+			assert_int_equal(stop.si.si_value.sival_int, T_VALUE);
+		assert_int_equal(stop.regs.rip, at.regs.rip);
+		assert_int_equal(stop.regs.rsp, at.regs.rsp);
+		stop = t_resume(pid, PTRACE_CONT, all[i].signo);
+		t_expect_death(stop.status, all[i].signo, "a child that was sent a signal",
+			       __FILE__, __LINE__);
+	}
+}
+
+static void copy_bad(void *arg)
+{
+	char dst[64];
+
+	CHECK(memcpy_mcsafe(dst, ((struct t_memory *)arg)->bad, sizeof(dst)) == sizeof(dst));
+}
+
+static void copy_bad_while_blocked(void *arg)
+{
+	const struct t_memory *m = arg;
+	sigset_t set;
+
+	CHECK(mcsafe_install() == 0);
+	sigemptyset(&set);
+	sigaddset(&set, t_signo(m->kind));
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	copy_bad(arg);
+}
+
+static void install_uninstall_and_copy_bad(void *arg)
+{
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_uninstall() == 0);
+	copy_bad(arg);
+}
+
+/* At a row of the landing table, and with nobody who would look it up. */
+static void test_copies_die_where_no_handler_is(void **state)
+{
+	static void (*const bodies[])(void *) = {copy_bad, install_uninstall_and_copy_bad,
+						 copy_bad_while_blocked};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		for (size_t kind = 0; kind < 2; kind++) {
+			int status;
+			struct t_stop last = last_signal(bodies[i], &memory[kind], &status);
+
+			assert_true(WIFSIGNALED(status));
+			assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
+			assert_int_equal(last.si.si_code, t_code(memory[kind].kind));
+			assert_ptr_equal(last.si.si_addr, memory[kind].bad);
+			assert_non_null(mcsafe__extable_find(last.regs.rip));
+		}
+	}
+}
+
+static void copy_with_bad_landing(void *arg)
+{
+	char dst[8];
+
+	CHECK(mcsafe_install() == 0);
+	/* The copy lands; then its fixup stores through this pointer, and that has no row. */
+	CHECK(mcsafe__copy_word(dst, memory[T_PAST_EOF].bad, sizeof(dst),
+				(void *)((struct t_memory *)arg)->bad) == 0);
+}
+
+static void test_a_fault_of_ours_without_a_row_kills(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < 2; kind++) {
+		int status;
+		struct t_stop last = last_signal(copy_with_bad_landing, &memory[kind], &status);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
+		assert_ptr_equal(last.si.si_addr, memory[kind].bad);
+		assert_null(mcsafe__extable_find(last.regs.rip));
+	}
+}
+
+static void *copy_for_ever(void *arg)
+{
+	char dst[64];
+
+	for (;;) {
+		CHECK(memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 5, sizeof(dst)) ==
+		      sizeof(dst) - 5);
+		__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void fault_while_another_copies(void *arg)
+{
+	pthread_t thread;
+	int copies = 0;
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(pthread_create(&thread, NULL, copy_for_ever, &copies) == 0);
+	while (__atomic_load_n(&copies, __ATOMIC_RELAXED) < 10)
+		usleep(100);
+	t_write_byte(((struct t_memory *)arg)->bad);
+}
+
+static void test_a_fault_in_another_thread_kills(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < 2; kind++)
+		t_dies(fault_while_another_copies, &memory[kind], t_signo(memory[kind].kind));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_faults_of_other_code_kill),
+		cmocka_unit_test(test_poison_met_by_other_code_kills_without_a_second_look),
+		cmocka_unit_test(test_signals_from_outside_are_not_swallowed),
+		cmocka_unit_test(test_copies_die_where_no_handler_is),
+		cmocka_unit_test(test_a_fault_of_ours_without_a_row_kills),
+		cmocka_unit_test(test_a_fault_in_another_thread_kills),
+	};
+
+	t_trace_needed();
+	memory[T_PROTECTED] = t_memory(T_PROTECTED);
+	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

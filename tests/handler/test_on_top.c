@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_on_top.c - handlers that are installed over ours, that pass signals on to ours or do not */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "event.h"
+#include "memory.h"
+#include "trace.h"
+
+static const int signals[] = {SIGBUS, SIGSEGV};
+
+static struct t_memory memory;
+
+/* Below everything: it heals the memory and counts. */
+static int bottom_calls;
+
+static void bottom(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	(void)ctx;
+	bottom_calls++;
+	t_heal(&memory);
+}
+
+/* Two handlers as any library might write them: what was found below gets all signals. */
+struct chaining {
+	struct sigaction below[2];
+	int calls;
+};
+
+static struct chaining first, second;
+
+static void pass_on(struct chaining *self, int signo, siginfo_t *si, void *ctx)
+{
+	const struct sigaction *below = &self->below[signo == SIGSEGV];
+
+	self->calls++;
+	CHECK(below->sa_flags & SA_SIGINFO);
+	below->sa_sigaction(signo, si, ctx);
+}
+
+static void on_first(int signo, siginfo_t *si, void *ctx)
+{
+	pass_on(&first, signo, si, ctx);
+}
+
+static void on_second(int signo, siginfo_t *si, void *ctx)
+{
+	pass_on(&second, signo, si, ctx);
+}
+
+static void put_on_top(struct chaining *self, void (*handler)(int, siginfo_t *, void *))
+{
+	for (size_t i = 0; i < 2; i++) {
+		self->below[i] = t_get_action(signals[i]);
+		t_set_action(signals[i], handler, 0, 0);
+	}
+}
+
+static void set_both(void (*handler)(int, siginfo_t *, void *))
+{
+	t_set_action(SIGBUS, handler, 0, 0);
+	t_set_action(SIGSEGV, handler, 0, 0);
+}
+
+/* A copy lands; a fault of other code and a signal that was sent reach the bottom, once each. */
+static void expect_calls(int first_calls, int second_calls)
+{
+	char dst[8];
+
+	t_spoil(&memory);
+	first.calls = second.calls = bottom_calls = 0;
+	CHECK(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)) == sizeof(dst) - 3);
+	CHECK(bottom_calls == 0);
+	CHECK(first.calls <= 1 && second.calls <= 1);
+
+	for (int sent = 0; sent < 2; sent++) {
+		t_spoil(&memory);
+		first.calls = second.calls = bottom_calls = 0;
+		t_cause(sent ? T_KILL : T_FAULT, t_signo(memory.kind), &memory);
+		CHECK(bottom_calls == 1);
+		CHECK(first.calls == first_calls);
+		CHECK(second.calls == second_calls);
+	}
+}
+
+static void top_that_chains(void *arg)
+{
+	(void)arg;
+	set_both(bottom);
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&first, on_first);
+	CHECK(mcsafe_installed() == 0);
+	expect_calls(1, 0);
+
+	/* Ours is over it now, and it still passes on to ours: to the older one then. */
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_installed() == 1);
+	expect_calls(1, 0);
+
+	/* Over ours again, which knows it: it runs once above ours, and once below. */
+	for (int round = 0; round < 20; round++) {
+		put_on_top(&first, on_first);
+		CHECK(mcsafe_installed() == 0);
+		expect_calls(2, 0);
+		CHECK(mcsafe_install() == 0);
+		expect_calls(1, 0);
+	}
+}
+
+static void two_on_top(void *arg)
+{
+	(void)arg;
+	set_both(bottom);
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&first, on_first);
+	put_on_top(&second, on_second);
+	expect_calls(1, 1);
+	CHECK(mcsafe_install() == 0);
+	expect_calls(1, 1);
+
+	/* In turns: each finds ours below, and ours has found each. */
+	put_on_top(&first, on_first);
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&second, on_second);
+	CHECK(mcsafe_install() == 0);
+	for (int round = 0; round < 20; round++) {
+		expect_calls(1, 1);
+		put_on_top(&first, on_first);
+		expect_calls(2, 1);
+		CHECK(mcsafe_install() == 0);
+		expect_calls(1, 1);
+		put_on_top(&second, on_second);
+		expect_calls(1, 2);
+		CHECK(mcsafe_install() == 0);
+	}
+}
+
+/* After mcsafe_uninstall() it is the live handler, and ours is only what it passes on to. */
+static void uninstalled_with_one_on_top(void *arg)
+{
+	(void)arg;
+	set_both(bottom);
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&first, on_first);
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_uninstall() == 0);
+	CHECK(t_get_action(SIGBUS).sa_sigaction == on_first);
+	CHECK(t_get_action(SIGSEGV).sa_sigaction == on_first);
+	expect_calls(2, 0);
+}
+
+static sigjmp_buf back;
+
+static void leave(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	(void)ctx;
+	siglongjmp(back, 1);
+}
+
+static int copy_is_lost(void)
+{
+	char dst[8];
+
+	if (sigsetjmp(back, 1))
+		return 1;
+	CHECK(memcpy_mcsafe(dst, memory.bad, sizeof(dst)) == sizeof(dst));
+	return 0;
+}
+
+/* Nobody tells ours, until it is put in front again. */
+static void top_that_does_not_chain(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < 3; round++) {
+		CHECK(mcsafe_install() == 0);
+		CHECK(mcsafe_installed() == 1);
+		CHECK(!copy_is_lost());
+		set_both(leave);
+		CHECK(mcsafe_installed() == 0);
+		CHECK(copy_is_lost());
+	}
+	CHECK(mcsafe_install() == 0);
+	if (!sigsetjmp(back, 1)) {
+		t_read_byte(memory.bad);
+		UNREACHED("the handler that was found on top gets what is not ours");
+	}
+	CHECK(mcsafe_installed() == 1);
+}
+
+/* Covered on one signal only, the other one works. */
+static void top_of_one_signal(void *arg)
+{
+	int other = memory.kind == T_PROTECTED ? SIGBUS : SIGSEGV;
+
+	(void)arg;
+	CHECK(mcsafe_install() == 0);
+	t_set_action(other, leave, 0, 0);
+	CHECK(mcsafe_installed() == 0);
+	CHECK(!copy_is_lost());
+}
+
+static void (*const bodies[])(void *) = {
+	top_that_chains,         two_on_top,        uninstalled_with_one_on_top,
+	top_that_does_not_chain, top_of_one_signal,
+};
+
+static void test_stacks_of_handlers(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		memory = t_memory((enum t_kind)kind);
+		for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+			print_message("stack %zu, signal %d\n", i, t_signo(memory.kind));
+			t_spoil(&memory); /* a child that heals a file does so for all */
+			t_survives(bodies[i], NULL);
+		}
+	}
+}
+
+/* The same stack, and below it the default. */
+static void die_below_a_top_that_chains(void *arg)
+{
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&first, on_first);
+	CHECK(mcsafe_install() == 0);
+	if (*(int *)arg)
+		put_on_top(&first, on_first);
+	t_read_byte(memory.bad);
+}
+
+static void test_the_oldest_is_the_default(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		memory = t_memory((enum t_kind)kind);
+		for (int again = 0; again < 2; again++) {
+			pid_t pid = t_trace(die_below_a_top_that_chains, &again);
+			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
+			int signo = t_signo(memory.kind);
+
+			assert_int_equal(stop.si.si_signo, signo);
+			stop = t_resume(pid, PTRACE_CONT, signo);
+			assert_true(WIFSTOPPED(stop.status));
+			assert_int_equal(stop.si.si_signo, signo);
+			assert_int_equal(stop.si.si_code, t_code(memory.kind));
+			assert_ptr_equal(stop.si.si_addr, memory.bad);
+			assert_int_equal(stop.regs.rip, (uintptr_t)t_read_byte);
+			stop = t_resume(pid, PTRACE_CONT, signo);
+			t_expect_death(stop.status, signo, "a fault that nobody handles", __FILE__,
+				       __LINE__);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stacks_of_handlers),
+		cmocka_unit_test(test_the_oldest_is_the_default),
+	};
+
+	t_trace_needed();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

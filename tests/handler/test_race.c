@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_race.c - another library installs its handler in the middle of ours
+ *
+ * Linked with --wrap=sigaction: every sigaction(2) of libmcsafe comes through here, and before
+ * the one that is chosen another handler is put in place, as a thread in between would do it.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "child.h"
+#include "memory.h"
+
+/* The most sigaction(2) calls in one of ours: two for each signal to ask, one for each to change. */
+#define CALLS_MAX 6
+
+int __real_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
+int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
+
+static struct t_memory memory;
+static int countdown, intruder_calls, intruded_on;
+
+static void intruder(int signo)
+{
+	(void)signo;
+	intruder_calls++;
+	t_heal(&memory);
+}
+
+int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
+{
+	if (countdown != 0 && --countdown == 0) {
+		struct sigaction other;
+
+		memset(&other, 0, sizeof(other));
+		other.sa_handler = intruder;
+		CHECK(__real_sigaction(signo, &other, NULL) == 0);
+		intruded_on = signo;
+	}
+	return __real_sigaction(signo, action, old);
+}
+
+static int intruder_is_live(void)
+{
+	struct sigaction live;
+
+	CHECK(__real_sigaction(intruded_on, NULL, &live) == 0);
+	return live.sa_handler == intruder;
+}
+
+static void cause_fault(void)
+{
+	memory = t_memory(intruded_on == SIGSEGV ? T_PROTECTED : T_PAST_EOF);
+	intruder_calls = 0;
+	t_read_byte(memory.bad);
+	CHECK(intruder_calls == 1);
+}
+
+/* Whenever it comes, it is not lost: it is the live handler, or gets what is not ours. */
+static void install_with_intruder(void *arg)
+{
+	countdown = *(int *)arg;
+	CHECK(mcsafe_install() == 0);
+	if (countdown != 0)
+		return; /* fewer calls than that */
+	CHECK(intruder_is_live() == !mcsafe_installed());
+	cause_fault();
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_installed() == 1);
+	cause_fault();
+}
+
+/* "Both are left as they are", the other signal too. */
+static void uninstall_with_intruder(void *arg)
+{
+	int result, other;
+
+	CHECK(mcsafe_install() == 0);
+	countdown = *(int *)arg;
+	result = mcsafe_uninstall();
+	if (countdown != 0)
+		return;
+	CHECK(result == -EBUSY);
+	CHECK(intruder_is_live());
+	other = intruded_on == SIGBUS ? SIGSEGV : SIGBUS;
+	CHECK(t_get_action(other).sa_handler != SIG_DFL);
+}
+
+static void test_install_with_an_intruder(void **state)
+{
+	(void)state;
+	for (int call = 1; call <= CALLS_MAX; call++)
+		t_survives(install_with_intruder, &call);
+}
+
+static void test_uninstall_with_an_intruder(void **state)
+{
+	(void)state;
+	for (int call = 1; call <= CALLS_MAX; call++)
+		t_survives(uninstall_with_intruder, &call);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_install_with_an_intruder),
+		cmocka_unit_test(test_uninstall_with_an_intruder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""built.py - what CMakeLists.txt hands to the tests: the files that were built, and the tools."""
+
+import os
+from pathlib import Path
+
+import elf
+
+SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
+OBJDUMP = os.environ["MCSAFE_OBJDUMP"]
+CC = os.environ["MCSAFE_CC"]
+SANITIZED = "-fsanitize" in os.environ["MCSAFE_CFLAGS"]
+HAVE_CET = os.environ["MCSAFE_HAVE_CET"] == "1"
+DEBUG = os.environ["MCSAFE_DEBUG"] == "1"
+
+
+def paths(variable: str) -> list[Path]:
+    """A list of files; empty if the build has nothing of the kind."""
+    return [Path(path) for path in os.environ[variable].split("|") if path]
+
+
+def objects() -> list[elf.File]:
+    """The object files that both libraries are made of."""
+    return [elf.File.read(path) for path in paths("MCSAFE_OBJECTS")]
+
+
+def engines() -> list[elf.Symbol]:
+    """The functions that are written in assembly."""
+    return [
+        symbol
+        for file in objects()
+        if file.name.endswith(".S.o")
+        for symbol in file.symbols
+        if symbol.defined and symbol.binding == elf.STB_GLOBAL
+    ]

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * enter_at.S - begin to execute an engine at any of its accesses, in such a way that it faults
+ *
+ *	void enter_at(uintptr_t instruction);
+ *
+ * Engines do not move the stack pointer, so the stack is as if the engine had been called. Every
+ * register that can be part of an address is 1 << 63: alone, or with anything small, that is not
+ * canonical, and two of them make an address in the first page. Does not return.
+ */
+	.text
+	.globl	enter_at
+	.type	enter_at, @function
+enter_at:
+	.cfi_startproc
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	movq	%rdi, %r11
+	movl	$1, %eax
+	shlq	$63, %rax
+	movq	%rax, %rcx
+	movq	%rax, %rdx
+	movq	%rax, %rsi
+	movq	%rax, %rdi
+	movq	%rax, %r8
+	movq	%rax, %r9
+	movq	%rax, %r10
+	call	*%r11
+	ud2
+	.cfi_endproc
+	.size	enter_at, . - enter_at
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""rows.py - hold the landing table of a linked file against the code that it speaks of.
+
+Every access of an engine to memory has exactly one row, of the right kind, and there is no other
+row. The one exception are the three stores of note_fault (asm/asm.h) into the caller's landing
+record: they are recognised by their form, and only where nothing but a fault can lead.
+"""
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import disassembly
+import elf
+from disassembly import Instruction
+
+SECTION = "mcsafe_extable"
+ROW = struct.Struct("<iiI")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row, with its addresses worked out."""
+
+    insn: int
+    fixup: int
+    kind: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What src/landing.h says."""
+
+    kinds: dict[str, int]
+    offsets: tuple[int, int, int]  # of addr, ip and facts in struct mcsafe__landing
+
+    @classmethod
+    def read(cls, header: Path) -> "Layout":
+        """Read the numbers that the assembly is made with."""
+        text = header.read_text()
+        kinds = re.findall(r"^# *define MCSAFE_ROW_(\w+) +(\d+)", text, re.M)
+        offsets = [
+            int(re.search(rf"^# *define MCSAFE_LANDING_{name} +(\d+)", text, re.M)[1])
+            for name in ("ADDR", "IP", "FACTS")
+        ]
+        return cls({name: int(number) for name, number in kinds}, tuple(offsets))
+
+
+def table(file: elf.File) -> list[Row]:
+    """The rows of a linked file, in their order."""
+    section = file.section(SECTION)
+    rows = []
+    for i, (insn, fixup, kind) in enumerate(ROW.iter_unpack(section.data)):
+        at = section.addr + i * ROW.size
+        rows.append(Row(at + insn, at + 4 + fixup, kind))
+    return rows
+
+
+class Function:
+    """The code of one engine, and where its flow can go."""
+
+    def __init__(self, name: str, code: list[Instruction], rows: Iterable[Row]) -> None:
+        self.name = name
+        self.code = {insn.addr: insn for insn in code}
+        self.rows = [row for row in rows if row.insn in range(code[0].addr, code[-1].end)]
+        self.entry = code[0].addr
+
+    def __contains__(self, addr: int) -> bool:
+        return addr in self.code
+
+    def _is_injected(self, insn: Instruction) -> bool:
+        """Whether it is the branch of a build with MCSAFE_DEBUG that takes a fault's way."""
+        before = [i for i in self.code.values() if i.addr < insn.addr][-2:]
+        return (
+            insn.mnemonic == "jne"
+            and [i.mnemonic for i in before] == ["call", "test"]
+            and "<mcsafe__debug_access>" in before[0].operands[0]
+            and before[1].operands == ("%r11", "%r11")
+        )
+
+    def _successors(self, insn: Instruction) -> Iterator[int]:
+        if insn.is_jump and not self._is_injected(insn):
+            yield insn.target
+        if insn.falls_through:
+            yield insn.end
+
+    def reachable(self, starts: Iterable[int], stops: Iterable[int] = ()) -> set[int]:
+        """The instructions that can run after those at starts, if no access faults."""
+        seen: set[int] = set()
+        todo = list(starts)
+        while todo:
+            addr = todo.pop()
+            if addr not in seen and addr in self.code and addr not in stops:
+                seen.add(addr)
+                todo.extend(self._successors(self.code[addr]))
+        return seen
+
+    def notes(self, layout: Layout) -> list[list[Instruction]]:
+        """Every place that looks like note_fault."""
+        code = list(self.code.values())
+        return [
+            code[i : i + 3] for i in range(len(code) - 2) if _is_note(code[i : i + 3], layout)
+        ]
+
+
+def _is_note(three: list[Instruction], layout: Layout) -> bool:
+    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register."""
+    bases = set()
+    for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
+        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", insn.operands[-1] if insn.operands else "")
+        if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
+            return False
+        if int(match[1] or "0", 16) != offset:
+            return False
+        bases.add(match[2])
+    return len(bases) == 1
+
+
+def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iterator[str]:
+    """One access that is not of a note: exactly one row, of its kind."""
+    access = insn.access()
+    rows = [row for row in function.rows if row.insn == insn.addr]
+    if access is None:
+        if rows:
+            yield f"{function.name}: {insn}: a row, and no access to memory"
+    elif len(rows) != 1:
+        yield f"{function.name}: {insn}: {len(rows)} rows instead of one"
+    elif rows[0].kind != layout.kinds.get(access):
+        yield f"{function.name}: {insn}: kind {rows[0].kind} instead of {access}"
+
+
+def _check_notes(function: Function, layout: Layout) -> Iterator[str]:
+    """Notes are written after a fault, after every fault, and at no other time."""
+    normal = function.reachable([function.entry])
+    fixups = [row.fixup for row in function.rows]
+    notes = function.notes(layout)
+    for note in notes:
+        if any(insn.addr in normal for insn in note):
+            yield f"{function.name}: {note[0]}: a note that is written without a fault"
+        if note[0].addr not in function.reachable(fixups):
+            yield f"{function.name}: {note[0]}: a note that no fault leads to"
+    for fixup in sorted(set(fixups)):
+        silent = function.reachable([fixup], stops=[note[0].addr for note in notes])
+        if any(function.code[addr].mnemonic.startswith("ret") for addr in silent):
+            yield f"{function.name}: fixup {fixup:#x}: returns without a note"
+
+
+def check_function(function: Function, layout: Layout) -> Iterator[str]:
+    """Everything about one engine that is wrong."""
+    noted = {insn.addr for note in function.notes(layout) for insn in note}
+    for insn in function.code.values():
+        if function.rows and insn.uses_stack_pointer:
+            yield f"{function.name}: {insn}: an engine that does not leave the stack alone"
+        if insn.addr not in noted:
+            yield from _check_access(function, insn, layout)
+        elif any(row.insn == insn.addr for row in function.rows):
+            yield f"{function.name}: {insn}: a row for a store into the landing record"
+    for row in function.rows:
+        if row.insn not in function:
+            yield f"{function.name}: row {row.insn:#x}: in the middle of an instruction"
+        if row.fixup not in function:
+            yield f"{function.name}: row {row.insn:#x}: its fixup {row.fixup:#x} is elsewhere"
+    yield from _check_notes(function, layout)
+
+
+def check(path: Path, engines: set[str], objdump: str, layout: Layout) -> list[str]:
+    """Everything about the table of a linked file that is wrong."""
+    file = elf.File.read(path)
+    rows = table(file)
+    problems = []
+    if not rows:
+        problems.append("no rows at all")
+    for row, following in zip(rows, rows[1:], strict=False):
+        if row.insn >= following.insn:
+            problems.append(f"row {following.insn:#x} does not ascend")
+    spans = {
+        symbol.name: (symbol.value, symbol.value + symbol.size)
+        for symbol in file.symbols
+        if symbol.name in engines and symbol.defined
+    }
+    for row in rows:
+        if not any(start <= row.insn < end for start, end in spans.values()):
+            problems.append(f"row {row.insn:#x}: not in an engine")
+    for name, code in disassembly.functions(objdump, path, spans).items():
+        problems.extend(check_function(Function(name, code, rows), layout))
+    return problems

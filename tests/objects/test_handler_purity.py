@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_handler_purity.py - what runs in the signal handler, or in a copy, calls nothing unsafe.
+
+Calls are followed from object to object: everything that the handler can reach inside the library
+is found by itself, and what leaves the library must be on a list.
+"""
+
+import unittest
+from collections.abc import Iterable
+
+import built
+import elf
+
+# Async-signal-safe in signal-safety(7), but for syscall(), sigismember() of a local set, and
+# __errno_location(), which gives the address of errno.
+HANDLER = {
+    "__errno_location",
+    "getpid",
+    "memcpy",
+    "memset",
+    "pthread_sigmask",
+    "sigaction",
+    "sigaddset",
+    "sigemptyset",
+    "sigismember",
+    "syscall",
+}
+
+# A copy makes no system call (C12).
+COPY = {"memset"}
+
+# With MCSAFE_DEBUG an access can take a page away.
+DEBUG = {"mprotect", "__errno_location"}
+
+# Made by the linker, or a compiler's own checks, which end the program or do nothing.
+TOOLCHAIN = {
+    "_GLOBAL_OFFSET_TABLE_",
+    "__stack_chk_fail",
+    "__start_mcsafe_extable",
+    "__stop_mcsafe_extable",
+}
+SANITIZERS = ("__asan_", "__ubsan_", "__tsan_", "__sanitizer_")
+
+# Thread-local storage by these calls __tls_get_addr(), which may allocate (ELF-TLS, x86-64 psABI).
+LAZY_TLS = {19: "R_X86_64_TLSGD", 20: "R_X86_64_TLSLD", 34: "R_X86_64_GOTPC32_TLSDESC"}
+
+
+def closure(files: list[elf.File], roots: Iterable[str]) -> list[elf.File]:
+    """The objects that define the roots, and all that they can reach."""
+    definers = {
+        symbol.name: file
+        for file in files
+        for symbol in file.symbols
+        if symbol.defined and symbol.binding != elf.STB_LOCAL
+    }
+    reached: list[elf.File] = []
+    todo = list(roots)
+    while todo:
+        file = definers.get(todo.pop())
+        if file is not None and file not in reached:
+            reached.append(file)
+            todo.extend(undefined(file))
+    return reached
+
+
+def undefined(file: elf.File) -> list[str]:
+    """What an object needs from others."""
+    return [symbol.name for symbol in file.symbols if symbol.name and not symbol.defined]
+
+
+class Purity(unittest.TestCase):
+    """Compares what is reached with the lists."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.files = built.objects()
+        cls.defined = {
+            symbol.name for file in cls.files for symbol in file.symbols if symbol.defined
+        }
+
+    def check(self, roots: list[str], allowed: set[str]) -> None:
+        """Nothing outside the library but what is allowed."""
+        if built.DEBUG:
+            allowed = allowed | DEBUG
+        self.assertLessEqual(set(roots), self.defined)
+        reached = closure(self.files, roots)
+        print(f"from {roots[0]}: {' '.join(sorted(file.name for file in reached))}")
+        for file in reached:
+            foreign = {
+                name
+                for name in undefined(file)
+                if name not in self.defined | TOOLCHAIN
+                and not (built.SANITIZED and name.startswith(SANITIZERS))
+            }
+            self.assertLessEqual(foreign, allowed, file.name)
+
+    def test_handler(self) -> None:
+        self.check(["mcsafe__on_signal", "mcsafe_handle_signal"], HANDLER)
+
+    def test_copies(self) -> None:
+        self.check(["mcsafe_memcpy", "memcpy_mcsafe"], COPY)
+
+    def test_no_lazy_thread_local_storage(self) -> None:
+        for file in self.files:
+            lazy = {LAZY_TLS[r.type] for r in file.relocations if r.type in LAZY_TLS}
+            self.assertEqual(lazy, set(), file.name)
+            self.assertNotIn("__tls_get_addr", undefined(file), file.name)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_rows.py - the landing table of everything that we link is complete, right and in order."""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import built
+import rows
+
+LAYOUT = rows.Layout.read(built.SOURCE / "src" / "landing.h")
+
+# An engine that is right, in a form in which each line can be broken.
+GOOD = """
+#include "asm.h"
+func mcsafe__good
+.Lagain:
+	LOAD(.Lfault, 8, movq, %rax, (%rsi))
+	STORE(.Lfault, 8, movq, %rax, 8(%rdi))
+	decq	%rdx
+	jnz	.Lagain
+	ret
+.Lfault:
+	note_fault %rcx
+	movq	%rdx, %rax
+	ret
+endfunc mcsafe__good
+func mcsafe__other
+	ret
+endfunc mcsafe__other
+"""
+
+LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
+
+# What is done to it, and what must be said about it.
+BROKEN = [
+    (LOAD, "movq (%rsi), %rax", "0 rows instead of one"),
+    (LOAD, f"{LOAD}; extable 9999b, .Lfault, 1", "does not ascend"),
+    (LOAD, "STORE(.Lfault, 8, movq, (%rsi), %rax)", "kind 2 instead of LOAD"),
+    (LOAD, "LOAD(.Lfault, 8, addq, (%rsi), $1)", "reads and writes memory"),
+    (LOAD, "8888: movq (%rsi), %rax; extable 8888b+1, .Lfault, 1", "middle of an instruction"),
+    (LOAD, "LOAD(mcsafe__other, 8, movq, %rax, (%rsi))", "is elsewhere"),
+    (LOAD, "8888: leaq (%rsi), %rax; extable 8888b, .Lfault, 1", "no access to memory"),
+    ("note_fault %rcx", "movq %r9, (%rcx)", "0 rows instead of one"),
+    ("note_fault %rcx", "note_fault %rcx; movq %rdx, 24(%rcx)", "0 rows instead of one"),
+    ("note_fault %rcx", "", "returns without a note"),
+    ("decq	%rdx", "note_fault %rcx", "without a fault"),
+    ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
+    ("	ret\n.Lfault", ".Lfault", "without a fault"),
+    ("	ret\nendfunc mcsafe__good", "	ret\n	note_fault %rcx\nendfunc mcsafe__good", "no fault leads to"),
+    ("	ret\nendfunc mcsafe__other", "8888: movb (%rsi), %al; ret\nendfunc mcsafe__other", "0 rows"),
+]
+
+
+def problems_of(source: str, directory: str) -> list[str]:
+    """Assemble, link and check an engine."""
+    assembly, library = Path(directory, "engine.S"), Path(directory, "engine.so")
+    assembly.write_text(source)
+    include = [f"-I{built.SOURCE / name}" for name in ("asm", "src", "include")]
+    subprocess.run(
+        [built.CC, "-shared", "-o", library, *include, assembly], check=True, capture_output=True
+    )
+    try:
+        return rows.check(library, {"mcsafe__good", "mcsafe__other"}, built.OBJDUMP, LAYOUT)
+    except rows.disassembly.UnknownInstruction as unknown:
+        return [str(unknown)]
+
+
+class Checker(unittest.TestCase):
+    """The checker is believed only if it finds what is wrong."""
+
+    def test_it_accepts_what_is_right(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(problems_of(GOOD, directory), [])
+
+    def test_it_finds_what_is_wrong(self) -> None:
+        for old, new, said in BROKEN:
+            with self.subTest(new=new, said=said), tempfile.TemporaryDirectory() as directory:
+                self.assertEqual(GOOD.count(old), 1)
+                problems = problems_of(GOOD.replace(old, new), directory)
+                self.assertTrue(any(said in problem for problem in problems), problems)
+
+
+class Table(unittest.TestCase):
+    """The tables that are in the library, and in programs that are linked with it statically."""
+
+    def test_every_access_has_its_row(self) -> None:
+        linked = built.paths("MCSAFE_LINKED")
+        engines = {symbol.name for symbol in built.engines()}
+        self.assertTrue(linked)
+        self.assertIn("mcsafe__copy_word", engines)
+        for path in linked:
+            with self.subTest(path.name):
+                self.assertEqual(rows.check(path, engines, built.OBJDUMP, LAYOUT), [])
+
+    def test_engines_have_the_prefix(self) -> None:
+        for symbol in built.engines():
+            self.assertTrue(symbol.name.startswith("mcsafe__"), symbol.name)
+
+    def test_no_table_is_writable_or_relocated(self) -> None:
+        for path in built.paths("MCSAFE_LINKED"):
+            section = rows.elf.File.read(path).section(rows.SECTION)
+            with self.subTest(path.name):
+                self.assertTrue(section.flags & rows.elf.SHF_ALLOC)
+                self.assertFalse(section.flags & rows.elf.SHF_WRITE)
+
+
+if __name__ == "__main__":
+    unittest.main()

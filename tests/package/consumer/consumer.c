@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* consumer.c - a user's program: one copy that ends at a guard page; valid C and valid C++ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <mcsafe/inject.h>
+#include <mcsafe/mcsafe.h>
+
+#define GOOD 60
+
+static int check(const char *what, int holds)
+{
+	if (!holds)
+		fprintf(stderr, "consumer: not so: %s\n", what);
+	return holds;
+}
+
+int main(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *pages = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char copy[100], expected[100];
+	struct mcsafe_fault fault;
+	size_t left;
+	int ok;
+
+	if (!check("mmap() works", pages != MAP_FAILED) ||
+	    !check("mprotect() works", mprotect(pages + page, page, PROT_NONE) == 0))
+		return 1;
+	memset(pages, 'x', page);
+	memset(copy, '.', sizeof(copy));
+	memset(expected, '.', sizeof(expected));
+	memset(expected, 'x', GOOD);
+
+	ok = check("installed", mcsafe_install() == 0 && mcsafe_installed() == 1);
+	left = mcsafe_memcpy(copy, pages + page - GOOD, sizeof(copy), &fault);
+	ok &= check("the count is exact", left == sizeof(copy) - GOOD);
+	ok &= check("the bytes are right", memcmp(copy, expected, sizeof(copy)) == 0);
+	ok &= check("it is the source", fault.side == MCSAFE_SIDE_SOURCE);
+	ok &= check("it is protected", fault.cause == MCSAFE_CAUSE_PROTECTED);
+	ok &= check("the cause has a name",
+		    strcmp(mcsafe_cause_name(fault.cause), "protected") == 0);
+	ok &= check("the kernel's name works too", memcpy_mcsafe(copy, pages + page, 1) == 1);
+	ok &= check("uninstalled", mcsafe_uninstall() == 0);
+	if (ok)
+		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,
+		       MCSAFE_VERSION_MINOR, MCSAFE_VERSION_PATCH);
+	return ok ? 0 : 1;
+}

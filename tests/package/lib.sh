@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# lib.sh - what the tests of the package share
+#
+# CTest sets MCSAFE_SOURCE_DIR, WORK, CMAKE, PYTHON, CC, and CXX if there is a C++ compiler.
+set -euo pipefail
+
+# Nothing of the user's environment shall leak into what is built here.
+unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LD_LIBRARY_PATH LIBRARY_PATH C_INCLUDE_PATH CPATH \
+  CMAKE_PREFIX_PATH PKG_CONFIG_PATH DESTDIR
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# The blank is part of the test.
+# shellcheck disable=SC2034 # used by those who read this file
+prefix="$WORK/moved prefix"
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+  say "FAILED: $*" >&2
+  exit 1
+}
+
+skip() {
+  say "SKIP: $*"
+  [ "${MCSAFE_NO_SKIP:-}" = 1 ] && exit 1
+  exit 77
+}
+
+# run COMMAND ARGS... - show the command, and its output only if it fails
+run() {
+  local said
+  say "+ $*"
+  said=$("$@" 2>&1) || { say "$said"; die "$1 has failed"; }
+}
+
+# build_package SOURCE-SETTINGS... - configure, build and install as a packager does
+build_package() {
+  local build=$1 into=$2
+  shift 2
+  rm -rf "$build" "$into"
+  run "$CMAKE" -S "$MCSAFE_SOURCE_DIR" -B "$build" -G Ninja "-DCMAKE_C_COMPILER=$CC" \
+    -DCMAKE_BUILD_TYPE=Release -DMCSAFE_BUILD_TESTS=OFF -DMCSAFE_BUILD_EXAMPLES=OFF \
+    "-DCMAKE_INSTALL_PREFIX=$into" "$@"
+  run "$CMAKE" --build "$build"
+  run "$CMAKE" --install "$build"
+}
+
+# links_shared PROGRAM - whether it needs the shared library when it is run
+links_shared() {
+  readelf -d "$1" | grep 'NEEDED.*libmcsafe\.so' >/dev/null
+}
+
+# use_language c|cxx - set $compiler and $source_file
+use_language() {
+  case $1 in
+    c) compiler=$CC source_file="$here/consumer/consumer.c" ;;
+    cxx)
+      [ -n "$CXX" ] || skip "no C++ compiler"
+      # shellcheck disable=SC2034
+      compiler=$CXX source_file="$here/consumer/consumer.cpp"
+      ;;
+    *) die "no such language: $1" ;;
+  esac
+}
+
+need_pkg_config() {
+  command -v pkg-config >/dev/null || skip "pkg-config is not installed"
+}
+
+# pkg_config DIRECTORY ARGS... - ask about mcsafe, and about nothing that the machine has
+pkg_config() {
+  PKG_CONFIG_LIBDIR="$1/pkgconfig" pkg-config "${@:2}" mcsafe
+}

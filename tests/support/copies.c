@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copies.c - everything that has rows in the landing table: entry points, and engines behind them */
+#include "copies.h"
+
+#include <mcsafe/copy.h>
+
+#include "cpu.h"
+#include "engine.h"
+#include "run.h"
+
+/* In what a function must not look at: an argument that it does not have, half a register. */
+#define NOT_AN_ARGUMENT UINT64_C(0xdeadbeefdeadbeef)
+
+#define ENTRY(function, work, record)                       \
+ {                                                          \
+#  function, (void (*)(void))(function), work, record, 0, 0 \
+ }
+#define ENGINE(name, work, shortfall, needs)                                                \
+ {                                                                                          \
+  "engine " #name, (void (*)(void))mcsafe__##name, work, T_RECORD_LANDING, shortfall, needs \
+ }
+
+const struct t_copy t_copies[] = {
+	/* A load of the word engine is all good or all bad, whatever the bad line. */
+	ENGINE(copy_word, T_COPIES, 0, 0),
+	ENGINE(set_word, T_SETS, 0, 0),
+	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
+	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
+	ENGINE(flush_clwb, T_FLUSHES, 0, MCSAFE__CPU_CLWB),
+	ENTRY(mcsafe_memcpy, T_COPIES, T_RECORD_FAULT),
+	ENTRY(mcsafe_memcpy_flushcache, T_COPIES, T_RECORD_FAULT),
+	ENTRY(memcpy_mcsafe, T_COPIES, T_RECORD_NONE),
+	ENTRY(mcsafe_memset, T_SETS, T_RECORD_FAULT),
+};
+
+const size_t t_n_copies = T_LENGTH(t_copies);
+
+bool t_copy_is_engine(const struct t_copy *copy)
+{
+	return copy->record == T_RECORD_LANDING;
+}
+
+bool t_copy_is_possible(const struct t_copy *copy)
+{
+	return (mcsafe__cpu_features() & copy->needs) == copy->needs;
+}
+
+void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,
+		      size_t n, void *record)
+{
+	unsigned i = 0;
+
+	args[i++] = (uintptr_t)dst;
+	if (copy->work == T_COPIES)
+		args[i++] = (uintptr_t)src;
+	if (copy->work == T_SETS)
+		args[i++] = (NOT_AN_ARGUMENT & ~UINT64_C(0xff)) | T_SET_TO;
+	args[i++] = n;
+	if (copy->record != T_RECORD_NONE)
+		args[i++] = (uintptr_t)record;
+	while (i < 4)
+		args[i++] = NOT_AN_ARGUMENT;
+}
+
+const struct t_copy *t_engine_of(uintptr_t ip)
+{
+	const struct t_copy *found = NULL;
+
+	for (size_t i = 0; i < t_n_copies; i++) {
+		const struct t_copy *copy = &t_copies[i];
+
+		if (t_copy_is_engine(copy) && (uintptr_t)copy->fn <= ip &&
+		    (found == NULL || (uintptr_t)copy->fn > (uintptr_t)found->fn))
+			found = copy;
+	}
+	return found;
+}

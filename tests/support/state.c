@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* state.c - call a function and see what it leaves changed of the state that it must keep */
+#include "state.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define AT(member, offset) _Static_assert(offsetof(struct t_state, member) == (offset), #member)
+AT(fn, T_STATE_FN);
+AT(args, T_STATE_ARGS);
+AT(result, T_STATE_RESULT);
+AT(rsp_before, T_STATE_RSP_BEFORE);
+AT(rsp_after, T_STATE_RSP_AFTER);
+AT(regs_after, T_STATE_REGS_AFTER);
+AT(stack_after, T_STATE_STACK_AFTER);
+AT(flags_set, T_STATE_FLAGS_SET);
+AT(flags_after, T_STATE_FLAGS_AFTER);
+AT(xinuse_after, T_STATE_XINUSE_AFTER);
+AT(has_avx, T_STATE_HAS_AVX);
+AT(has_xinuse, T_STATE_HAS_XINUSE);
+AT(mxcsr_saved, T_STATE_MXCSR_SAVED);
+AT(mxcsr_after, T_STATE_MXCSR_AFTER);
+AT(fpucw_saved, T_STATE_FPUCW_SAVED);
+AT(fpucw_after, T_STATE_FPUCW_AFTER);
+
+#define ERRNO_CANARY 0x7e57
+
+/* Bit 2 of XCR0 and of XINUSE: the upper halves of the YMM registers. */
+#define XSTATE_YMM 0x4
+
+/* state_enter.S: the call itself, between setting the registers up and looking at them. */
+void t_state_enter(struct t_state *state);
+
+/* Where it finds the state again when no register can be trusted. */
+extern _Thread_local struct t_state *t_state_current;
+_Thread_local struct t_state *t_state_current;
+
+static uint64_t signal_mask(void)
+{
+	uint64_t mask;
+
+	/* The kernel's mask, of 64 signals: the rest of a sigset_t means nothing. */
+	assert_int_equal(syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask)), 0);
+	return mask;
+}
+
+void t_state_init(struct t_state *state)
+{
+	unsigned eax = 0, ebx, ecx, edx;
+	sigset_t set;
+
+	memset(state, 0, sizeof(*state));
+	state->has_avx = __builtin_cpu_supports("avx") != 0;
+	/* CPUID.(EAX=0DH,ECX=1):EAX bit 2 */
+	if (state->has_avx && __get_cpuid_count(0xd, 1, &eax, &ebx, &ecx, &edx))
+		state->has_xinuse = eax >> 2 & 1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+	state->mask_before = signal_mask();
+}
+
+uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c,
+		      uint64_t d)
+{
+	int saved_errno = errno;
+
+	state->fn = fn;
+	state->args[0] = a;
+	state->args[1] = b;
+	state->args[2] = c;
+	state->args[3] = d;
+	errno = ERRNO_CANARY;
+	t_state_enter(state);
+	state->errno_after = errno;
+	errno = saved_errno;
+	state->mask_after = signal_mask();
+	return state->result;
+}
+
+unsigned t_state_damage(const struct t_state *state)
+{
+	unsigned damage = 0;
+
+	for (unsigned i = 0; i < T_STATE_REGS; i++)
+		if (state->regs_after[i] != T_STATE_CANARY + i)
+			damage |= 1u << i; /* T_DAMAGE_RBX and so on */
+	for (unsigned i = 0; i < T_STATE_STACK; i++)
+		if (state->stack_after[i] != T_STATE_CANARY + T_STATE_REGS + i)
+			damage |= T_DAMAGE_STACK;
+	if (state->rsp_after != state->rsp_before)
+		damage |= T_DAMAGE_RSP;
+	if (state->flags_after & T_STATE_FLAG_DF)
+		damage |= T_DAMAGE_DIRECTION_FLAG;
+	if (state->mxcsr_after != T_STATE_MXCSR)
+		damage |= T_DAMAGE_MXCSR;
+	if (state->fpucw_after != T_STATE_FPUCW)
+		damage |= T_DAMAGE_X87_CONTROL;
+	if (state->has_xinuse && state->xinuse_after & XSTATE_YMM)
+		damage |= T_DAMAGE_UPPER_YMM;
+	if (state->errno_after != ERRNO_CANARY)
+		damage |= T_DAMAGE_ERRNO;
+	if (state->mask_after != state->mask_before)
+		damage |= T_DAMAGE_SIGNAL_MASK;
+	return damage;
+}
+
+const char *t_state_damage_name(unsigned damage)
+{
+	static const char *const names[] = {
+		"rbx",
+		"rbp",
+		"r12",
+		"r13",
+		"r14",
+		"r15",
+		"rsp",
+		"the caller's stack",
+		"direction flag",
+		"MXCSR",
+		"x87 control word",
+		"upper halves of YMM",
+		"errno",
+		"signal mask",
+	};
+
+	for (size_t i = 0; i < T_LENGTH(names); i++)
+		if (damage >> i & 1)
+			return names[i];
+	return "nothing";
+}
