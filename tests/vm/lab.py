@@ -34,7 +34,7 @@ from errors import GuestFailure
 from scenario import Result, Scenario
 
 SCRIPT = Path(__file__).with_name("lab") / "lab-scenario"
-BOOT_SECONDS = 75
+BOOT_SECONDS = 120
 MODULES = (*image.MODULES, "crc32c_intel", "nfit", "nd_pmem", "dax_pmem", "device_dax", "xfs")
 NVDIMM_BYTES = 512 << 20
 
