@@ -8,6 +8,8 @@ The guest asks in lines on its serial port and waits for the answer:
         it names the physical address PA. Later reads of that line are counted.
     arm approach EVENT at=VA:PA insn=ADDRESS[,ADDRESS]
         the same, but instructions are looked at only from the read of the byte before the line on
+    arm insn EVENT at=VA:PA insn=ADDRESS
+        a #MC at the next execution of the instruction, whatever it reads; VA is only watched
     arm race EVENT at=VA:PA insn=ADDRESS
         the same on both processors at once: the first to come is held until the other is there
     arm kernel EVENT at=0:PA entry=ADDRESS[,ADDRESS] page_offset_base=ADDRESS
@@ -198,7 +200,9 @@ class Injector:
         armed = self._armed
         operand = self._operands[registers["rip"]]
         line = operand.address(registers) // LINE * LINE
-        if operand.string:
+        if armed.mode == "insn":
+            [line] = armed.targets
+        elif operand.string:
             line = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
             self._step_over(processor)

@@ -260,6 +260,13 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 1)
 
+    def test_instruction_whatever_it_reads(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x1234}
+        injector, _ = self.injector(registers, gdb.Stop(5, 0, None))
+        injector.request(f"arm insn page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
     def test_string_is_stopped_at_the_line(self) -> None:
         before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
         injector, debugger = self.injector(

@@ -12,7 +12,9 @@ size_t lab_copy_reread(void *dst, const void *src, size_t n, struct mcsafe__land
 
 /* What the lab copies with: one line for each engine. */
 const struct lab_engine lab_engines[] = {
-	{"word", mcsafe__copy_word, 8}, {"reread", lab_copy_reread, 1}, /* wrong on purpose */
+	{"word", mcsafe__copy_word, 8},
+	/* Wrong on purpose: */
+	{"reread", lab_copy_reread, 1},
 };
 const size_t lab_n_engines = LENGTH(lab_engines);
 

@@ -44,7 +44,7 @@ struct lab_events {
 
 uint64_t lab_physical(const void *address);
 struct lab_target lab_target(const void *address);
-/* mode "load", "approach" or "race", see machine_check.py; insns are where to look. */
+/* mode "load", "approach", "insn" or "race", see machine_check.py; insns are where to look. */
 void lab_arm(const char *mode, const char *event, const struct lab_target *targets,
 	     size_t n_targets, const uintptr_t *insns, size_t n_insns);
 /* In the kernel's own copies, until disarmed. */
