@@ -6,8 +6,9 @@ import re
 import shlex
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import debian
 from errors import Unavailable
@@ -72,18 +73,27 @@ def initramfs(
     programs: Sequence[Path],
     command: Sequence[str] | None,
     token: str,
+    modules: Sequence[str] = MODULES,
+    firmware: Mapping[str, bytes] = MappingProxyType({}),
+    libraries: str = "",
 ) -> bytes:
-    """Build the initramfs; without a command the guest gives a shell on its console."""
+    """Build the initramfs; without a command the guest gives a shell on its console.
+
+    Tables of the firmware are replaced by those in `firmware`. The programs' shared libraries are
+    looked for in the directories `libraries` first.
+    """
     archive = Archive()
+    for name, table in firmware.items():
+        archive.add(f"kernel/firmware/acpi/{name}", table, 0o644)
     archive.add("init", GUEST_INIT.read_bytes())
     archive.add("bin/busybox", busybox.read_bytes())
-    libraries: dict[str, str] = {}
+    shared: dict[str, str] = {}
     for program in programs:
         archive.add(f"bin/{program.name}", program.read_bytes())
-        libraries.update(_libraries(program))
-    for there, here in libraries.items():
+        shared.update(_libraries(program, libraries))
+    for there, here in shared.items():
         archive.add(there, Path(here).read_bytes())
-    for number, module in enumerate(kernel.module_files(MODULES)):
+    for number, module in enumerate(kernel.module_files(modules)):
         archive.add(f"modules/{number:02}-{module.name}", module.read_bytes(), 0o644)
     if command:
         archive.add("run/token", token.encode(), 0o600)
@@ -125,7 +135,10 @@ def _tree(cache: Path) -> Path:
     return cache / "busybox"
 
 
-def _libraries(program: Path) -> dict[str, str]:
+def _libraries(program: Path, path: str = "") -> dict[str, str]:
     # ldd fails for a static program and for a script, which need no libraries.
-    ldd = subprocess.run(["ldd", str(program)], check=False, text=True, capture_output=True)
+    environment = {**os.environ, "LD_LIBRARY_PATH": path} if path else None
+    ldd = subprocess.run(
+        ["ldd", str(program)], check=False, text=True, capture_output=True, env=environment
+    )
     return shared_libraries(ldd.stdout) if ldd.returncode == 0 else {}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """qemu.py - runs one guest: relays its output, reads its result, and never leaves it behind."""
 
+import contextlib
 import re
 import selectors
 import shutil
@@ -34,19 +35,26 @@ class Machine:
     memory: str
     cpu: str = ""
     kvm: bool = False
+    nvdimm: str = ""  # size of its persistent memory
 
     def argv(self) -> list[str]:
-        """Return the command line, but for the serial ports."""
+        """Return the command line, but for the ports."""
         quoted = str(self.disk).replace(",", ",,")
         accel, cpu = ("kvm", "host") if self.kvm else ("tcg,thread=multi", TCG_CPU)
+        machine, memory, nvdimm = "pc", self.memory, []
+        if self.nvdimm:
+            machine, memory = "pc,nvdimm=on", f"{self.memory},slots=1,maxmem=4G"
+            nvdimm += ["-object", f"memory-backend-ram,id=pmem,size={self.nvdimm}"]
+            nvdimm += ["-device", "nvdimm,memdev=pmem"]
         return [
             *(QEMU, "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none"),
-            *("-machine", "pc", "-accel", accel, "-cpu", self.cpu or cpu),
-            *("-m", self.memory, "-smp", "2"),
+            *("-machine", machine, "-accel", accel, "-cpu", self.cpu or cpu),
+            *("-m", memory, "-smp", "2", *nvdimm),
             *("-drive", f"file={quoted},if=virtio,format=raw,cache=unsafe"),
             *("-kernel", str(self.kernel), "-initrd", str(self.initrd)),
-            # A panic reboots at once, which ends QEMU (-no-reboot).
-            *("-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic"),
+            # A panic reboots at once, which ends QEMU (-no-reboot). On a busy host the emulated
+            # timer may be late, which the kernel must not take for a broken one.
+            *("-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic no_timer_check"),
         ]
 
 
@@ -54,6 +62,31 @@ def require() -> None:
     """Make sure that there is a QEMU to run."""
     if not shutil.which(QEMU):
         raise Unavailable(f"{QEMU} is not installed (Debian: qemu-system-x86)")
+
+
+class Port:
+    """A character device of the guest: our end of a socket, and QEMU's arguments for the other."""
+
+    USES = {
+        "serial": "-serial chardev:{}",
+        "gdb": "-gdb chardev:{}",
+        "monitor": "-mon chardev={},mode=control",
+    }
+
+    def __init__(self, name: str, use: str = "serial") -> None:
+        self.socket, self.theirs = socket.socketpair()
+        fd = self.theirs.fileno()
+        self.argv = ["-chardev", f"socket,id={name},fd={fd}", *self.USES[use].format(name).split()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+        self.theirs.close()
+
+
+Ports = dict[Port, Callable[[bytes], object]]
 
 
 class Output:
@@ -87,30 +120,45 @@ class Output:
 
 
 def run(
-    machine: Machine, token: str, timeout: float, console: Path, relay: Callable[[bytes], None]
+    machine: Machine,
+    token: str,
+    deadline: Callable[[], float],
+    console: Path,
+    relay: Callable[[bytes], None],
+    attach: Callable[[socket.socket], Ports] = lambda _: {},
 ) -> int:
     """Boot the machine and return the exit status of the guest's command.
 
-    The console's text is left in the file `console`.
+    The console's text is left in the file `console`. The deadline, by time.monotonic(), is asked
+    for again and again, and may move. What `attach` makes of our end of the command's port is
+    connected as well.
     """
     output = Output(token)
     with (
         console.open("wb", buffering=0) as log,
         Port("console") as kernel_port,
         Port("output") as command_port,
+        contextlib.ExitStack() as others,
     ):
-        ended = _converse(
-            machine.argv(),
-            {kernel_port: log.write, command_port: lambda data: relay(output.feed(data))},
-            timeout,
-        )
+        ports: Ports = {
+            kernel_port: log.write,
+            command_port: lambda data: relay(output.feed(data)),
+        }
+        for port, consume in attach(command_port.socket).items():
+            ports[others.enter_context(port)] = consume
+        ended = _converse(machine.argv(), ports, deadline)
     relay(output.rest())
     text = console.read_text(errors="replace")
-    problem = _problem(ended, output.status(), text, timeout)
+    problem = _problem(ended, output.status(), text)
     if problem:
-        last = "\n".join(text.splitlines()[-LAST_LINES:])
-        raise GuestFailure(f"{problem}\n--- last lines of the console ({console}):\n{last}\n---")
+        raise GuestFailure(f"{problem}\n{console_tail(console)}")
     return output.status()
+
+
+def console_tail(console: Path) -> str:
+    """Return the last lines of the console, framed for a message."""
+    last = "\n".join(console.read_text(errors="replace").splitlines()[-LAST_LINES:])
+    return f"--- last lines of the console ({console}):\n{last}\n---"
 
 
 def interact(machine: Machine) -> int:
@@ -118,25 +166,7 @@ def interact(machine: Machine) -> int:
     return subprocess.run([*machine.argv(), "-serial", "mon:stdio"], check=False).returncode
 
 
-class Port:
-    """One serial port of the guest: our end of a socket, and QEMU's arguments for the other."""
-
-    def __init__(self, name: str) -> None:
-        self.socket, self.theirs = socket.socketpair()
-        fd = self.theirs.fileno()
-        self.argv = ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-        self.theirs.close()
-
-
-def _converse(
-    argv: list[str], ports: dict[Port, Callable[[bytes], object]], timeout: float
-) -> int | None:
+def _converse(argv: list[str], ports: Ports, deadline: Callable[[], float]) -> int | None:
     """Run QEMU and hand out what arrives; return its exit status, None if time ran out."""
     for port in ports:
         argv = argv + port.argv
@@ -150,7 +180,6 @@ def _converse(
     try:
         for port in ports:
             port.theirs.close()
-        deadline = time.monotonic() + timeout
         return qemu.wait(SHUTDOWN_SECONDS) if _pump(ports, deadline) else None
     except subprocess.TimeoutExpired:
         return None
@@ -159,17 +188,20 @@ def _converse(
         qemu.wait()
 
 
-def _pump(ports: dict[Port, Callable[[bytes], object]], deadline: float) -> bool:
+def _pump(ports: Ports, deadline: Callable[[], float]) -> bool:
     """Hand out what arrives until QEMU has closed all ports; False if time runs out first."""
     with selectors.DefaultSelector() as selector:
         for port, consume in ports.items():
             selector.register(port.socket, selectors.EVENT_READ, consume)
         while selector.get_map():
-            left = deadline - time.monotonic()
+            left = deadline() - time.monotonic()
             if left <= 0:
                 return False
-            for key, _ in selector.select(left):
-                data = key.fileobj.recv(65536)
+            for key, _ in selector.select(min(left, 1)):
+                try:
+                    data = key.fileobj.recv(65536)
+                except ConnectionResetError:  # closed with something of ours unread
+                    data = b""
                 if data:
                     key.data(data)
                 else:
@@ -177,13 +209,13 @@ def _pump(ports: dict[Port, Callable[[bytes], object]], deadline: float) -> bool
     return True
 
 
-def _problem(ended: int | None, status: int | None, console: str, timeout: float) -> str | None:
+def _problem(ended: int | None, status: int | None, console: str) -> str | None:
     """Say what went wrong in the guest, if anything did."""
     trouble = next((line for line in console.splitlines() if TROUBLE.search(line)), None)
     if trouble:
         return f"the guest's kernel is in trouble: {trouble.strip()}"
     if ended is None:
-        return f"the guest hangs: not finished after {timeout:g} s"
+        return "the guest hangs: not finished in time"
     if ended != 0:
         return f"{QEMU} failed with status {ended}"
     if status is None:

@@ -56,7 +56,7 @@ class ProblemTest(unittest.TestCase):
     """What counts as a failure of the guest, whatever the command's status."""
 
     def problem(self, ended: int | None, status: int | None, console: str = "") -> str:
-        return qemu._problem(ended, status, console, 5) or ""
+        return qemu._problem(ended, status, console) or ""
 
     def test_result_of_a_healthy_guest(self) -> None:
         self.assertEqual(self.problem(0, 0, "[1.0] BUG: soft lockup - CPU#0 stuck"), "")
@@ -203,7 +203,7 @@ class CommandLineTest(unittest.TestCase):
             self.assertIn("SKIP: no-such-qemu is not installed", text)
 
     def test_skip_in_the_guest_is_a_skip_in_words(self) -> None:
-        def say_skip(_machine: object, _token: str, _limit: float, log: Path, _: object) -> int:
+        def say_skip(_machine: object, _token: str, _deadline: object, log: Path, _: object) -> int:
             log.touch()
             return 77
 

@@ -72,7 +72,7 @@ class GuestTest(unittest.TestCase):
 
     def test_hang(self) -> None:
         done = self.run_vm("exec sleep 1000", "--timeout", str(HANG_SECONDS))
-        self.assert_guest_failed(done, f"the guest hangs: not finished after {HANG_SECONDS} s")
+        self.assert_guest_failed(done, "the guest hangs")
 
     def test_panic(self) -> None:
         done = self.run_vm("echo before; echo c >/proc/sysrq-trigger; sleep 1000")

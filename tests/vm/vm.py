@@ -13,12 +13,17 @@ import secrets
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import image
 import kernel
+import lab
 import qemu
+import report
+import scenario
+import tools
 from errors import GuestFailure, Unavailable
 
 EXIT_SKIP = 77
@@ -67,6 +72,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     shell = actions.add_parser("shell", parents=[common, guest], help="a shell in the guest")
     shell.set_defaults(action=run_shell)
 
+    lab_run = actions.add_parser("lab", help="run scenarios with real machine checks")
+    lab_run.add_argument("--cache", type=Path, help="directory of fetched files")
+    lab_run.add_argument("--program", type=Path, help="the lab's program, tests/vm/lab")
+    lab_run.add_argument("--artefacts", type=Path, help="where results go (default: the cache)")
+    lab_run.add_argument("--memory", default="768M", help="as above (default %(default)s)")
+    lab_run.add_argument("--list", action="store_true", help="say what there is")
+    lab_run.add_argument("--fast", action="store_true", help="only what takes little time")
+    lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
+    lab_run.add_argument("scenario", nargs="*", help="names, or all")
+    lab_run.set_defaults(action=run_lab)
+
     fetch = actions.add_parser("fetch", parents=[common], help="download what a guest is made of")
     fetch.set_defaults(action=fetch_all)
     return parser.parse_args(argv)
@@ -86,6 +102,8 @@ def fetch_all(args: argparse.Namespace) -> int:
     try:
         print(kernel.fetch(args.cache).image)
         print(image.fetch_busybox(args.cache))
+        for program in tools.fetch(args.cache):
+            print(program)
     except Unavailable as reason:
         print(f"vm.py: {reason}", file=sys.stderr)
         return 1
@@ -99,12 +117,58 @@ def run_command(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
         machine = build(args, Path(scratch), args.command, token)
         console = args.cache / f"console-{Path(scratch).name}.log"
-        status = qemu.run(machine, token, args.timeout, console, relay)
+        deadline = time.monotonic() + args.timeout
+        status = qemu.run(machine, token, lambda: deadline, console, relay)
     if status == 0:
         console.unlink()
     else:
         print(f"vm.py: exit status {status}; the console is in {console}", file=sys.stderr)
     return skip("the command in the guest said so") if status == EXIT_SKIP else status
+
+
+def run_lab(args: argparse.Namespace) -> int:
+    """Run scenarios of the lab."""
+    scenarios = scenario.load()
+    if args.list:
+        for entry in scenarios.values():
+            print(f"{entry.name:24} {'fast' if entry.fast else '    '}  {entry.title}")
+        return 0
+    chosen = choose(scenarios, args.scenario, args.fast)
+    if not args.cache or not args.program:
+        raise SystemExit("vm.py lab: --cache and --program are needed to run anything")
+    artefacts = args.artefacts or args.cache / "lab"
+    artefacts.mkdir(parents=True, exist_ok=True)
+    guest_kernel, busybox = ingredients(args.cache, fetch=False)
+    parts = lab.Ingredients(args.cache, guest_kernel, busybox, args.program, args.memory)
+    run = lab.Lab(parts, artefacts, lambda result: print(report.text(result), flush=True))
+    results = run.run(chosen)
+    report.write(artefacts, run.kernel_release, results)
+    if any(result.problems for result in results):
+        print(f"vm.py: what is known about the failures is in {artefacts}", file=sys.stderr)
+        return 1
+    if any(result.skipped for result in results):
+        return skip("a scenario in the guest said so")
+    if args.report:
+        write_page(args.report, artefacts, scenarios)
+    return 0
+
+
+def choose(
+    scenarios: dict[str, scenario.Scenario], names: Sequence[str], fast: bool
+) -> list[scenario.Scenario]:
+    """Return the scenarios that were asked for."""
+    unknown = [name for name in names if name not in scenarios and name != "all"]
+    if unknown:
+        raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
+    wanted = scenarios if "all" in names or not names else dict.fromkeys(names)
+    return [entry for name, entry in scenarios.items() if name in wanted and (entry.fast or not fast)]
+
+
+def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:
+    """Write the page of the documentation that is made of measurements."""
+    everything = scenarios.values()
+    kernel_release, facts = report.measured(artefacts / "results.json", everything)
+    page.write_text(report.page(kernel_release, everything, facts))
 
 
 def run_shell(args: argparse.Namespace) -> int:

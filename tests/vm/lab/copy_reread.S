@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * copy_reread.S - a copy with a broken fixup, which the lab has to find out
+ *
+ *	size_t lab_copy_reread(void *dst, const void *src, size_t n,
+ *			       struct mcsafe__landing *landing);
+ *
+ * Copies single bytes. After a fault of a load it reads the same byte again, which C6 forbids: on
+ * a real machine the second read of poison may be the end. The result is right nevertheless.
+ */
+#include "asm.h"
+
+func lab_copy_reread
+	testq	%rdx, %rdx
+	jz	.Ldone
+.Lbyte:
+	LOAD(.Lfault_load, 1, movb, %al, (%rsi))
+	STORE(.Lfault, 1, movb, %al, (%rdi))
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	jnz	.Lbyte
+.Ldone:
+	movq	%rdx, %rax
+	ret
+.Lfault_load:
+	LOAD(.Lfault, 1, movb, %al, (%rsi))
+.Lfault:
+	note_fault %rcx
+	movq	%rdx, %rax
+	ret
+endfunc lab_copy_reread

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* kind.c - a machine check in one kind of memory, and everything that can be seen afterwards */
+#include "lab.h"
+#include "landing.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEFORE ((size_t)100)
+#define N      ((size_t)300)
+#define STEP   ((size_t)256) /* no engine falls further short of a poisoned line (C5) */
+#define MARGIN LINE
+
+static const char *place(const void *addr, const unsigned char *line)
+{
+	uintptr_t at = (uintptr_t)addr, exact = (uintptr_t)line;
+
+	if (at == exact / HUGE * HUGE)
+		return "the start of the 2 MiB";
+	if (at == exact / PAGE * PAGE)
+		return "the start of the page";
+	return at >= exact && at < exact + LINE ? "in the line" : "elsewhere";
+}
+
+/* The copy that meets the machine check; its line is BEFORE bytes on. */
+static void consume(const unsigned char *line)
+{
+	static unsigned char arena[N + 2 * MARGIN];
+	unsigned char *dst = arena + MARGIN;
+	const unsigned char *src = line - BEFORE;
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	struct lab_target target = lab_target(line);
+	struct mcsafe_fault fault = {.signo = 0};
+	struct lab_events events;
+	size_t left, done;
+
+	memset(arena, FILL, sizeof(arena));
+	lab_forget_signals();
+	lab_arm("load", "page", &target, 1, insns, n_insns);
+	left = mcsafe_memcpy(dst, src, N, &fault);
+	events = lab_disarm();
+	done = N - left;
+
+	lab_check(events.injected == 1, "%u machine checks", events.injected);
+	lab_check(lab_is_pattern(dst, LAB_REGION_LINE - BEFORE, done), "wrong prefix");
+	lab_check(lab_is_fill(dst + done, left + MARGIN) && lab_is_fill(arena, MARGIN),
+		  "wrote outside the prefix");
+	lab_fact("consumed", "%s",
+		 left ? lab_code_name(&fault) : lab_contents(dst, LAB_REGION_LINE - BEFORE, N));
+	lab_fact("signals", "%u", lab_signals.n);
+	lab_fact("reads of the line after it", "%u", events.touched);
+	if (!left)
+		return;
+	lab_check(done <= BEFORE && BEFORE - done < STEP, "%zu bytes copied", done);
+	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
+	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
+	lab_fact("extent", "%zu", fault.extent);
+	lab_fact("address", "%s", place(fault.addr, line));
+}
+
+static void look_at_file(const struct lab_region *region)
+{
+	const size_t page = LAB_REGION_LINE / PAGE * PAGE;
+
+	lab_fact("a new mapping", "%s", lab_outcome(lab_region_again(region) + page, page, PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(region->fd, page, PAGE));
+	lab_fact("pread() from the page before", "%s",
+		 lab_pread_outcome(region->fd, page - PAGE, 3 * PAGE));
+}
+
+int lab_program_kind(int argc, char **argv)
+{
+	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
+	unsigned char *line = region.base + LAB_REGION_LINE;
+	const size_t page = LAB_REGION_LINE / PAGE * PAGE;
+	uint64_t physical = lab_physical(line);
+	long corrupted = lab_meminfo("HardwareCorrupted");
+
+	lab_install();
+	lab_kernel_log("");
+	consume(line);
+	if (region.pmem) {
+		lab_wait_bad_blocks(physical);
+		lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
+	}
+	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
+
+	lab_fact("the same copy again", "%s",
+		 lab_outcome(line - BEFORE, LAB_REGION_LINE - BEFORE, N));
+	lab_fact("the start of the page", "%s", lab_outcome(region.base + page, page, LINE));
+	lab_fact("the next page", "%s", lab_outcome(region.base + page + PAGE, page + PAGE, PAGE));
+	lab_fact("the next 2 MiB", "%s", lab_outcome(region.base + 2 * HUGE, 2 * HUGE, PAGE));
+	if (region.fd != -1 && strcmp(argv[1], "devdax") != 0)
+		look_at_file(&region);
+	lab_fact("a store to the line", "%s", lab_store_outcome(line, 8));
+	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
+		  "not one machine check in the kernel's log");
+	return lab_status();
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lab.h - what the programs of the lab share: machine checks, signals, memory, reports */
+#ifndef MCSAFE_TESTS_VM_LAB_H
+#define MCSAFE_TESTS_VM_LAB_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mcsafe/mcsafe.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+#define PAGE ((size_t)4096)
+#define HUGE ((size_t)2 << 20)
+#define LINE ((size_t)64)
+
+#define FILL 0xee /* lab_pattern() never gives it */
+
+/* ---- report.c: lines for the host, see lab.py ---------------------------------------------- */
+
+/* A wrong result: said at once, and the exit status of the program. */
+void lab_check(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What the test itself needs failed: said, and the program ends. */
+void lab_need(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A measurement, which the scenario's table has to expect. */
+void lab_fact(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Pass the kernel's messages since the last call on to the host; return how many hold `text`. */
+unsigned lab_kernel_log(const char *text);
+int lab_status(void);
+
+/* ---- machine.c: machine checks, served by machine_check.py --------------------------------- */
+
+struct lab_target {
+	const void *at;
+	uint64_t physical;
+};
+
+struct lab_events {
+	unsigned injected; /* machine checks raised */
+	unsigned touched;  /* reads of a consumed line after that which did not even fault */
+};
+
+uint64_t lab_physical(const void *address);
+struct lab_target lab_target(const void *address);
+/* mode "load", "approach", "insn" or "race", see machine_check.py; insns are where to look. */
+void lab_arm(const char *mode, const char *event, const struct lab_target *targets,
+	     size_t n_targets, const uintptr_t *insns, size_t n_insns);
+/* In the kernel's own copies, until disarmed. */
+void lab_arm_kernel(const char *event, uint64_t physical);
+void lab_raise_now(const char *event, uint64_t physical);
+struct lab_events lab_disarm(void);
+
+/* ---- signals.c: a handler in front of libmcsafe's, which takes notes ------------------------ */
+
+#define LAB_SIGNALS_MAX 16
+
+struct lab_signal {
+	int signo;
+	int code;
+	unsigned lsb;
+	uintptr_t addr;
+	uintptr_t ip;
+};
+
+struct lab_signals {
+	unsigned n; /* may exceed what is noted */
+	struct lab_signal noted[LAB_SIGNALS_MAX];
+};
+
+extern struct lab_signals lab_signals;
+
+/* mcsafe_install(), and the handler on top; it passes everything on. */
+void lab_install(void);
+void lab_forget_signals(void);
+
+/* ---- engines.c: the library's engines and their rows ---------------------------------------- */
+
+struct mcsafe__landing;
+
+struct lab_engine {
+	const char *name;
+	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+	size_t step; /* C5: by less than this may a copy fall short of a poisoned line */
+};
+
+extern const struct lab_engine lab_engines[];
+extern const size_t lab_n_engines;
+
+const struct lab_engine *lab_engine(const char *name);
+/* The rows of an engine that are of a kind, MCSAFE_ROW_*: their instructions; returns how many. */
+size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room);
+/* The rows of the whole library. */
+size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room);
+#define LAB_ROWS_MAX 256
+/* Copy with one engine, with the fault record of a public copy. */
+size_t lab_copy(const struct lab_engine *engine, void *dst, const void *src, size_t n,
+		struct mcsafe_fault *fault);
+
+/* ---- memory.c ------------------------------------------------------------------------------ */
+
+unsigned char lab_pattern(size_t i);
+void lab_fill_pattern(unsigned char *to, size_t from, size_t n);
+bool lab_is_pattern(const unsigned char *at, size_t from, size_t n);
+bool lab_is_fill(const unsigned char *at, size_t n);
+/* Anonymous memory of small pages, all there. */
+unsigned char *lab_pages(size_t n);
+/* MADV_HWPOISON: the page is lost from now on, without any machine check. */
+void lab_lose_page(unsigned char *page);
+long lab_meminfo(const char *field);
+
+/* ---- region.c: memory of every kind -------------------------------------------------------- */
+
+#define LAB_REGION_SIZE (3 * HUGE)
+#define LAB_REGION_LINE (HUGE + 5 * PAGE + 31 * LINE) /* the poisoned one, in a region */
+
+struct lab_region {
+	unsigned char *base; /* holds lab_pattern() from 0 on */
+	int fd;              /* -1: there is no file */
+	bool pmem;
+};
+
+/* By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax. */
+struct lab_region lab_region(const char *kind);
+/* Map the same file once more. */
+unsigned char *lab_region_again(const struct lab_region *region);
+/* What stands at `from` of a region, or a file: "reads", "reads old data", "reads zeros", ... */
+const char *lab_contents(const unsigned char *at, size_t from, size_t n);
+/* Copy out of a region with mcsafe_memcpy(): contents, or signal code and extent. */
+const char *lab_outcome(const unsigned char *src, size_t from, size_t n);
+const char *lab_store_outcome(unsigned char *dst, size_t n);
+const char *lab_pread_outcome(int fd, size_t from, size_t n);
+const char *lab_code_name(const struct mcsafe_fault *fault);
+
+/* ---- badblocks.c: what the NVDIMM's driver knows to be bad ---------------------------------- */
+
+#define LAB_SECTOR ((size_t)512)
+
+uint64_t lab_region_start(void);
+/* The sector of the block device that a physical address is in. */
+uint64_t lab_pmem_sector(uint64_t physical);
+/* Of the 4 KiB block that a physical address is in: "none", "all 8 sectors", or which. */
+const char *lab_bad_blocks_at(uint64_t physical);
+/* Wait until there are some: the kernel notes them in the background. */
+void lab_wait_bad_blocks(uint64_t physical);
+
+/* ---- programs ------------------------------------------------------------------------------ */
+
+int lab_program_chained(int argc, char **argv);
+int lab_program_injected(int argc, char **argv);
+int lab_program_kind(int argc, char **argv);
+int lab_program_known(int argc, char **argv);
+int lab_program_noripv(int argc, char **argv);
+int lab_program_notice(int argc, char **argv);
+int lab_program_plain(int argc, char **argv);
+int lab_program_race(int argc, char **argv);
+int lab_program_repair(int argc, char **argv);
+int lab_program_rows(int argc, char **argv);
+int lab_program_side_by_side(int argc, char **argv);
+int lab_program_twice(int argc, char **argv);
+
+#endif /* MCSAFE_TESTS_VM_LAB_H */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* main.c - the lab's program in the guest: does what one scenario asks for */
+#include "lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} programs[] = {
+	{"chained", lab_program_chained},
+	{"injected", lab_program_injected},
+	{"kind", lab_program_kind},
+	{"known", lab_program_known},
+	{"noripv", lab_program_noripv},
+	{"notice", lab_program_notice},
+	{"plain", lab_program_plain},
+	{"race", lab_program_race},
+	{"repair", lab_program_repair},
+	{"rows", lab_program_rows},
+	{"side-by-side", lab_program_side_by_side},
+	{"twice", lab_program_twice},
+};
+
+int main(int argc, char **argv)
+{
+	if (!getenv("MCSAFE_GUEST")) {
+		fprintf(stderr, "the lab takes memory out of service for good: "
+				"run it in a guest, see tests/vm/lab.py\n");
+		return EXIT_FAILURE;
+	}
+	for (size_t i = 0; argc > 1 && i < LENGTH(programs); i++)
+		if (strcmp(programs[i].name, argv[1]) == 0)
+			return programs[i].main(argc - 1, argv + 1);
+	fprintf(stderr, "the lab has no program of this name\n");
+	return EXIT_FAILURE;
+}

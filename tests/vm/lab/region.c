@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* region.c - memory of every kind, and what it gives when it is read */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Where the contents come from. */
+enum filling {
+	BY_STORES,   /* stored through the mapping */
+	BY_WRITE,    /* written to the file beforehand, and synced */
+	OLD_BY_WRITE /* something else was written and synced; the right thing is stored over it */
+};
+
+static const struct kind {
+	const char *name;
+	const char *path; /* NULL: anonymous; "" memfd */
+	int map_flags;
+	int advice;
+	size_t offset; /* of the mapping from a multiple of 2 MiB: prevents huge pages */
+	enum filling filling;
+	bool pmem;
+} kinds[] = {
+	{"anonymous", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, 0, BY_STORES, false},
+	{"thp", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, 0, BY_STORES, false},
+	{"hugetlb", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, 0, BY_STORES, false},
+	{"hugetlbfs", "/mnt/huge/lab", MAP_SHARED, 0, 0, BY_STORES, false},
+	{"tmpfs", "/tmp/lab", MAP_SHARED, 0, 0, BY_STORES, false},
+	{"memfd", "", MAP_SHARED, 0, 0, BY_STORES, false},
+	{"clean", "/mnt/ext4/lab", MAP_SHARED, 0, 0, BY_WRITE, false},
+	{"dirty", "/mnt/ext4/lab", MAP_SHARED, 0, 0, OLD_BY_WRITE, false},
+	{"dax-4k", "/mnt/pmem/lab", MAP_SHARED_VALIDATE | MAP_SYNC, 0, PAGE, BY_WRITE, true},
+	{"dax-2m", "/mnt/pmem/lab", MAP_SHARED_VALIDATE | MAP_SYNC, 0, 0, BY_WRITE, true},
+	{"devdax", "/dev/dax0.0", MAP_SHARED, 0, 0, BY_STORES, true},
+};
+
+static const struct kind *current;
+
+/* Differs from lab_pattern() in every byte, and from FILL. */
+static unsigned char old_pattern(size_t i)
+{
+	return lab_pattern(i) ^ 0x2a;
+}
+
+static unsigned char *map(int fd)
+{
+	unsigned char *room = mmap(NULL, LAB_REGION_SIZE + 2 * HUGE, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *base;
+
+	lab_need(room != MAP_FAILED, "no address space");
+	base = room + (HUGE - (uintptr_t)room % HUGE) + current->offset;
+	lab_need(mmap(base, LAB_REGION_SIZE, PROT_READ | PROT_WRITE, current->map_flags | MAP_FIXED,
+		      fd, 0) == base,
+		 "cannot map memory of kind %s", current->name);
+	if (current->advice)
+		lab_need(madvise(base, LAB_REGION_SIZE, current->advice) == 0, "madvise");
+	return base;
+}
+
+static void write_file(int fd)
+{
+	unsigned char *bytes = malloc(LAB_REGION_SIZE);
+
+	lab_need(bytes != NULL, "no memory");
+	for (size_t i = 0; i < LAB_REGION_SIZE; i++)
+		bytes[i] = current->filling == BY_WRITE ? lab_pattern(i) : old_pattern(i);
+	lab_need(pwrite(fd, bytes, LAB_REGION_SIZE, 0) == (ssize_t)LAB_REGION_SIZE, "pwrite");
+	lab_need(fsync(fd) == 0, "fsync");
+	free(bytes);
+}
+
+static int open_kind(void)
+{
+	bool device = strncmp(current->path, "/dev/", 5) == 0;
+	int fd;
+
+	if (device)
+		fd = open(current->path, O_RDWR | O_CLOEXEC);
+	else if (!*current->path)
+		fd = memfd_create("lab", MFD_CLOEXEC);
+	else
+		fd = open(current->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	lab_need(fd != -1, "cannot open %s", current->path);
+	if (current->pmem && !device)
+		lab_need(fallocate(fd, 0, 0, LAB_REGION_SIZE) == 0, "fallocate");
+	else if (!device)
+		lab_need(ftruncate(fd, LAB_REGION_SIZE) == 0, "ftruncate");
+	if (current->filling != BY_STORES)
+		write_file(fd);
+	return fd;
+}
+
+struct lab_region lab_region(const char *name)
+{
+	struct lab_region region = {.fd = -1};
+
+	for (size_t i = 0; i < LENGTH(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			current = &kinds[i];
+	lab_need(current != NULL, "no memory of kind %s", name);
+	region.pmem = current->pmem;
+	if (current->path)
+		region.fd = open_kind();
+	region.base = map(region.fd);
+	if (current->filling != BY_WRITE)
+		lab_fill_pattern(region.base, 0, LAB_REGION_SIZE);
+	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE), "the memory is not as filled");
+	if (current->advice == MADV_HUGEPAGE)
+		lab_need(lab_meminfo("AnonHugePages") >= (long)(LAB_REGION_SIZE / 1024),
+			 "no transparent huge pages");
+	return region;
+}
+
+unsigned char *lab_region_again(const struct lab_region *region)
+{
+	return map(region->fd);
+}
+
+static bool all(const unsigned char *at, size_t from, size_t n, unsigned char (*wanted)(size_t))
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i] != wanted(from + i))
+			return false;
+	return true;
+}
+
+static bool right_or_old(const unsigned char *at, size_t from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i] != lab_pattern(from + i) && at[i] != old_pattern(from + i))
+			return false;
+	return true;
+}
+
+static unsigned char zero(size_t i)
+{
+	(void)i;
+	return 0;
+}
+
+/* How many bytes are right, if all behind them are zeros. */
+static size_t right_before_zeros(const unsigned char *at, size_t from, size_t n)
+{
+	size_t zeros = 0, right;
+
+	while (zeros < n && at[n - 1 - zeros] == 0)
+		zeros++;
+	right = (n - zeros + LINE - 1) / LINE * LINE; /* the pattern has zeros as well */
+	return right < n && lab_is_pattern(at, from, right) ? right : 0;
+}
+
+const char *lab_contents(const unsigned char *at, size_t from, size_t n)
+{
+	static char text[64];
+	size_t right;
+
+	if (all(at, from, n, lab_pattern))
+		return "reads";
+	if (all(at, from, n, old_pattern))
+		return "reads old data";
+	if (all(at, from, n, zero))
+		return "reads zeros";
+	if (right_or_old(at, from, n))
+		return "reads, in part old data";
+	right = right_before_zeros(at, from, n);
+	if (!right)
+		return "reads something else";
+	snprintf(text, sizeof(text), "reads %zu bytes, then zeros", right);
+	return text;
+}
+
+const char *lab_code_name(const struct mcsafe_fault *fault)
+{
+	static char text[64];
+
+	if (fault->signo == SIGBUS && fault->code == BUS_MCEERR_AR)
+		return "BUS_MCEERR_AR";
+	if (fault->signo == SIGBUS && fault->code == BUS_ADRERR)
+		return "BUS_ADRERR";
+	if (fault->signo == SIGBUS && fault->code == SI_KERNEL)
+		return "SIGBUS SI_KERNEL";
+	snprintf(text, sizeof(text), "signal %d code %d", fault->signo, fault->code);
+	return text;
+}
+
+static const char *in_words(size_t left, const struct mcsafe_fault *fault, const char *success)
+{
+	static char text[128];
+
+	if (!left)
+		return success;
+	snprintf(text, sizeof(text), "%s %zu", lab_code_name(fault), fault->extent);
+	return text;
+}
+
+const char *lab_outcome(const unsigned char *src, size_t from, size_t n)
+{
+	unsigned char *dst = malloc(n);
+	struct mcsafe_fault fault = {.signo = 0};
+	size_t left;
+	const char *words;
+
+	lab_need(dst != NULL, "no memory");
+	left = mcsafe_memcpy(dst, src, n, &fault);
+	words = in_words(left, &fault, lab_contents(dst, from, n));
+	free(dst);
+	return words;
+}
+
+const char *lab_store_outcome(unsigned char *dst, size_t n)
+{
+	struct mcsafe_fault fault = {.signo = 0};
+	size_t left = mcsafe_memset(dst, FILL, n, &fault);
+
+	return in_words(left, &fault, "stores");
+}
+
+const char *lab_pread_outcome(int fd, size_t from, size_t n)
+{
+	static char text[64];
+	unsigned char *buffer = malloc(n);
+	ssize_t got;
+	const char *words = text;
+
+	lab_need(buffer != NULL, "no memory");
+	memset(buffer, FILL, n);
+	got = pread(fd, buffer, n, (off_t)from);
+	if (got == (ssize_t)n)
+		words = lab_contents(buffer, from, n);
+	else if (got < 0)
+		snprintf(text, sizeof(text), "%s", strerrorname_np(errno));
+	else
+		snprintf(text, sizeof(text), "%zd of %zu bytes", got, n);
+	free(buffer);
+	return words;
+}

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""machine_check.py - raises machine checks in a guest at the instruction that it asks for.
+
+The guest asks in lines on its serial port and waits for the answer:
+
+    arm load EVENT at=VA:PA[,VA:PA] insn=ADDRESS[,ADDRESS]
+        a #MC, once for each VA, when one of the instructions is about to read VA's cache line;
+        it names the physical address PA. Later reads of that line are counted.
+    arm approach EVENT at=VA:PA insn=ADDRESS[,ADDRESS]
+        the same, but instructions are looked at only from the read of the byte before the line on
+    arm insn EVENT at=VA:PA insn=ADDRESS
+        a #MC at the next execution of the instruction, whatever it reads; VA is only watched
+    arm race EVENT at=VA:PA insn=ADDRESS
+        the same on both processors at once: the first to come is held until the other is there
+    arm kernel EVENT at=0:PA entry=ADDRESS[,ADDRESS] page_offset_base=ADDRESS
+        a #MC whenever one of the kernel's copy functions, called with (destination, source,
+        size), comes to PA's line
+    arm now EVENT at=0:PA
+        a #MC at once, wherever processor 0 is
+    disarm
+        answered by "injected=N touched=N": events raised, and reads counted
+
+All addresses are hexadecimal. The answer to arm is "ok".
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import gdb
+import qmp
+from errors import GuestFailure
+from operands import Operand
+
+LINE = 64
+REP_MOVSB = b"\xf3\xa4"
+STEPS_TO_STRING = 20
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the machine check banks hold (Intel SDM volume 3B, "Machine-Check Architecture").
+
+    status  VAL, UC, EN, MISCV, ADDRV, S and AR in bits 63 to 55, and the error code below
+    global  IA32_MCG_STATUS: RIPV, EIPV, MCIP, LMCES in bits 0 to 3. LMCES makes it local to one
+            processor, so that the kernel does not wait for the others to meet.
+    misc    bits 0-5 the least significant valid bit of the address, 6-8 its kind: 2, physical
+    """
+
+    status: int
+    machine: int
+    misc: int
+
+
+DATA_LOAD = 0xBD80000000000134  # SRAR: software recoverable, action required
+PATROL_SCRUB = 0xBD000000000000C0  # SRAO: software recoverable, action optional
+EVENTS = {
+    "page": Event(DATA_LOAD, 0xF, 0x8C),
+    "line": Event(DATA_LOAD, 0xF, 0x86),
+    "noripv": Event(DATA_LOAD, 0xE, 0x8C),
+    "scrub": Event(PATROL_SCRUB, 0xF, 0x8C),
+}
+
+
+@dataclass
+class Armed:
+    """What is armed: where breakpoints are, and what has happened."""
+
+    mode: str
+    event: Event
+    targets: dict[int, int]  # virtual line: physical address
+    instructions: list[int] = field(default_factory=list)
+    page_offset_base: int = 0
+    watched: list[int] = field(default_factory=list)
+    held: int | None = None
+    injected: int = 0
+    touched: int = 0
+
+
+def parse(words: list[str]) -> Armed:
+    """Read what follows "arm" in a request."""
+    mode, event = words[:2]
+    options = dict(re.findall(r"(\w+)=(\S+)", " ".join(words[2:])))
+    pairs = [pair.split(":") for pair in options["at"].split(",")]
+    targets = {int(va, 16) // LINE * LINE: int(pa, 16) for va, pa in pairs}
+    instructions = options.get("insn", options.get("entry", ""))
+    return Armed(
+        mode,
+        EVENTS[event],
+        targets,
+        [int(address, 16) for address in instructions.split(",") if address],
+        int(options.get("page_offset_base", "0"), 16),
+    )
+
+
+class Injector:
+    """Serves the requests of one guest."""
+
+    def __init__(
+        self,
+        debugger: gdb.Client,
+        monitor: qmp.Client,
+        operands: Mapping[int, Operand],
+        answer: Callable[[bytes], object],
+    ) -> None:
+        self._gdb = debugger
+        self._qmp = monitor
+        self._operands = operands
+        self._answer = answer
+        self._armed: Armed | None = None
+
+    def request(self, line: str) -> None:
+        """Carry out one request and answer it."""
+        command, *words = line.split()
+        if command == "arm":
+            self._arm(parse(words))
+        elif command == "disarm":
+            self._disarm()
+        else:
+            raise GuestFailure(f"the guest asks for {line!r}")
+
+    def feed(self, data: bytes) -> None:
+        """Take what the debugger's connection brings while the machine runs."""
+        for stop in self._gdb.feed(data):
+            self._stopped(stop)
+
+    def _arm(self, armed: Armed) -> None:
+        self._armed = armed
+        self._gdb.interrupt()
+        if armed.mode == "now":
+            self._inject(0, armed.targets[0])
+        elif armed.mode == "kernel":
+            [physical] = armed.targets.values()
+            direct_map = int.from_bytes(self._gdb.memory(armed.page_offset_base, 8), "little")
+            armed.targets = {direct_map + physical // LINE * LINE: physical}
+        if armed.mode == "approach":
+            self._change_approach(True)
+        else:
+            self._breakpoints(True)
+        self._gdb.resume()
+        self._answer(b"ok\n")
+
+    def _disarm(self) -> None:
+        armed = self._armed
+        if armed is None:
+            raise GuestFailure("the guest disarms what is not armed")
+        self._gdb.interrupt()
+        if armed.mode == "approach":
+            self._change_approach(False)
+        else:
+            self._breakpoints(False)
+        for line in armed.watched:
+            self._gdb.remove(gdb.READ, line, LINE)
+        self._armed = None
+        self._gdb.resume()
+        self._answer(f"injected={armed.injected} touched={armed.touched}\n".encode())
+
+    def _breakpoints(self, there: bool) -> None:
+        change = self._gdb.insert if there else self._gdb.remove
+        for address in self._armed.instructions:
+            change(gdb.EXECUTE, address)
+
+    def _change_approach(self, there: bool) -> None:
+        [line] = self._armed.targets
+        change = self._gdb.insert if there else self._gdb.remove
+        change(gdb.READ, line - 1)
+
+    def _inject(self, processor: int, physical: int) -> None:
+        event = self._armed.event
+        said = self._qmp.monitor(
+            f"mce {processor} 1 {event.status:#x} {event.machine:#x} {physical:#x} {event.misc:#x}"
+        )
+        if said.strip():
+            raise GuestFailure(f"qemu refuses the machine check: {said.strip()}")
+        self._armed.injected += 1
+
+    def _stopped(self, stop: gdb.Stop) -> None:
+        armed = self._armed
+        if armed is None:
+            raise GuestFailure(f"gdb: {stop} with nothing armed")
+        if armed.mode == "approach":
+            self._change_approach(False)
+            self._breakpoints(True)
+            armed.mode = "load"
+            self._gdb.resume()
+            return
+        if stop.read is not None:
+            armed.touched += 1
+            self._gdb.resume()
+            return
+        registers = self._gdb.registers(stop.processor)
+        if registers["rip"] not in armed.instructions:
+            raise GuestFailure(f"gdb: {stop} at {registers['rip']:#x}, where nothing is armed")
+        if armed.mode == "kernel":
+            self._at_kernel_copy(stop.processor, registers)
+        else:
+            self._at_load(stop.processor, registers)
+
+    def _at_load(self, processor: int, registers: Mapping[str, int]) -> None:
+        armed = self._armed
+        operand = self._operands[registers["rip"]]
+        line = operand.address(registers) // LINE * LINE
+        if armed.mode == "insn":
+            [line] = armed.targets
+        elif operand.string:
+            line = self._run_string_up_to(processor, registers)
+        if line not in armed.targets:
+            self._step_over(processor)
+            self._gdb.resume()
+        elif armed.mode == "race" and armed.held is None:
+            armed.held = processor
+            self._gdb.resume(1 - processor)
+        else:
+            for number in {processor, armed.held} - {None}:
+                self._inject(number, armed.targets[line])
+            self._consumed(line)
+            self._gdb.resume()
+
+    def _consumed(self, line: int) -> None:
+        del self._armed.targets[line]
+        self._watch(line)
+        if not self._armed.targets:
+            self._breakpoints(False)
+            self._armed.instructions = []
+
+    def _watch(self, line: int) -> None:
+        self._gdb.insert(gdb.READ, line, LINE)
+        self._armed.watched.append(line)
+
+    def _step_over(self, processor: int) -> None:
+        self._breakpoints(False)
+        self._gdb.step(processor)
+        self._breakpoints(True)
+
+    def _run_string_up_to(self, processor: int, registers: Mapping[str, int]) -> int:
+        """Stop a REP MOVSB when the next byte it reads is in a line of ours; return that line."""
+        first = registers["rsi"]
+        end = first + registers["rcx"]
+        ahead = [line for line in self._armed.targets if first < line + LINE and line < end]
+        if not ahead:
+            return first // LINE * LINE
+        line = min(ahead)
+        if line > first:
+            self._breakpoints(False)
+            self._run_to_read_of(line - 1)
+            self._breakpoints(True)
+            now = self._gdb.registers(processor)
+            if (now["rip"], now["rsi"]) != (registers["rip"], line):
+                raise GuestFailure(f"gdb: the string stands at {now['rsi']:#x}, not {line:#x}")
+        return line
+
+    def _run_to_read_of(self, address: int) -> None:
+        self._gdb.insert(gdb.READ, address)
+        self._gdb.resume()
+        stop = self._gdb.wait()
+        self._gdb.remove(gdb.READ, address)
+        if stop.read != address:
+            raise GuestFailure(f"gdb: {stop} instead of a read of {address:#x}")
+
+    def _at_kernel_copy(self, processor: int, registers: Mapping[str, int]) -> None:
+        [(line, physical)] = self._armed.targets.items()
+        source, size = registers["rsi"], registers["rdx"]
+        self._breakpoints(False)
+        if source < line + LINE and line < source + size:
+            if source < line:
+                self._run_to_read_of(line - 1)
+            else:
+                self._step_to_string(processor)
+            self._inject(processor, physical)
+        else:
+            self._gdb.step(processor)
+        self._breakpoints(True)
+        self._gdb.resume()
+
+    def _step_to_string(self, processor: int) -> None:
+        for _ in range(STEPS_TO_STRING):
+            rip = self._gdb.registers(processor)["rip"]
+            if self._gdb.memory(rip, len(REP_MOVSB)) == REP_MOVSB:
+                return
+            self._gdb.step(processor)
+        raise GuestFailure("gdb: no REP MOVSB in the kernel's copy")

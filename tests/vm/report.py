@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""report.py - results for machines and for people: JUnit, JSON, and docs/poison.md."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from scenario import Result, Scenario
+
+INVALID_IN_XML = {code: "?" for code in range(32) if code not in (9, 10, 13)}
+INTRODUCTION = """\
+# What poison does to each kind of memory
+
+Measured, not looked up: by the scenarios in `tests/vm/scenarios`, with machine checks raised at
+single load instructions in an emulated machine (QEMU, no KVM). Written by
+`tests/vm/vm.py lab --report`; do not edit. A scenario fails as soon as one of these values changes.
+
+Kernel: {kernel}
+
+"consumed" is the machine check itself, met by `mcsafe_memcpy()` in the middle of a copy. The other
+lines tell what is seen afterwards: by the same copy again, by a copy of another part of the same
+page, and so on. "reads" means that all bytes arrive, and that they are the right ones. A signal is
+followed by the extent in the fault record, in bytes; 0 means that the kernel does not say.
+"""
+
+
+def text(result: Result) -> str:
+    """Return a result in a few lines."""
+    verdict = "pass" if result.passed else "SKIP" if result.skipped else "FAIL"
+    lines = [f"{verdict}  {result.scenario.name}  ({result.seconds:.1f} s)"]
+    lines += [f"      {problem}" for problem in result.problems]
+    lines += [f"      {result.skipped}"] if result.skipped else []
+    return "\n".join(lines)
+
+
+def junit(results: Sequence[Result]) -> bytes:
+    """Return results as JUnit XML."""
+    suite = ElementTree.Element(
+        "testsuite",
+        name="lab",
+        tests=str(len(results)),
+        failures=str(sum(bool(result.problems) for result in results)),
+        skipped=str(sum(bool(result.skipped) for result in results)),
+        time=f"{sum(result.seconds for result in results):.3f}",
+    )
+    for result in results:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=f"lab.{result.scenario.machine}",
+            name=result.scenario.name,
+            time=f"{result.seconds:.3f}",
+        )
+        if result.problems:
+            failure = ElementTree.SubElement(case, "failure", message=_clean(result.problems[0]))
+            failure.text = _clean("\n".join(result.problems))
+        if result.skipped:
+            ElementTree.SubElement(case, "skipped", message=_clean(result.skipped))
+        ElementTree.SubElement(case, "system-out").text = _clean("\n".join(result.output))
+        ElementTree.SubElement(case, "system-err").text = _clean("\n".join(result.log))
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def write(directory: Path, kernel: str, results: Sequence[Result]) -> None:
+    """Leave the results of a run in a directory."""
+    (directory / "junit.xml").write_bytes(junit(results))
+    (directory / "results.txt").write_text("".join(f"{text(result)}\n" for result in results))
+    record = {
+        "kernel": kernel,
+        "scenarios": {
+            result.scenario.name: {"passed": result.passed, "facts": result.facts}
+            for result in results
+        },
+    }
+    (directory / "results.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def measured(path: Path, scenarios: Iterable[Scenario]) -> tuple[str, dict[str, dict[str, str]]]:
+    """Read the results of a complete and successful run: the kernel, and all facts."""
+    record = json.loads(path.read_text())
+    facts = {}
+    for scenario in scenarios:
+        result = record["scenarios"].get(scenario.name)
+        if not result or not result["passed"]:
+            raise ValueError(f"{path}: scenario {scenario.name} has not passed")
+        facts[scenario.name] = result["facts"]
+    return record["kernel"], facts
+
+
+def expected(scenarios: Iterable[Scenario]) -> dict[str, dict[str, str]]:
+    """Return the facts that a successful run measures."""
+    return {scenario.name: scenario.expect for scenario in scenarios}
+
+
+def page(kernel: str, scenarios: Iterable[Scenario], facts: Mapping[str, Mapping[str, str]]) -> str:
+    """Return docs/poison.md: a section for each scenario that measures something."""
+    parts = [INTRODUCTION.format(kernel=kernel)]
+    for scenario in scenarios:
+        if facts[scenario.name]:
+            parts.append(f"## {scenario.title[0].upper()}{scenario.title[1:]}\n")
+            parts.append(f"Scenario `{scenario.name}`.\n\n| | |\n|---|---|")
+            parts += [f"| {key} | {value} |" for key, value in facts[scenario.name].items()]
+            parts[-1] += "\n"
+    return "\n".join(parts)
+
+
+def kernel_of(document: str) -> str:
+    """Return the kernel that a page names."""
+    return next(
+        line.removeprefix("Kernel: ")
+        for line in document.splitlines()
+        if line.startswith("Kernel: ")
+    )
+
+
+def _clean(string: str) -> str:
+    return string.translate(INVALID_IN_XML)

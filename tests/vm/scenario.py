@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""scenario.py - the tables of scenarios, and what a scenario's results are held against."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+TABLES = Path(__file__).with_name("scenarios")
+DEFAULT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One entry of a table.
+
+    title    what is shown
+    run      the program in the guest (tests/vm/lab/main.c) and its arguments
+    machine  a key of lab.MACHINES
+    prepare  a function of tests/vm/lab/lab-scenario that makes the memory; "" for none
+    fast     whether it belongs to the subset that every test run includes
+    seconds  when it counts as hung
+    expect   every measurement that the program reports, with its value
+    log      regular expressions that the kernel's messages must match, each somewhere
+    fails    regular expressions for failures that the program must report, and no others: for a
+             scenario that breaks something on purpose, to show that it would be noticed
+    """
+
+    name: str
+    title: str
+    run: str
+    machine: str = "ram"
+    prepare: str = ""
+    fast: bool = False
+    seconds: float = DEFAULT_SECONDS
+    expect: dict[str, str] = field(default_factory=dict)
+    log: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+
+
+@dataclass
+class Result:
+    """What came of a scenario."""
+
+    scenario: Scenario
+    problems: list[str] = field(default_factory=list)
+    skipped: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    seconds: float = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as it should be."""
+        return not self.problems and not self.skipped
+
+    def judge(self, status: int) -> None:
+        """Find out what is wrong, once the program has ended."""
+        expected_failures = self.scenario.fails
+        if status == 77:
+            self.skipped = next(iter(self.output[::-1]), "no reason given")
+            return
+        if (status != 0) != bool(expected_failures):
+            self.problems.append(f"exit status {status}")
+        self.problems += unlike(expected_failures, self.failures)
+        self.problems += [
+            f"the kernel's log has nothing like {pattern!r}"
+            for pattern in self.scenario.log
+            if not any(re.search(pattern, line) for line in self.log)
+        ]
+        self.problems += differences(self.scenario.expect, self.facts)
+
+
+def unlike(patterns: tuple[str, ...], failures: list[str]) -> list[str]:
+    """Return the failures that no pattern stands for, and the patterns without a failure."""
+    unexpected = [text for text in failures if not any(re.search(p, text) for p in patterns)]
+    missing = [p for p in patterns if not any(re.search(p, text) for text in failures)]
+    return unexpected + [f"no failure like {p!r}, which was made on purpose" for p in missing]
+
+
+def differences(expected: dict[str, str], measured: dict[str, str]) -> list[str]:
+    """Compare measurements; one that was not expected is as wrong as one that is missing."""
+    nothing = "nothing"
+    return [
+        f"{key}: {measured.get(key, nothing)}, expected {expected.get(key, nothing)}"
+        for key in expected | measured
+        if expected.get(key) != measured.get(key)
+    ]
+
+
+def load(directory: Path = TABLES) -> dict[str, Scenario]:
+    """Read all tables, in the order of their names."""
+    scenarios: dict[str, Scenario] = {}
+    for path in sorted(directory.glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text()).items():
+            if name in scenarios:
+                raise ValueError(f"{path}: a second scenario {name}")
+            scenarios[name] = from_table(name, entry)
+    return scenarios
+
+
+def from_table(name: str, entry: dict) -> Scenario:
+    """Make a scenario of a TOML table."""
+    unknown = entry.keys() - {f.name for f in fields(Scenario)}
+    if unknown:
+        raise ValueError(f"scenario {name}: no such field: {', '.join(sorted(unknown))}")
+    lists = {key: tuple(entry[key]) for key in ("log", "fails") if key in entry}
+    for pattern in (pattern for patterns in lists.values() for pattern in patterns):
+        re.compile(pattern)
+    expect = {key: str(value) for key, value in entry.get("expect", {}).items()}
+    return Scenario(**{**entry, **lists, "expect": expect, "name": name})

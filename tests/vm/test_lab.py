@@ -1,0 +1,540 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_lab.py - the parts of the lab that need no guest."""
+
+import argparse
+import base64
+import json
+import socket
+import sys
+import tempfile
+import threading
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+from xml.etree import ElementTree
+
+import acpi
+import gdb
+import lab
+import machine_check
+import operands
+import qmp
+import report
+import scenario
+import vm
+from errors import GuestFailure
+from operands import Operand
+from scenario import Result, Scenario
+
+
+class Peer:
+    """The other end of a connection: answers what arrives, piece by piece."""
+
+    def __init__(self, test: unittest.TestCase, respond: Callable[[bytes], list[bytes]]) -> None:
+        self.received: list[bytes] = []
+        self.client, self._socket = socket.socketpair()
+        self._respond = respond
+        test.addCleanup(self.close)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self.client.close()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        try:
+            while data := self._socket.recv(4096):
+                self.received.append(data)
+                for piece in self._respond(data):
+                    self._socket.sendall(piece)
+        except OSError:
+            pass
+
+
+class GdbTest(unittest.TestCase):
+    """The client of QEMU's gdb stub."""
+
+    def client(self, *answers: bytes) -> tuple[gdb.Client, Peer]:
+        """Return a client, and a stub which gives one answer for each packet."""
+        waiting = list(answers)
+
+        def respond(data: bytes) -> list[bytes]:
+            is_packet = b"$" in data or b"\x03" in data
+            return [waiting.pop(0)] if is_packet and waiting else []
+
+        peer = Peer(self, respond)
+        return gdb.Client(peer.client), peer
+
+    def test_framing(self) -> None:
+        self.assertEqual(gdb.framed("OK"), b"$OK#9a")
+
+    def test_stop_packets(self) -> None:
+        stop = gdb.Stop.parse("T05thread:02;rwatch:7f00;")
+        self.assertEqual(stop, gdb.Stop(5, 1, 0x7F00))
+        self.assertEqual(gdb.Stop.parse("T02thread:p01.0a;"), gdb.Stop(2, 9, None))
+        with self.assertRaises(GuestFailure):
+            gdb.Stop.parse("OK")
+
+    def test_stops_arrive_in_pieces(self) -> None:
+        client, _ = self.client()
+        data = b"+" + gdb.framed("T05thread:01;") + gdb.framed("W00")
+        stops = [stop for byte in data for stop in client.feed(bytes([byte]))]
+        self.assertEqual(stops, [gdb.Stop(5, 0, None)])
+
+    def test_damaged_packet_is_an_error(self) -> None:
+        client, _ = self.client()
+        with self.assertRaisesRegex(GuestFailure, "damaged"):
+            client.feed(b"$OK#00")
+
+    def test_breakpoint(self) -> None:
+        client, peer = self.client(b"+$OK#9a", b"+$E22#a9")
+        client.insert(gdb.READ, 0x1000, 64)
+        self.assertEqual(peer.received[0], gdb.framed("Z3,1000,40"))
+        with self.assertRaisesRegex(GuestFailure, "E22"):
+            client.remove(gdb.READ, 0x1000, 64)
+
+    def test_interrupt(self) -> None:
+        client, _ = self.client(gdb.framed("T02thread:01;"))
+        self.assertEqual(client.interrupt(), gdb.Stop(2, 0, None))
+
+    def test_registers(self) -> None:
+        values = b"".join(n.to_bytes(8, "little") for n in range(17)).hex()
+        client, _ = self.client(gdb.framed("OK"), gdb.framed(values))
+        registers = client.registers(0)
+        self.assertEqual(registers["rsi"], 4)
+        self.assertEqual(registers["r8"], 8)
+        self.assertEqual(registers["rip"], 16)
+
+    def test_silence_is_an_error(self) -> None:
+        client, _ = self.client()
+        with mock.patch.object(gdb, "REPLY_SECONDS", 0.05):
+            with self.assertRaisesRegex(GuestFailure, "no answer"):
+                client.command("g")
+
+    def test_end_of_qemu_is_an_error(self) -> None:
+        client, peer = self.client()
+        peer.close()
+        with self.assertRaises((GuestFailure, OSError)):
+            client.command("g")
+
+
+class QmpTest(unittest.TestCase):
+    """The client of QEMU's monitor."""
+
+    def client(self, answers: dict[str, object]) -> qmp.Client:
+        def respond(data: bytes) -> list[bytes]:
+            request = json.loads(data)
+            answer = answers[request["execute"]]
+            event = {"event": "STOP", "timestamp": {}}
+            text = "".join(json.dumps(message) + "\r\n" for message in (event, answer)).encode()
+            return [text[:7], text[7:]]
+
+        peer = Peer(self, respond)
+        return qmp.Client(peer.client)
+
+    def test_monitor_command_between_events(self) -> None:
+        client = self.client(
+            {"qmp_capabilities": {"return": {}}, "human-monitor-command": {"return": "text"}}
+        )
+        client.feed(b'{"QMP": {}}\r\n{"event": "RESUME"}\r\n')
+        self.assertEqual(client.monitor("info status"), "text")
+        self.assertEqual(client.monitor("info status"), "text")
+
+    def test_error(self) -> None:
+        client = self.client({"qmp_capabilities": {"error": {"desc": "no"}}})
+        with self.assertRaisesRegex(GuestFailure, "no"):
+            client.monitor("quit")
+
+
+class OperandsTest(unittest.TestCase):
+    """Operands in a disassembly."""
+
+    REGISTERS = {"rsi": 0x1000, "rax": 0x20, "rdx": 8}
+
+    def address(self, text: str) -> int:
+        return operands.parse(text).address(self.REGISTERS)
+
+    def test_addresses(self) -> None:
+        self.assertEqual(self.address("mov    (%rsi),%rax"), 0x1000)
+        self.assertEqual(self.address("movzbl 0x7(%rsi),%eax"), 0x1007)
+        self.assertEqual(self.address("vmovdqa -0x20(%rsi,%rdx,1),%ymm0"), 0xFE8)
+        self.assertEqual(self.address("movdqa (%rsi,%rax,4),%xmm1"), 0x1080)
+        self.assertEqual(self.address("mov    -0x2000(%rsi),%rax"), (1 << 64) - 0x1000)
+
+    def test_string(self) -> None:
+        operand = operands.parse("rep movsb %ds:(%rsi),%es:(%rdi)")
+        self.assertEqual(operand, Operand(base="rsi", string=True))
+
+    def test_no_operand(self) -> None:
+        self.assertIsNone(operands.parse("ret"))
+        self.assertIsNone(operands.parse("call   *%rax"))
+
+    def test_listing(self) -> None:
+        text = "000000006a001740 <f>:\n    6a001740:\tmov    (%rsi),%al\n    6a001742:\tret\n"
+        self.assertEqual(operands.listing(text), {0x6A001740: Operand(base="rsi")})
+
+
+class FakeGdb:
+    """Records what is asked of a debugger; stops come from a list."""
+
+    def __init__(self, registers: dict[str, int], stops: list[gdb.Stop]) -> None:
+        self.calls: list[tuple] = []
+        self.current = registers
+        self.after: list[dict[str, int]] = []
+        self.stops = stops
+
+    def __getattr__(self, name: str) -> Callable:
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+    def registers(self, _processor: int) -> dict[str, int]:
+        return self.current
+
+    def feed(self, _data: bytes) -> list[gdb.Stop]:
+        return [self.stops.pop(0)]
+
+    def wait(self) -> gdb.Stop:
+        self.current = self.after.pop(0)
+        return self.stops.pop(0)
+
+    def memory(self, _address: int, _size: int) -> bytes:
+        return (0xFF11 << 48).to_bytes(8, "little")
+
+
+class InjectorTest(unittest.TestCase):
+    """When a machine check is raised, and when not."""
+
+    LOAD, STRING = 0x6A001770, 0x6A001780
+    OPERANDS = {LOAD: Operand(base="rsi"), STRING: Operand(base="rsi", string=True)}
+
+    def setUp(self) -> None:
+        self.answers: list[bytes] = []
+        self.monitor = mock.Mock()
+        self.monitor.monitor.return_value = ""
+
+    def injector(
+        self, registers: dict[str, int], *stops: gdb.Stop
+    ) -> tuple[machine_check.Injector, FakeGdb]:
+        debugger = FakeGdb(registers, list(stops))
+        arguments = (debugger, self.monitor, self.OPERANDS, self.answers.append)
+        return machine_check.Injector(*arguments), debugger
+
+    def injections(self) -> list[str]:
+        return [call.args[0] for call in self.monitor.monitor.call_args_list]
+
+    def test_load_of_the_line(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC8}
+        stops = gdb.Stop(5, 1, None), gdb.Stop(5, 1, 0x7FC0)
+        injector, debugger = self.injector(registers, *stops)
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        self.assertIn(("insert", gdb.EXECUTE, self.LOAD), debugger.calls)
+        injector.feed(b"")
+        self.assertEqual(self.injections(), ["mce 1 1 0xbd80000000000134 0xf 0x1fc0 0x8c"])
+        self.assertIn(("insert", gdb.READ, 0x7FC0, 64), debugger.calls)
+        injector.feed(b"")
+        injector.request("disarm")
+        self.assertEqual(self.answers, [b"ok\n", b"injected=1 touched=1\n"])
+
+    def test_load_of_another_line(self) -> None:
+        injector, debugger = self.injector(
+            {"rip": self.LOAD, "rsi": 0x7FBF}, gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        self.assertEqual(self.injections(), [])
+        self.assertIn(("step", 0), debugger.calls)
+
+    def test_approach_looks_at_instructions_near_the_line(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        injector, debugger = self.injector(
+            registers, gdb.Stop(5, 0, 0x7FBF), gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm approach page at=7fc0:1fc0 insn={self.LOAD:x}")
+        execute = ("insert", gdb.EXECUTE, self.LOAD)
+        self.assertNotIn(execute, debugger.calls)
+        injector.feed(b"")
+        self.assertIn(("remove", gdb.READ, 0x7FBF), debugger.calls)
+        self.assertIn(execute, debugger.calls)
+        self.assertEqual(self.injections(), [])
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
+    def test_instruction_whatever_it_reads(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x1234}
+        injector, _ = self.injector(registers, gdb.Stop(5, 0, None))
+        injector.request(f"arm insn page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
+    def test_string_is_stopped_at_the_line(self) -> None:
+        before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
+        injector, debugger = self.injector(
+            before, gdb.Stop(5, 0, None), gdb.Stop(5, 0, 0x7FBF)
+        )
+        debugger.after = [{"rip": self.STRING, "rsi": 0x7FC0, "rcx": 0x141}]
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
+    def test_string_that_ends_before_the_line(self) -> None:
+        registers = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0xBF}
+        injector, _ = self.injector(registers, gdb.Stop(5, 0, None))
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
+        injector.feed(b"")
+        self.assertEqual(self.injections(), [])
+
+    def test_race_holds_the_first(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        injector, debugger = self.injector(
+            registers, gdb.Stop(5, 1, None), gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm race page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        self.assertEqual(self.injections(), [])
+        self.assertEqual(debugger.calls[-1], ("resume", 0))
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 2)
+
+    def test_kernel_copy_is_hit_again_and_again(self) -> None:
+        line = (0xFF11 << 48) + 0x1FC0
+        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128}
+        stop = gdb.Stop(5, 0, None)
+        injector, debugger = self.injector(
+            registers, stop, gdb.Stop(5, 0, line - 1), stop, gdb.Stop(5, 0, line - 1)
+        )
+        injector.request("arm kernel page at=0:1fc8 entry=ffff0000 page_offset_base=ffff1000")
+        for _ in range(2):
+            debugger.after = [registers]
+            injector.feed(b"")
+        self.assertEqual(len(self.injections()), 2)
+
+    def test_qemu_refuses(self) -> None:
+        self.monitor.monitor.return_value = "Invalid CPU index"
+        injector, _ = self.injector({})
+        with self.assertRaisesRegex(GuestFailure, "Invalid CPU"):
+            injector.request("arm now scrub at=0:1000")
+
+    def test_nonsense_is_refused(self) -> None:
+        injector, _ = self.injector({})
+        for line in ("disarm", "fire"):
+            with self.assertRaises(GuestFailure):
+                injector.request(line)
+
+
+class ScenarioTest(unittest.TestCase):
+    """Tables, and judgement."""
+
+    def judged(self, status: int = 0, **fields: object) -> list[str]:
+        facts = fields.pop("facts", {})
+        failures = fields.pop("failures", [])
+        log = fields.pop("log_lines", [])
+        result = Result(Scenario("s", "title", "run", **fields))
+        result.facts, result.failures, result.log = facts, failures, log
+        result.judge(status)
+        return result.problems
+
+    def test_success(self) -> None:
+        self.assertEqual(self.judged(), [])
+        self.assertEqual(self.judged(expect={"a": "1"}, facts={"a": "1"}), [])
+
+    def test_exit_status(self) -> None:
+        self.assertEqual(self.judged(1), ["exit status 1"])
+
+    def test_failure_with_a_good_exit_status(self) -> None:
+        self.assertEqual(self.judged(failures=["bad"]), ["bad"])
+
+    def test_facts(self) -> None:
+        self.assertEqual(self.judged(expect={"a": "1"}), ["a: nothing, expected 1"])
+        self.assertEqual(self.judged(facts={"a": "1"}), ["a: 1, expected nothing"])
+
+    def test_log(self) -> None:
+        self.assertEqual(len(self.judged(log=("Uncorrected",))), 1)
+        self.assertEqual(self.judged(log=("Unc.*",), log_lines=["mce: Uncorrected"]), [])
+
+    def test_failure_on_purpose(self) -> None:
+        self.assertEqual(self.judged(1, fails=("read again",), failures=["was read again"]), [])
+        self.assertEqual(len(self.judged(0, fails=("read again",), failures=[])), 2)
+        self.assertEqual(
+            self.judged(1, fails=("read again",), failures=["was read again", "other"]), ["other"]
+        )
+
+    def test_skip(self) -> None:
+        result = Result(Scenario("s", "title", "run"))
+        result.output = ["SKIP: no huge pages"]
+        result.judge(77)
+        self.assertEqual((result.passed, result.skipped), (False, "SKIP: no huge pages"))
+
+    def test_tables(self) -> None:
+        scenarios = scenario.load()
+        self.assertTrue(any(entry.fast for entry in scenarios.values()))
+        for entry in scenarios.values():
+            self.assertIn(entry.machine, lab.MACHINES, entry.name)
+
+    def test_misspelt_field(self) -> None:
+        with self.assertRaisesRegex(ValueError, "expcet"):
+            scenario.from_table("s", {"title": "", "run": "", "expcet": {}})
+
+
+class SessionTest(unittest.TestCase):
+    """What a guest says."""
+
+    def session(self) -> lab.Session:
+        return lab.Session([Scenario("one", "", ""), Scenario("two", "", "")], {})
+
+    def test_conversation(self) -> None:
+        session = self.session()
+        text = b"noise\n@kernel 6.1\n@begin one\n@fact a b=c d\n@log text\nout\n@fail bad\n"
+        for byte in text + b"@end one 1\n@begin two\n":
+            session.feed(bytes([byte]))
+        [result] = session.results
+        self.assertEqual(session.release, "6.1")
+        self.assertEqual(result.facts, {"a b": "c d"})
+        self.assertEqual((result.log, result.output), (["text"], ["out"]))
+        self.assertIn("bad", result.problems)
+        self.assertEqual(session.current.scenario.name, "two")
+
+    def test_abandoned_scenario_has_failed(self) -> None:
+        session = self.session()
+        session.feed(b"@begin one\n")
+        session.abandon("panic")
+        self.assertEqual(session.results[0].problems, ["panic"])
+        self.assertEqual(list(session.remaining), ["two"])
+
+    def boots(self, *guests: bytes | Exception) -> tuple[lab.Lab, list[Result]]:
+        """Run two scenarios in guests that say what is given."""
+        waiting = list(guests)
+
+        def guest(_self: object, _hardware: object, _script: str, feed: Callable, *_: object):
+            says = waiting.pop(0)
+            if isinstance(says, Exception):
+                raise says
+            feed(says)
+            if not says.endswith(b" 0\n"):
+                raise GuestFailure("panic")
+
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            mock.patch.object(operands, "of_program", return_value={}),
+            mock.patch.object(lab.Lab, "_guest", guest),
+        ):
+            run = lab.Lab(mock.Mock(), Path(scratch), lambda _: None)
+            results = run.run([Scenario("one", "", ""), Scenario("two", "", "")])
+            self.assertEqual(waiting, [])
+            return run, results
+
+    def test_scenarios_after_a_panic_get_another_guest(self) -> None:
+        _, results = self.boots(b"@begin one\n", b"@begin two\n@end two 0\n")
+        self.assertEqual([r.passed for r in results], [False, True])
+
+    def test_a_boot_is_tried_twice(self) -> None:
+        good = b"@begin one\n@end one 0\n@begin two\n@end two 0\n"
+        with mock.patch("sys.stderr"):
+            _, results = self.boots(GuestFailure("no boot"), good)
+        self.assertEqual([r.passed for r in results], [True, True])
+        with mock.patch("sys.stderr"), self.assertRaisesRegex(GuestFailure, "twice"):
+            self.boots(GuestFailure("no boot"), GuestFailure("no boot"))
+
+
+class ReportTest(unittest.TestCase):
+    """Results."""
+
+    def results(self) -> list[Result]:
+        good = Result(Scenario("good", "a title", ""), facts={"k": "v"}, output=["\x1b[0m"])
+        bad = Result(Scenario("bad", "b", ""), problems=["<wrong>"])
+        return [good, bad, Result(Scenario("none", "c", ""), skipped="why")]
+
+    def test_junit(self) -> None:
+        suite = ElementTree.fromstring(report.junit(self.results()))
+        self.assertEqual(
+            (suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1")
+        )
+        self.assertEqual(suite.find("testcase/failure").get("message"), "<wrong>")
+
+    def test_page_is_made_of_complete_results_only(self) -> None:
+        results = self.results()
+        scenarios = [result.scenario for result in results]
+        with tempfile.TemporaryDirectory() as scratch:
+            report.write(Path(scratch), "6.1", results)
+            record = Path(scratch, "results.json")
+            kernel, facts = report.measured(record, scenarios[:1])
+            self.assertIn("| k | v |", report.page(kernel, scenarios[:1], facts))
+            for chosen in (scenarios, [Scenario("unknown", "", "")]):
+                with self.assertRaisesRegex(ValueError, "has not passed"):
+                    report.measured(record, chosen)
+
+    def test_committed_page_is_what_a_good_run_gives(self) -> None:
+        page = DOCUMENT.read_text()
+        scenarios = scenario.load().values()
+        made = report.page(report.kernel_of(page), scenarios, report.expected(scenarios))
+        self.assertEqual(page, made, "run `vm.py lab all --report docs/poison.md`")
+
+
+class AcpiTest(unittest.TestCase):
+    """The extended table."""
+
+    SOURCE = (
+        'DefinitionBlock ("", "SSDT", 1, "BOCHS ", "NVDIMM", 0x0000000F)\n{\n'
+        "    Device (NVDR)\n    {\n"
+        "        Method (_DSM, 4, NotSerialized)\n        {\n            Return (NCAL ())\n"
+        "        }\n        Method (_DSM, 1)\n        {\n        }\n    }\n}\n"
+    )
+
+    def test_extension(self) -> None:
+        extended = acpi.extend(self.SOURCE, "OURS\n")
+        self.assertIn('"NVDIMM", 0x00000010)', extended)
+        self.assertIn("    {\nOURS\n        Method (_DSM, 1)", extended)
+        self.assertNotIn("Return (NCAL ())", extended)
+        with self.assertRaises(GuestFailure):
+            acpi.extend("nothing", "")
+
+    def test_records(self) -> None:
+        data = acpi.records([acpi.Range(0x1000, 0x200)])
+        self.assertEqual(len(data), 192)
+        self.assertEqual(data[8:16], (0x100001000).to_bytes(8, "little"))
+
+    def test_table_is_found_among_others(self) -> None:
+        def table(content: bytes) -> bytes:
+            size = acpi.HEADER_BYTES + len(content)
+            return b"SSDT" + size.to_bytes(4, "little") + bytes(28) + content
+
+        wanted = table(b"NVDR")
+        encoded = base64.b64encode(table(b"other") + wanted)
+        self.assertEqual(acpi.nvdimm_table(encoded), wanted)
+        with self.assertRaises(GuestFailure):
+            acpi.nvdimm_table(base64.b64encode(table(b"other")))
+
+
+class CommandLineTest(unittest.TestCase):
+    """vm.py lab."""
+
+    SCENARIOS = {
+        "a": Scenario("a", "", "", fast=True),
+        "b": Scenario("b", "", ""),
+    }
+
+    def test_choice(self) -> None:
+        def names(*arguments: object) -> list[str]:
+            return [entry.name for entry in vm.choose(self.SCENARIOS, *arguments)]
+
+        self.assertEqual(names(["all"], False), ["a", "b"])
+        self.assertEqual(names([], True), ["a"])
+        self.assertEqual(names(["b"], False), ["b"])
+        with self.assertRaisesRegex(SystemExit, "no scenario c"):
+            names(["c"], False)
+
+
+DOCUMENT = Path()
+
+
+def main() -> None:
+    """Take the page's place from the command line, and run the tests."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--document", type=Path, required=True)
+    args, rest = parser.parse_known_args()
+    globals()["DOCUMENT"] = args.document
+    unittest.main(argv=[sys.argv[0], *rest])
+
+
+if __name__ == "__main__":
+    main()
