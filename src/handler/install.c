@@ -64,7 +64,7 @@ static int is_same(const struct sigaction *a, const struct sigaction *b)
 static int take(int signo)
 {
 	struct sigaction ours, live, found;
-	int generation;
+	int generation, placed = 0;
 
 	if (sigaction(signo, NULL, &live) != 0)
 		return -errno;
@@ -73,8 +73,11 @@ static int take(int signo)
 	for (;;) {
 		/* First the way to the previous action, then ourselves: no signal is lost. */
 		generation = mcsafe__chain_push(signo, &live);
-		if (generation < 0)
+		if (generation < 0) {
+			if (placed) /* over a handler that cannot be recorded: under it again */
+				sigaction(signo, &live, NULL);
 			return generation;
+		}
 
 		memset(&ours, 0, sizeof(ours));
 		set_entry(&ours, generation);
@@ -92,6 +95,7 @@ static int take(int signo)
 		if (is_ours(&found) || is_same(&found, &live))
 			return 1;
 		live = found;
+		placed = 1;
 	}
 }
 

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool always(void)
@@ -21,8 +23,16 @@ static bool always(void)
 	return true;
 }
 
+static bool has_avx2(void)
+{
+	return mcsafe__cpu_features() & MCSAFE__CPU_AVX2;
+}
+
 const struct engine engines[] = {
-	{"word", mcsafe__copy_word, 8, 8, always},
+	{"word", mcsafe__copy_word, 8, 8, 1, always},
+	{"sse2", mcsafe__copy_sse2, 16, 16, 16, always},
+	{"avx2", mcsafe__copy_avx2, 32, 64, 32, has_avx2},
+	{"nt_avx2", mcsafe__copy_nt_avx2, 32, 64, 32, has_avx2},
 };
 const size_t engine_count = LENGTH(engines);
 

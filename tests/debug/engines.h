@@ -14,6 +14,7 @@ struct engine {
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
 	size_t step;  /* a count falls short of the first bad source byte by less than this */
 	size_t grain; /* and is exact if that byte's address is a multiple of this */
+	size_t chunk; /* it reads on to the end of the aligned block that holds the last byte */
 	bool (*runs_here)(void);
 };
 

@@ -54,7 +54,7 @@ static uintptr_t function_of(uintptr_t insn)
 
 static size_t rows(uintptr_t function, unsigned kind, uintptr_t *insns, size_t room)
 {
-	const struct mcsafe__row *row, *end;
+	const struct mcsafe_row *row, *end;
 	size_t n = 0;
 
 	for (mcsafe__extable_own(&row, &end); row < end; row++) {
