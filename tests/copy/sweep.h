@@ -52,9 +52,9 @@ void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struc
 		size_t good_pages);
 
 /*
- * Makes the copy that of the next trials; sweep_once() does one, or leaves it out where the kernel
- * would log all of them. Engines are witnessed; the entry points run with the
- * library's handler on top, as in a program.
+ * Makes the copy that of the next trials. Engines are witnessed; the entry points run with the
+ * library's handler on top, as in a program. sweep_once() does one trial, or leaves it out where
+ * the kernel would log all of them.
  */
 void sweep_begin(struct sweep *sweep, const struct t_copy *copy);
 void sweep_once(struct sweep *sweep);

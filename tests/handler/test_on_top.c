@@ -60,6 +60,12 @@ static void on_second(int signo, siginfo_t *si, void *ctx)
 	pass_on(&second, signo, si, ctx);
 }
 
+static void on_first_twice(int signo, siginfo_t *si, void *ctx)
+{
+	pass_on(&first, signo, si, ctx);
+	pass_on(&first, signo, si, ctx);
+}
+
 static void put_on_top(struct chaining *self, void (*handler)(int, siginfo_t *, void *))
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -147,6 +153,18 @@ static void two_on_top(void *arg)
 	}
 }
 
+/* Ours does not remember the signal when it has passed it on. */
+static void top_that_chains_twice(void *arg)
+{
+	(void)arg;
+	set_both(bottom);
+	CHECK(mcsafe_install() == 0);
+	put_on_top(&first, on_first_twice);
+	t_cause(T_KILL, t_signo(memory.kind), &memory);
+	CHECK(first.calls == 2);
+	CHECK(bottom_calls == 2);
+}
+
 /* After mcsafe_uninstall() it is the live handler, and ours is only what it passes on to. */
 static void uninstalled_with_one_on_top(void *arg)
 {
@@ -214,7 +232,7 @@ static void top_of_one_signal(void *arg)
 }
 
 static void (*const bodies[])(void *) = {
-	top_that_chains,         two_on_top,        uninstalled_with_one_on_top,
+	top_that_chains,         top_that_chains_twice, two_on_top, uninstalled_with_one_on_top,
 	top_that_does_not_chain, top_of_one_signal,
 };
 
