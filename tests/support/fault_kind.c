@@ -2,37 +2,15 @@
 /* fault_kind.c - the kinds of bad memory that a program can make without privilege */
 #include "fault_kind.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <mcsafe/inject.h>
 
 #include "region.h"
 #include "run.h"
-
-/* Newer than the kernel headers that we can ask for. */
-#ifndef MADV_GUARD_INSTALL
-# define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
-#endif
-#ifndef UFFD_USER_MODE_ONLY
-# define UFFD_USER_MODE_ONLY 1
-#endif
-#ifndef UFFDIO_POISON /* Linux 6.6 */
-# define UFFD_FEATURE_POISON (1 << 14)
-
-struct uffdio_poison {
-	struct uffdio_range range;
-	__u64 mode;
-	__s64 updated;
-};
-
-# define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
-#endif
 
 static size_t bad_size(const struct t_region *region)
 {
@@ -72,43 +50,26 @@ static const char *plant_truncated(struct t_region *region, size_t size)
 	return NULL;
 }
 
+/* As the user of the injection component does it; t_region_close() clears it. */
+static const char *inject(struct t_region *region, enum mcsafe_inject_kind kind)
+{
+	int err = mcsafe_inject_supported(kind);
+
+	if (err == 0)
+		err = mcsafe_inject(region->bad, bad_size(region), kind);
+	return err == 0 ? NULL : mcsafe_inject_reason();
+}
+
 static const char *plant_guard(struct t_region *region, size_t size)
 {
-	if (madvise(region->bad, size, MADV_GUARD_INSTALL) == 0)
-		return NULL;
-	assert_int_equal(errno, EINVAL);
-	return "no MADV_GUARD_INSTALL, which came with Linux 6.13";
+	(void)size;
+	return inject(region, MCSAFE_INJECT_GUARD);
 }
 
-static const char *poison(int uffd, struct t_region *region)
-{
-	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_POISON};
-	struct uffdio_register pages = {
-		.range = {(uintptr_t)region->bad, bad_size(region)},
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffdio_poison lose = {.range = pages.range};
-
-	if (ioctl(uffd, UFFDIO_API, &api) != 0)
-		return "no UFFD_FEATURE_POISON, which came with Linux 6.6";
-	assert_int_equal(ioctl(uffd, UFFDIO_REGISTER, &pages), 0);
-	assert_int_equal(ioctl(uffd, UFFDIO_POISON, &lose), 0);
-	assert_int_equal(lose.updated, bad_size(region));
-	return NULL;
-}
-
-/* The poison stays when the descriptor is closed, until the pages are unmapped. */
 static const char *plant_poison(struct t_region *region, size_t size)
 {
-	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
-	const char *unsupported;
-
 	(void)size;
-	if (uffd == -1)
-		return strerror(errno);
-	unsupported = poison(uffd, region);
-	close(uffd);
-	return unsupported;
+	return inject(region, MCSAFE_INJECT_POISON);
 }
 
 /*

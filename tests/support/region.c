@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <mcsafe/inject.h>
+
 #include "run.h"
 
 /*
@@ -57,8 +59,12 @@ static void map_pages(struct t_region *region, size_t good_size, size_t bad_size
 
 static void release(struct t_region *region)
 {
-	if (region->map != NULL)
+	if (region->map != NULL) {
+		int err = mcsafe_inject_clear(region->bad, (size_t)(region->bad_end - region->bad));
+
+		assert_true(err == 0 || err == -ENOENT); /* or it was made bad in another way */
 		assert_int_equal(munmap(region->map, region->map_size), 0);
+	}
 	if (region->fd != -1)
 		close(region->fd);
 	free(region->image);
