@@ -82,7 +82,7 @@ static void test_mirror_is_used(void **state)
 	/* What was injected holds what it held before. */
 	assert_int_equal(mcsafe_inject_clear(primary, PAGE), 0);
 	assert_int_equal(mcsafe_inject_clear(mirror, PAGE), 0);
-	assert_string_equal(primary + 3 * RECORD, "record 3");
+	assert_string_equal(primary + (size_t)3 * RECORD, "record 3");
 
 	munmap(primary, PAGE);
 	munmap(mirror, PAGE);

@@ -51,7 +51,7 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 	memset(caller, 0, sizeof(*caller));
 	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
 	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;
-	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)(sp + sizeof(back));
+	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)sp + (greg_t)sizeof(back);
 	return 1;
 }
 

@@ -25,8 +25,8 @@
 #define RED_ZONE     128 /* System V ABI: the interrupted function may keep data below %rsp */
 #define FXSAVE_SIZE  512
 #define FRAME_ALIGN  64
-#define FRAME_MAX    (64 * 1024) /* with AMX it has about 11 KiB */
-#define UC_FP_XSTATE 1UL         /* the state is longer than FXSAVE and says how long */
+#define FRAME_MAX    ((size_t)64 * 1024) /* with AMX it has about 11 KiB */
+#define UC_FP_XSTATE 1UL                 /* the state is longer than FXSAVE and says how long */
 
 /* struct _fpx_sw_bytes, in the bytes of the FXSAVE area that the processor leaves to software. */
 #define SW_BYTES_OFFSET 464

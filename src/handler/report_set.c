@@ -13,7 +13,7 @@
 #include "control.h"
 #include "report.h"
 
-#define CHILD_STACK (256 * 1024) /* libunwind keeps a path and two cursors there */
+#define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */
 
 static int ignore_frame(const struct mcsafe__frame *frame, void *arg)
 {

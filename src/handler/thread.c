@@ -14,9 +14,10 @@
 # define AT_MINSIGSTKSZ 51
 #endif
 
-#define HANDLER_ROOM (4 * 1024)  /* our handler, landing a fault: under 2 KiB were measured */
-#define FRAMES       4           /* ours, a previous handler's own fault, and two to spare */
-#define SPARE_ROOM   (64 * 1024) /* previous handlers, reports with a backtrace */
+#define HANDLER_ROOM \
+ ((size_t)4 * 1024)                    /* our handler, landing a fault: under 2 KiB were measured */
+#define FRAMES     4                   /* ours, a previous handler's own fault, and two to spare */
+#define SPARE_ROOM ((size_t)64 * 1024) /* previous handlers, reports with a backtrace */
 
 /* What prepare found. It lies at the top of the memory that it mapped, above the stack. */
 struct prepared {

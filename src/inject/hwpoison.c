@@ -62,6 +62,7 @@ static int helper(void *arg)
 	sigemptyset(&sigbus);
 	sigaddset(&sigbus, SIGBUS);
 	sigaction(SIGBUS, &action, NULL);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this process has one thread. */
 	sigprocmask(SIG_UNBLOCK, &sigbus, NULL);
 	for (; job->page < job->end; job->page += MCSAFE_INJECT_PAGE) {
 		job->error = lose(job);

@@ -204,28 +204,10 @@ static int make(struct mcsafe__injection *piece)
 	}
 }
 
-static int make_auto(struct mcsafe__injection *piece)
-{
-	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
-							MCSAFE_INJECT_PROTECT};
-	int error = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		piece->kind = kinds[i];
-		error = mcsafe__inject_make(piece);
-		if (error == 0)
-			return 0;
-	}
-	return error;
-}
-
-int mcsafe__inject_make(struct mcsafe__injection *piece)
+static int make_one(struct mcsafe__injection *piece)
 {
 	int error;
 
-	if (piece->kind == MCSAFE_INJECT_AUTO)
-		return make_auto(piece);
 	if (piece->kind == MCSAFE_INJECT_HWPOISON)
 		return mcsafe__hwpoison_make(piece);
 	error = set_prot(piece, PROT_NONE);
@@ -239,6 +221,27 @@ int mcsafe__inject_make(struct mcsafe__injection *piece)
 		mcsafe__inject_fail(error, why);
 	}
 	return error;
+}
+
+static int make_auto(struct mcsafe__injection *piece)
+{
+	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
+							MCSAFE_INJECT_PROTECT};
+	int error = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		piece->kind = kinds[i];
+		error = make_one(piece);
+		if (error == 0)
+			return 0;
+	}
+	return error;
+}
+
+int mcsafe__inject_make(struct mcsafe__injection *piece)
+{
+	return piece->kind == MCSAFE_INJECT_AUTO ? make_auto(piece) : make_one(piece);
 }
 
 int mcsafe__inject_undo(struct mcsafe__injection *piece)

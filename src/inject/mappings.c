@@ -27,6 +27,7 @@ int mcsafe__inject_mapping_at(struct mcsafe__injection *piece, uintptr_t start, 
 	if (maps == NULL)
 		return mcsafe__inject_fail(-errno, "/proc/self/maps cannot be read");
 	/* One line for each mapping, in ascending order. */
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel writes them, and no number is too large. */
 	while (fscanf(maps, "%" SCNxPTR "-%" SCNxPTR " %4s%*[^\n]", &from, &to, perms) == 3) {
 		if (to <= start)
 			continue;

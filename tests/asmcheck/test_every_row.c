@@ -36,7 +36,7 @@ enum variant { ALONE, OTHER_TOO, VARIANTS };
 static struct stepping {
 	const struct mcsafe_row *first, *end; /* rows of the engine */
 	const struct mcsafe_row *target;      /* NULL: only look which are executed */
-	unsigned char *passed;                 /* of each row */
+	unsigned char *passed;                /* of each row */
 	enum variant variant;
 	uintptr_t entry;
 	greg_t rsp; /* at the entry; 0: not there yet */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_engine.c - which engine is chosen, by the processor, the program or the environment */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,7 +39,7 @@ static void test_names_are_those_of_the_table(void **state)
 
 	(void)state;
 	assert_true(strlen(mcsafe_engine_names()) < sizeof(names));
-	strcpy(names, mcsafe_engine_names());
+	snprintf(names, sizeof(names), "%s", mcsafe_engine_names());
 	for (char *name = strtok_r(names, " ", &rest); name != NULL;
 	     name = strtok_r(NULL, " ", &rest), n++) {
 		size_t i = 0;

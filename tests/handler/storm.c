@@ -108,7 +108,7 @@ static int load(const volatile void *p, struct t_registers *registers)
 static void *module_user(void *arg)
 {
 	struct t_memory m = t_memory(T_PROTECTED);
-	struct t_registers registers;
+	struct t_registers registers = {0};
 
 	(void)arg;
 	while (!is_over()) {

@@ -156,6 +156,7 @@ static void test_crash_of_another_thread_kills(void **state)
 /* The host overruns its stack: with and without an alternate one. */
 static volatile int endless = 1;
 
+/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
 static int overrun(volatile char *caller)
 {
 	volatile char frame[4096];

@@ -66,7 +66,7 @@ static void expect_record(const struct t_registers *registers, enum t_kind kind,
 
 IN_CHILD(test_rows_of_a_program_land)
 {
-	struct t_registers registers;
+	struct t_registers registers = {0};
 
 	errno = 4711;
 	CHECK(register_ours() == 0 && errno == 4711);
@@ -87,7 +87,7 @@ IN_CHILD(test_rows_of_a_program_land)
 IN_CHILD(test_address_of_the_operand_where_the_kernel_has_none)
 {
 	volatile char *wild = (volatile char *)0x8000000000000000;
-	struct t_registers registers;
+	struct t_registers registers = {0};
 	struct mcsafe_fault fault;
 
 	CHECK(register_ours() == 0);
@@ -99,7 +99,7 @@ IN_CHILD(test_address_of_the_operand_where_the_kernel_has_none)
 
 static void fault_unregistered(void *arg)
 {
-	struct t_registers registers;
+	struct t_registers registers = {0};
 
 	memory = t_memory(T_PROTECTED);
 	CHECK(mcsafe_install() == 0);
@@ -295,7 +295,7 @@ static int is_mapped(const void *p)
 IN_CHILD(test_rows_of_a_shared_object_land)
 {
 	struct object object = open_object();
-	struct t_registers registers;
+	struct t_registers registers = {0};
 
 	memory = t_memory(T_PAST_EOF);
 	CHECK(mcsafe_install() == 0);
@@ -312,7 +312,7 @@ IN_CHILD(test_rows_of_a_shared_object_land)
 IN_CHILD(test_registered_object_survives_dlclose)
 {
 	struct object object = open_object();
-	struct t_registers registers;
+	struct t_registers registers = {0};
 
 	memory = t_memory(T_PROTECTED);
 	CHECK(mcsafe_install() == 0);
@@ -373,7 +373,7 @@ static void *ask_all_the_time(void *arg)
 
 static void *fault_all_the_time(void *arg)
 {
-	struct t_registers registers;
+	struct t_registers registers = {0};
 	unsigned long faults = 0;
 	char dst[16];
 
@@ -419,7 +419,7 @@ IN_CHILD(test_tables_come_and_go_while_others_fault)
 	for (uintptr_t i = 0; i < 4; i++)
 		CHECK(pthread_create(&threads[i], NULL, work[i], (void *)(i % 2)) == 0);
 	while (atomic_load(&n_changes) < CHANGES) {
-		struct t_registers registers;
+		struct t_registers registers = {0};
 
 		object = open_object();
 		CHECK(mcsafe_module_register(object.first, object.end) == 0);

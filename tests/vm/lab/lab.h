@@ -122,7 +122,7 @@ struct lab_region {
 };
 
 /* By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax. */
-struct lab_region lab_region(const char *kind);
+struct lab_region lab_region(const char *name);
 /* Map the same file once more. */
 unsigned char *lab_region_again(const struct lab_region *region);
 /* What stands at `from` of a region, or a file: "reads", "reads old data", "reads zeros", ... */

@@ -74,7 +74,7 @@ void lab_arm(const char *mode, const char *event, const struct lab_target *targe
 				      i ? "," : "", (uintptr_t)targets[i].at, targets[i].physical);
 	n += (size_t)snprintf(request + n, sizeof(request) - n, " insn=");
 	n = append_list(request, n, sizeof(request) - 1, insns, n_insns);
-	strcpy(request + n, "\n");
+	snprintf(request + n, sizeof(request) - n, "\n");
 	ask_ok(request);
 }
 

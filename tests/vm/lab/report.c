@@ -12,7 +12,8 @@
 
 static unsigned failures;
 
-static void say(const char *tag, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say(const char *tag, const char *format,
+						      va_list arguments)
 {
 	printf("@%s ", tag);
 	vprintf(format, arguments);

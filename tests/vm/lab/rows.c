@@ -41,9 +41,9 @@ static size_t bytes_before(const struct shape *shape, size_t offset)
 
 struct plan {
 	uintptr_t insn;
-	bool found;
 	struct shape shape;
 	size_t line; /* loads: offset of the line from the boundary */
+	bool found;
 	bool second; /* another load has read from the line before */
 };
 
