@@ -15,7 +15,7 @@ import manual
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 MAN = Path(os.environ["MCSAFE_MAN_DIR"])
 LIBRARY = Path(os.environ["MCSAFE_LIBRARY"])
-INJECT_FLAGS = shlex.split(os.environ["MCSAFE_INJECT_FLAGS"])
+INJECT_FLAGS = os.environ["MCSAFE_INJECT_FLAGS"].split("|")
 # The compiler of the build, with its flags: those of a sanitizer are needed to link.
 CC = [os.environ["MCSAFE_CC"], *shlex.split(os.environ["MCSAFE_CFLAGS"])]
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror".split()
