@@ -220,7 +220,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_notice(void *addr, size_t extent) 
  * Copies are calls of memcpy_mcsafe(), mcsafe_memcpy(), mcsafe_memcpy_flushcache() and
  * mcsafe_memset() with n > 0, counted over all threads, and what other functions of libmcsafe do
  * by calling them (an iterator's copy counts once for each segment). mcsafe_memset() fails at its
- * destination, the others at their source. Inline accesses (access.h) and guarded regions are not
+ * destination, the others at their source. Accesses by rows of your own (extable.h) are not
  * intercepted: make their memory fail, with mcsafe_inject().
  *
  * @param spec   "copy:N"     the Nth copy from now on fails, N >= 1
@@ -247,7 +247,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_notice(void *addr, size_t extent) 
  *                   linked statically into the program cannot be intercepted that way. Static:
  *                   the linker must be told, by --wrap=memcpy_mcsafe --wrap=mcsafe_memcpy
  *                   --wrap=mcsafe_memcpy_flushcache --wrap=mcsafe_memset (mcsafe::inject_static
- *                   does); calls from one function of libmcsafe to another are then not seen.
+ *                   does).
  * @par fork         A child goes on counting from where the parent was.
  * @par Safety       MT-Safe; a copy that runs meanwhile may obey either schedule. Not AS-Safe. The
  *                   copies stay AS-Safe. errno is left alone.
@@ -288,8 +288,9 @@ MCSAFE_API size_t mcsafe_inject_failures(void) MCSAFE_NOEXCEPT;
  * @param addr   The first bad byte: an access fails if its last byte is at addr or above. NULL: no
  *               access fails, which is how a program begins.
  *
- * @par Exact    A copy loads up to 8 bytes at once. If addr lies within such a word, none of the
- *               word is copied: the count may be up to 7 short, and is never too high.
+ * @par Exact    A copy reads up to 64 bytes of one line before it stores them. If addr lies within
+ *               those, none of them is copied: the count may be up to 63 short, and is never too
+ *               high. It is exact if addr is a multiple of 64, where bad memory begins.
  * @par Scope    The whole process, all threads, until the next call.
  * @par Safety   MT-Safe, AS-Safe
  * @since 0.1    @see mcsafe_inject_dst()

@@ -30,9 +30,9 @@ static bool has_avx2(void)
 
 const struct engine engines[] = {
 	{"word", mcsafe__copy_word, 8, 8, 1, always},
-	{"sse2", mcsafe__copy_sse2, 16, 16, 16, always},
-	{"avx2", mcsafe__copy_avx2, 32, 64, 32, has_avx2},
-	{"nt_avx2", mcsafe__copy_nt_avx2, 32, 64, 32, has_avx2},
+	{"sse2", mcsafe__copy_sse2, 8, 16, 16, always},
+	{"avx2", mcsafe__copy_avx2, 8, 64, 32, has_avx2},
+	{"nt_avx2", mcsafe__copy_nt_avx2, 8, 64, 32, has_avx2},
 };
 const size_t engine_count = LENGTH(engines);
 

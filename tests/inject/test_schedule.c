@@ -180,6 +180,25 @@ static void test_what_is_no_copy(void **unused)
 }
 
 /* What is really bad before the injected byte counts, and is no injected failure. */
+/* Linked either way, the copies inside libmcsafe are seen as well. */
+static void test_iterators_count_by_segment(void **unused)
+{
+	struct iovec segments[] = {{dst, N / 4}, {dst + N / 4, N / 2}, {dst + 3 * N / 4, N / 4}};
+	struct mcsafe_fault fault;
+	struct mcsafe_iter it;
+
+	(void)unused;
+	assert_int_equal(mcsafe_install(), 0);
+	assert_int_equal(mcsafe_iter_iovec(&it, MCSAFE_SIDE_DESTINATION, segments, 3, SIZE_MAX), 0);
+	assert_int_equal(mcsafe_inject_schedule("copy:2"), 0);
+	assert_int_equal(mcsafe_copy_to_iter(src, N, &it, &fault), N / 2);
+	assert_int_equal(mcsafe_inject_copies(), 2);
+	assert_int_equal(mcsafe_inject_failures(), 1);
+	assert_ptr_equal(fault.addr, src + N / 2);
+	assert_int_equal(mcsafe_copy_to_iter(src + N / 2, N / 2, &it, &fault), N / 2);
+	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
+}
+
 static void test_real_fault_first(void **unused)
 {
 	struct mcsafe_fault fault;
@@ -328,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_all_from_the_nth_on),
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_what_is_no_copy),
+		cmocka_unit_test(test_iterators_count_by_segment),
 		cmocka_unit_test(test_real_fault_first),
 		cmocka_unit_test(test_bad_specifications),
 		cmocka_unit_test(test_walk),

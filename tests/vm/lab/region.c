@@ -68,8 +68,8 @@ static void write_file(int fd)
 	unsigned char *bytes = malloc(LAB_REGION_SIZE);
 
 	lab_need(bytes != NULL, "no memory");
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() has ended it. */
 	for (size_t i = 0; i < LAB_REGION_SIZE; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() ended it. */
 		bytes[i] = current->filling == BY_WRITE ? lab_pattern(i) : old_pattern(i);
 	lab_need(pwrite(fd, bytes, LAB_REGION_SIZE, 0) == (ssize_t)LAB_REGION_SIZE, "pwrite");
 	lab_need(fsync(fd) == 0, "fsync");
