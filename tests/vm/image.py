@@ -63,7 +63,7 @@ def shared_libraries(ldd: str) -> dict[str, str]:
     missing = re.findall(r"^\s*(\S+) => not found", ldd, re.M)
     if missing:
         raise ValueError(f"shared libraries not found: {', '.join(missing)}")
-    found = re.findall(r"^\s*(?:(\S+) => )?(/\S+) \(0x", ldd, re.M)
+    found = re.findall(r"^\s*(?:(\S+) => )?(/.+) \(0x[0-9a-f]+\)$", ldd, re.M)
     return {f"/lib/{name}" if name else path: path for name, path in found}
 
 

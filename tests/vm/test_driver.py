@@ -103,11 +103,11 @@ class ImageTest(unittest.TestCase):
     def test_libraries_from_ldd(self) -> None:
         text = (
             "\tlinux-vdso.so.1 (0x00007ffd)\n"
-            "\tlibmcsafe.so.0 => /tmp/build/libmcsafe.so.0 (0x00007f00)\n"
+            "\tlibmcsafe.so.0 => /tmp/my build/libmcsafe.so.0 (0x00007f00)\n"
             "\t/lib64/ld-linux-x86-64.so.2 (0x00007f02)\n"
         )
         expected = {
-            "/lib/libmcsafe.so.0": "/tmp/build/libmcsafe.so.0",
+            "/lib/libmcsafe.so.0": "/tmp/my build/libmcsafe.so.0",
             "/lib64/ld-linux-x86-64.so.2": "/lib64/ld-linux-x86-64.so.2",
         }
         self.assertEqual(image.shared_libraries(text), expected)
