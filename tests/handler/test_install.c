@@ -163,6 +163,27 @@ IN_CHILD(test_copies_land_after_each_install)
 	}
 }
 
+static int one_shot_calls;
+
+static void on_one_shot(int signo)
+{
+	(void)signo;
+	one_shot_calls++;
+}
+
+/* Each sigaction(2) of a handler with SA_RESETHAND is good for one signal; then it is the default. */
+IN_CHILD(test_a_one_shot_handler_that_is_set_anew)
+{
+	for (int calls = 1; calls <= 3; calls++) {
+		t_set_plain(SIGBUS, on_one_shot, (int)SA_RESETHAND);
+		CHECK(mcsafe_install() == 0);
+		CHECK(raise(SIGBUS) == 0);
+		CHECK(one_shot_calls == calls);
+	}
+	CHECK(mcsafe_uninstall() == 0);
+	CHECK(t_get_action(SIGBUS).sa_handler == SIG_DFL);
+}
+
 static void set_action_number(int signo, int number)
 {
 	t_set_action(signo, on_info, 0, SIGRTMIN + number);
@@ -265,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_uninstall_leaves_alone_what_was_never_taken),
 		cmocka_unit_test(test_uninstall_is_refused_while_covered),
 		cmocka_unit_test(test_copies_land_after_each_install),
+		cmocka_unit_test(test_a_one_shot_handler_that_is_set_anew),
 		cmocka_unit_test(test_no_room_for_a_sixteenth_action),
 		cmocka_unit_test(test_install_without_room_changes_nothing),
 		cmocka_unit_test(test_errno_is_left_alone),

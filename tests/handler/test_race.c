@@ -29,7 +29,7 @@ int __real_sigaction(int signo, const struct sigaction *action, struct sigaction
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
 static struct t_memory memory;
-static int countdown, intruder_calls, intruded_on;
+static int countdown, intruder_calls, intruded_on, changes_errno;
 
 static void intruder(int signo)
 {
@@ -40,6 +40,8 @@ static void intruder(int signo)
 
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
 {
+	int result;
+
 	if (countdown != 0 && --countdown == 0) {
 		struct sigaction other;
 
@@ -48,7 +50,10 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 		CHECK(__real_sigaction(signo, &other, NULL) == 0);
 		intruded_on = signo;
 	}
-	return __real_sigaction(signo, action, old);
+	result = __real_sigaction(signo, action, old);
+	if (changes_errno)
+		errno = EDOM;
+	return result;
 }
 
 static int intruder_is_live(void)
@@ -141,12 +146,25 @@ static void test_uninstall_with_an_intruder(void **state)
 		t_survives(uninstall_with_intruder, &call);
 }
 
+/* libc may change errno even where it succeeds (errno(3)). */
+IN_CHILD(test_errno_is_left_alone_whatever_libc_does)
+{
+	changes_errno = 1;
+	errno = 4711;
+	CHECK(mcsafe_install() == 0 && errno == 4711);
+	CHECK(mcsafe_install() == 0 && errno == 4711);
+	CHECK(mcsafe_installed() == 1 && errno == 4711);
+	CHECK(mcsafe_uninstall() == 0 && errno == 4711);
+	CHECK(mcsafe_installed() == 0 && errno == 4711);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_install_with_an_intruder),
 		cmocka_unit_test(test_install_with_an_intruder_and_little_room),
 		cmocka_unit_test(test_uninstall_with_an_intruder),
+		cmocka_unit_test(test_errno_is_left_alone_whatever_libc_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
