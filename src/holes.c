@@ -63,8 +63,8 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 	struct mcsafe_fault fault;
 	size_t at = 0, left;
 
-	while ((left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at, &fault)) !=
-	       0) {
+	while (at < n && (left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at,
+					       &fault)) != 0) {
 		uintptr_t bad;
 		size_t len;
 

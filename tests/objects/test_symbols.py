@@ -19,7 +19,8 @@ DEBUG_FUNCTIONS = {"mcsafe_inject_src", "mcsafe_inject_dst"}
 
 def ours(name: str) -> bool:
     """Whether a global name is one that we may take."""
-    return name.startswith("mcsafe_") or name in KERNEL_NAMES
+    # AddressSanitizer marks each global variable with a name made of it.
+    return name.removeprefix("__odr_asan.").startswith("mcsafe_") or name in KERNEL_NAMES
 
 
 def without_comments(text: str) -> str:
