@@ -50,7 +50,7 @@ static void consume(const unsigned char *line)
 	lab_fact("consumed", "%s",
 		 left ? lab_code_name(&fault) : lab_contents(dst, LAB_REGION_LINE - BEFORE, N));
 	lab_fact("signals", "%u", lab_signals.n);
-	lab_fact("reads of the line after it", "%u", events.touched);
+	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
 		return;
 	lab_check(done <= BEFORE && BEFORE - done < STEP, "%zu bytes copied", done);
