@@ -67,6 +67,26 @@
 #include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+# define MCSAFE_GUARD_ASAN_ 1
+#elif defined(__SANITIZE_THREAD__)
+# define MCSAFE_GUARD_TSAN_ 1
+#elif defined(__has_feature)
+# if __has_feature(address_sanitizer)
+#  define MCSAFE_GUARD_ASAN_ 1
+# elif __has_feature(thread_sanitizer)
+#  define MCSAFE_GUARD_TSAN_ 1
+# endif
+#endif
+
+/* ThreadSanitizer needs a jmp_buf of its own. */
+#ifdef MCSAFE_GUARD_TSAN_
+# include <setjmp.h>
+# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / sizeof(uintptr_t))
+#else
+# define MCSAFE_GUARD_WORDS 16
+#endif
+
 MCSAFE_BEGIN_DECLS
 
 /**
@@ -107,7 +127,7 @@ struct mcsafe_guard {
 	size_t n_windows;
 	struct mcsafe_window own;
 	struct mcsafe_guard *outer;
-	uintptr_t state[16];
+	uintptr_t state[MCSAFE_GUARD_WORDS];
 };
 
 /**
@@ -190,7 +210,40 @@ MCSAFE_API int mcsafe_call(const void *base, size_t len, void (*fn)(void *), voi
 MCSAFE_API int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n_windows,
 				   void (*fn)(void *), void *arg, struct mcsafe_guard *guard);
 
-/* What the macros are made of. */
+/**
+ * Report each jump that leaves frames behind which were to be unwound. For tests and debugging.
+ *
+ * A jump is reported, and goes on, if between the fault and the function that armed the guard there
+ * is a frame
+ *   - in which an exception would run code: destructors or catch blocks of C++, the same of another
+ *     language, __attribute__((cleanup)) in C that was compiled with -fexceptions;
+ *   - without unwind information, as of a just-in-time compiler;
+ *   - of a signal handler.
+ * One line says which jump it is, and one more for each such frame what is wrong with it. A frame
+ * that has nothing to destroy at that very place is named all the same: its function has.
+ *
+ * @param fd        Where to write; -1: no more reports, which is how a program begins. The library
+ *                  keeps a duplicate.
+ *
+ * @return          0        done.
+ *                  -ENOSYS  the library was built without libunwind.
+ *                  -EBADF   fd is not open for writing.
+ *                  -ENOMEM, -EMFILE, ...  no memory or no descriptor for it. Nothing was changed.
+ *
+ * @par Cost        Each jump then makes a child process that walks the stack, and waits for it, two
+ *                  seconds at most: it does nothing that is unsafe in a signal handler itself.
+ * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1       @see MCSAFE_TRY()
+ */
+MCSAFE_API int mcsafe_guard_check(int fd) MCSAFE_NOEXCEPT;
+
+/*
+ * What the macros are made of.
+ *
+ * AddressSanitizer marks the frames of functions on the stack, and ThreadSanitizer keeps a stack of
+ * its own: both must know what a jump has left behind. The library itself should be built with
+ * the same sanitizer, if mcsafe_call() is used.
+ */
 static inline struct mcsafe_guard *mcsafe__guard_list(struct mcsafe_guard *guard,
 						      const struct mcsafe_window *windows,
 						      size_t n_windows)
@@ -213,12 +266,49 @@ static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
 	mcsafe_guard_disarm(*guard);
 }
 
+#if defined(MCSAFE_GUARD_ASAN_)
+
+void __asan_unpoison_memory_region(const volatile void *addr, size_t size);
+void __asan_handle_no_return(void);
+
+/* state[11] is the stack pointer of the fault, state[1] that of the guard; on one stack, or else
+ * they are far apart. */
+static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
+{
+	uintptr_t low = guard->state[11] - 128, size = guard->state[1] - low;
+
+	if (size < (uintptr_t)64 << 20)
+		__asan_unpoison_memory_region((const volatile void *)low, size);
+	__asan_handle_no_return();
+	return 1;
+}
+
+/* clang-format off */
+# define MCSAFE_GUARD_ENTER_(guard, entered) \
+	(mcsafe_guard_enter(entered) == 0 ? 0 : mcsafe__guard_landed(guard))
+/* clang-format on */
+
+#elif defined(MCSAFE_GUARD_TSAN_)
+
+/* longjmp() is what ThreadSanitizer knows: one more jump, from here to here. */
+# define MCSAFE_GUARD_ENTER_(guard, entered)                                 \
+  ((void)(entered), setjmp(*(jmp_buf *)(void *)&(guard)->state[16]) != 0 ? 1 \
+		    : mcsafe_guard_enter(guard) == 0                         \
+			    ? 0                                              \
+			    : (longjmp(*(jmp_buf *)(void *)&(guard)->state[16], 1), 1))
+
+#else
+
+# define MCSAFE_GUARD_ENTER_(guard, entered) mcsafe_guard_enter(entered)
+
+#endif
+
 #define MCSAFE_GUARD_JOIN_(a, b) a##b
 #define MCSAFE_GUARD_NAME_(line) MCSAFE_GUARD_JOIN_(mcsafe_guard_of_line_, line)
 
 /* clang-format off */
 #define MCSAFE_GUARD_TRY_(guard, entered)                             \
-	if (mcsafe_guard_enter(entered) == 0) {                       \
+	if (MCSAFE_GUARD_ENTER_(guard, entered) == 0) {               \
 		struct mcsafe_guard *MCSAFE_GUARD_NAME_(__LINE__)     \
 			__attribute__((cleanup(mcsafe__guard_leave), unused)) = (guard);
 
@@ -230,7 +320,7 @@ static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
  * body is left: at its end, by return, goto, break or continue (of a loop around it), by an
  * exception in C++; and it is disarmed in the second part.
  *
- * guard, a pointer to a struct mcsafe_guard, is evaluated twice. base and len may be
+ * guard, a pointer to a struct mcsafe_guard, may be evaluated more than once. base and len may be
  * MCSAFE_ANYWHERE.
  */
 #define MCSAFE_TRY(guard, ...) \

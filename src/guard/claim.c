@@ -19,6 +19,7 @@
 #define DIRECTION 0x400 /* of RFLAGS; the ABI has it clear at function calls */
 
 MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
+_Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
 
 /* The bytes that are lost: [first, last]; unknown where the kernel gives no address. */
 struct loss {
@@ -135,6 +136,7 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe_guard *guard = mcsafe__guard_top;
+	mcsafe__guard_checker_fn check;
 	struct mcsafe_fault fault;
 	struct loss loss;
 
@@ -150,6 +152,9 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	}
 	disarm_up_to(guard);
 	guard->fault = fault;
+	check = atomic_load(&mcsafe__guard_checker);
+	if (check != NULL)
+		check(guard, uc);
 	go_on_at(guard, regs);
 	return 1;
 }

@@ -22,6 +22,7 @@
 
 #ifndef __ASSEMBLER__
 
+# include <stdatomic.h>
 # include <stddef.h>
 # include <ucontext.h>
 
@@ -44,6 +45,21 @@ extern MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
 
 /* claim.c: the hook of the handler (guard_hook.h). */
 int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
+
+/* check.c, by a pointer: NULL unless jumps are to be checked (mcsafe_guard_check()). */
+typedef void (*mcsafe__guard_checker_fn)(const struct mcsafe_guard *guard, const ucontext_t *uc);
+extern _Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
+
+/* What check_set.c has prepared for check.c. */
+struct mcsafe__guard_check_setup {
+	int fd;          /* ours; -1: never */
+	char *stack_end; /* of the copy that looks */
+};
+
+extern struct mcsafe__guard_check_setup mcsafe__guard_check_setup;
+
+/* check.c: report what a jump leaves behind. Runs in the handler, before the jump. */
+void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t *uc);
 
 /*
  * guard.S: where a thread goes on whose registers the handler has set from a guard: %rdi is the
