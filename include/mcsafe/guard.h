@@ -219,8 +219,11 @@ MCSAFE_API int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n
  *     language, __attribute__((cleanup)) in C that was compiled with -fexceptions;
  *   - without unwind information, as of a just-in-time compiler;
  *   - of a signal handler.
- * One line says which jump it is, and one more for each such frame what is wrong with it. A frame
- * that has nothing to destroy at that very place is named all the same: its function has.
+ * One line says which jump it is, and one more for each such frame what is wrong with it. The
+ * compiler's tables for exceptions are what is looked at: a frame that has nothing to destroy at
+ * that very place is named all the same if its function has, and one is not seen of which the
+ * compiler knew that nothing which it calls can throw, nor one that was inlined into the function
+ * that armed the guard.
  *
  * @param fd        Where to write; -1: no more reports, which is how a program begins. The library
  *                  keeps a duplicate.

@@ -105,12 +105,10 @@ namespace detail
 /* The frame that returns twice, and no other. */
 __attribute__((noinline)) inline bool run_under(mcsafe_guard &guard, void (*run)(void *), void *arg)
 {
-	MCSAFE_TRY_WINDOWS(&guard, guard.windows, guard.n_windows)
-	{
+	MCSAFE_TRY_WINDOWS(&guard, guard.windows, guard.n_windows) {
 		run(arg);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		return false;
 	}
 	return true;
@@ -263,7 +261,7 @@ using outcome_of = outcome<typename std::decay<decltype(std::declval<F>()())>::t
 
 /** Call function(), which may fault on any of several windows. */
 template <class F>
-outcome_of<F> try_call(const mcsafe_window *windows, std::size_t n_windows, F &&function)
+outcome_of<F> try_call_windows(const mcsafe_window *windows, std::size_t n_windows, F &&function)
 {
 	mcsafe_guard guard;
 
@@ -296,10 +294,10 @@ inline void unwrap(outcome<void> &&result)
 
 /** The same; a fault is thrown as a fault_error. */
 template <class F>
-auto call(const mcsafe_window *windows, std::size_t n_windows, F &&function)
-	-> decltype(detail::unwrap(try_call(windows, n_windows, std::forward<F>(function))))
+auto call_windows(const mcsafe_window *windows, std::size_t n_windows, F &&function)
+	-> decltype(detail::unwrap(try_call_windows(windows, n_windows, std::forward<F>(function))))
 {
-	return detail::unwrap(try_call(windows, n_windows, std::forward<F>(function)));
+	return detail::unwrap(try_call_windows(windows, n_windows, std::forward<F>(function)));
 }
 
 template <class F>

@@ -4,12 +4,10 @@
 
 static int call_under(struct mcsafe_guard *guard, void (*fn)(void *), void *arg)
 {
-	MCSAFE_TRY_WINDOWS(guard, guard->windows, guard->n_windows)
-	{
+	MCSAFE_TRY_WINDOWS(guard, guard->windows, guard->n_windows) {
 		fn(arg);
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		return -mcsafe_fault_errno(&guard->fault);
 	}
 	return 0;

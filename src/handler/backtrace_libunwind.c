@@ -13,7 +13,10 @@
 
 #define FRAMES_MAX 128
 
-/* What an exception would find in the frame. */
+/*
+ * What an exception would find in the frame. For code that has no unwind information libunwind
+ * makes up a function of one byte.
+ */
 static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
 {
 	unw_proc_info_t info;
@@ -21,7 +24,7 @@ static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
 
 	frame->sp = unw_get_reg(cursor, UNW_REG_SP, &sp) == 0 ? sp : 0;
 	frame->is_signal = unw_is_signal_frame(cursor) > 0;
-	frame->is_known = unw_get_proc_info(cursor, &info) == 0;
+	frame->is_known = unw_get_proc_info(cursor, &info) == 0 && info.end_ip - info.start_ip > 1;
 	frame->has_cleanup = frame->is_known && info.lsda != 0;
 	frame->personality = frame->is_known ? info.handler : 0;
 }

@@ -21,13 +21,11 @@ static int read_under_guard(const struct t_memory *m)
 {
 	struct mcsafe_guard guard;
 
-	MCSAFE_TRY(&guard, m->good, 2 * (size_t)T_PAGE)
-	{
+	MCSAFE_TRY(&guard, m->good, 2 * (size_t)T_PAGE) {
 		for (size_t i = 0; i < 2 * (size_t)T_PAGE; i += 64)
 			t_read_byte(m->good + i);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		CHECK(guard.fault.signo == t_signo(m->kind));
 		CHECK(guard.offset == T_PAGE);
 		return 1;
@@ -56,12 +54,10 @@ static void crash_elsewhere(void *arg)
 
 	CHECK(mcsafe_install() == 0);
 	CHECK(read_under_guard(&right) == 1);
-	MCSAFE_TRY(&guard, right.good, 2 * (size_t)T_PAGE)
-	{
+	MCSAFE_TRY(&guard, right.good, 2 * (size_t)T_PAGE) {
 		t_read_byte(wrong.bad);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		UNREACHED("swallowed");
 	}
 }
@@ -72,12 +68,10 @@ static void crash_in_catch(void *arg)
 	struct mcsafe_guard guard;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&guard, m.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(m.bad);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		t_read_byte(m.bad);
 	}
 }
@@ -157,13 +151,11 @@ static void crash_of_another_thread(void *arg)
 	pthread_t thread;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE)
-	{
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		CHECK(pthread_create(&thread, NULL, crash, m.bad) == 0);
 		CHECK(pthread_join(thread, NULL) == 0);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		UNREACHED("caught in the wrong thread");
 	}
 }
@@ -197,16 +189,14 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 	healed = t_memory(T_PROTECTED);
 	t_set_action(SIGSEGV, heal, SA_NODEFER, 0);
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&guard, m.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(healed.bad);
 		CHECK(calls == 1);
 		bodies++;
 		t_read_byte(m.bad);
 		UNREACHED("no fault");
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		t_spoil(&healed);
 		t_read_byte(healed.bad);
 	}
@@ -221,22 +211,18 @@ IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 	volatile int inner_faults = 0, outer_faults = 0;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&outer, m.bad, T_PAGE)
-	{
-		MCSAFE_TRY(&inner, m.bad, T_PAGE)
-		{
+	MCSAFE_TRY(&outer, m.bad, T_PAGE) {
+		MCSAFE_TRY(&inner, m.bad, T_PAGE) {
 			t_read_byte(m.bad);
 		}
-		MCSAFE_CATCH(&inner)
-		{
+		MCSAFE_CATCH(&inner) {
 			inner_faults++;
 			CHECK(mcsafe__guard_top == &outer);
 			t_read_byte(m.bad + 1);
 			UNREACHED("no fault");
 		}
 	}
-	MCSAFE_CATCH(&outer)
-	{
+	MCSAFE_CATCH(&outer) {
 		outer_faults++;
 		CHECK(outer.offset == 1 && inner.offset == 0);
 	}
@@ -252,12 +238,10 @@ IN_CHILD(test_copies_land_and_do_not_jump)
 	volatile size_t left = 0;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE)
-	{
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		left = memcpy_mcsafe(dst, m.bad - 5, sizeof(dst));
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		UNREACHED("jumped out of a copy");
 	}
 	CHECK(left == sizeof(dst) - 5);

@@ -40,7 +40,7 @@ static void test_values()
 	auto nothing = mcsafe::try_call(bad, page, [] { read_at(good); });
 	auto fault = mcsafe::try_call(bad, page, [] { read_at(bad); });
 	const mcsafe_window windows[] = {{good, page}, {bad, page}};
-	auto second = mcsafe::try_call(windows, 2, [] { return read_at(bad + 9); });
+	auto second = mcsafe::try_call_windows(windows, 2, [] { return read_at(bad + 9); });
 
 	CHECK(right && right.has_value() && *right == 'x' && right.value() == 'x');
 	CHECK(!wrong && wrong.error().offset == 7 && wrong.value_or(4711u) == 4711u);
@@ -115,34 +115,24 @@ static void test_exceptions_of_the_function()
 			CHECK(std::strcmp(error.what(), "mine") == 0);
 		}
 	CHECK(number.use_count() == 1);
-	mcsafe_guard guard;
+	try {
+		mcsafe_guard guard;
 
-	MCSAFE_TRY(&guard, bad, page)
-	{
-		try {
-			MCSAFE_TRY(&guard + 0, bad, page)
-			{
-				throw 1;
-			}
-			MCSAFE_CATCH(&guard)
-			{
-				CHECK(!"no fault");
-			}
-		} catch (int) {
+		MCSAFE_TRY(&guard, bad, page) {
+			throw 1;
 		}
-	}
-	MCSAFE_CATCH(&guard)
-	{
+		MCSAFE_CATCH(&guard) {
+			CHECK(!"no fault");
+		}
+	} catch (int) {
 	}
 	/* A guard that is still armed would catch this. */
 	mcsafe_guard last;
 
-	MCSAFE_TRY(&last, bad, page)
-	{
+	MCSAFE_TRY(&last, bad, page) {
 		read_at(bad);
 	}
-	MCSAFE_CATCH(&last)
-	{
+	MCSAFE_CATCH(&last) {
 		outer++;
 		CHECK(last.outer == nullptr);
 	}
@@ -166,6 +156,14 @@ static void test_variables_by_reference()
 	}
 }
 
+/* Through a pointer that the compiler does not know: what it calls might throw. */
+static void touch_it(void *p)
+{
+	read_at(static_cast<unsigned char *>(p));
+}
+
+static void (*volatile touch)(void *) = touch_it;
+
 /* ---- mcsafe_guard_check() ---------------------------------------------------------------- */
 
 static std::string report_of(void (*fn)())
@@ -188,12 +186,6 @@ static bool says(const std::string &report, const char *what)
 }
 
 extern "C" {
-
-__attribute__((noinline)) void touch(void *p)
-{
-	read_at(static_cast<unsigned char *>(p));
-	__asm__ volatile("");
-}
 
 __attribute__((noinline)) void frame_with_destructor(void *p)
 {
@@ -242,7 +234,7 @@ static void test_frames()
 	CHECK(says(report, "mcsafe: the jump from 0x") && says(report, "(protected)"));
 	CHECK(says(report, "frame_with_destructor"));
 	CHECK(says(report, "destructors, cleanups"));
-	CHECK(!says(report, "touch") && !says(report, "main"));
+	CHECK(!says(report, "touch_it") && !says(report, "main"));
 
 	/* The lambda's own destructors: its frame is task::run(). */
 	report = report_of([] {

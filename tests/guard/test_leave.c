@@ -16,12 +16,10 @@ static struct t_memory memory;
 
 static int leave_by_return(struct mcsafe_guard *guard)
 {
-	MCSAFE_TRY(guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 		return 1;
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		return 2;
 	}
 	return 3;
@@ -29,12 +27,10 @@ static int leave_by_return(struct mcsafe_guard *guard)
 
 static int leave_by_goto(struct mcsafe_guard *guard)
 {
-	MCSAFE_TRY(guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 		goto out;
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		return 2;
 	}
 	return 3;
@@ -49,14 +45,12 @@ static int leave_by_break(struct mcsafe_guard *guard)
 
 	for (;;) {
 		rounds++;
-		MCSAFE_TRY(guard, memory.bad, T_PAGE)
-		{
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 			if (rounds < 3)
 				continue;
 			break;
 		}
-		MCSAFE_CATCH(guard)
-		{
+		MCSAFE_CATCH(guard) {
 			return 2;
 		}
 		return 3;
@@ -66,12 +60,10 @@ static int leave_by_break(struct mcsafe_guard *guard)
 
 static int leave_by_the_end(struct mcsafe_guard *guard)
 {
-	MCSAFE_TRY(guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 		t_read_byte(memory.good);
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		return 2;
 	}
 	CHECK(mcsafe__guard_top == guard->outer);
@@ -84,12 +76,10 @@ static int leave_by_fault(struct mcsafe_guard *guard)
 	volatile int rounds = 0;
 
 	for (;;) {
-		MCSAFE_TRY(guard, memory.bad, T_PAGE)
-		{
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 			t_read_byte(memory.bad);
 		}
-		MCSAFE_CATCH(guard)
-		{
+		MCSAFE_CATCH(guard) {
 			if (++rounds < 3)
 				continue;
 			break;
@@ -107,14 +97,12 @@ static void expect_chain(int (*way)(struct mcsafe_guard *))
 	CHECK(mcsafe__guard_top == NULL);
 	CHECK(way(&guard) == 1);
 	CHECK(mcsafe__guard_top == NULL);
-	MCSAFE_TRY(&outer, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
 		CHECK(way(&guard) == 1);
 		CHECK(mcsafe__guard_top == &outer);
 		t_read_byte(memory.bad);
 	}
-	MCSAFE_CATCH(&outer)
-	{
+	MCSAFE_CATCH(&outer) {
 		faults++;
 	}
 	CHECK(faults == 1);
@@ -177,12 +165,10 @@ static void test_a_fault_after_the_body_kills(void **state)
 static int choose(int guarded, struct mcsafe_guard *guard)
 {
 	if (guarded)
-		MCSAFE_TRY(guard, memory.bad, T_PAGE)
-		{
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
 			t_read_byte(memory.bad);
 		}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		return 1;
 	}
 	else return 2;
@@ -208,22 +194,18 @@ IN_CHILD(test_one_guard_armed_again)
 	CHECK(mcsafe_install() == 0);
 	while (rounds < 3)
 		if (setjmp(back) == 0) {
-			MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-			{
+			MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 				rounds++;
 				longjmp(back, 1);
 			}
-			MCSAFE_CATCH(&guard)
-			{
+			MCSAFE_CATCH(&guard) {
 				UNREACHED("no fault");
 			}
 		}
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		t_read_byte(memory.bad);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		faults++;
 	}
 	CHECK(faults == 1 && mcsafe__guard_top == NULL);

@@ -107,8 +107,7 @@ static void nest(void)
 
 	nests++;
 	for (;;) {
-		MCSAFE_TRY(&guard, base, (to - from) * (size_t)T_PAGE)
-		{
+		MCSAFE_TRY(&guard, base, (to - from) * (size_t)T_PAGE) {
 			model[level].from = from;
 			model[level].to = to;
 			armed = level + 1;
@@ -131,8 +130,7 @@ static void nest(void)
 				break;
 			}
 		}
-		MCSAFE_CATCH(&guard)
-		{
+		MCSAFE_CATCH(&guard) {
 			CHECK(expected == level);
 			CHECK(guard.fault.addr == touched && guard.window == 0);
 			CHECK(guard.offset == (size_t)(touched - base));

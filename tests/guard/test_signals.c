@@ -46,13 +46,11 @@ static void guard_and_fault(int signo)
 	struct mcsafe_guard guard;
 
 	(void)signo;
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		t_read_byte(memory.bad);
 		UNREACHED("no fault");
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		inner_faults++;
 		CHECK(guard.outer == before);
 	}
@@ -69,15 +67,13 @@ static void interrupt_body(int flags)
 	inner_faults = 0;
 	t_set_plain(SIGUSR1, guard_and_fault, flags);
 	for (int round = 1; round <= ROUNDS; round++) {
-		MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-		{
+		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 			CHECK(raise(SIGUSR1) == 0);
 			CHECK(inner_faults == round);
 			t_read_byte(memory.bad);
 			UNREACHED("no fault");
 		}
-		MCSAFE_CATCH(&guard)
-		{
+		MCSAFE_CATCH(&guard) {
 			faults++;
 		}
 		CHECK(!blocked(SIGUSR1) && !blocked(SIGBUS));
@@ -109,12 +105,10 @@ IN_CHILD(test_a_handler_without_guards_belongs_to_the_body)
 
 	CHECK(mcsafe_install() == 0);
 	t_set_plain(SIGUSR1, fault_without_guard, 0);
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		CHECK(raise(SIGUSR1) == 0);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		faults++;
 	}
 	CHECK(faults == 1 && blocked(SIGUSR1) && !blocked(SIGBUS));
@@ -126,12 +120,10 @@ static void fault_often(void)
 	volatile int faults = 0, round;
 
 	for (round = 0; round < ROUNDS; round++) {
-		MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-		{
+		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 			t_read_byte(memory.bad);
 		}
-		MCSAFE_CATCH(&guard)
-		{
+		MCSAFE_CATCH(&guard) {
 			faults++;
 		}
 		CHECK(!blocked(SIGBUS) && !blocked(SIGSEGV) && !blocked(SIGUSR2));
@@ -185,14 +177,12 @@ IN_CHILD(test_the_mask_is_that_of_the_fault)
 	CHECK(mcsafe_install() == 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 		t_read_byte(memory.bad);
 		UNREACHED("no fault");
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		CHECK(blocked(SIGUSR2) && !blocked(SIGUSR1) && !blocked(SIGBUS));
 		return;
 	}
@@ -219,12 +209,10 @@ static void *overrun_under_guard(void *arg)
 
 	CHECK(mcsafe_thread_prepare() == 0);
 	for (int round = 0; round < 3; round++) {
-		MCSAFE_TRY(&guard, MCSAFE_ANYWHERE)
-		{
+		MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 			CHECK(overrun(&start) == 0);
 		}
-		MCSAFE_CATCH(&guard)
-		{
+		MCSAFE_CATCH(&guard) {
 			CHECK(guard.fault.signo == SIGSEGV);
 			(*faults)++;
 		}
@@ -255,8 +243,7 @@ IN_CHILD(test_guards_across_fork)
 	int status;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE)
-	{
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		pid = fork();
 		CHECK(pid >= 0);
 		if (pid == 0)
@@ -269,8 +256,7 @@ IN_CHILD(test_guards_across_fork)
 		}
 		UNREACHED("no fault");
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		faults++;
 		CHECK(guard.offset == (pid == 0 ? 1 : 2));
 		CHECK(mcsafe__guard_top == NULL);
@@ -285,12 +271,10 @@ static void *end_in_body(void *arg)
 	struct mcsafe_guard guard;
 
 	CHECK(mcsafe__guard_top == NULL);
-	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE)
-	{
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		pthread_exit(arg);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		UNREACHED("no fault");
 	}
 	return NULL;

@@ -48,12 +48,10 @@ static void ruin_everything_and_fault(void)
 
 static void guarded(void)
 {
-	MCSAFE_TRY(&guard, bad, PAGE)
-	{
+	MCSAFE_TRY(&guard, bad, PAGE) {
 		ruin_everything_and_fault();
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		struct {
 			uint16_t words[14];
 		} environment;
@@ -121,13 +119,11 @@ static void test_errno_is_that_of_the_fault(void **unused)
 	(void)unused;
 	t_install();
 	errno = 1;
-	MCSAFE_TRY(&inner, bad, PAGE)
-	{
+	MCSAFE_TRY(&inner, bad, PAGE) {
 		errno = 4711;
 		(void)*(const volatile unsigned char *)bad;
 	}
-	MCSAFE_CATCH(&inner)
-	{
+	MCSAFE_CATCH(&inner) {
 		assert_int_equal(errno, 4711);
 		return;
 	}
@@ -142,13 +138,11 @@ static void test_rounding_is_that_of_the_guard(void **unused)
 	(void)unused;
 	t_install();
 	assert_int_equal(fesetround(FE_DOWNWARD), 0);
-	MCSAFE_TRY(&inner, bad, PAGE)
-	{
+	MCSAFE_TRY(&inner, bad, PAGE) {
 		assert_int_equal(fesetround(FE_UPWARD), 0);
 		(void)*(const volatile unsigned char *)bad;
 	}
-	MCSAFE_CATCH(&inner)
-	{
+	MCSAFE_CATCH(&inner) {
 		assert_int_equal(fegetround(), FE_DOWNWARD);
 	}
 	assert_int_equal(fesetround(FE_TONEAREST), 0);

@@ -138,12 +138,10 @@ static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *wind
 		    const siginfo_t *si)
 {
 	memset(guard, 0x5a, sizeof(*guard));
-	MCSAFE_TRY_WINDOWS(guard, windows, n)
-	{
+	MCSAFE_TRY_WINDOWS(guard, windows, n) {
 		t_send_to_self(si);
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		CHECK(guard->fault.signo == si->si_signo && guard->fault.code == si->si_code);
 		CHECK(guard->fault.addr == si->si_addr);
 		CHECK(guard->window < n);
@@ -234,13 +232,11 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 	si = forge(&(struct code){.signo = SIGBUS, .code = BUS_MCEERR_AO}, WORLD, 12);
 	CHECK(!catches(&guard, &anywhere, 1, &si));
 	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 1);
-	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE)
-	{
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		CHECK(raise(SIGBUS) == 0);
 		CHECK(kill(getpid(), SIGSEGV) == 0);
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		UNREACHED("a signal that was sent has jumped");
 	}
 	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 3);
@@ -295,8 +291,7 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 	struct mcsafe_guard guard;
 	const volatile uint64_t *straddling = (const volatile uint64_t *)(const void *)(m->bad - 4);
 
-	MCSAFE_TRY(&guard, window->base, window->len)
-	{
+	MCSAFE_TRY(&guard, window->base, window->len) {
 		switch (how) {
 		case 0:
 			t_read_byte(m->bad);
@@ -309,8 +304,7 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 		}
 		UNREACHED("no fault");
 	}
-	MCSAFE_CATCH(&guard)
-	{
+	MCSAFE_CATCH(&guard) {
 		CHECK(guard.fault.signo == t_signo(m->kind) && guard.fault.code == t_code(m->kind));
 		CHECK(guard.fault.addr == m->bad && guard.fault.side == side);
 		CHECK(guard.fault.extent == 0 && guard.fault.ip != NULL);
@@ -337,16 +331,14 @@ static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsig
 	struct mcsafe_guard *guard = &guards[level];
 	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + PAGE;
 
-	MCSAFE_TRY(guard, base, PAGE)
-	{
+	MCSAFE_TRY(guard, base, PAGE) {
 		if (level + 1 < depth)
 			nest(m, level + 1, depth, right, guards);
 		else
 			t_read_byte(m->bad);
 		CHECK(level < right); /* an inner guard has caught it; or else there was no fault */
 	}
-	MCSAFE_CATCH(guard)
-	{
+	MCSAFE_CATCH(guard) {
 		CHECK(level == right);
 		CHECK(guard->fault.addr == m->bad && guard->offset == 0);
 		/* The inner ones are disarmed as well: to disarm them again does nothing. */
@@ -364,14 +356,12 @@ static void *try_depths(void *arg)
 	for (unsigned depth = 1; depth <= DEPTH; depth++)
 		for (unsigned right = 0; right < depth; right++) {
 			/* After the fault the outer ones are still there. */
-			MCSAFE_TRY(&outermost, memory.bad, 1)
-			{
+			MCSAFE_TRY(&outermost, memory.bad, 1) {
 				nest(&memory, 0, depth, right, guards);
 				t_read_byte(memory.bad);
 				UNREACHED("no fault");
 			}
-			MCSAFE_CATCH(&outermost)
-			{
+			MCSAFE_CATCH(&outermost) {
 				CHECK(outermost.fault.addr == memory.bad);
 			}
 		}
@@ -396,20 +386,16 @@ IN_CHILD(test_non_canonical_addresses)
 	struct mcsafe_guard outer, inner;
 
 	CHECK(mcsafe_install() == 0);
-	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE)
-	{
-		MCSAFE_TRY(&inner, wild, PAGE)
-		{
+	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
+		MCSAFE_TRY(&inner, wild, PAGE) {
 			t_read_byte(wild);
 			UNREACHED("no fault");
 		}
-		MCSAFE_CATCH(&inner)
-		{
+		MCSAFE_CATCH(&inner) {
 			UNREACHED("caught by a window");
 		}
 	}
-	MCSAFE_CATCH(&outer)
-	{
+	MCSAFE_CATCH(&outer) {
 		CHECK(outer.fault.cause == MCSAFE_CAUSE_ADDRESS && outer.fault.addr == NULL);
 		CHECK(outer.fault.side == MCSAFE_SIDE_NONE && outer.offset == 0);
 	}
