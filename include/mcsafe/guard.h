@@ -269,42 +269,51 @@ static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
 	mcsafe_guard_disarm(*guard);
 }
 
-#if defined(MCSAFE_GUARD_ASAN_)
+/*
+ * At the beginning of the body, and of what comes after a fault. If both begin with the same load, a
+ * compiler may do it before the branch between them: that is, once more after the fault. The
+ * memory is another one behind a barrier, so the loads are not the same.
+ */
+static inline struct mcsafe_guard *mcsafe__guard_armed(struct mcsafe_guard *guard)
+{
+	__asm__ volatile("" : "+r"(guard) : : "memory");
+	return guard;
+}
 
+#if defined(MCSAFE_GUARD_ASAN_)
 void __asan_unpoison_memory_region(const volatile void *addr, size_t size);
 void __asan_handle_no_return(void);
+#endif
 
-/* state[11] is the stack pointer of the fault, state[1] that of the guard; on one stack, or else
- * they are far apart. */
 static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 {
+	guard = mcsafe__guard_armed(guard);
+#if defined(MCSAFE_GUARD_ASAN_)
+	/* state[11] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
+	 * else they are far apart. */
 	uintptr_t low = guard->state[11] - 128, size = guard->state[1] - low;
 
 	if (size < (uintptr_t)64 << 20)
 		__asan_unpoison_memory_region((const volatile void *)low, size);
 	__asan_handle_no_return();
+#elif defined(MCSAFE_GUARD_TSAN_)
+	/* What ThreadSanitizer knows: one more jump, from here to there. */
+	longjmp(*(jmp_buf *)(void *)&guard->state[16], 1);
+#endif
 	return 1;
 }
 
 /* clang-format off */
-# define MCSAFE_GUARD_ENTER_(guard, entered) \
-	(mcsafe_guard_enter(entered) == 0 ? 0 : mcsafe__guard_landed(guard))
-/* clang-format on */
-
-#elif defined(MCSAFE_GUARD_TSAN_)
-
-/* longjmp() is what ThreadSanitizer knows: one more jump, from here to here. */
-# define MCSAFE_GUARD_ENTER_(guard, entered)                                 \
-  ((void)(entered), setjmp(*(jmp_buf *)(void *)&(guard)->state[16]) != 0 ? 1 \
-		    : mcsafe_guard_enter(guard) == 0                         \
-			    ? 0                                              \
-			    : (longjmp(*(jmp_buf *)(void *)&(guard)->state[16], 1), 1))
-
+#if defined(MCSAFE_GUARD_TSAN_)
+# define MCSAFE_GUARD_ENTER_(guard, entered)                       \
+	((void)(entered),                                          \
+	 setjmp(*(jmp_buf *)(void *)&(guard)->state[16]) != 0 ? 1  \
+	 : mcsafe_guard_enter(guard) != 0 ? mcsafe__guard_landed(guard) : 0)
 #else
-
-# define MCSAFE_GUARD_ENTER_(guard, entered) mcsafe_guard_enter(entered)
-
+# define MCSAFE_GUARD_ENTER_(guard, entered) \
+	(mcsafe_guard_enter(entered) != 0 ? mcsafe__guard_landed(guard) : 0)
 #endif
+/* clang-format on */
 
 #define MCSAFE_GUARD_JOIN_(a, b) a##b
 #define MCSAFE_GUARD_NAME_(line) MCSAFE_GUARD_JOIN_(mcsafe_guard_of_line_, line)
@@ -313,7 +322,8 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 #define MCSAFE_GUARD_TRY_(guard, entered)                             \
 	if (MCSAFE_GUARD_ENTER_(guard, entered) == 0) {               \
 		struct mcsafe_guard *MCSAFE_GUARD_NAME_(__LINE__)     \
-			__attribute__((cleanup(mcsafe__guard_leave), unused)) = (guard);
+			__attribute__((cleanup(mcsafe__guard_leave), unused)) = \
+				mcsafe__guard_armed(guard);
 
 /**
  * MCSAFE_TRY(guard, base, len) { body } MCSAFE_CATCH(guard) { after a fault }
