@@ -12,6 +12,9 @@
 /* For results that say whether data arrived: ignoring one is a bug. */
 #define MCSAFE_NODISCARD __attribute__((warn_unused_result))
 
+/* As setjmp(): the compiler keeps nothing in registers that a second return would find changed. */
+#define MCSAFE_RETURNS_TWICE __attribute__((returns_twice))
+
 #ifdef __cplusplus
 # define MCSAFE_NOEXCEPT    noexcept
 # define MCSAFE_BEGIN_DECLS extern "C" {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ATTRIBUTES = re.compile(r"\b(?:MCSAFE_API|MCSAFE_NODISCARD|MCSAFE_NOEXCEPT)\b")
+ATTRIBUTES = re.compile(r"\b(?:MCSAFE_API|MCSAFE_NODISCARD|MCSAFE_NOEXCEPT|MCSAFE_RETURNS_TWICE)\b")
 
 
 @dataclass
