@@ -12,6 +12,12 @@
 /* For results that say whether data arrived: ignoring one is a bug. */
 #define MCSAFE_NODISCARD __attribute__((warn_unused_result))
 
+/* A function that is defined in the header, too. */
+#define MCSAFE_INLINE static inline __attribute__((always_inline, unused))
+
+/* Called after a fault only: callers keep it out of the way of what is not. */
+#define MCSAFE_COLD __attribute__((cold))
+
 #ifdef __cplusplus
 # define MCSAFE_NOEXCEPT    noexcept
 # define MCSAFE_BEGIN_DECLS extern "C" {

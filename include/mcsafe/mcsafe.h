@@ -22,6 +22,7 @@
  *
  * Call mcsafe_install() once, early, in the program: a library never installs itself.
  *
+ *	access.h    single words, inline
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
  *	notice.h    notices of memory that was lost elsewhere
@@ -48,6 +49,7 @@
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
 
+#include <mcsafe/access.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>

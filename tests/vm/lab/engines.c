@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engines.c - the library's engines, and which rows of the landing table are theirs */
+#include "access.h"
 #include "engine.h"
 #include "extable.h"
 #include "fault.h"
@@ -27,8 +28,9 @@ const struct lab_engine *lab_engine(const char *name)
 	return NULL;
 }
 
-/* Functions that have rows as well; with the engines, all in engine.h. */
+/* Functions that have rows as well; with the engines, all in engine.h and access.h. */
 static const uintptr_t others[] = {
+	(uintptr_t)mcsafe__load_1, /* all of access.S */
 	(uintptr_t)mcsafe__set_word,
 	(uintptr_t)mcsafe__flush_clwb,
 	(uintptr_t)mcsafe__flush_clflushopt,
