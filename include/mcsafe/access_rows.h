@@ -6,8 +6,9 @@
  *
  * Each inline access is an "asm goto" of one instruction and one row (extable.h), in the section
  * mcsafe_access_rows of the including object. "o" ties the row to the section of the instruction,
- * "?" to its group: the linker keeps, drops and merges rows along with the code, under
- * --gc-sections and with inline functions and templates of C++, which come in many copies.
+ * "?" to its group: the linker keeps and merges rows along with the code, such as inline functions
+ * and templates of C++, which come in many copies. With --gc-sections, lld drops them along with
+ * it, and so does GNU ld with -z start-stop-gc; otherwise GNU ld and gold keep code that has rows.
  *
  * At a fault the handler goes on in the stub, which saves what it found in three registers and
  * jumps to the label. The compilers agree on outputs at that label only if they are in memory
@@ -21,7 +22,7 @@
 #ifndef MCSAFE_ACCESS_ROWS_H
 # define MCSAFE_ACCESS_ROWS_H
 
-/* Outputs of asm goto. What runs in clang's static analyzer is never run. */
+/* Whether there are outputs of asm goto. */
 # ifndef MCSAFE_ACCESS_INLINE
 #  if defined(__clang__)
 #   define MCSAFE_ACCESS_INLINE (__clang_major__ >= 11)
