@@ -70,17 +70,18 @@ uint64_t nobody_calls_this(const uint64_t *p)
 
 #else
 
-# define CHECK(holds)                     \
-	 do {                             \
-		 if (!(holds))            \
-			 return __LINE__; \
-	 } while (0)
+# define CHECK(holds) \
+  do {                \
+   if (!(holds))      \
+    return __LINE__;  \
+  } while (0)
 
 /* A page, and one behind it that is not there. */
 static char *map_page(void)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *map =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED || munmap((char *)map + page, page) != 0)
 		_exit(1);

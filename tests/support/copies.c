@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "engine.h"
 #include "run.h"
+#include "scan.h"
 
 /* In what a function must not look at: an argument that it does not have, half a register. */
 #define NOT_AN_ARGUMENT UINT64_C(0xdeadbeefdeadbeef)
@@ -40,9 +41,11 @@ const struct t_copy t_copies[] = {
 
 const size_t t_n_copies = T_LENGTH(t_copies);
 
-/* The files of asm/x86_64 that hold no copies, by the routine that each begins with. */
+/* The files of asm/x86_64 that hold no copies, by the routine that each begins with: tests/access
+ * tests them. */
 static const struct t_copy others[] = {
-	ENGINE(load_1, T_SETS, 0, 0), /* access.S: tests/access */
+	ENGINE(load_1, T_SETS, 0, 0),    /* access.S */
+	ENGINE(find_byte, T_SETS, 0, 0), /* scan.S */
 };
 
 bool t_copy_is_engine(const struct t_copy *copy)
