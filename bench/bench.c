@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 	bench_copies(&effort);
 	bench_faults(&effort);
 	bench_guards(&effort);
+	bench_words(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

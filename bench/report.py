@@ -102,6 +102,20 @@ def print_rest(result: dict) -> None:
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
 
 
+def print_words(result: dict) -> None:
+    """Inline words and scans."""
+    chain = result["chain"]
+    print("\na chain of dependent loads: ns for each")
+    print("".join(f"{name:>12}" for name in chain))
+    print("".join(f"{ns:12.3f}" for ns in chain.values()))
+    print("\nscans that find nothing: ns of the C library's, then speed as a multiple of it")
+    for row in filter(None, result["scans"]):
+        print(f"{row['name']:>9} {size(row['n']):>9} {'odd' if row['offset'] else 'aligned':>8}"
+              f" {row['ns']['libc']:12.1f} {ratio(row, 'mcsafe'):12.2f}")
+    for name in ("load_or", "load_u64"):
+        print(f"{f'{name} / plain load':<44} <= 1.20  {chain[name] / chain['plain']:8.2f}")
+
+
 def plot(result: dict, directory: Path) -> None:
     """One picture for each layout."""
     import matplotlib
@@ -139,6 +153,7 @@ def main() -> None:
         print_layout(result, layout)
     print_rest(result)
     print_targets(result)
+    print_words(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
 

@@ -14,6 +14,11 @@
 
 /* As setjmp(): the compiler keeps nothing in registers that a second return would find changed. */
 #define MCSAFE_RETURNS_TWICE __attribute__((returns_twice))
+/* A function that is defined in the header, too. */
+#define MCSAFE_INLINE static inline __attribute__((always_inline, unused))
+
+/* Called after a fault only: callers keep it out of the way of what is not. */
+#define MCSAFE_COLD __attribute__((cold))
 
 #ifdef __cplusplus
 # define MCSAFE_NOEXCEPT    noexcept

@@ -22,6 +22,7 @@
  *
  * Call mcsafe_install() once, early, in the program: a library never installs itself.
  *
+ *	access.h    single words, inline
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
  *	notice.h    notices of memory that was lost elsewhere
@@ -31,6 +32,7 @@
  *	guard.h     regions of ordinary code that may fault
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
+ *	scan.h      strnlen, memchr, memcmp
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered, and what a guard names (guard.h). A fault in
@@ -49,6 +51,7 @@
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
 
+#include <mcsafe/access.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
@@ -58,6 +61,7 @@
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
 #include <mcsafe/report.h>
+#include <mcsafe/scan.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

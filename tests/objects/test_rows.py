@@ -50,6 +50,7 @@ BROKEN = [
     (LOAD, "movq (%rsi), %rax", "0 rows instead of one"),
     (LOAD, f"{LOAD}; extable 9999b, .Lfault, 1", "does not ascend"),
     (LOAD, "STORE(.Lfault, 8, movq, (%rsi), %rax)", "kind 2 instead of LOAD"),
+    (LOAD, "9999: lock cmpxchgq %rax, (%rsi); extable 9999b, .Lfault, 1", "kind 1 instead of STORE"),
     (LOAD, "LOAD(.Lfault, 8, addq, (%rsi), $1)", "reads and writes memory"),
     (LOAD, "8888: movq (%rsi), %rax; extable 8888b+1, .Lfault, 1", "middle of an instruction"),
     (LOAD, "LOAD(mcsafe__other, 8, movq, %rax, (%rsi))", "is elsewhere"),
