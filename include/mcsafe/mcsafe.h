@@ -30,6 +30,7 @@
  *	iter.h      scatter and gather: copies to and from lists of segments
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
+ *	badblocks.h which ranges are known to be bad
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -48,6 +49,7 @@
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
 
+#include <mcsafe/badblocks.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
