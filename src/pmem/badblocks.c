@@ -114,7 +114,7 @@ static int fill_parts(struct mcsafe__directory *directory, size_t at, const stru
 				free(atomic_load(&directory->chunks[at + i]));
 			return -ENOMEM;
 		}
-		directory->from[at + i] = change->list[begin].start;
+		directory->from[at + i] = chunk->ranges[0].start;
 		atomic_init(&directory->chunks[at + i], chunk);
 		begin += n;
 	}
