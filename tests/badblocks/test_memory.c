@@ -132,9 +132,9 @@ static void test_changes_happen_or_do_not(void **state)
 	fill(badblocks, &oracle);
 	for (int i = 0; i < 600; i++) {
 		size_t from = t_rng_below(&rng, UNITS), room = UNITS - from;
-		size_t n = 1 + t_rng_below(&rng, i % 10 == 0 && room > 600 ? 600
-						 : room < 3                ? room
-									   : 3);
+		size_t n = 1 + t_rng_below(&rng, i % 10 < 2 && room > 600 ? 600
+						 : room < 3               ? room
+									  : 3);
 		size_t failed = try_change(badblocks, &oracle, from, n, i % 2);
 
 		failures += failed;
@@ -143,7 +143,7 @@ static void test_changes_happen_or_do_not(void **state)
 	}
 	assert_true(failures > 100);
 	/* Otherwise no change met more than one chunk. */
-	assert_true(most >= 3);
+	assert_true(most >= 2);
 	mcsafe_badblocks_destroy(badblocks);
 	oracle_close(&oracle);
 	assert_int_equal(balance, before);
