@@ -40,7 +40,8 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	return memory;
 }
 
-void bench_copies(const struct effort *effort); /* "copies", "then_read", "threads" */
-void bench_faults(const struct effort *effort); /* "faults", "lookup" */
+void bench_copies(const struct effort *effort);    /* "copies", "then_read", "threads" */
+void bench_badblocks(const struct effort *effort); /* "badblocks" */
+void bench_faults(const struct effort *effort);    /* "faults", "lookup" */
 
 #endif /* MCSAFE_BENCH_H */
