@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 	bench_faults(&effort);
 	bench_guards(&effort);
 	bench_words(&effort);
+	bench_badblocks(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

@@ -99,6 +99,11 @@ def print_rest(result: dict) -> None:
     print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, mcsafe_call {ns['call']:.1f}, "
           f"sigsetjmp {ns['sigsetjmp']:.1f}, with the mask {ns['sigsetjmp_mask']:.0f}; "
           f"a fault that is caught {ns['fault']:.0f}")
+    print("bad ranges:")
+    for row in filter(None, result["badblocks"]):
+        print(f"{row['ranges']:>9}: look-up {row['one_place_ns']:.1f} ns in one place,",
+              f"{row['everywhere_ns']:.1f} ns anywhere; change {row['change_ns']:.0f} ns;",
+              f"load {row['load_ms']:.0f} ms")
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
 
 

@@ -33,6 +33,8 @@
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
  *	scan.h      strnlen, memchr, memcmp
+ *	badblocks.h which ranges are known to be bad
+ *	scrub.h     find bad memory before it is needed
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered, and what a guard names (guard.h). A fault in
@@ -52,6 +54,7 @@
 #define MCSAFE_MCSAFE_H
 
 #include <mcsafe/access.h>
+#include <mcsafe/badblocks.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
@@ -62,6 +65,7 @@
 #include <mcsafe/notice.h>
 #include <mcsafe/report.h>
 #include <mcsafe/scan.h>
+#include <mcsafe/scrub.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

@@ -45,6 +45,8 @@ int main(void)
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char copy[100], expected[100];
 	struct mcsafe_fault fault;
+	struct mcsafe_badblocks *known;
+	struct mcsafe_range bad;
 	size_t left;
 	int ok;
 
@@ -68,6 +70,11 @@ int main(void)
 	ok &= check("a guard catches", guarded(pages, 2 * page, page));
 	ok &= check("a call returns", mcsafe_call(pages, 2 * page, read_all, pages, &fault) != 0);
 	ok &= check("and says where", fault.addr == pages + page);
+	ok &= check("bad ranges are kept",
+		    mcsafe_badblocks_create(&known) == 0 &&
+			    mcsafe_badblocks_add(known, page, page) == 0 &&
+			    mcsafe_badblocks_next(known, 0, 2 * page, &bad) && bad.start == page);
+	mcsafe_badblocks_destroy(known);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_model.c - random changes and lookups of a registry, beside a table of bytes */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <mcsafe/badblocks.h>
+
+#include "oracle.h"
+#include "pmem/registry.h"
+#include "rng.h"
+#include "run.h"
+
+/* Under a sanitizer a step takes ten times as long, and nothing depends on their number. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define STEPS 20000
+#else
+# define STEPS 200000
+#endif
+
+static size_t most_parts;
+
+static void note_parts(const struct mcsafe_badblocks *badblocks)
+{
+	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
+
+	if (directory != NULL && directory->n > most_parts)
+		most_parts = directory->n;
+}
+
+/* Mostly short ones: a long one leaves few ranges. */
+static size_t random_length(struct t_rng *rng, size_t room)
+{
+	size_t most = t_rng_below(rng, 400) == 0 ? room : 1 + t_rng_below(rng, 4);
+
+	return 1 + t_rng_below(rng, most < room ? most : room);
+}
+
+static void add_many(struct mcsafe_badblocks *badblocks, struct oracle *oracle, struct t_rng *rng)
+{
+	struct mcsafe_range list[600];
+	size_t n = t_rng_below(rng, T_LENGTH(list));
+
+	for (size_t i = 0; i < n; i++) {
+		size_t from = t_rng_below(rng, oracle->units);
+		size_t units = random_length(rng, oracle->units - from);
+
+		oracle_set(oracle, from, units, true);
+		list[i] = (struct mcsafe_range){oracle->base + from * oracle->unit,
+						units * oracle->unit};
+	}
+	assert_int_equal(mcsafe__badblocks_add_all(badblocks, list, &n), 0);
+}
+
+static void step(struct mcsafe_badblocks *badblocks, struct oracle *oracle, struct t_rng *rng,
+		 bool growing)
+{
+	size_t from = t_rng_below(rng, oracle->units), n = random_length(rng, oracle->units - from);
+	bool bad = t_rng_below(rng, 10) < (growing ? 7 : 3);
+	size_t a = t_rng_below(rng, oracle->units + 1), b = t_rng_below(rng, oracle->units + 1);
+
+	errno = 4711;
+	if (t_rng_below(rng, 2000) == 0) {
+		add_many(badblocks, oracle, rng);
+	} else {
+		oracle_set(oracle, from, n, bad);
+		assert_int_equal(
+			(bad ? mcsafe_badblocks_add : mcsafe_badblocks_clear)(
+				badblocks, oracle->base + from * oracle->unit, n * oracle->unit),
+			0);
+	}
+	assert_int_equal(errno, 4711);
+	note_parts(badblocks);
+	oracle_check_next(oracle, badblocks, a, b);
+	oracle_check_next(oracle, badblocks, from, from + n);
+	if (from > 0)
+		oracle_check_next(oracle, badblocks, from - 1, oracle->units);
+}
+
+static void run_model(size_t units, size_t base, size_t unit, size_t steps)
+{
+	struct t_rng rng = t_rng_start(t_seed(), units ^ base ^ unit);
+	struct oracle oracle = oracle_open(units, base, unit);
+	struct mcsafe_badblocks *badblocks;
+
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	for (size_t i = 0; i < steps; i++) {
+		step(badblocks, &oracle, &rng, i / (steps / 6) % 2 == 0);
+		if (i % (steps / 200) == 0)
+			oracle_check_all(&oracle, badblocks);
+	}
+	oracle_check_all(&oracle, badblocks);
+	mcsafe_badblocks_destroy(badblocks);
+	oracle_close(&oracle);
+}
+
+static void test_few_ranges_agree(void **state)
+{
+	(void)state;
+	run_model(64, 0, 1, STEPS);
+	run_model(100, 4096, 64, STEPS / 4);
+}
+
+static void test_many_ranges_agree(void **state)
+{
+	(void)state;
+	most_parts = 0;
+	run_model(20000, 1000, 512, STEPS);
+	/* Otherwise the directory was never changed. */
+	assert_true(most_parts > 8);
+}
+
+static void test_ranges_at_the_end_of_all_offsets_agree(void **state)
+{
+	(void)state;
+	run_model(5000, SIZE_MAX - 5000, 1, STEPS / 4);
+}
+
+static void test_wrong_ranges_are_refused(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe_range bad = {1, 2};
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1, SIZE_MAX), -EINVAL);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, SIZE_MAX, 1), -EINVAL);
+	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
+	assert_false(mcsafe_badblocks_next(badblocks, 0, SIZE_MAX, &bad));
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, SIZE_MAX), 0);
+	assert_int_equal(mcsafe_badblocks_clear(badblocks, 7, 0), -EINVAL);
+	assert_int_equal(mcsafe_badblocks_clear(badblocks, 7, SIZE_MAX - 6), -EINVAL);
+	assert_int_equal(mcsafe_badblocks_bytes(badblocks), SIZE_MAX);
+	assert_false(mcsafe_badblocks_next(badblocks, 9, 9, &bad));
+	assert_false(mcsafe_badblocks_next(badblocks, 9, 8, &bad));
+	assert_true(bad.start == 1 && bad.len == 2);
+	assert_true(mcsafe_badblocks_next(badblocks, 9, 10, &bad));
+	assert_true(bad.start == 9 && bad.len == 1);
+	mcsafe_badblocks_destroy(badblocks);
+	mcsafe_badblocks_destroy(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_few_ranges_agree),
+		cmocka_unit_test(test_many_ranges_agree),
+		cmocka_unit_test(test_ranges_at_the_end_of_all_offsets_agree),
+		cmocka_unit_test(test_wrong_ranges_are_refused),
+	};
+
+	return t_run("badblocks.model", tests, T_LENGTH(tests));
+}
