@@ -28,6 +28,7 @@
  *	copy.h      the copies
  *	engine.h    which engine does them
  *	iter.h      scatter and gather: copies to and from lists of segments
+ *	pmem.h      mapped files and devices that fail like files
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
  *	badblocks.h which ranges are known to be bad
@@ -57,6 +58,7 @@
 #include <mcsafe/handler.h>
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
+#include <mcsafe/pmem.h>
 #include <mcsafe/report.h>
 #include <mcsafe/version.h>
 
