@@ -128,14 +128,15 @@ static bool reads_back(const struct repair *r, size_t n, size_t offset)
 	       memcmp(r->back, r->data, n) == 0;
 }
 
-/* A fault that was met before this, and is noted after it, is looked at again (note.c). */
+/* Whole pages, also at the end of a file: a line is known to be bad if any byte of it is. A fault
+ * that was met before this, and is noted after it, is looked at again (note.c). */
 static int forget(struct mcsafe_pmem *pmem, size_t n, size_t offset)
 {
 	int err;
 
 	pthread_mutex_lock(&pmem->noting);
 	atomic_fetch_add(&pmem->repairs, 1);
-	err = mcsafe_badblocks_clear(pmem->bad, offset, n);
+	err = mcsafe_badblocks_clear(pmem->bad, offset, mcsafe__up(n, pmem->page_size));
 	pthread_mutex_unlock(&pmem->noting);
 	return err;
 }
