@@ -204,6 +204,63 @@ MCSAFE_API int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, F
 MCSAFE_API int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t *line)
 	MCSAFE_NOEXCEPT;
 
+/** What came of asking the kernel. */
+enum mcsafe_badblocks_state {
+	MCSAFE_BADBLOCKS_NONE,      /**< the kernel knows of nothing bad */
+	MCSAFE_BADBLOCKS_FOUND,     /**< it does, and all that it told was added */
+	MCSAFE_BADBLOCKS_NOT_ASKED, /**< it could not be asked; that says nothing */
+};
+
+/** The kernel's answer. */
+struct mcsafe_badblocks_answer {
+	enum mcsafe_badblocks_state state;
+	int error;         /**< NOT_ASKED: why, an errno value. FOUND: 0, or EOVERFLOW if the kernel
+	                        has cut its list off, so that there may be more. NONE: 0 */
+	size_t count;      /**< ranges that it told, after merging; 0 unless FOUND */
+	size_t bytes;      /**< their length; 0 unless FOUND */
+	void *reserved[4]; /**< NULL; room to grow without a new ABI */
+};
+
+/**
+ * Ask the kernel what it knows to be bad in a file or a device, and add it.
+ *
+ * Starts are offsets in the file or device.
+ *
+ *	a file              the badblocks list of the disk below its file system, and where the file's
+ *	                    parts are on it (FIEMAP). Preallocated space that was never written reads
+ *	                    as zeros without touching the medium, and is left out; so is what is not
+ *	                    on the medium yet. Parts that are stored in another form, compressed say,
+ *	                    are bad as a whole.
+ *	a block device      the badblocks list of the disk, for a partition its part of it
+ *	a device-dax node   the badblocks list of its region, by libndctl if that is there
+ *	                    (MCSAFE_WITH_NDCTL when the library was built; it is loaded at the first
+ *	                    call), otherwise from sysfs
+ *
+ * The kernel counts in sectors of 512 bytes. It learns of bad blocks from the firmware and from
+ * machine checks, the latter some time after the fault. It keeps 512 entries of a list, and shows as
+ * much of it as a page of text holds.
+ *
+ * @param      badblocks  The registry. Not NULL.
+ * @param      fd         A descriptor of it, open for reading.
+ * @param[out] answer     What came of it. Not NULL. Always written.
+ *
+ * @return     0        Asked: state NONE or FOUND.
+ *             -errno   Not asked, the same as -answer->error, and nothing was changed:
+ *             -EBADF       fd is not open.
+ *             -EOPNOTSUPP  The driver keeps no list; or fd is neither a file nor such a device; or the
+ *                          file system cannot say where the file is, or has it on another disk.
+ *             -ENODEV      The file system is not on one disk (tmpfs, overlayfs, btrfs, network).
+ *             -EACCES      Only root may read the region's place in memory.
+ *             -EBADMSG     sysfs holds something that is no list of bad blocks.
+ *             -ENOMEM      There is no memory for it.
+ *             others       As open(2), read(2) and ioctl(2) give them.
+ *
+ * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1  @see mcsafe_badblocks_add(), ndctl-list(1)
+ */
+MCSAFE_API int mcsafe_badblocks_ask(struct mcsafe_badblocks *badblocks, int fd,
+				    struct mcsafe_badblocks_answer *answer) MCSAFE_NOEXCEPT;
+
 MCSAFE_END_DECLS
 
 #endif /* MCSAFE_BADBLOCKS_H */

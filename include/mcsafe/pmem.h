@@ -496,6 +496,21 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem,
 MCSAFE_API struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem);
 
 /**
+ * Ask the kernel again for what is bad, and add it.
+ *
+ * @param      pmem    What was opened. Not NULL.
+ * @param[out] answer  What came of it, as for mcsafe_badblocks_ask(). Not NULL.
+ *
+ * @return     0        Asked: see -answer->state.
+ *             -ENOTSUP Memory without a file: there is nobody to ask. The state is NOT_ASKED.
+ *             -errno   As for mcsafe_badblocks_ask().
+ *
+ * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1  @see mcsafe_badblocks_ask()
+ */
+MCSAFE_API int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer);
+
+/**
  * Note what an early notice says, if it is about this mapping.
  *
  * @param     pmem    What was opened. Not NULL.

@@ -20,7 +20,7 @@ int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 {
 	int saved_errno = errno;
 	struct mcsafe__grace *grace = aligned_alloc(_Alignof(struct mcsafe__grace), sizeof(*grace));
-	struct mcsafe_badblocks *made = malloc(sizeof(*made));
+	struct mcsafe_badblocks *made = calloc(1, sizeof(*made));
 
 	errno = saved_errno;
 	if (grace == NULL || made == NULL) {
@@ -29,7 +29,6 @@ int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 		return -ENOMEM;
 	}
 	memset(grace, 0, sizeof(*grace));
-	memset(made, 0, sizeof(*made));
 	made->grace = grace;
 	/* It cannot fail without attributes. */
 	pthread_mutex_init(&made->lock, NULL);
@@ -114,7 +113,7 @@ static int fill_parts(struct mcsafe__directory *directory, size_t at, const stru
 				free(atomic_load(&directory->chunks[at + i]));
 			return -ENOMEM;
 		}
-		directory->from[at + i] = change->list[begin].start;
+		directory->from[at + i] = chunk->ranges[0].start;
 		atomic_init(&directory->chunks[at + i], chunk);
 		begin += n;
 	}

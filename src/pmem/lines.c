@@ -32,7 +32,7 @@ static int is_blank(int c)
 static int skip_blanks(FILE *from, int c)
 {
 	while (is_blank(c))
-		c = getc_unlocked(from);
+		c = getc(from);
 	return c;
 }
 
@@ -48,7 +48,7 @@ static int read_number(FILE *from, int c, size_t *number, bool *ok)
 	*number = 0;
 	if (!is_digit(c))
 		*ok = false;
-	for (; is_digit(c); c = getc_unlocked(from))
+	for (; is_digit(c); c = getc(from))
 		if (__builtin_mul_overflow(*number, (size_t)10, number) ||
 		    __builtin_add_overflow(*number, (size_t)(c - '0'), number))
 			*ok = false;
@@ -76,7 +76,7 @@ static bool read_pair(FILE *from, int c, size_t unit, struct mcsafe_range *range
 static int skip_line(FILE *from, int c)
 {
 	while (c != '\n' && c != EOF)
-		c = getc_unlocked(from);
+		c = getc(from);
 	return c;
 }
 
@@ -85,7 +85,7 @@ int mcsafe__ranges_read(struct mcsafe__ranges *ranges, FILE *from, size_t unit, 
 	int c, err;
 
 	errno = 0;
-	for (*line = 1; (c = getc_unlocked(from)) != EOF; ++*line) {
+	for (*line = 1; (c = getc(from)) != EOF; ++*line) {
 		struct mcsafe_range range;
 		bool comment = c == '#';
 

@@ -109,6 +109,15 @@ static int look(struct mcsafe_pmem *pmem, size_t *size)
 	return err == 0 ? mcsafe__pmem_file_size(pmem->fd, size) : err;
 }
 
+static void ask_at_open(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe_badblocks_answer answer;
+
+	/* Most memory has nobody who keeps a list: not to be told is no error. */
+	if ((pmem->flags & MCSAFE_PMEM_NO_ASK) == 0)
+		(void)mcsafe_pmem_ask(pmem, &answer);
+}
+
 /* pmem->fd is open. */
 static int open_mapping(struct mcsafe_pmem *pmem)
 {
@@ -122,6 +131,7 @@ static int open_mapping(struct mcsafe_pmem *pmem)
 	pmem->dax |= pmem->sync;
 	pmem->flush = pmem->sync;
 	atomic_store(&pmem->size, size);
+	ask_at_open(pmem);
 	return 0;
 }
 
@@ -214,6 +224,8 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	made->first.base = base;
 	made->first.mapped = len;
 	atomic_store(&made->size, len);
+	if (err == 0)
+		ask_at_open(made);
 	err = finish(pmem, made, err);
 	errno = saved_errno;
 	return err;

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sysfs.c - the kernel's lists of bad blocks, and where devices are, from /sys */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "ask.h"
+
+/* badblocks_show() of the kernel writes to one page, and the last byte is the string's end. */
+#define KERNEL_TEXT_MAX    ((size_t)4095)
+/* MAX_BADBLOCKS of the kernel: more are not kept. */
+#define KERNEL_ENTRIES_MAX 512
+
+/* A file of sysfs is read at once; there is room to see that it is longer than it can be. */
+#define TEXT_ROOM ((size_t)65536)
+
+static int join(char *path, const char *directory, const char *name)
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s", directory, name);
+
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* Read a file of a directory, up to room - 1 bytes, and end it as a string. */
+static int read_text(const char *directory, const char *name, char *text, size_t room, size_t *n)
+{
+	char path[PATH_MAX];
+	ssize_t got;
+	int fd, err = join(path, directory, name);
+
+	if (err != 0)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -errno;
+	for (*n = 0; *n < room - 1; *n += (size_t)got) {
+		got = read(fd, text + *n, room - 1 - *n);
+		if (got < 0 && errno == EINTR)
+			got = 0;
+		else if (got <= 0) {
+			err = got < 0 ? -errno : 0;
+			break;
+		}
+	}
+	close(fd);
+	text[*n] = '\0';
+	return err;
+}
+
+/* A file that holds one number. */
+static int read_number(const char *directory, const char *name, uint64_t *number)
+{
+	char text[64] = "", *end;
+	size_t n;
+	int err = read_text(directory, name, text, sizeof(text), &n);
+
+	if (err != 0)
+		return err;
+	errno = 0;
+	*number = strtoull(text, &end, 0);
+	if (text[0] < '0' || text[0] > '9' || errno != 0 || strcmp(end, "\n") != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+static bool has(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+
+	return join(path, directory, name) == 0 && access(path, F_OK) == 0;
+}
+
+bool mcsafe__list_is_cut(size_t text, size_t entries)
+{
+	return text >= KERNEL_TEXT_MAX || entries >= KERNEL_ENTRIES_MAX;
+}
+
+/* Offsets are those of what the list is about. */
+static int parse(char *text, size_t n, struct mcsafe__list *list)
+{
+	size_t line;
+	FILE *file;
+	int err;
+
+	list->cut = mcsafe__list_is_cut(n, 0);
+	if (list->cut) {
+		while (n > 0 && text[n - 1] != '\n')
+			n--;
+	}
+	if (n == 0)
+		return list->cut ? -EBADMSG : 0;
+	file = fmemopen(text, n, "r");
+	if (file == NULL)
+		return -errno;
+	err = mcsafe__ranges_read(&list->ranges, file, MCSAFE__SECTOR, &line);
+	fclose(file);
+	list->cut = mcsafe__list_is_cut(n, list->ranges.n) || list->cut;
+	return err == -EINVAL ? -EBADMSG : err;
+}
+
+static int read_list(const char *directory, const char *name, struct mcsafe__list *list)
+{
+	char *text = malloc(TEXT_ROOM);
+	size_t n;
+	int err;
+
+	if (text == NULL)
+		return -ENOMEM;
+	err = read_text(directory, name, text, TEXT_ROOM, &n);
+	/* An empty line is what a disk shows whose driver keeps no list; an empty list is no line. */
+	if (err == -ENOENT || (err == 0 && strcmp(text, "\n") == 0))
+		err = -EOPNOTSUPP;
+	if (err == 0)
+		err = parse(text, n, list);
+	free(text);
+	return err;
+}
+
+/* Append the part of [start, start + len) that is in a window, as an offset in that. */
+static int append_clipped(struct mcsafe__ranges *ranges, uint64_t start, uint64_t len,
+			  uint64_t window_start, uint64_t window_len)
+{
+	uint64_t end, window_end;
+
+	if (__builtin_add_overflow(start, len, &end) ||
+	    __builtin_add_overflow(window_start, window_len, &window_end))
+		return -EBADMSG;
+	if (start < window_start)
+		start = window_start;
+	if (end > window_end)
+		end = window_end;
+	if (start >= end)
+		return 0;
+	return mcsafe__ranges_append(ranges,
+				     (struct mcsafe_range){start - window_start, end - start});
+}
+
+/* Keep what is in a window, as offsets in it; the list begins at list_start. */
+static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t window_start,
+		    uint64_t window_len)
+{
+	struct mcsafe__ranges whole = list->ranges;
+	int err = 0;
+
+	list->ranges = (struct mcsafe__ranges){0};
+	for (size_t i = 0; err == 0 && i < whole.n; i++) {
+		uint64_t start;
+
+		if (__builtin_add_overflow(list_start, whole.list[i].start, &start))
+			err = -EBADMSG;
+		else
+			err = append_clipped(&list->ranges, start, whole.list[i].len, window_start,
+					     window_len);
+	}
+	free(whole.list);
+	return err;
+}
+
+/* The list of a partition is that of its disk; its directory is in that of the disk. */
+int mcsafe__sysfs_disk(const char *sysfs, dev_t device, struct mcsafe__list *list)
+{
+	char directory[PATH_MAX];
+	uint64_t start = 0, sectors, bytes;
+	bool is_partition;
+	int err;
+
+	if (snprintf(directory, sizeof(directory), "%s/dev/block/%u:%u", sysfs, major(device),
+		     minor(device)) >= (int)sizeof(directory))
+		return -ENAMETOOLONG;
+	if (access(directory, F_OK) != 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	is_partition = has(directory, "partition");
+	err = read_list(directory, is_partition ? "../badblocks" : "badblocks", list);
+	if (err == 0 && is_partition)
+		err = read_number(directory, "start", &start);
+	if (err == 0)
+		err = read_number(directory, "size", &sectors);
+	if (err != 0)
+		return err;
+	if (__builtin_mul_overflow(sectors, MCSAFE__SECTOR, &bytes) ||
+	    __builtin_mul_overflow(start, MCSAFE__SECTOR, &start))
+		return -EBADMSG;
+	return clip_all(list, 0, start, bytes);
+}
+
+static bool is_dax(const char *directory)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	if (join(path, directory, "subsystem") != 0)
+		return false;
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	return name != NULL && strcmp(name, "/dax") == 0;
+}
+
+/* Of the directories that a device is in, the first that has bad blocks is that of its region. */
+static int find_region(char *directory)
+{
+	char *slash;
+
+	while ((slash = strrchr(directory, '/')) != NULL && slash != directory) {
+		*slash = '\0';
+		if (has(directory, "badblocks") && has(directory, "resource"))
+			return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list)
+{
+	char link[PATH_MAX], directory[PATH_MAX];
+	uint64_t region_start, start, bytes;
+	int err;
+
+	if (snprintf(link, sizeof(link), "%s/dev/char/%u:%u", sysfs, major(device),
+		     minor(device)) >= (int)sizeof(link))
+		return -ENAMETOOLONG;
+	if (realpath(link, directory) == NULL)
+		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+	if (!is_dax(directory))
+		return -EOPNOTSUPP;
+	err = read_number(directory, "resource", &start);
+	if (err == 0)
+		err = read_number(directory, "size", &bytes);
+	if (err == 0)
+		err = find_region(directory);
+	if (err == 0)
+		err = read_number(directory, "resource", &region_start);
+	if (err != 0)
+		return err;
+	/* libndctl knows the machine, and no other tree. */
+	err = strcmp(sysfs, "/sys") == 0 ? mcsafe__ndctl_region(strrchr(directory, '/') + 1, list)
+					 : -ENOSYS;
+	if (err == -ENOSYS || err == -ENODEV)
+		err = read_list(directory, "badblocks", list);
+	return err != 0 ? err : clip_all(list, region_start, start, bytes);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_threads.c - lookups in threads and signal handlers, while others change the registry */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include <mcsafe/badblocks.h>
+
+#include "oracle.h"
+#include "pmem/registry.h"
+#include "rng.h"
+#include "run.h"
+
+#define READERS 3
+#define WRITERS 2
+
+#if defined(__SANITIZE_THREAD__)
+# define CHANGES 3000
+#elif defined(__SANITIZE_ADDRESS__)
+# define CHANGES 10000
+#else
+# define CHANGES 60000
+#endif
+
+/*
+ * The offsets are cells of CELL bytes. Byte 0 of each is good for ever; the bytes from SOLID on are
+ * bad for ever; what is in between, and touches them, is changed all the time. So ranges are merged,
+ * split, moved to other chunks, and each lookup has an answer that must hold.
+ */
+#define CELL  16
+#define SOLID 10
+#define CELLS 3000
+
+struct shared {
+	struct mcsafe_badblocks *badblocks;
+	uint64_t seed;
+	_Atomic unsigned writers;
+	_Atomic size_t lookups;
+	_Atomic size_t wrong;
+};
+
+/* Whether an answer about [from, to) of one cell can be right. */
+static bool is_right(size_t cell, size_t from, size_t to, bool is_there,
+		     const struct mcsafe_range *bad)
+{
+	size_t solid = cell * CELL + SOLID, stop = bad->start + bad->len;
+
+	if (!is_there)
+		return to <= solid;
+	if (bad->len == 0 || bad->start < from || bad->start == cell * CELL || stop > to)
+		return false;
+	if (to <= solid)
+		return true;
+	/* What is before the solid part and does not touch it ends before it. */
+	return bad->start <= (from > solid ? from : solid) && (stop == to || stop < solid);
+}
+
+static bool look_up(const struct mcsafe_badblocks *badblocks, struct t_rng *rng)
+{
+	size_t cell = t_rng_below(rng, CELLS), from, to;
+	struct mcsafe_range bad = {0};
+	bool is_there;
+
+	from = cell * CELL + t_rng_below(rng, CELL);
+	to = from + 1 + t_rng_below(rng, (cell + 1) * CELL - from);
+	is_there = mcsafe_badblocks_next(badblocks, from, to, &bad);
+	return is_right(cell, from, to, is_there, &bad);
+}
+
+static void *read_on(void *arg)
+{
+	static _Atomic unsigned number;
+	struct shared *shared = arg;
+	struct t_rng rng = t_rng_start(shared->seed, 1000 + atomic_fetch_add(&number, 1));
+
+	while (atomic_load(&shared->writers) != 0) {
+		if (!look_up(shared->badblocks, &rng))
+			atomic_fetch_add(&shared->wrong, 1);
+		atomic_fetch_add_explicit(&shared->lookups, 1, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+/* Bytes 1 to SOLID - 1 of a cell, or of many: what is between is overwritten and given back. */
+static void *change_on(void *arg)
+{
+	static _Atomic unsigned number;
+	struct shared *shared = arg;
+	unsigned which = atomic_fetch_add(&number, 1);
+	struct t_rng rng = t_rng_start(shared->seed, which);
+
+	for (size_t i = 0; i < CHANGES; i++) {
+		size_t start = t_rng_below(&rng, CELLS) * CELL + 1 + t_rng_below(&rng, SOLID - 2);
+		size_t n = 1 + t_rng_below(&rng, SOLID - start % CELL);
+		int err = t_rng_below(&rng, 2)
+				  ? mcsafe_badblocks_add(shared->badblocks, start, n)
+				  : mcsafe_badblocks_clear(shared->badblocks, start, n);
+
+		if (err != 0)
+			atomic_fetch_add(&shared->wrong, 1);
+	}
+	atomic_fetch_sub(&shared->writers, 1);
+	return NULL;
+}
+
+static void open_shared(struct shared *shared)
+{
+	struct mcsafe_range list[CELLS];
+	size_t n = CELLS;
+
+	memset(shared, 0, sizeof(*shared));
+	shared->seed = t_seed();
+	atomic_store(&shared->writers, WRITERS);
+	assert_int_equal(mcsafe_badblocks_create(&shared->badblocks), 0);
+	for (size_t i = 0; i < CELLS; i++)
+		list[i] = (struct mcsafe_range){i * CELL + SOLID, CELL - SOLID};
+	assert_int_equal(mcsafe__badblocks_add_all(shared->badblocks, list, &n), 0);
+}
+
+/* What is bad for ever, and nothing that is good for ever, is there. */
+static void close_shared(struct shared *shared)
+{
+	assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, 0, SOLID), 0);
+	for (size_t i = 0; i < CELLS; i++) {
+		struct mcsafe_range bad;
+
+		assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, i * CELL + 1, SOLID - 1),
+				 0);
+		assert_true(mcsafe_badblocks_next(shared->badblocks, i * CELL, SIZE_MAX, &bad));
+		assert_int_equal(bad.start, i * CELL + SOLID);
+		assert_int_equal(bad.len, CELL - SOLID);
+	}
+	assert_int_equal(mcsafe_badblocks_count(shared->badblocks), CELLS);
+	mcsafe_badblocks_destroy(shared->badblocks);
+}
+
+static void test_lookups_are_right_while_others_change_it(void **state)
+{
+	pthread_t readers[READERS], writers[WRITERS];
+	struct shared shared;
+
+	(void)state;
+	open_shared(&shared);
+	for (int i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, read_on, &shared), 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&writers[i], NULL, change_on, &shared), 0);
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(writers[i], NULL);
+	for (int i = 0; i < READERS; i++)
+		pthread_join(readers[i], NULL);
+	print_message("%zu lookups during %d changes\n", (size_t)shared.lookups, WRITERS * CHANGES);
+	assert_int_equal(shared.wrong, 0);
+	assert_true(shared.lookups > 0);
+	close_shared(&shared);
+}
+
+static struct shared *of_handler;
+static struct t_rng handler_rng;
+
+static void look_up_in_handler(int signo)
+{
+	(void)signo;
+	for (int i = 0; i < 20; i++)
+		if (!look_up(of_handler->badblocks, &handler_rng))
+			atomic_fetch_add(&of_handler->wrong, 1);
+	atomic_fetch_add(&of_handler->lookups, 1);
+}
+
+/* The handler interrupts changes, with the lock taken, and other lookups. */
+static void test_a_handler_may_interrupt_a_change(void **state)
+{
+	const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = look_up_in_handler}, saved;
+	struct shared shared;
+
+	(void)state;
+	open_shared(&shared);
+	of_handler = &shared;
+	handler_rng = t_rng_start(shared.seed, 99);
+	assert_int_equal(sigaction(SIGALRM, &action, &saved), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	change_on(&shared);
+	/* Where a signal is slow to come: the changes go on until it has come some times. */
+	while (atomic_load(&shared.lookups) < 10)
+		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, SOLID - 1, 1), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
+	print_message("%zu interruptions\n", (size_t)shared.lookups);
+	assert_int_equal(shared.wrong, 0);
+	close_shared(&shared);
+}
+
+static size_t n_retired(const struct mcsafe__retired *list)
+{
+	size_t n = 0;
+
+	for (; list != NULL; list = list->next)
+		n++;
+	return n;
+}
+
+/* A reader that stays in keeps what it may hold, and the changes go on. Without it all is freed. */
+static void test_memory_waits_for_readers_and_no_longer(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	_Atomic size_t *readers;
+	struct mcsafe__grace *grace;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	grace = badblocks->grace;
+	for (size_t i = 0; i < 100; i++) {
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i, 1), 0);
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), 0);
+	}
+	readers = mcsafe__grace_enter(grace);
+	for (size_t i = 1; i < 50; i++) {
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, 4 * i, 1), 0);
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), i);
+	}
+	mcsafe__grace_leave(readers);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000, 1), 0);
+	assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), 0);
+	/* New readers do not prolong the wait for old ones. */
+	readers = mcsafe__grace_enter(grace);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 2000, 1), 0);
+	assert_int_equal(n_retired(grace->waiting), 1);
+	for (int i = 0; i < 100; i++) {
+		_Atomic size_t *next = mcsafe__grace_enter(grace);
+
+		mcsafe__grace_leave(readers);
+		readers = next;
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 3000 + 2 * (size_t)i, 1), 0);
+		assert_true(n_retired(grace->fresh) + n_retired(grace->waiting) <= 4);
+	}
+	mcsafe__grace_leave(readers);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookups_are_right_while_others_change_it),
+		cmocka_unit_test(test_a_handler_may_interrupt_a_change),
+		cmocka_unit_test(test_memory_waits_for_readers_and_no_longer),
+	};
+
+	return t_run("badblocks.threads", tests, T_LENGTH(tests));
+}
