@@ -34,7 +34,7 @@
  *   IO         The page, if it lies before the present end of the file, and still fails when
  *              one byte of it is read again (which is a page fault, and consumes nothing).
  *              Otherwise nothing: the file was truncated, or a store found no space.
- *   UNKNOWN    As IO.
+ *   UNKNOWN    The page: the kernel could not tell where the memory error is.
  *   others     Nothing: such a mapping error says nothing about the medium, and may be of one
  *              thread only, pkeys(7).
  *
