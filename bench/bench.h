@@ -42,5 +42,6 @@ static inline unsigned char *get_memory(size_t size, int fill)
 
 void bench_copies(const struct effort *effort); /* "copies", "then_read", "threads" */
 void bench_faults(const struct effort *effort); /* "faults", "lookup" */
+void bench_pmem(const struct effort *effort);   /* "pmem", "pmem_repair" */
 
 #endif /* MCSAFE_BENCH_H */
