@@ -32,6 +32,7 @@
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
  *	badblocks.h which ranges are known to be bad
+ *	scrub.h     find bad memory before it is needed
  *
  * Caveats, that is, what recovery cannot do:
  *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
@@ -60,6 +61,7 @@
 #include <mcsafe/notice.h>
 #include <mcsafe/pmem.h>
 #include <mcsafe/report.h>
+#include <mcsafe/scrub.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

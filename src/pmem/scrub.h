@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* scrub.h - what a scrub keeps */
+#ifndef MCSAFE_SRC_PMEM_SCRUB_H
+#define MCSAFE_SRC_PMEM_SCRUB_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <mcsafe/scrub.h>
+
+/* Who has the scrub. */
+enum mcsafe__scrub_state {
+	MCSAFE__SCRUB_IDLE,
+	MCSAFE__SCRUB_RUNNING, /* in mcsafe_scrub_run() */
+	MCSAFE__SCRUB_THREAD,  /* there is a thread to be waited for */
+	MCSAFE__SCRUB_WAITING, /* and somebody waits for it */
+};
+
+struct mcsafe_scrub {
+	const unsigned char *base;
+	size_t len;
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe_scrub_options options;
+	_Atomic int state;
+	_Atomic int cancelled;
+	sem_t wake; /* posted by who cancels */
+	_Atomic size_t offset;
+	_Atomic size_t bad;
+	_Atomic size_t skipped;
+	_Atomic size_t readable;
+	pthread_t thread;
+	int result; /* of the thread */
+};
+
+/* scrub.c: from the offset on, to the end or until something stops it. 0 or -errno. */
+int mcsafe__scrub_walk(struct mcsafe_scrub *scrub);
+
+#endif /* MCSAFE_SRC_PMEM_SCRUB_H */
