@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <unistd.h>
 
 #include <mcsafe/mcsafe.h>
@@ -23,7 +22,7 @@ static const size_t ranges[] = {0, 1000, 1000000};
 #define N_RANGES  (sizeof(ranges) / sizeof(ranges[0]))
 
 static int file = -1;
-static struct mcsafe_pmem *pmem;
+static struct mcsafe_pmem *pmem[N_RANGES]; /* the same file, with so many known bad ranges */
 static unsigned char *buffer;
 
 static void need(bool ok, const char *what)
@@ -32,6 +31,22 @@ static void need(bool ok, const char *what)
 		perror(what);
 		exit(1);
 	}
+}
+
+static struct mcsafe_pmem *open_with(size_t n_ranges)
+{
+	struct mcsafe_pmem *opened = NULL;
+
+	errno = -mcsafe_pmem_open_fd(&opened, file, MCSAFE_PMEM_WRITE);
+	need(errno == 0, "mcsafe_pmem_open_fd");
+	for (size_t i = 0; i < n_ranges; i++)
+		need(mcsafe_badblocks_add(mcsafe_pmem_badblocks(opened), GOOD + i * 128, 64) == 0,
+		     "badblocks_add");
+	/* So that the first read is like the others. */
+	for (size_t at = 0; at < GOOD; at += STEP)
+		need(mcsafe_pmem_pread(opened, buffer, STEP, (off_t)at, NULL) == (ssize_t)STEP,
+		     "mcsafe_pmem_pread");
+	return opened;
 }
 
 static void open_file(void)
@@ -43,32 +58,38 @@ static void open_file(void)
 	buffer = get_memory(STEP, 1);
 	for (size_t at = 0; at < FILE_SIZE; at += STEP)
 		need(pwrite(file, buffer, STEP, (off_t)at) == (ssize_t)STEP, "pwrite");
-	errno = -mcsafe_pmem_open_fd(&pmem, file, MCSAFE_PMEM_WRITE);
-	need(errno == 0, "mcsafe_pmem_open_fd");
-	/* So that the first read is like the others. */
-	for (size_t at = 0; at < FILE_SIZE; at += STEP)
-		need(mcsafe_pmem_pread(pmem, buffer, STEP, (off_t)at, NULL) == (ssize_t)STEP,
-		     "mcsafe_pmem_pread");
+	for (size_t i = 0; i < N_RANGES; i++)
+		pmem[i] = open_with(ranges[i]);
 }
 
-static ssize_t by_pread(size_t n, off_t at)
-{
-	return pread(file, buffer, n, at);
-}
-
-static ssize_t by_mcsafe(size_t n, off_t at)
-{
-	return mcsafe_pmem_pread(pmem, buffer, n, at, NULL);
-}
-
-/* One read, in a stretch of the file that stays in the cache. */
-static double measure(ssize_t (*read_it)(size_t, off_t), size_t n, size_t bytes)
+/* One read by pread(2), or from a mapping, in a stretch of the file that stays in the cache. */
+static double measure(struct mcsafe_pmem *from, size_t n, size_t bytes)
 {
 	size_t count = bytes / n + 1, stretch = STEP / n < 16 ? STEP / n : 16;
 	double start = now_ns();
 
-	for (size_t i = 0; i < count; i++)
-		need(read_it(n, (off_t)(i % stretch * n)) == (ssize_t)n, "a short read");
+	for (size_t i = 0; i < count; i++) {
+		off_t at = (off_t)(i % stretch * n);
+		ssize_t got = from != NULL ? mcsafe_pmem_pread(from, buffer, n, at, NULL)
+					   : pread(file, buffer, n, at);
+
+		need(got == (ssize_t)n, "a short read");
+	}
+	return (now_ns() - start) / (double)count;
+}
+
+/* A read of a good line between two bad ones: each needs a lookup. */
+static double measure_between(struct mcsafe_pmem *from, size_t n_ranges, size_t bytes)
+{
+	size_t count = bytes / 64 + 1, at = 0,
+	       lines = n_ranges < FILE_SIZE / 2 / 128 ? n_ranges : FILE_SIZE / 2 / 128;
+	double start = now_ns();
+
+	for (size_t i = 0; i < count; i++) {
+		at = (at + 7919) % lines;
+		need(mcsafe_pmem_pread(from, buffer, 64, (off_t)(GOOD + at * 128 + 64), NULL) == 64,
+		     "a short read");
+	}
 	return (now_ns() - start) / (double)count;
 }
 
@@ -78,28 +99,33 @@ static void keep_least(double *least, double value)
 		*least = value;
 }
 
-static void set_ranges(size_t n)
+/* Interleaved, so that what disturbs the machine disturbs all. */
+static void reads_of(const struct effort *effort, size_t n)
 {
-	struct mcsafe_badblocks *known = mcsafe_pmem_badblocks(pmem);
+	double kernel = 0, ours[N_RANGES] = {0};
 
-	for (size_t i = mcsafe_badblocks_count(known); i < n; i++)
-		need(mcsafe_badblocks_add(known, GOOD + i * 128, 64) == 0, "badblocks_add");
-}
-
-/* What a read costs, by both, with so many known bad ranges elsewhere. */
-static void reads_with(const struct effort *effort, size_t n_ranges)
-{
-	for (size_t i = 0; i < N_LENGTHS; i++) {
-		double kernel = 0, ours = 0;
-
-		for (unsigned repeat = 0; repeat < effort->repeats; repeat++) {
-			keep_least(&kernel, measure(by_pread, lengths[i], effort->bytes));
-			keep_least(&ours, measure(by_mcsafe, lengths[i], effort->bytes));
-		}
+	for (unsigned repeat = 0; repeat < effort->repeats; repeat++) {
+		keep_least(&kernel, measure(NULL, n, effort->bytes));
+		for (size_t i = 0; i < N_RANGES; i++)
+			keep_least(&ours[i], measure(pmem[i], n, effort->bytes));
+	}
+	for (size_t i = 0; i < N_RANGES; i++)
 		printf("{\"ranges\": %zu, \"n\": %zu, \"ns\": {\"pread\": %.1f, "
 		       "\"mcsafe_pmem_pread\": %.1f}},\n",
-		       n_ranges, lengths[i], kernel, ours);
+		       ranges[i], n, kernel, ours[i]);
+}
+
+static void reads_between(const struct effort *effort)
+{
+	printf("\"pmem_between\": [\n");
+	for (size_t i = 1; i < N_RANGES; i++) {
+		double ours = 0;
+
+		for (unsigned repeat = 0; repeat < effort->repeats; repeat++)
+			keep_least(&ours, measure_between(pmem[i], ranges[i], effort->bytes));
+		printf("{\"ranges\": %zu, \"ns\": %.1f},\n", ranges[i], ours);
 	}
+	printf("null],\n");
 }
 
 /* ---- readers beside a repair ---------------------------------------------------------------- */
@@ -111,7 +137,7 @@ static void *repair_on(void *arg)
 {
 	(void)arg;
 	while (!atomic_load(&stop)) {
-		need(mcsafe_pmem_repair(pmem, NULL, 16 * 4096, GOOD) == 16 * 4096, "repair");
+		need(mcsafe_pmem_repair(pmem[0], NULL, 16 * 4096, GOOD) == 16 * 4096, "repair");
 		atomic_fetch_add(&repairs, 1);
 		atomic_store(&repairing, true);
 	}
@@ -124,12 +150,12 @@ static void readers_beside_a_repair(const struct effort *effort)
 	pthread_t thread;
 
 	for (unsigned repeat = 0; repeat < effort->repeats; repeat++)
-		keep_least(&alone, measure(by_mcsafe, 4096, effort->bytes));
+		keep_least(&alone, measure(pmem[0], 4096, effort->bytes));
 	need(pthread_create(&thread, NULL, repair_on, NULL) == 0, "pthread_create");
 	while (!atomic_load(&repairing))
 		;
 	for (unsigned repeat = 0; repeat < effort->repeats; repeat++)
-		keep_least(&beside, measure(by_mcsafe, 4096, effort->bytes));
+		keep_least(&beside, measure(pmem[0], 4096, effort->bytes));
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	printf("\"pmem_repair\": {\"n\": 4096, \"alone_ns\": %.1f, \"beside_ns\": %.1f, "
@@ -141,14 +167,13 @@ void bench_pmem(const struct effort *effort)
 {
 	open_file();
 	printf("\"pmem\": [\n");
-	for (size_t i = 0; i < N_RANGES; i++) {
-		set_ranges(ranges[i]);
-		reads_with(effort, ranges[i]);
-	}
+	for (size_t i = 0; i < N_LENGTHS; i++)
+		reads_of(effort, lengths[i]);
 	printf("null],\n");
-	need(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX) == 0, "clear");
+	reads_between(effort);
 	readers_beside_a_repair(effort);
-	mcsafe_pmem_close(pmem);
+	for (size_t i = 0; i < N_RANGES; i++)
+		mcsafe_pmem_close(pmem[i]);
 	close(file);
 	munmap(buffer, STEP);
 }

@@ -97,6 +97,8 @@ def print_pmem(result: dict) -> None:
         kernel, ours = row["ns"]["pread"], row["ns"]["mcsafe_pmem_pread"]
         numbers = f"{kernel:12.1f} {ours:12.1f} {kernel / ours:8.2f} {ours / without[row['n']]:8.2f}"
         print(f"{size(row['n']):>9} {row['ranges']:>12} {numbers}")
+    between = (f"{row['ranges']} ranges {row['ns']:.0f} ns; " for row in filter(None, result["pmem_between"]))
+    print("64 B between two bad ranges, each with a lookup:", *between)
     repair = result["pmem_repair"]
     print(f"beside a repair: {repair['alone_ns']:.0f} ns alone, {repair['beside_ns']:.0f} ns beside it")
     print("\ntarget                                        wanted  measured")

@@ -66,6 +66,7 @@
 #include <mcsafe/fault.h>
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
+#include <mcsafe/scrub.h>
 
 MCSAFE_BEGIN_DECLS
 
@@ -525,6 +526,32 @@ MCSAFE_API int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks
  * @since 0.1  @see mcsafe_notice_read()
  */
 MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_notice *notice);
+
+/**
+ * Look at all of it, in the calling thread, to find what is bad before somebody needs it.
+ *
+ * mcsafe_scrub_run() over the mapping, which does not note what was truncated meanwhile. For a
+ * scrub in the background, mcsafe_scrub_create() takes the base, the size and the registry of this
+ * mapping, until mcsafe_pmem_close().
+ *
+ * @param      pmem      What was opened. Not NULL. The size is that of the last open or refresh.
+ * @param[in]  options   Where to begin, how fast, and whom to tell; NULL: all, at once, nobody. The
+ *                       functions may cancel the run, and must not close it.
+ * @param[out] progress  Receives how far it came, for the start of the next run; NULL: not wanted.
+ *                       Unchanged for -EINVAL and -ENOMEM at the beginning.
+ *
+ * @return     0           All has been looked at.
+ *             -ECANCELED  The progress function wanted it.
+ *             -EFAULT     There is memory that is not mapped or not readable.
+ *             -EINVAL     options->start is above the size, or recheck is neither 0 nor 1.
+ *             -ENOMEM     There is no memory for it.
+ *
+ * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1  @see mcsafe_scrub_create(), mcsafe_scrub_run()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem,
+						  const struct mcsafe_scrub_options *options,
+						  struct mcsafe_scrub_progress *progress);
 
 MCSAFE_END_DECLS
 

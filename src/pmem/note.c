@@ -48,8 +48,7 @@ static bool is_bad(const struct mcsafe__access *access, size_t at)
 	return mcsafe_memcpy(&byte, access->base + at, 1, &fault) != 0 && fault.signo == SIGBUS;
 }
 
-/* Whether the file has this part now. */
-static bool is_in_file(const struct mcsafe_pmem *pmem, size_t at)
+bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)
 {
 	size_t size;
 
@@ -74,7 +73,7 @@ static bool is_to_be_noted(const struct mcsafe__access *access, const struct mcs
 		 * it again is a page fault at worst. */
 		return access->repairs == atomic_load(&pmem->repairs) || is_bad(access, at);
 	case MCSAFE_CAUSE_IO:
-		return is_in_file(pmem, at) && is_bad(access, at);
+		return mcsafe__pmem_is_in_file(pmem, at) && is_bad(access, at);
 	default:
 		return false;
 	}

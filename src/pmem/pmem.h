@@ -21,10 +21,17 @@ struct mcsafe__view {
 	struct mcsafe__view *older;
 };
 
-/* Calls that run, counted in several places so that threads do not fight for one line. */
+/*
+ * What the threads that hash to it write at each call, so that they do not fight for one cache
+ * line: how many calls run, and a stretch that was found to be without bad ranges. That is true as
+ * long as the registry's version is the same. The sequence is odd while somebody writes it.
+ */
 #define MCSAFE__STRIPES 16
 struct mcsafe__stripe {
 	_Alignas(64) _Atomic size_t running;
+	_Atomic unsigned long sequence;
+	_Atomic unsigned long version;
+	_Atomic size_t from, to;
 };
 
 struct mcsafe_pmem {
@@ -119,5 +126,8 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 /* An access stopped `at` an offset. Returns how many bytes are lost there. Keeps errno. */
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
 			 size_t at);
+
+/* Whether the file has a page there now. Keeps nothing of errno. */
+bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at);
 
 #endif /* MCSAFE_SRC_PMEM_PMEM_H */

@@ -326,6 +326,62 @@ static void test_repair_with_bad_data(void **state)
 	close(fd);
 }
 
+/* Nobody keeps a list of such memory, which is not the same as an empty list. */
+static void test_the_kernel_is_asked(void **state)
+{
+	unsigned char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_badblocks_answer answer = {.state = MCSAFE_BADBLOCKS_FOUND};
+	struct mcsafe_pmem *pmem;
+	int fd = file_of("x");
+
+	(void)state;
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 0, 0), 0);
+	assert_int_equal(mcsafe_pmem_ask(pmem, &answer), -ENOTSUP);
+	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
+	assert_int_equal(answer.error, ENOTSUP);
+	mcsafe_pmem_close(pmem);
+	answer.state = MCSAFE_BADBLOCKS_FOUND;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
+	assert_int_equal(mcsafe_pmem_ask(pmem, &answer), -ENODEV);
+	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
+	assert_int_equal(answer.error, ENODEV);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, PAGE);
+	close(fd);
+}
+
+/* A scrub finds what fails within the file, and says nothing of what was cut off. */
+static void test_scrub_finds_what_is_bad(void **state)
+{
+	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_scrub_options options = {.start = 9 * PAGE};
+	struct mcsafe_range bad;
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+	int fd = file_of(""), err = -1;
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_info(pmem, &info);
+	for (size_t i = 0; i < T_LENGTH(kinds) && err != 0; i++)
+		err = mcsafe_inject((unsigned char *)info.base + 2 * PAGE, PAGE, kinds[i]);
+	if (err != 0)
+		t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), -EINVAL);
+	assert_int_equal(ftruncate(fd, 6 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+	assert_int_equal(progress.offset, 8 * PAGE);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX, &bad));
+	assert_int_equal(bad.start, 2 * PAGE);
+	assert_int_equal(mcsafe_inject_clear((unsigned char *)info.base + 2 * PAGE, PAGE), 0);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
 /* ---- device-dax, in a tree of our own like /sys ------------------------------------------------ */
 
 static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
@@ -432,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
 		cmocka_unit_test(test_partial_repair_is_reported),
 		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_the_kernel_is_asked),
+		cmocka_unit_test(test_scrub_finds_what_is_bad),
 		cmocka_unit_test_setup_teardown(test_sysfs_tells_size_and_alignment, make_tree,
 						remove_tree),
 	};
