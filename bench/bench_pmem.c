@@ -15,6 +15,9 @@
 /* What is read lies before it; known bad ranges begin there, one in each other line. */
 #define GOOD      (FILE_SIZE / 2)
 
+/* Reads in one repeat at most: less than a time slice, of which one is not interrupted then. */
+#define MOST_READS ((size_t)2000)
+
 static const size_t lengths[] = {64, 512, 4096, 65536, 1u << 20};
 static const size_t ranges[] = {0, 1000, 1000000};
 
@@ -62,10 +65,15 @@ static void open_file(void)
 		pmem[i] = open_with(ranges[i]);
 }
 
+static size_t reads_for(size_t n, size_t bytes)
+{
+	return bytes / n + 1 < MOST_READS ? bytes / n + 1 : MOST_READS;
+}
+
 /* One read by pread(2), or from a mapping, in a stretch of the file that stays in the cache. */
 static double measure(struct mcsafe_pmem *from, size_t n, size_t bytes)
 {
-	size_t count = bytes / n + 1, stretch = STEP / n < 16 ? STEP / n : 16;
+	size_t count = reads_for(n, bytes), stretch = STEP / n < 16 ? STEP / n : 16;
 	double start = now_ns();
 
 	for (size_t i = 0; i < count; i++) {
@@ -81,7 +89,7 @@ static double measure(struct mcsafe_pmem *from, size_t n, size_t bytes)
 /* A read of a good line between two bad ones: each needs a lookup. */
 static double measure_between(struct mcsafe_pmem *from, size_t n_ranges, size_t bytes)
 {
-	size_t count = bytes / 64 + 1, at = 0,
+	size_t count = reads_for(64, bytes), at = 0,
 	       lines = n_ranges < FILE_SIZE / 2 / 128 ? n_ranges : FILE_SIZE / 2 / 128;
 	double start = now_ns();
 
