@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	bench_guards(&effort);
 	bench_words(&effort);
 	bench_badblocks(&effort);
+	bench_pmem(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

@@ -121,6 +121,28 @@ def print_words(result: dict) -> None:
         print(f"{f'{name} / plain load':<44} <= 1.20  {chain[name] / chain['plain']:8.2f}")
 
 
+def print_pmem(result: dict) -> None:
+    """Reads from a mapped file, and what known bad ranges cost."""
+    measured = [row for row in result["pmem"] if row]
+    print("\nreads from a mapped file: ns; the second as a multiple of the speed of pread(2)")
+    print(f"{'n':>9} {'bad ranges':>12} {'pread':>12} {'mcsafe':>12} {'speed':>8} {'cost':>8}")
+    without = {row["n"]: row["ns"]["mcsafe_pmem_pread"] for row in measured if not row["ranges"]}
+    for row in measured:
+        kernel, ours = row["ns"]["pread"], row["ns"]["mcsafe_pmem_pread"]
+        numbers = f"{kernel:12.1f} {ours:12.1f} {kernel / ours:8.2f} {ours / without[row['n']]:8.2f}"
+        print(f"{size(row['n']):>9} {row['ranges']:>12} {numbers}")
+    between = (f"{row['ranges']} ranges {row['ns']:.0f} ns; " for row in filter(None, result["pmem_between"]))
+    print("64 B between two bad ranges, each with a lookup:", *between)
+    repair = result["pmem_repair"]
+    print(f"beside a repair: {repair['alone_ns']:.0f} ns alone, {repair['beside_ns']:.0f} ns beside it")
+    print("\ntarget                                        wanted  measured")
+    speed = {row["n"]: row["ns"]["pread"] / row["ns"]["mcsafe_pmem_pread"] for row in measured if not row["ranges"]}
+    for n, wanted in ((64, 10), (4096, 4), (1 << 20, 1)):
+        print(f"{f'pread(2) / mcsafe_pmem_pread(), {size(n)}':<44} >= {wanted:5.2f} {speed[n]:8.2f}")
+    worst = max(row["ns"]["mcsafe_pmem_pread"] / without[row["n"]] for row in measured)
+    print(f"{'cost of known bad ranges, worst':<44} <= {1.1:5.2f} {worst:8.2f}")
+
+
 def plot(result: dict, directory: Path) -> None:
     """One picture for each layout."""
     import matplotlib
@@ -159,6 +181,7 @@ def main() -> None:
     print_rest(result)
     print_targets(result)
     print_words(result)
+    print_pmem(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
 

@@ -100,7 +100,7 @@ size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 	return left;
 }
 
-static size_t flush(const void *addr, size_t n, struct mcsafe__landing *landing)
+size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing)
 {
 	unsigned features = mcsafe__cpu_features();
 
@@ -114,11 +114,11 @@ static size_t flush(const void *addr, size_t n, struct mcsafe__landing *landing)
 /* What a copy past the caches has left in them. */
 static size_t flush_ends(char *dst, size_t n, struct mcsafe__landing *landing)
 {
-	size_t unflushed = flush(dst, MCSAFE_NT_EDGE, landing);
+	size_t unflushed = mcsafe__flush(dst, MCSAFE_NT_EDGE, landing);
 
 	if (unflushed != 0)
 		return unflushed + n - MCSAFE_NT_EDGE;
-	return flush(dst + n - MCSAFE_NT_EDGE, MCSAFE_NT_EDGE, landing);
+	return mcsafe__flush(dst + n - MCSAFE_NT_EDGE, MCSAFE_NT_EDGE, landing);
 }
 
 size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
@@ -139,7 +139,7 @@ size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcs
 	if (streams && landing.facts == 0)
 		unflushed = flush_ends(dst, n, &flushing);
 	else
-		unflushed = flush(dst, n - left, &flushing);
+		unflushed = mcsafe__flush(dst, n - left, &flushing);
 	if (left + unflushed == 0)
 		return 0;
 	/* If the destination went away behind the copy, that is nearer than what stopped it. */

@@ -34,6 +34,8 @@ size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *land
 size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+/* The best of them that the processor has (copy.c). */
+size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing);
 
 /* What stands behind one name of mcsafe_engine_names(). */
 struct mcsafe__engine {

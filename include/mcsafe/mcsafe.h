@@ -30,6 +30,7 @@
  *	engine.h    which engine does them
  *	iter.h      scatter and gather: copies to and from lists of segments
  *	guard.h     regions of ordinary code that may fault
+ *	pmem.h      mapped files and devices that fail like files
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
  *	scan.h      strnlen, memchr, memcmp
@@ -63,6 +64,7 @@
 #include <mcsafe/handler.h>
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
+#include <mcsafe/pmem.h>
 #include <mcsafe/report.h>
 #include <mcsafe/scan.h>
 #include <mcsafe/scrub.h>

@@ -39,6 +39,7 @@ struct mcsafe_badblocks {
 	_Atomic(struct mcsafe__directory *) directory; /* NULL: no range at all */
 	_Atomic size_t count;
 	_Atomic size_t bytes;
+	_Atomic unsigned long version; /* so many changes were made, and can be seen */
 	struct mcsafe__grace *grace;
 	pthread_mutex_t lock; /* of all below, and of changes */
 	/* What becomes of the chunks that a change meets: those at its ends. */

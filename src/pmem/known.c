@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
+#include "pmem.h"
+
+#include <errno.h>
+
+struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem)
+{
+	return pmem->bad;
+}
+
+/* What of `from`, which counts from the start of the file, is mapped. */
+static int add_mapped(struct mcsafe_pmem *pmem, const struct mcsafe_badblocks *from)
+{
+	size_t at = pmem->fd_offset, end = at + atomic_load(&pmem->size);
+	struct mcsafe_range bad;
+	int err = 0;
+
+	for (; err == 0 && mcsafe_badblocks_next(from, at, end, &bad); at = bad.start + bad.len)
+		err = mcsafe_badblocks_add(pmem->bad, bad.start - pmem->fd_offset, bad.len);
+	return err;
+}
+
+static int ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
+{
+	struct mcsafe_badblocks *all;
+	int err = mcsafe_badblocks_create(&all);
+
+	*answer = (struct mcsafe_badblocks_answer){.state = MCSAFE_BADBLOCKS_NOT_ASKED};
+	if (err == 0) {
+		err = mcsafe_badblocks_ask(all, pmem->fd, answer);
+		if (err == 0)
+			err = add_mapped(pmem, all);
+		mcsafe_badblocks_destroy(all);
+	}
+	return err;
+}
+
+int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
+{
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
+	int saved_errno = errno;
+	int err = -ENOTSUP;
+
+	if (pmem->fd >= 0)
+		err = ask(pmem, answer);
+	if (err != 0)
+		*answer = (struct mcsafe_badblocks_answer){.state = MCSAFE_BADBLOCKS_NOT_ASKED,
+							   .error = -err};
+	mcsafe__pmem_leave(stripe);
+	errno = saved_errno;
+	return err;
+}
+
+int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_notice *notice)
+{
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
+	int noted = 0;
+
+	for (const struct mcsafe__view *view = atomic_load(&pmem->view); noted == 0 && view != NULL;
+	     view = view->older)
+		noted = mcsafe_badblocks_notice(pmem->bad, notice, view->base, view->mapped);
+	mcsafe__pmem_leave(stripe);
+	return noted;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* map.c - map a file, follow its size, put fresh pages in place of bad ones */
+#include "pmem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Room for a file to grow into costs addresses only: behind the end a mapping is not accounted. */
+#define LEAST_ROOM ((size_t)64 << 10)
+
+int mcsafe__pmem_file_size(int fd, size_t *size)
+{
+	struct stat st;
+	uint64_t bytes;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	bytes = (uint64_t)st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &bytes) != 0)
+		return -errno;
+	if (bytes > SSIZE_MAX / 4)
+		return -EOVERFLOW;
+	*size = bytes;
+	return 0;
+}
+
+static int protection(const struct mcsafe_pmem *pmem)
+{
+	return pmem->flags & MCSAFE_PMEM_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
+}
+
+/* MAP_SYNC is refused, and not ignored, where it does not work, with MAP_SHARED_VALIDATE only. */
+static void *map(const struct mcsafe_pmem *pmem, void *at, size_t n, size_t offset, bool sync)
+{
+	int flags = sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
+
+	if (at != NULL)
+		flags |= MAP_FIXED;
+	return mmap(at, n, protection(pmem), flags, pmem->fd, (off_t)(pmem->fd_offset + offset));
+}
+
+static int map_view(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t n)
+{
+	bool can_sync = pmem->kind == MCSAFE_PMEM_FILE && !pmem->hugetlb;
+	void *base = MAP_FAILED;
+
+	if (can_sync)
+		base = map(pmem, NULL, n, 0, true);
+	pmem->sync = base != MAP_FAILED || pmem->kind == MCSAFE_PMEM_DEVICE;
+	if (base == MAP_FAILED)
+		base = map(pmem, NULL, n, 0, false);
+	if (base == MAP_FAILED)
+		return -errno;
+	view->base = base;
+	view->mapped = n;
+	return 0;
+}
+
+int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size)
+{
+	size_t room = LEAST_ROOM;
+	int err;
+
+	/* Huge pages are reserved for all of a mapping, and a device has no more than it has. */
+	if (pmem->hugetlb || pmem->kind == MCSAFE_PMEM_DEVICE) {
+		size = mcsafe__up(size, pmem->page_size);
+		return size != 0 ? map_view(pmem, view, size) : 0;
+	}
+	while (room < size)
+		room *= 2;
+	err = map_view(pmem, view, room);
+	if (err == -ENOMEM && size != 0)
+		err = map_view(pmem, view, mcsafe__up(size, MCSAFE__PAGE));
+	return err;
+}
+
+int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n)
+{
+	n = mcsafe__up(n, pmem->page_size);
+	for (struct mcsafe__view *view = pmem->view; view != NULL; view = view->older) {
+		size_t len = n;
+
+		if (offset >= view->mapped)
+			continue;
+		if (len > view->mapped - offset)
+			len = view->mapped - offset;
+		if (map(pmem, view->base + offset, len, offset, pmem->sync) == MAP_FAILED)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What lies behind the end is no longer there; a page that the end is in still is. */
+static int forget_behind(struct mcsafe_pmem *pmem, size_t size)
+{
+	size_t from = mcsafe__up(size, pmem->page_size);
+
+	return mcsafe_badblocks_clear(pmem->bad, from, SIZE_MAX - from);
+}
+
+static int grow(struct mcsafe_pmem *pmem, size_t size)
+{
+	struct mcsafe__view *view;
+	int err;
+
+	view = malloc(sizeof(*view));
+	if (view == NULL)
+		return -ENOMEM;
+	view->older = pmem->view;
+	err = mcsafe__pmem_map(pmem, view, size);
+	if (err != 0) {
+		free(view);
+		return err;
+	}
+	atomic_store_explicit(&pmem->view, view, memory_order_release);
+	return 0;
+}
+
+static int refresh(struct mcsafe_pmem *pmem)
+{
+	size_t before = atomic_load(&pmem->size), size;
+	int err = mcsafe__pmem_file_size(pmem->fd, &size);
+
+	if (err == 0 && size > atomic_load(&pmem->view)->mapped)
+		err = grow(pmem, size);
+	if (err == 0 && size < before)
+		err = forget_behind(pmem, size);
+	if (err == 0)
+		atomic_store_explicit(&pmem->size, size, memory_order_release);
+	return err;
+}
+
+int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe__stripe *stripe;
+	int saved_errno = errno, err;
+
+	if (pmem->kind != MCSAFE_PMEM_FILE)
+		return 0;
+	stripe = mcsafe__pmem_enter(pmem);
+	pthread_mutex_lock(&pmem->change);
+	err = refresh(pmem);
+	pthread_mutex_unlock(&pmem->change);
+	mcsafe__pmem_leave(stripe);
+	errno = saved_errno;
+	return err;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* open.c - open and close: files, devices, memory of the caller; and what they are */
+#include "pmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/stat.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#define FILE_FLAGS   (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH)
+#define MEMORY_FLAGS (FILE_FLAGS | MCSAFE_PMEM_FLUSH)
+
+static struct mcsafe_pmem *create(int flags)
+{
+	struct mcsafe_pmem *pmem = aligned_alloc(_Alignof(struct mcsafe_pmem), sizeof(*pmem));
+
+	if (pmem == NULL)
+		return NULL;
+	memset(pmem, 0, sizeof(*pmem));
+	pmem->fd = -1;
+	pmem->flags = flags;
+	pmem->page_size = MCSAFE__PAGE;
+	atomic_init(&pmem->view, &pmem->first);
+	pthread_mutex_init(&pmem->change, NULL);
+	pthread_mutex_init(&pmem->noting, NULL);
+	if (mcsafe_badblocks_create(&pmem->bad) != 0) {
+		free(pmem);
+		return NULL;
+	}
+	return pmem;
+}
+
+static void destroy(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe__view *view = atomic_load(&pmem->view), *older;
+
+	for (; view != NULL; view = older) {
+		older = view->older;
+		if (pmem->kind != MCSAFE_PMEM_MEMORY && view->mapped != 0)
+			munmap(view->base, view->mapped);
+		if (view != &pmem->first)
+			free(view);
+	}
+	if (pmem->fd >= 0)
+		close(pmem->fd);
+	mcsafe_badblocks_destroy(pmem->bad);
+	pthread_mutex_destroy(&pmem->change);
+	pthread_mutex_destroy(&pmem->noting);
+	free(pmem);
+}
+
+/* A descriptor of our own, if the caller's can do what is wanted. */
+static int duplicate(struct mcsafe_pmem *pmem, int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+
+	if (mode < 0)
+		return -errno;
+	if ((mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_WRONLY ||
+	    ((pmem->flags & MCSAFE_PMEM_WRITE) && (mode & O_ACCMODE) != O_RDWR))
+		return -EACCES;
+	pmem->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return pmem->fd >= 0 ? 0 : -errno;
+}
+
+/* What the file system says; 0, or -errno. */
+static int look_at_file(struct mcsafe_pmem *pmem)
+{
+	struct statfs fs;
+	struct statx st;
+
+	if (fstatfs(pmem->fd, &fs) != 0)
+		return -errno;
+	pmem->hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	pmem->memory_file = pmem->hugetlb || fs.f_type == TMPFS_MAGIC;
+	if (pmem->hugetlb)
+		pmem->page_size = (size_t)fs.f_bsize;
+	/* Linux 5.8. Before, MAP_SYNC tells. */
+	if (statx(pmem->fd, "", AT_EMPTY_PATH, 0, &st) == 0)
+		pmem->dax = (st.stx_attributes & STATX_ATTR_DAX) != 0;
+	return 0;
+}
+
+/* What the descriptor refers to, and its size. */
+static int look(struct mcsafe_pmem *pmem, size_t *size)
+{
+	struct stat st;
+	int err;
+
+	if (fstat(pmem->fd, &st) != 0)
+		return -errno;
+	if (S_ISCHR(st.st_mode)) {
+		err = mcsafe__devdax("/sys", st.st_rdev, size, &pmem->page_size);
+		pmem->kind = MCSAFE_PMEM_DEVICE;
+		pmem->dax = true;
+		return err;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return -ENODEV;
+	err = S_ISREG(st.st_mode) ? look_at_file(pmem) : 0;
+	return err == 0 ? mcsafe__pmem_file_size(pmem->fd, size) : err;
+}
+
+static void ask_at_open(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe_badblocks_answer answer;
+
+	/* Most memory has nobody who keeps a list: not to be told is no error. */
+	if ((pmem->flags & MCSAFE_PMEM_NO_ASK) == 0)
+		(void)mcsafe_pmem_ask(pmem, &answer);
+}
+
+/* pmem->fd is open. */
+static int open_mapping(struct mcsafe_pmem *pmem)
+{
+	size_t size = 0;
+	int err = look(pmem, &size);
+
+	if (err == 0)
+		err = mcsafe__pmem_map(pmem, &pmem->first, size);
+	if (err != 0)
+		return err;
+	pmem->dax |= pmem->sync;
+	pmem->flush = pmem->sync;
+	atomic_store(&pmem->size, size);
+	ask_at_open(pmem);
+	return 0;
+}
+
+/* Hand it out, or give it back. */
+static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
+{
+	if (err == 0)
+		*to = pmem;
+	else
+		destroy(pmem);
+	return err;
+}
+
+int mcsafe_pmem_open(struct mcsafe_pmem **pmem, const char *path, int flags)
+{
+	int saved_errno = errno, err = 0;
+	struct mcsafe_pmem *made;
+
+	if (flags & ~FILE_FLAGS)
+		return -EINVAL;
+	made = create(flags);
+	if (made == NULL) {
+		errno = saved_errno;
+		return -ENOMEM;
+	}
+	/* O_NONBLOCK: or a FIFO waits for its writer. It means nothing to what can be mapped. */
+	made->fd = open(path, (flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+				      O_NOCTTY | O_NONBLOCK);
+	err = made->fd < 0 ? -errno : open_mapping(made);
+	err = finish(pmem, made, err);
+	errno = saved_errno;
+	return err;
+}
+
+int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, int fd, int flags)
+{
+	int saved_errno = errno, err;
+	struct mcsafe_pmem *made;
+
+	if (flags & ~FILE_FLAGS)
+		return -EINVAL;
+	made = create(flags);
+	if (made == NULL) {
+		errno = saved_errno;
+		return -ENOMEM;
+	}
+	err = duplicate(made, fd);
+	if (err == 0)
+		err = open_mapping(made);
+	err = finish(pmem, made, err);
+	errno = saved_errno;
+	return err;
+}
+
+/* The file behind memory of the caller. */
+static int open_behind(struct mcsafe_pmem *pmem, int fd, size_t offset)
+{
+	struct stat st;
+	int err = duplicate(pmem, fd);
+
+	if (err != 0)
+		return err;
+	pmem->fd_offset = offset;
+	if (fstat(pmem->fd, &st) != 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? look_at_file(pmem) : 0;
+}
+
+int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, int fd, off_t offset,
+			    int flags)
+{
+	int saved_errno = errno, err = 0;
+	struct mcsafe_pmem *made;
+
+	if ((flags & ~MEMORY_FLAGS) != 0 || (uintptr_t)base % MCSAFE__PAGE != 0 || base == NULL ||
+	    len == 0 || len > SSIZE_MAX || len > UINTPTR_MAX - (uintptr_t)base || offset < 0 ||
+	    (size_t)offset % MCSAFE__PAGE != 0 || len > SSIZE_MAX - (size_t)offset ||
+	    (fd == -1 && offset != 0))
+		return -EINVAL;
+	made = create(flags);
+	if (made == NULL) {
+		errno = saved_errno;
+		return -ENOMEM;
+	}
+	made->kind = MCSAFE_PMEM_MEMORY;
+	if (fd != -1)
+		err = open_behind(made, fd, (size_t)offset);
+	made->sync = made->flush = (flags & MCSAFE_PMEM_FLUSH) != 0;
+	made->dax |= made->sync;
+	made->first.base = base;
+	made->first.mapped = len;
+	atomic_store(&made->size, len);
+	if (err == 0)
+		ask_at_open(made);
+	err = finish(pmem, made, err);
+	errno = saved_errno;
+	return err;
+}
+
+static size_t running(struct mcsafe_pmem *pmem)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MCSAFE__STRIPES; i++)
+		n += atomic_load_explicit(&pmem->stripes[i].running, memory_order_acquire);
+	return n;
+}
+
+void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
+{
+	int saved_errno = errno;
+
+	if (pmem == NULL)
+		return;
+	while (running(pmem) != 0)
+		sched_yield();
+	destroy(pmem);
+	errno = saved_errno;
+}
+
+void mcsafe_pmem_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info)
+{
+	*info = (struct mcsafe_pmem_info){
+		.kind = pmem->kind,
+		.persistence = pmem->flush ? MCSAFE_PMEM_BY_FLUSH : MCSAFE_PMEM_BY_MSYNC,
+		.dax = pmem->dax,
+		.sync = pmem->sync,
+		.writable = (pmem->flags & MCSAFE_PMEM_WRITE) != 0,
+		.size = atomic_load_explicit(&pmem->size, memory_order_acquire),
+		.page_size = pmem->page_size,
+		.align = pmem->page_size,
+	};
+	info->base = atomic_load_explicit(&pmem->view, memory_order_acquire)->base;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pmem_scrub.c - a scrub of a mapping, which knows where its file ends */
+#include "pmem.h"
+
+#include <errno.h>
+
+struct scrubbed {
+	struct mcsafe_pmem *pmem;
+	const struct mcsafe_scrub_options *options; /* of the caller; may be NULL */
+};
+
+static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	const struct scrubbed *scrubbed = arg;
+
+	return scrubbed->options->progress(progress, scrubbed->options->arg);
+}
+
+/* What is behind the end of a file is not bad, and what is not wanted is not added. */
+static int is_not_to_be_noted(const struct mcsafe_range *bad, const struct mcsafe_fault *fault,
+			      void *arg)
+{
+	const struct scrubbed *scrubbed = arg;
+	const struct mcsafe_scrub_options *options = scrubbed->options;
+
+	if (!mcsafe__pmem_is_in_file(scrubbed->pmem, bad->start))
+		return 1;
+	return options != NULL && options->found != NULL ? options->found(bad, fault, options->arg)
+							 : 0;
+}
+
+int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_options *options,
+		      struct mcsafe_scrub_progress *progress)
+{
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
+	struct mcsafe_scrub_options own =
+		options != NULL ? *options : (struct mcsafe_scrub_options){0};
+	struct scrubbed scrubbed = {pmem, options};
+	size_t size = atomic_load_explicit(&pmem->size, memory_order_acquire);
+	struct mcsafe_scrub *scrub;
+	int saved_errno = errno, err;
+
+	own.arg = &scrubbed;
+	own.found = is_not_to_be_noted;
+	own.progress = own.progress != NULL ? progress_of_caller : NULL;
+	err = mcsafe_scrub_create(&scrub, atomic_load(&pmem->view)->base, size, pmem->bad, &own);
+	if (err == 0) {
+		err = mcsafe_scrub_run(scrub);
+		if (progress != NULL)
+			mcsafe_scrub_progress(scrub, progress);
+		mcsafe_scrub_destroy(scrub);
+	}
+	mcsafe__pmem_leave(stripe);
+	errno = saved_errno;
+	return err;
+}

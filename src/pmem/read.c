@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* read.c - reads: to a buffer, to several, to an iterator, and past what is bad */
+#include "pmem.h"
+
+#include <errno.h>
+#include <limits.h>
+
+ssize_t mcsafe_pmem_pread(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t offset,
+			  struct mcsafe_fault *fault)
+{
+	struct mcsafe__access access;
+	struct mcsafe_fault stopped;
+	size_t left;
+
+	if (offset < 0)
+		return -EINVAL;
+	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_SOURCE);
+	left = mcsafe_memcpy(buf, access.base + access.offset, access.n, &stopped);
+	return mcsafe__pmem_end(&access, access.n - left, left != 0 ? &stopped : NULL, fault);
+}
+
+ssize_t mcsafe_pmem_read_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, size_t n,
+			      off_t offset, struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault stopped = {.cause = MCSAFE_CAUSE_NONE};
+	struct mcsafe__access access;
+	bool faulted;
+	size_t done;
+	ssize_t got;
+
+	if (offset < 0)
+		return -EINVAL;
+	if (n > mcsafe_iter_count(it))
+		n = mcsafe_iter_count(it);
+	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_SOURCE);
+	done = mcsafe_copy_to_iter(access.base + access.offset, access.n, it, &stopped);
+	faulted = stopped.cause != MCSAFE_CAUSE_NONE;
+	got = mcsafe__pmem_end(&access, done, faulted ? &stopped : NULL, fault);
+	/* What else can have stopped it: its side, or a descriptor. */
+	return done == 0 && !faulted && mcsafe_iter_error(it) != 0 ? mcsafe_iter_error(it) : got;
+}
+
+ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem, const struct iovec *iov, size_t nr_segs,
+			   off_t offset, struct mcsafe_fault *fault)
+{
+	struct mcsafe_iter it;
+	int err = mcsafe_iter_iovec(&it, MCSAFE_SIDE_DESTINATION, iov, nr_segs, SSIZE_MAX);
+
+	return err == 0 ? mcsafe_pmem_read_iter(pmem, &it, SSIZE_MAX, offset, fault) : err;
+}

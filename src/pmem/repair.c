@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * repair.c - give bad ranges back with good data
+ *
+ * A range leaves the registry last: when the data are in place, were made durable, and have been
+ * read back through the mapping.
+ */
+#include "pmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "handler/report.h"
+
+/* Written at once; after a failure, page by page. */
+#define PIECE ((size_t)256 << 10)
+
+struct repair {
+	struct mcsafe_pmem *pmem;
+	const struct mcsafe__view *view;
+	unsigned char *data; /* of the present piece */
+	unsigned char *back; /* what is read of it */
+};
+
+/* All of it, or -errno. */
+static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data, size_t n,
+		      size_t offset)
+{
+	while (n != 0) {
+		ssize_t put = pwrite(pmem->fd, data, n, (off_t)(pmem->fd_offset + offset));
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		/* The data are in our own memory: EFAULT is about the medium, as with DAX. */
+		if (put <= 0)
+			return put == 0 || errno == EFAULT ? -EIO : -errno;
+		data += put;
+		offset += (size_t)put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+/* An error that was found before is reported once, be it the very loss that is being repaired
+ * (Documentation/core-api/errseq.rst): only the second answer is about what was written. */
+static int sync_file(int fd)
+{
+	if (fdatasync(fd) == 0 || (errno == EIO && fdatasync(fd) == 0))
+		return 0;
+	return -errno;
+}
+
+/* Through the mapping: a file of hugetlbfs cannot be written. */
+static int store(const struct repair *r, size_t n, size_t offset)
+{
+	return mcsafe_memcpy(r->view->base + offset, r->data, n, NULL) == 0 ? 0 : -EIO;
+}
+
+/* Fresh pages of the file, or blocks of the disk, in place of the bad ones. */
+static int punch_and_write(const struct repair *r, size_t n, size_t offset)
+{
+	const struct mcsafe_pmem *pmem = r->pmem;
+	int err;
+
+	if (fallocate(pmem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)(pmem->fd_offset + offset),
+		      (off_t)mcsafe__up(n, pmem->page_size)) != 0)
+		return -errno;
+	err = pmem->hugetlb ? store(r, n, offset) : write_file(pmem, r->data, n, offset);
+	return err;
+}
+
+static int put_in_file(const struct repair *r, size_t n, size_t offset)
+{
+	const struct mcsafe_pmem *pmem = r->pmem;
+	bool may_punch = pmem->memory_file || (pmem->flags & MCSAFE_PMEM_PUNCH);
+	int err = write_file(pmem, r->data, n, offset);
+
+	if (err != 0 && may_punch)
+		err = punch_and_write(r, n, offset);
+	return err == 0 ? sync_file(pmem->fd) : err;
+}
+
+/* Whether all of [from, to) is private anonymous memory, and no code. */
+static bool is_anonymous(unsigned long from, unsigned long to)
+{
+	struct mcsafe__mapping mapping;
+
+	for (; from < to; from = mapping.end)
+		if (!mcsafe__mapping_of(from, &mapping) || mapping.perms[2] == 'x' ||
+		    mapping.perms[3] != 'p' ||
+		    (*mapping.path != '\0' && strncmp(mapping.path, "[anon", 5) != 0))
+			return false;
+	return true;
+}
+
+/* Fresh pages with the data, put in place of the bad ones by one system call. */
+static int replace_pages(const struct repair *r, size_t n, size_t offset)
+{
+	unsigned char *at = r->view->base + offset, *fresh;
+	size_t pages = mcsafe__up(n, MCSAFE__PAGE);
+
+	if (!is_anonymous((unsigned long)at, (unsigned long)at + pages))
+		return -EOPNOTSUPP;
+	fresh = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fresh == MAP_FAILED)
+		return -errno;
+	memcpy(fresh, r->data, n);
+	if (mremap(fresh, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
+		int err = -errno;
+
+		munmap(fresh, pages);
+		return err;
+	}
+	return 0;
+}
+
+static bool reads_back(const struct repair *r, size_t n, size_t offset)
+{
+	return mcsafe_memcpy(r->back, r->view->base + offset, n, NULL) == 0 &&
+	       memcmp(r->back, r->data, n) == 0;
+}
+
+/* Whole pages, also at the end of a file: a line is known to be bad if any byte of it is. A fault
+ * that was met before this, and is noted after it, is looked at again (note.c). */
+static int forget(struct mcsafe_pmem *pmem, size_t n, size_t offset)
+{
+	int err;
+
+	pthread_mutex_lock(&pmem->noting);
+	atomic_fetch_add(&pmem->repairs, 1);
+	err = mcsafe_badblocks_clear(pmem->bad, offset, mcsafe__up(n, pmem->page_size));
+	pthread_mutex_unlock(&pmem->noting);
+	return err;
+}
+
+/* n bytes of r->data: all of them or -errno. */
+static int repair_piece(const struct repair *r, size_t n, size_t offset)
+{
+	struct mcsafe_pmem *pmem = r->pmem;
+	int err = pmem->fd >= 0 ? put_in_file(r, n, offset) : replace_pages(r, n, offset);
+
+	if (err == 0 && pmem->fd >= 0 && !reads_back(r, n, offset))
+		err = mcsafe__pmem_map_anew(pmem, offset, n);
+	if (err == 0 && !reads_back(r, n, offset))
+		err = -EIO;
+	return err == 0 ? forget(pmem, n, offset) : err;
+}
+
+/* As much of n bytes as can be; *err says why not all. */
+static size_t repair_all(const struct repair *r, const unsigned char *data, size_t n, size_t offset,
+			 int *err)
+{
+	size_t unit = mcsafe__up(PIECE, r->pmem->page_size), done = 0;
+
+	while (done < n) {
+		size_t piece = n - done < unit ? n - done : unit;
+
+		*err = 0;
+		if (data == NULL)
+			memset(r->data, 0, piece);
+		else if (mcsafe_memcpy(r->data, data + done, piece, NULL) != 0)
+			*err = -EFAULT;
+		if (*err == 0)
+			*err = repair_piece(r, piece, offset + done);
+		if (*err == 0)
+			done += piece;
+		else if (piece > r->pmem->page_size)
+			unit = r->pmem->page_size;
+		else
+			break;
+	}
+	return done;
+}
+
+/* What forbids it: 0, or -errno. */
+static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
+{
+	size_t size = atomic_load(&pmem->size), align = pmem->page_size;
+	struct stat st;
+
+	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
+	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
+		return -EINVAL;
+	if ((pmem->flags & MCSAFE_PMEM_WRITE) == 0)
+		return -EBADF;
+	if (pmem->fd >= 0 && fstat(pmem->fd, &st) != 0)
+		return -errno;
+	return pmem->fd >= 0 && S_ISCHR(st.st_mode) ? -EOPNOTSUPP : 0;
+}
+
+/* The file is as large as it was, so that nothing is written behind its end. */
+static int is_as_large(const struct mcsafe_pmem *pmem)
+{
+	size_t size = 0;
+	int err = 0;
+
+	if (pmem->kind == MCSAFE_PMEM_FILE)
+		err = mcsafe__pmem_file_size(pmem->fd, &size);
+	if (err == 0 && pmem->kind == MCSAFE_PMEM_FILE && size != atomic_load(&pmem->size))
+		err = -EINVAL;
+	return err;
+}
+
+static ssize_t repair(struct mcsafe_pmem *pmem, const void *data, size_t n, size_t offset)
+{
+	size_t room = mcsafe__up(PIECE, pmem->page_size), done = 0;
+	struct repair r = {
+		.pmem = pmem,
+		.view = atomic_load(&pmem->view),
+		.data = malloc(room),
+		.back = malloc(room),
+	};
+	int err = -ENOMEM;
+
+	if (r.data != NULL && r.back != NULL)
+		err = is_as_large(pmem);
+	if (err == 0)
+		done = repair_all(&r, data, n, offset, &err);
+	free(r.data);
+	free(r.back);
+	return done != 0 || err == 0 ? (ssize_t)done : err;
+}
+
+ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n, off_t offset)
+{
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
+	int saved_errno = errno;
+	ssize_t result;
+
+	pthread_mutex_lock(&pmem->change);
+	result = refused(pmem, n, offset);
+	if (result == 0)
+		result = repair(pmem, data, n, (size_t)offset);
+	pthread_mutex_unlock(&pmem->change);
+	mcsafe__pmem_leave(stripe);
+	errno = saved_errno;
+	return result;
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_pmem_cat.py PROGRAM - the example writes a file, and leaves out what a list says is bad."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAM = sys.argv[1]
+SIZE = (2 << 20) + 12345
+# The second is within a line, all of which is left out; the third goes over the end of a chunk.
+KNOWN = "4096 512\n10000 8\n1048000 1000\n"
+
+
+def run(*args: str) -> subprocess.CompletedProcess:
+    """Run the example on some files."""
+    return subprocess.run([PROGRAM, *args], capture_output=True, check=False, timeout=60)
+
+
+def holes(stderr: bytes) -> list[tuple[int, int]]:
+    """Return start and length of each hole that was told."""
+    found = re.findall(rb": (\d+) bytes at (\d+) are lost\n", stderr)
+    return [(int(start), int(n)) for n, start in found]
+
+
+with tempfile.TemporaryDirectory() as directory:
+    file, known, saved = (Path(directory, name) for name in ("file", "known", "saved"))
+    data = bytes(i * 7 % 251 + 1 for i in range(SIZE))
+    file.write_bytes(data)
+
+    done = run(str(file))
+    assert done.returncode == 0, done
+    assert done.stdout == data
+    assert f"{SIZE} bytes".encode() in done.stderr, done.stderr
+
+    known.write_text(KNOWN)
+    done = run("-k", str(known), "-s", str(saved), str(file))
+    assert done.returncode == 1, done.stderr
+    left_out = bytearray(data)
+    told = holes(done.stderr)
+    lines = {at // 64 for start, n in ((4096, 512), (10000, 8), (1048000, 1000)) for at in range(start, start + n)}
+    assert {at // 64 for start, n in told for at in range(start, start + n)} == lines, told
+    for line in lines:
+        left_out[line * 64 : line * 64 + 64] = bytes(64)
+    assert done.stdout == bytes(left_out)
+    ranges = [line for line in saved.read_text().splitlines() if not line.startswith("#")]
+    assert "\n".join(ranges) + "\n" == KNOWN, ranges
+
+    known.write_text("4096 512\nnonsense\n")
+    done = run("-k", str(known), str(file))
+    assert done.returncode == 1, done
+    assert b"line 2 is no range" in done.stderr, done.stderr
+    assert done.stdout == b""
+
+    assert run("/nowhere").returncode == 1
+    assert run().returncode == 2
+    assert run("-x", str(file)).returncode == 2

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* model.c - what a mapping of pmem.h must give: a file with holes, byte by byte */
+#include "model.h"
+
+#include <string.h>
+
+#define LINE ((size_t)64)
+
+static size_t page_up(size_t n)
+{
+	return (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+}
+
+/* A byte is not touched if any of its line is known to be bad. */
+static bool is_known(const struct model *model, size_t at)
+{
+	return memchr(model->known + at / LINE * LINE, true, LINE) != NULL;
+}
+
+static bool is_in_file(const struct model *model, size_t at)
+{
+	return at < page_up(model->size);
+}
+
+static bool fails(const struct model *model, size_t at)
+{
+	return model->bad[at / MODEL_PAGE] != MCSAFE_INJECT_NONE || !is_in_file(model, at);
+}
+
+size_t model_stop(const struct model *model, size_t at, size_t end)
+{
+	/* What is bad begins at a line. */
+	for (; at < end && !is_known(model, at) && !fails(model, at); at = (at / LINE + 1) * LINE)
+		;
+	return at < end ? at : end;
+}
+
+size_t model_clip(const struct model *model, size_t offset, size_t n)
+{
+	if (offset >= model->seen)
+		return 0;
+	return n < model->seen - offset ? n : model->seen - offset;
+}
+
+void model_meet(struct model *model, size_t stop)
+{
+	enum mcsafe_inject_kind kind = model->bad[stop / MODEL_PAGE];
+
+	if (is_known(model, stop) || !is_in_file(model, stop))
+		return;
+	/* A signal of another kind than SIGBUS says nothing about the medium. */
+	if (kind == MCSAFE_INJECT_POISON || kind == MCSAFE_INJECT_EOF)
+		memset(model->known + stop / MODEL_PAGE * MODEL_PAGE, true, MODEL_PAGE);
+}
+
+size_t model_holes(struct model *model, size_t offset, size_t n, struct mcsafe_range *holes)
+{
+	size_t found = 0, end = offset + n;
+
+	for (size_t at = offset; (at = model_stop(model, at, end)) < end;) {
+		size_t next = (at / LINE + 1) * LINE;
+
+		if (!is_known(model, at)) {
+			model_meet(model, at);
+			next = (at / MODEL_PAGE + 1) * MODEL_PAGE;
+		}
+		next = next < end ? next : end;
+		if (found != 0 && holes[found - 1].start + holes[found - 1].len == at)
+			holes[found - 1].len += next - at;
+		else
+			holes[found++] = (struct mcsafe_range){at, next - at};
+		at = next;
+	}
+	return found;
+}
+
+void model_truncate(struct model *model, size_t size)
+{
+	if (size < model->size)
+		memset(model->content + size, 0, MODEL_SIZE - size);
+	model->size = size;
+}
+
+void model_refresh(struct model *model)
+{
+	size_t from = page_up(model->size);
+
+	if (model->size < model->seen)
+		memset(model->known + from, false, MODEL_SIZE - from);
+	model->seen = model->size;
+}

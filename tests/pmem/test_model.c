@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_model.c - random reads, writes, faults, truncations and repairs, against the model */
+#include <mcsafe/pmem.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "model.h"
+#include "rng.h"
+#include "run.h"
+
+/* Four backings: 120000 in all. A sanitizer changes nothing about what is met. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define STEPS 5000u
+#else
+# define STEPS 30000u
+#endif
+#define SEGMENTS 5u
+#define FILL     0xa5
+
+enum backing {
+	MEMFD,     /* mcsafe_pmem_open_fd() */
+	DISK_FILE, /* mcsafe_pmem_open() */
+	MAPPED,    /* mcsafe_pmem_open_memory() with the file */
+	ANONYMOUS, /* and without one */
+};
+
+static struct {
+	struct mcsafe_pmem *pmem;
+	enum backing backing;
+	int fd;
+	void *memory; /* of the caller */
+	struct t_rng rng;
+	enum mcsafe_inject_kind kinds[4];
+	size_t n_kinds;
+	unsigned char *buf; /* room for all, and a page that cannot be accessed behind it */
+	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
+		bad_buffers;
+} t;
+
+static struct model model;
+static struct mcsafe_range want[MODEL_SIZE / 64], got[MODEL_SIZE / 64];
+
+static size_t below(size_t limit)
+{
+	return t_rng_below(&t.rng, limit);
+}
+
+/* Small ones often, and some that are long. */
+static size_t length(void)
+{
+	return below((size_t)1 << (1 + below(16)));
+}
+
+static size_t offset_in(size_t size)
+{
+	size_t at = below(size + size / 8 + 1);
+
+	/* Near a page's border now and then. */
+	return below(3) == 0 ? at / MODEL_PAGE * MODEL_PAGE + below(3) : at;
+}
+
+static unsigned char *base(void)
+{
+	struct mcsafe_pmem_info info;
+
+	mcsafe_pmem_info(t.pmem, &info);
+	assert_int_equal(info.size, model.seen);
+	return info.base;
+}
+
+static bool has_file(void)
+{
+	return t.backing == MEMFD || t.backing == DISK_FILE;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+/* The segments of n bytes at buf, in order. */
+static size_t split(struct iovec iov[SEGMENTS], unsigned char *buf, size_t n)
+{
+	for (size_t i = 0; i < SEGMENTS; i++) {
+		size_t len = i + 1 < SEGMENTS ? below(n + 1) : n;
+
+		iov[i] = (struct iovec){buf, len};
+		buf += len;
+		n -= len;
+	}
+	return SEGMENTS;
+}
+
+static ssize_t read_somehow(unsigned char *buf, size_t n, size_t offset, struct mcsafe_fault *fault)
+{
+	struct iovec iov[SEGMENTS];
+	struct mcsafe_iter it;
+
+	switch (below(3)) {
+	case 0:
+		return mcsafe_pmem_pread(t.pmem, buf, n, (off_t)offset, fault);
+	case 1:
+		return mcsafe_pmem_preadv(t.pmem, iov, split(iov, buf, n), (off_t)offset, fault);
+	default:
+		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_DESTINATION, buf, n), 0);
+		return mcsafe_pmem_read_iter(t.pmem, &it, n, (off_t)offset, fault);
+	}
+}
+
+static ssize_t write_somehow(unsigned char *buf, size_t n, size_t offset,
+			     struct mcsafe_fault *fault)
+{
+	struct iovec iov[SEGMENTS];
+	struct mcsafe_iter it;
+
+	switch (below(3)) {
+	case 0:
+		return mcsafe_pmem_pwrite(t.pmem, buf, n, (off_t)offset, fault);
+	case 1:
+		return mcsafe_pmem_pwritev(t.pmem, iov, split(iov, buf, n), (off_t)offset, fault);
+	default:
+		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_SOURCE, buf, n), 0);
+		return mcsafe_pmem_write_iter(t.pmem, &it, n, (off_t)offset, fault);
+	}
+}
+
+/* A buffer that ends before n bytes, sometimes; far from where the mapping would stop it. */
+static size_t room_in_buffer(size_t n, size_t expected)
+{
+	size_t room = below(8) == 0 ? below(n + 1) : n;
+
+	if (room < n && (room > expected ? room - expected : expected - room) < 256)
+		room = n;
+	t.bad_buffers += room < n;
+	return room;
+}
+
+static void check_result(ssize_t result, const struct mcsafe_fault *fault, enum mcsafe_side side,
+			 size_t wanted, size_t expected, size_t room)
+{
+	size_t done = expected < room ? expected : room;
+	bool buffer = room < expected;
+
+	if (done == wanted) {
+		assert_int_equal(result, wanted);
+		assert_int_equal(fault->cause, MCSAFE_CAUSE_NONE);
+		return;
+	}
+	assert_int_equal(result, done != 0 ? (ssize_t)done : buffer ? -EFAULT : -EIO);
+	assert_int_not_equal(fault->cause, MCSAFE_CAUSE_NONE);
+	assert_true((fault->side == side) != buffer);
+}
+
+static void step_read(void)
+{
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	size_t offset = offset_in(model.seen), n = length(), wanted = model_clip(&model, offset, n);
+	size_t stop = model_stop(&model, offset, offset + wanted), expected = stop - offset;
+	size_t room = room_in_buffer(wanted, expected);
+	unsigned char *buf = t.buf + MODEL_SIZE - room;
+	ssize_t result;
+
+	memset(t.buf, FILL, MODEL_SIZE);
+	result = read_somehow(buf, wanted == n || room < wanted ? wanted : n, offset, &fault);
+	check_result(result, &fault, MCSAFE_SIDE_SOURCE, wanted, expected, room);
+	if (expected > room)
+		expected = room;
+	else if (expected < wanted)
+		model_meet(&model, stop);
+	assert_memory_equal(buf, model.content + offset, expected);
+	for (size_t i = expected; i < room; i++)
+		assert_int_equal(buf[i], FILL);
+	t.reads++;
+	t.short_reads += expected != 0 && expected < wanted;
+	t.refused += expected == 0 && wanted != 0;
+}
+
+static void step_write(void)
+{
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	size_t offset = offset_in(model.seen), n = length(), wanted = model_clip(&model, offset, n);
+	size_t stop = model_stop(&model, offset, offset + wanted), expected = stop - offset;
+	size_t room = room_in_buffer(wanted, expected);
+	unsigned char *buf = t.buf + MODEL_SIZE - room;
+	ssize_t result;
+
+	/* Stores behind the end of a file, in its last page, come back as the kernel pleases. */
+	if (offset + wanted > model.size && offset < (model.size + MODEL_PAGE - 1))
+		return;
+	for (size_t i = 0; i < room; i++)
+		buf[i] = (unsigned char)t_rng_next(&t.rng);
+	result = write_somehow(buf, wanted == n || room < wanted ? wanted : n, offset, &fault);
+	t.writes++;
+	if (offset >= model.seen) {
+		assert_int_equal(result, n != 0 ? -ENOSPC : 0);
+		return;
+	}
+	check_result(result, &fault, MCSAFE_SIDE_DESTINATION, wanted, expected, room);
+	if (expected > room)
+		expected = room;
+	else if (expected < wanted)
+		model_meet(&model, stop);
+	memcpy(model.content + offset, buf, expected);
+}
+
+static void step_salvage(void)
+{
+	size_t offset = offset_in(model.seen), n = length(), wanted = model_clip(&model, offset, n);
+	size_t n_want = model_holes(&model, offset, wanted, want), n_got = below(n_want + 3);
+	size_t room = n_got;
+
+	memset(t.buf, 0, MODEL_SIZE);
+	assert_int_equal(mcsafe_pmem_salvage(t.pmem, t.buf, n, (off_t)offset, FILL, got, &n_got),
+			 wanted);
+	assert_int_equal(n_got, n_want);
+	for (size_t i = 0; i < n_want; i++) {
+		if (i < room)
+			assert_memory_equal(&got[i], &want[i], sizeof(*got));
+		for (size_t at = want[i].start; at < want[i].start + want[i].len; at++) {
+			assert_int_equal(t.buf[at - offset], FILL);
+			t.buf[at - offset] = model.content[at];
+		}
+	}
+	assert_memory_equal(t.buf, model.content + offset, wanted);
+	t.holes += n_want;
+}
+
+static void step_persist(void)
+{
+	size_t offset = offset_in(model.seen);
+
+	/* msync(2) does not touch the pages; that of anonymous memory is only a name. */
+	assert_int_equal(mcsafe_pmem_persist(t.pmem, (off_t)offset, length()), 0);
+}
+
+static void step_poison(void)
+{
+	size_t pages = (model.size < model.seen ? model.size : model.seen) / MODEL_PAGE, page;
+	enum mcsafe_inject_kind kind = t.kinds[below(t.n_kinds)];
+
+	if (pages == 0)
+		return;
+	page = below(pages);
+	if (model.bad[page] != MCSAFE_INJECT_NONE)
+		return;
+	assert_int_equal(mcsafe_inject(base() + page * MODEL_PAGE, MODEL_PAGE, kind), 0);
+	model.bad[page] = kind;
+	memcpy(model.aside + page * MODEL_PAGE, model.content + page * MODEL_PAGE, MODEL_PAGE);
+}
+
+/* The memory is as it was; that it has been bad stays known. */
+static void heal(unsigned char *at, size_t page)
+{
+	enum mcsafe_inject_kind kind = model.bad[page];
+
+	if (kind == MCSAFE_INJECT_NONE)
+		return;
+	assert_int_equal(mcsafe_inject_clear(at + page * MODEL_PAGE, MODEL_PAGE), 0);
+	model.bad[page] = MCSAFE_INJECT_NONE;
+	/* Moved aside, and now moved back. */
+	if (t.backing == ANONYMOUS && kind != MCSAFE_INJECT_PROTECT)
+		memcpy(model.content + page * MODEL_PAGE, model.aside + page * MODEL_PAGE,
+		       MODEL_PAGE);
+}
+
+static void step_heal(void)
+{
+	heal(base(), below(MODEL_PAGES));
+}
+
+static void step_repair(void)
+{
+	size_t page = below(MODEL_PAGES), n_pages = 1 + below(3), size = model.seen;
+	size_t offset = page * MODEL_PAGE, n = n_pages * MODEL_PAGE;
+	const unsigned char *data = NULL;
+	ssize_t result;
+
+	if (below(2) == 0) {
+		for (size_t i = 0; i < n; i++)
+			t.buf[i] = (unsigned char)t_rng_next(&t.rng);
+		data = t.buf;
+	}
+	if (below(4) == 0 && offset < size && n > size - offset)
+		n = size - offset;
+	if (below(16) == 0)
+		offset += 1 + below(MODEL_PAGE - 1);
+	if (below(16) == 0)
+		n -= 1 + below(n < MODEL_PAGE ? n : MODEL_PAGE);
+	result = mcsafe_pmem_repair(t.pmem, data, n, (off_t)offset);
+	if (offset % MODEL_PAGE != 0 || offset > size || n > size - offset ||
+	    (n % MODEL_PAGE != 0 && n != size - offset) || model.size != model.seen) {
+		assert_int_equal(result, -EINVAL);
+		return;
+	}
+	assert_int_equal(result, n);
+	t.repairs += n != 0;
+	if (data != NULL)
+		memcpy(model.content + offset, data, n);
+	else
+		memset(model.content + offset, 0, n);
+	memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
+	if (n != 0) {
+		assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, (off_t)offset, NULL), n);
+		assert_memory_equal(t.buf, model.content + offset, n);
+	}
+	for (page = offset / MODEL_PAGE; page * MODEL_PAGE < offset + n; page++)
+		heal(base(), page);
+}
+
+static void step_truncate(void)
+{
+	size_t size = below(3) == 0 ? below(MODEL_PAGES) * MODEL_PAGE : below(MODEL_SIZE);
+
+	if (!has_file())
+		return;
+	assert_int_equal(ftruncate(t.fd, (off_t)size), 0);
+	model_truncate(&model, size);
+}
+
+static void step_refresh(void)
+{
+	unsigned char *before = base(), *after;
+
+	assert_int_equal(mcsafe_pmem_refresh(t.pmem), 0);
+	model_refresh(&model);
+	after = base();
+	if (after == before)
+		return;
+	/* Other pages: what was injected is in the old mapping. */
+	t.moved++;
+	for (size_t page = 0; page < MODEL_PAGES; page++)
+		heal(before, page);
+}
+
+/* What somebody else has found out: any bytes. */
+static void step_tell(void)
+{
+	size_t start = below(MODEL_SIZE - 1), n = 1 + length();
+
+	if (model.size != model.seen || start >= model.seen)
+		return;
+	n = model_clip(&model, start, n);
+	if (below(2) == 0) {
+		assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(t.pmem), start, n), 0);
+		memset(model.known + start, true, n);
+	} else {
+		assert_int_equal(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(t.pmem), start, n),
+				 0);
+		memset(model.known + start, false, n);
+	}
+}
+
+static void step_notice(void)
+{
+	size_t page = below(MODEL_PAGES);
+	struct mcsafe_notice notice = {.extent = MODEL_PAGE};
+
+	if (page * MODEL_PAGE >= model.seen || model.size != model.seen)
+		return;
+	notice.addr = base() + page * MODEL_PAGE + below(MODEL_PAGE);
+	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 1);
+	memset(model.known + page * MODEL_PAGE, true, MODEL_PAGE);
+	t.noted++;
+	notice.addr = t.buf;
+	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 0);
+}
+
+static const struct {
+	void (*step)(void);
+	unsigned weight;
+} steps[] = {
+	{step_read, 30},   {step_write, 15}, {step_salvage, 10}, {step_persist, 2},
+	{step_poison, 6},  {step_heal, 12},  {step_repair, 16},  {step_truncate, 2},
+	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
+};
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+static void check_registry(void)
+{
+	const struct mcsafe_badblocks *known = mcsafe_pmem_badblocks(t.pmem);
+	struct mcsafe_range bad;
+	size_t at = 0;
+
+	while (mcsafe_badblocks_next(known, at, MODEL_SIZE, &bad)) {
+		for (; at < bad.start; at++)
+			assert_false(model.known[at]);
+		for (; at < bad.start + bad.len; at++)
+			assert_true(model.known[at]);
+	}
+	for (; at < MODEL_SIZE; at++)
+		assert_false(model.known[at]);
+}
+
+static void one_step(void)
+{
+	unsigned total = 0, at;
+
+	for (size_t i = 0; i < T_LENGTH(steps); i++)
+		total += steps[i].weight;
+	at = (unsigned)below(total);
+	for (size_t i = 0;; i++) {
+		if (at < steps[i].weight) {
+			steps[i].step();
+			return;
+		}
+		at -= steps[i].weight;
+	}
+}
+
+static void choose_kinds(void)
+{
+	static const enum mcsafe_inject_kind all[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF,
+						      MCSAFE_INJECT_GUARD, MCSAFE_INJECT_PROTECT};
+
+	t.n_kinds = 0;
+	for (size_t i = 0; i < T_LENGTH(all); i++)
+		/* EOF puts a file there, which repair must not take for anonymous memory. */
+		if (mcsafe_inject_supported(all[i]) == 0 &&
+		    (t.backing != ANONYMOUS || all[i] != MCSAFE_INJECT_EOF))
+			t.kinds[t.n_kinds++] = all[i];
+	/* PROTECT is always there, EOF since Linux 5.13, POISON since 6.6. */
+	assert_true(t.n_kinds >= 2);
+}
+
+static void open_it(void)
+{
+	char path[] = "/tmp/mcsafe-model-XXXXXX";
+	int flags = MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK, err = -1;
+
+	model.size = MODEL_SIZE / 5;
+	t.fd = -1;
+	if (t.backing == DISK_FILE) {
+		t.fd = mkstemp(path);
+		assert_true(t.fd >= 0);
+	} else if (t.backing != ANONYMOUS) {
+		t.fd = memfd_create("model", MFD_CLOEXEC);
+		assert_true(t.fd >= 0);
+	}
+	if (!has_file())
+		model.size = MODEL_SIZE;
+	if (t.fd >= 0)
+		assert_int_equal(ftruncate(t.fd, (off_t)model.size), 0);
+	if (!has_file()) {
+		t.memory = mmap(NULL, MODEL_SIZE, PROT_READ | PROT_WRITE,
+				t.fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, t.fd, 0);
+		assert_true(t.memory != MAP_FAILED);
+	}
+	if (t.backing == MEMFD)
+		err = mcsafe_pmem_open_fd(&t.pmem, t.fd, flags);
+	else if (t.backing == DISK_FILE)
+		err = mcsafe_pmem_open(&t.pmem, path, flags);
+	else
+		err = mcsafe_pmem_open_memory(&t.pmem, t.memory, MODEL_SIZE, t.fd, 0, flags);
+	assert_int_equal(err, 0);
+	if (t.backing == DISK_FILE)
+		unlink(path);
+	model.seen = model.size;
+}
+
+static void close_it(void)
+{
+	for (size_t page = 0; page < MODEL_PAGES; page++)
+		heal(base(), page);
+	mcsafe_pmem_close(t.pmem);
+	if (!has_file())
+		munmap(t.memory, MODEL_SIZE);
+	if (t.fd >= 0)
+		close(t.fd);
+}
+
+/* Random steps have met everything often, or the generator is broken. */
+static void check_tally(void)
+{
+	print_message("%lu reads, %lu short, %lu refused; %lu writes, %lu bad buffers; %lu holes, "
+		      "%lu repairs, %lu notices, %lu times moved\n",
+		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
+		      t.repairs, t.noted, t.moved);
+	assert_true(t.reads > STEPS / 10);
+	assert_true(t.short_reads > STEPS / 200);
+	assert_true(t.refused > STEPS / 200);
+	assert_true(t.bad_buffers > STEPS / 200);
+	assert_true(t.writes > STEPS / 30);
+	assert_true(t.holes > STEPS / 100);
+	assert_true(t.repairs > STEPS / 100);
+	assert_true(t.noted > 0);
+	if (has_file())
+		assert_true(t.moved > 0);
+}
+
+static void run(enum backing backing)
+{
+	uint64_t seed = t_seed();
+	unsigned char *room;
+
+	t_install();
+	memset(&t, 0, sizeof(t));
+	memset(&model, 0, sizeof(model));
+	t.backing = backing;
+	t.rng = t_rng_start(seed, (uint64_t)backing);
+	room = mmap(NULL, MODEL_SIZE + MODEL_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(room != MAP_FAILED);
+	assert_int_equal(mprotect(room + MODEL_SIZE, MODEL_PAGE, PROT_NONE), 0);
+	t.buf = room;
+	choose_kinds();
+	open_it();
+	errno = 4711;
+	for (unsigned i = 0; i < STEPS; i++) {
+		one_step();
+		if (i % 64 == 0)
+			check_registry();
+	}
+	check_registry();
+	check_tally();
+	close_it();
+	munmap(room, MODEL_SIZE + MODEL_PAGE);
+}
+
+static void test_memfd(void **state)
+{
+	(void)state;
+	run(MEMFD);
+}
+
+static void test_file(void **state)
+{
+	(void)state;
+	run(DISK_FILE);
+}
+
+static void test_memory_of_a_file(void **state)
+{
+	(void)state;
+	run(MAPPED);
+}
+
+static void test_anonymous_memory(void **state)
+{
+	(void)state;
+	run(ANONYMOUS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memfd),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_memory_of_a_file),
+		cmocka_unit_test(test_anonymous_memory),
+	};
+
+	return t_run("pmem.model", tests, T_LENGTH(tests));
+}

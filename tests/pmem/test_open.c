@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_open.c - what can be opened, what is said of it, and what is refused */
+#include <mcsafe/inject.h>
+#include <mcsafe/pmem.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "pmem/pmem.h"
+#include "run.h"
+
+#define PAGE    ((size_t)4096)
+#define NO_ASK  MCSAFE_PMEM_NO_ASK
+#define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
+
+static int file_of(const char *text)
+{
+	int fd = memfd_create("open", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+static void test_says_what_a_file_is(void **state)
+{
+	int fd = file_of("hello");
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+
+	(void)state;
+	t_install();
+	errno = 4711;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
+	assert_int_equal(errno, 4711);
+	close(fd);
+	mcsafe_pmem_info(pmem, &info);
+	assert_int_equal(info.kind, MCSAFE_PMEM_FILE);
+	assert_int_equal(info.persistence, MCSAFE_PMEM_BY_MSYNC);
+	assert_int_equal(info.dax, 0);
+	assert_int_equal(info.sync, 0);
+	assert_int_equal(info.writable, 0);
+	assert_non_null(info.base);
+	assert_int_equal(info.size, 5);
+	assert_int_equal(info.page_size, PAGE);
+	assert_int_equal(info.align, PAGE);
+	for (size_t i = 0; i < T_LENGTH(info.reserved); i++)
+		assert_null(info.reserved[i]);
+	mcsafe_pmem_close(pmem);
+	assert_int_equal(errno, 4711);
+}
+
+static void test_says_what_memory_is(void **state)
+{
+	unsigned char *memory =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+
+	(void)state;
+	t_install();
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 2 * PAGE - 1, -1, 0,
+						 MCSAFE_PMEM_FLUSH | MCSAFE_PMEM_WRITE),
+			 0);
+	mcsafe_pmem_info(pmem, &info);
+	assert_int_equal(info.kind, MCSAFE_PMEM_MEMORY);
+	assert_int_equal(info.persistence, MCSAFE_PMEM_BY_FLUSH);
+	assert_int_equal(info.sync, 1);
+	assert_int_equal(info.writable, 1);
+	assert_ptr_equal(info.base, memory);
+	assert_int_equal(info.size, 2 * PAGE - 1);
+	mcsafe_pmem_close(pmem);
+	/* It is still the caller's. */
+	memory[0] = 1;
+	munmap(memory, 2 * PAGE);
+}
+
+static void test_refuses_what_it_cannot_map(void **state)
+{
+	unsigned char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_pmem *pmem = (struct mcsafe_pmem *)memory;
+	int fds[2], fd = file_of("x"), reading;
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reading = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(mcsafe_pmem_open(&pmem, "/", 0), -ENODEV);
+	assert_int_equal(mcsafe_pmem_open(&pmem, "/dev/null", 0), -ENODEV);
+	assert_int_equal(mcsafe_pmem_open(&pmem, "/nowhere/at/all", 0), -ENOENT);
+	assert_int_equal(mcsafe_pmem_open(&pmem, path, 16), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open(&pmem, path, MCSAFE_PMEM_FLUSH), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, -1, 0), -EBADF);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fds[0], 0), -ENODEV);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fds[1], 0), -EACCES);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, reading, MCSAFE_PMEM_WRITE), -EACCES);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, NULL, PAGE, -1, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory + 1, 1, -1, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 0, -1, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 4096, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 1, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE_MAX, -1, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -2, 0, 0), -EBADF);
+	assert_ptr_equal(pmem, memory);
+	mcsafe_pmem_close(NULL);
+	munmap(memory, PAGE);
+	close(fds[0]);
+	close(fds[1]);
+	close(reading);
+	close(fd);
+}
+
+static void test_an_empty_file_is_all_end(void **state)
+{
+	int fd = file_of("");
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_range hole;
+	size_t nholes = 1;
+	char byte = 'x';
+
+	(void)state;
+	t_install();
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, &byte, 1, 0, NULL), -ENOSPC);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, &byte, 0, 0, NULL), 0);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, &byte, 1, 0, 0, &hole, &nholes), 0);
+	assert_int_equal(nholes, 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, SIZE_MAX), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 0, 0), 0);
+	assert_int_equal(write(fd, "grown", 5), 5);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 4, NULL), 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 4, NULL), 1);
+	assert_int_equal(byte, 'n');
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+static void test_arguments_out_of_range(void **state)
+{
+	int fd = file_of("0123456789");
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	struct mcsafe_iter it;
+	struct iovec huge[2] = {{NULL, SSIZE_MAX}, {NULL, 1}};
+	char buf[16];
+	size_t nholes = 77;
+
+	(void)state;
+	t_install();
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, -1, &fault), -EINVAL);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, 1, -1, &fault), -EINVAL);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, buf, 1, -1, 0, NULL, &nholes), -EINVAL);
+	assert_int_equal(nholes, 77);
+	assert_int_equal(mcsafe_pmem_persist(pmem, -1, 1), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, -1), -EINVAL);
+	assert_int_equal(mcsafe_pmem_preadv(pmem, huge, 2, 0, &fault), -EINVAL);
+	assert_int_equal(mcsafe_pmem_pwritev(pmem, huge, 2, 0, &fault), -EINVAL);
+	assert_int_equal(mcsafe_pmem_preadv(pmem, NULL, 0, 0, &fault), 0);
+	assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_SOURCE, buf, 4), 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, 0, &fault), -EINVAL);
+	assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_DESTINATION, buf, 4), 0);
+	assert_int_equal(mcsafe_pmem_write_iter(pmem, &it, 4, 0, &fault), -EINVAL);
+	assert_int_equal(mcsafe_iter_fd(&it, MCSAFE_SIDE_DESTINATION, 4711, 0, 4), 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, 0, &fault), -EBADF);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, SIZE_MAX, 3, &fault), 7);
+	assert_memory_equal(buf, "3456789", 7);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, INT64_MAX, &fault), 0);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_NONE);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+static void test_reading_is_not_writing(void **state)
+{
+	int fd = file_of("0123456789");
+	struct mcsafe_pmem *pmem;
+	struct iovec iov = {NULL, 0};
+
+	(void)state;
+	t_install();
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, NO_ASK), 0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, "x", 1, 0, NULL), -EBADF);
+	assert_int_equal(mcsafe_pmem_pwritev(pmem, &iov, 1, 0, NULL), -EBADF);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 1), -EBADF);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 10, 0), -EBADF);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+static void test_a_known_range_is_not_touched(void **state)
+{
+	unsigned char *memory =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	static unsigned char buf[4 * PAGE];
+
+	(void)state;
+	t_install();
+	memset(memory, 'm', 4 * PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), PAGE + 100, 1), 0);
+	/* Good up to its line, and no signal: a signal would be in the record. */
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, sizeof(buf), 0, &fault), PAGE + 64);
+	assert_int_equal(fault.signo, 0);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_IO);
+	assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
+	assert_ptr_equal(fault.addr, memory + PAGE + 64);
+	for (size_t at = PAGE + 64; at < PAGE + 128; at++)
+		assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, (off_t)at, NULL), -EIO);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, PAGE + 128, NULL), 1);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, PAGE, PAGE, &fault), 64);
+	assert_int_equal(fault.side, MCSAFE_SIDE_DESTINATION);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, PAGE, PAGE + 99, NULL), -EIO);
+	assert_int_equal(memory[PAGE + 64], 'm');
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * PAGE), 0);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, 4 * PAGE);
+}
+
+/* Flushing meets what has gone away; what is known to be bad it passes over. */
+static void test_flushing_says_what_it_cannot_flush(void **state)
+{
+	int fd = memfd_create("flush", MFD_CLOEXEC);
+	struct mcsafe_pmem *pmem;
+	unsigned char *memory;
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * PAGE, -1, 0,
+						 MCSAFE_PMEM_FLUSH | MCSAFE_PMEM_WRITE),
+			 0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, "flushed", 7, 4090, NULL), 7);
+	assert_memory_equal(memory + 4090, "flushed", 7);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 1, 4 * PAGE), 0);
+	assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * PAGE + 1), -EIO);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 2 * PAGE, 2 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * PAGE), 0);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, 4 * PAGE);
+	close(fd);
+}
+
+/* Memory that is neither anonymous nor of a file that we know is not to be replaced. */
+static void test_repair_refuses_what_it_cannot_replace(void **state)
+{
+	int fd = memfd_create("shared", MFD_CLOEXEC);
+	struct mcsafe_pmem *pmem;
+	unsigned char *memory;
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, PAGE), 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, 0), -EOPNOTSUPP);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, PAGE);
+	close(fd);
+}
+
+/* The second of three pages cannot be written: one is good, and the others are as bad as before. */
+static void test_partial_repair_is_reported(void **state)
+{
+	unsigned char *map =
+		mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_pmem *pmem;
+	unsigned char byte;
+
+	(void)state;
+	t_install();
+	/* A page of a file in the middle is not anonymous. */
+	int fd = memfd_create("middle", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, PAGE), 0);
+	assert_true(mmap(map + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    map + PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, 3 * PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 3 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 3 * PAGE, 0), PAGE);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 2 * PAGE, PAGE), -EOPNOTSUPP);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 1);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, PAGE, NULL), -EIO);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), 2 * PAGE);
+	mcsafe_pmem_close(pmem);
+	munmap(map, 3 * PAGE);
+	close(fd);
+}
+
+/* Data that cannot be read: nothing is repaired with them. */
+static void test_repair_with_bad_data(void **state)
+{
+	int fd = file_of("");
+	struct mcsafe_pmem *pmem;
+	unsigned char *data =
+		mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, PAGE), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EFAULT);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	mcsafe_pmem_close(pmem);
+	munmap(data, PAGE);
+	close(fd);
+}
+
+/* Nobody keeps a list of such memory, which is not the same as an empty list. */
+static void test_the_kernel_is_asked(void **state)
+{
+	unsigned char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_badblocks_answer answer = {.state = MCSAFE_BADBLOCKS_FOUND};
+	struct mcsafe_pmem *pmem;
+	int fd = file_of("x");
+
+	(void)state;
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 0, 0), 0);
+	assert_int_equal(mcsafe_pmem_ask(pmem, &answer), -ENOTSUP);
+	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
+	assert_int_equal(answer.error, ENOTSUP);
+	mcsafe_pmem_close(pmem);
+	answer.state = MCSAFE_BADBLOCKS_FOUND;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
+	assert_int_equal(mcsafe_pmem_ask(pmem, &answer), -ENODEV);
+	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
+	assert_int_equal(answer.error, ENODEV);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, PAGE);
+	close(fd);
+}
+
+/* A scrub finds what fails within the file, and says nothing of what was cut off. */
+static void test_scrub_finds_what_is_bad(void **state)
+{
+	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_scrub_options options = {.start = 9 * PAGE};
+	struct mcsafe_range bad;
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+	int fd = file_of(""), err = -1;
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_info(pmem, &info);
+	for (size_t i = 0; i < T_LENGTH(kinds) && err != 0; i++)
+		err = mcsafe_inject((unsigned char *)info.base + 2 * PAGE, PAGE, kinds[i]);
+	if (err != 0)
+		t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), -EINVAL);
+	assert_int_equal(ftruncate(fd, 6 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+	assert_int_equal(progress.offset, 8 * PAGE);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX, &bad));
+	assert_int_equal(bad.start, 2 * PAGE);
+	assert_int_equal(mcsafe_inject_clear((unsigned char *)info.base + 2 * PAGE, PAGE), 0);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+/* ---- device-dax, in a tree of our own like /sys ------------------------------------------------ */
+
+static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
+
+static void put(const char *file, const char *text)
+{
+	char path[256];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/dev/char/250:3/%s", tree, file);
+	to = fopen(path, "we");
+	assert_non_null(to);
+	assert_true(fputs(text, to) >= 0);
+	assert_int_equal(fclose(to), 0);
+}
+
+static int make_tree(void **state)
+{
+	static const char *const dirs[] = {"/dev", "/dev/char", "/dev/char/250:3"};
+	char path[256];
+
+	(void)state;
+	if (mkdtemp(tree) == NULL)
+		return -1;
+	for (size_t i = 0; i < T_LENGTH(dirs); i++) {
+		snprintf(path, sizeof(path), "%s%s", tree, dirs[i]);
+		if (mkdir(path, 0700) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int remove_tree(void **state)
+{
+	static const char *const all[] = {"/dev/char/250:3/size",
+					  "/dev/char/250:3/align",
+					  "/dev/char/250:3/subsystem",
+					  "/dev/char/250:3",
+					  "/dev/char",
+					  "/dev",
+					  ""};
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(all); i++) {
+		snprintf(path, sizeof(path), "%s%s", tree, all[i]);
+		remove(path);
+	}
+	return 0;
+}
+
+static void test_sysfs_tells_size_and_alignment(void **state)
+{
+	static const struct {
+		const char *size, *align;
+		int result;
+	} cases[] = {
+		{"132120576\n", "2097152\n", 0},
+		{"132120576", "0x200000", 0},
+		{"132120576\n", "2097153\n", -EBADMSG},
+		{"132120577\n", "2097152\n", -EBADMSG},
+		{"0\n", "2097152\n", -EBADMSG},
+		{"132120576\n", "0\n", -EBADMSG},
+		{"132120576\n", "2048\n", -EBADMSG},
+		{"-4096\n", "4096\n", -EBADMSG},
+		{"18446744073709547520\n", "4096\n", -EBADMSG},
+		{"99999999999999999999999\n", "4096\n", -EBADMSG},
+		{"4096 4096\n", "4096\n", -EBADMSG},
+		{"", "4096\n", -EBADMSG},
+		{"size\n", "4096\n", -EBADMSG},
+	};
+	dev_t device = makedev(250, 3);
+	size_t size = 1, align = 1;
+	char path[256];
+
+	(void)state;
+	assert_int_equal(mcsafe__devdax(tree, device, &size, &align), -ENODEV);
+	snprintf(path, sizeof(path), "%s/dev/char/250:3/subsystem", tree);
+	assert_int_equal(symlink("../../../bus/other", path), 0);
+	assert_int_equal(mcsafe__devdax(tree, device, &size, &align), -ENODEV);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("../../../bus/dax", path), 0);
+	assert_int_equal(mcsafe__devdax(tree, device, &size, &align), -EBADMSG);
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		put("size", cases[i].size);
+		put("align", cases[i].align);
+		assert_int_equal(mcsafe__devdax(tree, device, &size, &align), cases[i].result);
+		assert_int_equal(size, cases[i].result == 0 || i > 0 ? 132120576 : 1);
+		assert_int_equal(align, cases[i].result == 0 || i > 0 ? 2097152 : 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_says_what_a_file_is),
+		cmocka_unit_test(test_says_what_memory_is),
+		cmocka_unit_test(test_refuses_what_it_cannot_map),
+		cmocka_unit_test(test_an_empty_file_is_all_end),
+		cmocka_unit_test(test_arguments_out_of_range),
+		cmocka_unit_test(test_reading_is_not_writing),
+		cmocka_unit_test(test_a_known_range_is_not_touched),
+		cmocka_unit_test(test_flushing_says_what_it_cannot_flush),
+		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
+		cmocka_unit_test(test_partial_repair_is_reported),
+		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_the_kernel_is_asked),
+		cmocka_unit_test(test_scrub_finds_what_is_bad),
+		cmocka_unit_test_setup_teardown(test_sysfs_tells_size_and_alignment, make_tree,
+						remove_tree),
+	};
+
+	return t_run("pmem.open", tests, T_LENGTH(tests));
+}

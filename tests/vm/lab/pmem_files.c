@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pmem_files.c - files of pmem.h beside the kernel, call by call, on real poison; and repair */
+#include "lab.h"
+#include "landing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Each case has two lines of its own, since poison can be met for the first time only once. */
+#define APART    (64 * PAGE)
+#define IN_APART (20 * PAGE + 31 * LINE)
+#define CAPACITY ((size_t)65536)
+
+static const struct {
+	size_t before; /* bytes from the start of the read to the line */
+	size_t n;
+} cases[] = {
+	{4 * PAGE + 256, 65536},
+	{256, 4096},
+	{0, 4096},
+	{PAGE, 2 * PAGE},
+};
+
+static struct lab_region region;
+static struct mcsafe_pmem *pmem;
+static unsigned char *buffer;
+static bool has_read; /* read(2) of it works, and survives poison */
+
+static void open_kind(const char *kind)
+{
+	region = lab_region(kind);
+	has_read = region.pmem && strcmp(kind, "devdax") != 0;
+	buffer = malloc(LAB_REGION_SIZE);
+	lab_need(buffer != NULL, "no memory");
+	lab_install();
+	lab_kernel_log("");
+	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	/* All pages are there, so that they have a physical address. */
+	for (size_t at = 0; at < LAB_REGION_SIZE; at += PAGE)
+		lab_need(mcsafe_pmem_pread(pmem, buffer, 1, (off_t)at, NULL) == 1, "no page");
+}
+
+static unsigned char *mapped(size_t offset)
+{
+	struct mcsafe_pmem_info info;
+
+	mcsafe_pmem_info(pmem, &info);
+	return (unsigned char *)info.base + offset;
+}
+
+static const char *bytes_or_error(ssize_t got, int error)
+{
+	static char text[32];
+
+	if (got < 0)
+		return strerrorname_np(error);
+	snprintf(text, sizeof(text), "%zd", got);
+	return text;
+}
+
+/* What a call of the kernel, or one of ours, has returned. */
+static void told(const char *what, const char *call, ssize_t got)
+{
+	int error = got == -1 ? errno : 0;
+	char key[128];
+
+	if (got < -1 || strncmp(call, "mcsafe", 6) == 0)
+		error = (int)-got;
+	snprintf(key, sizeof(key), "%s: %s", what, call);
+	lab_fact(key, "%s", bytes_or_error(got, error));
+}
+
+static void check_bytes(ssize_t got, size_t from, size_t n)
+{
+	size_t done = got > 0 ? (size_t)got : 0;
+
+	lab_check(lab_is_pattern(buffer, from, done) && lab_is_fill(buffer + done, n - done),
+		  "%zd of %zu bytes at %zu are not right", got, n, from);
+}
+
+static void clear_buffer(size_t n)
+{
+	memset(buffer, FILL, n);
+}
+
+/* ---- reads ------------------------------------------------------------------------------------ */
+
+static void kernel_reads(const char *what, size_t from, size_t n)
+{
+	ssize_t got;
+
+	clear_buffer(n);
+	got = pread(region.fd, buffer, n, (off_t)from);
+	told(what, "pread()", got);
+	lab_check(got <= 0 || lab_is_pattern(buffer, from, (size_t)got), "pread() is wrong");
+}
+
+static void we_read(const char *what, size_t from, size_t n)
+{
+	ssize_t got;
+
+	clear_buffer(n);
+	got = mcsafe_pmem_pread(pmem, buffer, n, (off_t)from, NULL);
+	told(what, "mcsafe_pmem_pread()", got);
+	check_bytes(got, from, n);
+}
+
+static void vectors(const char *what, size_t from, size_t n)
+{
+	struct iovec iov[2] = {{buffer, n / 3}, {buffer + n / 3, n - n / 3}};
+	ssize_t got;
+
+	if (has_read) {
+		clear_buffer(n);
+		told(what, "preadv()", preadv(region.fd, iov, 2, (off_t)from));
+	}
+	clear_buffer(n);
+	got = mcsafe_pmem_preadv(pmem, iov, 2, (off_t)from, NULL);
+	told(what, "mcsafe_pmem_preadv()", got);
+	check_bytes(got, from, n);
+}
+
+static bool is_known(struct mcsafe_pmem *of, size_t page)
+{
+	struct mcsafe_range bad;
+
+	return mcsafe_badblocks_next(mcsafe_pmem_badblocks(of), page, page + PAGE, &bad) &&
+	       bad.start == page && bad.len == PAGE;
+}
+
+static void one_case(size_t i)
+{
+	const size_t line[2] = {2 * i * APART + IN_APART, (2 * i + 1) * APART + IN_APART};
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	struct lab_target target = lab_target(mapped(line[1]));
+	size_t from = line[1] - cases[i].before;
+	char what[64];
+
+	snprintf(what, sizeof(what), "first: %zu bytes, the line %zu on", cases[i].n,
+		 cases[i].before);
+	if (has_read) {
+		lab_arm_kernel("page", lab_physical(mapped(line[0])));
+		kernel_reads(what, line[0] - cases[i].before, cases[i].n);
+		lab_check(lab_disarm().injected > 0, "the kernel has not met the line");
+	}
+	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
+	we_read(what, from, cases[i].n);
+	lab_check(lab_disarm().injected == 1, "we have not met the line");
+	lab_check(is_known(pmem, line[1] / PAGE * PAGE), "the page is not in the registry");
+
+	if (region.pmem)
+		lab_wait_bad_blocks(target.physical);
+	snprintf(what, sizeof(what), "later: %zu bytes, the line %zu on", cases[i].n,
+		 cases[i].before);
+	if (has_read)
+		kernel_reads(what, from, cases[i].n);
+	lab_forget_signals();
+	we_read(what, from, cases[i].n);
+	vectors(what, from, cases[i].n);
+	lab_check(lab_signals.n == 0, "known poison was touched");
+}
+
+/* What comes behind the bad page can be asked for at once. */
+static void behind_it(void)
+{
+	const size_t page = (APART + IN_APART) / PAGE * PAGE + PAGE;
+
+	we_read("the page behind it", page, PAGE);
+}
+
+static const char *state_name(enum mcsafe_badblocks_state state)
+{
+	static const char *const names[] = {"none", "found", "not asked"};
+
+	return names[state];
+}
+
+static bool same_registry(struct mcsafe_pmem *a, struct mcsafe_pmem *b)
+{
+	struct mcsafe_range in_a, in_b;
+	size_t at = 0;
+	bool more;
+
+	do {
+		more = mcsafe_badblocks_next(mcsafe_pmem_badblocks(a), at, LAB_REGION_SIZE, &in_a);
+		if (more !=
+		    mcsafe_badblocks_next(mcsafe_pmem_badblocks(b), at, LAB_REGION_SIZE, &in_b))
+			return false;
+		if (more && (in_a.start != in_b.start || in_a.len != in_b.len))
+			return false;
+		at = more ? in_a.start + in_a.len : at;
+	} while (more);
+	return true;
+}
+
+static size_t known_bytes(struct mcsafe_pmem *of)
+{
+	return mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(of));
+}
+
+/* Our list, the kernel's, and that of somebody who opens the file now. */
+static void lists(const char *when)
+{
+	struct mcsafe_badblocks_answer answer;
+	struct mcsafe_pmem *fresh;
+	char key[64];
+	int err;
+
+	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
+	snprintf(key, sizeof(key), "%s: the kernel's list", when);
+	err = mcsafe_pmem_ask(pmem, &answer);
+	lab_fact(key, "%s", err ? strerrorname_np(-err) : state_name(answer.state));
+	snprintf(key, sizeof(key), "%s: known to us", when);
+	lab_fact(key, "%zu bytes", known_bytes(pmem));
+	snprintf(key, sizeof(key), "%s: known when opened anew", when);
+	lab_fact(key, "%zu bytes", known_bytes(fresh));
+	if (!err)
+		lab_check(same_registry(pmem, fresh), "the lists differ");
+	mcsafe_pmem_close(fresh);
+}
+
+static void salvage(void)
+{
+	struct mcsafe_range holes[2 * LENGTH(cases)];
+	size_t n = LENGTH(holes), lost = 0, at = 0;
+	ssize_t got = mcsafe_pmem_salvage(pmem, buffer, LAB_REGION_SIZE, 0, FILL, holes, &n);
+
+	lab_check(got == (ssize_t)LAB_REGION_SIZE, "salvage gives %zd", got);
+	lab_need(n <= LENGTH(holes), "%zu holes", n);
+	for (size_t i = 0; i < n; i++) {
+		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
+				  lab_is_fill(buffer + holes[i].start, holes[i].len),
+			  "hole %zu is not where it is said", i);
+		at = holes[i].start + holes[i].len;
+		lost += holes[i].len;
+	}
+	lab_check(lab_is_pattern(buffer + at, at, LAB_REGION_SIZE - at), "the rest is wrong");
+	lab_fact("salvage", "%zu holes, %zu bytes", n, lost);
+}
+
+/* A store does not clear poison, so we do not try; nor does a write of less than a page. */
+static void writes(void)
+{
+	const size_t page = (APART + IN_APART) / PAGE * PAGE;
+
+	memset(buffer, 0, PAGE);
+	lab_forget_signals();
+	if (has_read)
+		told("64 bytes into it", "pwrite()", pwrite(region.fd, buffer, LINE, (off_t)page));
+	told("64 bytes into it", "mcsafe_pmem_pwrite()",
+	     mcsafe_pmem_pwrite(pmem, buffer, LINE, (off_t)page, NULL));
+	lab_fill_pattern(buffer, page - LINE, 2 * LINE);
+	told("128 bytes, 64 before it", "mcsafe_pmem_pwrite()",
+	     mcsafe_pmem_pwrite(pmem, buffer, 2 * LINE, (off_t)(page - LINE), NULL));
+	lab_check(lab_signals.n == 0, "known poison was touched by a store");
+}
+
+static void repair_all(void)
+{
+	struct mcsafe_range bad;
+	ssize_t put = 0;
+	size_t at = 0;
+
+	while (put >= 0 &&
+	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_REGION_SIZE, &bad)) {
+		lab_fill_pattern(buffer, bad.start, bad.len);
+		put = mcsafe_pmem_repair(pmem, buffer, bad.len, (off_t)bad.start);
+		lab_check(put < 0 || put == (ssize_t)bad.len, "repaired %zd bytes", put);
+		at = bad.start + bad.len;
+	}
+	lab_fact("repair", "%s", put < 0 ? strerrorname_np((int)-put) : "ok");
+}
+
+static void all_is_well(void)
+{
+	ssize_t got;
+
+	clear_buffer(LAB_REGION_SIZE);
+	got = mcsafe_pmem_pread(pmem, buffer, LAB_REGION_SIZE, 0, NULL);
+	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
+		  "the mapping is not as it was: %zd", got);
+	clear_buffer(LAB_REGION_SIZE);
+	got = pread(region.fd, buffer, LAB_REGION_SIZE, 0);
+	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
+		  "the file is not as it was: %zd", got);
+}
+
+/* pmem-files KIND */
+int lab_program_pmem_files(int argc, char **argv)
+{
+	open_kind(argc > 1 ? argv[1] : "");
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		one_case(i);
+	behind_it();
+	lists("before");
+	salvage();
+	writes();
+	repair_all();
+	lists("after");
+	if (known_bytes(pmem) == 0)
+		all_is_well();
+	mcsafe_pmem_close(pmem);
+	lab_kernel_log("");
+	return lab_status();
+}
+
+/* ---- poison that nobody has met --------------------------------------------------------------- */
+
+/* ndctl counts from the start of pmem0. */
+static void inject_pages(size_t page, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t physical = lab_physical(mapped(page + i * PAGE));
+		char command[128];
+
+		snprintf(command, sizeof(command),
+			 "ndctl inject-error -B %" PRIu64 " -n 8 namespace0.0 >/tmp/ndctl.out 2>&1",
+			 lab_pmem_sector(physical));
+		/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest is our own. */
+		lab_need(system(command) == 0, "%s fails", command);
+		lab_wait_bad_blocks(physical);
+	}
+}
+
+/* pmem-injected KIND */
+int lab_program_pmem_injected(int argc, char **argv)
+{
+	const size_t page = APART;
+
+	open_kind(argc > 1 ? argv[1] : "");
+	inject_pages(page, 2);
+	lab_forget_signals();
+	lists("injected");
+	kernel_reads("from the page before", page - PAGE, 3 * PAGE);
+	we_read("from the page before", page - PAGE, 3 * PAGE);
+	we_read("from the page", page, PAGE);
+	we_read("behind it", page + 2 * PAGE, PAGE);
+	lab_fact("signals", "%u", lab_signals.n);
+	repair_all();
+	lists("repaired");
+	all_is_well();
+	mcsafe_pmem_close(pmem);
+	lab_kernel_log("");
+	return lab_status();
+}
+
+/* ---- a repair that is killed ------------------------------------------------------------------ */
+
+#define KILLED_PAGES ((size_t)4)
+#define MOST_STOPS   1000u
+
+/* Data that differ in each byte from what was there. */
+static void new_data(unsigned char *to, size_t from, size_t n)
+{
+	lab_fill_pattern(to, from, n);
+	for (size_t i = 0; i < n; i++)
+		to[i] ^= 0x2a;
+}
+
+static void repair_in_child(size_t page)
+{
+	new_data(buffer, page, KILLED_PAGES * PAGE);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	_exit(mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)page) ==
+			      (ssize_t)(KILLED_PAGES * PAGE)
+		      ? 0
+		      : 1);
+}
+
+/* Kill it with its n-th stop at a system call, at the entry and at the exit of each; true: killed. */
+static bool killed_at(pid_t child, unsigned n)
+{
+	int status;
+
+	lab_need(waitpid(child, &status, 0) == child && WIFSTOPPED(status), "no child");
+	for (unsigned i = 0; i < n; i++) {
+		lab_need(ptrace(PTRACE_SYSCALL, child, NULL, NULL) == 0, "ptrace");
+		lab_need(waitpid(child, &status, 0) == child, "waitpid");
+		if (WIFEXITED(status)) {
+			lab_check(WEXITSTATUS(status) == 0, "an undisturbed repair fails");
+			return false;
+		}
+		lab_need(WIFSTOPPED(status), "the child was killed by itself");
+	}
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	return true;
+}
+
+/* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
+static void check_pages(size_t page, size_t *bad, size_t *good)
+{
+	unsigned char *wanted = buffer + KILLED_PAGES * PAGE;
+	struct mcsafe_pmem *fresh;
+
+	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
+	for (size_t i = 0; i < KILLED_PAGES; i++, page += PAGE) {
+		ssize_t got = mcsafe_pmem_pread(fresh, buffer, PAGE, (off_t)page, NULL);
+
+		if (got == -EIO) {
+			lab_check(is_known(fresh, page), "a bad page is in no list");
+			++*bad;
+			continue;
+		}
+		new_data(wanted, page, PAGE);
+		lab_check(got == (ssize_t)PAGE && memcmp(buffer, wanted, PAGE) == 0,
+			  "a page that is in no list has not the new data: %zd", got);
+		++*good;
+	}
+	mcsafe_pmem_close(fresh);
+}
+
+/* pmem-killed KIND */
+int lab_program_pmem_killed(int argc, char **argv)
+{
+	const size_t page = APART;
+	size_t bad = 0, good = 0;
+	unsigned n = 0;
+	bool killed;
+
+	open_kind(argc > 1 ? argv[1] : "");
+	do {
+		struct mcsafe_badblocks_answer answer;
+		pid_t child;
+
+		inject_pages(page, KILLED_PAGES);
+		lab_need(mcsafe_pmem_ask(pmem, &answer) == 0, "the kernel cannot be asked");
+		child = fork();
+		if (child == 0)
+			repair_in_child(page);
+		lab_need(child > 0, "fork");
+		killed = killed_at(child, ++n);
+		check_pages(page, &bad, &good);
+		/* For the next time. */
+		lab_fill_pattern(buffer, page, KILLED_PAGES * PAGE);
+		lab_need(mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)page) ==
+				 (ssize_t)(KILLED_PAGES * PAGE),
+			 "cannot repair it again");
+	} while (killed && n < MOST_STOPS);
+	lab_check(!killed, "the repair does not end");
+	lab_fact("killed before it was over", "%s",
+		 n > 4 ? "at several system calls" : "too seldom");
+	lab_fact("pages that were bad still", "%s", bad ? "some" : "none");
+	lab_fact("pages with the new data", "%s", good ? "some" : "none");
+	mcsafe_pmem_close(pmem);
+	lab_kernel_log("");
+	return lab_status();
+}
