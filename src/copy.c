@@ -94,7 +94,7 @@ size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
-	left = mcsafe__set_word(dst, c, n, &landing);
+	left = mcsafe__engine()->set(dst, c, n, &landing);
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;

@@ -14,11 +14,11 @@
 #include "cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, 0, true},
+	{"word", mcsafe__copy_word, NULL, mcsafe__set_word, 0, true},
 	/* Slower than AVX2 at most sizes where both were measured (bench/), so on request only. */
-	{"erms", mcsafe__copy_erms, NULL, MCSAFE__CPU_ERMS, false},
-	{"sse2", mcsafe__copy_sse2, NULL, 0, true},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, MCSAFE__CPU_AVX2, true},
+	{"erms", mcsafe__copy_erms, NULL, mcsafe__set_sse2, MCSAFE__CPU_ERMS, false},
+	{"sse2", mcsafe__copy_sse2, NULL, mcsafe__set_sse2, 0, true},
+	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, mcsafe__set_avx2, MCSAFE__CPU_AVX2, true},
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))

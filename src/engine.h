@@ -29,7 +29,11 @@ mcsafe__copy_fn mcsafe__copy_erms;
 /* Below this it does not bypass them at all. */
 #define MCSAFE_NT_LEAST 193
 
-size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+
+mcsafe__set_fn mcsafe__set_word;
+mcsafe__set_fn mcsafe__set_sse2;
+mcsafe__set_fn mcsafe__set_avx2;
 
 size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
@@ -40,8 +44,9 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
-	unsigned needs;           /* MCSAFE__CPU_* */
-	bool by_itself;           /* may be chosen without being asked for */
+	mcsafe__set_fn *set;
+	unsigned needs; /* MCSAFE__CPU_* */
+	bool by_itself; /* may be chosen without being asked for */
 };
 
 /* From the least to the most preferred. */

@@ -28,6 +28,8 @@ const struct t_copy t_copies[] = {
 	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
 	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
 	ENGINE(set_word, T_SETS, 0, 0),
+	ENGINE(set_sse2, T_SETS, 0, 0),
+	ENGINE(set_avx2, T_SETS, 0, MCSAFE__CPU_AVX2),
 	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
 	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
 	ENGINE(flush_clwb, T_FLUSHES, 0, MCSAFE__CPU_CLWB),

@@ -30,6 +30,8 @@ const struct lab_engine *lab_engine(const char *name)
 /* Functions that have rows as well; with the engines, all in engine.h. */
 static const uintptr_t others[] = {
 	(uintptr_t)mcsafe__set_word,
+	(uintptr_t)mcsafe__set_sse2,
+	(uintptr_t)mcsafe__set_avx2,
 	(uintptr_t)mcsafe__flush_clwb,
 	(uintptr_t)mcsafe__flush_clflushopt,
 	(uintptr_t)mcsafe__flush_clflush,
