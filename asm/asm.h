@@ -60,6 +60,25 @@
 #endif
 .endm
 
+/* The same for an access of as many bytes as \size says, a register, but at most 64. */
+.macro	debug_access_up_to fixup, kind, size, mem:vararg
+#ifdef MCSAFE_DEBUG
+	movl	\size, %r11d
+	cmpl	$64, %r11d
+	jbe	9998f
+	movl	$64, %r11d
+9998:	testl	%r11d, %r11d
+	jz	9998f
+	leaq	\mem, %r9
+	leaq	9999f(%rip), %r10
+	orl	$(\kind << 16), %r11d
+	call	mcsafe__debug_access
+	testq	%r11, %r11
+	jnz	\fixup
+9998:
+#endif
+.endm
+
 /*
  * An access that may fault, and its row, which cannot drift away from it: where it goes when it
  * faults, how many bytes it touches, mnemonic, register, and the memory operand. Nothing else in
@@ -71,6 +90,10 @@
 #define STORE(fixup, size, insn, reg, ...)                                     \
 	debug_access fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;               \
 	9999: insn reg, __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store with the mask in %k1, of the lowest \size bytes; none, or more than there are, is legal. */
+#define STORE_MASKED(fixup, size, insn, reg, ...)                              \
+	debug_access_up_to fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;         \
+	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* Load and store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see what it touches. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH

@@ -20,6 +20,7 @@ mcsafe__copy_fn mcsafe__copy_word;
 mcsafe__copy_fn mcsafe__copy_sse2;
 mcsafe__copy_fn mcsafe__copy_avx2;
 mcsafe__copy_fn mcsafe__copy_nt_avx2;
+mcsafe__copy_fn mcsafe__copy_avx512;
 mcsafe__copy_fn mcsafe__copy_erms;
 
 /* At most so many bytes at either end of the destination does mcsafe__copy_nt_avx2 leave in the
