@@ -25,9 +25,10 @@
 #define landing	%rcx		/* only a fixup looks at it */
 #define unset	%r8		/* bytes that are not stored, while vectors are; then a count */
 
-/* Go on to the last \size bytes. */
+/* Go on to the last \size bytes. What is set of them by now may be more than all before dst. */
 .macro	to_last size
-	movq	left, unset
+	cmpq	left, unset
+	cmovaq	left, unset
 	leaq	-\size(dst,left), dst
 	movl	$\size, %edx
 .endm
