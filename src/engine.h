@@ -10,8 +10,8 @@
 #include "landing.h"
 
 /*
- * Each returns the bytes that were not done; *landing says why if that is not 0. The contract of
- * each stands at the head of asm/x86_64/NAME.S.
+ * Each returns the bytes that were not done; *landing says why if that is not 0, and may be NULL if
+ * nobody wants to know. The contract of each stands at the head of asm/x86_64/NAME.S.
  */
 typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
 			       struct mcsafe__landing *landing);
@@ -52,17 +52,16 @@ extern const size_t mcsafe__n_engines;
 /* Whether this processor can run it, and may. MT-Safe, AS-Safe. */
 bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 
-/* Of engine.c: the one in use, or NULL. Every copy looks at it, so it is read inline. */
-extern const struct mcsafe__engine *_Atomic mcsafe__chosen __attribute__((visibility("hidden")));
-const struct mcsafe__engine *mcsafe__engine_choose(void);
-
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
-static inline const struct mcsafe__engine *mcsafe__engine(void)
-{
-	const struct mcsafe__engine *engine =
-		atomic_load_explicit(&mcsafe__chosen, memory_order_relaxed);
+const struct mcsafe__engine *mcsafe__engine(void);
 
-	return __builtin_expect(engine != NULL, 1) ? engine : mcsafe__engine_choose();
+/* Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first. */
+extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use __attribute__((visibility("hidden")));
+
+/* It, and nothing else, for every copy looks it up. MT-Safe, AS-Safe. */
+static inline mcsafe__copy_fn *mcsafe__copy(void)
+{
+	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
 }
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */

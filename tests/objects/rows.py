@@ -3,8 +3,9 @@
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
 row. There are two exceptions. The three stores of note_fault (asm/asm.h) into the caller's landing
-record are recognised by their form, and only where nothing but a fault can lead. And constants may
-be read through a register that the engine never writes but by LEA of a %rip-relative address.
+record, and the jump past them if there is none, are recognised by their form, and only where nothing
+but a fault can lead. And constants may be read at a %rip-relative address, or through a register
+that the engine never writes but by LEA of one.
 """
 
 import re
@@ -104,6 +105,8 @@ class Function:
         memory = [operand for operand in insn.operands if "(" in operand]
         if insn.access() != "LOAD" or len(memory) != 1:
             return False
+        if memory[0].endswith("(%rip)"):
+            return True
         base = re.match(r"-?(?:0x[0-9a-f]+)?\((%r\d+)\b", memory[0])
         if base is None:
             return False
@@ -121,13 +124,17 @@ class Function:
         """Every place that looks like note_fault."""
         code = list(self.code.values())
         return [
-            code[i : i + 3] for i in range(len(code) - 2) if _is_note(code[i : i + 3], layout)
+            code[i : i + 5] for i in range(len(code) - 4) if _is_note(code[i : i + 5], layout)
         ]
 
 
-def _is_note(three: list[Instruction], layout: Layout) -> bool:
-    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register."""
-    bases = set()
+def _is_note(five: list[Instruction], layout: Layout) -> bool:
+    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register, or a jump
+    past that if it is 0."""
+    test, jump, *three = five
+    if test.mnemonic != "test" or jump.mnemonic != "je" or jump.target != three[-1].end:
+        return False
+    bases = set(test.operands)
     for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
         match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", insn.operands[-1] if insn.operands else "")
         if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
