@@ -20,7 +20,7 @@ const struct mcsafe__engine mcsafe__engines[] = {
 	{"erms", mcsafe__copy_erms, NULL, MCSAFE__CPU_ERMS, false},
 	{"sse2", mcsafe__copy_sse2, NULL, 0, true},
 	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, MCSAFE__CPU_AVX2, true},
-	{"avx512", mcsafe__copy_avx512, NULL, MCSAFE__CPU_AVX512, true},
+	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, MCSAFE__CPU_AVX512, true},
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))

@@ -21,13 +21,14 @@ mcsafe__copy_fn mcsafe__copy_sse2;
 mcsafe__copy_fn mcsafe__copy_avx2;
 mcsafe__copy_fn mcsafe__copy_nt_avx2;
 mcsafe__copy_fn mcsafe__copy_avx512;
+mcsafe__copy_fn mcsafe__copy_nt_avx512;
 mcsafe__copy_fn mcsafe__copy_erms;
 
-/* At most so many bytes at either end of the destination does mcsafe__copy_nt_avx2 leave in the
- * caches, if it does not write *landing. */
+/* At most so many bytes at either end of the destination do mcsafe__copy_nt_* leave in the caches, if
+ * they do not write *landing. */
 #define MCSAFE_NT_EDGE 96
 
-/* Below this it does not bypass them at all. */
+/* Below this they need not bypass them at all. */
 #define MCSAFE_NT_LEAST 193
 
 size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
