@@ -78,6 +78,7 @@ static uintptr_t by_pread(void *dst, const void *src, size_t n)
 BY_ENGINE(avx512)
 BY_ENGINE(avx2)
 BY_ENGINE(nt_avx2)
+BY_ENGINE(nt_avx512)
 BY_ENGINE(sse2)
 BY_ENGINE(erms)
 BY_ENGINE(word)
@@ -91,6 +92,7 @@ static struct contender {
 	{"libc", by_libc, NULL, true},
 	{"mcsafe_memcpy", by_mcsafe, NULL, true},
 	{"avx512", by_avx512, "avx512", false},
+	{"nt_avx512", by_nt_avx512, "avx512", false},
 	{"avx2", by_avx2, "avx2", false},
 	{"nt_avx2", by_nt_avx2, "avx2", false},
 	{"sse2", by_sse2, "sse2", false},

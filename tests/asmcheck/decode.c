@@ -3,8 +3,8 @@
  * decode.c - machine instructions, as libcapstone knows them
  *
  * Capstone 4.0.2, which Debian 12 has, falls short in three ways, and what it says is completed:
- * - It does not know AVX512_VBMI, nor the moves of 64-bit masks: those that have no memory operand
- *   are taken from the encoding, and those that have one are refused.
+ * - It does not know AVX512_VBMI, nor what makes and moves 64-bit masks: they are taken from the
+ *   encoding if they have no operand in memory, or a constant, and are refused else.
  * - It calls many memory destinations read. So memory is written if it is an operand, nothing else
  *   is, and the instruction is not one that only sets flags.
  * - It names no group for some extensions: they are on a list.
@@ -195,7 +195,8 @@ static void find_flow(csh handle, const cs_insn *cs, struct decode_insn *insn)
 
 /*
  * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes that names the map,
- * the opcode, and ModR/M; in map 3 a byte more. Mod 3: no operand is in memory.
+ * the opcode, ModR/M, and in map 3 a byte more. ModR/M 11xxxxxx: no operand is in memory;
+ * 00xxx101: it is at a distance of 32 bits from the next instruction.
  */
 static const char *decode_unknown(const unsigned char *code, size_t size, struct decode_insn *insn)
 {
@@ -205,19 +206,31 @@ static const char *decode_unknown(const unsigned char *code, size_t size, struct
 	} known[] = {
 		{0xc4, 1, 0x92, "kmov, from general register", "avx512 bwi"},
 		{0xc4, 1, 0x93, "kmov, to general register", "avx512 bwi"},
-		{0x62, 2, 0x75, "vpermi2b, of registers", "avx512 vbmi"},
-		{0x62, 2, 0x7d, "vpermt2b, of registers", "avx512 vbmi"},
-		{0x62, 2, 0x8d, "vpermb, of registers", "avx512 vbmi"},
+		{0x62, 2, 0x75, "vpermi2b", "avx512 vbmi"},
+		{0x62, 2, 0x7d, "vpermt2b", "avx512 vbmi"},
+		{0x62, 2, 0x8d, "vpermb", "avx512 vbmi"},
+		{0x62, 3, 0x3e, "vpcmpub", "avx512 bwi"},
 	};
-	unsigned at;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		at = known[i].prefix == 0x62 ? 4 : 3;
-		if (size < at + 2 || code[0] != known[i].prefix ||
-		    (code[1] & (known[i].prefix == 0x62 ? 7 : 0x1f)) != known[i].map ||
-		    code[at] != known[i].opcode || code[at + 1] >> 6 != 3)
+		bool evex = known[i].prefix == 0x62;
+		unsigned at = evex ? 4 : 3;
+
+		if (size < at + 7 || code[0] != known[i].prefix ||
+		    (code[1] & (evex ? 7 : 0x1f)) != known[i].map || code[at] != known[i].opcode)
 			continue;
-		insn->length = at + 2;
+		if ((code[at + 1] & 0xc7) == 0x05 && evex) {
+			if (code[3] & 0x10)
+				return "an operand in memory for all elements";
+			insn->access = DECODE_LOAD;
+			insn->size = 16u << (code[3] >> 5 & 3);
+			insn->of_ip = true;
+			insn->displacement_at = at + 2;
+			memcpy(&insn->displacement, code + at + 2, sizeof(insn->displacement));
+		} else if (code[at + 1] >> 6 != 3) {
+			break;
+		}
+		insn->length = at + 2 + (insn->of_ip ? 4 : 0) + (known[i].map == 3);
 		snprintf(insn->text, sizeof(insn->text), "%s", known[i].text);
 		snprintf(insn->needs, sizeof(insn->needs), "%s", known[i].needs);
 		return NULL;

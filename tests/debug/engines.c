@@ -37,8 +37,9 @@ const struct engine engines[] = {
 	{"word", mcsafe__copy_word, 8, 8, 1, always},
 	{"sse2", mcsafe__copy_sse2, 8, 16, 16, always},
 	{"avx2", mcsafe__copy_avx2, 8, 64, 32, has_avx2},
-	{"avx512", mcsafe__copy_avx512, 8, 64, 64, has_avx512},
 	{"nt_avx2", mcsafe__copy_nt_avx2, 8, 64, 32, has_avx2},
+	{"avx512", mcsafe__copy_avx512, 8, 64, 64, has_avx512},
+	{"nt_avx512", mcsafe__copy_nt_avx512, 8, 64, 64, has_avx512},
 };
 const size_t engine_count = LENGTH(engines);
 

@@ -3,9 +3,9 @@
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
 row. There are two exceptions. The three stores of note_fault (asm/asm.h) into the caller's landing
-record are recognised by their form, and only where nothing but a fault can lead. And constants may
-be read, at a %rip-relative address or through a register that the engine never writes but by LEA of
-one; they must lie in a section that cannot be written.
+record, and the jump past them if there is none, are recognised by their form, and only where nothing
+but a fault can lead. And constants may be read, at a %rip-relative address or through a register
+that the engine never writes but by LEA of one; they must lie in a section that cannot be written.
 """
 
 import re
@@ -133,13 +133,17 @@ class Function:
         """Every place that looks like note_fault."""
         code = list(self.code.values())
         return [
-            code[i : i + 3] for i in range(len(code) - 2) if _is_note(code[i : i + 3], layout)
+            code[i : i + 5] for i in range(len(code) - 4) if _is_note(code[i : i + 5], layout)
         ]
 
 
-def _is_note(three: list[Instruction], layout: Layout) -> bool:
-    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register."""
-    bases = set()
+def _is_note(five: list[Instruction], layout: Layout) -> bool:
+    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register, or a jump
+    past that if it is 0."""
+    test, jump, *three = five
+    if test.mnemonic != "test" or jump.mnemonic != "je" or jump.target != three[-1].end:
+        return False
+    bases = set(test.operands)
     for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
         match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", insn.operands[-1] if insn.operands else "")
         if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:

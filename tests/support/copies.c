@@ -27,6 +27,7 @@ const struct t_copy t_copies[] = {
 	ENGINE(copy_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
 	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
 	ENGINE(copy_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
+	ENGINE(copy_nt_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
 	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
 	ENGINE(set_word, T_SETS, 0, 0),
 	ENGINE(set_sse2, T_SETS, 0, 0),
@@ -56,6 +57,7 @@ bool t_copy_touches_again(const struct t_copy *copy)
 {
 	return copy->fn == (void (*)(void))mcsafe__copy_avx2 ||
 	       copy->fn == (void (*)(void))mcsafe__copy_avx512 ||
+	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx512 ||
 	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx2;
 }
 
