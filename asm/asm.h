@@ -60,6 +60,21 @@
 #endif
 .endm
 
+/* The same for an access of the 1 to 64 bytes behind the last whole 64 of \size, a register. */
+.macro	debug_access_rest fixup, kind, size, mem:vararg
+#ifdef MCSAFE_DEBUG
+	leaq	\mem, %r9
+	leal	-1(\size), %r11d
+	leaq	9999f(%rip), %r10
+	andl	$63, %r11d
+	incl	%r11d
+	orl	$(\kind << 16), %r11d
+	call	mcsafe__debug_access
+	testq	%r11, %r11
+	jnz	\fixup
+#endif
+.endm
+
 /*
  * An access that may fault, and its row, which cannot drift away from it: where it goes when it
  * faults, how many bytes it touches, mnemonic, register, and the memory operand. Nothing else in
@@ -71,6 +86,10 @@
 #define STORE(fixup, size, insn, reg, ...)                                     \
 	debug_access fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;               \
 	9999: insn reg, __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store with the mask in %k1: of the 1 to 64 bytes behind the last whole 64 of \size. */
+#define STORE_MASKED(fixup, size, insn, reg, ...)                              \
+	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
+	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* Load and store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see what it touches. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH
@@ -79,11 +98,15 @@
 	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \
 	9999: insn __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
 
-/* In a fixup: store what the handler left in %r9 to %r11 into the caller's landing record. */
+/* In a fixup: store what the handler left in %r9 to %r11 into the caller's landing record, if there
+ * is one. Changes the flags. */
 .macro	note_fault landing
+	testq	\landing, \landing
+	jz	.Lno_record_\@
 	movq	%r9, MCSAFE_LANDING_ADDR(\landing)
 	movq	%r10, MCSAFE_LANDING_IP(\landing)
 	movq	%r11, MCSAFE_LANDING_FACTS(\landing)
+.Lno_record_\@:
 .endm
 
 	.section .note.GNU-stack, "", @progbits

@@ -75,8 +75,10 @@ static uintptr_t by_pread(void *dst, const void *src, size_t n)
                                                                   \
   return mcsafe__copy_##name(dst, src, n, &landing);              \
  }
+BY_ENGINE(avx512)
 BY_ENGINE(avx2)
 BY_ENGINE(nt_avx2)
+BY_ENGINE(nt_avx512)
 BY_ENGINE(sse2)
 BY_ENGINE(erms)
 BY_ENGINE(word)
@@ -89,6 +91,8 @@ static struct contender {
 } contenders[] = {
 	{"libc", by_libc, NULL, true},
 	{"mcsafe_memcpy", by_mcsafe, NULL, true},
+	{"avx512", by_avx512, "avx512", false},
+	{"nt_avx512", by_nt_avx512, "avx512", false},
 	{"avx2", by_avx2, "avx2", false},
 	{"nt_avx2", by_nt_avx2, "avx2", false},
 	{"sse2", by_sse2, "sse2", false},

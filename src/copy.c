@@ -17,6 +17,12 @@ static bool wraps(const void *start, size_t n)
 	return n > UINTPTR_MAX - (uintptr_t)start;
 }
 
+/* Below LONG, and in the lower half of the address space, where nothing so short can wrap. */
+static inline bool is_ordinary(const void *dst, const void *src, size_t n)
+{
+	return n < LONG && (intptr_t)((uintptr_t)dst | (uintptr_t)src) >= 0;
+}
+
 /* Such a range cannot be memory. Going on to the first fault would overwrite all that is mapped
  * behind dst, so nothing is touched. */
 static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start, size_t n)
@@ -41,18 +47,13 @@ static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *la
  * Stores that bypass the caches pay when the destination would not stay in them anyway: from the
  * size of the largest cache on. Below, whoever reads the copy next would pay more (bench/).
  */
-static __attribute__((noinline)) mcsafe__copy_fn *routine_for_long(size_t n)
+static mcsafe__copy_fn *routine_for(size_t n)
 {
 	const struct mcsafe__engine *engine = mcsafe__engine();
 
-	if (engine->copy_nt != NULL && n >= mcsafe__cpu_cache_size())
+	if (engine->copy_nt != NULL && n >= LONG && n >= mcsafe__cpu_cache_size())
 		return engine->copy_nt;
 	return engine->copy;
-}
-
-static inline mcsafe__copy_fn *routine_for(size_t n)
-{
-	return n < LONG ? mcsafe__engine()->copy : routine_for_long(n);
 }
 
 static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, void *dst,
@@ -62,28 +63,50 @@ static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, 
 	struct mcsafe__landing landing;
 	size_t left = copy(dst, src, n, &landing);
 
-	if (left != 0)
+	if (__builtin_expect(left != 0, 0))
 		stopped(fault, &landing, dst, src, n - left);
 	return left;
 }
 
-size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
+/* Also the ordinary ones, only later: what is common to all of them is said here. */
+static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
+						 struct mcsafe_fault *fault)
 {
-	struct mcsafe__landing landing;
-
 	if (wraps(src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	/* Without a record nothing has to be kept over the call, which shows in short copies. */
-	if (fault == NULL)
-		return routine_for(n)(dst, src, n, &landing);
 	return copy_with_record(routine_for(n), dst, src, n, fault);
 }
 
-size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
+/*
+ * The two below are jumps to the engine where that is possible: in a short copy every instruction
+ * shows, and an indirect jump more than a comparison with the engine that is the most likely.
+ */
+static inline size_t copy_ordinary(void *dst, const void *src, size_t n)
 {
-	return mcsafe_memcpy(dst, src, n, NULL);
+	mcsafe__copy_fn *copy = mcsafe__copy();
+
+	if (__builtin_expect(copy == mcsafe__copy_avx512, 1))
+		return mcsafe__copy_avx512(dst, src, n, NULL);
+	return copy(dst, src, n, NULL);
+}
+
+__attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
+						  struct mcsafe_fault *fault)
+{
+	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
+		return copy_any(dst, src, n, fault);
+	if (fault == NULL)
+		return copy_ordinary(dst, src, n);
+	return copy_with_record(mcsafe__copy(), dst, src, n, fault);
+}
+
+__attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
+{
+	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
+		return copy_any(dst, src, n, NULL);
+	return copy_ordinary(dst, src, n);
 }
 
 size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
@@ -94,7 +117,7 @@ size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
-	left = mcsafe__set_word(dst, c, n, &landing);
+	left = mcsafe__engine()->set(dst, c, n, &landing);
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;

@@ -7,15 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the kernel saves XMM and YMM registers: XCR0 bits 1 and 2 (Intel SDM vol. 1, 13.3). */
-static bool ymm_is_saved(void)
+/* Bits of XCR0: which registers the kernel saves (Intel SDM vol. 1, 13.3). */
+#define XCR0_YMM 0x06u /* XMM, and the upper halves of YMM */
+#define XCR0_ZMM 0xe6u /* and masks, the upper halves of ZMM0-15, ZMM16-31 */
+
+static unsigned saved_registers(void)
 {
 	unsigned eax, ebx, ecx, edx;
 
 	if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) || !(ecx & bit_AVX))
-		return false;
+		return 0;
 	__asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-	return (eax & 6) == 6;
+	return eax;
 }
 
 /*
@@ -35,6 +38,8 @@ static bool fast_strings_run_on(void)
 	return family == 6 && model == 85;
 }
 
+#define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI2)
+
 static unsigned ask(void)
 {
 	unsigned eax, ebx, ecx, edx, features = MCSAFE__CPU_KNOWN;
@@ -44,8 +49,11 @@ static unsigned ask(void)
 			features |= MCSAFE__CPU_CLFLUSHOPT;
 		if (ebx & bit_CLWB)
 			features |= MCSAFE__CPU_CLWB;
-		if ((ebx & bit_AVX2) && ymm_is_saved())
+		if ((ebx & bit_AVX2) && (saved_registers() & XCR0_YMM) == XCR0_YMM)
 			features |= MCSAFE__CPU_AVX2;
+		if ((ebx & AVX512_EBX) == AVX512_EBX && (ecx & bit_AVX512VBMI) &&
+		    (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
+			features |= MCSAFE__CPU_AVX512;
 		if ((ebx & 1u << 9) && !fast_strings_run_on())
 			features |= MCSAFE__CPU_ERMS;
 	}

@@ -12,6 +12,8 @@ enum {
 	MCSAFE__CPU_CLWB = 1 << 2,
 	MCSAFE__CPU_AVX2 = 1 << 3, /* and the kernel saves the registers */
 	MCSAFE__CPU_ERMS = 1 << 4, /* and REP MOVSB reads nothing behind its operand */
+	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2; and the kernel saves the registers */
+	MCSAFE__CPU_AVX512 = 1 << 5,
 };
 
 /* Asked once for each process with CPUID. MT-Safe, AS-Safe. */

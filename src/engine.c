@@ -3,7 +3,8 @@
  * engine.c - which of the assembly routines do the copies
  *
  * The choice is one pointer, NULL until somebody needs it. Two threads may both choose: they come
- * to the same result. A copy takes the pointer once, so it is not changed under it.
+ * to the same result. The routine for most copies is a second one, so that they need not look
+ * behind the first; a copy takes either of them once, so it is not changed under it.
  */
 #include "engine.h"
 
@@ -14,17 +15,22 @@
 #include "cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, 0, true},
+	{"word", mcsafe__copy_word, NULL, mcsafe__set_word, 0, true},
 	/* Slower than AVX2 at most sizes where both were measured (bench/), so on request only. */
-	{"erms", mcsafe__copy_erms, NULL, MCSAFE__CPU_ERMS, false},
-	{"sse2", mcsafe__copy_sse2, NULL, 0, true},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, MCSAFE__CPU_AVX2, true},
+	{"erms", mcsafe__copy_erms, NULL, mcsafe__set_sse2, MCSAFE__CPU_ERMS, false},
+	{"sse2", mcsafe__copy_sse2, NULL, mcsafe__set_sse2, 0, true},
+	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, mcsafe__set_avx2, MCSAFE__CPU_AVX2, true},
+	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, mcsafe__set_avx2,
+	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, true},
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
 const size_t mcsafe__n_engines = N_ENGINES;
 
-const struct mcsafe__engine *_Atomic mcsafe__chosen;
+static const struct mcsafe__engine *_Atomic chosen;
+
+static mcsafe__copy_fn choose_and_copy;
+mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
 #ifdef MCSAFE_DEBUG
@@ -48,17 +54,27 @@ static const struct mcsafe__engine *best(void)
 	return &mcsafe__engines[i];
 }
 
-const struct mcsafe__engine *mcsafe__engine_choose(void)
+const struct mcsafe__engine *mcsafe__engine(void)
 {
-	const struct mcsafe__engine *engine = best();
+	const struct mcsafe__engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
 
-	mcsafe__engine_use(engine);
+	if (engine == NULL) {
+		engine = best();
+		mcsafe__engine_use(engine);
+	}
 	return engine;
+}
+
+static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsafe__landing *landing)
+{
+	return mcsafe__engine()->copy(dst, src, n, landing);
 }
 
 void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
-	atomic_store_explicit(&mcsafe__chosen, engine, memory_order_relaxed);
+	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__copy_in_use, engine != NULL ? engine->copy : choose_and_copy,
+			      memory_order_relaxed);
 }
 
 const char *mcsafe_engine_name(void)

@@ -10,8 +10,8 @@
 #include "landing.h"
 
 /*
- * Each returns the bytes that were not done; *landing says why if that is not 0. The contract of
- * each stands at the head of asm/x86_64/NAME.S.
+ * Each returns the bytes that were not done; *landing says why if that is not 0, and may be NULL if
+ * nobody wants to know. The contract of each stands at the head of asm/x86_64/NAME.S.
  */
 typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
 			       struct mcsafe__landing *landing);
@@ -20,16 +20,22 @@ mcsafe__copy_fn mcsafe__copy_word;
 mcsafe__copy_fn mcsafe__copy_sse2;
 mcsafe__copy_fn mcsafe__copy_avx2;
 mcsafe__copy_fn mcsafe__copy_nt_avx2;
+mcsafe__copy_fn mcsafe__copy_avx512;
+mcsafe__copy_fn mcsafe__copy_nt_avx512;
 mcsafe__copy_fn mcsafe__copy_erms;
 
-/* At most so many bytes at either end of the destination does mcsafe__copy_nt_avx2 leave in the
- * caches, if it does not write *landing. */
+/* At most so many bytes at either end of the destination do mcsafe__copy_nt_* leave in the caches, if
+ * they do not write *landing. */
 #define MCSAFE_NT_EDGE 96
 
-/* Below this it does not bypass them at all. */
+/* Below this they need not bypass them at all. */
 #define MCSAFE_NT_LEAST 193
 
-size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+
+mcsafe__set_fn mcsafe__set_word;
+mcsafe__set_fn mcsafe__set_sse2;
+mcsafe__set_fn mcsafe__set_avx2;
 
 size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
@@ -42,8 +48,9 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
-	unsigned needs;           /* MCSAFE__CPU_* */
-	bool by_itself;           /* may be chosen without being asked for */
+	mcsafe__set_fn *set;
+	unsigned needs; /* MCSAFE__CPU_* */
+	bool by_itself; /* may be chosen without being asked for */
 };
 
 /* From the least to the most preferred. */
@@ -53,17 +60,16 @@ extern const size_t mcsafe__n_engines;
 /* Whether this processor can run it, and may. MT-Safe, AS-Safe. */
 bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 
-/* Of engine.c: the one in use, or NULL. Every copy looks at it, so it is read inline. */
-extern const struct mcsafe__engine *_Atomic mcsafe__chosen __attribute__((visibility("hidden")));
-const struct mcsafe__engine *mcsafe__engine_choose(void);
-
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
-static inline const struct mcsafe__engine *mcsafe__engine(void)
-{
-	const struct mcsafe__engine *engine =
-		atomic_load_explicit(&mcsafe__chosen, memory_order_relaxed);
+const struct mcsafe__engine *mcsafe__engine(void);
 
-	return __builtin_expect(engine != NULL, 1) ? engine : mcsafe__engine_choose();
+/* Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first. */
+extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use __attribute__((visibility("hidden")));
+
+/* It, and nothing else, for every copy looks it up. MT-Safe, AS-Safe. */
+static inline mcsafe__copy_fn *mcsafe__copy(void)
+{
+	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
 }
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */

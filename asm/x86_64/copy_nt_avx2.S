@@ -14,7 +14,7 @@
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
  * Keeps	in %r8 behind the head: as in the last group (vector.h), for the loops overlap it
- * Clobbers	%rax, %r8-%r10, %xmm0-%xmm7 and the argument registers; %r11 on a fault
+ * Clobbers	%rax, %r8-%r11, %xmm0-%xmm7 and the argument registers
  *
  * Phases	n <= 192	groups of 64 bytes of windows; the last one overlaps
  *		n > 192	head	64 bytes of windows
@@ -25,6 +25,7 @@
  *				chunks at src + %rax
  *			tail	64 bytes of windows up to the end
  */
+#include "prefetch.h"
 #include "vector.h"
 
 /* So that LOAD() can put the memory operand second, and the registers last. */
@@ -72,6 +73,7 @@ func mcsafe__copy_nt_avx2
 	subl	%r9d, %eax
 	.p2align 5
 .Lmixed:
+	prefetch_ahead 64
 	LOAD(.Lfault_start, 32, vmovdqu, %ymm2, (src))
 	STORE(.Lfault_mixed, 32, vmovntdq, %ymm2, (dst))
 	LOAD(.Lfault_half, 16, vmovdqa, %xmm0, (src,%rax))
@@ -91,6 +93,7 @@ func mcsafe__copy_nt_avx2
 
 	.p2align 5
 .Ldirect:
+	prefetch_ahead 64
 	LOAD(.Lfault_start, 32, vmovdqa, %ymm0, (src))
 	STORE(.Lfault_direct, 32, vmovntdq, %ymm0, (dst))
 	LOAD(.Lfault_half, 32, vmovdqa, %ymm1, 32(src))

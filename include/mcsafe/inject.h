@@ -301,8 +301,8 @@ MCSAFE_API void mcsafe_inject_src(const void *addr) MCSAFE_NOEXCEPT;
  * Make every protected store fail that ends above an address; NULL for none.
  *
  * As mcsafe_inject_src(), for stores. A copy finishes a store that fails byte by byte, as after a
- * real fault, so its count is exact to the byte. mcsafe_memset() stores aligned words, so its count
- * may be up to 7 short if addr lies within one.
+ * real fault, so its count is exact to the byte, and so does mcsafe_memset(), but for that of the
+ * engine "word": it stores aligned words, and may be up to 7 short if addr lies within one.
  *
  * @param addr   The first bad byte, or NULL.
  *

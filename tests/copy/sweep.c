@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mcsafe/engine.h>
+
+#include "engine.h"
 #include "pattern.h"
 #include "run.h"
 #include "witness.h"
@@ -171,20 +174,39 @@ int sweep_run(const char *group, unsigned sides, void (*test)(void **state))
 	return t_run(group, tests, n);
 }
 
+static void sweep_distance(struct sweep *sweep, ptrdiff_t *good_distance)
+{
+	for (size_t alignment = 0; alignment < sweep_alignments(sweep->trial.copy); alignment++) {
+		*good_distance = sweep_good_distance(alignment);
+		for (size_t i = 0; i < sweep_n_lengths; i++) {
+			sweep->trial.n = sweep_lengths[i];
+			sweep_once(sweep);
+		}
+	}
+}
+
+/* An entry point goes by each engine in turn; with MCSAFE_FULL=1 by every one at each distance. */
 static void sweep_copy(struct sweep *sweep, ptrdiff_t *bad_distance, ptrdiff_t *good_distance,
 		       const struct t_fault_kind *kind)
 {
+	size_t n_engines = t_copy_is_engine(sweep->trial.copy) ? 1 : mcsafe__n_engines;
+	const char *full = getenv("MCSAFE_FULL");
+	bool every_one = full != NULL && strcmp(full, "1") == 0;
+
 	for (ptrdiff_t d = sweep_nearest(kind); d <= sweep_farthest(kind); d++) {
 		*bad_distance = d;
-		for (size_t alignment = 0; alignment < sweep_alignments(sweep->trial.copy);
-		     alignment++) {
-			*good_distance = sweep_good_distance(alignment);
-			for (size_t i = 0; i < sweep_n_lengths; i++) {
-				sweep->trial.n = sweep_lengths[i];
-				sweep_once(sweep);
+		for (size_t i = 0; i < n_engines; i++) {
+			if (n_engines > 1) {
+				if (!every_one && (size_t)(d + SWEEP_FARTHEST) % n_engines != i)
+					continue;
+				/* The best one in the place of one that cannot run here. */
+				if (mcsafe_engine_set(mcsafe__engines[i].name) != 0)
+					assert_int_equal(mcsafe_engine_set(NULL), 0);
 			}
+			sweep_distance(sweep, good_distance);
 		}
 	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
 void sweep_side(const struct sweep_case *kinds, enum mcsafe_side side)

@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 
 #include <mcsafe/copy.h>
+#include <mcsafe/engine.h>
 
+#include "engine.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"
@@ -98,10 +100,21 @@ static void try_pages(unsigned bad_src, unsigned bad_dst, size_t src_at, size_t 
 	protect(dst, 0, 0);
 }
 
-/* Every set of bad pages of the source, and some of the destination. */
-static void test_holes_are_what_the_model_says(void **state)
+static void by_each_engine(void (*test)(void))
 {
-	(void)state;
+	for (size_t i = 0; i < mcsafe__n_engines; i++) {
+		if (mcsafe_engine_set(mcsafe__engines[i].name) != 0) {
+			print_message("%s: not on this processor\n", mcsafe__engines[i].name);
+			continue;
+		}
+		test();
+	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+}
+
+/* Every set of bad pages of the source, and some of the destination. */
+static void try_all_sets(void)
+{
 	set_up();
 	for (unsigned bad = 0; bad < 1u << PAGES; bad++) {
 		try_pages(bad, 0, 100, 3, SIZE - 200, 9);
@@ -111,13 +124,18 @@ static void test_holes_are_what_the_model_says(void **state)
 	tear_down();
 }
 
-static void test_both_sides_at_random(void **state)
+static void test_holes_are_what_the_model_says(void **state)
+{
+	(void)state;
+	by_each_engine(try_all_sets);
+}
+
+static void try_both_sides(void)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
 
-	(void)state;
 	set_up();
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < 500; i++) {
 		size_t src_at = t_rng_below(&rng, 2 * PAGE), dst_at = t_rng_below(&rng, 2 * PAGE);
 		unsigned bad_src = (unsigned)t_rng_below(&rng, 1u << PAGES);
 		unsigned bad_dst = (unsigned)t_rng_below(&rng, 1u << PAGES);
@@ -129,6 +147,12 @@ static void test_both_sides_at_random(void **state)
 			  t_rng_below(&rng, 9));
 	}
 	tear_down();
+}
+
+static void test_both_sides_at_random(void **state)
+{
+	(void)state;
+	by_each_engine(try_both_sides);
 }
 
 static void test_what_is_refused_is_one_hole(void **state)

@@ -6,7 +6,7 @@
  * With EFLAGS.AC set the processor raises SIGBUS, BUS_ADRALN, for every access that is not
  * aligned to its size (Intel SDM vol. 3, 6.15, #AC). An aligned load crosses no line. Stores may
  * be unaligned, so the destination gets the source's alignment here. The engines that also load
- * unaligned within a line are watched by tests/asmcheck/test_lines.py instead.
+ * unaligned within a line are watched by "asmcheck lines" instead.
  */
 #include <signal.h>
 #include <sys/wait.h>

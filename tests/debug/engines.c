@@ -23,6 +23,11 @@ static bool always(void)
 	return true;
 }
 
+static bool has_avx512(void)
+{
+	return mcsafe__cpu_features() & MCSAFE__CPU_AVX512;
+}
+
 static bool has_avx2(void)
 {
 	return mcsafe__cpu_features() & MCSAFE__CPU_AVX2;
@@ -33,6 +38,8 @@ const struct engine engines[] = {
 	{"sse2", mcsafe__copy_sse2, 8, 16, 16, always},
 	{"avx2", mcsafe__copy_avx2, 8, 64, 32, has_avx2},
 	{"nt_avx2", mcsafe__copy_nt_avx2, 8, 64, 32, has_avx2},
+	{"avx512", mcsafe__copy_avx512, 8, 64, 64, has_avx512},
+	{"nt_avx512", mcsafe__copy_nt_avx512, 8, 64, 64, has_avx512},
 };
 const size_t engine_count = LENGTH(engines);
 

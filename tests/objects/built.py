@@ -8,6 +8,7 @@ import elf
 
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 OBJDUMP = os.environ["MCSAFE_OBJDUMP"]
+CAPSTONE = Path(os.environ["MCSAFE_LIST_INSTRUCTIONS"])
 CC = os.environ["MCSAFE_CC"]
 SANITIZED = "-fsanitize" in os.environ["MCSAFE_CFLAGS"]
 HAVE_CET = os.environ["MCSAFE_HAVE_CET"] == "1"

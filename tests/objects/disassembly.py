@@ -10,8 +10,8 @@ from pathlib import Path
 # Words that objdump prints before a mnemonic.
 PREFIXES = {"rep", "repz", "repnz", "lock", "notrack", "bnd", "data16", "cs", "ds", "es", "rex.W"}
 
-# A memory operand that is not accessed.
-NO_ACCESS = re.compile(r"lea|nop")
+# A memory operand that is not accessed, or cannot fault.
+NO_ACCESS = re.compile(r"lea|nop|prefetch")
 
 WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")

@@ -2,11 +2,12 @@
 /*
  * enter_at.S - begin to execute an engine at any of its accesses, in such a way that it faults
  *
- *	void enter_at(uintptr_t instruction);
+ *	void enter_at(uintptr_t instruction, uintptr_t has_masks);
  *
  * Engines do not move the stack pointer, so the stack is as if the engine had been called. Every
  * register that can be part of an address is 1 << 63: alone, or with anything small, that is not
- * canonical, and two of them make an address in the first page. Does not return.
+ * canonical, and two of them make an address in the first page. The mask of a masked access is full,
+ * if the processor has_masks of 64 bits (AVX512BW). Does not return.
  */
 	.text
 	.globl	enter_at
@@ -16,6 +17,10 @@ enter_at:
 	subq	$8, %rsp
 	.cfi_adjust_cfa_offset 8
 	movq	%rdi, %r11
+	testq	%rsi, %rsi
+	jz	.Lno_masks
+	kxnorq	%k1, %k1, %k1
+.Lno_masks:
 	movl	$1, %eax
 	shlq	$63, %rax
 	movq	%rax, %rcx

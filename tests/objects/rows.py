@@ -3,8 +3,9 @@
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
 row. There are two exceptions. The three stores of note_fault (asm/asm.h) into the caller's landing
-record are recognised by their form, and only where nothing but a fault can lead. And constants may
-be read through a register that the engine never writes but by LEA of a %rip-relative address.
+record, and the jump past them if there is none, are recognised by their form, and only where nothing
+but a fault can lead. And constants may be read, at a %rip-relative address or through a register
+that the engine never writes but by LEA of one; they must lie in a section that cannot be written.
 """
 
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import disassembly
 import elf
+import levels
 from disassembly import Instruction
 
 SECTION = "mcsafe_extable"
@@ -104,6 +106,8 @@ class Function:
         memory = [operand for operand in insn.operands if "(" in operand]
         if insn.access() != "LOAD" or len(memory) != 1:
             return False
+        if memory[0].endswith("(%rip)"):
+            return True
         base = re.match(r"-?(?:0x[0-9a-f]+)?\((%r\d+)\b", memory[0])
         if base is None:
             return False
@@ -117,17 +121,29 @@ class Function:
             i.mnemonic == "lea" and i.operands[0].endswith("(%rip)") for i in writers
         )
 
+    def constants(self) -> Iterator[tuple[Instruction, int]]:
+        """Each LEA or load of a %rip-relative address, with that."""
+        for insn in self.code.values():
+            for operand in insn.operands:
+                distance = re.fullmatch(r"(-?0x[0-9a-f]+)\(%rip\)", operand)
+                if distance is not None:
+                    yield insn, insn.end + int(distance[1], 16)
+
     def notes(self, layout: Layout) -> list[list[Instruction]]:
         """Every place that looks like note_fault."""
         code = list(self.code.values())
         return [
-            code[i : i + 3] for i in range(len(code) - 2) if _is_note(code[i : i + 3], layout)
+            code[i : i + 5] for i in range(len(code) - 4) if _is_note(code[i : i + 5], layout)
         ]
 
 
-def _is_note(three: list[Instruction], layout: Layout) -> bool:
-    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register."""
-    bases = set()
+def _is_note(five: list[Instruction], layout: Layout) -> bool:
+    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register, or a jump
+    past that if it is 0."""
+    test, jump, *three = five
+    if test.mnemonic != "test" or jump.mnemonic != "je" or jump.target != three[-1].end:
+        return False
+    bases = set(test.operands)
     for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
         match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", insn.operands[-1] if insn.operands else "")
         if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
@@ -188,7 +204,25 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     yield from _check_notes(function, layout)
 
 
-def check(path: Path, engines: set[str], objdump: str, layout: Layout) -> list[str]:
+def is_read_only(file: elf.File, addr: int) -> bool:
+    """Whether it lies in a section that is loaded, and cannot be written."""
+    return any(
+        section.flags & elf.SHF_ALLOC
+        and not section.flags & elf.SHF_WRITE
+        and section.addr <= addr < section.addr + len(section.data)
+        for section in file.sections
+    )
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The two that know instructions."""
+
+    objdump: str
+    capstone: Path  # list_instructions.c
+
+
+def check(path: Path, engines: set[str], tools: Tools, layout: Layout) -> list[str]:
     """Everything about the table of a linked file that is wrong."""
     file = elf.File.read(path)
     rows = table(file)
@@ -206,6 +240,14 @@ def check(path: Path, engines: set[str], objdump: str, layout: Layout) -> list[s
     for row in rows:
         if not any(start <= row.insn < end for start, end in spans.values()):
             problems.append(f"row {row.insn:#x}: not in an engine")
-    for name, code in disassembly.functions(objdump, path, spans).items():
-        problems.extend(check_function(Function(name, code, rows), layout))
+    known = levels.ask(tools.capstone, file, spans.values())
+    for name, code in disassembly.functions(tools.objdump, path, spans).items():
+        function = Function(name, code, rows)
+        problems.extend(check_function(function, layout))
+        problems.extend(levels.check(name, code, known))
+        problems.extend(
+            f"{name}: {insn}: a constant that can be written"
+            for insn, addr in function.constants()
+            if not is_read_only(file, addr)
+        )
     return problems

@@ -28,8 +28,12 @@ const struct t_copy t_copies[] = {
 	ENGINE(copy_sse2, T_COPIES, 0, 0),
 	ENGINE(copy_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
 	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
+	ENGINE(copy_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
+	ENGINE(copy_nt_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
 	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
 	ENGINE(set_word, T_SETS, 0, 0),
+	ENGINE(set_sse2, T_SETS, 0, 0),
+	ENGINE(set_avx2, T_SETS, 0, MCSAFE__CPU_AVX2),
 	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
 	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
 	ENGINE(flush_clwb, T_FLUSHES, 0, MCSAFE__CPU_CLWB),
@@ -61,6 +65,8 @@ bool t_copy_is_possible(const struct t_copy *copy)
 bool t_copy_touches_again(const struct t_copy *copy)
 {
 	return copy->fn == (void (*)(void))mcsafe__copy_avx2 ||
+	       copy->fn == (void (*)(void))mcsafe__copy_avx512 ||
+	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx512 ||
 	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx2;
 }
 

@@ -31,8 +31,12 @@ AT(fpucw_after, T_STATE_FPUCW_AFTER);
 
 #define ERRNO_CANARY 0x7e57
 
-/* Bit 2 of XCR0 and of XINUSE: the upper halves of the YMM registers. */
-#define XSTATE_YMM 0x4
+/*
+ * Bits of XCR0 and of XINUSE: the upper halves of YMM0 to YMM15, and of ZMM0 to ZMM15. What else
+ * AVX-512 has may be left in use: a callee need not keep mask registers nor ZMM16 to ZMM31, and
+ * nothing is the slower for them.
+ */
+#define XSTATE_UPPER (1u << 2 | 1u << 6)
 
 /* state_enter.S: the call itself, between setting the registers up and looking at them. */
 void t_state_enter(struct t_state *state);
@@ -102,7 +106,7 @@ unsigned t_state_damage(const struct t_state *state)
 		damage |= T_DAMAGE_MXCSR;
 	if (state->fpucw_after != T_STATE_FPUCW)
 		damage |= T_DAMAGE_X87_CONTROL;
-	if (state->has_xinuse && state->xinuse_after & XSTATE_YMM)
+	if (state->has_xinuse && state->xinuse_after & XSTATE_UPPER)
 		damage |= T_DAMAGE_UPPER_YMM;
 	if (state->errno_after != ERRNO_CANARY)
 		damage |= T_DAMAGE_ERRNO;

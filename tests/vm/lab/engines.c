@@ -33,8 +33,12 @@ const struct lab_engine *lab_engine(const char *name)
 static const uintptr_t others[] = {
 	(uintptr_t)mcsafe__find_byte, /* all of scan.S */
 	(uintptr_t)mcsafe__load_1,    /* all of access.S */
-	(uintptr_t)mcsafe__set_word,         (uintptr_t)mcsafe__flush_clwb,
-	(uintptr_t)mcsafe__flush_clflushopt, (uintptr_t)mcsafe__flush_clflush,
+	(uintptr_t)mcsafe__set_word,
+	(uintptr_t)mcsafe__set_sse2,
+	(uintptr_t)mcsafe__set_avx2,
+	(uintptr_t)mcsafe__flush_clwb,
+	(uintptr_t)mcsafe__flush_clflushopt,
+	(uintptr_t)mcsafe__flush_clflush,
 };
 
 /* The function that an instruction is in: the last one to begin before it. */

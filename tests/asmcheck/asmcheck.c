@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * asmcheck.c - every assembly routine against its contract
+ *
+ *	asmcheck [--expect ENGINE] [--sample] [PART...]
+ *	asmcheck --bench
+ *
+ * CONTRIBUTING.md tells more.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "asmcheck.h"
+#include "broken.h"
+#include "cpu.h"
+#include "engine.h"
+#include "run.h"
+
+static const char *expected; /* the engine that is to be chosen on this processor, or NULL */
+static bool sampled;         /* not the whole grid of "lines" */
+
+const char *complain(const char *format, ...)
+{
+	static char text[512];
+	char copy[sizeof(text)]; /* the last complaint may be an argument */
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(copy, sizeof(copy), format, args);
+	va_end(args);
+	memcpy(text, copy, sizeof(text));
+	return text;
+}
+
+static void demand(const char *complaint)
+{
+	if (complaint != NULL)
+		fail_msg("%s", complaint);
+}
+
+/* Calls check for each that this processor can run, and says which it cannot. */
+static void for_each(bool engines, void (*check)(const struct t_copy *copy))
+{
+	for (size_t i = 0; i < t_n_copies; i++) {
+		if (t_copy_is_engine(&t_copies[i]) != engines)
+			continue;
+		if (t_copy_is_possible(&t_copies[i]))
+			check(&t_copies[i]);
+		else
+			print_message("%s: not on this processor\n", t_copies[i].name);
+	}
+}
+
+/* ---- right: results and state, without faults ----------------------------------------------- */
+
+static void right(const struct t_copy *copy)
+{
+	demand(check_right(copy));
+	print_message("%s: right\n", copy->name);
+}
+
+static void test_right(void **state)
+{
+	(void)state;
+	for_each(true, right);
+}
+
+/* ---- chosen: the entry points, with engines masked one by one ------------------------------- */
+
+/* A processor that lacks more and more. */
+static const struct {
+	unsigned without;
+	const char *engine;
+} processors[] = {
+	{0, NULL}, /* this one */
+	{MCSAFE__CPU_AVX512, "avx2"},
+	{MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, "sse2"},
+	{MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_CLWB, "sse2"},
+	{MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_CLWB | MCSAFE__CPU_CLFLUSHOPT |
+		 MCSAFE__CPU_ERMS,
+	 "sse2"},
+};
+
+static unsigned masked;
+
+/* The linker puts it in the place of src/cpu.c's (--wrap). */
+unsigned __real_mcsafe__cpu_features(void);
+unsigned __wrap_mcsafe__cpu_features(void);
+
+unsigned __wrap_mcsafe__cpu_features(void)
+{
+	return __real_mcsafe__cpu_features() & ~masked;
+}
+
+void mask_features(unsigned features)
+{
+	masked = features;
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+}
+
+static void test_chosen(void **state)
+{
+	unsigned features = mcsafe__cpu_features();
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(processors); i++) {
+		const char *engine = i == 0 ? expected : processors[i].engine;
+
+		/* It is there without being masked: avx2 is not. */
+		if (i == 1 && !(features & MCSAFE__CPU_AVX2))
+			engine = "sse2";
+		mask_features(processors[i].without);
+		if (engine != NULL)
+			assert_string_equal(mcsafe_engine_name(), engine);
+		print_message("without %#x: %s\n", processors[i].without, mcsafe_engine_name());
+		for_each(false, right);
+		for (size_t k = 0; k < mcsafe__n_engines; k++) {
+			const struct mcsafe__engine *one = &mcsafe__engines[k];
+			int err = mcsafe_engine_set(one->name);
+
+			assert_int_equal(err, mcsafe__engine_is_possible(one) ? 0 : -ENOTSUP);
+			if (one->needs & processors[i].without)
+				assert_int_equal(err, -ENOTSUP);
+		}
+	}
+	mask_features(0);
+	for (size_t k = 0; k < mcsafe__n_engines; k++) /* and each of them by name */
+		if (mcsafe_engine_set(mcsafe__engines[k].name) == 0) {
+			print_message("engine %s\n", mcsafe_engine_name());
+			for_each(false, right);
+		}
+	mask_features(0);
+}
+
+/* ---- rows: a fault at every one -------------------------------------------------------------- */
+
+static void rows(const struct t_copy *copy)
+{
+	size_t n_rows = 0;
+
+	demand(check_rows(copy, 12, &n_rows));
+	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	t_install();
+	for_each(true, rows);
+}
+
+/* ---- lines: where each access goes ----------------------------------------------------------- */
+
+static struct t_rng rng;
+
+static void lines(const struct t_copy *copy)
+{
+	struct tally tally = {0};
+
+	if (copy->fn == (void (*)(void))mcsafe__copy_erms) {
+		print_message("%s: exempt: REP MOVSB loads as the processor pleases\n", copy->name);
+		return;
+	}
+	demand(check_lines(copy, &rng, !sampled, &tally));
+	print_message("%s: %zu accesses in %zu runs, and the same in %zu single steps\n",
+		      copy->name, tally.accesses, tally.runs, tally.steps);
+}
+
+static void test_lines(void **state)
+{
+	(void)state;
+	rng = t_rng_start(t_seed(), 0);
+	for_each(true, lines);
+}
+
+/* ---- selftest: each check finds what is broken ----------------------------------------------- */
+
+static const char *check(enum part part, const struct t_copy *copy)
+{
+	struct tally tally = {0};
+	size_t n_rows;
+
+	switch (part) {
+	case RIGHT:
+		return check_right(copy);
+	case ROWS:
+		return check_rows(copy, 2, &n_rows);
+	case LINES:
+		return check_lines(copy, &rng, false, &tally);
+	}
+	return NULL;
+}
+
+static void test_finds_what_is_broken(void **state)
+{
+	(void)state;
+	t_install();
+	rng = t_rng_start(t_seed(), 0);
+	for (size_t i = 0; i < broken_n; i++) {
+		const struct broken *it = &broken[i];
+		const char *complaint;
+
+		if (!t_copy_is_possible(&it->copy)) {
+			print_message("%s: not on this processor\n", it->copy.name);
+			continue;
+		}
+		complaint = check(it->part, &it->copy);
+		if (complaint == NULL && it->said != NULL)
+			fail_msg("%s: nothing found", it->copy.name);
+		if (complaint != NULL && (it->said == NULL || strstr(complaint, it->said) == NULL))
+			fail_msg("should be \"%s\": %s", it->said != NULL ? it->said : "",
+				 complaint);
+	}
+	print_message("%zu functions, good and broken\n", broken_n);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	struct CMUnitTest test;
+} parts[] = {
+	{"selftest", cmocka_unit_test(test_finds_what_is_broken)},
+	{"right", cmocka_unit_test(test_right)},
+	{"chosen", cmocka_unit_test(test_chosen)},
+	{"rows", cmocka_unit_test(test_rows)},
+	{"lines", cmocka_unit_test(test_lines)},
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: asmcheck --bench | [--expect ENGINE] [--sample] [PART...]\nparts:");
+	for (size_t i = 0; i < T_LENGTH(parts); i++)
+		fprintf(stderr, " %s", parts[i].name);
+	fprintf(stderr, "\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[T_LENGTH(parts)];
+	size_t n = 0;
+	int arg = 1;
+
+	if (argc == 2 && strcmp(argv[1], "--bench") == 0) {
+		bench();
+		return 0;
+	}
+	if (argc > 2 && strcmp(argv[1], "--expect") == 0) {
+		expected = argv[2];
+		arg = 3;
+	}
+	if (arg < argc && strcmp(argv[arg], "--sample") == 0) {
+		sampled = true;
+		arg++;
+	}
+	for (size_t i = 0; i < T_LENGTH(parts); i++)
+		for (int k = arg; k < argc || (k == arg && k == argc); k++)
+			if (k == argc || strcmp(argv[k], parts[i].name) == 0) {
+				tests[n++] = parts[i].test;
+				break;
+			}
+	if (n == 0 || (arg < argc && n != (size_t)(argc - arg)))
+		return usage();
+	return t_run("asmcheck", tests, n);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * broken.S - copies that are each broken in one way, and a good one
+ *
+ *	size_t broken_NAME(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+ */
+#include "asm.h"
+
+/* Byte by byte, but for what is done at the start, at the end, and after a fault. */
+.macro	copies name, start=, end=, fault=, note=note_fault, again=0
+func broken_\name
+	\start
+.Lnext_\name:
+	testq	%rdx, %rdx
+	jz	.Lout_\name
+	LOAD(.Lfault_\name, 1, movb, %al, (%rsi))
+	STORE(.Lfault_\name, 1, movb, %al, (%rdi))
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	jmp	.Lnext_\name
+.Lout_\name:
+	xorl	%eax, %eax
+	\end
+	ret
+.Lfault_\name:
+	\note	%rcx
+	.if	\again
+	LOAD(.Lagain_\name, 1, movb, %al, (%rsi))
+.Lagain_\name:
+	.endif
+	movq	%rdx, %rax
+	\fault
+	ret
+endfunc broken_\name
+.endm
+
+.macro	no_note landing
+.endm
+
+/* For a part of the lengths, so that it must be looked for. */
+.macro	if_longer n, what:vararg
+	cmpq	$\n, %rdx
+	jbe	.Lnot_\@
+	\what
+.Lnot_\@:
+.endm
+
+.macro	short_by_one
+	cmpq	$77, %rdx
+	jne	.Lother_\@
+	decq	%rdx
+.Lother_\@:
+.endm
+
+.macro	mask_of_one
+	movl	$1, %eax
+	kmovq	%rax, %k1
+.endm
+
+.macro	load_of_one_by_mask
+	mask_of_one
+	vmovdqu8 (%rsi), %zmm16{%k1}{z}
+.endm
+
+.macro	store_of_two_by_mask
+	cmpq	$1, %rdx
+	jne	.Lmore_\@
+	movl	$3, %eax
+	kmovq	%rax, %k1
+	vpxorq	%zmm16, %zmm16, %zmm16
+	vmovdqu8 %zmm16, (%rdi){%k1}
+.Lmore_\@:
+.endm
+
+.macro	reset_mxcsr
+	movl	$0x1f80, -8(%rsp)
+	ldmxcsr	-8(%rsp)
+.endm
+
+	copies	good
+	copies	last_byte, start="short_by_one"
+	copies	before, start="if_longer 40 movb $0, -1(%rdi)"
+	copies	count_high, fault="decq %rax"
+	copies	count_low, fault="incq %rax"
+	copies	note, note=no_note
+	copies	again, again=1
+	copies	outside, start="if_longer 40 movb -64(%rsi), %al"
+	copies	behind, start="if_longer 40 movb 63(%rsi,%rdx), %al"
+	copies	crossing, start="if_longer 40 movq (%rsi), %rax"
+	copies	crossing_mask, start="if_longer 40 load_of_one_by_mask"
+	copies	wide_mask, start="store_of_two_by_mask"
+	copies	rbx, end="notq %rbx"
+	copies	r15_at_fault, fault="notq %r15"
+	copies	stack_at_fault, fault="movq %rax, 8(%rsp)"
+	copies	direction, end="std"
+	copies	direction_at_fault, fault="std"
+	copies	mxcsr_at_fault, fault="reset_mxcsr"
+	copies	ymm, end="vpcmpeqd %ymm0, %ymm0, %ymm0"
+	copies	ymm_at_fault, fault="vpcmpeqd %ymm0, %ymm0, %ymm0"
+	copies	zmm_at_fault, fault="vpbroadcastd %edx, %zmm0"

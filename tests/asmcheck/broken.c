@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* broken.c - what is to be found in which of the functions of broken.S */
+#include "broken.h"
+
+#include "cpu.h"
+#include "run.h"
+
+#define BREAKS(name, part, said, needs)                                               \
+ {                                                                                    \
+  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, needs}, part, said, \
+ }
+
+void broken_good(void);
+void broken_last_byte(void);
+void broken_before(void);
+void broken_count_high(void);
+void broken_count_low(void);
+void broken_note(void);
+void broken_again(void);
+void broken_outside(void);
+void broken_behind(void);
+void broken_crossing(void);
+void broken_crossing_mask(void);
+void broken_wide_mask(void);
+void broken_rbx(void);
+void broken_r15_at_fault(void);
+void broken_stack_at_fault(void);
+void broken_direction(void);
+void broken_direction_at_fault(void);
+void broken_mxcsr_at_fault(void);
+void broken_ymm(void);
+void broken_ymm_at_fault(void);
+void broken_zmm_at_fault(void);
+
+const struct broken broken[] = {
+	BREAKS(good, RIGHT, NULL, 0),
+	BREAKS(good, ROWS, NULL, 0),
+	BREAKS(good, LINES, NULL, 0),
+	BREAKS(last_byte, RIGHT, "a byte is wrong", 0),
+	BREAKS(last_byte, LINES, "a wrong copy", 0),
+	BREAKS(before, RIGHT, "a byte outside the destination was written", 0),
+	BREAKS(before, LINES, "a store outside the destination", 0),
+	BREAKS(count_high, ROWS, "a byte that counts as copied is wrong", 0),
+	BREAKS(count_low, ROWS, "more is left than there was", 0),
+	BREAKS(note, ROWS, "the record is not about the last one", 0),
+	BREAKS(again, ROWS, "after it something else than a store failed", 0),
+	BREAKS(outside, LINES, "a load outside the lines of the source", 0),
+	BREAKS(behind, LINES, "a load outside the lines of the source", 0),
+	BREAKS(crossing, LINES, "a load crosses a line", 0),
+	BREAKS(crossing_mask, LINES, "crosses a line", MCSAFE__CPU_AVX512),
+	BREAKS(wide_mask, LINES, "a store outside the destination", MCSAFE__CPU_AVX512),
+	BREAKS(rbx, RIGHT, "rbx", 0),
+	BREAKS(r15_at_fault, ROWS, "r15", 0),
+	BREAKS(stack_at_fault, ROWS, "the caller's stack", 0),
+	BREAKS(direction, RIGHT, "direction flag", 0),
+	BREAKS(direction_at_fault, ROWS, "direction flag", 0),
+	BREAKS(mxcsr_at_fault, ROWS, "MXCSR", 0),
+	/* Where XINUSE can be read: not before AVX-512. */
+	BREAKS(ymm, RIGHT, "upper halves of YMM", MCSAFE__CPU_AVX512),
+	BREAKS(ymm_at_fault, ROWS, "upper halves of YMM", MCSAFE__CPU_AVX512),
+	BREAKS(zmm_at_fault, ROWS, "upper halves", MCSAFE__CPU_AVX512),
+};
+
+const size_t broken_n = T_LENGTH(broken);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * decode.c - machine instructions, as libcapstone knows them
+ *
+ * Capstone 4.0.2, which Debian 12 has, falls short in three ways, and what it says is completed:
+ * - It does not know AVX512_VBMI, nor what makes and moves 64-bit masks: they are taken from the
+ *   encoding if they have no operand in memory, or a constant, and are refused else.
+ * - It calls many memory destinations read. So memory is written if it is an operand, nothing else
+ *   is, and the instruction is not one that only sets flags.
+ * - It names no group for some extensions: they are on a list.
+ */
+#include "decode.h"
+
+#include <capstone/capstone.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static csh engine(void)
+{
+	static csh handle;
+
+	if (handle != 0)
+		return handle;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK ||
+	    cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK ||
+	    cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT) != CS_ERR_OK) {
+		fprintf(stderr, "libcapstone cannot be used\n");
+		exit(1);
+	}
+	return handle;
+}
+
+/* Extensions that have no group in capstone. */
+static const struct {
+	const char *mnemonic;
+	const char *needs;
+} ungrouped[] = {
+	{"clflushopt", "clflushopt"}, {"clwb", "clwb"},     {"lzcnt", "lzcnt"},
+	{"movbe", "movbe"},           {"popcnt", "popcnt"}, {"prefetchw", "prfchw"},
+	{"rdtscp", "rdtscp"},         {"xgetbv", "xsave"},
+};
+
+static void append(struct decode_insn *insn, const char *name)
+{
+	size_t n = strlen(insn->needs);
+
+	snprintf(insn->needs + n, sizeof(insn->needs) - n, "%s%s", n != 0 ? " " : "", name);
+}
+
+static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
+{
+	for (unsigned i = 0; i < cs->detail->groups_count; i++)
+		/* Above them: instruction sets; mode64 and its like say where an opcode is valid. */
+		if (cs->detail->groups[i] >= X86_GRP_VM &&
+		    cs->detail->groups[i] != X86_GRP_MODE64 &&
+		    cs->detail->groups[i] != X86_GRP_NOVLX &&
+		    cs->detail->groups[i] != X86_GRP_NOT64BITMODE)
+			append(insn, cs_group_name(handle, cs->detail->groups[i]));
+	for (size_t i = 0; i < sizeof(ungrouped) / sizeof(ungrouped[0]); i++)
+		if (strncmp(cs->mnemonic, ungrouped[i].mnemonic, strlen(ungrouped[i].mnemonic)) ==
+		    0)
+			append(insn, ungrouped[i].needs);
+}
+
+/* A number as in the encoding of a general register of 64 bits. */
+static const char *number_of(x86_reg reg, int *number)
+{
+	static const x86_reg registers[] = {
+		X86_REG_RAX, X86_REG_RCX, X86_REG_RDX, X86_REG_RBX, X86_REG_RSP, X86_REG_RBP,
+		X86_REG_RSI, X86_REG_RDI, X86_REG_R8,  X86_REG_R9,  X86_REG_R10, X86_REG_R11,
+		X86_REG_R12, X86_REG_R13, X86_REG_R14, X86_REG_R15,
+	};
+
+	*number = DECODE_NO_REGISTER;
+	if (reg == X86_REG_INVALID || reg == X86_REG_RIZ)
+		return NULL;
+	for (int i = 0; i < 16; i++)
+		if (registers[i] == reg)
+			*number = i;
+	return *number != DECODE_NO_REGISTER ? NULL : "an address of other than 64-bit registers";
+}
+
+static const char *take_operand(const cs_x86_op *operand, struct decode_insn *insn)
+{
+	const char *problem = NULL;
+
+	if (operand->mem.segment != X86_REG_INVALID)
+		return "an operand in a segment";
+	if (operand->mem.disp != (int32_t)operand->mem.disp)
+		return "an operand at an absolute address";
+	insn->size = operand->size;
+	insn->scale = operand->mem.scale;
+	insn->displacement = (int32_t)operand->mem.disp;
+	insn->base = insn->index = DECODE_NO_REGISTER;
+	if (!insn->of_ip)
+		problem = number_of(operand->mem.base, &insn->base);
+	return problem != NULL ? problem : number_of(operand->mem.index, &insn->index);
+}
+
+static bool starts_with(const cs_insn *cs, const char *start)
+{
+	return strncmp(cs->mnemonic, start, strlen(start)) == 0;
+}
+
+static bool only_compares(const cs_insn *cs)
+{
+	return starts_with(cs, "cmp") || starts_with(cs, "test") || starts_with(cs, "bt") ||
+	       starts_with(cs, "ptest") || starts_with(cs, "vptest");
+}
+
+/* Mnemonics that end in 8 to 64 name their elements. */
+static unsigned element_of(const cs_insn *cs)
+{
+	const char *digits = cs->mnemonic + strcspn(cs->mnemonic, "0123456789");
+	int bits = atoi(digits);
+
+	return bits == 8 || bits == 16 || bits == 32 || bits == 64 ? (unsigned)bits / 8 : 0;
+}
+
+static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
+{
+	const cs_x86 *x86 = &cs->detail->x86;
+	const cs_x86_op *memory = NULL;
+	const char *problem;
+	unsigned n_memory = 0;
+	bool register_written = false;
+
+	for (unsigned i = 0; i < x86->op_count; i++) {
+		const cs_x86_op *operand = &x86->operands[i];
+
+		if (operand->type == X86_OP_MEM) {
+			memory = operand;
+			n_memory++;
+			insn->of_ip = operand->mem.base == X86_REG_RIP;
+			insn->displacement_at = x86->encoding.disp_offset;
+		} else if (operand->type == X86_OP_REG) {
+			if (operand->reg >= X86_REG_K0 && operand->reg <= X86_REG_K7 &&
+			    operand->access == 0)
+				insn->mask = (int)(operand->reg - X86_REG_K0);
+			else
+				register_written |= operand->access & CS_AC_WRITE;
+		}
+	}
+	if (insn->mask != 0)
+		insn->element = element_of(cs);
+	if (n_memory == 0 || starts_with(cs, "lea") || starts_with(cs, "nop") ||
+	    starts_with(cs, "prefetch"))
+		return NULL;
+	if (insn->mask != 0 && insn->element == 0)
+		return "a mask of elements of unknown size";
+	insn->is_string = x86->prefix[0] == X86_PREFIX_REP || x86->prefix[0] == X86_PREFIX_REPNE ||
+			  n_memory == 2 || starts_with(cs, "stos");
+	if (n_memory == 2) {
+		insn->access = DECODE_BOTH;
+		return starts_with(cs, "movs") || starts_with(cs, "rep movs")
+			       ? NULL
+			       : "two operands in memory";
+	}
+	problem = take_operand(memory, insn);
+	if (problem != NULL)
+		return problem;
+	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
+	if (insn->write_back)
+		insn->access = DECODE_STORE;
+	else if (only_compares(cs))
+		insn->access = DECODE_LOAD;
+	else if (register_written)
+		insn->access = memory->access & CS_AC_WRITE ? DECODE_BOTH : DECODE_LOAD;
+	else
+		insn->access = DECODE_STORE;
+	if (insn->access == DECODE_BOTH || x86->prefix[0] == X86_PREFIX_LOCK ||
+	    (memory->access == (CS_AC_READ | CS_AC_WRITE)))
+		return "memory is read and written at once";
+	return NULL;
+}
+
+static void find_flow(csh handle, const cs_insn *cs, struct decode_insn *insn)
+{
+	const cs_x86 *x86 = &cs->detail->x86;
+	bool call = cs_insn_group(handle, cs, X86_GRP_CALL);
+
+	if (cs_insn_group(handle, cs, X86_GRP_RET)) {
+		insn->flow = DECODE_RETURNS;
+	} else if (call || cs_insn_group(handle, cs, X86_GRP_JUMP)) {
+		if (x86->operands[0].type != X86_OP_IMM)
+			insn->flow = DECODE_JUMPS_ANYWHERE;
+		else if (call)
+			insn->flow = DECODE_CALLS;
+		else
+			insn->flow = cs->id == X86_INS_JMP ? DECODE_JUMPS : DECODE_BRANCHES;
+		insn->target = (uintptr_t)x86->operands[0].imm;
+	}
+}
+
+/*
+ * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes that names the map,
+ * the opcode, ModR/M, and in map 3 a byte more. ModR/M 11xxxxxx: no operand is in memory;
+ * 00xxx101: it is at a distance of 32 bits from the next instruction.
+ */
+static const char *decode_unknown(const unsigned char *code, size_t size, struct decode_insn *insn)
+{
+	static const struct {
+		unsigned char prefix, map, opcode;
+		const char *text, *needs;
+	} known[] = {
+		{0xc4, 1, 0x92, "kmov, from general register", "avx512 bwi"},
+		{0xc4, 1, 0x93, "kmov, to general register", "avx512 bwi"},
+		{0x62, 2, 0x75, "vpermi2b", "avx512 vbmi"},
+		{0x62, 2, 0x7d, "vpermt2b", "avx512 vbmi"},
+		{0x62, 2, 0x8d, "vpermb", "avx512 vbmi"},
+		{0x62, 3, 0x3e, "vpcmpub", "avx512 bwi"},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		bool evex = known[i].prefix == 0x62;
+		unsigned at = evex ? 4 : 3;
+
+		if (size < at + 7 || code[0] != known[i].prefix ||
+		    (code[1] & (evex ? 7 : 0x1f)) != known[i].map || code[at] != known[i].opcode)
+			continue;
+		if ((code[at + 1] & 0xc7) == 0x05 && evex) {
+			if (code[3] & 0x10)
+				return "an operand in memory for all elements";
+			insn->access = DECODE_LOAD;
+			insn->size = 16u << (code[3] >> 5 & 3);
+			insn->of_ip = true;
+			insn->displacement_at = at + 2;
+			memcpy(&insn->displacement, code + at + 2, sizeof(insn->displacement));
+		} else if (code[at + 1] >> 6 != 3) {
+			break;
+		}
+		insn->length = at + 2 + (insn->of_ip ? 4 : 0) + (known[i].map == 3);
+		snprintf(insn->text, sizeof(insn->text), "%s", known[i].text);
+		snprintf(insn->needs, sizeof(insn->needs), "%s", known[i].needs);
+		return NULL;
+	}
+	return "libcapstone does not know it";
+}
+
+const char *decode(const unsigned char *code, size_t size, uintptr_t addr, struct decode_insn *insn)
+{
+	const char *problem;
+	csh handle = engine();
+	cs_insn *cs;
+
+	memset(insn, 0, sizeof(*insn));
+	insn->addr = addr;
+	insn->base = insn->index = DECODE_NO_REGISTER;
+	if (cs_disasm(handle, code, size, addr, 1, &cs) != 1)
+		return decode_unknown(code, size, insn);
+	insn->length = cs->size;
+	snprintf(insn->text, sizeof(insn->text), "%s %s", cs->mnemonic, cs->op_str);
+	problem = find_access(cs, insn);
+	find_flow(handle, cs, insn);
+	find_needs(handle, cs, insn);
+	cs_free(cs, 1);
+	return problem;
+}

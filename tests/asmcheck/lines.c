@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lines.c - where each access of a routine goes
+ *
+ * The routine is built anew with a recorder before each access (rewrite.c) and run in all the
+ * cases. That this is the routine itself is shown for a sample of them, in which the original is
+ * run one instruction at a time and must make the very same accesses.
+ *
+ * A load counts as all the bytes of its operand, whatever its mask: the processor may fetch a line
+ * of which it needs nothing. A store counts as the bytes of its mask.
+ */
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "asmcheck.h"
+#include "code.h"
+#include "landing.h"
+#include "pattern.h"
+#include "run.h"
+#include "state.h"
+#include "step.h"
+
+#define LINE    ((uintptr_t)64)
+#define GRID_N  512
+#define LARGEST ((size_t)64 << 10)
+#define ROOM    (LARGEST + 4096)
+#define MARGIN  1024 /* before each operand */
+
+static struct lines {
+	const struct t_copy *copy;
+	struct code code;
+	void (*rewritten)(void);
+	unsigned char *src_room, *dst_room;
+	struct tally *tally;
+
+	/* The case that runs. */
+	uintptr_t src, dst;
+	size_t n;
+
+	/* What single steps have seen. */
+	size_t n_steps, n_seen;
+	struct {
+		uintptr_t addr;
+		size_t insn;
+	} seen[4096];
+} it;
+
+static int find_constant(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t addr = *(uintptr_t *)arg;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && !(info->dlpi_phdr[i].p_flags & PF_W) &&
+		    addr >= start && addr < start + info->dlpi_phdr[i].p_memsz)
+			return 2;
+	}
+	return 1; /* only the program itself, which comes first */
+}
+
+static bool is_constant(uintptr_t addr)
+{
+	return dl_iterate_phdr(find_constant, &addr) == 2;
+}
+
+static const char *complain_of(const struct decode_insn *insn, uintptr_t addr, const char *what)
+{
+	return complain("%s + %#zx, %s, n %zu from %zu to %zu mod 64: %s: %u bytes at source%+td, "
+			"destination%+td",
+			it.copy->name, (size_t)(insn->addr - it.code.entry), insn->text, it.n,
+			(size_t)(it.src % LINE), (size_t)(it.dst % LINE), what, insn->size,
+			(ptrdiff_t)(addr - it.src), (ptrdiff_t)(addr - it.dst));
+}
+
+static const char *check_load(const struct decode_insn *insn, uintptr_t addr)
+{
+	uintptr_t last = addr + insn->size - 1;
+	bool of_operand = it.copy->work == T_COPIES && it.n != 0 && addr / LINE >= it.src / LINE &&
+			  last / LINE <= (it.src + it.n - 1) / LINE;
+
+	if (!of_operand && is_constant(addr))
+		return NULL;
+	if (addr / LINE != last / LINE)
+		return complain_of(insn, addr, "a load crosses a line");
+	if (!of_operand)
+		return complain_of(insn, addr, "a load outside the lines of the source");
+	return NULL;
+}
+
+/* The bytes that a mask lets through. */
+static void narrow(const struct decode_insn *insn, uint64_t mask, uintptr_t *addr, size_t *size)
+{
+	unsigned lowest, highest, elements;
+
+	if (insn->mask == 0)
+		return;
+	elements = insn->size / insn->element;
+	if (elements < 64)
+		mask &= (UINT64_C(1) << elements) - 1;
+	if (mask == 0) {
+		*size = 0;
+		return;
+	}
+	lowest = (unsigned)__builtin_ctzll(mask);
+	highest = 63 - (unsigned)__builtin_clzll(mask);
+	*addr += lowest * insn->element;
+	*size = (highest - lowest + 1) * insn->element;
+}
+
+static const char *check_store(const struct decode_insn *insn, const struct code_record *record)
+{
+	uintptr_t addr = record->addr, dst = it.dst, end = it.dst + it.n;
+	size_t size = insn->size;
+
+	if (insn->write_back != (it.copy->work == T_FLUSHES))
+		return complain_of(insn, addr, "neither here nor there");
+	if (insn->write_back) {
+		size = 1;
+		dst &= ~(LINE - 1);
+	}
+	narrow(insn, record->mask, &addr, &size);
+	if (size != 0 && (it.n == 0 || addr < dst || addr + size > end))
+		return complain_of(insn, addr, "a store outside the destination");
+	return NULL;
+}
+
+static const char *check_record(const struct code_record *record)
+{
+	const struct decode_insn *insn = &it.code.insns[record->insn];
+
+	return insn->access == DECODE_LOAD ? check_load(insn, record->addr)
+					   : check_store(insn, record);
+}
+
+static const char *check_result(size_t left)
+{
+	const unsigned char *dst = (const unsigned char *)it.dst;
+	const unsigned char *src = (const unsigned char *)it.src;
+
+	if (left != 0)
+		return complain("%s: %zu bytes left in good memory", it.copy->name, left);
+	if (it.copy->work == T_COPIES && memcmp(dst, src, it.n) != 0)
+		return complain("%s: n %zu, from %zu to %zu mod 64: a wrong copy", it.copy->name,
+				it.n, (size_t)(it.src % LINE), (size_t)(it.dst % LINE));
+	for (size_t i = 0; it.copy->work == T_SETS && i < it.n; i++)
+		if (dst[i] != T_SET_TO)
+			return complain("%s: n %zu: a byte is not set", it.copy->name, it.n);
+	return NULL;
+}
+
+static size_t call(void (*fn)(void))
+{
+	struct mcsafe__landing landing;
+	uint64_t args[4];
+
+	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &landing);
+	return ((size_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))fn)(args[0], args[1], args[2],
+								       args[3]);
+}
+
+static void set_case(size_t n, size_t src_offset, size_t dst_offset)
+{
+	it.n = n;
+	it.src = (uintptr_t)it.src_room + MARGIN + src_offset;
+	it.dst = (uintptr_t)it.dst_room + MARGIN + dst_offset;
+	memset((void *)it.dst, 0xff, n);
+}
+
+static const char *try_case(size_t n, size_t src_offset, size_t dst_offset)
+{
+	const struct code_record *records;
+	const char *complaint;
+	size_t n_records;
+
+	set_case(n, src_offset, dst_offset);
+	complaint = check_result(call(it.rewritten));
+	records = code_records(&n_records);
+	for (size_t i = 0; i < n_records && complaint == NULL; i++)
+		complaint = check_record(&records[i]);
+	if (complaint == NULL && (n == 0) != (n_records == 0))
+		complaint = complain("%s: n %zu: %zu accesses", it.copy->name, n, n_records);
+	it.tally->runs++;
+	it.tally->accesses += n_records;
+	return complaint;
+}
+
+static bool see_step(void *arg, const ucontext_t *context)
+{
+	const greg_t *regs = context->uc_mcontext.gregs;
+
+	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				      REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				      REG_R12, REG_R13, REG_R14, REG_R15};
+	const struct decode_insn *insn = code_at(&it.code, (uintptr_t)regs[REG_RIP]);
+	uint64_t registers[16];
+
+	(void)arg;
+	it.n_steps++;
+	if (insn == NULL || insn->access == DECODE_NONE || insn->of_ip || insn->is_string)
+		return true;
+	for (int i = 0; i < 16; i++)
+		registers[i] = (uint64_t)regs[order[i]];
+	if (it.n_seen < T_LENGTH(it.seen)) {
+		it.seen[it.n_seen].addr = code_address(insn, registers);
+		it.seen[it.n_seen].insn = (size_t)(insn - it.code.insns);
+	}
+	it.n_seen++;
+	return true;
+}
+
+/* The original, in single steps: the same accesses, in the same order. */
+static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
+{
+	const struct code_record *records;
+	struct mcsafe__landing landing;
+	struct t_state state;
+	uint64_t args[4];
+	size_t n_records;
+
+	t_state_init(&state);
+	state.flags_set = STEP_FLAG;
+	set_case(n, src_offset, dst_offset);
+	it.n_seen = it.n_steps = 0;
+	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &landing);
+	t_state_call(&state, it.copy->fn, args[0], args[1], args[2], args[3]);
+	it.tally->steps += it.n_steps;
+	if (it.n_steps < 3)
+		return complain("%s: no single steps", it.copy->name);
+	call(it.rewritten);
+	records = code_records(&n_records);
+	if (n_records != it.n_seen)
+		return complain("%s: n %zu: %zu accesses in single steps, %zu records",
+				it.copy->name, n, it.n_seen, n_records);
+	for (size_t i = 0; i < n_records; i++)
+		if (records[i].addr != it.seen[i].addr || records[i].insn != it.seen[i].insn)
+			return complain_of(&it.code.insns[it.seen[i].insn], it.seen[i].addr,
+					   "single steps see another access");
+	return NULL;
+}
+
+/* So many steps are enough: each is a signal. */
+#define STEPS 8000
+
+static const char *try_sample_of_steps(struct t_rng *rng)
+{
+	const char *complaint = NULL;
+
+	step_begin(it.code.entry, see_step, NULL);
+	for (unsigned i = 0; i < 60 && it.tally->steps < STEPS && complaint == NULL; i++)
+		complaint = step_case(i < 40 ? t_rng_below(rng, 200) : t_rng_below(rng, 1024),
+				      t_rng_below(rng, LINE), t_rng_below(rng, LINE));
+	step_end();
+	return complaint;
+}
+
+/* How many offsets of the destination are tried for each length and offset of the source. */
+#define SAMPLE 4
+
+static const char *try_grid(struct t_rng *rng, bool full)
+{
+	size_t sources = it.copy->work == T_COPIES ? LINE : 1;
+	const char *complaint = NULL;
+
+	full |= sources == 1;
+	for (size_t n = 0; n <= GRID_N; n++)
+		for (size_t s = 0; s < sources; s++)
+			for (size_t d = 0; d < (full ? LINE : SAMPLE) && complaint == NULL; d++)
+				complaint = try_case(n, s, full ? d : t_rng_below(rng, LINE));
+	return complaint;
+}
+
+static const char *try_larger(struct t_rng *rng)
+{
+	const char *complaint = NULL;
+
+	for (unsigned i = 0; i < 2000 && complaint == NULL; i++)
+		complaint =
+			try_case(GRID_N + t_rng_below(rng, i % 8 == 0 ? LARGEST - GRID_N : 4096),
+				 t_rng_below(rng, LINE), t_rng_below(rng, LINE));
+	return complaint;
+}
+
+static unsigned char *map(void)
+{
+	unsigned char *memory =
+		mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	return memory;
+}
+
+const char *check_lines(const struct t_copy *copy, struct t_rng *rng, bool full,
+			struct tally *tally)
+{
+	const char *complaint;
+
+	memset(&it, 0, sizeof(it));
+	it.copy = copy;
+	it.tally = tally;
+	it.src_room = map();
+	it.dst_room = map();
+	for (size_t i = 0; i < ROOM; i++)
+		it.src_room[i] = t_data(i);
+	complaint = code_read(&it.code, (uintptr_t)copy->fn);
+	if (complaint == NULL)
+		complaint = code_rewrite(&it.code, &it.rewritten);
+	if (complaint != NULL)
+		complaint = complain("%s: %s", copy->name, complaint);
+	if (complaint == NULL)
+		complaint = try_sample_of_steps(rng);
+	if (complaint == NULL)
+		complaint = try_grid(rng, full);
+	if (complaint == NULL)
+		complaint = try_larger(rng);
+	code_free(&it.code);
+	assert_int_equal(munmap(it.src_room, ROOM), 0);
+	assert_int_equal(munmap(it.dst_room, ROOM), 0);
+	return complaint;
+}

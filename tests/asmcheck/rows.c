@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rows.c - a fault at every single row of a routine, and what the caller then finds
+ *
+ * Some accesses cannot fail in memory that stays as it is: what they touch has just been read. So
+ * the routine is run one instruction at a time, and when the row in question is next, the memory
+ * that it needs is taken away under it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "asmcheck.h"
+#include "code.h"
+#include "extable.h"
+#include "landing.h"
+#include "pattern.h"
+#include "run.h"
+#include "state.h"
+#include "step.h"
+#include "witness.h"
+
+#define PAGE 4096
+#define SIZE (3 * PAGE)
+
+static const size_t lengths[] = {1,   2,   3,   4,   7,   8,   9,   15,   16,   17,  24,
+				 31,  32,  33,  48,  63,  64,  65,  80,   96,   100, 127,
+				 128, 129, 160, 191, 192, 193, 200, 224,  256,  257, 300,
+				 320, 352, 400, 448, 512, 513, 600, 1100, 2048, 2700};
+static const size_t src_offsets[] = {0, 1, 13, 16, 32, 47, 49, 63};
+static const size_t dst_offsets[] = {0, 33};
+
+/* What is taken away with the operand of the row. */
+enum variant { ALONE, WITHOUT_RECORD, OTHER_TOO, VARIANTS };
+
+static struct {
+	const struct t_copy *copy;
+	struct code code;
+	const struct mcsafe_row *first, *end; /* its rows */
+	const struct mcsafe_row *target;      /* NULL: only look which are executed */
+	unsigned char *passed;                /* of each row */
+	enum variant variant;
+	bool hit;
+	size_t stored; /* bytes of the destination that had been written when it was hit */
+} it;
+
+static unsigned char *src, *dst;
+
+static unsigned char *map(void)
+{
+	unsigned char *memory =
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	return memory;
+}
+
+/* A line can be written back as long as it can be read. */
+static void take_away(uint32_t kind, enum variant variant)
+{
+	if ((kind & MCSAFE_ROW_LOAD) || variant == OTHER_TOO)
+		mprotect(src, SIZE, PROT_NONE);
+	if (kind == MCSAFE_ROW_STORE || variant == OTHER_TOO)
+		mprotect(dst, SIZE, it.copy->work == T_FLUSHES ? PROT_NONE : PROT_READ);
+}
+
+static void give_back(void)
+{
+	assert_int_equal(mprotect(src, SIZE, PROT_READ | PROT_WRITE), 0);
+	assert_int_equal(mprotect(dst, SIZE, PROT_READ | PROT_WRITE), 0);
+}
+
+static size_t dst_at, dst_n; /* of the copy that runs */
+static size_t src_at;
+
+/* Byte i of what the routine is to write. */
+static unsigned char content(size_t i)
+{
+	return it.copy->work == T_SETS ? T_SET_TO : t_data(src_at + i);
+}
+
+static size_t stored_so_far(void)
+{
+	size_t i = 0;
+
+	while (i < dst_n && dst[dst_at + i] == content(i))
+		i++;
+	return i;
+}
+
+static bool see_step(void *arg, const ucontext_t *context)
+{
+	uintptr_t ip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	const struct mcsafe_row *row = mcsafe__extable_find(ip);
+	const struct decode_insn *insn = code_at(&it.code, ip);
+
+	(void)arg;
+	if (row == NULL || row < it.first || row >= it.end)
+		return true;
+	/* A store of nothing does not fail. */
+	if (insn->mask != 0 && step_mask(context, insn->mask) == 0)
+		return true;
+	it.passed[row - it.first] = 1;
+	if (row != it.target)
+		return true;
+	it.hit = true;
+	it.stored = stored_so_far();
+	take_away(row->kind, it.variant);
+	return false;
+}
+
+static const char *find_rows(void)
+{
+	const struct mcsafe_row *row, *end;
+	const char *problem = code_read(&it.code, (uintptr_t)it.copy->fn);
+
+	mcsafe__extable_own(&row, &end);
+	it.first = it.end = NULL;
+	for (; problem == NULL && row < end; row++) {
+		if (code_at(&it.code, mcsafe__row_insn(row)) == NULL)
+			continue;
+		if (it.first == NULL)
+			it.first = row;
+		it.end = row + 1;
+	}
+	if (problem == NULL && it.first == NULL)
+		problem = "no rows";
+	return problem != NULL ? complain("%s: %s", it.copy->name, problem) : NULL;
+}
+
+static size_t run(struct t_state *state, struct mcsafe__landing *landing)
+{
+	uint64_t args[4];
+
+	for (size_t i = 0; i < SIZE; i++) {
+		src[i] = t_data(i);
+		dst[i] = t_fill(i);
+	}
+	memset(landing, 0xa5, sizeof(*landing));
+	it.hit = false;
+	it.stored = 0;
+	t_witness.n = 0;
+	state->flags_set = STEP_FLAG;
+	t_copy_arguments(it.copy, args, dst + dst_at, src + src_at, dst_n,
+			 it.variant == WITHOUT_RECORD ? NULL : landing);
+	return t_state_call(state, it.copy->fn, args[0], args[1], args[2], args[3]);
+}
+
+static const char *check_bytes(size_t done)
+{
+	if (it.copy->work == T_FLUSHES)
+		done = 0;
+	for (size_t i = 0; i < SIZE; i++) {
+		unsigned char fill = t_fill(i), data = content(i - dst_at);
+
+		if (i < dst_at || i >= dst_at + dst_n) {
+			if (dst[i] != fill)
+				return "a byte outside the destination was written";
+		} else if (i < dst_at + done) {
+			if (dst[i] != data)
+				return "a byte that counts as copied is wrong";
+		} else if (dst[i] != fill) {
+			return "a byte that does not count as copied was written";
+		}
+	}
+	return NULL;
+}
+
+/* The row itself, and after it at most the stores of what was in registers. */
+static const char *check_signals(const struct mcsafe__landing *landing, size_t left)
+{
+	const struct mcsafe_row *last;
+	uint32_t kind;
+
+	if (t_witness.n == 0 || t_witness.n > 2)
+		return "not one signal or two";
+	if (t_witness.seen[0].ip != mcsafe__row_insn(it.target))
+		return "the first signal is not that of the row";
+	last = mcsafe__extable_find(t_witness.seen[t_witness.n - 1].ip);
+	if (last == NULL || (t_witness.n == 2 && last->kind != MCSAFE_ROW_STORE))
+		return "after it something else than a store failed";
+	/* None is wanted, or the registers held all the rest. */
+	if (it.variant == WITHOUT_RECORD || left == 0)
+		return NULL;
+	if (landing->ip != mcsafe__row_insn(last))
+		return "the record is not about the last one";
+	kind = mcsafe__facts_kind(landing->facts);
+	return last->kind & kind ? NULL : "the record is about the other side";
+}
+
+static const char *try_row(struct t_state *state, const struct mcsafe_row *target,
+			   enum variant variant)
+{
+	struct mcsafe__landing landing;
+	const char *complaint;
+	size_t left;
+
+	it.target = target;
+	it.variant = variant;
+	left = run(state, &landing);
+	give_back();
+	complaint = it.hit ? check_signals(&landing, left) : "it was not hit again";
+	if (complaint == NULL && left > dst_n)
+		complaint = "more is left than there was";
+	if (complaint == NULL)
+		complaint = check_bytes(dst_n - left);
+	if (complaint == NULL && t_state_damage(state) != 0)
+		complaint = t_state_damage_name(t_state_damage(state));
+	if (complaint == NULL)
+		return NULL;
+	return complain("%s + %#zx, variant %d, offsets %zu and %zu, length %zu: left %zu, %zu "
+			"stored before: %s",
+			it.copy->name, (size_t)(mcsafe__row_insn(target) - (uintptr_t)it.copy->fn),
+			(int)variant, src_at - PAGE, dst_at - PAGE, dst_n, left, it.stored,
+			complaint);
+}
+
+static void mark_seen(unsigned char *faulted)
+{
+	for (unsigned i = 0; i < t_witness.n; i++)
+		faulted[mcsafe__extable_find(t_witness.seen[i].ip) - it.first] = 1;
+}
+
+/* The rows that this run passes; with all memory there. */
+static const char *find_passed(struct t_state *state)
+{
+	struct mcsafe__landing landing;
+	const char *complaint = NULL;
+
+	it.target = NULL;
+	it.variant = ALONE;
+	if (run(state, &landing) != 0)
+		complaint = "bytes left in good memory";
+	if (complaint == NULL)
+		complaint = check_bytes(dst_n);
+	if (complaint == NULL && t_state_damage(state) != 0)
+		complaint = t_state_damage_name(t_state_damage(state));
+	return complaint != NULL ? complain("%s: %s", it.copy->name, complaint) : NULL;
+}
+
+/* Each of them with the memory gone. */
+static const char *try_run(struct t_state *state, size_t *tries)
+{
+	size_t n_rows = (size_t)(it.end - it.first);
+	enum variant variants = it.copy->work == T_COPIES ? VARIANTS : OTHER_TOO;
+	unsigned char *passed = calloc(n_rows, 1), *faulted = it.passed;
+	const char *complaint;
+
+	assert_non_null(passed);
+	it.passed = passed;
+	complaint = find_passed(state);
+	for (size_t i = 0; i < n_rows; i++) {
+		if (!passed[i] || tries[i] == 0)
+			continue;
+		tries[i]--;
+		for (enum variant v = ALONE; v < variants && complaint == NULL; v++) {
+			complaint = try_row(state, it.first + i, v);
+			if (complaint == NULL)
+				mark_seen(faulted);
+		}
+	}
+	it.passed = faulted;
+	free(passed);
+	return complaint;
+}
+
+#define CASES (T_LENGTH(lengths) * T_LENGTH(src_offsets) * T_LENGTH(dst_offsets))
+
+static bool is_any_left(const size_t *tries)
+{
+	for (size_t i = 0; i < (size_t)(it.end - it.first); i++)
+		if (tries[i] != 0)
+			return true;
+	return false;
+}
+
+static const char *try_all(struct t_state *state, size_t *tries)
+{
+	const char *complaint = NULL;
+
+	/* In an order that mixes them: the numbers have no common divisor. */
+	for (size_t i = 0; i < CASES && complaint == NULL && is_any_left(tries); i++) {
+		size_t k = i * 211 % CASES;
+
+		dst_n = lengths[k % T_LENGTH(lengths)];
+		k /= T_LENGTH(lengths);
+		src_at = PAGE + src_offsets[k % T_LENGTH(src_offsets)];
+		dst_at = PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
+		complaint = try_run(state, tries);
+	}
+	for (size_t i = 0; complaint == NULL && i < (size_t)(it.end - it.first); i++)
+		if (!it.passed[i])
+			complaint = complain(
+				"%s + %#zx has not failed", it.copy->name,
+				(size_t)(mcsafe__row_insn(it.first + i) - (uintptr_t)it.copy->fn));
+	return complaint;
+}
+
+const char *check_rows(const struct t_copy *copy, size_t times, size_t *n_rows)
+{
+	const char *complaint;
+	struct t_state state;
+	size_t *tries;
+
+	it.copy = copy;
+	complaint = find_rows();
+	if (complaint != NULL) {
+		code_free(&it.code);
+		return complaint;
+	}
+	*n_rows = (size_t)(it.end - it.first);
+	t_witness_start();
+	t_state_init(&state);
+	src = map();
+	dst = map();
+	it.passed = calloc(*n_rows, 1);
+	tries = calloc(*n_rows, sizeof(*tries));
+	assert_non_null(it.passed);
+	assert_non_null(tries);
+	for (size_t i = 0; i < *n_rows; i++)
+		tries[i] = times;
+	step_begin((uintptr_t)copy->fn, see_step, NULL);
+	complaint = try_all(&state, tries);
+	step_end();
+	free(it.passed);
+	free(tries);
+	code_free(&it.code);
+	t_witness_stop();
+	assert_int_equal(munmap(src, SIZE), 0);
+	assert_int_equal(munmap(dst, SIZE), 0);
+	return complaint;
+}
