@@ -220,7 +220,7 @@ static void spoil(const struct store *store, int fd, uint32_t block, const char 
 	struct mcsafe_pmem_info info;
 	struct mapping mapping;
 
-	mcsafe_pmem_info(store->pmem, &info);
+	mcsafe_pmem_get_info(store->pmem, &info);
 	mapping = (struct mapping){.fd = fd, .start = info.base, .size = info.size};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (wanted != NULL && strcmp(wanted, poison_kind_name(kinds[i])) != 0)

@@ -87,7 +87,7 @@ static void describe(const struct mcsafe_pmem *pmem, const char *path)
 {
 	struct mcsafe_pmem_info info;
 
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	fprintf(stderr, "pmem_cat: %s: %zu bytes%s%s, pages of %zu bytes\n", path, info.size,
 		info.dax ? ", DAX" : "", info.sync ? ", MAP_SYNC" : "", info.page_size);
 }

@@ -96,7 +96,7 @@ enum mcsafe_pmem_persistence {
 	MCSAFE_PMEM_BY_MSYNC = 1  /**< msync(2) */
 };
 
-/** What the program got, from mcsafe_pmem_info(). */
+/** What the program got, from mcsafe_pmem_get_info(). */
 struct mcsafe_pmem_info {
 	enum mcsafe_pmem_kind kind;
 	enum mcsafe_pmem_persistence persistence;
@@ -123,7 +123,7 @@ struct mcsafe_pmem_info {
  * @param[in]  path   Its name. Not NULL.
  * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH, or 0.
  *
- * @return     0           Open. mcsafe_pmem_info() says what it is.
+ * @return     0           Open. mcsafe_pmem_get_info() says what it is.
  *             -EINVAL     A flag that is not one of those.
  *             -ENODEV     It is no file, block device or device-dax node.
  *             -EOVERFLOW  A file of more than SSIZE_MAX / 4 bytes.
@@ -132,7 +132,7 @@ struct mcsafe_pmem_info {
  *             -errno      Otherwise, as open(2), fstat(2) and mmap(2) give it.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
- * @since 0.1  @see mcsafe_pmem_open_fd(), mcsafe_pmem_close(), mcsafe_pmem_info()
+ * @since 0.1  @see mcsafe_pmem_open_fd(), mcsafe_pmem_close(), mcsafe_pmem_get_info()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, const char *path,
 						 int flags);
@@ -207,7 +207,7 @@ MCSAFE_API void mcsafe_pmem_close(struct mcsafe_pmem *pmem);
  * @par Safety MT-Safe, AS-Safe
  * @since 0.1  @see mcsafe_pmem_open()
  */
-MCSAFE_API void mcsafe_pmem_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info);
+MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info);
 
 /**
  * Take the file's present size.
@@ -229,7 +229,7 @@ MCSAFE_API void mcsafe_pmem_info(const struct mcsafe_pmem *pmem, struct mcsafe_p
  *
  * @par Safety MT-Safe, with reads and writes at the same time; waits for a repair. Not AS-Safe.
  *             errno is left alone.
- * @since 0.1  @see mcsafe_pmem_info()
+ * @since 0.1  @see mcsafe_pmem_get_info()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
 
@@ -460,7 +460,7 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *
  * @param     pmem    What was opened. Not NULL.
  * @param[in] data    n bytes, not in the mapping; NULL: zeros.
- * @param     n       Bytes: a multiple of the alignment that mcsafe_pmem_info() gives, or up to the
+ * @param     n       Bytes: a multiple of the alignment that mcsafe_pmem_get_info() gives, or up to the
  *                    end of the file, which must not have changed since it was opened or refreshed.
  * @param     offset  Where to begin: a multiple of the same alignment.
  *

@@ -162,8 +162,8 @@ MCSAFE_API void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub) MCSAFE_NOEXCEPT;
  * @par Safety MT-Safe, AS-Safe
  * @since 0.1  @see mcsafe_scrub_create()
  */
-MCSAFE_API void mcsafe_scrub_progress(const struct mcsafe_scrub *scrub,
-				      struct mcsafe_scrub_progress *progress) MCSAFE_NOEXCEPT;
+MCSAFE_API void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
+					  struct mcsafe_scrub_progress *progress) MCSAFE_NOEXCEPT;
 
 /**
  * Give a scrub back. A thread of it is cancelled and waited for.

@@ -252,7 +252,7 @@ void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 	errno = saved_errno;
 }
 
-void mcsafe_pmem_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info)
+void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info)
 {
 	*info = (struct mcsafe_pmem_info){
 		.kind = pmem->kind,

@@ -47,7 +47,7 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 	if (err == 0) {
 		err = mcsafe_scrub_run(scrub);
 		if (progress != NULL)
-			mcsafe_scrub_progress(scrub, progress);
+			mcsafe_scrub_get_progress(scrub, progress);
 		mcsafe_scrub_destroy(scrub);
 	}
 	mcsafe__pmem_leave(stripe);

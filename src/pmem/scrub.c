@@ -246,7 +246,7 @@ int mcsafe__scrub_walk(struct mcsafe_scrub *scrub)
 		clock_gettime(CLOCK_MONOTONIC, &begin);
 		err = step(scrub, &at, step_end(scrub, at));
 		atomic_store(&scrub->offset, at);
-		mcsafe_scrub_progress(scrub, &progress);
+		mcsafe_scrub_get_progress(scrub, &progress);
 		if (options->progress != NULL && options->progress(&progress, options->arg) != 0 &&
 		    err == 0)
 			err = -ECANCELED;

@@ -118,7 +118,8 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 	errno = saved_errno;
 }
 
-void mcsafe_scrub_progress(const struct mcsafe_scrub *scrub, struct mcsafe_scrub_progress *progress)
+void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
+			       struct mcsafe_scrub_progress *progress)
 {
 	*progress = (struct mcsafe_scrub_progress){
 		.offset = atomic_load(&scrub->offset),

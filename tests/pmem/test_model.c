@@ -69,7 +69,7 @@ static unsigned char *base(void)
 {
 	struct mcsafe_pmem_info info;
 
-	mcsafe_pmem_info(t.pmem, &info);
+	mcsafe_pmem_get_info(t.pmem, &info);
 	assert_int_equal(info.size, model.seen);
 	return info.base;
 }

@@ -42,7 +42,7 @@ static void test_says_what_a_file_is(void **state)
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
 	assert_int_equal(errno, 4711);
 	close(fd);
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	assert_int_equal(info.kind, MCSAFE_PMEM_FILE);
 	assert_int_equal(info.persistence, MCSAFE_PMEM_BY_MSYNC);
 	assert_int_equal(info.dax, 0);
@@ -70,7 +70,7 @@ static void test_says_what_memory_is(void **state)
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 2 * PAGE - 1, -1, 0,
 						 MCSAFE_PMEM_FLUSH | MCSAFE_PMEM_WRITE),
 			 0);
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	assert_int_equal(info.kind, MCSAFE_PMEM_MEMORY);
 	assert_int_equal(info.persistence, MCSAFE_PMEM_BY_FLUSH);
 	assert_int_equal(info.sync, 1);
@@ -365,7 +365,7 @@ static void test_scrub_finds_what_is_bad(void **state)
 	t_install();
 	assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	for (size_t i = 0; i < T_LENGTH(kinds) && err != 0; i++)
 		err = mcsafe_inject((unsigned char *)info.base + 2 * PAGE, PAGE, kinds[i]);
 	if (err != 0)

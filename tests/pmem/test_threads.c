@@ -95,7 +95,7 @@ static unsigned char *base(void)
 {
 	struct mcsafe_pmem_info info;
 
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	return info.base;
 }
 

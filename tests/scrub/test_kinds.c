@@ -107,7 +107,7 @@ static void scrub_losses(unsigned char *base, struct mcsafe_badblocks *badblocks
 	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, NULL), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
 	check_registry(badblocks);
-	mcsafe_scrub_progress(scrub, &progress);
+	mcsafe_scrub_get_progress(scrub, &progress);
 	assert_int_equal(progress.offset, PAGES * PAGE);
 	assert_int_equal(progress.bad, T_LENGTH(bad_pages) * PAGE);
 	assert_int_equal(progress.skipped, 0);
@@ -116,7 +116,7 @@ static void scrub_losses(unsigned char *base, struct mcsafe_badblocks *badblocks
 	/* Once more: nothing new, and what is known is left alone. */
 	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, NULL), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
-	mcsafe_scrub_progress(scrub, &progress);
+	mcsafe_scrub_get_progress(scrub, &progress);
 	assert_int_equal(progress.bad, 0);
 	assert_int_equal(progress.skipped, T_LENGTH(bad_pages) * PAGE);
 	check_registry(badblocks);
@@ -133,7 +133,7 @@ static void scrub_refusals(unsigned char *base, struct mcsafe_badblocks *badbloc
 	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, &options), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(mcsafe_scrub_run(scrub), -EFAULT);
-		mcsafe_scrub_progress(scrub, &progress);
+		mcsafe_scrub_get_progress(scrub, &progress);
 		assert_int_equal(progress.offset, 7 * PAGE);
 	}
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
@@ -152,7 +152,7 @@ static void recheck(unsigned char *base, struct mcsafe_badblocks *badblocks)
 	before = mcsafe_badblocks_bytes(badblocks);
 	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, &options), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
-	mcsafe_scrub_progress(scrub, &progress);
+	mcsafe_scrub_get_progress(scrub, &progress);
 	assert_int_equal(progress.readable, 2 * PAGE);
 	assert_int_equal(progress.skipped, 0);
 	assert_int_equal(progress.bad, 0);

@@ -75,7 +75,7 @@ static size_t offset_of(const struct mcsafe_scrub *scrub)
 {
 	struct mcsafe_scrub_progress progress;
 
-	mcsafe_scrub_progress(scrub, &progress);
+	mcsafe_scrub_get_progress(scrub, &progress);
 	return progress.offset;
 }
 

@@ -312,14 +312,14 @@ static void test_without_memory_nothing_is_passed_over(void **state)
 	assert_int_equal(mcsafe_scrub_create(&made, fake.base, SIZE, badblocks, NULL), 0);
 	fake.add_fails = 1;
 	assert_int_equal(mcsafe_scrub_run(made), -ENOMEM);
-	mcsafe_scrub_progress(made, &progress);
+	mcsafe_scrub_get_progress(made, &progress);
 	assert_int_equal(progress.offset, 20 * PAGE);
 	assert_int_equal(progress.bad, 0);
 	/* The next run begins with the page; then it is the poison's turn. */
 	fake.add_fails = 0;
 	fake.page_lost[30] = false;
 	assert_int_equal(mcsafe_scrub_run(made), 0);
-	mcsafe_scrub_progress(made, &progress);
+	mcsafe_scrub_get_progress(made, &progress);
 	assert_int_equal(progress.bad, 2 * PAGE);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 2);
 	mcsafe_scrub_destroy(made);

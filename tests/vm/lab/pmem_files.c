@@ -51,7 +51,7 @@ static unsigned char *mapped(size_t offset)
 {
 	struct mcsafe_pmem_info info;
 
-	mcsafe_pmem_info(pmem, &info);
+	mcsafe_pmem_get_info(pmem, &info);
 	return (unsigned char *)info.base + offset;
 }
 
