@@ -109,6 +109,12 @@ static bool only_compares(const cs_insn *cs)
 	       starts_with(cs, "ptest") || starts_with(cs, "vptest");
 }
 
+/* They write whether the words differ or not, so memory must be writable (Intel SDM vol. 2A). */
+static bool exchanges(const cs_insn *cs)
+{
+	return cs->id == X86_INS_XCHG || cs->id == X86_INS_CMPXCHG;
+}
+
 /* Mnemonics that end in 8 to 64 name their elements. */
 static unsigned element_of(const cs_insn *cs)
 {
@@ -160,6 +166,10 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 	problem = take_operand(memory, insn);
 	if (problem != NULL)
 		return problem;
+	if (exchanges(cs)) {
+		insn->access = DECODE_STORE;
+		return NULL;
+	}
 	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
 	if (insn->write_back)
 		insn->access = DECODE_STORE;

@@ -24,7 +24,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-clobbered", "-Wno-unknown-warni
 
 # What the guards are made of: all that -flto could inline into the program.
 LIBRARY = sorted(
-    str(path)
+    path
     for pattern in ("asm/x86_64/*.S", "src/*.c", "src/guard/*.c", "src/handler/*.c")
     for path in SOURCE.glob(pattern)
     if path.name not in ("debug_access.S", "debug.c", "backtrace_libunwind.c")
@@ -50,15 +50,18 @@ class Compilers(unittest.TestCase):
         cls.scratch = Path(scratch.name)
         include = [f"-I{SOURCE / name}" for name in ("include", "src", "asm")]
         cls.objects: dict[tuple[str, str], list[str]] = {}
-        for compiler, lto in itertools.product(cls.found, ("", "-flto")):
-            directory = cls.scratch / f"{compiler}{lto}"
+        for compiler, lto, suffix in itertools.product(cls.found, ("", "-flto"), (".S", ".c")):
+            # A directory for each: a C file and an assembly file may have the same name.
+            directory = cls.scratch / f"{compiler}{lto}{suffix}"
             directory.mkdir()
             flags = [flag for flag in ("-O2", lto) if flag]
+            sources = [path for path in LIBRARY if path.suffix == suffix]
             run(
                 ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", directory, compiler, *flags]
-                + ["-std=gnu11", "-D_GNU_SOURCE", *include, "-c", *LIBRARY]
+                + ["-std=gnu11", "-D_GNU_SOURCE", *include, "-c", *sources]
             )
-            cls.objects[compiler, lto] = [str(path) for path in sorted(directory.glob("*.o"))]
+            objects = cls.objects.setdefault((compiler, lto), [])
+            objects.extend(str(path) for path in sorted(directory.glob("*.o")))
 
     def try_program(self, compiler: str, flags: list[str], lto: str) -> None:
         """Compile, link and run."""
