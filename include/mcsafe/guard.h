@@ -82,7 +82,7 @@
 /* ThreadSanitizer needs a jmp_buf of its own. */
 #ifdef MCSAFE_GUARD_TSAN_
 # include <setjmp.h>
-# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / sizeof(uintptr_t))
+# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
 #else
 # define MCSAFE_GUARD_WORDS 16
 #endif
