@@ -287,7 +287,7 @@ void __asan_handle_no_return(void);
 
 static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 {
-	guard = mcsafe__guard_armed(guard);
+	(void)mcsafe__guard_armed(guard);
 #if defined(MCSAFE_GUARD_ASAN_)
 	/* state[10] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
 	 * else they are far apart. */
