@@ -35,7 +35,8 @@
  *     guard and the fault: they are not unwound. mcsafe_guard_check() reports such a jump.
  *   - A local variable of the function that arms the guard, which was changed in the body and is
  *     read after a fault, must be volatile, as with setjmp(3); or be in the function that
- *     mcsafe_call() runs, or behind a pointer. What was stored behind a pointer is as the
+ *     mcsafe_call() runs, or behind a pointer. An inner guard whose record the outer one's second
+ *     part reads is such a variable: make it static, or the caller's. What was stored behind a pointer is as the
  *     abstract machine has it if MCSAFE_GUARD_BARRIER() came between the store and the fault.
  *   - A compiler may move a load through a "restrict" pointer out of the body, as it may take the
  *     calls of this library not to change what such a pointer points to. MCSAFE_GUARD_OPAQUE() in
