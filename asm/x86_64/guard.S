@@ -8,8 +8,15 @@
  * enter saves what a function keeps for its caller, puts the guard on the thread's chain and
  * returns 0. After a fault the handler (src/guard/claim.c) writes the saved registers into the
  * interrupted context and returns. So the signal is over, with its mask and alternate stack, when
- * mcsafe__guard_land begins: it restores what is no general register, and returns 1 from enter a
- * second time. No longjmp is called in the signal, which would leave its mask and its frame behind.
+ * mcsafe__guard_land begins: it clears what the fault has left in other registers, and returns 1
+ * from enter a second time. No longjmp is called in the signal, which would leave its mask and its frame behind.
+ *
+ * MXCSR and the x87 control word are not saved: STMXCSR alone costs more than all the rest on some
+ * processors. sigreturn(2) gives those of the fault, where a longjmp in the signal would leave the
+ * kernel's defaults.
+ *
+ * The outermost guard is told by a branch. So arming a guard does not wait for the store that has
+ * disarmed the one before.
  *
  * The chain is changed by one store, last when arming and first when disarming, so that a signal
  * handler between any two instructions may use guards of its own.
@@ -44,8 +51,6 @@ public_func mcsafe_guard_enter
 	movq	%r13, MCSAFE_GUARD_R13(%rdi)
 	movq	%r14, MCSAFE_GUARD_R14(%rdi)
 	movq	%r15, MCSAFE_GUARD_R15(%rdi)
-	stmxcsr	MCSAFE_GUARD_MXCSR(%rdi)
-	fnstcw	MCSAFE_GUARD_FPUCW(%rdi)
 	xorl	%eax, %eax
 	rdsspq	%rax				/* leaves 0 where shadow stacks are off */
 	movq	%rax, MCSAFE_GUARD_SSP(%rdi)
@@ -55,15 +60,21 @@ public_func mcsafe_guard_enter
 .Lhooked:
 	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
 	movq	%fs:(%rcx), %rax
-	cmpq	%rdi, %rax			/* left armed, by a longjmp of the program: */
-	je	.Lon_chain			/* it is not to become its own outer guard */
-	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
-	movl	$1, %eax
-	movq	%rax, MCSAFE_GUARD_ARMED(%rdi)
+	testq	%rax, %rax
+	jnz	.Lnested
+	movq	$0, MCSAFE_GUARD_OUTER(%rdi)
+.Larm:
+	movq	$1, MCSAFE_GUARD_ARMED(%rdi)
 	movq	%rdi, %fs:(%rcx)
 .Lon_chain:
 	xorl	%eax, %eax
 	ret
+
+.Lnested:
+	cmpq	%rdi, %rax			/* left armed, by a longjmp of the program: */
+	je	.Lon_chain			/* it is not to become its own outer guard */
+	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
+	jmp	.Larm
 
 .Lhook:
 	leaq	mcsafe__guard_claim(%rip), %rax
@@ -75,10 +86,17 @@ public_func mcsafe_guard_disarm
 	cmpq	$0, MCSAFE_GUARD_ARMED(%rdi)
 	je	.Lnot_armed
 	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
+	cmpq	$0, MCSAFE_GUARD_OUTER(%rdi)
+	jne	.Lhas_outer
+	movq	$0, %fs:(%rcx)
+	movq	$0, MCSAFE_GUARD_ARMED(%rdi)
+.Lnot_armed:
+	ret
+
+.Lhas_outer:
 	movq	MCSAFE_GUARD_OUTER(%rdi), %rax
 	movq	%rax, %fs:(%rcx)
 	movq	$0, MCSAFE_GUARD_ARMED(%rdi)
-.Lnot_armed:
 	ret
 endfunc mcsafe_guard_disarm
 
@@ -91,8 +109,6 @@ func mcsafe__guard_land
 	vzeroupper
 .Lhalves_clear:
 	emms					/* the x87 stack may be full of what was computed */
-	fldcw	MCSAFE_GUARD_FPUCW(%rdi)
-	ldmxcsr	MCSAFE_GUARD_MXCSR(%rdi)
 
 	/* sigreturn(2) has restored the shadow stack of the fault: drop what was called since. */
 	movq	MCSAFE_GUARD_SSP(%rdi), %rcx

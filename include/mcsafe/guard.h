@@ -35,7 +35,8 @@
  *     guard and the fault: they are not unwound. mcsafe_guard_check() reports such a jump.
  *   - A local variable of the function that arms the guard, which was changed in the body and is
  *     read after a fault, must be volatile, as with setjmp(3); or be in the function that
- *     mcsafe_call() runs, or behind a pointer. What was stored behind a pointer is as the
+ *     mcsafe_call() runs, or behind a pointer. An inner guard whose record the outer one's second
+ *     part reads is such a variable: make it static, or the caller's. What was stored behind a pointer is as the
  *     abstract machine has it if MCSAFE_GUARD_BARRIER() came between the store and the fault.
  *   - A compiler may move a load through a "restrict" pointer out of the body, as it may take the
  *     calls of this library not to change what such a pointer points to. MCSAFE_GUARD_OPAQUE() in
@@ -46,11 +47,11 @@
  *     outside guards of its own, the jump leaves the handler, and what the handler blocked stays
  *     blocked.
  *
- * After the jump the signal mask, the alternate stack and errno are those of the faulting
- * instruction: the signal has been left as by its handler's return, nothing is blocked by it. The
- * registers that a function keeps for its caller, the control words of SSE (MXCSR) and x87 are as
- * they were when the guard was armed; the x87 stack is empty, the direction flag clear, the upper
- * vector halves zero.
+ * After the jump the signal mask, the alternate stack, errno, and rounding and the other settings of
+ * SSE (MXCSR) and x87 are those of the faulting instruction: the signal has been left as by its
+ * handler's return, nothing is blocked by it. A body that changes them puts them back after a fault.
+ * The registers that a function keeps for its caller are as they were when the guard was armed; the
+ * x87 stack is empty, the direction flag clear, the upper vector halves zero.
  *
  * Guards belong to the thread that armed them, and nest. A child of fork(2) has those of the thread
  * that forked. A thread that ends takes its guards with it; it must not touch what they name after
@@ -82,7 +83,7 @@
 /* ThreadSanitizer needs a jmp_buf of its own. */
 #ifdef MCSAFE_GUARD_TSAN_
 # include <setjmp.h>
-# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / sizeof(uintptr_t))
+# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
 #else
 # define MCSAFE_GUARD_WORDS 16
 #endif
@@ -287,11 +288,11 @@ void __asan_handle_no_return(void);
 
 static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 {
-	guard = mcsafe__guard_armed(guard);
+	(void)mcsafe__guard_armed(guard);
 #if defined(MCSAFE_GUARD_ASAN_)
-	/* state[11] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
+	/* state[10] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
 	 * else they are far apart. */
-	uintptr_t low = guard->state[11] - 128, size = guard->state[1] - low;
+	uintptr_t low = guard->state[10] - 128, size = guard->state[1] - low;
 
 	if (size < (uintptr_t)64 << 20)
 		__asan_unpoison_memory_region((const volatile void *)low, size);

@@ -106,7 +106,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  * @param[in,out] ctx   The handler's third argument, a ucontext_t; not NULL. On 1 its registers
  *                      have been changed: returning from the handler resumes the copy's recovery.
  *
- * @return 1            the signal was an access of libmcsafe that failed; or a BUS_MCEERR_AO that
+ * @return 1            the signal was an access of libmcsafe that failed, or a fault that a guard of
+ *                      this thread has caught (guard.h); or a BUS_MCEERR_AO that
  *                      was noted because the program asked for notices (mcsafe_on_notice(),
  *                      mcsafe_notice_thread()): dealt with.
  *         0            it is not ours; nothing was changed. So for every signal with si_code <= 0

@@ -15,10 +15,8 @@
 #define MCSAFE_GUARD_R14     (MCSAFE_GUARD_STATE + 48)
 #define MCSAFE_GUARD_R15     (MCSAFE_GUARD_STATE + 56)
 #define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
-#define MCSAFE_GUARD_MXCSR   (MCSAFE_GUARD_STATE + 72)
-#define MCSAFE_GUARD_FPUCW   (MCSAFE_GUARD_STATE + 76)
-#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 80) /* 1 while the guard is on the chain */
-#define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 88) /* of the fault: frames lie above it */
+#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* 1 while the guard is on the chain */
+#define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
 
 #ifndef __ASSEMBLER__
 

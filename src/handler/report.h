@@ -36,9 +36,9 @@ extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has beg
 /* Report a signal that is going to kill, and come back. AS-Safe. */
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx);
 
-/* report_text.c: write all of it to the set-up's fd. death: struct mcsafe__death. Runs in the
+/* report_text.c: write all of it to the set-up's fd. arg: struct mcsafe__death. Runs in the
  * child. */
-void mcsafe__report_write(const void *death);
+void mcsafe__report_write(const void *arg);
 
 /*
  * Run work(arg) in a copy of this process, on the copy of a stack, and wait for it, but not for

@@ -207,7 +207,8 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 {
 	struct t_memory m = t_memory(T_PAST_EOF);
-	struct mcsafe_guard outer, inner;
+	/* What the inner guard says is read by the outer one's second part: no local variable. */
+	static struct mcsafe_guard outer, inner = {.offset = 4711};
 	volatile int inner_faults = 0, outer_faults = 0;
 
 	CHECK(mcsafe_install() == 0);

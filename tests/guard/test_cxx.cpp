@@ -185,14 +185,24 @@ static bool says(const std::string &report, const char *what)
 	return report.find(what) != std::string::npos;
 }
 
+static volatile int destroyed;
+
+/* Owns nothing that a leak checker would miss. */
+struct with_destructor {
+	~with_destructor()
+	{
+		destroyed++;
+	}
+};
+
 extern "C" {
 
 __attribute__((noinline)) void frame_with_destructor(void *p)
 {
-	std::shared_ptr<int> number = std::make_shared<int>(1);
+	with_destructor object;
 
 	touch(p);
-	__asm__ volatile("" : : "r"(number.get()) : "memory");
+	__asm__ volatile("" : : "r"(&object) : "memory");
 }
 
 __attribute__((noinline)) void plain_frame(void *p)
@@ -213,6 +223,11 @@ static void test_frames()
 {
 	std::string report;
 
+#ifdef __SANITIZE_THREAD__
+	/* Its functions are frames of their own, and a fault in a signal handler kills. */
+	std::fprintf(stderr, "left out with ThreadSanitizer: mcsafe_guard_check()\n");
+	return;
+#endif
 	if (mcsafe_guard_check(STDERR_FILENO) == -ENOSYS) {
 		bool failure = std::getenv("MCSAFE_NO_SKIP") != nullptr &&
 			       std::strcmp(std::getenv("MCSAFE_NO_SKIP"), "1") == 0;
@@ -239,10 +254,10 @@ static void test_frames()
 	/* The lambda's own destructors: its frame is task::run(). */
 	report = report_of([] {
 		mcsafe::try_call(bad, page, [] {
-			std::shared_ptr<int> number = std::make_shared<int>(1);
+			with_destructor object;
 
 			touch(bad);
-			__asm__ volatile("" : : "r"(number.get()) : "memory");
+			__asm__ volatile("" : : "r"(&object) : "memory");
 		});
 	});
 	CHECK(says(report, "destructors, cleanups"));

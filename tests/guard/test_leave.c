@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
@@ -211,6 +213,48 @@ IN_CHILD(test_one_guard_armed_again)
 	CHECK(faults == 1 && mcsafe__guard_top == NULL);
 }
 
+/* Arrays, so that AddressSanitizer puts marks on the stack around them. */
+/* NOLINTNEXTLINE(misc-no-recursion): for many frames. */
+static void fault_among_arrays(unsigned depth)
+{
+	char array[64], another[200];
+
+	__asm__ volatile("" : : "r"(array), "r"(another) : "memory");
+	if (depth > 0)
+		fault_among_arrays(depth - 1);
+	else
+		t_read_byte(memory.bad);
+	__asm__ volatile("" : : "r"(array), "r"(another) : "memory");
+}
+
+/* This one has no marks of its own to set: it finds those that were left. */
+__attribute__((noinline, no_sanitize_address)) static void use_the_stack(void)
+{
+	char room[32768];
+
+	memset(room, 1, sizeof(room));
+	__asm__ volatile("" : : "r"(room) : "memory");
+}
+
+/* Under ThreadSanitizer it is the number of calls that would run over. */
+IN_CHILD(test_sanitizers_know_what_was_left)
+{
+	struct mcsafe_guard guard;
+	volatile int faults = 0;
+
+	CHECK(mcsafe_install() == 0);
+	for (volatile int round = 0; round < 5000; round++) {
+		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+			fault_among_arrays(40);
+		}
+		MCSAFE_CATCH(&guard) {
+			faults++;
+			use_the_stack();
+		}
+	}
+	CHECK(faults == 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_a_fault_after_the_body_kills),
 		cmocka_unit_test(test_it_is_one_statement),
 		cmocka_unit_test(test_one_guard_armed_again),
+		cmocka_unit_test(test_sanitizers_know_what_was_left),
 	};
 
 	memory = t_memory(T_PROTECTED);

@@ -82,6 +82,7 @@ static void maybe_fault(void)
 
 static void nest(void);
 
+/* NOLINTBEGIN(misc-no-recursion): nests are what this is about. */
 static void act(void)
 {
 	switch (below(4)) {
@@ -145,6 +146,8 @@ out:
 	CHECK(armed == level);
 	CHECK(level == 0 ? mcsafe__guard_top == NULL : mcsafe__guard_top != &guard);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 IN_CHILD(test_random_nests)
 {

@@ -325,6 +325,7 @@ static void try_real(const struct t_memory *m)
 }
 
 /* Depth levels; the one at `right` names the bad page, some name what is beside it. */
+/* NOLINTNEXTLINE(misc-no-recursion): nests are what this is about. */
 static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsigned right,
 		 struct mcsafe_guard *guards)
 {

@@ -148,7 +148,7 @@ static void *guard_user(void *arg)
 	unsigned long i = 0;
 
 	while (!is_over()) {
-		fault_under_guards(&m, i++ % 2);
+		fault_under_guards(&m, i++ % 2 != 0);
 		expect_stopped(&m, 3, 7);
 		atomic_fetch_add(&guarded, 1);
 	}

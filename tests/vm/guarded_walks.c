@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* guarded_walks.c - ordinary code over really poisoned memory, under guards; for tests/vm */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <mcsafe/mcsafe.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGE          ((size_t)4096)
+#define HUGE          ((size_t)2 << 20)
+#define SIZE          (4 * HUGE)
+#define POISONED      (HUGE + 5 * PAGE)
+
+struct memory {
+	const char *name;
+	const char *file; /* NULL: anonymous; "": a memfd */
+	int flags;        /* of mmap(2) */
+	int advice;       /* of madvise(2), or 0 */
+	size_t lost;      /* the block around the poisoned page that is lost */
+};
+
+static struct memory memories[] = {
+	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, PAGE},
+	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, PAGE},
+	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, HUGE},
+	{"memfd", "", MAP_SHARED, 0, PAGE},
+	{"tmpfs file", "/tmp/guarded", MAP_SHARED, 0, PAGE},
+	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, PAGE},
+};
+
+static unsigned char *region;
+static size_t bad, bad_end; /* offsets of what is lost */
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char)((i * 2654435761u) >> 25);
+}
+
+static unsigned char read_at(size_t i)
+{
+	return *(const volatile unsigned char *)&region[i];
+}
+
+static int open_file(const char *path)
+{
+	int fd = path[0] == '\0' ? memfd_create("guarded", MFD_CLOEXEC)
+				 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	if (path[0] != '\0')
+		assert_int_equal(unlink(path), 0);
+	assert_int_equal(ftruncate(fd, (off_t)SIZE), 0);
+	return fd;
+}
+
+/*
+ * Since Linux 6.11 madvise(2) ends with SIGBUS if the process has the page dirty: then the guard
+ * catches that, which comes at the instruction behind the system call.
+ */
+static void poison(void)
+{
+	struct mcsafe_guard guard;
+	volatile int err = 0;
+
+	MCSAFE_TRY(&guard, &region[POISONED], PAGE) {
+		if (madvise(&region[POISONED], PAGE, MADV_HWPOISON) != 0)
+			err = errno;
+	}
+	MCSAFE_CATCH(&guard) {
+		assert_int_equal(guard.fault.cause, MCSAFE_CAUSE_POISON);
+	}
+	if (err != 0)
+		fail_msg("MADV_HWPOISON needs root and CONFIG_MEMORY_FAILURE: error %d", err);
+}
+
+static void set_up(const struct memory *memory)
+{
+	const int protection = PROT_READ | PROT_WRITE;
+	int fd = memory->file != NULL ? open_file(memory->file) : -1;
+	char *room = mmap(NULL, SIZE + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+	char *base;
+
+	assert_ptr_not_equal(room, MAP_FAILED);
+	base = room + (HUGE - (uintptr_t)room % HUGE);
+	assert_ptr_equal(mmap(base, SIZE, protection, memory->flags | MAP_FIXED, fd, 0), base);
+	if (fd != -1)
+		close(fd);
+	if (memory->advice != 0)
+		assert_int_equal(madvise(base, SIZE, memory->advice), 0);
+	region = (unsigned char *)base;
+	for (size_t i = 0; i < SIZE; i++)
+		region[i] = pattern(i);
+	bad = POISONED - POISONED % memory->lost;
+	bad_end = bad + memory->lost;
+	assert_int_equal(mcsafe_install(), 0);
+	poison();
+}
+
+struct walk {
+	size_t from, to;
+	volatile size_t done;
+};
+
+static void walk(void *arg)
+{
+	struct walk *w = arg;
+
+	for (size_t i = w->from; i < w->to; i++) {
+		if (read_at(i) != pattern(i))
+			fail_msg("wrong byte at %zu", i);
+		w->done++;
+	}
+}
+
+static void check_fault(const struct mcsafe_fault *fault, size_t at)
+{
+	assert_int_equal(fault->signo, SIGBUS);
+	assert_int_equal(fault->code, BUS_MCEERR_AR);
+	assert_int_equal(fault->cause, MCSAFE_CAUSE_POISON);
+	assert_int_equal(mcsafe_fault_errno(fault), EHWPOISON);
+	assert_int_equal(fault->side, MCSAFE_SIDE_SOURCE);
+	assert_int_equal(fault->extent, bad_end - bad);
+	assert_ptr_equal(fault->addr, &region[at]);
+	assert_non_null(fault->ip);
+}
+
+/* From a good byte, and from within what is lost; the same answer every time. */
+static void walk_into(size_t from)
+{
+	const struct mcsafe_window window = {region, SIZE};
+	size_t at = from < bad ? bad : from;
+	struct mcsafe_guard guard;
+
+	for (int round = 0; round < 3; round++) {
+		struct walk w = {from, from + 3 * PAGE, 0};
+
+		assert_int_equal(mcsafe_call_windows(&window, 1, walk, &w, &guard), -EHWPOISON);
+		assert_int_equal(w.done, at - from);
+		assert_int_equal(guard.offset, at);
+		check_fault(&guard.fault, at);
+	}
+}
+
+static void walk_beside(size_t from, size_t to)
+{
+	struct walk w = {from, to, 0};
+
+	assert_int_equal(mcsafe_call(region, SIZE, walk, &w, NULL), 0);
+	assert_int_equal(w.done, to - from);
+}
+
+/* The fault is at `at`; the window is not the right one if right is 0: the outer guard catches. */
+static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
+{
+	struct mcsafe_guard outer, inner;
+	volatile int caught = 0;
+
+	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
+		MCSAFE_TRY(&inner, &region[base], len) {
+			(void)read_at(at);
+		}
+		MCSAFE_CATCH(&inner) {
+			caught = 1;
+			assert_int_equal(inner.offset, offset);
+			check_fault(&inner.fault, at);
+		}
+	}
+	MCSAFE_CATCH(&outer) {
+		caught = 2;
+		check_fault(&outer.fault, at);
+	}
+	assert_int_equal(caught, right ? 1 : 2);
+}
+
+static void test_walks(void **state)
+{
+	const struct memory *memory = *state;
+
+	set_up(memory);
+	walk_into(bad - 1);
+	walk_into(bad - 2 * PAGE);
+	walk_into(bad);
+	walk_into(bad + 65);
+	walk_into(bad_end - 1);
+	walk_beside(bad - HUGE, bad);
+	walk_beside(bad_end, SIZE);
+
+	touch(bad + 65, bad, bad_end - bad, 1, 65);
+	touch(bad + 65, bad + 65, 1, 1, 0);
+	touch(bad + 65, bad + 66, PAGE, 0, 0); /* an exact address, beside the window */
+	touch(bad + 65, bad - PAGE, PAGE, 0, 0);
+	touch(bad + 65, bad_end, PAGE, 0, 0); /* the neighbour of the lost block */
+	touch(bad, bad_end, HUGE, 0, 0);
+	touch(bad, bad - HUGE, HUGE, 0, 0);
+	/* The start of a page: the whole block is taken to be meant. */
+	touch(bad, bad_end - 1, 1, 1, 0);
+	touch(bad, bad_end - 1, PAGE, 1, 0);
+	touch(bad, bad - 7, 8, 1, 7);
+	assert_int_equal(mcsafe_uninstall(), 0);
+	assert_int_equal(munmap(region, SIZE), 0);
+	print_message("%s: %zu bytes lost\n", memory->name, bad_end - bad);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[LENGTH(memories)];
+
+	if (!getenv("MCSAFE_GUEST")) {
+		print_error("guarded_walks takes memory out of service for good: "
+			    "run it in a guest, see tests/vm/vm.py\n");
+		return EXIT_FAILURE;
+	}
+	for (size_t i = 0; i < LENGTH(memories); i++)
+		tests[i] =
+			(struct CMUnitTest){memories[i].name, test_walks, NULL, NULL, &memories[i]};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
