@@ -71,6 +71,17 @@ def print_targets(result: dict) -> None:
     fault = result["faults"]
     cost = fault["recovered_ns"] / fault["bare_ns"]
     print(f"{'recovered fault / bare signal':<44} <= 1.10  {cost:8.2f}")
+    ns = guard_costs(result["guards"])
+    print(f"{'guard / sigsetjmp without the mask':<44} <= 2.00  {ns['guard'] / ns['sigsetjmp']:8.2f}")
+    print(f"{'sigsetjmp with the mask / guard':<44} >= 30.0  {ns['sigsetjmp_mask'] / ns['guard']:8.1f}")
+
+
+def guard_costs(measured: dict) -> dict:
+    """What is above the empty loop, in ns; never nothing."""
+    return {
+        name.removesuffix("_ns"): max(value - measured["loop_ns"], 0.01)
+        for name, value in measured.items()
+    }
 
 
 def print_rest(result: dict) -> None:
@@ -84,6 +95,10 @@ def print_rest(result: dict) -> None:
         print(f"{row['threads']:>9} x {size(row['n'])}:", *speeds)
     fault = result["faults"]
     print(f"\na fault: bare signal {fault['bare_ns']:.0f} ns, recovered {fault['recovered_ns']:.0f} ns")
+    ns = guard_costs(result["guards"])
+    print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, mcsafe_call {ns['call']:.1f}, "
+          f"sigsetjmp {ns['sigsetjmp']:.1f}, with the mask {ns['sigsetjmp_mask']:.0f}; "
+          f"a fault that is caught {ns['fault']:.0f}")
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
 
 

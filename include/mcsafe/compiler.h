@@ -18,6 +18,9 @@
 /* Called after a fault only: callers keep it out of the way of what is not. */
 #define MCSAFE_COLD __attribute__((cold))
 
+/* As setjmp(): the compiler keeps nothing in registers that a second return would find changed. */
+#define MCSAFE_RETURNS_TWICE __attribute__((returns_twice))
+
 #ifdef __cplusplus
 # define MCSAFE_NOEXCEPT    noexcept
 # define MCSAFE_BEGIN_DECLS extern "C" {

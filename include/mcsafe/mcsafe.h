@@ -29,13 +29,14 @@
  *	copy.h      the copies
  *	engine.h    which engine does them
  *	iter.h      scatter and gather: copies to and from lists of segments
+ *	guard.h     regions of ordinary code that may fault
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
  *	scan.h      strnlen, memchr, memcmp
  *
  * Caveats, that is, what recovery cannot do:
- *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
- *     the handler that was there before, or kills as it always did.
+ *   - Only the accesses of this library are recovered, and what a guard names (guard.h). A fault in
+ *     any other code is passed on to the handler that was there before, or kills as it always did.
  *   - SIGBUS and SIGSEGV must be unblocked in the thread that copies: the kernel kills a process
  *     whose fault it cannot deliver.
  *   - The kernel decides whether a machine check can be survived at all. Where it panics, or sends
@@ -55,6 +56,7 @@
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
+#include <mcsafe/guard.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>

@@ -17,6 +17,27 @@ static int check(const char *what, int holds)
 	return holds;
 }
 
+static void read_all(void *arg)
+{
+	for (const volatile char *p = (const volatile char *)arg;; p++)
+		(void)*p;
+}
+
+/* 1 if a guard catches the fault at offset bad. */
+static int guarded(const char *p, size_t n, size_t bad)
+{
+	struct mcsafe_guard guard;
+
+	MCSAFE_TRY(&guard, p, n) {
+		for (size_t i = 0; i < n; i++)
+			(void)*(const volatile char *)(p + i);
+		return 0;
+	}
+	MCSAFE_CATCH(&guard) {
+		return guard.offset == bad && guard.fault.cause == MCSAFE_CAUSE_PROTECTED;
+	}
+}
+
 int main(void)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -44,6 +65,9 @@ int main(void)
 	ok &= check("the cause has a name",
 		    strcmp(mcsafe_cause_name(fault.cause), "protected") == 0);
 	ok &= check("the kernel's name works too", memcpy_mcsafe(copy, pages + page, 1) == 1);
+	ok &= check("a guard catches", guarded(pages, 2 * page, page));
+	ok &= check("a call returns", mcsafe_call(pages, 2 * page, read_all, pages, &fault) != 0);
+	ok &= check("and says where", fault.addr == pages + page);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,
