@@ -28,8 +28,8 @@
  * page cannot be made to fail here.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,15 +71,24 @@ static void need(int rc, const char *what)
 
 /* ---- the map --------------------------------------------------------------------------------- */
 
-/* LMDB does not tell where it has mapped data.mdb; the kernel does, by device and inode. */
+/*
+ * LMDB does not tell where it has mapped data.mdb; the kernel does, by device and inode:
+ * START-END PERMISSIONS OFFSET MAJOR:MINOR INODE PATH
+ */
 static bool is_map_of(const char *line, const struct stat *file)
 {
-	unsigned long start, end, inode;
+	char *rest;
+	uintptr_t start = strtoul(line, &rest, 16), end = strtoul(rest + 1, &rest, 16);
 	unsigned dev_major, dev_minor;
 
-	if (sscanf(line, "%lx-%lx %*s %*s %x:%x %lu", &start, &end, &dev_major, &dev_minor,
-		   &inode) != 5 ||
-	    inode != file->st_ino || makedev(dev_major, dev_minor) != file->st_dev)
+	rest = strchr(rest + 1, ' '); /* behind the permissions */
+	if (rest == NULL)
+		return false;
+	(void)strtoul(rest, &rest, 16);
+	dev_major = (unsigned)strtoul(rest, &rest, 16);
+	dev_minor = (unsigned)strtoul(rest + 1, &rest, 16);
+	if (makedev(dev_major, dev_minor) != file->st_dev ||
+	    strtoul(rest, NULL, 10) != file->st_ino)
 		return false;
 	db.map = (char *)start;
 	db.size = end - start;
