@@ -41,7 +41,8 @@ static int guarded(const char *p, size_t n, size_t bad)
 /* 1 if inline accesses take place, and fail where they must. */
 static int words(char *p, size_t bad)
 {
-	uint32_t *good_word = (uint32_t *)(void *)p, *bad_word = good_word + bad / sizeof(*good_word);
+	uint32_t *good_word = (uint32_t *)(void *)p,
+		 *bad_word = good_word + bad / sizeof(*good_word);
 	uint32_t value = 5;
 
 	return mcsafe_access_ready() == 0 &&
@@ -82,9 +83,9 @@ int main(void)
 	ok &= check("a call returns", mcsafe_call(pages, 2 * page, read_all, pages, &fault) != 0);
 	ok &= check("and says where", fault.addr == pages + page);
 	ok &= check("a word is loaded", words(pages, page));
-	ok &= check("a string is measured", mcsafe_strnlen(pages + page - 9, 99, &left, &fault) ==
-						    MCSAFE_CAUSE_PROTECTED &&
-					    left == 9);
+	ok &= check("a string is measured",
+		    mcsafe_strnlen(pages + page - 9, 99, &left, &fault) == MCSAFE_CAUSE_PROTECTED &&
+			    left == 9);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,
