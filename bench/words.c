@@ -19,11 +19,11 @@ static void **make_ring(void)
 	return ring;
 }
 
-#define CHAIN(name, step)                                                    \
+#define CHAIN(name, next)                                                    \
  static __attribute__((noinline)) const void *name(void *const *p, size_t n) \
  {                                                                           \
   while (n-- != 0)                                                           \
-   step;                                                                     \
+   p = (void *const *)(next);                                                \
   return p;                                                                  \
  }
 
@@ -46,10 +46,10 @@ static inline void *const *checked(void *const *p)
 	return (void *const *)(uintptr_t)value;
 }
 
-CHAIN(chain_plain, p = (void *const *)*(void *const volatile *)p)
-CHAIN(chain_load_or, p = (void *const *)mcsafe_load_or(p, NULL))
-CHAIN(chain_checked, p = checked(p))
-CHAIN(chain_called, p = called(p))
+CHAIN(chain_plain, *(void *const volatile *)p)
+CHAIN(chain_load_or, mcsafe_load_or(p, NULL))
+CHAIN(chain_checked, checked(p))
+CHAIN(chain_called, called(p))
 
 static const struct chain {
 	const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* access.h - the routines of asm/x86_64/access.S and scan.S, as C sees them */
+/* access.h - the routines of asm/x86_64/access_word.S and scan_sse2.S, as C sees them */
 #ifndef MCSAFE_SRC_ACCESS_H
 #define MCSAFE_SRC_ACCESS_H
 

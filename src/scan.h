@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scan.h - the routines of asm/x86_64/scan.S, as C sees them */
+/* scan.h - the routines of asm/x86_64/scan_sse2.S, as C sees them */
 #ifndef MCSAFE_SRC_SCAN_H
 #define MCSAFE_SRC_SCAN_H
 

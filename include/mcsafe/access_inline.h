@@ -42,6 +42,14 @@ MCSAFE_INLINE void mcsafe_order_(int order)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* So that nobody has to ask again whether there was a fault. */
+MCSAFE_INLINE enum mcsafe_cause mcsafe_is_fault_(enum mcsafe_cause cause)
+{
+	if (cause == MCSAFE_CAUSE_NONE)
+		__builtin_unreachable();
+	return cause;
+}
+
 # if MCSAFE_ACCESS_INLINE
 
 MCSAFE_INLINE int mcsafe_access_ready(void) MCSAFE_AGAIN_
@@ -52,12 +60,7 @@ MCSAFE_INLINE int mcsafe_access_ready(void) MCSAFE_AGAIN_
 MCSAFE_INLINE enum mcsafe_cause mcsafe_failed_(const uint64_t landed[3], const volatile void *p,
 					       struct mcsafe_fault *fault)
 {
-	enum mcsafe_cause cause = mcsafe_row_fault(fault, landed[0], landed[1], landed[2], p);
-
-	/* So that nobody has to ask again whether there was a fault. */
-	if (cause == MCSAFE_CAUSE_NONE)
-		__builtin_unreachable();
-	return cause;
+	return mcsafe_is_fault_(mcsafe_row_fault(fault, landed[0], landed[1], landed[2], p));
 }
 
 /* clang-format off */
@@ -301,7 +304,7 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_unaligned_u##bits(                  
 	if (MCSAFE_ADDRESS_(p) % 64 <= 64 - sizeof(got))                                          \
 		return mcsafe_load_noted_u##bits##_(p, value, NULL);                              \
 	if (mcsafe_memcpy(&got, MCSAFE_POINTER_(MCSAFE_ADDRESS_(p)), sizeof(got), &fault) != 0)   \
-		return fault.cause;                                                               \
+		return mcsafe_is_fault_(fault.cause);                                             \
 	*value = got;                                                                             \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 }

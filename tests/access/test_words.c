@@ -213,17 +213,19 @@ static void test_sizes_that_are_none(void **state)
 
 /* Exchanges are at once: nothing that threads add, swap or count may be lost. */
 #define THREADS 4
-#define ROUNDS  20000
+#define ROUNDS  300000
 
 static struct {
 	uint32_t sum;
 	uint64_t token; /* handed around: the sum of all that are held is constant */
+	pthread_barrier_t start;
 } shared;
 
 static void *add(void *arg)
 {
 	uint64_t *held = arg;
 
+	pthread_barrier_wait(&shared.start);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		uint32_t seen = mcsafe_load_or(&shared.sum, 0), expected;
 
@@ -246,6 +248,7 @@ static void test_exchanges_are_atomic(void **state)
 
 	(void)state;
 	shared.token = 1000;
+	assert_int_equal(pthread_barrier_init(&shared.start, NULL, THREADS), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		held[i] = UINT64_C(1) << 8 * i;
 		assert_int_equal(pthread_create(&threads[i], NULL, add, &held[i]), 0);
@@ -255,6 +258,7 @@ static void test_exchanges_are_atomic(void **state)
 		assert_ptr_equal(result, &held[i]);
 		sum += held[i];
 	}
+	assert_int_equal(pthread_barrier_destroy(&shared.start), 0);
 	assert_int_equal(shared.sum, THREADS * ROUNDS);
 	assert_int_equal(sum + shared.token, 1000 + UINT64_C(0x01010101));
 }

@@ -4,7 +4,6 @@
 
 #include <mcsafe/access.h>
 
-/* *got is written whether it fails or not: by an access that failed, with what was there before. */
 #define LOADS(bits)                                                                                \
  static enum mcsafe_cause load_##bits(volatile void *p, uint64_t value, uint64_t expected,         \
 				      uint64_t *got, struct mcsafe_fault *fault)                   \
@@ -155,7 +154,7 @@ UNALIGNED(64)
 
 #define WORD(function, what, bits, makes_record, tells_cause)                           \
  {                                                                                      \
-#  function "_" #  bits, function##_##bits, what, (bits) / 8, makes_record, tells_cause \
+#  function "_" #  bits, function##_##bits, (bits) / 8, what, makes_record, tells_cause \
  }
 #define ALL(bits)                                                                               \
  WORD(load, T_LOAD, bits, false, true), WORD(load_or, T_LOAD, bits, false, false),              \

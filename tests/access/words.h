@@ -9,12 +9,12 @@
 
 #include <mcsafe/fault.h>
 
-/* What an operation does to memory that holds `before`; the second half of those that compare. */
+/* What an operation does to memory. */
 enum t_what { T_LOAD, T_STORE, T_XCHG, T_CMPXCHG };
 
 /*
- * Stores value, where it stores; *got is what a load or an exchange gives. fault is NULL, or for an
- * operation that makes no record left alone.
+ * Stores value, if it stores; *got receives what a load or an exchange gives, and is as it was after
+ * a fault. fault may be NULL, and is left alone by an operation that makes no record.
  */
 typedef enum mcsafe_cause t_word_fn(volatile void *p, uint64_t value, uint64_t expected,
 				    uint64_t *got, struct mcsafe_fault *fault);
@@ -22,8 +22,8 @@ typedef enum mcsafe_cause t_word_fn(volatile void *p, uint64_t value, uint64_t e
 struct t_word {
 	const char *name;
 	t_word_fn *fn;
-	enum t_what what;
 	size_t size;
+	enum t_what what;
 	bool makes_record;
 	bool tells_cause; /* not only whether it failed */
 };

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ATTRIBUTES = re.compile(r"\b(?:MCSAFE_API|MCSAFE_COLD|MCSAFE_INLINE|MCSAFE_NODISCARD|MCSAFE_NOEXCEPT|MCSAFE_RETURNS_TWICE)\b")
+ATTRIBUTES = re.compile(
+    r"\b(?:MCSAFE_(?:API|COLD|INLINE|NODISCARD|NOEXCEPT|RETURNS_TWICE))\b"
+)
 
 
 @dataclass

@@ -48,8 +48,8 @@ const size_t t_n_copies = T_LENGTH(t_copies);
 /* The files of asm/x86_64 that hold no copies, by the routine that each begins with: tests/access
  * tests them. */
 static const struct t_copy others[] = {
-	ENGINE(load_1, T_SETS, 0, 0),    /* access.S */
-	ENGINE(find_byte, T_SETS, 0, 0), /* scan.S */
+	ENGINE(load_1, T_SETS, 0, 0),    /* access_word.S */
+	ENGINE(find_byte, T_SETS, 0, 0), /* scan_sse2.S */
 };
 
 bool t_copy_is_engine(const struct t_copy *copy)

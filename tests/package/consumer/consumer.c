@@ -38,6 +38,20 @@ static int guarded(const char *p, size_t n, size_t bad)
 	}
 }
 
+/* 1 if inline accesses take place, and fail where they must. */
+static int words(char *p, size_t bad)
+{
+	uint32_t *good_word = (uint32_t *)(void *)p,
+		 *bad_word = good_word + bad / sizeof(*good_word);
+	uint32_t value = 5;
+
+	return mcsafe_access_ready() == 0 &&
+	       mcsafe_load_u32(bad_word, &value) == MCSAFE_CAUSE_PROTECTED && value == 5 &&
+	       mcsafe_load_u32(good_word, &value) == MCSAFE_CAUSE_NONE && value == 0x78787878 &&
+	       mcsafe_store_u32(bad_word, 6) == MCSAFE_CAUSE_PROTECTED &&
+	       mcsafe_load_or(bad_word, 7u) == 7;
+}
+
 int main(void)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -75,6 +89,10 @@ int main(void)
 			    mcsafe_badblocks_add(known, page, page) == 0 &&
 			    mcsafe_badblocks_next(known, 0, 2 * page, &bad) && bad.start == page);
 	mcsafe_badblocks_destroy(known);
+	ok &= check("a word is loaded", words(pages, page));
+	ok &= check("a string is measured",
+		    mcsafe_strnlen(pages + page - 9, 99, &left, &fault) == MCSAFE_CAUSE_PROTECTED &&
+			    left == 9);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,

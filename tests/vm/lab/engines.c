@@ -31,8 +31,8 @@ const struct lab_engine *lab_engine(const char *name)
 
 /* Functions that have rows as well; with the engines, all in engine.h, access.h and scan.h. */
 static const uintptr_t others[] = {
-	(uintptr_t)mcsafe__find_byte, /* all of scan.S */
-	(uintptr_t)mcsafe__load_1,    /* all of access.S */
+	(uintptr_t)mcsafe__find_byte, /* all of scan_sse2.S */
+	(uintptr_t)mcsafe__load_1,    /* all of access_word.S */
 	(uintptr_t)mcsafe__set_word,
 	(uintptr_t)mcsafe__set_sse2,
 	(uintptr_t)mcsafe__set_avx2,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * access.S - single words, for callers without the inline functions of mcsafe/access.h
+ * access_word.S - single words, for callers without the inline functions of mcsafe/access.h
  *
  *	uint64_t mcsafe__load_SIZE(const void *p, struct mcsafe__landing *landing);
  *	uint64_t mcsafe__store_SIZE(void *p, uint64_t value, struct mcsafe__landing *landing);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * scan.S - look through memory that can fail: for a byte, or for a difference
+ * scan_sse2.S - look through memory that can fail: for a byte, or for a difference
  *
  *	size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe__landing *landing);
  *	struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
