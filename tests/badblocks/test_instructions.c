@@ -97,7 +97,7 @@ static void test_chunks_are_replaced(void **state)
 {
 	(void)state;
 	begin();
-	for (size_t page = 502; page < 560; page += 4) {
+	for (size_t page = 502; page < 518; page += 4) {
 		change(mcsafe_badblocks_add, page, 1);
 		change(mcsafe_badblocks_clear, page, 1);
 		change(mcsafe_badblocks_add, page, 2);
@@ -167,8 +167,12 @@ static void test_a_filter_is_replaced(void **state)
 	(void)state;
 	begin();
 	filter = atomic_load(&badblocks->filter);
-	for (size_t page = 2; atomic_load(&badblocks->filter) == filter; page += 4)
-		change(mcsafe_badblocks_add, PAGES + page, 1);
+	for (size_t page = PAGES + 2; atomic_load(&badblocks->filter) == filter; page += 4) {
+		if (badblocks->filter_pages >= badblocks->filter_limit)
+			change(mcsafe_badblocks_add, page, 1);
+		else
+			assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+	}
 	end(10000);
 }
 
