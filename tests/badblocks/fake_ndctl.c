@@ -23,7 +23,7 @@ struct ndctl_region {
 };
 
 static struct ndctl_ctx context;
-static struct ndctl_bus bus;
+static struct ndctl_bus only_bus;
 static struct ndctl_region regions[] = {{.name = "region0"}, {.name = "region1"}};
 
 HERE int ndctl_new(struct ndctl_ctx **ctx)
@@ -44,18 +44,18 @@ HERE struct ndctl_ctx *ndctl_unref(struct ndctl_ctx *ctx)
 
 HERE struct ndctl_bus *ndctl_bus_get_first(struct ndctl_ctx *ctx)
 {
-	return ctx->contexts == 1 ? &bus : NULL;
+	return ctx->contexts == 1 ? &only_bus : NULL;
 }
 
-HERE struct ndctl_bus *ndctl_bus_get_next(struct ndctl_bus *last)
+HERE struct ndctl_bus *ndctl_bus_get_next(struct ndctl_bus *bus)
 {
-	(void)last;
+	(void)bus;
 	return NULL;
 }
 
-HERE struct ndctl_region *ndctl_region_get_first(struct ndctl_bus *of)
+HERE struct ndctl_region *ndctl_region_get_first(struct ndctl_bus *bus)
 {
-	(void)of;
+	(void)bus;
 	return &regions[0];
 }
 
