@@ -28,11 +28,15 @@ static void note_parts(const struct mcsafe_badblocks *badblocks)
 		most_parts = directory->n;
 }
 
-/* Mostly short ones: a long one leaves few ranges. */
+/* Mostly short ones: a long one leaves few ranges. Some are as long as a chunk or two. */
 static size_t random_length(struct t_rng *rng, size_t room)
 {
-	size_t most = t_rng_below(rng, 400) == 0 ? room : 1 + t_rng_below(rng, 4);
+	size_t dice = t_rng_below(rng, 4000), most = 1 + t_rng_below(rng, 4);
 
+	if (dice < 2)
+		most = room;
+	else if (dice < 12)
+		most = 1500;
 	return 1 + t_rng_below(rng, most < room ? most : room);
 }
 
@@ -73,6 +77,7 @@ static void step(struct mcsafe_badblocks *badblocks, struct oracle *oracle, stru
 	note_parts(badblocks);
 	oracle_check_next(oracle, badblocks, a, b);
 	oracle_check_next(oracle, badblocks, from, from + n);
+	oracle_check_next(oracle, badblocks, from + n - 1, from + n);
 	if (from > 0)
 		oracle_check_next(oracle, badblocks, from - 1, oracle->units);
 }
@@ -108,6 +113,15 @@ static void test_many_ranges_agree(void **state)
 	run_model(20000, 1000, 512, STEPS);
 	/* Otherwise the directory was never changed. */
 	assert_true(most_parts > 8);
+}
+
+/* Where the filter of lookups has something to say, and has to grow. */
+static void test_ranges_in_many_pages_agree(void **state)
+{
+	(void)state;
+	run_model(20000, 4096 * 7 + 100, 4096, STEPS);
+	run_model(3000, 0, (size_t)1 << 40, STEPS / 4);
+	run_model(6000, SIZE_MAX - 6000 * 2048, 2048, STEPS / 4);
 }
 
 static void test_ranges_at_the_end_of_all_offsets_agree(void **state)
@@ -146,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_few_ranges_agree),
 		cmocka_unit_test(test_many_ranges_agree),
+		cmocka_unit_test(test_ranges_in_many_pages_agree),
 		cmocka_unit_test(test_ranges_at_the_end_of_all_offsets_agree),
 		cmocka_unit_test(test_wrong_ranges_are_refused),
 	};
