@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	       system.release, date, mcsafe_engine_name(), mcsafe__cpu_cache_size());
 	bench_copies(&effort);
 	bench_faults(&effort);
+	bench_badblocks(&effort);
 	bench_pmem(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;

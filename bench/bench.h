@@ -40,8 +40,9 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	return memory;
 }
 
-void bench_copies(const struct effort *effort); /* "copies", "then_read", "threads" */
-void bench_faults(const struct effort *effort); /* "faults", "lookup" */
-void bench_pmem(const struct effort *effort);   /* "pmem", "pmem_repair" */
+void bench_copies(const struct effort *effort);    /* "copies", "then_read", "threads" */
+void bench_badblocks(const struct effort *effort); /* "badblocks" */
+void bench_faults(const struct effort *effort);    /* "faults", "lookup" */
+void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
 
 #endif /* MCSAFE_BENCH_H */

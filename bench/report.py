@@ -84,6 +84,11 @@ def print_rest(result: dict) -> None:
         print(f"{row['threads']:>9} x {size(row['n'])}:", *speeds)
     fault = result["faults"]
     print(f"\na fault: bare signal {fault['bare_ns']:.0f} ns, recovered {fault['recovered_ns']:.0f} ns")
+    print("bad ranges:")
+    for row in filter(None, result["badblocks"]):
+        print(f"{row['ranges']:>9}: look-up {row['one_place_ns']:.1f} ns in one place,",
+              f"{row['everywhere_ns']:.1f} ns anywhere; change {row['change_ns']:.0f} ns;",
+              f"load {row['load_ms']:.0f} ms")
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
 
 

@@ -46,6 +46,7 @@ void mcsafe_badblocks_destroy(struct mcsafe_badblocks *badblocks)
 	for (size_t i = 0; directory != NULL && i < directory->n; i++)
 		free(atomic_load(&directory->chunks[i]));
 	free(directory);
+	mcsafe__filter_end(badblocks);
 	mcsafe__grace_end(badblocks->grace);
 	free(badblocks->grace);
 	pthread_mutex_destroy(&badblocks->lock);
@@ -335,11 +336,13 @@ static int add(struct mcsafe_badblocks *badblocks, size_t start, size_t end)
 	struct change first_of_all = {.list = &range, .n = 1};
 	struct meeting met;
 
-	if (atomic_load(&badblocks->directory) == NULL)
-		return apply(badblocks, &first_of_all);
 	if (mcsafe_badblocks_next(badblocks, start, end, &known) && known.start == start &&
 	    known.len == range.len)
 		return 0;
+	mcsafe__filter_expect(badblocks, &range, 1);
+	mcsafe__filter_add(badblocks, &range, 1);
+	if (atomic_load(&badblocks->directory) == NULL)
+		return apply(badblocks, &first_of_all);
 	met = meet(badblocks, start, end, true);
 	range = (struct mcsafe_range){met.hull_start, met.hull_end - met.hull_start};
 	return replace(badblocks, &met, &range, 1);
@@ -454,6 +457,8 @@ static int add_all(struct mcsafe_badblocks *badblocks, const struct mcsafe_range
 	if (list == NULL)
 		return -ENOMEM;
 	change.list = list;
+	mcsafe__filter_expect(badblocks, ranges, n);
+	mcsafe__filter_add(badblocks, ranges, n);
 	change.n = unite(badblocks, ranges, n, list);
 	err = apply(badblocks, &change);
 	free(list);

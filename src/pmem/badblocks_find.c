@@ -29,12 +29,16 @@ bool mcsafe_badblocks_next(const struct mcsafe_badblocks *badblocks, size_t star
 			   struct mcsafe_range *bad)
 {
 	const struct mcsafe__directory *directory;
+	const struct mcsafe__filter *filter;
 	struct mcsafe_range found;
 	_Atomic size_t *readers;
 	bool is_there;
 
 	if (start >= end ||
 	    atomic_load_explicit(&badblocks->directory, memory_order_acquire) == NULL)
+		return false;
+	filter = atomic_load_explicit(&badblocks->filter, memory_order_acquire);
+	if (filter != NULL && !mcsafe__filter_may_have(filter, start, end))
 		return false;
 	readers = mcsafe__grace_enter(badblocks->grace);
 	directory = atomic_load(&badblocks->directory);

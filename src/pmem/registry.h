@@ -10,6 +10,7 @@
 
 #include <mcsafe/badblocks.h>
 
+#include "filter.h"
 #include "grace.h"
 
 /*
@@ -40,8 +41,11 @@ struct mcsafe_badblocks {
 	_Atomic size_t count;
 	_Atomic size_t bytes;
 	_Atomic unsigned long version; /* so many changes were made, and can be seen */
+	_Atomic(struct mcsafe__filter *) filter; /* NULL: there was no memory for it, or no need */
 	struct mcsafe__grace *grace;
 	pthread_mutex_t lock; /* of all below, and of changes */
+	size_t filter_pages;  /* bad pages that bits were set for since it was made or refreshed */
+	size_t filter_limit;  /* when to look at it again */
 	/* What becomes of the chunks that a change meets: those at its ends. */
 	struct mcsafe_range list[2 * MCSAFE__CHUNK_ROOM + 2];
 };

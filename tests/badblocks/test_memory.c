@@ -103,14 +103,15 @@ static size_t try_change(struct mcsafe_badblocks *badblocks, struct oracle *orac
 		errno = 4711;
 		err = change(badblocks, from, n, bad);
 		assert_int_equal(errno, 4711);
-		if (until_failure != 0) {
-			until_failure = -1;
+		if (until_failure != 0)
 			assert_int_equal(err, 0);
+		until_failure = -1;
+		/* It can do without a filter. */
+		if (err == 0) {
 			oracle_set(oracle, from, n, bad);
 			oracle_check_all(oracle, badblocks);
 			return (size_t)nth - 1;
 		}
-		until_failure = -1;
 		assert_int_equal(err, -ENOMEM);
 		oracle_check_all(oracle, badblocks);
 	}
@@ -132,9 +133,9 @@ static void test_changes_happen_or_do_not(void **state)
 	fill(badblocks, &oracle);
 	for (int i = 0; i < 600; i++) {
 		size_t from = t_rng_below(&rng, UNITS), room = UNITS - from;
-		size_t n = 1 + t_rng_below(&rng, i % 10 == 0 && room > 600 ? 600
-						 : room < 3                ? room
-									   : 3);
+		size_t n = 1 + t_rng_below(&rng, i % 10 < 2 && room > 600 ? 600
+						 : room < 3               ? room
+									  : 3);
 		size_t failed = try_change(badblocks, &oracle, from, n, i % 2);
 
 		failures += failed;
@@ -143,7 +144,7 @@ static void test_changes_happen_or_do_not(void **state)
 	}
 	assert_true(failures > 100);
 	/* Otherwise no change met more than one chunk. */
-	assert_true(most >= 3);
+	assert_true(most >= 2);
 	mcsafe_badblocks_destroy(badblocks);
 	oracle_close(&oracle);
 	assert_int_equal(balance, before);
@@ -192,10 +193,10 @@ static void test_loading_fails_cleanly(void **state)
 		left = until_failure;
 		until_failure = -1;
 		fclose(file);
-		if (left != 0) {
+		if (left != 0)
 			assert_int_equal(err, 0);
+		if (err == 0)
 			break;
-		}
 		failures++;
 		assert_int_equal(err, -ENOMEM);
 		oracle_check_all(&oracle, badblocks);

@@ -110,6 +110,15 @@ static void test_many_ranges_agree(void **state)
 	assert_true(most_parts > 8);
 }
 
+/* Where the filter of lookups has something to say, and has to grow. */
+static void test_ranges_in_many_pages_agree(void **state)
+{
+	(void)state;
+	run_model(20000, 4096 * 7 + 100, 4096, STEPS);
+	run_model(3000, 0, (size_t)1 << 40, STEPS / 4);
+	run_model(6000, SIZE_MAX - 6000 * 2048, 2048, STEPS / 4);
+}
+
 static void test_ranges_at_the_end_of_all_offsets_agree(void **state)
 {
 	(void)state;
@@ -146,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_few_ranges_agree),
 		cmocka_unit_test(test_many_ranges_agree),
+		cmocka_unit_test(test_ranges_in_many_pages_agree),
 		cmocka_unit_test(test_ranges_at_the_end_of_all_offsets_agree),
 		cmocka_unit_test(test_wrong_ranges_are_refused),
 	};

@@ -27,10 +27,11 @@
 #endif
 
 /*
- * The offsets are cells of CELL bytes. Byte 0 of each is good for ever; the bytes from SOLID on are
+ * The offsets are cells of CELL units. Unit 0 of each is good for ever; the units from SOLID on are
  * bad for ever; what is in between, and touches them, is changed all the time. So ranges are merged,
  * split, moved to other chunks, and each lookup has an answer that must hold.
  */
+#define UNIT  ((size_t)1024) /* of all these, in bytes: a cell has four pages */
 #define CELL  16
 #define SOLID 10
 #define CELLS 3000
@@ -67,7 +68,11 @@ static bool look_up(const struct mcsafe_badblocks *badblocks, struct t_rng *rng)
 
 	from = cell * CELL + t_rng_below(rng, CELL);
 	to = from + 1 + t_rng_below(rng, (cell + 1) * CELL - from);
-	is_there = mcsafe_badblocks_next(badblocks, from, to, &bad);
+	is_there = mcsafe_badblocks_next(badblocks, from * UNIT, to * UNIT, &bad);
+	if (bad.start % UNIT != 0 || bad.len % UNIT != 0)
+		return false;
+	bad.start /= UNIT;
+	bad.len /= UNIT;
 	return is_right(cell, from, to, is_there, &bad);
 }
 
@@ -85,7 +90,7 @@ static void *read_on(void *arg)
 	return NULL;
 }
 
-/* Bytes 1 to SOLID - 1 of a cell, or of many: what is between is overwritten and given back. */
+/* Units 1 to SOLID - 1 of a cell, or of many: what is between is overwritten and given back. */
 static void *change_on(void *arg)
 {
 	static _Atomic unsigned number;
@@ -96,9 +101,10 @@ static void *change_on(void *arg)
 	for (size_t i = 0; i < CHANGES; i++) {
 		size_t start = t_rng_below(&rng, CELLS) * CELL + 1 + t_rng_below(&rng, SOLID - 2);
 		size_t n = 1 + t_rng_below(&rng, SOLID - start % CELL);
-		int err = t_rng_below(&rng, 2)
-				  ? mcsafe_badblocks_add(shared->badblocks, start, n)
-				  : mcsafe_badblocks_clear(shared->badblocks, start, n);
+		int err =
+			t_rng_below(&rng, 2)
+				? mcsafe_badblocks_add(shared->badblocks, start * UNIT, n * UNIT)
+				: mcsafe_badblocks_clear(shared->badblocks, start * UNIT, n * UNIT);
 
 		if (err != 0)
 			atomic_fetch_add(&shared->wrong, 1);
@@ -117,22 +123,24 @@ static void open_shared(struct shared *shared)
 	atomic_store(&shared->writers, WRITERS);
 	assert_int_equal(mcsafe_badblocks_create(&shared->badblocks), 0);
 	for (size_t i = 0; i < CELLS; i++)
-		list[i] = (struct mcsafe_range){i * CELL + SOLID, CELL - SOLID};
+		list[i] = (struct mcsafe_range){(i * CELL + SOLID) * UNIT, (CELL - SOLID) * UNIT};
 	assert_int_equal(mcsafe__badblocks_add_all(shared->badblocks, list, &n), 0);
 }
 
 /* What is bad for ever, and nothing that is good for ever, is there. */
 static void close_shared(struct shared *shared)
 {
-	assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, 0, SOLID), 0);
+	assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, 0, SOLID * UNIT), 0);
 	for (size_t i = 0; i < CELLS; i++) {
 		struct mcsafe_range bad;
 
-		assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, i * CELL + 1, SOLID - 1),
+		assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, (i * CELL + 1) * UNIT,
+							(SOLID - 1) * UNIT),
 				 0);
-		assert_true(mcsafe_badblocks_next(shared->badblocks, i * CELL, SIZE_MAX, &bad));
-		assert_int_equal(bad.start, i * CELL + SOLID);
-		assert_int_equal(bad.len, CELL - SOLID);
+		assert_true(
+			mcsafe_badblocks_next(shared->badblocks, i * CELL * UNIT, SIZE_MAX, &bad));
+		assert_int_equal(bad.start, (i * CELL + SOLID) * UNIT);
+		assert_int_equal(bad.len, (CELL - SOLID) * UNIT);
 	}
 	assert_int_equal(mcsafe_badblocks_count(shared->badblocks), CELLS);
 	mcsafe_badblocks_destroy(shared->badblocks);
@@ -187,7 +195,7 @@ static void test_a_handler_may_interrupt_a_change(void **state)
 	change_on(&shared);
 	/* Where a signal is slow to come: the changes go on until it has come some times. */
 	while (atomic_load(&shared.lookups) < 10)
-		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, SOLID - 1, 1), 0);
+		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, (SOLID - 1) * UNIT, 1), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
 	print_message("%zu interruptions\n", (size_t)shared.lookups);

@@ -52,6 +52,7 @@ MACHINES = {
     "nvdimm": Hardware(nvdimm=True),
     # What is lost in device-dax mode cannot be repaired: nothing may come after it.
     "devdax": Hardware(nvdimm=True),
+    "devdax-lists": Hardware(nvdimm=True),
     "bad-at-boot": Hardware(nvdimm=True, bad_at_boot=(acpi.Range(16 << 20, 4096),)),
 }
 

@@ -24,6 +24,8 @@ int main(void)
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char copy[100], expected[100];
 	struct mcsafe_fault fault;
+	struct mcsafe_badblocks *known;
+	struct mcsafe_range bad;
 	size_t left;
 	int ok;
 
@@ -44,6 +46,11 @@ int main(void)
 	ok &= check("the cause has a name",
 		    strcmp(mcsafe_cause_name(fault.cause), "protected") == 0);
 	ok &= check("the kernel's name works too", memcpy_mcsafe(copy, pages + page, 1) == 1);
+	ok &= check("bad ranges are kept",
+		    mcsafe_badblocks_create(&known) == 0 &&
+			    mcsafe_badblocks_add(known, page, page) == 0 &&
+			    mcsafe_badblocks_next(known, 0, 2 * page, &bad) && bad.start == page);
+	mcsafe_badblocks_destroy(known);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,

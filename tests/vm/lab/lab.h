@@ -151,6 +151,7 @@ int lab_program_chained(int argc, char **argv);
 int lab_program_injected(int argc, char **argv);
 int lab_program_kind(int argc, char **argv);
 int lab_program_known(int argc, char **argv);
+int lab_program_lists(int argc, char **argv);
 int lab_program_noripv(int argc, char **argv);
 int lab_program_notice(int argc, char **argv);
 int lab_program_plain(int argc, char **argv);
@@ -160,6 +161,7 @@ int lab_program_pmem_killed(int argc, char **argv);
 int lab_program_race(int argc, char **argv);
 int lab_program_repair(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);
+int lab_program_scrub(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);
 int lab_program_twice(int argc, char **argv);
 

@@ -14,6 +14,7 @@ static const struct {
 	{"injected", lab_program_injected},
 	{"kind", lab_program_kind},
 	{"known", lab_program_known},
+	{"lists", lab_program_lists},
 	{"noripv", lab_program_noripv},
 	{"notice", lab_program_notice},
 	{"plain", lab_program_plain},
@@ -23,6 +24,7 @@ static const struct {
 	{"race", lab_program_race},
 	{"repair", lab_program_repair},
 	{"rows", lab_program_rows},
+	{"scrub", lab_program_scrub},
 	{"side-by-side", lab_program_side_by_side},
 	{"twice", lab_program_twice},
 };

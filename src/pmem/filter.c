@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* filter.c - keep the bits of a registry's filter */
+#include "registry.h"
+
+#include <stdlib.h>
+
+#define LEAST_LOG2 12u
+#define MOST_LOG2  24u
+/* Bits for each bad page: one lookup in so many is not answered by the filter. */
+#define SPARSE     16
+
+static size_t pages_of(const struct mcsafe_range *range)
+{
+	size_t first = range->start >> MCSAFE__FILTER_PAGE;
+
+	return ((range->start + range->len - 1) >> MCSAFE__FILTER_PAGE) - first + 1;
+}
+
+static size_t count_pages(const struct mcsafe_range *ranges, size_t n)
+{
+	size_t pages = 0;
+
+	for (size_t i = 0; i < n; i++)
+		pages += pages_of(&ranges[i]);
+	return pages;
+}
+
+static size_t n_words(const struct mcsafe__filter *filter)
+{
+	return (size_t)1 << (filter->log2_bits - 6);
+}
+
+/* There is one writer. */
+static void set_word(_Atomic uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static void set_bits(struct mcsafe__filter *filter, const struct mcsafe_range *ranges, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t first = ranges[i].start >> MCSAFE__FILTER_PAGE;
+		size_t pages = pages_of(&ranges[i]);
+
+		if (pages >= (size_t)1 << filter->log2_bits) {
+			for (size_t w = 0; w < n_words(filter); w++)
+				set_word(&filter->words[w], UINT64_MAX);
+			return;
+		}
+		for (size_t page = first; page < first + pages; page++) {
+			size_t bit = mcsafe__filter_bit(filter, page);
+			_Atomic uint64_t *word = &filter->words[bit / 64];
+
+			set_word(word, atomic_load_explicit(word, memory_order_relaxed) |
+					       UINT64_C(1) << bit % 64);
+		}
+	}
+}
+
+static struct mcsafe__filter *new_filter(unsigned log2_bits)
+{
+	size_t size = sizeof(struct mcsafe__filter) + ((size_t)1 << (log2_bits - 3));
+	struct mcsafe__filter *filter = calloc(1, size);
+
+	if (filter != NULL)
+		filter->log2_bits = log2_bits;
+	return filter;
+}
+
+/* The bits of all that is in the registry. */
+static void set_all(const struct mcsafe_badblocks *badblocks, struct mcsafe__filter *filter)
+{
+	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
+
+	for (size_t i = 0; directory != NULL && i < directory->n; i++) {
+		const struct mcsafe__chunk *chunk = atomic_load(&directory->chunks[i]);
+
+		set_bits(filter, chunk->ranges, chunk->n);
+	}
+}
+
+static size_t count_all(const struct mcsafe_badblocks *badblocks)
+{
+	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
+	size_t pages = 0;
+
+	for (size_t i = 0; directory != NULL && i < directory->n; i++) {
+		const struct mcsafe__chunk *chunk = atomic_load(&directory->chunks[i]);
+
+		pages += count_pages(chunk->ranges, chunk->n);
+	}
+	return pages;
+}
+
+static unsigned log2_for(size_t pages)
+{
+	unsigned log2_bits = LEAST_LOG2;
+
+	while (log2_bits < MOST_LOG2 && ((size_t)1 << log2_bits) / SPARSE < pages)
+		log2_bits++;
+	return log2_bits;
+}
+
+/* Get rid of bits that clearing has left behind. Word by word, each with its final value, so that
+ * no bit of a bad page is 0 at any time. */
+static void refresh(const struct mcsafe_badblocks *badblocks, struct mcsafe__filter *filter)
+{
+	struct mcsafe__filter *fresh = new_filter(filter->log2_bits);
+
+	if (fresh == NULL)
+		return;
+	set_all(badblocks, fresh);
+	for (size_t w = 0; w < n_words(filter); w++)
+		set_word(&filter->words[w],
+			 atomic_load_explicit(&fresh->words[w], memory_order_relaxed));
+	free(fresh);
+}
+
+static void replace(struct mcsafe_badblocks *badblocks, struct mcsafe__filter *old,
+		    unsigned log2_bits)
+{
+	struct mcsafe__filter *filter = new_filter(log2_bits);
+
+	if (filter == NULL)
+		return;
+	set_all(badblocks, filter);
+	filter->older = old;
+	atomic_store(&badblocks->filter, filter);
+}
+
+void mcsafe__filter_expect(struct mcsafe_badblocks *badblocks, const struct mcsafe_range *ranges,
+			   size_t n)
+{
+	struct mcsafe__filter *filter = atomic_load(&badblocks->filter);
+	size_t more = count_pages(ranges, n), pages;
+	unsigned log2_bits;
+
+	badblocks->filter_pages += more;
+	if (filter != NULL && badblocks->filter_pages <= badblocks->filter_limit)
+		return;
+	pages = count_all(badblocks) + more;
+	log2_bits = log2_for(pages);
+	if (filter == NULL || log2_bits > filter->log2_bits)
+		replace(badblocks, filter, log2_bits);
+	else
+		refresh(badblocks, filter);
+	/* Half of them may be there no more when this is looked at again. */
+	badblocks->filter_pages = pages;
+	badblocks->filter_limit = 2 * pages > ((size_t)1 << log2_bits) / SPARSE
+					  ? 2 * pages
+					  : ((size_t)1 << log2_bits) / SPARSE;
+}
+
+void mcsafe__filter_add(struct mcsafe_badblocks *badblocks, const struct mcsafe_range *ranges,
+			size_t n)
+{
+	struct mcsafe__filter *filter = atomic_load(&badblocks->filter);
+
+	if (filter != NULL)
+		set_bits(filter, ranges, n);
+}
+
+void mcsafe__filter_end(struct mcsafe_badblocks *badblocks)
+{
+	struct mcsafe__filter *filter = atomic_load(&badblocks->filter);
+
+	while (filter != NULL) {
+		struct mcsafe__filter *older = filter->older;
+
+		free(filter);
+		filter = older;
+	}
+}

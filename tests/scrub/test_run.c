@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_run.c - scrubs run here or in a thread, pause, are cancelled and go on */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <mcsafe/handler.h>
+#include <mcsafe/scrub.h>
+
+#include "run.h"
+
+#define PAGE ((size_t)4096)
+#define SIZE ((size_t)1 << 20)
+
+static unsigned char memory[SIZE] __attribute__((aligned(4096)));
+
+/* ---- a clock of our own: nobody waits for anything ------------------------------------------- */
+
+static bool our_clock;
+static struct timespec now;
+static size_t sleeps;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __real_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	if (!our_clock)
+		return __real_clock_gettime(clock, time);
+	assert_int_equal(clock, CLOCK_MONOTONIC);
+	*time = now;
+	return 0;
+}
+
+int __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until)
+{
+	if (!our_clock)
+		return __real_sem_clockwait(sem, clock, until);
+	assert_int_equal(clock, CLOCK_MONOTONIC);
+	assert_in_range(until->tv_nsec, 0, 999999999);
+	now = *until;
+	sleeps++;
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static struct mcsafe_badblocks *new_registry(void)
+{
+	struct mcsafe_badblocks *badblocks;
+
+	t_install();
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	return badblocks;
+}
+
+static struct mcsafe_scrub *new_scrub(struct mcsafe_badblocks *badblocks,
+				      const struct mcsafe_scrub_options *options)
+{
+	struct mcsafe_scrub *scrub;
+
+	assert_int_equal(mcsafe_scrub_create(&scrub, memory, SIZE, badblocks, options), 0);
+	return scrub;
+}
+
+static size_t offset_of(const struct mcsafe_scrub *scrub)
+{
+	struct mcsafe_scrub_progress progress;
+
+	mcsafe_scrub_progress(scrub, &progress);
+	return progress.offset;
+}
+
+static void test_wrong_arguments_are_refused(void **state)
+{
+	struct mcsafe_badblocks *badblocks = new_registry();
+	struct mcsafe_scrub *const untouched = (void *)memory;
+	struct mcsafe_scrub *scrub = untouched;
+	struct mcsafe_scrub_options options = {.start = 101};
+
+	(void)state;
+	errno = 4711;
+	assert_int_equal(mcsafe_scrub_create(&scrub, memory, 100, badblocks, &options), -EINVAL);
+	options = (struct mcsafe_scrub_options){.recheck = 2};
+	assert_int_equal(mcsafe_scrub_create(&scrub, memory, 100, badblocks, &options), -EINVAL);
+	assert_int_equal(mcsafe_scrub_create(&scrub, memory, SIZE_MAX, badblocks, NULL), -EINVAL);
+	assert_ptr_equal(scrub, untouched);
+	assert_int_equal(mcsafe_scrub_create(&scrub, memory, 0, badblocks, NULL), 0);
+	assert_int_equal(mcsafe_scrub_run(scrub), 0);
+	assert_int_equal(mcsafe_scrub_wait(scrub), -EINVAL);
+	mcsafe_scrub_destroy(scrub);
+	mcsafe_scrub_destroy(NULL);
+	mcsafe_badblocks_destroy(badblocks);
+	assert_int_equal(errno, 4711);
+}
+
+/* SIZE bytes at such a rate; the last step has no pause behind it. */
+static void run_at(size_t rate)
+{
+	struct mcsafe_badblocks *badblocks = new_registry();
+	struct mcsafe_scrub_options options = {.rate = rate};
+	struct mcsafe_scrub *scrub = new_scrub(badblocks, &options);
+	double seconds, least = (double)(SIZE - 65536) / (double)rate;
+
+	now = (struct timespec){1000, 999999999};
+	sleeps = 0;
+	our_clock = true;
+	assert_int_equal(mcsafe_scrub_run(scrub), 0);
+	our_clock = false;
+	seconds = (double)(now.tv_sec - 1000) + ((double)now.tv_nsec - 999999999.) / 1e9;
+	print_message("%zu bytes at %zu a second: %zu pauses, %f seconds\n", SIZE, rate, sleeps,
+		      seconds);
+	assert_true(seconds >= least - 1e-6);
+	assert_true(seconds <= (double)SIZE / (double)rate);
+	assert_true(sleeps >= SIZE / 65536 - 1);
+	/* A low rate has short pauses: of 1/16 s, or what a page takes. */
+	assert_true(seconds / (double)sleeps <= 0.0626 || rate < 16 * PAGE);
+	mcsafe_scrub_destroy(scrub);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+static void test_the_rate_is_kept(void **state)
+{
+	(void)state;
+	run_at((size_t)100 << 30);
+	run_at(SIZE);
+	run_at(300000);
+	run_at(4096);
+	run_at(3);
+}
+
+static int stop_after(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	size_t *left = arg;
+
+	(void)progress;
+	return (*left)-- == 1;
+}
+
+static void test_a_run_that_was_stopped_goes_on(void **state)
+{
+	struct mcsafe_badblocks *badblocks = new_registry();
+	size_t steps = 3;
+	struct mcsafe_scrub_options options = {.progress = stop_after, .arg = &steps};
+	struct mcsafe_scrub *scrub = new_scrub(badblocks, &options);
+
+	(void)state;
+	assert_int_equal(offset_of(scrub), 0);
+	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), 3 * 65536);
+	steps = 1;
+	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), 4 * 65536);
+	steps = 1000;
+	assert_int_equal(mcsafe_scrub_run(scrub), 0);
+	assert_int_equal(steps, 1000 - (SIZE / 65536 - 4));
+	assert_int_equal(offset_of(scrub), SIZE);
+	mcsafe_scrub_destroy(scrub);
+
+	/* In another process, say. */
+	options.start = SIZE - 65536 - 5;
+	steps = 1000;
+	scrub = new_scrub(badblocks, &options);
+	assert_int_equal(mcsafe_scrub_run(scrub), 0);
+	assert_int_equal(steps, 998);
+	mcsafe_scrub_destroy(scrub);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+static struct mcsafe_scrub *of_handler;
+
+static void cancel_in_handler(int signo)
+{
+	(void)signo;
+	mcsafe_scrub_cancel(of_handler);
+}
+
+static int raise_signal(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	(void)progress;
+	raise(*(int *)arg);
+	return 0;
+}
+
+static void test_a_handler_may_cancel(void **state)
+{
+	struct sigaction action = {.sa_handler = cancel_in_handler}, saved;
+	struct mcsafe_badblocks *badblocks = new_registry();
+	int signo = SIGUSR1;
+	/* One byte a second: if the run were not woken up it would be for a day. */
+	struct mcsafe_scrub_options options = {.rate = 1, .progress = raise_signal, .arg = &signo};
+	struct mcsafe_scrub *scrub = new_scrub(badblocks, &options);
+
+	(void)state;
+	of_handler = scrub;
+	assert_int_equal(sigaction(SIGUSR1, &action, &saved), 0);
+	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), PAGE);
+	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), 2 * PAGE);
+	assert_int_equal(sigaction(SIGUSR1, &saved, NULL), 0);
+	/* Before a run: it ends at once, and the next one does not. */
+	mcsafe_scrub_cancel(scrub);
+	mcsafe_scrub_cancel(scrub);
+	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), 2 * PAGE);
+	mcsafe_scrub_destroy(scrub);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+struct seen {
+	sem_t stepped;
+	pthread_t thread;
+	sigset_t mask;
+	int policy;
+	int lacks;
+};
+
+static int look_around(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	struct seen *seen = arg;
+	struct sched_param param;
+
+	(void)progress;
+	seen->thread = pthread_self();
+	seen->lacks = mcsafe_thread_check();
+	pthread_sigmask(SIG_SETMASK, NULL, &seen->mask);
+	if (pthread_getschedparam(pthread_self(), &seen->policy, &param) != 0)
+		seen->policy = -1;
+	sem_post(&seen->stepped);
+	return 0;
+}
+
+static void test_a_thread_scrubs_and_is_cancelled(void **state)
+{
+	struct mcsafe_badblocks *badblocks = new_registry();
+	struct seen seen;
+	struct mcsafe_scrub_options options = {.rate = 1, .progress = look_around, .arg = &seen};
+	struct mcsafe_scrub *scrub = new_scrub(badblocks, &options);
+	sigset_t before, after;
+
+	(void)state;
+	sem_init(&seen.stepped, 0, 0);
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	assert_int_equal(mcsafe_scrub_start(scrub), 0);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	/* The kernel writes less than a sigset_t has. */
+	assert_memory_equal(&before, &after, _NSIG / 8);
+	assert_int_equal(mcsafe_scrub_start(scrub), -EBUSY);
+	assert_int_equal(mcsafe_scrub_run(scrub), -EBUSY);
+	/* It is in its first pause now, or about to be. */
+	while (sem_wait(&seen.stepped) != 0)
+		;
+	mcsafe_scrub_cancel(scrub);
+	assert_int_equal(mcsafe_scrub_wait(scrub), -ECANCELED);
+	assert_int_equal(offset_of(scrub), PAGE);
+	assert_false(pthread_equal(seen.thread, pthread_self()));
+	assert_int_equal(seen.lacks, 0);
+	assert_int_equal(seen.policy, SCHED_IDLE);
+	assert_true(sigismember(&seen.mask, SIGTERM) && sigismember(&seen.mask, SIGALRM));
+	assert_false(sigismember(&seen.mask, SIGBUS) || sigismember(&seen.mask, SIGSEGV));
+
+	/* Destroyed in its pause. */
+	assert_int_equal(mcsafe_scrub_wait(scrub), -EINVAL);
+	assert_int_equal(mcsafe_scrub_start(scrub), 0);
+	while (sem_wait(&seen.stepped) != 0)
+		;
+	mcsafe_scrub_destroy(scrub);
+
+	options.rate = 0;
+	scrub = new_scrub(badblocks, &options);
+	assert_int_equal(mcsafe_scrub_start(scrub), 0);
+	assert_int_equal(mcsafe_scrub_wait(scrub), 0);
+	assert_int_equal(offset_of(scrub), SIZE);
+	mcsafe_scrub_destroy(scrub);
+	mcsafe_badblocks_destroy(badblocks);
+	sem_destroy(&seen.stepped);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wrong_arguments_are_refused),
+		cmocka_unit_test(test_the_rate_is_kept),
+		cmocka_unit_test(test_a_run_that_was_stopped_goes_on),
+		cmocka_unit_test(test_a_handler_may_cancel),
+		cmocka_unit_test(test_a_thread_scrubs_and_is_cancelled),
+	};
+
+	return t_run("scrub.run", tests, T_LENGTH(tests));
+}

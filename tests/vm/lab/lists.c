@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lists.c - what the kernel's lists say of a file or device, and what a scrub finds in memory */
+#include "lab.h"
+#include "landing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WINDOW \
+ (4 * PAGE) /* what is scrubbed: each load near the poison is looked at from outside */
+
+static struct mcsafe_badblocks *new_registry(void)
+{
+	struct mcsafe_badblocks *badblocks = NULL;
+
+	lab_need(mcsafe_badblocks_create(&badblocks) == 0, "no memory");
+	return badblocks;
+}
+
+/* All ranges as "START+LENGTH", in 512-byte sectors from `from`. */
+static const char *in_words(const struct mcsafe_badblocks *badblocks, size_t from)
+{
+	static char text[256];
+	struct mcsafe_range bad;
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t at = 0;
+	     n < sizeof(text) && mcsafe_badblocks_next(badblocks, at, SIZE_MAX, &bad);
+	     at = bad.start + bad.len)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%zd+%zu", n != 0 ? " " : "",
+				      ((ssize_t)bad.start - (ssize_t)from) / (ssize_t)LAB_SECTOR,
+				      bad.len / LAB_SECTOR);
+	return n != 0 ? text : "nothing";
+}
+
+static void ask(const char *when, int fd, size_t from)
+{
+	static const char *const states[] = {"none", "found", "not asked"};
+	struct mcsafe_badblocks *badblocks = new_registry();
+	struct mcsafe_badblocks_answer answer;
+	char key[64];
+	int err = mcsafe_badblocks_ask(badblocks, fd, &answer);
+
+	lab_check(err == 0 || answer.state == MCSAFE_BADBLOCKS_NOT_ASKED, "result %d", err);
+	snprintf(key, sizeof(key), "%s: state", when);
+	lab_fact(key, "%s %s", states[answer.state],
+		 answer.error != 0 ? strerrorname_np(answer.error) : "0");
+	snprintf(key, sizeof(key), "%s: bad sectors", when);
+	lab_fact(key, "%s", in_words(badblocks, from));
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+/* Of the rows of the library, so that the load of a copy raises the machine check. */
+static void arm(const char *mode, const struct lab_target *target)
+{
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+
+	lab_arm(mode, "page", target, 1, insns, n);
+}
+
+static void inject(uint64_t physical, unsigned sectors)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "ndctl inject-error -B %" PRIu64 " -n %u namespace0.0 >/tmp/ndctl.out 2>&1",
+		 lab_pmem_sector(physical), sectors);
+	/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest runs nothing else. */
+	lab_need(system(command) == 0, "%s fails", command);
+	lab_wait_bad_blocks(physical);
+}
+
+/* The kernel's lists: before anything is bad, after ndctl has injected errors, after a machine
+ * check, and after the repair of all. */
+int lab_program_lists(int argc, char **argv)
+{
+	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
+	struct lab_target target = lab_target(region.base + LAB_REGION_LINE);
+	const bool is_device = strcmp(argv[1], "devdax") == 0;
+	unsigned char contents[PAGE];
+
+	lab_install();
+	lab_kernel_log("");
+	ask("at first", region.fd, page);
+	if (!is_device) {
+		inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
+		ask("after an injection", region.fd, other);
+	}
+	arm("load", &target);
+	lab_check(memcpy_mcsafe(contents, target.at, LINE) == LINE, "poison can be read");
+	lab_check(lab_disarm().injected == 1, "no machine check");
+	lab_wait_bad_blocks(target.physical);
+	ask("after a machine check", region.fd, page);
+	if (!is_device) {
+		lab_fill_pattern(contents, page, PAGE);
+		lab_check(pwrite(region.fd, contents, PAGE, (off_t)page) == (ssize_t)PAGE,
+			  "pwrite");
+		ask("after a repair", region.fd, other);
+		lab_fill_pattern(contents, other, PAGE);
+		lab_check(pwrite(region.fd, contents, PAGE, (off_t)other) == (ssize_t)PAGE,
+			  "pwrite");
+		ask("after both", region.fd, page);
+	}
+	lab_kernel_log("");
+	return lab_status();
+}
+
+static void scrub(const char *which, const struct lab_region *region,
+		  struct mcsafe_badblocks *badblocks, size_t from)
+{
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_scrub *made;
+	char key[64];
+	int err;
+
+	lab_forget_signals();
+	lab_need(mcsafe_scrub_create(&made, region->base + from, WINDOW, badblocks, NULL) == 0,
+		 "no memory");
+	err = mcsafe_scrub_run(made);
+	mcsafe_scrub_progress(made, &progress);
+	mcsafe_scrub_destroy(made);
+	snprintf(key, sizeof(key), "%s: result", which);
+	lab_fact(key, "%d, %zu bytes bad, %zu skipped, %u signals", err, progress.bad,
+		 progress.skipped, lab_signals.n);
+	snprintf(key, sizeof(key), "%s: bad sectors", which);
+	lab_fact(key, "%s", in_words(badblocks, 0));
+}
+
+/* Scrubs of memory with poison that nobody has met, then with what is known of it, then without. */
+int lab_program_scrub(int argc, char **argv)
+{
+	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, from = page - WINDOW / 2;
+	struct lab_target target = lab_target(region.base + LAB_REGION_LINE);
+	struct mcsafe_badblocks *badblocks = new_registry();
+	struct lab_events events;
+
+	lab_install();
+	lab_kernel_log("");
+	arm("approach", &target);
+	scrub("latent poison", &region, badblocks, from);
+	scrub("known to us", &region, badblocks, from);
+	events = lab_disarm();
+	lab_check(events.injected == 1, "%u machine checks", events.injected);
+	lab_check(events.touched == 0, "the line was read %u times more", events.touched);
+	if (region.pmem)
+		lab_wait_bad_blocks(target.physical);
+	mcsafe_badblocks_destroy(badblocks);
+	badblocks = new_registry();
+	scrub("known to the kernel", &region, badblocks, from);
+	mcsafe_badblocks_destroy(badblocks);
+	lab_kernel_log("");
+	return lab_status();
+}
