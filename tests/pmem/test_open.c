@@ -382,6 +382,38 @@ static void test_scrub_finds_what_is_bad(void **state)
 	close(fd);
 }
 
+/* A reader that met a bad page, and comes to note it when the page has been repaired. */
+static void test_a_fault_is_noted_too_late(void **state)
+{
+	static const enum mcsafe_cause causes[] = {MCSAFE_CAUSE_IO, MCSAFE_CAUSE_POISON};
+	int fd = file_of("");
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	for (size_t i = 0; i < T_LENGTH(causes); i++) {
+		struct mcsafe__access access;
+		struct mcsafe_fault fault;
+		struct mcsafe_pmem *pmem;
+		unsigned char byte;
+
+		assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+		mcsafe__pmem_begin(&access, pmem, PAGE, PAGE, MCSAFE_SIDE_SOURCE);
+		if (mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_POISON) != 0 &&
+		    mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_EOF) != 0)
+			t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+		assert_int_equal(mcsafe_memcpy(&byte, access.base + PAGE, 1, &fault), 1);
+		fault.cause = causes[i];
+		assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, PAGE), PAGE);
+		mcsafe__pmem_note(&access, &fault, PAGE);
+		assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
+		assert_int_equal(mcsafe_inject_clear(access.base + PAGE, PAGE), 0);
+		mcsafe__pmem_leave(access.stripe);
+		mcsafe_pmem_close(pmem);
+	}
+	close(fd);
+}
+
 /* ---- device-dax, in a tree of our own like /sys ------------------------------------------------ */
 
 static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
@@ -488,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
 		cmocka_unit_test(test_partial_repair_is_reported),
 		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_a_fault_is_noted_too_late),
 		cmocka_unit_test(test_the_kernel_is_asked),
 		cmocka_unit_test(test_scrub_finds_what_is_bad),
 		cmocka_unit_test_setup_teardown(test_sysfs_tells_size_and_alignment, make_tree,
