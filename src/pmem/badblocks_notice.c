@@ -22,9 +22,6 @@ int mcsafe__badblocks_add_block(struct mcsafe_badblocks *badblocks, const void *
 		first = begin;
 	if (last > end)
 		last = end;
-	/* The last byte of the address space has no end that a size_t could hold. */
-	if (last - begin == SIZE_MAX && last-- == first)
-		return 0;
 	err = mcsafe_badblocks_add(badblocks, first - begin, last - first + 1);
 	return err != 0 ? err : 1;
 }

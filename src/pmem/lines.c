@@ -62,8 +62,7 @@ static bool read_pair(FILE *from, int c, size_t unit, struct mcsafe_range *range
 	size_t start = 0, len = 0;
 
 	c = read_number(from, c, &start, &ok);
-	if (!is_blank(c))
-		ok = false;
+	/* What stands behind a number is no digit, so a blank is needed before the next. */
 	if (ok)
 		c = read_number(from, skip_blanks(from, c), &len, &ok);
 	if (!ok || skip_blanks(from, c) != '\n')

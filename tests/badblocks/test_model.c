@@ -28,11 +28,15 @@ static void note_parts(const struct mcsafe_badblocks *badblocks)
 		most_parts = directory->n;
 }
 
-/* Mostly short ones: a long one leaves few ranges. */
+/* Mostly short ones: a long one leaves few ranges. Some are as long as a chunk or two. */
 static size_t random_length(struct t_rng *rng, size_t room)
 {
-	size_t most = t_rng_below(rng, 400) == 0 ? room : 1 + t_rng_below(rng, 4);
+	size_t dice = t_rng_below(rng, 4000), most = 1 + t_rng_below(rng, 4);
 
+	if (dice < 2)
+		most = room;
+	else if (dice < 12)
+		most = 1500;
 	return 1 + t_rng_below(rng, most < room ? most : room);
 }
 
@@ -73,6 +77,7 @@ static void step(struct mcsafe_badblocks *badblocks, struct oracle *oracle, stru
 	note_parts(badblocks);
 	oracle_check_next(oracle, badblocks, a, b);
 	oracle_check_next(oracle, badblocks, from, from + n);
+	oracle_check_next(oracle, badblocks, from + n - 1, from + n);
 	if (from > 0)
 		oracle_check_next(oracle, badblocks, from - 1, oracle->units);
 }

@@ -245,6 +245,8 @@ static void test_large_extents_are_asked_about(void **state)
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
 	assert_only(badblocks, HUGE + 30 * PAGE, HUGE - 30 * PAGE);
+	for (size_t line = (HUGE + 31 * PAGE) / 64; line < 2 * HUGE / 64; line++)
+		assert_int_equal(fake.reads[line], 0);
 	mcsafe_badblocks_destroy(badblocks);
 
 	/* A kernel that cannot be asked is believed. */
