@@ -68,3 +68,16 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 	mcsafe__pmem_leave(access->stripe);
 	return done != 0 || error == 0 ? (ssize_t)done : error;
 }
+
+ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
+			      const struct mcsafe_iter *it, const struct mcsafe_fault *stopped,
+			      struct mcsafe_fault *fault)
+{
+	bool faulted = stopped->cause != MCSAFE_CAUSE_NONE;
+	ssize_t result = mcsafe__pmem_end(access, done, faulted ? stopped : NULL, fault);
+
+	/* What else can have stopped it: its side, or a descriptor. */
+	if (done == 0 && !faulted && mcsafe_iter_error(it) != 0)
+		return mcsafe_iter_error(it);
+	return result;
+}

@@ -113,6 +113,10 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 /* It is over after `done` bytes; `stopped` is what stopped it, or NULL. The result of the call. */
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			 const struct mcsafe_fault *stopped, struct mcsafe_fault *fault);
+/* The same of an access by an iterator; *stopped has a cause if memory stopped it. */
+ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
+			      const struct mcsafe_iter *it, const struct mcsafe_fault *stopped,
+			      struct mcsafe_fault *fault);
 
 /* ---- note.c ----------------------------------------------------------------------------------- */
 
