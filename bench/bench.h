@@ -45,6 +45,6 @@ void bench_faults(const struct effort *effort);    /* "faults", "lookup" */
 void bench_guards(const struct effort *effort);    /* "guards" */
 void bench_words(const struct effort *effort);     /* "chain", "scans" */
 void bench_badblocks(const struct effort *effort); /* "badblocks" */
-void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_repair" */
+void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
 
 #endif /* MCSAFE_BENCH_H */

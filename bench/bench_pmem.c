@@ -18,6 +18,8 @@
 /* Reads in one repeat at most: less than a time slice, of which one is not interrupted then. */
 #define MOST_READS ((size_t)2000)
 
+#define REPAIRED ((size_t)65536) /* at once */
+
 static const size_t lengths[] = {64, 512, 4096, 65536, 1u << 20};
 static const size_t ranges[] = {0, 1000, 1000000};
 
@@ -145,7 +147,8 @@ static void *repair_on(void *arg)
 {
 	(void)arg;
 	while (!atomic_load(&stop)) {
-		need(mcsafe_pmem_repair(pmem[0], NULL, 16 * 4096, GOOD) == 16 * 4096, "repair");
+		need(mcsafe_pmem_repair(pmem[0], NULL, REPAIRED, GOOD) == (ssize_t)REPAIRED,
+		     "repair");
 		atomic_fetch_add(&repairs, 1);
 		atomic_store(&repairing, true);
 	}

@@ -5,56 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "registry.h"
-
-/* [from, to) is within what the stripe remembers of that version. */
-static bool is_remembered(struct mcsafe__stripe *stripe, unsigned long version, size_t from,
-			  size_t to)
-{
-	unsigned long sequence = atomic_load_explicit(&stripe->sequence, memory_order_acquire);
-	bool is = sequence % 2 == 0 &&
-		  atomic_load_explicit(&stripe->version, memory_order_acquire) == version &&
-		  atomic_load_explicit(&stripe->from, memory_order_acquire) <= from &&
-		  atomic_load_explicit(&stripe->to, memory_order_acquire) >= to;
-
-	/* The loads before are acquiring: if they saw what a writer wrote, so does this one. */
-	return is && atomic_load_explicit(&stripe->sequence, memory_order_relaxed) == sequence;
-}
-
-static void remember(struct mcsafe__stripe *stripe, unsigned long version, size_t from, size_t to)
-{
-	unsigned long sequence = atomic_load_explicit(&stripe->sequence, memory_order_relaxed);
-
-	/* Somebody else is at it: so be it. */
-	if (sequence % 2 != 0 ||
-	    !atomic_compare_exchange_strong(&stripe->sequence, &sequence, sequence + 1))
-		return;
-	atomic_store_explicit(&stripe->version, version, memory_order_release);
-	atomic_store_explicit(&stripe->from, from, memory_order_release);
-	atomic_store_explicit(&stripe->to, to, memory_order_release);
-	atomic_store_explicit(&stripe->sequence, sequence + 2, memory_order_release);
-}
-
-/*
- * Whether none of [from, to), in whole lines, is known to be bad, as far as it can be told without a
- * lookup in the registry, or with one for all of the stretch up to the next bad range. The version
- * comes first: what is looked up later is as new or newer.
- */
-static bool is_good(const struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe, size_t from,
-		    size_t to)
-{
-	unsigned long version = atomic_load(&pmem->bad->version);
-	struct mcsafe_range bad = {.start = SIZE_MAX};
-
-	if (is_remembered(stripe, version, from, to))
-		return true;
-	(void)mcsafe_badblocks_next(pmem->bad, from, SIZE_MAX, &bad);
-	if (bad.start < to)
-		return false;
-	remember(stripe, version, from, bad.start);
-	return true;
-}
-
 size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 {
 	size_t from = mcsafe__down(offset, MCSAFE__LINE);
@@ -92,10 +42,7 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	else if (n > size - offset)
 		n = size - offset;
 	access->wanted = n;
-	access->n = n;
-	if (n != 0 && !is_good(pmem, access->stripe, mcsafe__down(offset, MCSAFE__LINE),
-			       mcsafe__up(offset + n, MCSAFE__LINE)))
-		access->n = mcsafe__pmem_good(pmem, offset, n);
+	access->n = n != 0 ? mcsafe__pmem_good(pmem, offset, n) : 0;
 }
 
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
@@ -120,4 +67,17 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 	}
 	mcsafe__pmem_leave(access->stripe);
 	return done != 0 || error == 0 ? (ssize_t)done : error;
+}
+
+ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
+			      const struct mcsafe_iter *it, const struct mcsafe_fault *stopped,
+			      struct mcsafe_fault *fault)
+{
+	bool faulted = stopped->cause != MCSAFE_CAUSE_NONE;
+	ssize_t result = mcsafe__pmem_end(access, done, faulted ? stopped : NULL, fault);
+
+	/* What else can have stopped it: its side, or a descriptor. */
+	if (done == 0 && !faulted && mcsafe_iter_error(it) != 0)
+		return mcsafe_iter_error(it);
+	return result;
 }

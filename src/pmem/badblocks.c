@@ -244,7 +244,6 @@ static int apply(struct mcsafe_badblocks *badblocks, const struct change *change
 		return err;
 	atomic_store(&badblocks->count, count);
 	atomic_store(&badblocks->bytes, bytes);
-	atomic_fetch_add(&badblocks->version, 1);
 	mcsafe__grace_reclaim(badblocks->grace);
 	return 0;
 }

@@ -124,7 +124,7 @@ static int grow(struct mcsafe_pmem *pmem, size_t size)
 
 static int refresh(struct mcsafe_pmem *pmem)
 {
-	size_t before = atomic_load(&pmem->size), size;
+	size_t before = atomic_load(&pmem->size), size = 0;
 	int err = mcsafe__pmem_file_size(pmem->fd, &size);
 
 	if (err == 0 && size > atomic_load(&pmem->view)->mapped)

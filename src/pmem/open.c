@@ -71,6 +71,15 @@ static int duplicate(struct mcsafe_pmem *pmem, int fd)
 	return pmem->fd >= 0 ? 0 : -errno;
 }
 
+/* O_NONBLOCK: or a FIFO waits for its writer. It means nothing to what can be mapped. */
+static int open_path(struct mcsafe_pmem *pmem, const char *path)
+{
+	int mode = pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY;
+
+	pmem->fd = open(path, mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return pmem->fd >= 0 ? 0 : -errno;
+}
+
 /* What the file system says; 0, or -errno. */
 static int look_at_file(struct mcsafe_pmem *pmem)
 {
@@ -145,45 +154,33 @@ static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
 	return err;
 }
 
-int mcsafe_pmem_open(struct mcsafe_pmem **pmem, const char *path, int flags)
+/* By name; or by descriptor, if that is NULL. */
+static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int flags)
 {
-	int saved_errno = errno, err = 0;
+	int saved_errno = errno, err = -ENOMEM;
 	struct mcsafe_pmem *made;
 
 	if (flags & ~FILE_FLAGS)
 		return -EINVAL;
 	made = create(flags);
-	if (made == NULL) {
-		errno = saved_errno;
-		return -ENOMEM;
+	if (made != NULL) {
+		err = path != NULL ? open_path(made, path) : duplicate(made, fd);
+		if (err == 0)
+			err = open_mapping(made);
+		err = finish(pmem, made, err);
 	}
-	/* O_NONBLOCK: or a FIFO waits for its writer. It means nothing to what can be mapped. */
-	made->fd = open(path, (flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC |
-				      O_NOCTTY | O_NONBLOCK);
-	err = made->fd < 0 ? -errno : open_mapping(made);
-	err = finish(pmem, made, err);
 	errno = saved_errno;
 	return err;
 }
 
+int mcsafe_pmem_open(struct mcsafe_pmem **pmem, const char *path, int flags)
+{
+	return open_file(pmem, path, -1, flags);
+}
+
 int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, int fd, int flags)
 {
-	int saved_errno = errno, err;
-	struct mcsafe_pmem *made;
-
-	if (flags & ~FILE_FLAGS)
-		return -EINVAL;
-	made = create(flags);
-	if (made == NULL) {
-		errno = saved_errno;
-		return -ENOMEM;
-	}
-	err = duplicate(made, fd);
-	if (err == 0)
-		err = open_mapping(made);
-	err = finish(pmem, made, err);
-	errno = saved_errno;
-	return err;
+	return open_file(pmem, NULL, fd, flags);
 }
 
 /* The file behind memory of the caller. */

@@ -21,17 +21,10 @@ struct mcsafe__view {
 	struct mcsafe__view *older;
 };
 
-/*
- * What the threads that hash to it write at each call, so that they do not fight for one cache
- * line: how many calls run, and a stretch that was found to be without bad ranges. That is true as
- * long as the registry's version is the same. The sequence is odd while somebody writes it.
- */
+/* Calls that run, counted in several places so that threads do not fight for one line. */
 #define MCSAFE__STRIPES 16
 struct mcsafe__stripe {
 	_Alignas(64) _Atomic size_t running;
-	_Atomic unsigned long sequence;
-	_Atomic unsigned long version;
-	_Atomic size_t from, to;
 };
 
 struct mcsafe_pmem {
@@ -120,6 +113,10 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 /* It is over after `done` bytes; `stopped` is what stopped it, or NULL. The result of the call. */
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			 const struct mcsafe_fault *stopped, struct mcsafe_fault *fault);
+/* The same of an access by an iterator; *stopped has a cause if memory stopped it. */
+ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
+			      const struct mcsafe_iter *it, const struct mcsafe_fault *stopped,
+			      struct mcsafe_fault *fault);
 
 /* ---- note.c ----------------------------------------------------------------------------------- */
 

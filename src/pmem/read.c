@@ -24,9 +24,7 @@ ssize_t mcsafe_pmem_read_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, 
 {
 	struct mcsafe_fault stopped = {.cause = MCSAFE_CAUSE_NONE};
 	struct mcsafe__access access;
-	bool faulted;
 	size_t done;
-	ssize_t got;
 
 	if (offset < 0)
 		return -EINVAL;
@@ -34,10 +32,7 @@ ssize_t mcsafe_pmem_read_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, 
 		n = mcsafe_iter_count(it);
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_SOURCE);
 	done = mcsafe_copy_to_iter(access.base + access.offset, access.n, it, &stopped);
-	faulted = stopped.cause != MCSAFE_CAUSE_NONE;
-	got = mcsafe__pmem_end(&access, done, faulted ? &stopped : NULL, fault);
-	/* What else can have stopped it: its side, or a descriptor. */
-	return done == 0 && !faulted && mcsafe_iter_error(it) != 0 ? mcsafe_iter_error(it) : got;
+	return mcsafe__pmem_end_iter(&access, done, it, &stopped, fault);
 }
 
 ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem, const struct iovec *iov, size_t nr_segs,

@@ -40,7 +40,6 @@ struct mcsafe_badblocks {
 	_Atomic(struct mcsafe__directory *) directory; /* NULL: no range at all */
 	_Atomic size_t count;
 	_Atomic size_t bytes;
-	_Atomic unsigned long version; /* so many changes were made, and can be seen */
 	_Atomic(struct mcsafe__filter *) filter; /* NULL: there was no memory for it, or no need */
 	struct mcsafe__grace *grace;
 	pthread_mutex_t lock; /* of all below, and of changes */

@@ -184,16 +184,18 @@ static size_t repair_all(const struct repair *r, const unsigned char *data, size
 static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
 	size_t size = atomic_load(&pmem->size), align = pmem->page_size;
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 
-	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
-	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
-		return -EINVAL;
 	if ((pmem->flags & MCSAFE_PMEM_WRITE) == 0)
 		return -EBADF;
 	if (pmem->fd >= 0 && fstat(pmem->fd, &st) != 0)
 		return -errno;
-	return pmem->fd >= 0 && S_ISCHR(st.st_mode) ? -EOPNOTSUPP : 0;
+	if (S_ISCHR(st.st_mode))
+		return -EOPNOTSUPP;
+	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
+	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
+		return -EINVAL;
+	return 0;
 }
 
 /* The file is as large as it was, so that nothing is written behind its end. */

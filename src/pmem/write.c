@@ -54,9 +54,7 @@ ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it,
 {
 	struct mcsafe_fault stopped = {.cause = MCSAFE_CAUSE_NONE};
 	struct mcsafe__access access;
-	bool faulted;
 	size_t done;
-	ssize_t put;
 	int err;
 
 	if (n > mcsafe_iter_count(it))
@@ -72,9 +70,7 @@ ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it,
 	} else {
 		done = mcsafe_copy_from_iter(access.base + access.offset, access.n, it, &stopped);
 	}
-	faulted = stopped.cause != MCSAFE_CAUSE_NONE;
-	put = mcsafe__pmem_end(&access, done, faulted ? &stopped : NULL, fault);
-	return done == 0 && !faulted && mcsafe_iter_error(it) != 0 ? mcsafe_iter_error(it) : put;
+	return mcsafe__pmem_end_iter(&access, done, it, &stopped, fault);
 }
 
 ssize_t mcsafe_pmem_pwritev(struct mcsafe_pmem *pmem, const struct iovec *iov, size_t nr_segs,

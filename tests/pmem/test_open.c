@@ -382,6 +382,66 @@ static void test_scrub_finds_what_is_bad(void **state)
 	close(fd);
 }
 
+/* More than is written at once, the end of the file included. */
+static void test_a_long_repair_puts_each_byte_in_its_place(void **state)
+{
+	static unsigned char data[600 * 1024 + 77], back[sizeof(data)];
+	int fd = file_of("");
+	struct mcsafe_pmem *pmem;
+
+	(void)state;
+	t_install();
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (unsigned char)(i % 251);
+	assert_int_equal(ftruncate(fd, (off_t)(PAGE + sizeof(data))), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	/* All of the last page, also what is behind the end. */
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 200 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, sizeof(data), PAGE), sizeof(data));
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, sizeof(back), PAGE, NULL), sizeof(back));
+	assert_memory_equal(back, data, sizeof(data));
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, 1, 0, NULL), -EIO);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE + sizeof(data), 0),
+			 PAGE + sizeof(data));
+	assert_int_equal(pread(fd, back, sizeof(back), PAGE), sizeof(back));
+	memset(data, 0, sizeof(data));
+	assert_memory_equal(back, data, sizeof(data));
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+/* A reader that met a bad page, and comes to note it when the page has been repaired. */
+static void test_a_fault_is_noted_too_late(void **state)
+{
+	static const enum mcsafe_cause causes[] = {MCSAFE_CAUSE_IO, MCSAFE_CAUSE_POISON};
+	int fd = file_of("");
+
+	(void)state;
+	t_install();
+	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	for (size_t i = 0; i < T_LENGTH(causes); i++) {
+		struct mcsafe__access access;
+		struct mcsafe_fault fault;
+		struct mcsafe_pmem *pmem;
+		unsigned char byte;
+
+		assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+		mcsafe__pmem_begin(&access, pmem, PAGE, PAGE, MCSAFE_SIDE_SOURCE);
+		if (mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_POISON) != 0 &&
+		    mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_EOF) != 0)
+			t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+		assert_int_equal(mcsafe_memcpy(&byte, access.base + PAGE, 1, &fault), 1);
+		fault.cause = causes[i];
+		assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, PAGE), PAGE);
+		mcsafe__pmem_note(&access, &fault, PAGE);
+		assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
+		assert_int_equal(mcsafe_inject_clear(access.base + PAGE, PAGE), 0);
+		mcsafe__pmem_leave(access.stripe);
+		mcsafe_pmem_close(pmem);
+	}
+	close(fd);
+}
+
 /* ---- device-dax, in a tree of our own like /sys ------------------------------------------------ */
 
 static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
@@ -443,6 +503,7 @@ static void test_sysfs_tells_size_and_alignment(void **state)
 		{"132120576", "0x200000", 0},
 		{"132120576\n", "2097153\n", -EBADMSG},
 		{"132120577\n", "2097152\n", -EBADMSG},
+		{"12288\n", "12288\n", -EBADMSG},
 		{"0\n", "2097152\n", -EBADMSG},
 		{"132120576\n", "0\n", -EBADMSG},
 		{"132120576\n", "2048\n", -EBADMSG},
@@ -488,6 +549,8 @@ int main(void)
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
 		cmocka_unit_test(test_partial_repair_is_reported),
 		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_a_long_repair_puts_each_byte_in_its_place),
+		cmocka_unit_test(test_a_fault_is_noted_too_late),
 		cmocka_unit_test(test_the_kernel_is_asked),
 		cmocka_unit_test(test_scrub_finds_what_is_bad),
 		cmocka_unit_test_setup_teardown(test_sysfs_tells_size_and_alignment, make_tree,

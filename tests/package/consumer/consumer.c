@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* consumer.c - a user's program: one copy that ends at a guard page; valid C and valid C++ */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,6 +61,7 @@ int main(void)
 	char copy[100], expected[100];
 	struct mcsafe_fault fault;
 	struct mcsafe_badblocks *known;
+	struct mcsafe_pmem *pmem = NULL;
 	struct mcsafe_range bad;
 	size_t left;
 	int ok;
@@ -93,6 +95,11 @@ int main(void)
 	ok &= check("a string is measured",
 		    mcsafe_strnlen(pages + page - 9, 99, &left, &fault) == MCSAFE_CAUSE_PROTECTED &&
 			    left == 9);
+	ok &= check("memory fails like a file",
+		    mcsafe_pmem_open_memory(&pmem, pages, 2 * page, -1, 0, 0) == 0 &&
+			    mcsafe_pmem_pread(pmem, copy, 100, (off_t)page - GOOD, NULL) == GOOD &&
+			    mcsafe_pmem_pread(pmem, copy, 100, (off_t)page, NULL) == -EIO);
+	mcsafe_pmem_close(pmem);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,

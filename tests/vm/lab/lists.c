@@ -123,7 +123,7 @@ static void scrub(const char *which, const struct lab_region *region,
 	lab_need(mcsafe_scrub_create(&made, region->base + from, WINDOW, badblocks, NULL) == 0,
 		 "no memory");
 	err = mcsafe_scrub_run(made);
-	mcsafe_scrub_progress(made, &progress);
+	mcsafe_scrub_get_progress(made, &progress);
 	mcsafe_scrub_destroy(made);
 	snprintf(key, sizeof(key), "%s: result", which);
 	lab_fact(key, "%d, %zu bytes bad, %zu skipped, %u signals", err, progress.bad,
