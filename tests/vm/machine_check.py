@@ -205,7 +205,7 @@ class Injector:
         elif operand.string:
             line = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
-            self._step_over(processor)
+            self._step_over(processor, registers["rip"])
             self._gdb.resume()
         elif armed.mode == "race" and armed.held is None:
             armed.held = processor
@@ -227,10 +227,10 @@ class Injector:
         self._gdb.insert(gdb.READ, line, LINE)
         self._armed.watched.append(line)
 
-    def _step_over(self, processor: int) -> None:
-        self._breakpoints(False)
+    def _step_over(self, processor: int, instruction: int) -> None:
+        self._gdb.remove(gdb.EXECUTE, instruction)
         self._gdb.step(processor)
-        self._breakpoints(True)
+        self._gdb.insert(gdb.EXECUTE, instruction)
 
     def _run_string_up_to(self, processor: int, registers: Mapping[str, int]) -> int:
         """Stop a REP MOVSB when the next byte it reads is in a line of ours; return that line."""

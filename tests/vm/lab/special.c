@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* special.c - machine checks in unusual company: twice, in two threads, optional, chained */
+/* special.c - machine checks in unusual company: twice, in two threads, chained */
 #include "lab.h"
 #include "landing.h"
 
@@ -9,8 +9,6 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <time.h>
 #include <ucontext.h>
 
 #define MARGIN LINE
@@ -196,59 +194,6 @@ int lab_program_race(int argc, char **argv)
 	}
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
 		  "not two machine checks in the kernel's log");
-	return lab_status();
-}
-
-static bool later_than(const struct timespec *start, time_t seconds)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - start->tv_sec > seconds;
-}
-
-/* Copy good memory until the kernel has dealt with a lost page. */
-static void copy_until_lost(long corrupted)
-{
-	unsigned char *good = lab_pages(2);
-	struct timespec start;
-
-	lab_fill_pattern(good, 0, 2 * PAGE);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (lab_meminfo("HardwareCorrupted") == corrupted && !later_than(&start, 20))
-		for (unsigned i = 0; i < 100; i++) {
-			lab_check(memcpy_mcsafe(arena, good, 2 * PAGE) == 0,
-				  "a notice has stopped a copy");
-			lab_check(lab_is_pattern(arena, 0, 2 * PAGE), "a copy is wrong");
-		}
-}
-
-/* The patrol scrubber finds poison that nobody has read: "action optional". */
-int lab_program_notice(int argc, char **argv)
-{
-	unsigned char *pages = lab_pages(3);
-	long corrupted = lab_meminfo("HardwareCorrupted");
-
-	lab_fill_pattern(pages, 0, 3 * PAGE);
-	lab_install();
-	if (argc > 1 && strcmp(argv[1], "early") == 0)
-		lab_need(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0) == 0,
-			 "prctl");
-	lab_kernel_log("");
-	lab_raise_now("scrub", lab_physical(pages + PAGE));
-	copy_until_lost(corrupted);
-	lab_check(lab_disarm().injected == 1, "not one machine check");
-	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
-	lab_fact("signals", "%u", lab_signals.n);
-	if (lab_signals.n) {
-		lab_fact("code", "%s",
-			 lab_signals.noted[0].code == BUS_MCEERR_AO ? "BUS_MCEERR_AO" : "other");
-		lab_check(lab_signals.noted[0].addr == (uintptr_t)pages + PAGE, "address %#lx",
-			  lab_signals.noted[0].addr);
-	}
-	lab_fact("a copy of the page", "%s", lab_outcome(pages + PAGE, PAGE, PAGE));
-	lab_fact("the page before", "%s", lab_outcome(pages, 0, PAGE));
-	lab_kernel_log("");
 	return lab_status();
 }
 
