@@ -5,6 +5,7 @@
 import argparse
 import base64
 import json
+import shutil
 import socket
 import sys
 import tempfile
@@ -16,15 +17,18 @@ from unittest import mock
 from xml.etree import ElementTree
 
 import acpi
+import debian
 import gdb
 import lab
 import machine_check
 import operands
+import qemu
 import qmp
 import report
 import scenario
+import tools
 import vm
-from errors import GuestFailure
+from errors import GuestFailure, KernelTrouble, Unavailable
 from operands import Operand
 from scenario import Result, Scenario
 
@@ -418,7 +422,7 @@ class SessionTest(unittest.TestCase):
             mock.patch.object(operands, "of_program", return_value={}),
             mock.patch.object(lab.Lab, "_guest", guest),
         ):
-            run = lab.Lab(mock.Mock(), Path(scratch), lambda _: None)
+            run = lab.Lab(mock.MagicMock(), Path(scratch), lambda _: None)
             results = run.run([Scenario("one", "", ""), Scenario("two", "", "")])
             self.assertEqual(waiting, [])
             return run, results
@@ -434,6 +438,10 @@ class SessionTest(unittest.TestCase):
         self.assertEqual([r.passed for r in results], [True, True])
         with mock.patch("sys.stderr"), self.assertRaisesRegex(GuestFailure, "twice"):
             self.boots(GuestFailure("no boot"), GuestFailure("no boot"))
+
+    def test_a_boot_that_the_kernel_has_spoilt_is_not_tried_again(self) -> None:
+        with self.assertRaises(KernelTrouble):
+            self.boots(qemu._problem(0, None, "[    1.0] Kernel panic - not syncing"))
 
 
 class ReportTest(unittest.TestCase):
@@ -503,6 +511,83 @@ class AcpiTest(unittest.TestCase):
         self.assertEqual(acpi.nvdimm_table(encoded), wanted)
         with self.assertRaises(GuestFailure):
             acpi.nvdimm_table(base64.b64encode(table(b"other")))
+
+
+class ToolsTest(unittest.TestCase):
+    """Where the programs for persistent memory come from."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.cache = Path(scratch.name)
+        self.unpacked: list[str] = []
+
+    def unpack(self, package: str, into: Path) -> None:
+        """Stand in for a download: a package has its programs, and a directory of libraries."""
+        self.unpacked.append(package)
+        (into / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
+        for name, of in tools.PROGRAMS.items():
+            if of == package:
+                program = into / ("usr/bin" if name == "ndctl" else "sbin") / name
+                program.parent.mkdir(parents=True, exist_ok=True)
+                program.write_text("#!/bin/sh\n")
+                program.chmod(0o755)
+
+    def on_bare_host(self, what: Callable[[Path], object]) -> object:
+        """Run with none of the programs on the host."""
+
+        def only_in_cache(name: str, path: str) -> str | None:
+            ours = [place for place in path.split(":") if place.startswith(str(self.cache))]
+            return which(name, path=":".join(ours))
+
+        which = shutil.which
+        with (
+            mock.patch.object(tools.shutil, "which", only_in_cache),
+            mock.patch.object(debian, "unpack", self.unpack),
+        ):
+            return what(self.cache)
+
+    def test_missing_program_is_named(self) -> None:
+        with self.assertRaisesRegex(Unavailable, r"ndctl .*--fetch"):
+            self.on_bare_host(tools.find)
+        self.assertEqual(self.unpacked, [])
+
+    def test_fetched_programs_and_libraries(self) -> None:
+        found = self.on_bare_host(tools.fetch)
+        self.assertEqual([path.name for path in found], list(tools.PROGRAMS))
+        packages = {*tools.PROGRAMS.values(), *tools.LIBRARIES}
+        self.assertEqual(sorted(self.unpacked), sorted(packages))
+        libraries = tools.library_path(self.cache).split(":")
+        self.assertEqual(len(libraries), len(tools.LIBRARIES))
+        self.assertTrue(all(Path(path).is_dir() for path in libraries))
+
+    def test_nothing_is_fetched_twice(self) -> None:
+        first = self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        self.assertEqual(self.on_bare_host(tools.fetch), first)
+        self.assertEqual(self.unpacked, [])
+
+    def test_interrupted_fetch_is_completed(self) -> None:
+        self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        shutil.rmtree(self.cache / "tools/xfsprogs")
+        self.on_bare_host(tools.fetch)
+        self.assertEqual(self.unpacked, ["xfsprogs"])
+
+    def test_interrupted_fetch_of_a_library_is_completed(self) -> None:
+        self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        shutil.rmtree(self.cache / "tools/libuuid1")
+        self.on_bare_host(tools.fetch)
+        self.assertEqual(self.unpacked, ["libuuid1"])
+
+    def test_host_with_all_of_them_fetches_nothing(self) -> None:
+        with (
+            mock.patch.object(tools.shutil, "which", lambda name, path: f"/usr/bin/{name}"),
+            mock.patch.object(debian, "unpack", self.unpack),
+        ):
+            tools.fetch(self.cache)
+        self.assertEqual(self.unpacked, [])
 
 
 class CommandLineTest(unittest.TestCase):
