@@ -7,9 +7,9 @@
  * shape is run against poison, in the middle of a page, so that what was copied before is lost too.
  *
  * Some loads never meet a line first: another load of the same copy always has, just before. Poison
- * can come up in between, so they get a machine check of their own; the copies that execute them
- * are found by single steps. So are stores that another one always precedes into the page: they
- * lose it at the step before. Some stores are in a fixup, where bytes go that were read before the
+ * can come up in between, so they get a machine check of their own. So do stores into a page that
+ * another one has met before: they lose it at the step before. Both are found by single steps,
+ * which find every instruction that touches an operand: it must have a row. Some stores are in a fixup, where bytes go that were read before the
  * load failed: they are met where both operands are bad.
  */
 #include "lab.h"
@@ -119,16 +119,19 @@ static unsigned char *forbidden(void)
 	return pages;
 }
 
+/* Every distance near the boundary, some further away; the good operand takes turns. */
 static void try_one_bad_operand(void)
 {
-	for (ptrdiff_t inside = (ptrdiff_t)LINE - 1; inside >= -4 * (ptrdiff_t)LINE; inside--)
-		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++)
-			for (ptrdiff_t other = 0; other <= 1; other++) {
-				size_t n = lengths[i] + bytes_before(inside, 0);
+	const ptrdiff_t line = (ptrdiff_t)LINE;
 
-				try_shape(trial.bad_src ? &(struct shape){inside, other, n}
-							: &(struct shape){other, inside, n});
-			}
+	for (ptrdiff_t inside = line - 1; inside >= -4 * line; inside -= inside > -line ? 1 : 5)
+		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
+			size_t n = lengths[i] + bytes_before(inside, 0);
+			ptrdiff_t other = (ptrdiff_t)i % 2;
+
+			try_shape(trial.bad_src ? &(struct shape){inside, other, n}
+						: &(struct shape){other, inside, n});
+		}
 }
 
 /* The destination ends in the bytes that a fixup stores: up to 32 before the bad source. */
@@ -159,32 +162,57 @@ static void make_plan(bool bad_src, bool bad_dst, void (*try)(void))
 		munmap(dst, N_PAGES * PAGE);
 }
 
-/* ---- single steps: which copy executes a row at all ----------------------------------------- */
+/* ---- single steps: every instruction that touches an operand -------------------------------- */
 
 #define TRAP_FLAG 0x100 /* in the flags: a trap after each instruction (Intel SDM vol. 3B, 17.3) */
 
 static struct {
-	const struct shape *shape; /* of the copy that is planned with; or else: */
+	const struct shape *shape; /* of the copy that is traced; or else: */
 	uintptr_t insn;            /* where a page is lost */
-	unsigned char *page;
+	unsigned char *pages;
+	bool open; /* the pages can be touched */
 } stepped;
 
+static void open_pages(bool open)
+{
+	lab_need(mprotect(stepped.pages, N_PAGES * PAGE,
+			  open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0,
+		 "mprotect");
+	stepped.open = open;
+}
+
+/* An instruction is done: the next one shall not touch the operand unnoticed. */
 static void on_step(int signo, siginfo_t *si, void *ctx)
 {
 	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
-	uintptr_t ip = (uintptr_t)regs[REG_RIP];
 
 	(void)signo;
 	(void)si;
-	if (!stepped.shape && ip == stepped.insn) {
-		lab_lose_page(stepped.page);
+	if (stepped.shape && stepped.open) {
+		open_pages(false);
+	} else if (!stepped.shape && (uintptr_t)regs[REG_RIP] == stepped.insn) {
+		lab_lose_page(stepped.pages + BOUNDARY);
 		regs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 	}
-	for (size_t i = 0; stepped.shape && i < trial.n; i++)
-		if (!trial.plan[i].found && trial.plan[i].insn == ip) {
-			trial.plan[i].found = trial.plan[i].second = true;
-			trial.plan[i].shape = *stepped.shape;
-		}
+}
+
+/* The instruction touches the operand: it is noted, and done again, which is allowed once. */
+static void on_touch(int signo, siginfo_t *si, void *ctx)
+{
+	uintptr_t ip = (uintptr_t)((const ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP];
+	struct plan *plan = trial.plan;
+
+	(void)signo;
+	(void)si;
+	while (plan < trial.plan + trial.n && plan->insn != ip)
+		plan++;
+	lab_need(plan < trial.plan + trial.n, "%s touches an operand, and has no row",
+		 lab_insn_name(ip));
+	if (!plan->found) {
+		plan->found = plan->second = true;
+		plan->shape = *stepped.shape;
+	}
+	open_pages(true);
 }
 
 static void set_trap_flag(bool on)
@@ -207,22 +235,28 @@ static size_t run_by_steps(const struct lab_engine *engine, const struct shape *
 	return left;
 }
 
-static void plan_by_steps(bool loads)
+/* Good copies of few shapes, since each step is a signal. */
+static void trace(bool loads)
 {
-	static const ptrdiff_t starts[] = {0, 1, 31, 32, 33}; /* few: each step is a signal */
-	unsigned char *pages = lab_pages(N_PAGES);
-	struct origins origins = {pages + BOUNDARY, arena + MARGIN};
+	static const ptrdiff_t starts[] = {0, 1, 32, 33};
+	static const size_t few[] = {1, 2, 4, 8, 15, 16, 24, 33, 64, 65, 97, 257};
+	struct sigaction ours = {.sa_sigaction = on_touch, .sa_flags = SA_SIGINFO}, before;
+	unsigned char *pages = lab_pages(N_PAGES), *bad = pages + BOUNDARY, *good = arena + MARGIN;
+	struct origins origins = {loads ? bad : good, loads ? good : bad};
 	struct mcsafe_fault fault;
 
+	lab_need(sigaction(SIGSEGV, &ours, &before) == 0, "no handler for SIGSEGV");
+	stepped.pages = pages;
 	for (size_t k = 0; k < LENGTH(starts); k++)
-		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
-			struct shape shape = {loads ? starts[k] : 0, loads ? 0 : starts[k],
-					      lengths[i]};
+		for (size_t i = 0; i < LENGTH(few); i++) {
+			struct shape shape = {loads ? starts[k] : 0, loads ? 0 : starts[k], few[i]};
 
 			stepped.shape = &shape;
 			(void)run_by_steps(trial.engine, &shape, &origins, &fault);
+			stepped.shape = NULL;
+			open_pages(true);
 		}
-	stepped.shape = NULL;
+	lab_need(sigaction(SIGSEGV, &before, NULL) == 0, "no handler for SIGSEGV");
 	munmap(pages, N_PAGES * PAGE);
 }
 
@@ -366,7 +400,7 @@ static void store_in_between(const struct lab_engine *engine, const struct plan 
 
 	lab_fill_pattern(arena, 0, ARENA);
 	stepped.insn = plan->insn;
-	stepped.page = page;
+	stepped.pages = pages;
 	done = plan->shape.n - run_by_steps(engine, &plan->shape, &origins, &fault);
 	at = lab_signals.noted[0].addr - (uintptr_t)(page + plan->shape.dst);
 
@@ -400,6 +434,15 @@ static size_t begin(const struct lab_engine *engine, unsigned kind)
 	return trial.n;
 }
 
+static size_t found_first(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < trial.n; i++)
+		count += !trial.plan[i].second;
+	return count;
+}
+
 static void meet_all(void (*meet)(const struct lab_engine *, const struct plan *))
 {
 	for (size_t i = 0; i < trial.n; i++) {
@@ -416,8 +459,10 @@ static size_t all_loads(const struct lab_engine *engine)
 {
 	if (engine->copy && begin(engine, MCSAFE_ROW_LOAD)) {
 		make_plan(true, false, try_one_bad_operand);
-		plan_by_steps(true);
+		trace(true);
 		meet_all(consume);
+		printf("%zu loads, of which %zu can be the first to meet a line\n", trial.n,
+		       found_first());
 		return trial.n;
 	}
 	return 0;
@@ -429,8 +474,10 @@ static size_t all_stores(const struct lab_engine *engine)
 	make_plan(false, true, try_one_bad_operand);
 	if (engine->copy)
 		make_plan(true, true, try_two_bad_operands);
-	plan_by_steps(false);
+	trace(false);
 	meet_all(store);
+	printf("%zu stores, of which %zu can be the first to meet a page\n", trial.n,
+	       found_first());
 	return trial.n;
 }
 
@@ -447,6 +494,5 @@ int lab_program_rows(int argc, char **argv)
 	loads = all_loads(engine);
 	stores = all_stores(engine);
 	lab_check((loads > 0 || !engine->copy) && stores > 0, "%s has no rows", engine->name);
-	printf("%s: %zu loads, %zu stores\n", engine->name, loads, stores);
 	return lab_status();
 }
