@@ -85,9 +85,17 @@ class Session:
         debugger, monitor = qemu.Port("gdb", "gdb"), qemu.Port("monitor", "monitor")
         monitor_client = qmp.Client(monitor.socket)
         self._injector = machine_check.Injector(
-            gdb.Client(debugger.socket), monitor_client, self._operands, command.sendall
+            gdb.Client(debugger.socket),
+            monitor_client,
+            self._operands,
+            command.sendall,
+            self._note_driver,
         )
         return {debugger: self._injector.feed, monitor: monitor_client.feed}
+
+    def _note_driver(self, text: str) -> None:
+        if self.current:
+            self.current.driver.append(f"{time.monotonic() - self._began:.3f} {text}")
 
     def deadline(self) -> float:
         """Return when the guest counts as hung."""
@@ -270,5 +278,6 @@ class Lab:
         if result.passed:
             return
         text = [*result.problems, "", *result.output, "", "kernel:", *result.log]
+        text += ["", "driver:", *result.driver]
         text += ["", "measured:", *(f"{key} = {value}" for key, value in result.facts.items())]
         (self.artefacts / f"{result.scenario.name}.log").write_text("\n".join(text) + "\n")

@@ -102,15 +102,18 @@ class Injector:
         monitor: qmp.Client,
         operands: Mapping[int, Operand],
         answer: Callable[[bytes], object],
+        log: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._gdb = debugger
         self._qmp = monitor
         self._operands = operands
         self._answer = answer
+        self._log = log
         self._armed: Armed | None = None
 
     def request(self, line: str) -> None:
         """Carry out one request and answer it."""
+        self._log(line)
         command, *words = line.split()
         if command == "arm":
             self._arm(parse(words))
@@ -153,7 +156,9 @@ class Injector:
             self._gdb.remove(gdb.READ, line, LINE)
         self._armed = None
         self._gdb.resume()
-        self._answer(f"injected={armed.injected} touched={armed.touched}\n".encode())
+        answer = f"injected={armed.injected} touched={armed.touched}"
+        self._log(answer)
+        self._answer(f"{answer}\n".encode())
 
     def _breakpoints(self, there: bool) -> None:
         change = self._gdb.insert if there else self._gdb.remove
@@ -173,6 +178,7 @@ class Injector:
         if said.strip():
             raise GuestFailure(f"qemu refuses the machine check: {said.strip()}")
         self._armed.injected += 1
+        self._log(f"machine check for {physical:#x} on processor {processor}")
 
     def _stopped(self, stop: gdb.Stop) -> None:
         armed = self._armed
@@ -186,9 +192,11 @@ class Injector:
             return
         if stop.read is not None:
             armed.touched += 1
+            self._log(f"a read of the line: {stop}")
             self._gdb.resume()
             return
         registers = self._gdb.registers(stop.processor)
+        self._log(f"processor {stop.processor} stands at {registers['rip']:#x}")
         if registers["rip"] not in armed.instructions:
             raise GuestFailure(f"gdb: {stop} at {registers['rip']:#x}, where nothing is armed")
         if armed.mode == "kernel":

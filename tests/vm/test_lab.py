@@ -221,7 +221,8 @@ class InjectorTest(unittest.TestCase):
         self, registers: dict[str, int], *stops: gdb.Stop
     ) -> tuple[machine_check.Injector, FakeGdb]:
         debugger = FakeGdb(registers, list(stops))
-        arguments = (debugger, self.monitor, self.OPERANDS, self.answers.append)
+        self.log: list[str] = []
+        arguments = (debugger, self.monitor, self.OPERANDS, self.answers.append, self.log.append)
         return machine_check.Injector(*arguments), debugger
 
     def injections(self) -> list[str]:
@@ -239,6 +240,16 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         injector.request("disarm")
         self.assertEqual(self.answers, [b"ok\n", b"injected=1 touched=1\n"])
+        self.assertEqual(
+            self.log[1:],
+            [
+                f"processor 1 stands at {self.LOAD:#x}",
+                "machine check for 0x1fc0 on processor 1",
+                "a read of the line: Stop(signal=5, processor=1, read=32704)",
+                "disarm",
+                "injected=1 touched=1",
+            ],
+        )
 
     def test_load_of_another_line(self) -> None:
         injector, debugger = self.injector(
@@ -397,6 +408,19 @@ class SessionTest(unittest.TestCase):
         self.assertEqual((result.log, result.output), (["text"], ["out"]))
         self.assertIn("bad", result.problems)
         self.assertEqual(session.current.scenario.name, "two")
+
+    def test_failure_leaves_all_that_is_known(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            run = lab.Lab(mock.MagicMock(), Path(scratch), lambda _: None)
+            for failed in ([], ["wrong"]):
+                result = Result(Scenario(f"s{len(failed)}", "", ""), problems=failed)
+                result.output, result.log = ["said"], ["mce: told"]
+                result.driver, result.facts = ["0.1 disarm"], {"key": "value"}
+                run._keep(result)
+            [log] = Path(scratch).iterdir()
+            text = log.read_text()
+        for part in ("wrong", "said", "mce: told", "0.1 disarm", "key = value"):
+            self.assertIn(part, text)
 
     def test_abandoned_scenario_has_failed(self) -> None:
         session = self.session()

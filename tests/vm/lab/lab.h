@@ -170,6 +170,7 @@ void lab_wait_bad_blocks(uint64_t physical);
 
 int lab_program_chained(int argc, char **argv);
 int lab_program_flushcache(int argc, char **argv);
+int lab_program_holes(int argc, char **argv);
 int lab_program_injected(int argc, char **argv);
 int lab_program_kind(int argc, char **argv);
 int lab_program_known(int argc, char **argv);

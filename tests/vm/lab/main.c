@@ -13,6 +13,7 @@ static const struct {
 } programs[] = {
 	{"chained", lab_program_chained},
 	{"flushcache", lab_program_flushcache},
+	{"holes", lab_program_holes},
 	{"injected", lab_program_injected},
 	{"kind", lab_program_kind},
 	{"known", lab_program_known},
