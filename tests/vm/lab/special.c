@@ -92,6 +92,15 @@ int lab_program_plain(int argc, char **argv)
 	return lab_status();
 }
 
+static void check_two(const struct lab_events *events)
+{
+	lab_check(events->injected == 2 && events->touched == 0 && lab_signals.n == 2,
+		  "%u machine checks, %u signals, %u reads after", events->injected, lab_signals.n,
+		  events->touched);
+	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
+		  "not two machine checks in the kernel's log");
+}
+
 /* Two poisoned lines in one source: the copy goes on behind the first page, to the second. */
 int lab_program_twice(int argc, char **argv)
 {
@@ -120,11 +129,7 @@ int lab_program_twice(int argc, char **argv)
 	lab_check(fault.addr == pages + again, "the second is at %p", fault.addr);
 
 	events = lab_disarm();
-	lab_check(events.injected == 2 && events.touched == 0 && lab_signals.n == 2,
-		  "%u machine checks, %u signals, %u reads after", events.injected, lab_signals.n,
-		  events.touched);
-	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
-		  "not two machine checks in the kernel's log");
+	check_two(&events);
 	return lab_status();
 }
 
@@ -148,11 +153,7 @@ int lab_program_holes(int argc, char **argv)
 	lost = mcsafe_memcpy_holes(arena + MARGIN, pages + start, n, FILL, holes, &n_holes);
 	events = lab_disarm();
 
-	lab_check(events.injected == 2 && events.touched == 0 && lab_signals.n == 2,
-		  "%u machine checks, %u signals, %u reads after", events.injected, lab_signals.n,
-		  events.touched);
-	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
-		  "not two machine checks in the kernel's log");
+	check_two(&events);
 	lab_need(n_holes == 2, "%zu holes", n_holes);
 	lab_check(holes[0].start == first - start && holes[0].len == 2 * PAGE - first,
 		  "the first hole: %zu bytes from %zu on", holes[0].len, holes[0].start);
@@ -224,9 +225,7 @@ int lab_program_race(int argc, char **argv)
 		pthread_join(racers[i].thread, NULL);
 	events = lab_disarm();
 
-	lab_check(events.injected == 2 && events.touched == 0 && lab_signals.n == 2,
-		  "%u machine checks, %u signals, %u reads after", events.injected, lab_signals.n,
-		  events.touched);
+	check_two(&events);
 	for (size_t i = 0; i < LENGTH(racers); i++) {
 		const struct racer *racer = &racers[i];
 
@@ -239,8 +238,6 @@ int lab_program_race(int argc, char **argv)
 			  "thread %zu: address %p", i, racer->fault.addr);
 		lab_check(lab_is_fill(racer->dst, sizeof(racer->dst)), "thread %zu wrote", i);
 	}
-	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
-		  "not two machine checks in the kernel's log");
 	return lab_status();
 }
 
