@@ -80,5 +80,7 @@ int lab_program_rep_movs(int argc, char **argv)
 	/* A machine check leaves no marks there: those of the last fault stand. */
 	fail_to_write(elsewhere);
 	consume(100, 0, " after a write fault elsewhere");
+	fail_to_write(arena);
+	consume(100, 0, " after a write fault in the destination's page");
 	return lab_status();
 }
