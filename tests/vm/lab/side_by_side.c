@@ -94,6 +94,7 @@ static void one_case(const struct lab_region *region, size_t i)
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
 	struct lab_target target = lab_target(region->base + line[1]);
+	struct lab_events events;
 	ssize_t kernel, us;
 	char key[128];
 	int error;
@@ -106,7 +107,9 @@ static void one_case(const struct lab_region *region, size_t i)
 	/* A long way: no stop at every load before the line. */
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
-	lab_check(lab_disarm().injected == 1, "we have not met the line");
+	events = lab_disarm();
+	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
+		  events.injected, events.touched);
 	errno = error;
 	compare("first", i, kernel, us);
 
