@@ -63,17 +63,30 @@ static bool is_canonical(greg_t address)
 	return (greg_t)((uint64_t)address << 16) >> 16 == address;
 }
 
+/* Whether an operand is now in what poison has taken; si_addr is often its start, no more. */
+static bool is_lost(const siginfo_t *si, greg_t operand)
+{
+	unsigned lsb = lsb_of(si->si_signo, si);
+
+	return lsb != 0 && lsb < 64 && (uintptr_t)si->si_addr >> lsb == (uintptr_t)operand >> lsb;
+}
+
 /*
  * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
  *
  * The kernel saves trap number, error code and CR2 of the exceptions that it turns into signals. A
- * machine check is not among them: then these may be of an older fault. It is always about a
- * load, so a write must be one to where the destination is now.
+ * machine check is not among them: then these may be of an older fault, even of a write to the same
+ * page. So poison is first looked for where the signal says; if that decides nothing (it may name
+ * the other address of a page that is mapped twice), a machine check is always about a load, and a
+ * write must be one to where the destination is now.
  */
-static unsigned side_of_move(const greg_t *regs)
+static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 {
+	bool src_lost = is_lost(si, regs[REG_RSI]), dst_lost = is_lost(si, regs[REG_RDI]);
 	greg_t trap = regs[REG_TRAPNO];
 
+	if (src_lost != dst_lost)
+		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
 	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 	if (trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE) &&
@@ -82,9 +95,9 @@ static unsigned side_of_move(const greg_t *regs)
 	return MCSAFE_ROW_LOAD;
 }
 
-static unsigned side_of(uint32_t kind, const greg_t *regs)
+static unsigned side_of(uint32_t kind, const siginfo_t *si, const greg_t *regs)
 {
-	return kind == MCSAFE_ROW_BOTH ? side_of_move(regs) : kind;
+	return kind == MCSAFE_ROW_BOTH ? side_of_move(si, regs) : kind;
 }
 
 _Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;
@@ -114,7 +127,7 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 		return 0;
 	has_row = find(landing.ip, &hit);
 	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
-					   has_row ? side_of(hit.kind, regs) : 0);
+					   has_row ? side_of(hit.kind, si, regs) : 0);
 	if (!has_row)
 		return land_at_guard(&landing, uc);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""errors.py - the two ways in which a run can come to nothing."""
+"""errors.py - the ways in which a run can come to nothing."""
 
 
 class Unavailable(Exception):
@@ -8,3 +8,7 @@ class Unavailable(Exception):
 
 class GuestFailure(Exception):
     """The guest itself went wrong: it hung, panicked, or gave no result."""
+
+
+class KernelTrouble(GuestFailure):
+    """The guest's kernel has said so itself: another try would not be another chance."""

@@ -30,7 +30,7 @@ import operands
 import qemu
 import qmp
 import tools
-from errors import GuestFailure
+from errors import GuestFailure, KernelTrouble
 from scenario import Result, Scenario
 
 SCRIPT = Path(__file__).with_name("lab") / "lab-scenario"
@@ -64,7 +64,7 @@ class Ingredients:
     cache: Path
     kernel: kernel.Kernel
     busybox: Path
-    program: Path
+    programs: Sequence[Path]  # of our own; breakpoints are set in the first
     memory: str
 
 
@@ -86,9 +86,17 @@ class Session:
         debugger, monitor = qemu.Port("gdb", "gdb"), qemu.Port("monitor", "monitor")
         monitor_client = qmp.Client(monitor.socket)
         self._injector = machine_check.Injector(
-            gdb.Client(debugger.socket), monitor_client, self._operands, command.sendall
+            gdb.Client(debugger.socket),
+            monitor_client,
+            self._operands,
+            command.sendall,
+            self._note_driver,
         )
         return {debugger: self._injector.feed, monitor: monitor_client.feed}
+
+    def _note_driver(self, text: str) -> None:
+        if self.current:
+            self.current.driver.append(f"{time.monotonic() - self._began:.3f} {text}")
 
     def deadline(self) -> float:
         """Return when the guest counts as hung."""
@@ -156,7 +164,7 @@ class Lab:
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Result]:
         """Run scenarios, those on the same machine in one guest as long as it lives."""
-        self._operands = operands.of_program(self.ingredients.program)
+        self._operands = operands.of_program(self.ingredients.programs[0])
         results: list[Result] = []
         for machine in MACHINES:
             waiting = [scenario for scenario in scenarios if scenario.machine == machine]
@@ -184,6 +192,8 @@ class Lab:
             self._guest(hardware, script, session.feed, session.deadline, session.attach)
         except GuestFailure as failure:
             if not session.current and not session.results:
+                if isinstance(failure, KernelTrouble):  # the host has done its part
+                    raise
                 print(f"lab: {failure}", file=sys.stderr)
             session.abandon(str(failure))
         if session.current:
@@ -203,40 +213,52 @@ class Lab:
         attach: Callable[[socket.socket], qemu.Ports] = lambda _: {},
         overriding: bool = True,
     ) -> None:
-        ingredients = self.ingredients
         token = secrets.token_hex(16)
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.ingredients.cache) as name:
+            scratch = Path(name)
+            command = ["sh", "-c", script]
+            machine = self.machine(hardware, scratch, command, token, overriding)
+            console = self.artefacts / f"console-{scratch.name}.log"
+            qemu.run(machine, token, deadline, console, feed, attach)
+            console.unlink()
+
+    def machine(
+        self,
+        hardware: Hardware,
+        scratch: Path,
+        command: Sequence[str] | None,
+        token: str,
+        overriding: bool = True,
+    ) -> qemu.Machine:
+        """Make the files that a guest boots from; without a command it gives a shell."""
+        ingredients = self.ingredients
         firmware = {}
-        programs = [SCRIPT, ingredients.program]
+        programs = [SCRIPT, *ingredients.programs]
         if hardware.nvdimm:
             programs += tools.find(ingredients.cache)
             if overriding:
                 firmware = {"nvdimm.aml": self._override(hardware)}
-        with tempfile.TemporaryDirectory(prefix="run-", dir=ingredients.cache) as name:
-            scratch = Path(name)
-            initrd, disk = scratch / "initramfs", scratch / "disk"
-            initrd.write_bytes(
-                image.initramfs(
-                    ingredients.kernel,
-                    ingredients.busybox,
-                    programs,
-                    ["sh", "-c", script],
-                    token,
-                    modules=MODULES,
-                    firmware=firmware,
-                    libraries=tools.library_path(ingredients.cache),
-                )
+        initrd, disk = scratch / "initramfs", scratch / "disk"
+        initrd.write_bytes(
+            image.initramfs(
+                ingredients.kernel,
+                ingredients.busybox,
+                programs,
+                command,
+                token,
+                modules=MODULES,
+                firmware=firmware,
+                libraries=tools.library_path(ingredients.cache),
             )
-            image.disk(disk)
-            machine = qemu.Machine(
-                ingredients.kernel.image,
-                initrd,
-                disk,
-                ingredients.memory,
-                nvdimm=str(NVDIMM_BYTES) if hardware.nvdimm else "",
-            )
-            console = self.artefacts / f"console-{scratch.name}.log"
-            qemu.run(machine, token, deadline, console, feed, attach)
-            console.unlink()
+        )
+        image.disk(disk)
+        return qemu.Machine(
+            ingredients.kernel.image,
+            initrd,
+            disk,
+            ingredients.memory,
+            nvdimm=str(NVDIMM_BYTES) if hardware.nvdimm else "",
+        )
 
     def _override(self, hardware: Hardware) -> bytes:
         """Return the NVDIMM's ACPI table with our methods, made from the one QEMU gives."""
@@ -257,5 +279,6 @@ class Lab:
         if result.passed:
             return
         text = [*result.problems, "", *result.output, "", "kernel:", *result.log]
+        text += ["", "driver:", *result.driver]
         text += ["", "measured:", *(f"{key} = {value}" for key, value in result.facts.items())]
         (self.artefacts / f"{result.scenario.name}.log").write_text("\n".join(text) + "\n")

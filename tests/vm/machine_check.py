@@ -102,15 +102,18 @@ class Injector:
         monitor: qmp.Client,
         operands: Mapping[int, Operand],
         answer: Callable[[bytes], object],
+        log: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._gdb = debugger
         self._qmp = monitor
         self._operands = operands
         self._answer = answer
+        self._log = log
         self._armed: Armed | None = None
 
     def request(self, line: str) -> None:
         """Carry out one request and answer it."""
+        self._log(line)
         command, *words = line.split()
         if command == "arm":
             self._arm(parse(words))
@@ -153,7 +156,9 @@ class Injector:
             self._gdb.remove(gdb.READ, line, LINE)
         self._armed = None
         self._gdb.resume()
-        self._answer(f"injected={armed.injected} touched={armed.touched}\n".encode())
+        answer = f"injected={armed.injected} touched={armed.touched}"
+        self._log(answer)
+        self._answer(f"{answer}\n".encode())
 
     def _breakpoints(self, there: bool) -> None:
         change = self._gdb.insert if there else self._gdb.remove
@@ -173,6 +178,7 @@ class Injector:
         if said.strip():
             raise GuestFailure(f"qemu refuses the machine check: {said.strip()}")
         self._armed.injected += 1
+        self._log(f"machine check for {physical:#x} on processor {processor}")
 
     def _stopped(self, stop: gdb.Stop) -> None:
         armed = self._armed
@@ -186,9 +192,11 @@ class Injector:
             return
         if stop.read is not None:
             armed.touched += 1
+            self._log(f"a read of the line: {stop}")
             self._gdb.resume()
             return
         registers = self._gdb.registers(stop.processor)
+        self._log(f"processor {stop.processor} stands at {registers['rip']:#x}")
         if registers["rip"] not in armed.instructions:
             raise GuestFailure(f"gdb: {stop} at {registers['rip']:#x}, where nothing is armed")
         if armed.mode == "kernel":
@@ -205,7 +213,7 @@ class Injector:
         elif operand.string:
             line = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
-            self._step_over(processor)
+            self._step_over(processor, registers["rip"])
             self._gdb.resume()
         elif armed.mode == "race" and armed.held is None:
             armed.held = processor
@@ -227,10 +235,10 @@ class Injector:
         self._gdb.insert(gdb.READ, line, LINE)
         self._armed.watched.append(line)
 
-    def _step_over(self, processor: int) -> None:
-        self._breakpoints(False)
+    def _step_over(self, processor: int, instruction: int) -> None:
+        self._gdb.remove(gdb.EXECUTE, instruction)
         self._gdb.step(processor)
-        self._breakpoints(True)
+        self._gdb.insert(gdb.EXECUTE, instruction)
 
     def _run_string_up_to(self, processor: int, registers: Mapping[str, int]) -> int:
         """Stop a REP MOVSB when the next byte it reads is in a line of ours; return that line."""

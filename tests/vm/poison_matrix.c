@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* poison_matrix.c - copies across really poisoned pages of every kind of memory; for tests/vm */
+/* poison_matrix.c - every engine across really poisoned pages of every kind of memory */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,6 +75,11 @@ struct trial {
 	size_t n;
 };
 
+/* Those that this processor can run. */
+static char engine_names[256];
+static const char *engines[16];
+static size_t n_engines;
+
 static unsigned char pattern(size_t i)
 {
 	return (unsigned char)(((uint32_t)i * 2654435761u) >> 25);
@@ -96,9 +101,9 @@ static void check(const struct trial *trial, bool ok, const char *what)
 {
 	if (ok)
 		return;
-	print_error("%s as %s: offset %zu (the lost bytes are %zu to %zu), other operand at "
+	print_error("%s, %s as %s: offset %zu (the lost bytes are %zu to %zu), other operand at "
 		    "alignment %zu, length %zu: %s\n",
-		    trial->region->memory->name,
+		    mcsafe_engine_name(), trial->region->memory->name,
 		    trial->side == MCSAFE_SIDE_SOURCE ? "source" : "destination", trial->at,
 		    trial->region->bad, trial->region->bad_end, trial->alignment, trial->n, what);
 	fail();
@@ -444,8 +449,9 @@ static const ptrdiff_t inside_or_after[] = {1, 7, 8, 63, 64, 65, 2048, -4033, -6
 static const size_t alignments[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
 				    12, 13, 14, 15, 16, 24, 31, 32, 33, 48, 63};
 
-/* The alignments take turns, or the emulated machine needs minutes. */
-#define TURNS ((size_t)3)
+/* The alignments take turns, or the emulated machine needs minutes: as many as have no factor in
+ * common with the number of lengths, so that each engine meets each pair of them. */
+#define TURNS ((size_t)13)
 
 /* Lengths past the last byte before the lost ones; a few lengths short of it are added. */
 static const size_t overshoot[] = {0, 1, 7, 64, 129, PAGE + 67};
@@ -457,10 +463,15 @@ static void try_length(struct trial *trial, size_t n)
 	trial->n = n;
 	if (trial->at + n > region->memory->size)
 		return;
-	for (size_t i = region->turns++ % TURNS; i < LENGTH(alignments); i += TURNS) {
-		trial->alignment = alignments[i];
-		try_copy(trial);
+	for (size_t engine = 0; engine < n_engines; engine++) {
+		assert_int_equal(mcsafe_engine_set(engines[engine]), 0);
+		for (size_t i = (region->turns + engine) % TURNS; i < LENGTH(alignments);
+		     i += TURNS) {
+			trial->alignment = alignments[i];
+			try_copy(trial);
+		}
 	}
+	region->turns++;
 	if (trial->side == MCSAFE_SIDE_SOURCE && region->memory->view != NO_FILE)
 		try_pread(trial);
 }
@@ -591,6 +602,25 @@ static struct memory memories[] = {
 	 .view = FILE_GOOD},
 };
 
+static void find_engines(void)
+{
+	char *rest = engine_names;
+	const char *name;
+
+	assert_true(strlen(mcsafe_engine_names()) < sizeof(engine_names));
+	snprintf(engine_names, sizeof(engine_names), "%s", mcsafe_engine_names());
+	while ((name = strtok_r(rest, " ", &rest)) != NULL) {
+		bool possible = mcsafe_engine_set(name) == 0;
+
+		print_message("engine %s%s\n", name, possible ? "" : ": not on this processor");
+		if (!possible)
+			continue;
+		assert_true(n_engines < LENGTH(engines));
+		engines[n_engines++] = name;
+	}
+	assert_int_not_equal(n_engines, 0);
+}
+
 /* Says in one line, before all tests, whether this kernel can do what they need. */
 static int set_up(void **state)
 {
@@ -601,6 +631,7 @@ static int set_up(void **state)
 	(void)state;
 	assert_int_equal(uname(&kernel), 0);
 	print_message("%s %s %s\n", kernel.sysname, kernel.release, kernel.version);
+	find_engines();
 	assert_ptr_not_equal(page, MAP_FAILED);
 	poison(page);
 	return munmap(page, PAGE);

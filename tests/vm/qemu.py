@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from errors import GuestFailure, Unavailable
+from errors import GuestFailure, KernelTrouble, Unavailable
 
 QEMU = "qemu-system-x86_64"
 # An Intel processor: Linux recovers from a machine check on the plain "max" (AMD) not at all.
@@ -148,10 +148,9 @@ def run(
             ports[others.enter_context(port)] = consume
         ended = _converse(machine.argv(), ports, deadline)
     relay(output.rest())
-    text = console.read_text(errors="replace")
-    problem = _problem(ended, output.status(), text)
+    problem = _problem(ended, output.status(), console.read_text(errors="replace"))
     if problem:
-        raise GuestFailure(f"{problem}\n{console_tail(console)}")
+        raise type(problem)(f"{problem}\n{console_tail(console)}")
     return output.status()
 
 
@@ -163,16 +162,22 @@ def console_tail(console: Path) -> str:
 
 def interact(machine: Machine) -> int:
     """Boot the machine with its console on our terminal."""
-    return subprocess.run([*machine.argv(), "-serial", "mon:stdio"], check=False).returncode
+    argv = _mortal([*machine.argv(), "-serial", "mon:stdio"])
+    return subprocess.run(argv, check=False).returncode
+
+
+def _mortal(argv: list[str]) -> list[str]:
+    """Return a command line that dies with us, even if we are killed outright."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
 
 
 def _converse(argv: list[str], ports: Ports, deadline: Callable[[], float]) -> int | None:
     """Run QEMU and hand out what arrives; return its exit status, None if time ran out."""
     for port in ports:
         argv = argv + port.argv
-    # QEMU dies with us even if we are killed outright; a Ctrl-C is for us to deal with.
+    # A Ctrl-C is for us to deal with, hence the session.
     qemu = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "--", *argv],
+        _mortal(argv),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=[port.theirs.fileno() for port in ports],
@@ -209,15 +214,15 @@ def _pump(ports: Ports, deadline: Callable[[], float]) -> bool:
     return True
 
 
-def _problem(ended: int | None, status: int | None, console: str) -> str | None:
+def _problem(ended: int | None, status: int | None, console: str) -> GuestFailure | None:
     """Say what went wrong in the guest, if anything did."""
     trouble = next((line for line in console.splitlines() if TROUBLE.search(line)), None)
     if trouble:
-        return f"the guest's kernel is in trouble: {trouble.strip()}"
+        return KernelTrouble(f"the guest's kernel is in trouble: {trouble.strip()}")
     if ended is None:
-        return "the guest hangs: not finished in time"
+        return GuestFailure("the guest hangs: not finished in time")
     if ended != 0:
-        return f"{QEMU} failed with status {ended}"
+        return GuestFailure(f"{QEMU} failed with status {ended}")
     if status is None:
-        return "the guest stopped without a result"
+        return GuestFailure("the guest stopped without a result")
     return None

@@ -49,6 +49,7 @@ class Result:
     failures: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
+    driver: list[str] = field(default_factory=list)  # requests, and what was done about them
     seconds: float = 0
 
     @property

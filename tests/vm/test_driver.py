@@ -56,7 +56,7 @@ class ProblemTest(unittest.TestCase):
     """What counts as a failure of the guest, whatever the command's status."""
 
     def problem(self, ended: int | None, status: int | None, console: str = "") -> str:
-        return qemu._problem(ended, status, console) or ""
+        return str(qemu._problem(ended, status, console) or "")
 
     def test_result_of_a_healthy_guest(self) -> None:
         self.assertEqual(self.problem(0, 0, "[1.0] BUG: soft lockup - CPU#0 stuck"), "")

@@ -96,18 +96,24 @@ class GuestTest(unittest.TestCase):
         self.assertFalse([name for name in self.left_behind() if name.startswith("run-")])
 
     def test_killed_driver_takes_qemu_along(self) -> None:
-        with self.started() as (driver, emulator):
-            driver.kill()
-            driver.wait(10)
-            deadline = time.monotonic() + 10
-            while emulator.exists():
-                self.assertLess(time.monotonic(), deadline, "QEMU is still there")
-                time.sleep(0.1)
+        shell = [sys.executable, "-B", str(VM), "shell", "--cache", str(self.scratch)]
+        for argv in (self.argv("sleep 1000"), shell):
+            with self.subTest(argv=argv), self.started(argv) as (driver, emulator):
+                driver.kill()
+                driver.wait(10)
+                deadline = time.monotonic() + 10
+                while emulator.exists():
+                    self.assertLess(time.monotonic(), deadline, "QEMU is still there")
+                    time.sleep(0.1)
 
     @contextlib.contextmanager
-    def started(self) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    def started(
+        self, argv: list[str] | None = None
+    ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         """Start a driver; give it and QEMU's directory in /proc."""
-        with subprocess.Popen(self.argv("sleep 1000"), stderr=subprocess.DEVNULL) as driver:
+        argv = argv or self.argv("sleep 1000")
+        nowhere = subprocess.DEVNULL
+        with subprocess.Popen(argv, stdin=nowhere, stdout=nowhere, stderr=nowhere) as driver:
             try:
                 yield driver, self.emulator_of(driver)
             finally:

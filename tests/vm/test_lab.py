@@ -5,6 +5,7 @@
 import argparse
 import base64
 import json
+import shutil
 import socket
 import sys
 import tempfile
@@ -16,15 +17,18 @@ from unittest import mock
 from xml.etree import ElementTree
 
 import acpi
+import debian
 import gdb
 import lab
 import machine_check
 import operands
+import qemu
 import qmp
 import report
 import scenario
+import tools
 import vm
-from errors import GuestFailure
+from errors import GuestFailure, KernelTrouble, Unavailable
 from operands import Operand
 from scenario import Result, Scenario
 
@@ -217,7 +221,8 @@ class InjectorTest(unittest.TestCase):
         self, registers: dict[str, int], *stops: gdb.Stop
     ) -> tuple[machine_check.Injector, FakeGdb]:
         debugger = FakeGdb(registers, list(stops))
-        arguments = (debugger, self.monitor, self.OPERANDS, self.answers.append)
+        self.log: list[str] = []
+        arguments = (debugger, self.monitor, self.OPERANDS, self.answers.append, self.log.append)
         return machine_check.Injector(*arguments), debugger
 
     def injections(self) -> list[str]:
@@ -235,6 +240,16 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         injector.request("disarm")
         self.assertEqual(self.answers, [b"ok\n", b"injected=1 touched=1\n"])
+        self.assertEqual(
+            self.log[1:],
+            [
+                f"processor 1 stands at {self.LOAD:#x}",
+                "machine check for 0x1fc0 on processor 1",
+                "a read of the line: Stop(signal=5, processor=1, read=32704)",
+                "disarm",
+                "injected=1 touched=1",
+            ],
+        )
 
     def test_load_of_another_line(self) -> None:
         injector, debugger = self.injector(
@@ -394,6 +409,19 @@ class SessionTest(unittest.TestCase):
         self.assertIn("bad", result.problems)
         self.assertEqual(session.current.scenario.name, "two")
 
+    def test_failure_leaves_all_that_is_known(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            run = lab.Lab(mock.MagicMock(), Path(scratch), lambda _: None)
+            for failed in ([], ["wrong"]):
+                result = Result(Scenario(f"s{len(failed)}", "", ""), problems=failed)
+                result.output, result.log = ["said"], ["mce: told"]
+                result.driver, result.facts = ["0.1 disarm"], {"key": "value"}
+                run._keep(result)
+            [log] = Path(scratch).iterdir()
+            text = log.read_text()
+        for part in ("wrong", "said", "mce: told", "0.1 disarm", "key = value"):
+            self.assertIn(part, text)
+
     def test_abandoned_scenario_has_failed(self) -> None:
         session = self.session()
         session.feed(b"@begin one\n")
@@ -418,7 +446,7 @@ class SessionTest(unittest.TestCase):
             mock.patch.object(operands, "of_program", return_value={}),
             mock.patch.object(lab.Lab, "_guest", guest),
         ):
-            run = lab.Lab(mock.Mock(), Path(scratch), lambda _: None)
+            run = lab.Lab(mock.MagicMock(), Path(scratch), lambda _: None)
             results = run.run([Scenario("one", "", ""), Scenario("two", "", "")])
             self.assertEqual(waiting, [])
             return run, results
@@ -434,6 +462,10 @@ class SessionTest(unittest.TestCase):
         self.assertEqual([r.passed for r in results], [True, True])
         with mock.patch("sys.stderr"), self.assertRaisesRegex(GuestFailure, "twice"):
             self.boots(GuestFailure("no boot"), GuestFailure("no boot"))
+
+    def test_a_boot_that_the_kernel_has_spoilt_is_not_tried_again(self) -> None:
+        with self.assertRaises(KernelTrouble):
+            self.boots(qemu._problem(0, None, "[    1.0] Kernel panic - not syncing"))
 
 
 class ReportTest(unittest.TestCase):
@@ -503,6 +535,83 @@ class AcpiTest(unittest.TestCase):
         self.assertEqual(acpi.nvdimm_table(encoded), wanted)
         with self.assertRaises(GuestFailure):
             acpi.nvdimm_table(base64.b64encode(table(b"other")))
+
+
+class ToolsTest(unittest.TestCase):
+    """Where the programs for persistent memory come from."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.cache = Path(scratch.name)
+        self.unpacked: list[str] = []
+
+    def unpack(self, package: str, into: Path) -> None:
+        """Stand in for a download: a package has its programs, and a directory of libraries."""
+        self.unpacked.append(package)
+        (into / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
+        for name, of in tools.PROGRAMS.items():
+            if of == package:
+                program = into / ("usr/bin" if name == "ndctl" else "sbin") / name
+                program.parent.mkdir(parents=True, exist_ok=True)
+                program.write_text("#!/bin/sh\n")
+                program.chmod(0o755)
+
+    def on_bare_host(self, what: Callable[[Path], object]) -> object:
+        """Run with none of the programs on the host."""
+
+        def only_in_cache(name: str, path: str) -> str | None:
+            ours = [place for place in path.split(":") if place.startswith(str(self.cache))]
+            return which(name, path=":".join(ours))
+
+        which = shutil.which
+        with (
+            mock.patch.object(tools.shutil, "which", only_in_cache),
+            mock.patch.object(debian, "unpack", self.unpack),
+        ):
+            return what(self.cache)
+
+    def test_missing_program_is_named(self) -> None:
+        with self.assertRaisesRegex(Unavailable, r"ndctl .*--fetch"):
+            self.on_bare_host(tools.find)
+        self.assertEqual(self.unpacked, [])
+
+    def test_fetched_programs_and_libraries(self) -> None:
+        found = self.on_bare_host(tools.fetch)
+        self.assertEqual([path.name for path in found], list(tools.PROGRAMS))
+        packages = {*tools.PROGRAMS.values(), *tools.LIBRARIES}
+        self.assertEqual(sorted(self.unpacked), sorted(packages))
+        libraries = tools.library_path(self.cache).split(":")
+        self.assertEqual(len(libraries), len(tools.LIBRARIES))
+        self.assertTrue(all(Path(path).is_dir() for path in libraries))
+
+    def test_nothing_is_fetched_twice(self) -> None:
+        first = self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        self.assertEqual(self.on_bare_host(tools.fetch), first)
+        self.assertEqual(self.unpacked, [])
+
+    def test_interrupted_fetch_is_completed(self) -> None:
+        self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        shutil.rmtree(self.cache / "tools/xfsprogs")
+        self.on_bare_host(tools.fetch)
+        self.assertEqual(self.unpacked, ["xfsprogs"])
+
+    def test_interrupted_fetch_of_a_library_is_completed(self) -> None:
+        self.on_bare_host(tools.fetch)
+        self.unpacked.clear()
+        shutil.rmtree(self.cache / "tools/libuuid1")
+        self.on_bare_host(tools.fetch)
+        self.assertEqual(self.unpacked, ["libuuid1"])
+
+    def test_host_with_all_of_them_fetches_nothing(self) -> None:
+        with (
+            mock.patch.object(tools.shutil, "which", lambda name, path: f"/usr/bin/{name}"),
+            mock.patch.object(debian, "unpack", self.unpack),
+        ):
+            tools.fetch(self.cache)
+        self.assertEqual(self.unpacked, [])
 
 
 class CommandLineTest(unittest.TestCase):

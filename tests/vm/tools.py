@@ -34,8 +34,7 @@ LIBRARIES = (
 
 def find(cache: Path) -> list[Path]:
     """Return the programs."""
-    places = [Path(place) for place in os.environ.get("PATH", "").split(":")]
-    places += [Path("/usr/sbin"), Path("/sbin"), Path("/usr/bin")]
+    places = _places_of_host()
     for package in PROGRAMS.values():
         places += [_tree(cache, package) / place for place in ("usr/bin", "usr/sbin", "sbin")]
     return [_find(name, places) for name in PROGRAMS]
@@ -44,7 +43,7 @@ def find(cache: Path) -> list[Path]:
 def fetch(cache: Path) -> list[Path]:
     """Download the programs with their libraries, unless the host has them all."""
     try:
-        return find(cache)
+        return [_find(name, _places_of_host()) for name in PROGRAMS]
     except Unavailable:
         for package in (*dict.fromkeys(PROGRAMS.values()), *LIBRARIES):
             if not _tree(cache, package).exists():
@@ -57,6 +56,11 @@ def library_path(cache: Path) -> str:
     patterns = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
     trees = [_tree(cache, package) for package in LIBRARIES]
     return ":".join(str(path) for tree in trees for p in patterns for path in tree.glob(p))
+
+
+def _places_of_host() -> list[Path]:
+    places = [Path(place) for place in os.environ.get("PATH", "").split(":")]
+    return [*places, Path("/usr/sbin"), Path("/sbin"), Path("/usr/bin")]
 
 
 def _find(name: str, places: list[Path]) -> Path:

@@ -70,6 +70,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     run.set_defaults(action=run_command)
 
     shell = actions.add_parser("shell", parents=[common, guest], help="a shell in the guest")
+    shell.add_argument(
+        "--nvdimm", action="store_true", help="with persistent memory, ndctl, mkfs and the lab"
+    )
     shell.set_defaults(action=run_shell)
 
     lab_run = actions.add_parser("lab", help="run scenarios with real machine checks")
@@ -139,7 +142,7 @@ def run_lab(args: argparse.Namespace) -> int:
     artefacts = args.artefacts or args.cache / "lab"
     artefacts.mkdir(parents=True, exist_ok=True)
     guest_kernel, busybox = ingredients(args.cache, fetch=False)
-    parts = lab.Ingredients(args.cache, guest_kernel, busybox, args.program, args.memory)
+    parts = lab.Ingredients(args.cache, guest_kernel, busybox, [args.program], args.memory)
     run = lab.Lab(parts, artefacts, lambda result: print(report.text(result), flush=True))
     results = run.run(chosen)
     report.write(artefacts, run.kernel_release, results)
@@ -175,7 +178,8 @@ def run_shell(args: argparse.Namespace) -> int:
     """Give a person a shell in a guest."""
     args.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
-        return qemu.interact(build(args, Path(scratch), None, ""))
+        make = build_with_nvdimm if args.nvdimm else build
+        return qemu.interact(make(args, Path(scratch), None, ""))
 
 
 def ingredients(cache: Path, fetch: bool) -> tuple[kernel.Kernel, Path]:
@@ -195,6 +199,20 @@ def build(
     initrd.write_bytes(image.initramfs(guest_kernel, busybox, args.program, command, token))
     image.disk(disk)
     return qemu.Machine(guest_kernel.image, initrd, disk, args.memory, args.cpu, args.kvm)
+
+
+def build_with_nvdimm(
+    args: argparse.Namespace, scratch: Path, command: Sequence[str] | None, token: str
+) -> qemu.Machine:
+    """Make the files for the machine of the lab that has persistent memory."""
+    if args.kvm or args.cpu:
+        raise SystemExit("vm.py shell: the lab's machine is emulated: no --kvm or --cpu")
+    guest_kernel, busybox = ingredients(args.cache, args.fetch)
+    if args.fetch:
+        tools.fetch(args.cache)
+    parts = lab.Ingredients(args.cache, guest_kernel, busybox, args.program, args.memory)
+    run = lab.Lab(parts, scratch, print)
+    return run.machine(lab.Hardware(nvdimm=True), scratch, command, token)
 
 
 def relay(data: bytes) -> None:

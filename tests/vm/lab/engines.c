@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engines.c - the library's engines, and which rows of the landing table are theirs */
-#include "access.h"
+/* engines.c - the library's assembly routines, and which rows of the landing table are theirs */
+#include "cpu.h"
 #include "engine.h"
 #include "extable.h"
 #include "fault.h"
 #include "lab.h"
-#include "scan.h"
 
 #include <string.h>
 
 /* copy_reread.S */
-size_t lab_copy_reread(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+mcsafe__copy_fn lab_copy_reread;
 
-/* What the lab copies with: one line for each engine. */
+/*
+ * What the lab copies with: one line for each routine that has rows. The scenario "routines" holds
+ * it against the landing table, and says which of them cannot run in the guest.
+ *
+ * step: the contract at the head of each routine says how far it may fall short (C5).
+ */
 const struct lab_engine lab_engines[] = {
-	{"word", mcsafe__copy_word, 8},
+	{.name = "word", .copy = mcsafe__copy_word, .step = 1},
+	{.name = "sse2", .copy = mcsafe__copy_sse2, .step = 1},
+	{.name = "avx2", .copy = mcsafe__copy_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
+	{.name = "nt_avx2", .copy = mcsafe__copy_nt_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
+	{.name = "erms", .copy = mcsafe__copy_erms, .step = 1, .needs = MCSAFE__CPU_ERMS},
+	{.name = "set_word", .set = mcsafe__set_word},
+	{.name = "clwb", .flush = mcsafe__flush_clwb, .needs = MCSAFE__CPU_CLWB},
+	{.name = "clflushopt", .flush = mcsafe__flush_clflushopt, .needs = MCSAFE__CPU_CLFLUSHOPT},
+	{.name = "clflush", .flush = mcsafe__flush_clflush},
 	/* Wrong on purpose: */
-	{"reread", lab_copy_reread, 1},
+	{.name = "reread", .copy = lab_copy_reread, .step = 1},
 };
 const size_t lab_n_engines = LENGTH(lab_engines);
 
@@ -29,36 +41,20 @@ const struct lab_engine *lab_engine(const char *name)
 	return NULL;
 }
 
-/* Functions that have rows as well; with the engines, all in engine.h, access.h and scan.h. */
-static const uintptr_t others[] = {
-	(uintptr_t)mcsafe__find_byte, /* all of scan_sse2.S */
-	(uintptr_t)mcsafe__load_1,    /* all of access_word.S */
-	(uintptr_t)mcsafe__set_word,
-	(uintptr_t)mcsafe__set_sse2,
-	(uintptr_t)mcsafe__set_avx2,
-	(uintptr_t)mcsafe__flush_clwb,
-	(uintptr_t)mcsafe__flush_clflushopt,
-	(uintptr_t)mcsafe__flush_clflush,
-};
-
-/* The function that an instruction is in: the last one to begin before it. */
-static uintptr_t function_of(uintptr_t insn)
+bool lab_can_run(const struct lab_engine *engine)
 {
-	uintptr_t best = 0;
-
-	for (size_t i = 0; i < lab_n_engines; i++) {
-		uintptr_t start = (uintptr_t)lab_engines[i].copy;
-
-		if (start <= insn && start > best)
-			best = start;
-	}
-	for (size_t i = 0; i < LENGTH(others); i++)
-		if (others[i] <= insn && others[i] > best)
-			best = others[i];
-	return best;
+	return (engine->needs & ~mcsafe__cpu_features()) == 0;
 }
 
-static size_t rows(uintptr_t function, unsigned kind, uintptr_t *insns, size_t room)
+static uintptr_t start_of(const struct lab_engine *engine)
+{
+	if (engine->copy)
+		return (uintptr_t)engine->copy;
+	return engine->set ? (uintptr_t)engine->set : (uintptr_t)engine->flush;
+}
+
+/* Of the function that begins at `start`, or of all if that is 0. */
+static size_t rows(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room)
 {
 	const struct mcsafe_row *row, *end;
 	size_t n = 0;
@@ -66,7 +62,7 @@ static size_t rows(uintptr_t function, unsigned kind, uintptr_t *insns, size_t r
 	for (mcsafe__extable_own(&row, &end); row < end; row++) {
 		uintptr_t insn = mcsafe__row_insn(row);
 
-		if (!(row->kind & kind) || (function && function_of(insn) != function))
+		if (!(row->kind & kind) || (start && lab_function_of(insn).start != start))
 			continue;
 		lab_need(n < room, "too many rows");
 		insns[n++] = insn;
@@ -76,7 +72,7 @@ static size_t rows(uintptr_t function, unsigned kind, uintptr_t *insns, size_t r
 
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room)
 {
-	return rows((uintptr_t)engine->copy, kind, insns, room);
+	return rows(start_of(engine), kind, insns, room);
 }
 
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room)
@@ -84,13 +80,30 @@ size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room)
 	return rows(0, kind, insns, room);
 }
 
-size_t lab_copy(const struct lab_engine *engine, void *dst, const void *src, size_t n,
-		struct mcsafe_fault *fault)
+const struct lab_engine *lab_engine_of(uintptr_t insn)
+{
+	uintptr_t start = lab_function_of(insn).start;
+
+	for (size_t i = 0; i < lab_n_engines; i++)
+		if (start_of(&lab_engines[i]) == start)
+			return &lab_engines[i];
+	return NULL;
+}
+
+size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size_t n,
+	       struct mcsafe_fault *fault)
 {
 	struct mcsafe__landing landing;
-	size_t left = engine->copy(dst, src, n, &landing);
-	bool load = left && mcsafe__facts_kind(landing.facts) == MCSAFE_ROW_LOAD;
+	size_t left;
+	bool load;
 
+	if (engine->copy)
+		left = engine->copy(dst, src, n, &landing);
+	else if (engine->set)
+		left = engine->set(dst, LAB_SET, n, &landing);
+	else
+		left = engine->flush(dst, n, &landing);
+	load = left && mcsafe__facts_kind(landing.facts) == MCSAFE_ROW_LOAD;
 	if (left)
 		mcsafe__fault_from_landing(fault, &landing,
 					   (const char *)(load ? src : dst) + (n - left));

@@ -24,7 +24,7 @@ static const char *place(const void *addr, const unsigned char *line)
 }
 
 /* The copy that meets the machine check; its line is BEFORE bytes on. */
-static void consume(const unsigned char *line)
+static void consume(const unsigned char *line, const char *event)
 {
 	static unsigned char arena[N + 2 * MARGIN];
 	unsigned char *dst = arena + MARGIN;
@@ -38,7 +38,7 @@ static void consume(const unsigned char *line)
 
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
-	lab_arm("load", "page", &target, 1, insns, n_insns);
+	lab_arm("load", event, &target, 1, insns, n_insns);
 	left = mcsafe_memcpy(dst, src, N, &fault);
 	events = lab_disarm();
 	done = N - left;
@@ -80,7 +80,7 @@ int lab_program_kind(int argc, char **argv)
 
 	lab_install();
 	lab_kernel_log("");
-	consume(line);
+	consume(line, argc > 2 ? argv[2] : "page");
 	if (region.pmem) {
 		lab_wait_bad_blocks(physical);
 		lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));

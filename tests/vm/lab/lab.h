@@ -75,28 +75,49 @@ extern struct lab_signals lab_signals;
 void lab_install(void);
 void lab_forget_signals(void);
 
-/* ---- engines.c: the library's engines and their rows ---------------------------------------- */
+/* ---- engines.c: the library's assembly routines and their rows ------------------------------ */
 
 struct mcsafe__landing;
 
+/* One of copy, set and flush; see src/engine.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
-	size_t step; /* C5: by less than this may a copy fall short of a poisoned line */
+	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
+	size_t step;    /* C5: by less than this may a copy fall short of a poisoned line */
+	unsigned needs; /* MCSAFE__CPU_* */
 };
 
 extern const struct lab_engine lab_engines[];
 extern const size_t lab_n_engines;
+#define LAB_BROKEN_ENGINES 1 /* the last ones, wrong on purpose */
 
 const struct lab_engine *lab_engine(const char *name);
+/* Whether the guest's processor can. */
+bool lab_can_run(const struct lab_engine *engine);
 /* The rows of an engine that are of a kind, MCSAFE_ROW_*: their instructions; returns how many. */
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room);
 /* The rows of the whole library. */
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room);
-#define LAB_ROWS_MAX 256
-/* Copy with one engine, with the fault record of a public copy. */
-size_t lab_copy(const struct lab_engine *engine, void *dst, const void *src, size_t n,
-		struct mcsafe_fault *fault);
+#define LAB_ROWS_MAX 512
+/* The engine that an instruction is of; NULL: none that is known. */
+const struct lab_engine *lab_engine_of(uintptr_t insn);
+/* Copy, set or flush with one engine, with the fault record of the public function. */
+size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size_t n,
+	       struct mcsafe_fault *fault);
+#define LAB_SET 0xa5 /* what it sets memory to: lab_pattern() never gives it, nor is it FILL */
+
+/* ---- symbols.c ----------------------------------------------------------------------------- */
+
+struct lab_function {
+	const char *name;
+	uintptr_t start;
+};
+
+struct lab_function lab_function_of(uintptr_t insn);
+/* "function+0x10". */
+const char *lab_insn_name(uintptr_t insn);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 
@@ -148,18 +169,23 @@ void lab_wait_bad_blocks(uint64_t physical);
 /* ---- programs ------------------------------------------------------------------------------ */
 
 int lab_program_chained(int argc, char **argv);
+int lab_program_flushcache(int argc, char **argv);
+int lab_program_holes(int argc, char **argv);
 int lab_program_injected(int argc, char **argv);
 int lab_program_kind(int argc, char **argv);
 int lab_program_known(int argc, char **argv);
 int lab_program_lists(int argc, char **argv);
 int lab_program_noripv(int argc, char **argv);
 int lab_program_notice(int argc, char **argv);
+int lab_program_notice_at_row(int argc, char **argv);
 int lab_program_plain(int argc, char **argv);
 int lab_program_pmem_files(int argc, char **argv);
 int lab_program_pmem_injected(int argc, char **argv);
 int lab_program_pmem_killed(int argc, char **argv);
 int lab_program_race(int argc, char **argv);
+int lab_program_rep_movs(int argc, char **argv);
 int lab_program_repair(int argc, char **argv);
+int lab_program_routines(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);
 int lab_program_scrub(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);

@@ -6,28 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* clang-format off: one line each */
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } programs[] = {
 	{"chained", lab_program_chained},
+	{"flushcache", lab_program_flushcache},
+	{"holes", lab_program_holes},
 	{"injected", lab_program_injected},
 	{"kind", lab_program_kind},
 	{"known", lab_program_known},
 	{"lists", lab_program_lists},
 	{"noripv", lab_program_noripv},
 	{"notice", lab_program_notice},
+	{"notice-at-row", lab_program_notice_at_row},
 	{"plain", lab_program_plain},
 	{"pmem-files", lab_program_pmem_files},
 	{"pmem-injected", lab_program_pmem_injected},
 	{"pmem-killed", lab_program_pmem_killed},
 	{"race", lab_program_race},
+	{"rep-movs", lab_program_rep_movs},
 	{"repair", lab_program_repair},
+	{"routines", lab_program_routines},
 	{"rows", lab_program_rows},
 	{"scrub", lab_program_scrub},
 	{"side-by-side", lab_program_side_by_side},
 	{"twice", lab_program_twice},
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -7,8 +7,10 @@
  * shape is run against poison, in the middle of a page, so that what was copied before is lost too.
  *
  * Some loads never meet a line first: another load of the same copy always has, just before. Poison
- * can come up in between, so they get a machine check of their own; the copies that execute them
- * are found by single steps.
+ * can come up in between, so they get a machine check of their own. So do stores into a page that
+ * another one has met before: they lose it at the step before. Both are found by single steps,
+ * which find every instruction that touches an operand: it must have a row. Some stores are in a fixup, where bytes go that were read before the
+ * load failed: they are met where both operands are bad.
  */
 #include "lab.h"
 #include "landing.h"
@@ -22,19 +24,25 @@
 #define MARGIN   LINE /* around the destination; must stay as it is */
 #define IN_PAGE  (31 * LINE)
 #define N_PAGES  ((size_t)4)
-#define BOUNDARY (2 * PAGE) /* from here on a dry run has no access */
+#define BOUNDARY (2 * PAGE) /* from here on there is no access, or a lost page */
 
-/* A copy of n bytes whose one operand begins `inside` bytes behind a boundary (or before it). */
+/*
+ * A copy of n bytes. Each operand begins so many bytes behind its origin: a boundary, mostly before
+ * it, if the operand is bad; else a place in the arena.
+ */
 struct shape {
-	ptrdiff_t inside;
+	ptrdiff_t src, dst;
 	size_t n;
-	size_t other; /* alignment of the operand that is good */
 };
 
-/* Bytes of it that lie before an offset from the boundary. */
-static size_t bytes_before(const struct shape *shape, size_t offset)
+struct origins {
+	unsigned char *src, *dst;
+};
+
+/* Bytes of an operand that lie before an offset from its boundary. */
+static size_t bytes_before(ptrdiff_t start, size_t offset)
 {
-	ptrdiff_t distance = (ptrdiff_t)offset - shape->inside;
+	ptrdiff_t distance = (ptrdiff_t)offset - start;
 
 	return distance > 0 ? (size_t)distance : 0;
 }
@@ -44,7 +52,8 @@ struct plan {
 	struct shape shape;
 	size_t line; /* loads: offset of the line from the boundary */
 	bool found;
-	bool second; /* another load has read from the line before */
+	bool second; /* another one has met the line, or the page, before */
+	bool both;   /* a store: the source is bad as well */
 };
 
 static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15, 16,  17,  24,
@@ -52,88 +61,21 @@ static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15, 16,  17,  24,
 
 static unsigned char arena[ARENA] __attribute__((aligned(4096)));
 
-static size_t run(const struct lab_engine *engine, enum mcsafe_side side, const struct shape *shape,
-		  unsigned char *boundary, struct mcsafe_fault *fault)
-{
-	unsigned char *bad = boundary + shape->inside;
-	unsigned char *good = arena + MARGIN + shape->other;
-	bool load = side == MCSAFE_SIDE_SOURCE;
-
-	lab_forget_signals();
-	return lab_copy(engine, load ? good : bad, load ? bad : good, shape->n, fault);
-}
-
-/* Note in the plan which row met the boundary, unless that is known already. */
-static void try_shape(const struct lab_engine *engine, enum mcsafe_side side,
-		      const struct shape *shape, unsigned char *boundary, struct plan *plan,
-		      size_t n)
-{
-	struct mcsafe_fault fault;
-
-	(void)run(engine, side, shape, boundary, &fault);
-	for (unsigned k = 0; k < lab_signals.n && k < LAB_SIGNALS_MAX; k++)
-		for (size_t i = 0; i < n; i++) {
-			/* A store is tried again after its fault; a load must never be. */
-			if (plan[i].found || plan[i].insn != lab_signals.noted[k].ip ||
-			    (k > 0 && side == MCSAFE_SIDE_SOURCE))
-				continue;
-			plan[i].found = true;
-			plan[i].shape = *shape;
-			plan[i].line =
-				(lab_signals.noted[k].addr - (uintptr_t)boundary) / LINE * LINE;
-		}
-}
-
-static void make_plan(const struct lab_engine *engine, enum mcsafe_side side, struct plan *plan,
-		      size_t n_rows)
-{
-	static const size_t others[] = {0, 1};
-	unsigned char *pages = lab_pages(N_PAGES);
-	unsigned char *boundary = pages + BOUNDARY;
-
-	lab_need(mprotect(boundary, (N_PAGES * PAGE) - BOUNDARY, PROT_NONE) == 0, "mprotect");
-	for (ptrdiff_t inside = (ptrdiff_t)LINE - 1; inside >= -4 * (ptrdiff_t)LINE; inside--)
-		for (size_t i = 0; i < LENGTH(lengths); i++)
-			for (size_t k = 0; k < LENGTH(others); k++) {
-				ptrdiff_t n = (ptrdiff_t)lengths[i] - (inside < 0 ? inside : 0);
-
-				try_shape(engine, side,
-					  &(struct shape){inside, (size_t)n, others[k]}, boundary,
-					  plan, n_rows);
-			}
-	munmap(pages, N_PAGES * PAGE);
-}
-
-/* ---- single steps: which copy executes a row at all ----------------------------------------- */
-
-#define TRAP_FLAG 0x100 /* in the flags: a trap after each instruction (Intel SDM vol. 3B, 17.3) */
-
+/* What is being tried: one kind of rows of one engine. */
 static struct {
+	const struct lab_engine *engine;
 	struct plan *plan;
 	size_t n;
-	const struct shape *shape;
-} stepped;
+	struct origins origins;
+	bool bad_src, bad_dst;
+} trial;
 
-static void on_step(int signo, siginfo_t *si, void *ctx)
+static size_t run(const struct lab_engine *engine, const struct shape *shape,
+		  const struct origins *origins, struct mcsafe_fault *fault)
 {
-	uintptr_t ip = (uintptr_t)((const ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP];
-
-	(void)signo;
-	(void)si;
-	for (size_t i = 0; i < stepped.n; i++)
-		if (!stepped.plan[i].found && stepped.plan[i].insn == ip) {
-			stepped.plan[i].found = stepped.plan[i].second = true;
-			stepped.plan[i].shape = *stepped.shape;
-		}
-}
-
-static void set_trap_flag(bool on)
-{
-	unsigned long flags;
-
-	__asm__ volatile("pushfq; popq %0" : "=r"(flags));
-	flags = on ? flags | TRAP_FLAG : flags & ~(unsigned long)TRAP_FLAG;
-	__asm__ volatile("pushq %0; popfq" : : "r"(flags) : "cc", "memory");
+	lab_forget_signals();
+	return lab_run(engine, origins->dst + shape->dst, origins->src + shape->src, shape->n,
+		       fault);
 }
 
 static size_t missing(const struct plan *plan, size_t n)
@@ -145,25 +87,176 @@ static size_t missing(const struct plan *plan, size_t n)
 	return count;
 }
 
-static void plan_by_steps(const struct lab_engine *engine, struct plan *plan, size_t n)
+/* Note in the plan which row met the boundary, unless that is known already. */
+static void try_shape(const struct shape *shape)
 {
-	static const ptrdiff_t starts[] = {0, 1, 31, 32, 33}; /* few: each step is a signal */
-	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
-	unsigned char *pages = lab_pages(N_PAGES);
+	const struct plan *end = trial.plan + trial.n;
 	struct mcsafe_fault fault;
 
-	lab_need(sigaction(SIGTRAP, &action, NULL) == 0, "no handler for SIGTRAP");
-	for (size_t k = 0; k < LENGTH(starts); k++)
-		for (size_t i = 0; i < LENGTH(lengths) && missing(plan, n); i++) {
-			struct shape shape = {starts[k], lengths[i], 0};
+	(void)run(trial.engine, shape, &trial.origins, &fault);
+	for (unsigned k = 0; k < lab_signals.n && k < LAB_SIGNALS_MAX; k++)
+		for (struct plan *plan = trial.plan; plan < end; plan++) {
+			const struct lab_signal *signal = &lab_signals.noted[k];
 
-			stepped.plan = plan;
-			stepped.n = n;
-			stepped.shape = &shape;
-			set_trap_flag(true);
-			(void)run(engine, MCSAFE_SIDE_SOURCE, &shape, pages + BOUNDARY, &fault);
-			set_trap_flag(false);
+			/* A store is tried again after its fault; a load must never be. */
+			if (plan->found || plan->insn != signal->ip || (k > 0 && !trial.bad_dst))
+				continue;
+			plan->found = true;
+			plan->shape = *shape;
+			plan->both = trial.bad_src && trial.bad_dst;
+			if (!trial.bad_dst)
+				plan->line =
+					(signal->addr - (uintptr_t)trial.origins.src) / LINE * LINE;
 		}
+}
+
+/* Pages that cannot be touched from the boundary on. */
+static unsigned char *forbidden(void)
+{
+	unsigned char *pages = lab_pages(N_PAGES);
+
+	lab_need(mprotect(pages + BOUNDARY, N_PAGES * PAGE - BOUNDARY, PROT_NONE) == 0, "mprotect");
+	return pages;
+}
+
+/* Every distance near the boundary, some further away; the good operand takes turns. */
+static void try_one_bad_operand(void)
+{
+	const ptrdiff_t line = (ptrdiff_t)LINE;
+
+	for (ptrdiff_t inside = line - 1; inside >= -4 * line; inside -= inside > -line ? 1 : 5)
+		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
+			size_t n = lengths[i] + bytes_before(inside, 0);
+			ptrdiff_t other = (ptrdiff_t)i % 2;
+
+			try_shape(trial.bad_src ? &(struct shape){inside, other, n}
+						: &(struct shape){other, inside, n});
+		}
+}
+
+/* The destination ends in the bytes that a fixup stores: up to 32 before the bad source. */
+static void try_two_bad_operands(void)
+{
+	static const ptrdiff_t nearer[] = {1, 17};
+	static const size_t behind[] = {1, 128};
+
+	for (ptrdiff_t before = 1; before <= 4 * (ptrdiff_t)LINE; before++)
+		for (size_t i = 0; i < LENGTH(nearer); i++)
+			for (size_t k = 0; k < LENGTH(behind) && missing(trial.plan, trial.n); k++)
+				try_shape(&(struct shape){-before, nearer[i] - before,
+							  (size_t)before + behind[k]});
+}
+
+static void make_plan(bool bad_src, bool bad_dst, void (*try)(void))
+{
+	unsigned char *src = bad_src ? forbidden() : NULL, *dst = bad_dst ? forbidden() : NULL;
+
+	trial.bad_src = bad_src;
+	trial.bad_dst = bad_dst;
+	trial.origins.src = src ? src + BOUNDARY : arena + MARGIN;
+	trial.origins.dst = dst ? dst + BOUNDARY : arena + MARGIN;
+	try();
+	if (src)
+		munmap(src, N_PAGES * PAGE);
+	if (dst)
+		munmap(dst, N_PAGES * PAGE);
+}
+
+/* ---- single steps: every instruction that touches an operand -------------------------------- */
+
+#define TRAP_FLAG 0x100 /* in the flags: a trap after each instruction (Intel SDM vol. 3B, 17.3) */
+
+static struct {
+	const struct shape *shape; /* of the copy that is traced; or else: */
+	uintptr_t insn;            /* where a page is lost */
+	unsigned char *pages;
+	bool open; /* the pages can be touched */
+} stepped;
+
+static void open_pages(bool open)
+{
+	lab_need(mprotect(stepped.pages, N_PAGES * PAGE,
+			  open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0,
+		 "mprotect");
+	stepped.open = open;
+}
+
+/* An instruction is done: the next one shall not touch the operand unnoticed. */
+static void on_step(int signo, siginfo_t *si, void *ctx)
+{
+	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+
+	(void)signo;
+	(void)si;
+	if (stepped.shape && stepped.open) {
+		open_pages(false);
+	} else if (!stepped.shape && (uintptr_t)regs[REG_RIP] == stepped.insn) {
+		lab_lose_page(stepped.pages + BOUNDARY);
+		regs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+	}
+}
+
+/* The instruction touches the operand: it is noted, and done again, which is allowed once. */
+static void on_touch(int signo, siginfo_t *si, void *ctx)
+{
+	uintptr_t ip = (uintptr_t)((const ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP];
+	struct plan *plan = trial.plan;
+
+	(void)signo;
+	(void)si;
+	while (plan < trial.plan + trial.n && plan->insn != ip)
+		plan++;
+	lab_need(plan < trial.plan + trial.n, "%s touches an operand, and has no row",
+		 lab_insn_name(ip));
+	if (!plan->found) {
+		plan->found = plan->second = true;
+		plan->shape = *stepped.shape;
+	}
+	open_pages(true);
+}
+
+static void set_trap_flag(bool on)
+{
+	unsigned long flags;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags));
+	flags = on ? flags | TRAP_FLAG : flags & ~(unsigned long)TRAP_FLAG;
+	__asm__ volatile("pushq %0; popfq" : : "r"(flags) : "cc", "memory");
+}
+
+static size_t run_by_steps(const struct lab_engine *engine, const struct shape *shape,
+			   const struct origins *origins, struct mcsafe_fault *fault)
+{
+	size_t left;
+
+	set_trap_flag(true);
+	left = run(engine, shape, origins, fault);
+	set_trap_flag(false);
+	return left;
+}
+
+/* Good copies of few shapes, since each step is a signal. */
+static void trace(bool loads)
+{
+	static const ptrdiff_t starts[] = {0, 1, 32, 33};
+	static const size_t few[] = {1, 2, 4, 8, 15, 16, 24, 33, 64, 65, 97, 257};
+	struct sigaction ours = {.sa_sigaction = on_touch, .sa_flags = SA_SIGINFO}, before;
+	unsigned char *pages = lab_pages(N_PAGES), *bad = pages + BOUNDARY, *good = arena + MARGIN;
+	struct origins origins = {loads ? bad : good, loads ? good : bad};
+	struct mcsafe_fault fault;
+
+	lab_need(sigaction(SIGSEGV, &ours, &before) == 0, "no handler for SIGSEGV");
+	stepped.pages = pages;
+	for (size_t k = 0; k < LENGTH(starts); k++)
+		for (size_t i = 0; i < LENGTH(few); i++) {
+			struct shape shape = {loads ? starts[k] : 0, loads ? 0 : starts[k], few[i]};
+
+			stepped.shape = &shape;
+			(void)run_by_steps(trial.engine, &shape, &origins, &fault);
+			stepped.shape = NULL;
+			open_pages(true);
+		}
+	lab_need(sigaction(SIGSEGV, &before, NULL) == 0, "no handler for SIGSEGV");
 	munmap(pages, N_PAGES * PAGE);
 }
 
@@ -172,135 +265,234 @@ static void plan_by_steps(const struct lab_engine *engine, struct plan *plan, si
 static void check_fault(const struct plan *plan, enum mcsafe_side side,
 			const struct mcsafe_fault *fault)
 {
+	const char *row = lab_insn_name(plan->insn);
+
 	lab_check(fault->signo == SIGBUS && fault->code == BUS_MCEERR_AR,
-		  "row %#lx: signal %d, code %d", plan->insn, fault->signo, fault->code);
-	lab_check(fault->cause == MCSAFE_CAUSE_POISON, "row %#lx: cause %s", plan->insn,
+		  "row %s: signal %d, code %d", row, fault->signo, fault->code);
+	lab_check(fault->cause == MCSAFE_CAUSE_POISON, "row %s: cause %s", row,
 		  mcsafe_cause_name(fault->cause));
-	lab_check(fault->side == side, "row %#lx: wrong side", plan->insn);
-	lab_check(fault->extent == PAGE, "row %#lx: extent %zu", plan->insn, fault->extent);
+	lab_check(fault->side == side, "row %s: wrong side", row);
+	lab_check(fault->extent == PAGE, "row %s: extent %zu", row, fault->extent);
 }
 
 static void check_load(const struct lab_engine *engine, const struct plan *plan,
 		       const unsigned char *pages, size_t left, const struct mcsafe_fault *fault)
 {
+	const char *row = lab_insn_name(plan->insn);
 	const struct shape *shape = &plan->shape;
-	size_t start = (size_t)((ptrdiff_t)(PAGE + IN_PAGE) + shape->inside);
+	size_t start = (size_t)((ptrdiff_t)(PAGE + IN_PAGE) + shape->src);
 	size_t done = shape->n - left;
-	size_t good = bytes_before(shape, plan->line); /* up to the poisoned line */
-	const unsigned char *dst = arena + MARGIN + shape->other;
+	size_t good = bytes_before(shape->src, plan->line); /* up to the poisoned line */
+	const unsigned char *dst = arena + MARGIN + shape->dst;
 
 	check_fault(plan, MCSAFE_SIDE_SOURCE, fault);
-	lab_check((uintptr_t)fault->ip == plan->insn, "row %#lx: stopped at %p", plan->insn,
-		  fault->ip);
-	lab_check(fault->addr == pages + PAGE, "row %#lx: address %p, and not the page's start",
-		  plan->insn, fault->addr);
+	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
+	lab_check(fault->addr == pages + PAGE, "row %s: address %p, and not the page's start", row,
+		  fault->addr);
 	if (!plan->second) {
-		lab_check(done <= good, "row %#lx: %zu bytes copied, but poison is at %zu",
-			  plan->insn, done, good);
+		lab_check(done <= good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
+			  good);
 		lab_check(good - done < engine->step || done > good,
-			  "row %#lx: %zu bytes copied, poison is at %zu: more than %zu short",
-			  plan->insn, done, good, engine->step);
+			  "row %s: %zu bytes copied, poison is at %zu: not less than %zu short",
+			  row, done, good, engine->step);
 	}
-	lab_check(lab_is_pattern(dst, start, done), "row %#lx: wrong prefix", plan->insn);
-	lab_check(lab_is_fill(arena, (size_t)(dst - arena)),
-		  "row %#lx: wrote before the destination", plan->insn);
+	lab_check(left > 0 && left <= shape->n, "row %s: %zu of %zu bytes left", row, left,
+		  shape->n);
+	lab_check(lab_is_pattern(dst, start, done), "row %s: wrong prefix", row);
+	lab_check(lab_is_fill(arena, (size_t)(dst - arena)), "row %s: wrote before the destination",
+		  row);
 	lab_check(lab_is_fill(dst + done, (size_t)(arena + ARENA - dst) - done),
-		  "row %#lx: wrote past the prefix", plan->insn);
+		  "row %s: wrote past the prefix", row);
 }
 
 /* One machine check, at one row. */
 static void consume(const struct lab_engine *engine, const struct plan *plan)
 {
+	const char *row = lab_insn_name(plan->insn);
 	unsigned char *pages = lab_pages(N_PAGES);
-	unsigned char *boundary = pages + PAGE + IN_PAGE;
-	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_rows(engine, MCSAFE_ROW_LOAD, insns, LENGTH(insns));
-	struct lab_target target = lab_target(boundary + plan->line);
+	struct origins origins = {pages + PAGE + IN_PAGE, arena + MARGIN};
+	struct lab_target target = lab_target(origins.src + plan->line);
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
+	unsigned logged;
 	size_t left;
 
 	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
 	memset(arena, FILL, sizeof(arena));
-	if (plan->second)
-		lab_arm("insn", "page", &target, 1, &plan->insn, 1);
-	else
-		lab_arm("load", "page", &target, 1, insns, n_insns);
-	left = run(engine, MCSAFE_SIDE_SOURCE, &plan->shape, boundary, &fault);
+	lab_arm(plan->second ? "insn" : "load", "page", &target, 1, &plan->insn, 1);
+	left = run(engine, &plan->shape, &origins, &fault);
 	events = lab_disarm();
+	logged = lab_kernel_log("Uncorrected hardware memory error in user-access");
 
-	lab_check(events.injected == 1, "row %#lx: %u machine checks", plan->insn, events.injected);
+	lab_check(events.injected == 1, "row %s: %u machine checks", row, events.injected);
 	lab_check(events.touched == 0 && lab_signals.n == 1,
-		  "row %#lx: the poisoned line was read again: %u signals, %u reads", plan->insn,
+		  "row %s: the poisoned line was read again: %u signals, %u reads", row,
 		  lab_signals.n, events.touched);
+	lab_check(logged == 1, "row %s: the kernel's log has %u machine checks", row, logged);
 	check_load(engine, plan, pages, left, &fault);
 	munmap(pages, N_PAGES * PAGE);
 }
 
-/* One store into a page that is lost already: exact to the byte. */
-static void store(const struct lab_engine *engine, const struct plan *plan)
+/* What `done` bytes are that an engine has stored, in a copy from `start` of the pattern on. */
+static bool is_result(const struct lab_engine *engine, const unsigned char *at, size_t start,
+		      size_t done)
 {
-	unsigned char *pages = lab_pages(N_PAGES);
-	unsigned char *boundary = pages + BOUNDARY;
-	const struct shape *shape = &plan->shape;
-	struct mcsafe_fault fault = {.signo = 0};
-	bool met = false;
-	size_t left, done, good;
+	if (!engine->set)
+		return lab_is_pattern(at, start, done);
+	for (size_t i = 0; i < done; i++)
+		if (at[i] != LAB_SET)
+			return false;
+	return true;
+}
 
-	lab_fill_pattern(arena, 0, sizeof(arena));
-	lab_lose_page(boundary);
-	left = run(engine, MCSAFE_SIDE_DESTINATION, shape, boundary, &fault);
-	good = bytes_before(shape, 0);
-	done = shape->n - left;
+static void check_store(const struct plan *plan, unsigned lost, const struct mcsafe_fault *fault)
+{
+	const char *row = lab_insn_name(plan->insn);
+	unsigned logged = lab_kernel_log("recovery action for dirty LRU page: Recovered");
+	bool met = false;
 
 	for (unsigned i = 0; i < lab_signals.n && i < LAB_SIGNALS_MAX; i++)
 		met |= lab_signals.noted[i].ip == plan->insn;
-	lab_check(met, "row %#lx: not met on a lost page", plan->insn);
-	check_fault(plan, MCSAFE_SIDE_DESTINATION, &fault);
-	lab_check(done == good, "row %#lx: %zu bytes stored instead of %zu", plan->insn, done,
-		  good);
-	lab_check(lab_is_pattern(boundary - done, MARGIN + shape->other, done),
-		  "row %#lx: wrong prefix", plan->insn);
+	lab_check(met, "row %s: not met on a lost page", row);
+	lab_check(logged == lost, "row %s: the kernel's log has %u lost pages, not %u", row, logged,
+		  lost);
+	check_fault(plan, MCSAFE_SIDE_DESTINATION, fault);
+}
+
+/* One store into a page that is lost already: exact to the byte. */
+static void store_after(const struct lab_engine *engine, const struct plan *plan)
+{
+	const char *row = lab_insn_name(plan->insn);
+	unsigned char *pages = lab_pages(N_PAGES), *src = plan->both ? lab_pages(N_PAGES) : NULL;
+	unsigned char *boundary = pages + BOUNDARY;
+	const size_t origin = plan->both ? BOUNDARY : MARGIN;
+	struct origins origins = {(src ? src : arena) + origin, boundary};
+	const struct shape *shape = &plan->shape;
+	struct mcsafe_fault fault = {.signo = 0};
+	size_t start = (size_t)((ptrdiff_t)origin + shape->src);
+	size_t done, good = bytes_before(shape->dst, 0);
+
+	lab_fill_pattern(src ? src : arena, 0, ARENA);
+	if (src)
+		lab_lose_page(src + BOUNDARY);
+	lab_lose_page(boundary);
+	done = shape->n - run(engine, shape, &origins, &fault);
+
+	check_store(plan, src ? 2 : 1, &fault);
+	lab_check(done == good, "row %s: %zu bytes stored instead of %zu", row, done, good);
+	lab_check(is_result(engine, boundary - done, start, done), "row %s: wrong prefix", row);
 	lab_check(lab_is_fill(pages, BOUNDARY - done) &&
 			  lab_is_fill(boundary + PAGE, (N_PAGES - 1) * PAGE - BOUNDARY),
-		  "row %#lx: wrote elsewhere", plan->insn);
+		  "row %s: wrote elsewhere", row);
+	munmap(pages, N_PAGES * PAGE);
+	if (src)
+		munmap(src, N_PAGES * PAGE);
+}
+
+/* One store into a page that is lost just before it, with all that was stored into it. */
+static void store_in_between(const struct lab_engine *engine, const struct plan *plan)
+{
+	const char *row = lab_insn_name(plan->insn);
+	unsigned char *pages = lab_pages(N_PAGES), *page = pages + BOUNDARY;
+	struct origins origins = {arena + MARGIN, page};
+	struct mcsafe_fault fault = {.signo = 0};
+	size_t done, at;
+
+	lab_fill_pattern(arena, 0, ARENA);
+	stepped.insn = plan->insn;
+	stepped.pages = pages;
+	done = plan->shape.n - run_by_steps(engine, &plan->shape, &origins, &fault);
+	at = lab_signals.noted[0].addr - (uintptr_t)(page + plan->shape.dst);
+
+	check_store(plan, 1, &fault);
+	lab_check(done >= at && done - at < LINE && done < plan->shape.n,
+		  "row %s: %zu bytes stored, failed at %zu", row, done, at);
+	lab_check(lab_is_fill(pages, BOUNDARY) &&
+			  lab_is_fill(page + PAGE, (N_PAGES - 1) * PAGE - BOUNDARY),
+		  "row %s: wrote elsewhere", row);
 	munmap(pages, N_PAGES * PAGE);
 }
 
-static size_t all_rows(const struct lab_engine *engine, enum mcsafe_side side, unsigned kind,
-		       void (*meet)(const struct lab_engine *, const struct plan *))
+static void store(const struct lab_engine *engine, const struct plan *plan)
 {
-	uintptr_t insns[LAB_ROWS_MAX];
-	static struct plan plan[LAB_ROWS_MAX];
-	size_t n = lab_rows(engine, kind, insns, LENGTH(insns));
+	(plan->second ? store_in_between : store_after)(engine, plan);
+}
 
-	for (size_t i = 0; i < n; i++)
+_Static_assert(ARENA == N_PAGES * PAGE, "one size for either kind of source");
+
+/* All rows of a kind are in the plan, with the shapes that meet them. */
+static size_t begin(const struct lab_engine *engine, unsigned kind)
+{
+	static struct plan plan[LAB_ROWS_MAX];
+	uintptr_t insns[LAB_ROWS_MAX];
+
+	trial.engine = engine;
+	trial.plan = plan;
+	trial.n = lab_rows(engine, kind, insns, LENGTH(insns));
+	for (size_t i = 0; i < trial.n; i++)
 		plan[i] = (struct plan){.insn = insns[i]};
-	make_plan(engine, side, plan, n);
-	if (kind == MCSAFE_ROW_LOAD && missing(plan, n))
-		plan_by_steps(engine, plan, n);
-	for (size_t i = 0; i < n; i++) {
-		lab_check(plan[i].found, "row %#lx: no copy that meets it was found", plan[i].insn);
-		if (plan[i].found)
-			meet(engine, &plan[i]);
+	return trial.n;
+}
+
+static size_t found_first(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < trial.n; i++)
+		count += !trial.plan[i].second;
+	return count;
+}
+
+static void meet_all(void (*meet)(const struct lab_engine *, const struct plan *))
+{
+	for (size_t i = 0; i < trial.n; i++) {
+		const struct plan *plan = &trial.plan[i];
+
+		lab_check(plan->found, "row %s: no copy that meets it was found",
+			  lab_insn_name(plan->insn));
+		if (plan->found)
+			meet(trial.engine, plan);
 	}
-	return n;
+}
+
+static size_t all_loads(const struct lab_engine *engine)
+{
+	if (engine->copy && begin(engine, MCSAFE_ROW_LOAD)) {
+		make_plan(true, false, try_one_bad_operand);
+		trace(true);
+		meet_all(consume);
+		printf("%zu loads, of which %zu can be the first to meet a line\n", trial.n,
+		       found_first());
+		return trial.n;
+	}
+	return 0;
+}
+
+static size_t all_stores(const struct lab_engine *engine)
+{
+	begin(engine, MCSAFE_ROW_STORE);
+	make_plan(false, true, try_one_bad_operand);
+	if (engine->copy)
+		make_plan(true, true, try_two_bad_operands);
+	trace(false);
+	meet_all(store);
+	printf("%zu stores, of which %zu can be the first to meet a page\n", trial.n,
+	       found_first());
+	return trial.n;
 }
 
 int lab_program_rows(int argc, char **argv)
 {
 	const struct lab_engine *engine = lab_engine(argc > 1 ? argv[1] : "");
+	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
 	size_t loads, stores;
-	unsigned logged;
 
+	lab_need(lab_can_run(engine), "the guest's processor cannot run %s", engine->name);
 	lab_install();
+	lab_need(sigaction(SIGTRAP, &action, NULL) == 0, "no handler for SIGTRAP");
 	lab_kernel_log("");
-	loads = all_rows(engine, MCSAFE_SIDE_SOURCE, MCSAFE_ROW_LOAD, consume);
-	logged = lab_kernel_log("Uncorrected hardware memory error in user-access");
-	lab_check(logged == loads, "the kernel's log has %u machine checks, not %zu", logged,
-		  loads);
-	stores = all_rows(engine, MCSAFE_SIDE_DESTINATION, MCSAFE_ROW_STORE, store);
-	lab_check(loads > 0 && stores > 0, "%s has no rows", engine->name);
-	printf("%s: %zu loads, %zu stores\n", engine->name, loads, stores);
+	loads = all_loads(engine);
+	stores = all_stores(engine);
+	lab_check((loads > 0 || !engine->copy) && stores > 0, "%s has no rows", engine->name);
 	return lab_status();
 }

@@ -58,6 +58,23 @@ static ssize_t ours(const struct lab_region *region, size_t from, size_t n)
 	return (ssize_t)done;
 }
 
+/* Past the bad block as well: how many bytes are good. */
+static size_t all_good(const struct lab_region *region, size_t from, size_t n)
+{
+	struct mcsafe_range hole = {n, 0};
+	size_t lost, end, room = 1;
+
+	memset(buffer, 0, n);
+	lost = mcsafe_memcpy_holes(buffer, region->base + from, n, FILL, &hole, &room);
+	end = hole.start + hole.len;
+	lab_check(room == 1 && lost == hole.len, "%zu holes, %zu bytes lost", room, lost);
+	lab_check(lab_is_pattern(buffer, from, hole.start) &&
+			  lab_is_fill(buffer + hole.start, hole.len) &&
+			  lab_is_pattern(buffer + end, from + end, n - end),
+		  "the copy with holes gives wrong bytes");
+	return n - lost;
+}
+
 static void compare(const char *when, size_t i, ssize_t kernel, ssize_t us)
 {
 	char key[128];
@@ -77,7 +94,9 @@ static void one_case(const struct lab_region *region, size_t i)
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
 	struct lab_target target = lab_target(region->base + line[1]);
+	struct lab_events events;
 	ssize_t kernel, us;
+	char key[128];
 	int error;
 
 	lab_arm_kernel("page", lab_physical(region->base + line[0]));
@@ -88,7 +107,9 @@ static void one_case(const struct lab_region *region, size_t i)
 	/* A long way: no stop at every load before the line. */
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
-	lab_check(lab_disarm().injected == 1, "we have not met the line");
+	events = lab_disarm();
+	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
+		  events.injected, events.touched);
 	errno = error;
 	compare("first", i, kernel, us);
 
@@ -98,6 +119,9 @@ static void one_case(const struct lab_region *region, size_t i)
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
 	errno = error;
 	compare("later", i, kernel, us);
+	snprintf(key, sizeof(key), "later: %zu bytes, the line %zu on: mcsafe_memcpy_holes()",
+		 cases[i].n, cases[i].before);
+	lab_fact(key, "%zu", all_good(region, line[1] - cases[i].before, cases[i].n));
 }
 
 int lab_program_side_by_side(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* special.c - machine checks in unusual company: twice, in two threads, optional, chained */
+/* special.c - machine checks in unusual company: twice, in two threads, chained */
 #include "lab.h"
 #include "landing.h"
 
@@ -9,8 +9,6 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <time.h>
 #include <ucontext.h>
 
 #define MARGIN LINE
@@ -57,7 +55,7 @@ int lab_program_plain(int argc, char **argv)
 	const size_t at = PAGE + 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
 	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages, pages}};
-	sigset_t mask, mask_after;
+	sigset_t mask = {{0}}, mask_after = {{0}}; /* the kernel fills in the first word only */
 	struct lab_events events;
 	size_t left;
 
@@ -94,6 +92,15 @@ int lab_program_plain(int argc, char **argv)
 	return lab_status();
 }
 
+static void check_two(const struct lab_events *events)
+{
+	lab_check(events->injected == 2 && events->touched == 0 && lab_signals.n == 2,
+		  "%u machine checks, %u signals, %u reads after", events->injected, lab_signals.n,
+		  events->touched);
+	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
+		  "not two machine checks in the kernel's log");
+}
+
 /* Two poisoned lines in one source: the copy goes on behind the first page, to the second. */
 int lab_program_twice(int argc, char **argv)
 {
@@ -122,11 +129,50 @@ int lab_program_twice(int argc, char **argv)
 	lab_check(fault.addr == pages + again, "the second is at %p", fault.addr);
 
 	events = lab_disarm();
-	lab_check(events.injected == 2 && events.touched == 0 && lab_signals.n == 2,
-		  "%u machine checks, %u signals, %u reads after", events.injected, lab_signals.n,
-		  events.touched);
-	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
-		  "not two machine checks in the kernel's log");
+	check_two(&events);
+	return lab_status();
+}
+
+/* The same in one call: mcsafe_memcpy_holes() goes on behind the first, and meets the second. */
+int lab_program_holes(int argc, char **argv)
+{
+	unsigned char *pages = lab_pages(4);
+	const size_t first = PAGE + 31 * LINE, second = 2 * PAGE + 5 * LINE;
+	const size_t start = PAGE / 2, n = 3 * PAGE;
+	struct lab_target targets[2] = {lab_target(pages + first), lab_target(pages + second)};
+	struct mcsafe_range holes[2];
+	struct lab_events events;
+	size_t lost, n_holes = LENGTH(holes);
+
+	(void)argc;
+	(void)argv;
+	lab_fill_pattern(pages, 0, 4 * PAGE);
+	lab_install();
+	lab_kernel_log("");
+	arm_loads("load", "page", targets, LENGTH(targets));
+	lost = mcsafe_memcpy_holes(arena + MARGIN, pages + start, n, FILL, holes, &n_holes);
+	events = lab_disarm();
+
+	check_two(&events);
+	lab_need(n_holes == 2, "%zu holes", n_holes);
+	lab_check(holes[0].start == first - start && holes[0].len == 2 * PAGE - first,
+		  "the first hole: %zu bytes from %zu on", holes[0].len, holes[0].start);
+	lab_check(holes[1].start == second - start && holes[1].len == 3 * PAGE - second,
+		  "the second hole: %zu bytes from %zu on", holes[1].len, holes[1].start);
+	lab_check(lost == holes[0].len + holes[1].len, "%zu bytes lost", lost);
+	for (size_t i = 0, at = 0; i <= n_holes; i++) {
+		size_t end = i < n_holes ? holes[i].start : n;
+
+		lab_check(lab_is_pattern(arena + MARGIN + at, start + at, end - at),
+			  "wrong bytes between %zu and %zu", at, end);
+		if (i < n_holes)
+			lab_check(lab_is_fill(arena + MARGIN + end, holes[i].len),
+				  "hole %zu is not filled", i);
+		at = i < n_holes ? end + holes[i].len : n;
+	}
+	lab_check(lab_is_fill(arena, MARGIN) &&
+			  lab_is_fill(arena + MARGIN + n, sizeof(arena) - MARGIN - n),
+		  "wrote outside the destination");
 	return lab_status();
 }
 
@@ -179,9 +225,7 @@ int lab_program_race(int argc, char **argv)
 		pthread_join(racers[i].thread, NULL);
 	events = lab_disarm();
 
-	lab_check(events.injected == 2 && events.touched == 0 && lab_signals.n == 2,
-		  "%u machine checks, %u signals, %u reads after", events.injected, lab_signals.n,
-		  events.touched);
+	check_two(&events);
 	for (size_t i = 0; i < LENGTH(racers); i++) {
 		const struct racer *racer = &racers[i];
 
@@ -194,61 +238,6 @@ int lab_program_race(int argc, char **argv)
 			  "thread %zu: address %p", i, racer->fault.addr);
 		lab_check(lab_is_fill(racer->dst, sizeof(racer->dst)), "thread %zu wrote", i);
 	}
-	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
-		  "not two machine checks in the kernel's log");
-	return lab_status();
-}
-
-static bool later_than(const struct timespec *start, time_t seconds)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - start->tv_sec > seconds;
-}
-
-/* Copy good memory until the kernel has dealt with a lost page. */
-static void copy_until_lost(long corrupted)
-{
-	unsigned char *good = lab_pages(2);
-	struct timespec start;
-
-	lab_fill_pattern(good, 0, 2 * PAGE);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (lab_meminfo("HardwareCorrupted") == corrupted && !later_than(&start, 20))
-		for (unsigned i = 0; i < 100; i++) {
-			lab_check(memcpy_mcsafe(arena, good, 2 * PAGE) == 0,
-				  "a notice has stopped a copy");
-			lab_check(lab_is_pattern(arena, 0, 2 * PAGE), "a copy is wrong");
-		}
-}
-
-/* The patrol scrubber finds poison that nobody has read: "action optional". */
-int lab_program_notice(int argc, char **argv)
-{
-	unsigned char *pages = lab_pages(3);
-	long corrupted = lab_meminfo("HardwareCorrupted");
-
-	lab_fill_pattern(pages, 0, 3 * PAGE);
-	lab_install();
-	if (argc > 1 && strcmp(argv[1], "early") == 0)
-		lab_need(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0) == 0,
-			 "prctl");
-	lab_kernel_log("");
-	lab_raise_now("scrub", lab_physical(pages + PAGE));
-	copy_until_lost(corrupted);
-	lab_check(lab_disarm().injected == 1, "not one machine check");
-	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
-	lab_fact("signals", "%u", lab_signals.n);
-	if (lab_signals.n) {
-		lab_fact("code", "%s",
-			 lab_signals.noted[0].code == BUS_MCEERR_AO ? "BUS_MCEERR_AO" : "other");
-		lab_check(lab_signals.noted[0].addr == (uintptr_t)pages + PAGE, "address %#lx",
-			  lab_signals.noted[0].addr);
-	}
-	lab_fact("a copy of the page", "%s", lab_outcome(pages + PAGE, PAGE, PAGE));
-	lab_fact("the page before", "%s", lab_outcome(pages, 0, PAGE));
-	lab_kernel_log("");
 	return lab_status();
 }
 
@@ -294,6 +283,7 @@ int lab_program_chained(int argc, char **argv)
 	struct lab_target targets[2] = {lab_target(lines[0]), lab_target(lines[1])};
 	const uintptr_t plain = (uintptr_t)lab_plain_load;
 	struct mcsafe_fault fault = {.signo = 0};
+	struct lab_events events;
 	size_t left;
 
 	(void)argc;
@@ -301,10 +291,17 @@ int lab_program_chained(int argc, char **argv)
 	lab_fill_pattern(pages, 0, 4 * PAGE);
 	lab_need(sigaction(SIGBUS, &action, NULL) == 0, "sigaction");
 	lab_need(mcsafe_install() == 0, "mcsafe_install() fails");
+	lab_kernel_log("");
 
 	arm_loads("load", "page", &targets[0], 1);
 	left = mcsafe_memcpy(arena + MARGIN, lines[0] - 100, 300, &fault);
-	lab_check(lab_disarm().injected == 1, "no machine check in the copy");
+	events = lab_disarm();
+	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
+		  events.injected, events.touched);
+	lab_check(fault.cause == MCSAFE_CAUSE_POISON && fault.side == MCSAFE_SIDE_SOURCE &&
+			  fault.extent == PAGE && fault.addr == pages,
+		  "cause %s, extent %zu, address %p", mcsafe_cause_name(fault.cause), fault.extent,
+		  fault.addr);
 	check_arrived(31 * LINE - 100, 300 - left, 100);
 	lab_check(n_theirs == 0, "the previous handler was called for a fault of ours");
 
@@ -317,6 +314,8 @@ int lab_program_chained(int argc, char **argv)
 		  "it got signal %d, code %d, lsb %u", theirs.signo, theirs.code, theirs.lsb);
 	lab_check(theirs.addr == (uintptr_t)pages + 2 * PAGE, "it got address %#lx", theirs.addr);
 	lab_check(theirs.ip == plain, "it got instruction %#lx", theirs.ip);
+	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
+		  "not two machine checks in the kernel's log");
 	return lab_status();
 }
 
@@ -327,20 +326,26 @@ int lab_program_noripv(int argc, char **argv)
 	const size_t at = 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
 	struct mcsafe_fault fault = {.signo = 0};
+	struct lab_events events;
 	size_t left;
 
 	(void)argc;
 	(void)argv;
 	lab_fill_pattern(pages, 0, 2 * PAGE);
 	lab_install();
+	lab_kernel_log("");
 	arm_loads("load", "noripv", &target, 1);
 	left = mcsafe_memcpy(arena + MARGIN, pages + at - before, n, &fault);
-	lab_check(lab_disarm().injected == 1, "no machine check");
+	events = lab_disarm();
+	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
+		  events.injected, events.touched);
+	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
 	check_arrived(at - before, n - left, before);
 	lab_fact("consumed", "%s", lab_code_name(&fault));
 	lab_fact("cause", "%s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);
 	lab_fact("address", "%s", fault.addr ? "some" : "none");
 	lab_fact("the same copy again", "%s", lab_outcome(pages + at - before, at - before, n));
+	lab_kernel_log("");
 	return lab_status();
 }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* routines.c - which routines of the library have rows, and which can be tested in this guest */
+#include "engine.h"
+#include "lab.h"
+#include "landing.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+/* A function with rows, as often as it has some, that no line of lab_engines[] is for. */
+static void check_table(void)
+{
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, LENGTH(insns));
+
+	for (size_t i = 0; i < n; i++)
+		lab_check(lab_engine_of(insns[i]) != NULL, "the lab does not know the row %s",
+			  lab_insn_name(insns[i]));
+}
+
+/* Every engine that a program can ask for by name. */
+static void check_names(void)
+{
+	for (size_t i = 0; i < mcsafe__n_engines; i++) {
+		const struct lab_engine *engine = lab_engine_of((uintptr_t)mcsafe__engines[i].copy);
+
+		lab_check(engine && strcmp(engine->name, mcsafe__engines[i].name) == 0,
+			  "the lab has no engine %s", mcsafe__engines[i].name);
+	}
+}
+
+/* Some emulators take the flush of a line for nothing: then it cannot fail. */
+static bool faults_on_forbidden_page(const struct lab_engine *engine)
+{
+	unsigned char *page = lab_pages(1);
+	struct mcsafe_fault fault;
+	size_t left;
+
+	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	left = lab_run(engine, page, page, LINE, &fault);
+	munmap(page, PAGE);
+	return left != 0;
+}
+
+int lab_program_routines(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	lab_install();
+	check_table();
+	check_names();
+	for (size_t i = 0; i < lab_n_engines - LAB_BROKEN_ENGINES; i++) {
+		const struct lab_engine *engine = &lab_engines[i];
+		uintptr_t insns[LAB_ROWS_MAX];
+
+		lab_check(lab_rows(engine, MCSAFE_ROW_BOTH, insns, LENGTH(insns)) > 0,
+			  "%s has no rows", engine->name);
+		if (!lab_can_run(engine))
+			lab_fact(engine->name, "cannot run: the emulator lacks the instructions");
+		else if (!faults_on_forbidden_page(engine))
+			lab_fact(engine->name, "runs, but the emulator lets no flush fail");
+		else
+			lab_fact(engine->name, "runs");
+	}
+	return lab_status();
+}
