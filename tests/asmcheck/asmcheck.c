@@ -143,7 +143,7 @@ static void rows(const struct t_copy *copy)
 {
 	size_t n_rows = 0;
 
-	demand(check_rows(copy, 12, &n_rows));
+	demand(check_rows(copy, 40, &n_rows));
 	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
 }
 
