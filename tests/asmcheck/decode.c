@@ -161,17 +161,13 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 	if (problem != NULL)
 		return problem;
 	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
-	if (insn->write_back)
-		insn->access = DECODE_STORE;
-	else if (only_compares(cs))
+	if ((register_written && memory->access & CS_AC_WRITE) ||
+	    x86->prefix[0] == X86_PREFIX_LOCK || memory->access == (CS_AC_READ | CS_AC_WRITE))
+		return "memory is read and written at once";
+	if (!insn->write_back && (register_written || only_compares(cs)))
 		insn->access = DECODE_LOAD;
-	else if (register_written)
-		insn->access = memory->access & CS_AC_WRITE ? DECODE_BOTH : DECODE_LOAD;
 	else
 		insn->access = DECODE_STORE;
-	if (insn->access == DECODE_BOTH || x86->prefix[0] == X86_PREFIX_LOCK ||
-	    (memory->access == (CS_AC_READ | CS_AC_WRITE)))
-		return "memory is read and written at once";
 	return NULL;
 }
 
