@@ -13,7 +13,8 @@
 struct effort {
 	size_t longest;   /* copy */
 	unsigned repeats; /* interleaved; the least time counts */
-	size_t bytes;     /* to copy in one repeat of a short length, about */
+	double run_ns;    /* of the copies of a length that are timed at once, about */
+	size_t bytes;     /* that each thread copies in one repeat */
 	unsigned faults;  /* in one repeat */
 };
 

@@ -56,57 +56,62 @@ static mcsafe__copy_fn *routine_for(size_t n)
 	return engine->copy;
 }
 
-static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, void *dst,
-							 const void *src, size_t n,
-							 struct mcsafe_fault *fault)
-{
+/*
+ * A copy that is to be reported on. All of it lies behind the pointer that the engine gets: so the
+ * compiler keeps it in memory and has no registers to save, which would show in a short copy.
+ */
+struct call {
 	struct mcsafe__landing landing;
-	size_t left = copy(dst, src, n, &landing);
+	void *dst;
+	const void *src;
+	size_t n;
+	struct mcsafe_fault *fault;
+};
 
-	if (__builtin_expect(left != 0, 0))
-		stopped(fault, &landing, dst, src, n - left);
+static __attribute__((noinline)) size_t report(const struct call *call, size_t left)
+{
+	stopped(call->fault, &call->landing, call->dst, call->src, call->n - left);
 	return left;
 }
 
-/* Also the ordinary ones, only later: what is common to all of them is said here. */
+/* Any copy, the ordinary ones too. */
 static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
 						 struct mcsafe_fault *fault)
 {
+	struct call call = {.dst = dst, .src = src, .n = n, .fault = fault};
+	size_t left;
+
 	if (wraps(src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	return copy_with_record(routine_for(n), dst, src, n, fault);
+	left = routine_for(n)(dst, src, n, &call.landing);
+	return left == 0 ? 0 : report(&call, left);
 }
 
-/*
- * The two below are jumps to the engine where that is possible: in a short copy every instruction
- * shows, and an indirect jump more than a comparison with the engine that is the most likely.
- */
-static inline size_t copy_ordinary(void *dst, const void *src, size_t n)
-{
-	mcsafe__copy_fn *copy = mcsafe__copy();
-
-	if (__builtin_expect(copy == mcsafe__copy_avx512, 1))
-		return mcsafe__copy_avx512(dst, src, n, NULL);
-	return copy(dst, src, n, NULL);
-}
+/* The two below are for copies which are so short that every instruction shows, branches most. */
 
 __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
 						  struct mcsafe_fault *fault)
 {
+	struct call call;
+	size_t left;
+
 	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
 		return copy_any(dst, src, n, fault);
-	if (fault == NULL)
-		return copy_ordinary(dst, src, n);
-	return copy_with_record(mcsafe__copy(), dst, src, n, fault);
+	call.dst = dst;
+	call.src = src;
+	call.n = n;
+	call.fault = fault;
+	left = mcsafe__copy(dst, src, n, &call.landing);
+	return __builtin_expect(left == 0, 1) ? 0 : report(&call, left);
 }
 
 __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 {
 	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
 		return copy_any(dst, src, n, NULL);
-	return copy_ordinary(dst, src, n);
+	return mcsafe__copy(dst, src, n, NULL);
 }
 
 size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)

@@ -9,6 +9,8 @@
 
 #include "landing.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
  * Each returns the bytes that were not done; *landing says why if that is not 0, and may be NULL if
  * nobody wants to know. The contract of each stands at the head of asm/x86_64/NAME.S.
@@ -43,7 +45,7 @@ struct mcsafe__engine {
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
 	unsigned needs;           /* MCSAFE__CPU_* */
-	bool by_itself;           /* may be chosen without being asked for */
+	unsigned unasked;         /* and these as well, to be chosen without being asked for */
 };
 
 /* From the least to the most preferred. */
@@ -56,13 +58,22 @@ bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
 const struct mcsafe__engine *mcsafe__engine(void);
 
-/* Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first. */
-extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use __attribute__((visibility("hidden")));
+/*
+ * Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first; NULL
+ * stands for mcsafe__copy_avx512. Every copy looks it up.
+ */
+extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use;
 
-/* It, and nothing else, for every copy looks it up. MT-Safe, AS-Safe. */
-static inline mcsafe__copy_fn *mcsafe__copy(void)
+/* Calls that. A jump to what is the most likely costs less than one through a pointer, and as a part
+ * of a short copy even that shows. MT-Safe, AS-Safe. */
+static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
+				  struct mcsafe__landing *landing)
 {
-	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
+	mcsafe__copy_fn *copy = atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
+
+	if (__builtin_expect(copy == NULL, 1))
+		return mcsafe__copy_avx512(dst, src, n, landing);
+	return copy(dst, src, n, landing);
 }
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
@@ -74,5 +85,7 @@ void mcsafe__engine_use(const struct mcsafe__engine *engine);
  * nothing else has.
  */
 int mcsafe__engine_from_environment(void);
+
+#pragma GCC visibility pop
 
 #endif /* MCSAFE_SRC_ENGINE_H */

@@ -84,23 +84,19 @@
 .endm
 
 func mcsafe__copy_avx512
-	cmpq	$64, left
+	leaq	-1(left), %rax			/* so that 0 goes with the longest */
+	cmpq	$63, %rax
 	ja	.Lmore
-	testq	left, left
-	jz	.Lnothing
 	find_line
 	first_line
 .Lone_window:
 	window_last 0, 16, 17
-.Lnothing:
-	xorl	%eax, %eax
-	ret
 
 	.p2align 6
 .Lmore:
 	testb	$63, %sil
 	jz	.Llines
-	cmpq	$128, left
+	cmpq	$127, %rax
 	ja	.Lmany
 	find_line
 	first_line
@@ -110,7 +106,7 @@ func mcsafe__copy_avx512
 
 	.p2align 6
 .Lmany:
-	cmpq	$512, left
+	cmpq	$511, %rax
 	ja	.Llong
 	find_line
 	first_line
@@ -119,19 +115,21 @@ func mcsafe__copy_avx512
 
 	.p2align 6
 .Llines:
-	cmpq	$128, left
+	cmpq	$127, %rax
 	ja	.Lmany_lines
 	line_step 0, 16
 	line_last 1, 17
 
 	.p2align 6
 .Lmany_lines:
-	cmpq	$512, left
+	cmpq	$511, %rax
 	ja	.Llong
 	up_to_512 line
 
 	.p2align 6
 .Llong:
+	testq	left, left
+	jz	.Lnothing
 	cmpq	$LEAST_ALIGNED, left
 	jb	.Lturns
 	align_destination
@@ -143,21 +141,26 @@ func mcsafe__copy_avx512
 	.p2align 6
 .Lwindow_turn:
 	turn	window
-	cmpq	$512, left
+	leaq	-1(left), %rax
+	cmpq	$511, %rax
 	ja	.Lwindow_turn
-	cmpq	$128, left
+	cmpq	$127, %rax
 	ja	.Lwindows
-	cmpq	$64, left
+	cmpq	$63, %rax
 	ja	.Ltwo_windows
 	jmp	.Lone_window
 
 	.p2align 6
 .Lline_turn:
 	turn	line
-	cmpq	$512, left
+	leaq	-1(left), %rax
+	cmpq	$511, %rax
 	ja	.Lline_turn
-	cmpq	$64, left
+	cmpq	$63, %rax
 	ja	.Llines
 	line_last 0, 16
+.Lnothing:
+	xorl	%eax, %eax
+	ret
 	vector512_fixups mcsafe__copy_avx512
 endfunc mcsafe__copy_avx512
