@@ -22,15 +22,15 @@ static void print_processor(void)
 {
 	char line[256], model[256] = "unknown";
 	FILE *file = fopen("/proc/cpuinfo", "re");
-	int family = 0;
+	char family[16] = "0";
 
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL && line[0] != '\n') {
 		sscanf(line, "model name : %255[^\n]", model);
-		sscanf(line, "cpu family : %d", &family);
+		sscanf(line, "cpu family : %15[0-9]", family);
 	}
 	if (file != NULL)
 		fclose(file);
-	printf("\"processor\": \"%s\",\n\"family\": %d,\n", model, family);
+	printf("\"processor\": \"%s\",\n\"family\": %s,\n", model, family);
 }
 
 int main(int argc, char **argv)

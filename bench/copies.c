@@ -201,6 +201,17 @@ static unsigned repeats_for(const struct effort *effort, size_t n)
 	return n < (size_t)4 << 20 ? effort->repeats : effort->repeats / 3 + 1;
 }
 
+/* The rest of an object that begins with what the caller has printed. */
+static void print_times(size_t n, const double *best)
+{
+	printf("\"n\": %zu, \"ns\": {", n);
+	for (size_t i = 0, k = 0; i < N_CONTENDERS; i++)
+		if (best[i] != IMPOSSIBLE)
+			printf("%s\"%s\": %.2f", k++ ? ", " : "", contenders[i].name, best[i]);
+	printf("}},\n");
+	fflush(stdout);
+}
+
 static void bench_length(const struct effort *effort, enum layout layout, size_t n)
 {
 	double best[N_CONTENDERS];
@@ -217,12 +228,8 @@ static void bench_length(const struct effort *effort, enum layout layout, size_t
 								  times_for(effort, best[i])));
 			end();
 		}
-	printf("{\"layout\": \"%s\", \"n\": %zu, \"ns\": {", layout_names[layout], n);
-	for (size_t i = 0, k = 0; i < N_CONTENDERS; i++)
-		if (best[i] != IMPOSSIBLE)
-			printf("%s\"%s\": %.2f", k++ ? ", " : "", contenders[i].name, best[i]);
-	printf("}},\n");
-	fflush(stdout);
+	printf("{\"layout\": \"%s\", ", layout_names[layout]);
+	print_times(n, best);
 }
 
 /* Every power of two, and the half-way points below 8 KiB. */
@@ -267,12 +274,42 @@ static void bench_reader(const struct effort *effort, size_t n)
 				best[i] = better(best[i], time_with_reader(contenders[i].copy, n));
 			end();
 		}
-	printf("{\"n\": %zu, \"ns\": {", n);
-	for (size_t i = 0, k = 0; i < N_CONTENDERS; i++)
-		if (best[i] != IMPOSSIBLE)
-			printf("%s\"%s\": %.0f", k++ ? ", " : "", contenders[i].name, best[i]);
-	printf("}},\n");
-	fflush(stdout);
+	printf("{");
+	print_times(n, best);
+}
+
+/*
+ * Each copy begins where the one before it says: it waits for what was stored a moment ago. So this
+ * is how long a copy takes, and not how many can be under way.
+ */
+static double time_of_chain(copy_fn *volatile copy, size_t n, size_t times)
+{
+	double start = now_ns();
+	size_t at = 0;
+
+	for (size_t i = 0; i < times; i++) {
+		copy(to, from + 64 * (at & 3), n, NULL);
+		at = ((volatile unsigned char *)to)[n / 2];
+	}
+	return (now_ns() - start) / (double)times;
+}
+
+static void bench_chain(const struct effort *effort, size_t n)
+{
+	double best[N_CONTENDERS];
+
+	for (size_t i = 0; i < N_CONTENDERS; i++)
+		best[i] = IMPOSSIBLE;
+	for (unsigned r = 0; r < repeats_for(effort, n); r++)
+		for (size_t i = 0; i < N_CONTENDERS; i++) {
+			if (is_copy_of_memory(&contenders[i]) && begin(&contenders[i]))
+				best[i] =
+					better(best[i], time_of_chain(contenders[i].copy, n,
+								      times_for(effort, best[i])));
+			end();
+		}
+	printf("{");
+	print_times(n, best);
 }
 
 /* ---- threads ----------------------------------------------------------------------------------- */
@@ -363,6 +400,9 @@ void bench_copies(const struct effort *effort)
 		for (size_t n = 1; n <= effort->longest; n = next_length(n))
 			if (layout != COLD || n <= effort->longest / 64)
 				bench_length(effort, layout, n);
+	printf("null],\n\"chain\": [\n");
+	for (size_t n = 8; n <= 512; n *= 2)
+		bench_chain(effort, n);
 	printf("null],\n\"then_read\": [\n");
 	for (size_t n = 4096; n <= effort->longest; n *= 4)
 		bench_reader(effort, n);

@@ -77,7 +77,10 @@ def print_targets(result: dict) -> None:
 
 
 def print_rest(result: dict) -> None:
-    """Readers, threads, faults, look-ups."""
+    """Chains, readers, threads, faults, look-ups."""
+    print("\ncopies of which each waits for the one before it: ns")
+    for row in filter(None, result["chain"]):
+        print(f"{size(row['n']):>9}", *(f"{k} {v:.1f}  " for k, v in row["ns"].items()))
     print("\ncopy, then read one byte of each line: us")
     for row in filter(None, result["then_read"]):
         print(f"{size(row['n']):>9}", *(f"{k} {v / 1000:.1f}  " for k, v in row["ns"].items()))

@@ -34,6 +34,7 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
+_Atomic size_t mcsafe__avx512_below;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
 #ifdef MCSAFE_DEBUG
@@ -78,10 +79,10 @@ void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
 	mcsafe__copy_fn *copy = engine != NULL ? engine->copy : choose_and_copy;
 
-	if (copy == mcsafe__copy_avx512)
-		copy = NULL;
 	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
 	atomic_store_explicit(&mcsafe__copy_in_use, copy, memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0,
+			      memory_order_relaxed);
 }
 
 const char *mcsafe_engine_name(void)

@@ -39,6 +39,9 @@ size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *la
 size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
 size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
 
+/* No cache is smaller, and a copy that is shorter need not ask. */
+#define MCSAFE_LONG ((size_t)4 << 20)
+
 /* What stands behind one name of mcsafe_engine_names(). */
 struct mcsafe__engine {
 	const char *name;
@@ -58,23 +61,22 @@ bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 /* The one in use; chooses it if nobody has yet. MT-Safe, AS-Safe. */
 const struct mcsafe__engine *mcsafe__engine(void);
 
-/*
- * Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first; NULL
- * stands for mcsafe__copy_avx512. Every copy looks it up.
- */
+/* Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first. */
 extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use;
 
-/* Calls that. A jump to what is the most likely costs less than one through a pointer, and as a part
- * of a short copy even that shows. MT-Safe, AS-Safe. */
+/* MT-Safe, AS-Safe. */
 static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
 				  struct mcsafe__landing *landing)
 {
-	mcsafe__copy_fn *copy = atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
-
-	if (__builtin_expect(copy == NULL, 1))
-		return mcsafe__copy_avx512(dst, src, n, landing);
-	return copy(dst, src, n, landing);
+	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed)(dst, src, n,
+										landing);
 }
+
+/*
+ * Of engine.c: copies below this many bytes, MCSAFE_LONG at the most, are for mcsafe__copy_avx512 at
+ * once; 0 if another engine is in use. So one comparison does for the length and for the engine.
+ */
+extern _Atomic size_t mcsafe__avx512_below;
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
 void mcsafe__engine_use(const struct mcsafe__engine *engine);
