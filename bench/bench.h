@@ -13,7 +13,8 @@
 struct effort {
 	size_t longest;   /* copy */
 	unsigned repeats; /* interleaved; the least time counts */
-	size_t bytes;     /* to copy in one repeat of a short length, about */
+	double run_ns;    /* of the copies of a length that are timed at once, about */
+	size_t bytes;     /* that each thread copies in one repeat */
 	unsigned faults;  /* in one repeat */
 };
 
@@ -40,7 +41,8 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	return memory;
 }
 
-void bench_copies(const struct effort *effort); /* "copies", "then_read", "threads" */
+void bench_copies(const struct effort *effort); /* "copies", "chain", "then_read", "threads" */
 void bench_faults(const struct effort *effort); /* "faults", "lookup" */
+void bench_sets(const struct effort *effort);   /* "sets" */
 
 #endif /* MCSAFE_BENCH_H */

@@ -100,10 +100,10 @@ lanes:
 
 /*
  * The last window, the \k-th: 1 to 64 bytes, from the line in zmm \lo and that of the last byte,
- * which may be the same.
+ * which may be the same. In: %rax = left - 1.
  */
 .macro	window_last k, lo, hi
-	leaq	-1(src,left), %rax
+	addq	src, %rax
 	andq	$-64, %rax
 	LOAD(.Lfault_line_\k, 64, vmovdqa64, %zmm\hi, (%rax))
 	last_mask \k
