@@ -161,6 +161,11 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 	if (problem != NULL)
 		return problem;
 	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
+	if (starts_with(cs, "xchg") || strstr(cs->mnemonic, "cmpxchg") != NULL) {
+		/* It writes whether the words differ or not, and needs memory that can be written. */
+		insn->access = DECODE_STORE;
+		return NULL;
+	}
 	if ((register_written && memory->access & CS_AC_WRITE) ||
 	    x86->prefix[0] == X86_PREFIX_LOCK || memory->access == (CS_AC_READ | CS_AC_WRITE))
 		return "memory is read and written at once";
