@@ -66,6 +66,8 @@ int main(int argc, char **argv)
 	bench_copies(&effort);
 	bench_faults(&effort);
 	bench_sets(&effort);
+	bench_guards(&effort);
+	bench_words(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

@@ -44,5 +44,7 @@ static inline unsigned char *get_memory(size_t size, int fill)
 void bench_copies(const struct effort *effort); /* "copies", "chain", "then_read", "threads" */
 void bench_faults(const struct effort *effort); /* "faults", "lookup" */
 void bench_sets(const struct effort *effort);   /* "sets" */
+void bench_guards(const struct effort *effort); /* "guards" */
+void bench_words(const struct effort *effort);  /* "loads", "scans" */
 
 #endif /* MCSAFE_BENCH_H */

@@ -74,6 +74,17 @@ def print_targets(result: dict) -> None:
     cost = fault["recovered_ns"] / fault["bare_ns"]
     print(f"{'recovered fault / bare signal':<44} <= 1.10  {cost:8.2f}")
     print("below 0.80:", "; ".join(slow) or "none")
+    ns = guard_costs(result["guards"])
+    print(f"{'guard / sigsetjmp without the mask':<44} <= 2.00  {ns['guard'] / ns['sigsetjmp']:8.2f}")
+    print(f"{'sigsetjmp with the mask / guard':<44} >= 30.0  {ns['sigsetjmp_mask'] / ns['guard']:8.1f}")
+
+
+def guard_costs(measured: dict) -> dict:
+    """What is above the empty loop, in ns; never nothing."""
+    return {
+        name.removesuffix("_ns"): max(value - measured["loop_ns"], 0.01)
+        for name, value in measured.items()
+    }
 
 
 def print_rest(result: dict) -> None:
@@ -94,7 +105,25 @@ def print_rest(result: dict) -> None:
     for row in filter(None, result["sets"]):
         times = (f"{k} {v:.1f}  " for k, v in row["ns"].items())
         print(f"{size(row['n']):>9}", *times, f"{row['ns']['libc'] / row['ns']['mcsafe_memset']:.2f}")
+    ns = guard_costs(result["guards"])
+    print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, mcsafe_call {ns['call']:.1f}, "
+          f"sigsetjmp {ns['sigsetjmp']:.1f}, with the mask {ns['sigsetjmp_mask']:.0f}; "
+          f"a fault that is caught {ns['fault']:.0f}")
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
+
+
+def print_words(result: dict) -> None:
+    """Inline words and scans."""
+    chain = result["loads"]
+    print("\na chain of dependent loads: ns for each")
+    print("".join(f"{name:>12}" for name in chain))
+    print("".join(f"{ns:12.3f}" for ns in chain.values()))
+    print("\nscans that find nothing: ns of the C library's, then speed as a multiple of it")
+    for row in filter(None, result["scans"]):
+        print(f"{row['name']:>9} {size(row['n']):>9} {'odd' if row['offset'] else 'aligned':>8}"
+              f" {row['ns']['libc']:12.1f} {ratio(row, 'mcsafe'):12.2f}")
+    for name in ("load_or", "load_u64"):
+        print(f"{f'{name} / plain load':<44} <= 1.20  {chain[name] / chain['plain']:8.2f}")
 
 
 def get_pyplot():  # noqa: ANN201
@@ -215,6 +244,7 @@ def main() -> None:
         print_layout(result, layout)
     print_rest(result)
     print_targets(result)
+    print_words(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
     if len(sys.argv) > 3:

@@ -49,6 +49,11 @@ static size_t extent_of(enum mcsafe_cause cause, unsigned lsb)
 	return (size_t)1 << lsb;
 }
 
+enum mcsafe_cause mcsafe__facts_cause(uint64_t facts)
+{
+	return cause_of(mcsafe__facts_signo(facts), mcsafe__facts_code(facts));
+}
+
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand)
 {
@@ -57,7 +62,7 @@ void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe_
 	memset(fault, 0, sizeof(*fault));
 	fault->signo = mcsafe__facts_signo(facts);
 	fault->code = mcsafe__facts_code(facts);
-	fault->cause = cause_of(fault->signo, fault->code);
+	fault->cause = mcsafe__facts_cause(facts);
 	fault->side = (enum mcsafe_side)mcsafe__facts_kind(facts);
 	fault->addr = (void *)landing->addr;
 	if (fault->cause == MCSAFE_CAUSE_ADDRESS)

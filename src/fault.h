@@ -14,6 +14,9 @@
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand);
 
+/* Why an access failed. */
+enum mcsafe_cause mcsafe__facts_cause(uint64_t facts);
+
 /* Write *fault for a range that wraps around and was refused: no signal, cause ADDRESS. */
 void mcsafe__fault_refused(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start);
 

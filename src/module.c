@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -197,7 +198,7 @@ static int add(const struct mcsafe_row *first, const struct plain_row *rows, siz
 	return 0;
 }
 
-int mcsafe_module_register(const struct mcsafe_row *first, const struct mcsafe_row *end)
+static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, bool is_pinned)
 {
 	struct mcsafe__section section;
 	int saved_errno = errno, err;
@@ -213,7 +214,7 @@ int mcsafe_module_register(const struct mcsafe_row *first, const struct mcsafe_r
 	if (rows != NULL) {
 		/* Outside our lock: the loader has one too, and runs constructors that may come
 		 * here under it. */
-		pin = pin_object(rows[0].insn);
+		pin = is_pinned ? pin_object(rows[0].insn) : NULL;
 		mcsafe__control_enter(&section);
 		err = add(first, rows, n, pin);
 		mcsafe__control_leave(&section);
@@ -223,6 +224,16 @@ int mcsafe_module_register(const struct mcsafe_row *first, const struct mcsafe_r
 	}
 	errno = saved_errno;
 	return err;
+}
+
+int mcsafe_module_register(const struct mcsafe_row *first, const struct mcsafe_row *end)
+{
+	return put(first, end, true);
+}
+
+int mcsafe_module_attach(const struct mcsafe_row *first, const struct mcsafe_row *end)
+{
+	return first == end ? 0 : put(first, end, false);
 }
 
 int mcsafe_module_unregister(const struct mcsafe_row *first)
@@ -248,10 +259,12 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 	return i != MCSAFE_MODULES_MAX ? 0 : -ENOENT;
 }
 
-void mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10, uint64_t r11,
-		      const volatile void *operand)
+enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,
+				   uint64_t r11, const volatile void *operand)
 {
 	const struct mcsafe__landing landing = {.addr = r9, .ip = r10, .facts = r11};
 
-	mcsafe__fault_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
+	if (fault != NULL)
+		mcsafe__fault_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
+	return mcsafe__facts_cause(r11);
 }

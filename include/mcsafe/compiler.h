@@ -12,6 +12,15 @@
 /* For results that say whether data arrived: ignoring one is a bug. */
 #define MCSAFE_NODISCARD __attribute__((warn_unused_result))
 
+/* A function that is defined in the header, too. */
+#define MCSAFE_INLINE static inline __attribute__((always_inline, unused))
+
+/* Called after a fault only: callers keep it out of the way of what is not. */
+#define MCSAFE_COLD __attribute__((cold))
+
+/* As setjmp(): the compiler keeps nothing in registers that a second return would find changed. */
+#define MCSAFE_RETURNS_TWICE __attribute__((returns_twice))
+
 #ifdef __cplusplus
 # define MCSAFE_NOEXCEPT    noexcept
 # define MCSAFE_BEGIN_DECLS extern "C" {

@@ -143,10 +143,29 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_module_register(const struct mcsafe_row *
 	MCSAFE_NOEXCEPT;
 
 /**
+ * Let faults at the rows of a table land, without keeping its shared object loaded.
+ *
+ * mcsafe_module_register() for a constructor, whose object has a destructor that calls
+ * mcsafe_module_unregister(): so dlclose(3) unloads the object as ever, and takes its rows away
+ * before its code. <mcsafe/access.h> does that for the rows of its own.
+ *
+ * @param[in] first  As for mcsafe_module_register().
+ * @param[in] end    As for mcsafe_module_register().
+ *
+ * @return           As mcsafe_module_register(), but 0 if there is no row at all.
+ *
+ * @par Safety       MT-Safe. Not AS-Safe. errno is left alone.
+ * @since 0.1        @see mcsafe_module_register()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_module_attach(const struct mcsafe_row *first,
+						     const struct mcsafe_row *end) MCSAFE_NOEXCEPT;
+
+/**
  * Take a table away: faults at its rows are not ours any more.
  *
- * No thread may be running the code of the table. To be called before the last dlclose(3) of the
- * object that holds it, and not by its destructor, which cannot run before.
+ * No thread may be running the code of the table. What was registered by mcsafe_module_register()
+ * is taken away before the last dlclose(3) of the object that holds it, and not by its destructor,
+ * which cannot run before; what was attached, by its destructor.
  *
  * @param[in] first  As it was registered.
  *
@@ -161,18 +180,21 @@ MCSAFE_API int mcsafe_module_unregister(const struct mcsafe_row *first) MCSAFE_N
 /**
  * Make a fault record of what a fixup found in its registers.
  *
- * @param[out] fault    Receives what the fault was.
+ * @param[out] fault    Receives what the fault was; NULL if not wanted.
  * @param      r9       The registers as the fixup got them.
  * @param      r10
  * @param      r11
  * @param[in]  operand  The address that the instruction would have accessed: reported where the
  *                      kernel gave none.
  *
+ * @return              The cause; never MCSAFE_CAUSE_NONE.
+ *
  * @par Safety          MT-Safe, AS-Safe
  * @since 0.1           @see struct mcsafe_fault
  */
-MCSAFE_API void mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,
-				 uint64_t r11, const volatile void *operand) MCSAFE_NOEXCEPT;
+MCSAFE_API enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,
+					      uint64_t r11, const volatile void *operand)
+	MCSAFE_NOEXCEPT MCSAFE_COLD;
 
 MCSAFE_END_DECLS
 

@@ -22,18 +22,21 @@
  *
  * Call mcsafe_install() once, early, in the program: a library never installs itself.
  *
+ *	access.h    single words, inline
  *	fault.h     what a recovered fault was
  *	handler.h   the signal handler behind it
  *	notice.h    notices of memory that was lost elsewhere
  *	copy.h      the copies
  *	engine.h    which engine does them
  *	iter.h      scatter and gather: copies to and from lists of segments
+ *	guard.h     regions of ordinary code that may fault
  *	extable.h   rows for accesses of your own
  *	report.h    a report before a fault kills
+ *	scan.h      strnlen, memchr, memcmp
  *
  * Caveats, that is, what recovery cannot do:
- *   - Only the accesses of this library are recovered. A fault in any other code is passed on to
- *     the handler that was there before, or kills as it always did.
+ *   - Only the accesses of this library are recovered, and what a guard names (guard.h). A fault in
+ *     any other code is passed on to the handler that was there before, or kills as it always did.
  *   - SIGBUS and SIGSEGV must be unblocked in the thread that copies: the kernel kills a process
  *     whose fault it cannot deliver.
  *   - The kernel decides whether a machine check can be survived at all. Where it panics, or sends
@@ -48,14 +51,17 @@
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
 
+#include <mcsafe/access.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
+#include <mcsafe/guard.h>
 #include <mcsafe/handler.h>
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
 #include <mcsafe/report.h>
+#include <mcsafe/scan.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

@@ -13,6 +13,22 @@
 
 #define FRAMES_MAX 128
 
+/*
+ * What an exception would find in the frame. For code that has no unwind information libunwind
+ * makes up a function of one byte.
+ */
+static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
+{
+	unw_proc_info_t info;
+	unw_word_t sp;
+
+	frame->sp = unw_get_reg(cursor, UNW_REG_SP, &sp) == 0 ? sp : 0;
+	frame->is_signal = unw_is_signal_frame(cursor) > 0;
+	frame->is_known = unw_get_proc_info(cursor, &info) == 0 && info.end_ip - info.start_ip > 1;
+	frame->has_cleanup = frame->is_known && info.lsda != 0;
+	frame->personality = frame->is_known ? info.handler : 0;
+}
+
 static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 	       int (*step)(const struct mcsafe__frame *, void *), void *arg)
 {
@@ -24,6 +40,7 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 	frame->ip = ip;
 	frame->name = NULL;
 	if (names) {
+		describe(cursor, frame);
 		/* A name that is cut off is still a name: the result is -UNW_ENOMEM then. */
 		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
 
@@ -60,7 +77,8 @@ int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsaf
 {
 	/* libunwind writes nothing there, but its type is not const. */
 	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
-	struct mcsafe__frame frame = {0, (unsigned long)uc->uc_mcontext.gregs[REG_RIP], NULL, 0};
+	struct mcsafe__frame frame = {.ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP],
+				      .sp = (unsigned long)uc->uc_mcontext.gregs[REG_RSP]};
 	unw_cursor_t cursor;
 	ucontext_t caller;
 	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */

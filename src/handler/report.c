@@ -65,10 +65,17 @@ static void begin_child(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+struct job {
+	void (*work)(const void *arg);
+	const void *arg;
+};
+
 static int child(void *arg)
 {
+	const struct job *job = arg;
+
 	begin_child();
-	mcsafe__report_setup.write(arg);
+	job->work(job->arg);
 	_exit(0);
 }
 
@@ -90,6 +97,15 @@ static void wait_for(pid_t pid)
 	kill(pid, SIGKILL);
 	nap();
 	waitpid(pid, NULL, __WALL | WNOHANG);
+}
+
+void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end)
+{
+	struct job job = {work, arg};
+	pid_t pid = clone(child, stack_end, 0, &job);
+
+	if (pid > 0)
+		wait_for(pid);
 }
 
 static int is_our_file(void)
@@ -124,7 +140,6 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx)
 	struct mcsafe__report_setup *setup = &mcsafe__report_setup;
 	struct mcsafe__death death = {signo, si, ctx, getpid(), (pid_t)syscall(SYS_gettid)};
 	sigset_t all, saved;
-	pid_t pid;
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
@@ -132,11 +147,8 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
-		if (is_our_file()) {
-			pid = clone(child, setup->stack + setup->stack_size, 0, &death);
-			if (pid > 0)
-				wait_for(pid);
-		}
+		if (is_our_file())
+			mcsafe__in_copy(setup->write, &death, setup->stack + setup->stack_size);
 		atomic_store(&mcsafe__report_wanted, 0);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);

@@ -26,7 +26,7 @@ struct mcsafe__report_setup {
 	size_t stack_size;
 	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports needs
 	 * neither that object nor libunwind. */
-	void (*write)(const struct mcsafe__death *death);
+	void (*write)(const void *death);
 };
 
 extern struct mcsafe__report_setup mcsafe__report_setup;
@@ -36,8 +36,15 @@ extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has beg
 /* Report a signal that is going to kill, and come back. AS-Safe. */
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx);
 
-/* report_text.c: write all of it to the set-up's fd. Runs in the child. */
-void mcsafe__report_write(const struct mcsafe__death *death);
+/* report_text.c: write all of it to the set-up's fd. death: struct mcsafe__death. Runs in the
+ * child. */
+void mcsafe__report_write(const void *death);
+
+/*
+ * Run work(arg) in a copy of this process, on the copy of a stack, and wait for it, but not for
+ * long. All signals must be blocked. AS-Safe.
+ */
+void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end);
 
 /* The entry for an address in /proc/self/maps. */
 struct mcsafe__mapping {
@@ -51,14 +58,19 @@ int mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping);
 
 /*
  * backtrace_libunwind.c, or backtrace_none.c. Call step for each frame from the context on until
- * it returns 0: ip, and the name of its function with the offset in it, if names is not 0 and it
- * is known. -ENOSYS without libunwind.
+ * it returns 0: ip; and if names is not 0 the rest as well, as far as it is known, with the name of
+ * its function and the offset in that. -ENOSYS without libunwind.
  */
 struct mcsafe__frame {
 	unsigned number;
 	unsigned long ip;
 	const char *name; /* NULL: not known */
 	unsigned long offset;
+	unsigned long sp;
+	int is_known;              /* there is unwind information for it */
+	int is_signal;             /* the kernel's, of a signal handler */
+	int has_cleanup;           /* an exception would run code here (it has an LSDA) */
+	unsigned long personality; /* the function that would; 0: none */
 };
 
 int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),

@@ -2,19 +2,21 @@
 /*
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
- * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__module_find,
- * mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test
+ * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__module_find, the guards'
+ * hook, mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test
  * "objects.handler_purity" holds the object to that.
  */
 #include <mcsafe/handler.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
 
 #include "extable.h"
+#include "guard_hook.h"
 #include "handler.h"
 #include "landing.h"
 #include "module_table.h"
@@ -85,6 +87,17 @@ static unsigned side_of(uint32_t kind, const greg_t *regs)
 	return kind == MCSAFE_ROW_BOTH ? side_of_move(regs) : kind;
 }
 
+_Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;
+
+/* An instruction without a row. Here the address decides, as the guard's windows are all we have. */
+static int land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
+{
+	mcsafe__guard_hook_fn claim =
+		atomic_load_explicit(&mcsafe__guard_hook, memory_order_relaxed);
+
+	return claim != NULL && claim(landing, uc);
+}
+
 /*
  * RIP decides, and not si_addr: that may be the start of the page, 0 for a non-canonical address,
  * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
@@ -93,15 +106,21 @@ static unsigned side_of(uint32_t kind, const greg_t *regs)
 static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
-	struct mcsafe__module_hit hit;
+	struct mcsafe__landing landing = {(uintptr_t)si->si_addr, (uintptr_t)regs[REG_RIP], 0};
+	struct mcsafe__module_hit hit = {0, 0};
+	int has_row;
 
-	if (!is_own_fault(signo, si->si_code) || !find((uintptr_t)regs[REG_RIP], &hit))
+	if (!is_own_fault(signo, si->si_code))
 		return 0;
+	has_row = find(landing.ip, &hit);
+	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
+					   has_row ? side_of(hit.kind, regs) : 0);
+	if (!has_row)
+		return land_at_guard(&landing, uc);
 
-	regs[REG_R9] = (greg_t)(uintptr_t)si->si_addr;
-	regs[REG_R10] = regs[REG_RIP];
-	regs[REG_R11] = (greg_t)mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
-						   side_of(hit.kind, regs));
+	regs[REG_R9] = (greg_t)landing.addr;
+	regs[REG_R10] = (greg_t)landing.ip;
+	regs[REG_R11] = (greg_t)landing.facts;
 	regs[REG_RIP] = (greg_t)hit.fixup;
 	return 1;
 }

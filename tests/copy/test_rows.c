@@ -89,7 +89,7 @@ static void try_engine(struct sweep *sweep, struct tally *tally)
 	try_side(sweep, tally, &trial->dst_distance, &trial->src_distance);
 }
 
-/* Every row belongs to an engine of the table of copies: one that does not would be red here. */
+/* Every row belongs to a routine of copies.c: one that does not would be red here. */
 static void check_tally(const struct tally *tally)
 {
 	const struct t_copy *impossible = NULL;
@@ -98,6 +98,8 @@ static void check_tally(const struct tally *tally)
 		const struct t_copy *engine = t_engine_of(mcsafe__row_insn(&tally->first[i]));
 
 		assert_non_null(engine);
+		if (t_is_no_copy(engine))
+			continue;
 		if (!t_copy_is_possible(engine))
 			impossible = engine;
 		else if (tally->hits[i] == 0 && !t_copy_touches_again(engine))

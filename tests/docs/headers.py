@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ATTRIBUTES = re.compile(r"\b(?:MCSAFE_API|MCSAFE_NODISCARD|MCSAFE_NOEXCEPT)\b")
+ATTRIBUTES = re.compile(
+    r"\b(?:MCSAFE_(?:API|COLD|INLINE|NODISCARD|NOEXCEPT|RETURNS_TWICE))\b"
+)
 
 
 @dataclass
@@ -61,17 +63,20 @@ def _header(path: Path, name: str) -> Header:
     header.comments = re.findall(r"/\*.*?\*/", text, re.S)
     for body in re.findall(r"\benum \w+\s*\{([^{}]*)\}", code):
         header.enumerators += re.findall(r"\b(MCSAFE_\w+)", body)
-    for prototype in re.findall(r"^MCSAFE_API\b[^;{]*", code, re.M):
-        header.functions[function_name(prototype)] = normalised(prototype)
+    for prototype in re.findall(r"^MCSAFE_(?:API|INLINE)\b[^;{]*;", code, re.M):
+        header.functions[function_name(prototype)] = normalised(prototype[:-1])
     header.signal_safe = dict(_signal_safety(text))
     return header
 
 
 def _signal_safety(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield what the comment before each function says after @par Safety."""
-    for comment, prototype in re.findall(r"(/\*\*(?:(?!\*/).)*\*/)\s*(MCSAFE_API[^;]*);", text, re.S):
+    """Yield what the comment before each function, or before several, says after @par Safety."""
+    declarations = r"((?:MCSAFE_(?:API|INLINE)[^;{]*;\s*)+)"
+    for comment, prototypes in re.findall(
+        r"(/\*\*(?:(?!\*/).)*\*/)\s*" + declarations, text, re.S
+    ):
         safety = re.search(r"@par Safety(.*?)(?:@|\*/)", comment, re.S)
-        if safety:
-            says = re.search(r"(Not )?AS-Safe", safety.group(1))
-            if says:
+        says = re.search(r"(Not )?AS-Safe", safety.group(1)) if safety else None
+        if says:
+            for prototype in re.findall(r"MCSAFE_[^;]*;", prototypes):
                 yield function_name(prototype), says.group(1) is None

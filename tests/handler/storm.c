@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * storm.c - everything at once: faults in copies, in rows, in another handler's business, while
- * others install and uninstall, register, fork and exec, and timers send signals
+ * storm.c - everything at once: faults in copies, in rows, under guards, in another handler's
+ * business, while others install and uninstall, register, fork and exec, and timers send signals
  *
  *	storm FAULTS
  *
@@ -35,8 +35,8 @@
 static unsigned long goal;
 static _Atomic int stop;
 
-static _Atomic unsigned long copied, rows_hit, host_faults, host_seen, notices_sent, installs,
-	changes, forks, prof_signals, alarm_signals;
+static _Atomic unsigned long copied, rows_hit, guarded, host_faults, host_seen, notices_sent,
+	installs, changes, forks, prof_signals, alarm_signals;
 
 static int is_over(void)
 {
@@ -115,6 +115,41 @@ static void *module_user(void *arg)
 		CHECK(load(m.good, &registers) == 0);
 		CHECK(load(m.bad, &registers) == 1 && registers.r9 == (uintptr_t)m.bad);
 		atomic_fetch_add(&rows_hit, 1);
+	}
+	return NULL;
+}
+
+/* Two guards, of which now the inner one and now the outer one has the window. */
+static void fault_under_guards(const struct t_memory *m, int outer_has_it)
+{
+	const char *const elsewhere = m->good;
+	struct mcsafe_guard outer, inner;
+
+	MCSAFE_TRY(&outer, outer_has_it ? m->bad : elsewhere, T_PAGE) {
+		MCSAFE_TRY(&inner, outer_has_it ? elsewhere : m->bad, T_PAGE) {
+			t_write_byte(m->bad + 9);
+			UNREACHED("no fault");
+		}
+		MCSAFE_CATCH(&inner) {
+			CHECK(!outer_has_it && inner.fault.addr == m->bad + 9);
+			CHECK(inner.offset == 9 && inner.fault.code == t_code(m->kind));
+		}
+		CHECK(!outer_has_it);
+	}
+	MCSAFE_CATCH(&outer) {
+		CHECK(outer_has_it && outer.fault.addr == m->bad + 9 && outer.offset == 9);
+	}
+}
+
+static void *guard_user(void *arg)
+{
+	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	unsigned long i = 0;
+
+	while (!is_over()) {
+		fault_under_guards(&m, i++ % 2);
+		expect_stopped(&m, 3, 7);
+		atomic_fetch_add(&guarded, 1);
 	}
 	return NULL;
 }
@@ -259,7 +294,8 @@ static void stop_timers(void)
 
 static void run_threads(void)
 {
-	static void *(*const work[])(void *) = {module_user, module_changer, host,    host,
+	static void *(*const work[])(void *) = {module_user, module_changer, guard_user,
+						guard_user,  host,           host,
 						installer,   forker,         notifier};
 	enum { N = COPIERS + sizeof(work) / sizeof(work[0]) };
 	pthread_t threads[N];
@@ -309,11 +345,12 @@ int main(int argc, char **argv)
 	run_threads();
 	stop_timers();
 
-	faults = atomic_load(&copied) + atomic_load(&rows_hit) + atomic_load(&host_faults);
-	printf("%lu faults recovered in %.1f s: %lu in copies, %lu at rows of a module, %lu of the "
-	       "host\n",
-	       faults, seconds() - began, atomic_load(&copied), atomic_load(&rows_hit),
-	       atomic_load(&host_faults));
+	faults = atomic_load(&copied) + atomic_load(&rows_hit) + 2 * atomic_load(&guarded) +
+		 atomic_load(&host_faults);
+	printf("%lu faults recovered in %.1f s: %lu in copies, %lu at rows of a module, %lu under "
+	       "guards, %lu of the host\n",
+	       faults, seconds() - began, atomic_load(&copied) + atomic_load(&guarded),
+	       atomic_load(&rows_hit), atomic_load(&guarded), atomic_load(&host_faults));
 	printf("meanwhile: %lu installs, %lu tables, %lu forks, %lu notices, %lu SIGPROF, "
 	       "%lu SIGALRM\n",
 	       atomic_load(&installs), atomic_load(&changes), atomic_load(&forks),
@@ -325,9 +362,10 @@ int main(int argc, char **argv)
 	CHECK(atomic_load(&notices_told) == atomic_load(&notices_sent));
 	CHECK(drain() == atomic_load(&notices_sent));
 	CHECK(atomic_load(&rows_hit) > 0 && atomic_load(&changes) > 0 && atomic_load(&forks) > 0);
+	CHECK(atomic_load(&guarded) > 0);
 	CHECK(atomic_load(&installs) > 0 && atomic_load(&notices_sent) > 0);
 	CHECK(atomic_load(&prof_signals) > 0 && atomic_load(&alarm_signals) > 0);
 	/* The memory of the tests themselves: one file for each thread that has bad memory. */
-	CHECK(open_files() == files + COPIERS + 4);
+	CHECK(open_files() == files + COPIERS + 6);
 	return 0;
 }

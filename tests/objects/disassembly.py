@@ -15,6 +15,8 @@ NO_ACCESS = re.compile(r"lea|nop|prefetch")
 
 WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")
+# They write whether the words differ or not, and need memory that can be written.
+EXCHANGES = re.compile(r"(xchg|cmpxchg)[bwlq]?")
 MOVES = re.compile(r"v?mov.*")
 
 
@@ -69,6 +71,8 @@ class Instruction:
         if not any(memory) or NO_ACCESS.match(self.mnemonic):
             return None
         if self.mnemonic in WRITE_BACK or self.mnemonic.startswith("stos"):
+            return "STORE"
+        if EXCHANGES.fullmatch(self.mnemonic) and memory[-1]:
             return "STORE"
         if MOVES.fullmatch(self.mnemonic):
             if all(memory):

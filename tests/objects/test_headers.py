@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_headers.py - every public header compiles alone, twice, in strict C11 and in C++17."""
+"""test_headers.py - every public header compiles alone, twice, in strict C11 and in C++11 to 20."""
 
 import os
 import subprocess
@@ -12,20 +12,21 @@ import built
 
 WARNINGS = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 HEADERS = sorted((built.SOURCE / "include" / "mcsafe").glob("*.h"))
+CXX_HEADERS = sorted((built.SOURCE / "include" / "mcsafe").glob("*.hpp"))
 CXX = os.environ["MCSAFE_CXX"]
 
 
 class Headers(unittest.TestCase):
     """One translation unit for each header."""
 
-    def compile(self, compiler: str, suffix: str, standard: str) -> None:
+    def compile(self, headers: list[Path], compiler: str, suffix: str, *flags: str) -> None:
         """Included twice; the declaration is there since a unit must not be empty."""
-        self.assertIn("copy.h", [header.name for header in HEADERS])
-        for header in HEADERS:
+        self.assertTrue({"copy.h", "guard.hpp"} & {header.name for header in headers})
+        for header in headers:
             with self.subTest(header.name), tempfile.TemporaryDirectory() as directory:
                 unit = Path(directory, f"unit{suffix}")
                 unit.write_text(f"#include <mcsafe/{header.name}>\n" * 2 + "extern int unit;\n")
-                command = [compiler, standard, *WARNINGS, "-fsyntax-only"]
+                command = [compiler, *flags, *WARNINGS, "-fsyntax-only"]
                 done = subprocess.run(
                     [*command, f"-I{built.SOURCE / 'include'}", unit],
                     capture_output=True,
@@ -35,10 +36,14 @@ class Headers(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_strict_c11(self) -> None:
-        self.compile(built.CC, ".c", "-std=c11")
+        self.compile(HEADERS, built.CC, ".c", "-std=c11")
 
-    def test_cxx17(self) -> None:
-        self.compile(CXX, ".cc", "-std=c++17")
+    def test_cxx(self) -> None:
+        for standard in ("-std=c++11", "-std=c++17", "-std=c++20"):
+            self.compile(HEADERS + CXX_HEADERS, CXX, ".cc", standard)
+
+    def test_cxx_without_exceptions(self) -> None:
+        self.compile(CXX_HEADERS, CXX, ".cc", "-std=c++11", "-fno-exceptions")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@
 
 #include <mcsafe/copy.h>
 
+#include "access.h"
 #include "cpu.h"
 #include "engine.h"
 #include "run.h"
+#include "scan.h"
 
 /* In what a function must not look at: an argument that it does not have, half a register. */
 #define NOT_AN_ARGUMENT UINT64_C(0xdeadbeefdeadbeef)
@@ -43,6 +45,13 @@ const struct t_copy t_copies[] = {
 
 const size_t t_n_copies = T_LENGTH(t_copies);
 
+/* The files of asm/x86_64 that hold no copies, by the routine that each begins with: tests/access
+ * tests them. */
+static const struct t_copy others[] = {
+	ENGINE(load_1, T_SETS, 0, 0),    /* access.S */
+	ENGINE(find_byte, T_SETS, 0, 0), /* scan.S */
+};
+
 bool t_copy_is_engine(const struct t_copy *copy)
 {
 	return copy->record == T_RECORD_LANDING;
@@ -78,16 +87,25 @@ void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *d
 		args[i++] = NOT_AN_ARGUMENT;
 }
 
-const struct t_copy *t_engine_of(uintptr_t ip)
+static const struct t_copy *nearest(uintptr_t ip, const struct t_copy *found,
+				    const struct t_copy *routines, size_t n)
 {
-	const struct t_copy *found = NULL;
-
-	for (size_t i = 0; i < t_n_copies; i++) {
-		const struct t_copy *copy = &t_copies[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct t_copy *copy = &routines[i];
 
 		if (t_copy_is_engine(copy) && (uintptr_t)copy->fn <= ip &&
 		    (found == NULL || (uintptr_t)copy->fn > (uintptr_t)found->fn))
 			found = copy;
 	}
 	return found;
+}
+
+const struct t_copy *t_engine_of(uintptr_t ip)
+{
+	return nearest(ip, nearest(ip, NULL, t_copies, t_n_copies), others, T_LENGTH(others));
+}
+
+bool t_is_no_copy(const struct t_copy *routine)
+{
+	return routine >= others && routine < others + T_LENGTH(others);
 }

@@ -50,7 +50,10 @@ bool t_copy_touches_again(const struct t_copy *copy);
 void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,
 		      size_t n, void *record);
 
-/* The engine that holds the instruction: the last one that begins at or before ip; or NULL. */
+/* The routine that holds the instruction: the last one that begins at or before ip; or NULL. */
 const struct t_copy *t_engine_of(uintptr_t ip);
+
+/* Whether that is no copy: its rows are not tested where copies are. */
+bool t_is_no_copy(const struct t_copy *routine);
 
 #endif /* MCSAFE_TESTS_COPIES_H */

@@ -17,6 +17,40 @@ static int check(const char *what, int holds)
 	return holds;
 }
 
+static void read_all(void *arg)
+{
+	for (const volatile char *p = (const volatile char *)arg;; p++)
+		(void)*p;
+}
+
+/* 1 if a guard catches the fault at offset bad. */
+static int guarded(const char *p, size_t n, size_t bad)
+{
+	struct mcsafe_guard guard;
+
+	MCSAFE_TRY(&guard, p, n) {
+		for (size_t i = 0; i < n; i++)
+			(void)*(const volatile char *)(p + i);
+		return 0;
+	}
+	MCSAFE_CATCH(&guard) {
+		return guard.offset == bad && guard.fault.cause == MCSAFE_CAUSE_PROTECTED;
+	}
+}
+
+/* 1 if inline accesses take place, and fail where they must. */
+static int words(char *p, size_t bad)
+{
+	uint32_t *good_word = (uint32_t *)(void *)p, *bad_word = good_word + bad / sizeof(*good_word);
+	uint32_t value = 5;
+
+	return mcsafe_access_ready() == 0 &&
+	       mcsafe_load_u32(bad_word, &value) == MCSAFE_CAUSE_PROTECTED && value == 5 &&
+	       mcsafe_load_u32(good_word, &value) == MCSAFE_CAUSE_NONE && value == 0x78787878 &&
+	       mcsafe_store_u32(bad_word, 6) == MCSAFE_CAUSE_PROTECTED &&
+	       mcsafe_load_or(bad_word, 7u) == 7;
+}
+
 int main(void)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -44,6 +78,13 @@ int main(void)
 	ok &= check("the cause has a name",
 		    strcmp(mcsafe_cause_name(fault.cause), "protected") == 0);
 	ok &= check("the kernel's name works too", memcpy_mcsafe(copy, pages + page, 1) == 1);
+	ok &= check("a guard catches", guarded(pages, 2 * page, page));
+	ok &= check("a call returns", mcsafe_call(pages, 2 * page, read_all, pages, &fault) != 0);
+	ok &= check("and says where", fault.addr == pages + page);
+	ok &= check("a word is loaded", words(pages, page));
+	ok &= check("a string is measured", mcsafe_strnlen(pages + page - 9, 99, &left, &fault) ==
+						    MCSAFE_CAUSE_PROTECTED &&
+					    left == 9);
 	ok &= check("uninstalled", mcsafe_uninstall() == 0);
 	if (ok)
 		printf("consumer: libmcsafe %d.%d.%d works\n", MCSAFE_VERSION_MAJOR,

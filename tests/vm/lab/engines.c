@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engines.c - the library's engines, and which rows of the landing table are theirs */
+#include "access.h"
 #include "engine.h"
 #include "extable.h"
 #include "fault.h"
 #include "lab.h"
+#include "scan.h"
 
 #include <string.h>
 
@@ -27,8 +29,10 @@ const struct lab_engine *lab_engine(const char *name)
 	return NULL;
 }
 
-/* Functions that have rows as well; with the engines, all in engine.h. */
+/* Functions that have rows as well; with the engines, all in engine.h, access.h and scan.h. */
 static const uintptr_t others[] = {
+	(uintptr_t)mcsafe__find_byte, /* all of scan.S */
+	(uintptr_t)mcsafe__load_1,    /* all of access.S */
 	(uintptr_t)mcsafe__set_word,
 	(uintptr_t)mcsafe__set_sse2,
 	(uintptr_t)mcsafe__set_avx2,

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * guard.S - arm a guard, disarm it, and go on behind it after a fault
+ *
+ *	int mcsafe_guard_enter(struct mcsafe_guard *guard);
+ *	void mcsafe_guard_disarm(struct mcsafe_guard *guard);
+ *
+ * enter saves what a function keeps for its caller, puts the guard on the thread's chain and
+ * returns 0. After a fault the handler (src/guard/claim.c) writes the saved registers into the
+ * interrupted context and returns. So the signal is over, with its mask and alternate stack, when
+ * mcsafe__guard_land begins: it restores what is no general register, and returns 1 from enter a
+ * second time. No longjmp is called in the signal, which would leave its mask and its frame behind.
+ *
+ * The chain is changed by one store, last when arming and first when disarming, so that a signal
+ * handler between any two instructions may use guards of its own.
+ *
+ * In assembly, so that a compiler can move no access of the guarded code into or past them, not
+ * even when it optimizes the whole program.
+ *
+ * Needs	x86-64; shadow stacks and AVX are looked for
+ * Clobbers	%rax, %rcx, flags
+ */
+#include "asm.h"
+#include "guard/guard.h"
+
+.macro	public_func name
+	.text
+	.p2align 6
+	.globl	\name
+	.type	\name, @function
+\name:
+	.cfi_startproc
+	_CET_ENDBR
+.endm
+
+public_func mcsafe_guard_enter
+	movq	(%rsp), %rax
+	leaq	8(%rsp), %rcx			/* %rsp after the return */
+	movq	%rax, MCSAFE_GUARD_RIP(%rdi)
+	movq	%rcx, MCSAFE_GUARD_RSP(%rdi)
+	movq	%rbx, MCSAFE_GUARD_RBX(%rdi)
+	movq	%rbp, MCSAFE_GUARD_RBP(%rdi)
+	movq	%r12, MCSAFE_GUARD_R12(%rdi)
+	movq	%r13, MCSAFE_GUARD_R13(%rdi)
+	movq	%r14, MCSAFE_GUARD_R14(%rdi)
+	movq	%r15, MCSAFE_GUARD_R15(%rdi)
+	stmxcsr	MCSAFE_GUARD_MXCSR(%rdi)
+	fnstcw	MCSAFE_GUARD_FPUCW(%rdi)
+	xorl	%eax, %eax
+	rdsspq	%rax				/* leaves 0 where shadow stacks are off */
+	movq	%rax, MCSAFE_GUARD_SSP(%rdi)
+
+	cmpq	$0, mcsafe__guard_hook(%rip)
+	je	.Lhook
+.Lhooked:
+	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
+	movq	%fs:(%rcx), %rax
+	cmpq	%rdi, %rax			/* left armed, by a longjmp of the program: */
+	je	.Lon_chain			/* it is not to become its own outer guard */
+	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
+	movl	$1, %eax
+	movq	%rax, MCSAFE_GUARD_ARMED(%rdi)
+	movq	%rdi, %fs:(%rcx)
+.Lon_chain:
+	xorl	%eax, %eax
+	ret
+
+.Lhook:
+	leaq	mcsafe__guard_claim(%rip), %rax
+	movq	%rax, mcsafe__guard_hook(%rip)
+	jmp	.Lhooked
+endfunc mcsafe_guard_enter
+
+public_func mcsafe_guard_disarm
+	cmpq	$0, MCSAFE_GUARD_ARMED(%rdi)
+	je	.Lnot_armed
+	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
+	movq	MCSAFE_GUARD_OUTER(%rdi), %rax
+	movq	%rax, %fs:(%rcx)
+	movq	$0, MCSAFE_GUARD_ARMED(%rdi)
+.Lnot_armed:
+	ret
+endfunc mcsafe_guard_disarm
+
+func mcsafe__guard_land
+	.cfi_def_cfa %rsp, 0			/* enter has returned already */
+	/* DW_CFA_expression: %rip is saved at DW_OP_breg5 (%rdi) + MCSAFE_GUARD_RIP. */
+	.cfi_escape 0x10, 0x10, 0x03, 0x75, (MCSAFE_GUARD_RIP & 0x7f) | 0x80, MCSAFE_GUARD_RIP >> 7
+	testl	%esi, %esi
+	jz	.Lhalves_clear
+	vzeroupper
+.Lhalves_clear:
+	emms					/* the x87 stack may be full of what was computed */
+	fldcw	MCSAFE_GUARD_FPUCW(%rdi)
+	ldmxcsr	MCSAFE_GUARD_MXCSR(%rdi)
+
+	/* sigreturn(2) has restored the shadow stack of the fault: drop what was called since. */
+	movq	MCSAFE_GUARD_SSP(%rdi), %rcx
+	testq	%rcx, %rcx
+	jz	.Ldropped
+	xorl	%eax, %eax
+	rdsspq	%rax
+	addq	$8, %rcx			/* the return of enter itself, too */
+	subq	%rax, %rcx
+	jbe	.Ldropped
+	shrq	$3, %rcx			/* entries */
+.Ldrop:
+	movl	$255, %eax			/* INCSSP takes 8 bits */
+	cmpq	%rax, %rcx
+	cmovb	%rcx, %rax
+	incsspq	%rax
+	subq	%rax, %rcx
+	ja	.Ldrop
+.Ldropped:
+	movl	$1, %eax
+	notrack jmp	*MCSAFE_GUARD_RIP(%rdi)
+endfunc mcsafe__guard_land

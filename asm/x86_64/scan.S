@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * scan.S - look through memory that can fail: for a byte, or for a difference
+ *
+ *	size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe__landing *landing);
+ *	struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
+ *							  struct mcsafe__landing *landing);
+ *
+ * The first returns how many bytes are in front of the byte c, n or more if there is none. The
+ * second returns in %rax how many bytes are left from the first that differs on, and in %rdx which
+ * is the lesser: -1 a, 1 b. If a load fails, *landing is written, and the result counts up to, or
+ * from, the first byte that cannot be read; the kind in *landing is then 1 for a and 2 for b.
+ *
+ * Needs	SSE2 (every x86-64)
+ * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11 on a fault
+ *
+ * Loads	A vector load is aligned to 16 or, of b, lies within a 64-byte line; any other is of one
+ *		byte. So none crosses a line or a page; and each holds a byte that has to be looked
+ *		at, as all before it are in vain.
+ *
+ * On a fault	A load is never repeated. It fails as a whole, and all of it lies in the page and in
+ *		the line that is bad, so the first byte of it that counts is the exact one.
+ */
+#include "asm.h"
+
+/*
+ * Phases	head	the aligned vector that p lies in; what is in front of p does not count
+ *		blocks	aligned vectors while n bytes have not been looked at
+ */
+#define done	%rax
+#define landing	%r8		/* only a fixup looks at it */
+
+func mcsafe__find_byte
+	xorl	%eax, %eax
+	testq	%rdx, %rdx
+	jz	.Lfind_byte_out
+	movq	%rcx, landing
+	movzbl	%sil, %esi
+	imull	$0x01010101, %esi, %esi
+	movd	%esi, %xmm1
+	pshufd	$0, %xmm1, %xmm1		/* c, sixteen times */
+
+	movl	%edi, %ecx
+	andl	$15, %ecx			/* bytes in front of p */
+	subq	%rcx, %rdi
+	LOAD(.Lfind_byte_fault, 16, movdqa, %xmm0, (%rdi))
+	pcmpeqb	%xmm1, %xmm0
+	pmovmskb %xmm0, %esi
+	shrl	%cl, %esi
+	testl	%esi, %esi
+	jnz	.Lfind_byte_found
+	movl	$16, %eax
+	subl	%ecx, %eax
+
+	.p2align 4
+.Lfind_byte_blocks:
+	cmpq	%rdx, done
+	jae	.Lfind_byte_out
+	addq	$16, %rdi
+	LOAD(.Lfind_byte_fault, 16, movdqa, %xmm0, (%rdi))
+	pcmpeqb	%xmm1, %xmm0
+	pmovmskb %xmm0, %esi
+	testl	%esi, %esi
+	jnz	.Lfind_byte_found
+	addq	$16, done
+	jmp	.Lfind_byte_blocks
+
+.Lfind_byte_found:
+	bsfl	%esi, %esi
+	addq	%rsi, done
+.Lfind_byte_out:
+	ret
+
+	/* Invariant: done bytes from p on were looked at, and the next was not read. */
+.Lfind_byte_fault:
+	note_fault landing
+	ret
+endfunc mcsafe__find_byte
+#undef landing
+
+/*
+ * Phases	n < 16	single bytes
+ *		lead	single bytes until a is a multiple of 16: 0 to 15
+ *		blocks	16 bytes at a time: vectors, or single bytes where b crosses a line
+ *		tail	single bytes: 0 to 15
+ */
+#define a	%rdi
+#define b	%rsi
+#define left	%rdx		/* bytes from a on, and from b on */
+#define landing	%rcx		/* only a fixup looks at it */
+#define steps	%r8d		/* single bytes to go */
+
+func mcsafe__find_difference
+	cmpq	$16, left
+	jb	.Ldifference_tail
+	movl	%edi, steps
+	negl	steps
+	andl	$15, steps			/* (16 - a mod 16) mod 16 */
+	jz	.Ldifference_vector
+
+.Ldifference_byte:
+	LOAD(.Ldifference_fault, 1, movb, %al, (a))
+	LOAD(.Ldifference_fault_b, 1, cmpb, %al, (b))
+	jne	.Ldifference_found
+	incq	a
+	incq	b
+	decq	left
+	decl	steps
+	jnz	.Ldifference_byte
+
+.Ldifference_blocks:
+	cmpq	$16, left
+	jb	.Ldifference_tail
+.Ldifference_vector:
+	movl	%esi, %eax
+	andl	$63, %eax
+	cmpl	$48, %eax
+	ja	.Ldifference_crosses
+	LOAD(.Ldifference_fault, 16, movdqa, %xmm0, (a))
+	LOAD(.Ldifference_fault_b, 16, movdqu, %xmm1, (b))
+	movdqa	%xmm0, %xmm2
+	pcmpeqb	%xmm1, %xmm2
+	pmovmskb %xmm2, %eax
+	xorl	$0xffff, %eax
+	jnz	.Ldifference_in_vector
+	addq	$16, a
+	addq	$16, b
+	subq	$16, left
+	jmp	.Ldifference_blocks
+.Ldifference_crosses:
+	movl	$16, steps
+	jmp	.Ldifference_byte
+
+.Ldifference_tail:
+	movl	%edx, steps
+	testq	left, left
+	jnz	.Ldifference_byte
+	xorl	%eax, %eax
+	ret
+
+.Ldifference_in_vector:
+	bsfl	%eax, %eax
+	subq	%rax, left
+	pminub	%xmm0, %xmm1
+	pcmpeqb	%xmm0, %xmm1			/* where a is the lesser, or the same */
+	pmovmskb %xmm1, steps
+	btl	%eax, steps
+.Ldifference_found:
+	movq	left, %rax
+	sbbl	%edx, %edx			/* carry: a is the lesser */
+	orl	$1, %edx
+	ret
+
+	/* Invariant: all in front of a and b is the same; what failed has not been read. */
+.Ldifference_fault_b:
+	addq	$0x10000, %r11			/* the kind: 2 in the place of 1 */
+.Ldifference_fault:
+	note_fault landing
+	movq	left, %rax
+	ret
+endfunc mcsafe__find_difference

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * check.c - report a jump that leaves frames behind which were to be unwound
+ *
+ * mcsafe__guard_check_jump() runs in the signal handler; what looks at the frames, in a copy of the
+ * process: libunwind takes locks, and its names need memory.
+ */
+#include "guard.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "handler/report.h"
+#include "handler/text.h"
+
+struct mcsafe__guard_check_setup mcsafe__guard_check_setup = {.fd = -1};
+
+struct jump {
+	const struct mcsafe_guard *guard;
+	const ucontext_t *uc;
+};
+
+/*
+ * A frame's end is where the next one begins. So each is judged when the next is known: it is the
+ * one that armed the guard if the guard's stack pointer lies within it.
+ */
+struct walk {
+	unsigned long guard_sp;
+	unsigned long sp;    /* of the frame before */
+	const char *problem; /* of that frame; NULL: none */
+	bool started, arrived, said;
+	struct mcsafe__text text; /* what is to be said of it */
+};
+
+static const char *problem_of(const struct mcsafe__frame *frame)
+{
+	if (frame->is_signal)
+		return "a signal handler, which does not return";
+	if (!frame->is_known)
+		return "no unwind information: code of another runtime";
+	if (frame->has_cleanup)
+		return "destructors, cleanups or handlers of exceptions do not run";
+	return NULL;
+}
+
+static void prepare_line(struct walk *walk, const struct mcsafe__frame *frame)
+{
+	struct mcsafe__text *t = &walk->text;
+
+	t->n = 0;
+	mcsafe__put(t, "  skips ");
+	mcsafe__put_hex(t, frame->ip);
+	if (frame->name != NULL) {
+		mcsafe__put(t, " ");
+		mcsafe__put(t, frame->name);
+		mcsafe__put(t, " + ");
+		mcsafe__put_hex(t, frame->offset);
+	}
+	mcsafe__put(t, ": ");
+	mcsafe__put(t, walk->problem);
+}
+
+static void say_head(const struct jump *jump, int fd)
+{
+	const struct mcsafe_fault *fault = &jump->guard->fault;
+	struct mcsafe__text t = {.fd = fd};
+
+	mcsafe__put(&t, "mcsafe: the jump from ");
+	mcsafe__put_hex(&t, (unsigned long)fault->ip);
+	mcsafe__put(&t, " (");
+	mcsafe__put(&t, mcsafe_cause_name(fault->cause));
+	mcsafe__put(&t, ") to the guard at ");
+	mcsafe__put_hex(&t, MCSAFE__GUARD_WORD(jump->guard, MCSAFE_GUARD_RIP));
+	mcsafe__end_line(&t);
+}
+
+struct judged {
+	const struct jump *jump;
+	struct walk walk;
+};
+
+static void say(struct judged *judged)
+{
+	struct walk *walk = &judged->walk;
+
+	if (!walk->said)
+		say_head(judged->jump, walk->text.fd);
+	walk->said = true;
+	mcsafe__end_line(&walk->text);
+}
+
+static int judge(const struct mcsafe__frame *frame, void *arg)
+{
+	struct judged *judged = arg;
+	struct walk *walk = &judged->walk;
+
+	if (walk->started && walk->sp <= walk->guard_sp && walk->guard_sp < frame->sp) {
+		walk->arrived = true;
+		return 0;
+	}
+	if (walk->problem != NULL)
+		say(judged);
+	walk->started = true;
+	walk->sp = frame->sp;
+	walk->problem = problem_of(frame);
+	if (walk->problem != NULL)
+		prepare_line(walk, frame);
+	return 1;
+}
+
+static void look(const void *arg)
+{
+	const struct jump *jump = arg;
+	struct judged judged = {
+		.jump = jump,
+		.walk = {.guard_sp = MCSAFE__GUARD_WORD(jump->guard, MCSAFE_GUARD_RSP),
+			 .text = {.fd = mcsafe__guard_check_setup.fd}},
+	};
+
+	mcsafe__backtrace(jump->uc, 1, judge, &judged);
+	if (!judged.walk.arrived) {
+		mcsafe__put(&judged.walk.text, "  skips frames that cannot be walked");
+		say(&judged);
+	}
+}
+
+void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t *uc)
+{
+	const struct jump jump = {guard, uc};
+	sigset_t all, saved;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	mcsafe__in_copy(look, &jump, mcsafe__guard_check_setup.stack_end);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_scan.c - memchr, strnlen and memcmp against one byte after the other */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <mcsafe/scan.h>
+
+#include "pattern.h"
+#include "region.h"
+#include "rng.h"
+#include "run.h"
+#include "witness.h"
+
+#define NEEDLE   0xa7 /* no byte of t_data() */
+#define FARTHEST 150  /* bytes that an operand has in front of bad memory */
+
+static int sign(int value)
+{
+	return (value > 0) - (value < 0);
+}
+
+/* What is known of an operand: good bytes from p on, and then what the kernel says. */
+struct operand {
+	const unsigned char *p;
+	size_t good;
+	const struct t_report *report; /* of the bad bytes */
+};
+
+static void check_fault(const struct mcsafe_fault *fault, const struct operand *operand,
+			size_t done, const char *what)
+{
+	const struct t_report *report = operand->report;
+	uintptr_t addr = (uintptr_t)fault->addr, bad = (uintptr_t)operand->p + done;
+
+	if (fault->signo != report->signo || fault->code != report->code ||
+	    fault->cause != t_report_cause(report) || fault->side != MCSAFE_SIDE_SOURCE ||
+	    fault->extent != t_report_extent(report) || fault->ip == NULL ||
+	    fault->reserved[0] != NULL || fault->reserved[3] != NULL)
+		fail_msg("%s: the record is wrong: %s", what, mcsafe_cause_name(fault->cause));
+	if (report->exact ? addr > bad || addr / 16 != bad / 16
+			  : addr != (report->addr != 0 ? report->addr : bad))
+		fail_msg("%s: address %#zx, not %#zx", what, addr, bad);
+}
+
+/* One scan, whose answer is `expected` unless the memory is bad before. */
+static void check_scan(const struct operand *operand, int c, size_t n, size_t expected,
+		       bool is_strnlen)
+{
+	size_t stop = operand->good < n ? operand->good : n, at = 999999;
+	bool fails = expected > operand->good || (expected == n && n > operand->good);
+	size_t answer = fails ? stop : expected;
+	struct mcsafe_fault fault, untouched;
+	enum mcsafe_cause cause;
+	char what[96];
+
+	snprintf(what, sizeof(what), "%s at %p, %zu good, n %zu, byte at %zu",
+		 is_strnlen ? "strnlen" : "memchr", (const void *)operand->p, operand->good, n,
+		 expected);
+	memset(&fault, 0xa5, sizeof(fault));
+	untouched = fault;
+	t_witness.n = 0;
+	errno = 4711;
+	cause = is_strnlen ? mcsafe_strnlen((const char *)operand->p, n, &at, &fault)
+			   : mcsafe_memchr(operand->p, c, n, &at, &fault);
+	assert_int_equal(errno, 4711);
+	if (at != answer)
+		fail_msg("%s: %zu, must be %zu", what, at, answer);
+	if (t_witness.n != (fails ? 1 : 0))
+		fail_msg("%s: %u signals", what, t_witness.n);
+	if (!fails) {
+		if (cause != MCSAFE_CAUSE_NONE)
+			fail_msg("%s: %s", what, mcsafe_cause_name(cause));
+		assert_memory_equal(&fault, &untouched, sizeof(fault));
+		return;
+	}
+	if (cause != t_report_cause(operand->report))
+		fail_msg("%s: %s", what, mcsafe_cause_name(cause));
+	check_fault(&fault, operand, answer, what);
+	assert_int_equal(is_strnlen ? mcsafe_strnlen((const char *)operand->p, n, &at, NULL)
+				    : mcsafe_memchr(operand->p, c, n, &at, NULL),
+			 cause);
+}
+
+static unsigned char nonzero(size_t i)
+{
+	return (unsigned char)(1 + t_data(i));
+}
+
+static const size_t lengths[] = {0,   1,   2,   7,   8,   15,  16,   17,      31, 32,
+				 33,  47,  48,  63,  64,  65,  79,   80,      96, 127,
+				 128, 129, 149, 150, 151, 200, 1000, SIZE_MAX};
+
+/* The byte is at every place from in front of the start to behind the bad memory, or nowhere. */
+static void scan_from(const struct operand *operand, unsigned char *image)
+{
+	for (size_t l = 0; l < T_LENGTH(lengths); l++) {
+		size_t n = lengths[l], step = operand->good < 40 ? 1 : 7;
+
+		check_scan(operand, NEEDLE | 0x100, n, n, false);
+		check_scan(operand, 0, n, n, true);
+		for (size_t at = 0; at < operand->good; at += step) {
+			unsigned char before = image[at];
+			size_t expected = at < n ? at : n;
+
+			image[at] = NEEDLE;
+			check_scan(operand, NEEDLE, n, expected, false);
+			image[at] = 0;
+			check_scan(operand, 0x77, n, expected, true);
+			image[at] = before;
+		}
+	}
+}
+
+static bool open_region(struct t_region *region, const struct t_fault_kind *kind)
+{
+	if (!(kind->sides & T_SIDE(MCSAFE_SIDE_SOURCE)))
+		return false;
+	if (kind->mapped)
+		t_region_need(region, kind, 1, 1);
+	else
+		t_region_wild(region, UINT64_C(0x1234000000000000), T_PAGE);
+	return true;
+}
+
+static struct operand operand_at(const struct t_region *region, size_t good)
+{
+	return (struct operand){region->bad - good, good,
+				t_region_report(region, MCSAFE_SIDE_SOURCE)};
+}
+
+/* Bytes in front of the operand, and behind its end, are the byte that is looked for. */
+static void test_scans(void **state)
+{
+	const struct t_fault_kind *kind = *state;
+	struct t_region region;
+	size_t farthest;
+
+	t_install();
+	if (!open_region(&region, kind))
+		return;
+	if (kind->mapped)
+		t_region_fill(&region, nonzero);
+	farthest = kind->mapped ? FARTHEST : 0;
+	t_witness_start();
+	for (size_t good = 0; good <= farthest; good++) {
+		struct operand operand = operand_at(&region, good);
+
+		if (good + 1 <= farthest && kind->mapped)
+			region.bad[-(ptrdiff_t)good - 1] = good % 2 ? NEEDLE : 0;
+		scan_from(&operand, region.bad - good);
+		if (good + 1 <= farthest && kind->mapped)
+			region.bad[-(ptrdiff_t)good - 1] =
+				nonzero((size_t)(region.bad - region.good) - good - 1);
+	}
+	/* Inside the bad memory, where the vector begins in front of the operand. */
+	for (size_t inside = 1; inside < 40; inside++) {
+		struct operand operand = operand_at(&region, 0);
+
+		operand.p += inside;
+		check_scan(&operand, NEEDLE, 50, 50, false);
+	}
+	t_witness_stop();
+	t_region_close(&region);
+}
+
+static struct mcsafe_comparison oracle(const struct operand *a, const struct operand *b, size_t n)
+{
+	struct mcsafe_comparison result = {0};
+
+	for (; result.equal < n; result.equal++) {
+		size_t i = result.equal;
+
+		if (i >= a->good || i >= b->good) {
+			result.failed = i >= a->good ? 1 : 2;
+			break;
+		}
+		if (a->p[i] != b->p[i]) {
+			result.order = a->p[i] < b->p[i] ? -1 : 1;
+			break;
+		}
+	}
+	return result;
+}
+
+static void check_comparison(const struct operand *a, const struct operand *b, size_t n)
+{
+	struct mcsafe_comparison expected = oracle(a, b, n), result;
+	struct mcsafe_fault fault, untouched;
+	const struct operand *failed = expected.failed == 2 ? b : a;
+	enum mcsafe_cause cause;
+	char what[128];
+
+	snprintf(what, sizeof(what), "memcmp %p, %zu good, with %p, %zu good, n %zu",
+		 (const void *)a->p, a->good, (const void *)b->p, b->good, n);
+	memset(&result, 0xa5, sizeof(result));
+	memset(&fault, 0xa5, sizeof(fault));
+	untouched = fault;
+	t_witness.n = 0;
+	errno = 4711;
+	cause = mcsafe_memcmp(a->p, b->p, n, &result, &fault);
+	assert_int_equal(errno, 4711);
+	if (result.equal != expected.equal || result.order != expected.order ||
+	    result.failed != expected.failed)
+		fail_msg("%s: %zu equal, order %d, failed %d; must be %zu, %d, %d", what,
+			 result.equal, result.order, result.failed, expected.equal, expected.order,
+			 expected.failed);
+	if (t_witness.n != (expected.failed ? 1 : 0))
+		fail_msg("%s: %u signals", what, t_witness.n);
+	if (cause != (expected.failed ? t_report_cause(failed->report) : MCSAFE_CAUSE_NONE))
+		fail_msg("%s: %s", what, mcsafe_cause_name(cause));
+	if (expected.failed)
+		check_fault(&fault, failed, expected.equal, what);
+	else
+		assert_memory_equal(&fault, &untouched, sizeof(fault));
+}
+
+static const size_t few_lengths[] = {0, 1, 5, 15, 16, 17, 40, 64, 100, 149, 150, 151, SIZE_MAX};
+
+/* A difference at some place, either way round, and none. */
+static void compare_all(const struct operand *a, const struct operand *b, unsigned char *bytes)
+{
+	for (size_t l = 0; l < T_LENGTH(few_lengths); l++) {
+		size_t n = few_lengths[l];
+
+		check_comparison(a, b, n);
+		for (size_t at = 0; at < b->good; at += 11) {
+			unsigned char before = bytes[at];
+
+			bytes[at] =
+				(unsigned char)(before ^ 0x80); /* signed bytes would be wrong */
+			check_comparison(a, b, n);
+			check_comparison(b, a, n);
+			bytes[at] = before;
+		}
+	}
+}
+
+/* a has good bytes in any number, b the same bytes; which of them goes bad first varies. */
+static void test_comparisons(void **state)
+{
+	const struct t_fault_kind *kind = *state;
+	struct t_region a_region, b_region;
+
+	t_install();
+	if (!open_region(&a_region, kind))
+		return;
+	t_region_need(&b_region, t_fault_kind("prot_none"), 1, 1);
+	t_witness_start();
+	for (size_t a_good = 0; a_good <= (kind->mapped ? FARTHEST : 0);
+	     a_good += a_good < 20 ? 1 : 13)
+		for (size_t b_good = 0; b_good <= FARTHEST; b_good += b_good < 70 ? 3 : 13) {
+			struct operand a = operand_at(&a_region, a_good);
+			struct operand b = operand_at(&b_region, b_good);
+			unsigned char *bytes = b_region.bad - b_good;
+
+			for (size_t i = 0; i < a_good; i++)
+				a_region.bad[-(ptrdiff_t)a_good + (ptrdiff_t)i] = t_data(i);
+			for (size_t i = 0; i < b_good; i++)
+				bytes[i] = t_data(i);
+			compare_all(&a, &b, bytes);
+		}
+	t_witness_stop();
+	if (kind->mapped)
+		t_region_fill(&a_region, t_data);
+	t_region_fill(&b_region, t_data);
+	t_region_close(&a_region);
+	t_region_close(&b_region);
+}
+
+/* Every alignment of both operands on good memory, and every place of the difference. */
+static void test_comparisons_of_good_memory(void **state)
+{
+	_Alignas(64) static unsigned char a_bytes[512], b_bytes[512];
+	struct t_rng rng = t_rng_start(t_seed(), 0);
+
+	(void)state;
+	for (size_t i = 0; i < 64; i++)
+		for (size_t j = 0; j < 64; j++) {
+			size_t n = t_rng_below(&rng, 300), at = t_rng_below(&rng, 300);
+			struct operand a = {a_bytes + i, sizeof(a_bytes) - i, NULL};
+			struct operand b = {b_bytes + j, sizeof(b_bytes) - j, NULL};
+
+			for (size_t k = 0; k < 400; k++)
+				a_bytes[i + k] = b_bytes[j + k] = (unsigned char)t_rng_next(&rng);
+			check_comparison(&a, &b, n);
+			b_bytes[j + at]++;
+			check_comparison(&a, &b, n);
+			check_comparison(&b, &a, n);
+			assert_int_equal(oracle(&a, &b, n).order,
+					 sign(memcmp(a.p, b.p, n))); /* the oracle's oracle */
+		}
+}
+
+/* What is behind a difference, or behind the byte that is found, need not be there. */
+static void test_nothing_is_touched(void **state)
+{
+	struct mcsafe_comparison result;
+	size_t at = 7;
+
+	(void)state;
+	assert_int_equal(mcsafe_memchr(NULL, 0, 0, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(at, 0);
+	assert_int_equal(mcsafe_strnlen((const char *)1, 0, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_memcmp(NULL, (const void *)3, 0, &result, NULL), MCSAFE_CAUSE_NONE);
+	assert_true(result.equal == 0 && result.order == 0 && result.failed == 0);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[32] = {
+		cmocka_unit_test(test_nothing_is_touched),
+		cmocka_unit_test(test_comparisons_of_good_memory),
+	};
+	size_t n = 2;
+
+	for (size_t i = 0; i < t_n_fault_kinds; i++) {
+		void *kind = (void *)(uintptr_t)&t_fault_kinds[i];
+
+		tests[n++] =
+			(struct CMUnitTest){t_fault_kinds[i].name, test_scans, NULL, NULL, kind};
+		tests[n++] = (struct CMUnitTest){t_fault_kinds[i].name, test_comparisons, NULL,
+						 NULL, kind};
+	}
+	return t_run("access.scan", tests, n);
+}

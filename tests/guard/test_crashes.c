@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_crashes.c - what a guard must survive, and what must kill all the same: the cases of YARA's
+ * tests/test-exception.c, and faults where a guard is armed no more, or is armed elsewhere
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "child.h"
+#include "guard/guard.h"
+#include "memory.h"
+
+static int read_under_guard(const struct t_memory *m)
+{
+	struct mcsafe_guard guard;
+
+	MCSAFE_TRY(&guard, m->good, 2 * (size_t)T_PAGE) {
+		for (size_t i = 0; i < 2 * (size_t)T_PAGE; i += 64)
+			t_read_byte(m->good + i);
+	}
+	MCSAFE_CATCH(&guard) {
+		CHECK(guard.fault.signo == t_signo(m->kind));
+		CHECK(guard.offset == T_PAGE);
+		return 1;
+	}
+	return 0;
+}
+
+IN_CHILD(test_half_of_a_file_is_survived)
+{
+	CHECK(mcsafe_install() == 0);
+	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
+		struct t_memory m = t_memory(kind);
+
+		for (int round = 0; round < 100; round++)
+			CHECK(read_under_guard(&m) == 1);
+		t_heal(&m);
+		CHECK(read_under_guard(&m) == 0);
+	}
+}
+
+/* In the body, but not in the window. */
+static void crash_elsewhere(void *arg)
+{
+	struct t_memory right = t_memory(T_PROTECTED), wrong = t_memory(*(const enum t_kind *)arg);
+	struct mcsafe_guard guard;
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(read_under_guard(&right) == 1);
+	MCSAFE_TRY(&guard, right.good, 2 * (size_t)T_PAGE) {
+		t_read_byte(wrong.bad);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("swallowed");
+	}
+}
+
+static void crash_in_catch(void *arg)
+{
+	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct mcsafe_guard guard;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
+		t_read_byte(m.bad);
+	}
+	MCSAFE_CATCH(&guard) {
+		t_read_byte(m.bad);
+	}
+}
+
+static void never_installed(void *arg)
+{
+	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+
+	read_under_guard(&m);
+}
+
+static void after_uninstall(void *arg)
+{
+	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(read_under_guard(&m) == 1);
+	CHECK(mcsafe_uninstall() == 0);
+	read_under_guard(&m);
+}
+
+static void an_empty_window(void *arg)
+{
+	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL) == 4711);
+}
+
+static void test_crash_that_must_not_be_handled(void **state)
+{
+	static void (*const cases[])(void *) = {crash_elsewhere, crash_in_catch, never_installed,
+						after_uninstall, an_empty_window};
+
+	(void)state;
+	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+			t_dies(cases[i], &kind, t_signo(kind));
+}
+
+static volatile sig_atomic_t delivered;
+
+static void deliver(int signo)
+{
+	(void)signo;
+	delivered++;
+}
+
+IN_CHILD(test_blocked_signal_stays_pending)
+{
+	struct t_memory m = t_memory(T_PAST_EOF);
+	sigset_t set, pending;
+
+	t_set_plain(SIGUSR1, deliver, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+	CHECK(mcsafe_install() == 0);
+	CHECK(read_under_guard(&m) == 1);
+	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) && delivered == 0);
+	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+	CHECK(delivered == 1);
+}
+
+/* This thread waits in a body that would catch everything; the other one crashes. */
+static void *crash(void *arg)
+{
+	t_read_byte(arg);
+	return NULL;
+}
+
+static void crash_of_another_thread(void *arg)
+{
+	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct mcsafe_guard guard;
+	pthread_t thread;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+		CHECK(pthread_create(&thread, NULL, crash, m.bad) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("caught in the wrong thread");
+	}
+}
+
+static void test_crash_of_another_thread_kills(void **state)
+{
+	(void)state;
+	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
+		t_dies(crash_of_another_thread, &kind, t_signo(kind));
+}
+
+static struct t_memory healed;
+static volatile sig_atomic_t calls;
+
+static void heal(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)ctx;
+	calls++;
+	CHECK(si->si_addr == healed.bad);
+	t_heal(&healed);
+}
+
+/* A fault that no guard wants reaches the previous handler, and the body goes on. */
+IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
+{
+	struct t_memory m = t_memory(T_PROTECTED);
+	struct mcsafe_guard guard;
+	volatile int bodies = 0;
+
+	healed = t_memory(T_PROTECTED);
+	t_set_action(SIGSEGV, heal, SA_NODEFER, 0);
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
+		t_read_byte(healed.bad);
+		CHECK(calls == 1);
+		bodies++;
+		t_read_byte(m.bad);
+		UNREACHED("no fault");
+	}
+	MCSAFE_CATCH(&guard) {
+		t_spoil(&healed);
+		t_read_byte(healed.bad);
+	}
+	CHECK(bodies == 1 && calls == 2);
+}
+
+/* A fault in the second part is one for the guard around. */
+IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
+{
+	struct t_memory m = t_memory(T_PAST_EOF);
+	struct mcsafe_guard outer, inner;
+	volatile int inner_faults = 0, outer_faults = 0;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&outer, m.bad, T_PAGE) {
+		MCSAFE_TRY(&inner, m.bad, T_PAGE) {
+			t_read_byte(m.bad);
+		}
+		MCSAFE_CATCH(&inner) {
+			inner_faults++;
+			CHECK(mcsafe__guard_top == &outer);
+			t_read_byte(m.bad + 1);
+			UNREACHED("no fault");
+		}
+	}
+	MCSAFE_CATCH(&outer) {
+		outer_faults++;
+		CHECK(outer.offset == 1 && inner.offset == 0);
+	}
+	CHECK(inner_faults == 1 && outer_faults == 1 && mcsafe__guard_top == NULL);
+}
+
+/* A copy in the body has a landing of its own, which comes first. */
+IN_CHILD(test_copies_land_and_do_not_jump)
+{
+	struct t_memory m = t_memory(T_PROTECTED);
+	struct mcsafe_guard guard;
+	char dst[16];
+	volatile size_t left = 0;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+		left = memcpy_mcsafe(dst, m.bad - 5, sizeof(dst));
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("jumped out of a copy");
+	}
+	CHECK(left == sizeof(dst) - 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_half_of_a_file_is_survived),
+		cmocka_unit_test(test_crash_that_must_not_be_handled),
+		cmocka_unit_test(test_blocked_signal_stays_pending),
+		cmocka_unit_test(test_crash_of_another_thread_kills),
+		cmocka_unit_test(test_the_previous_handler_gets_what_is_not_ours),
+		cmocka_unit_test(test_a_fault_in_catch_goes_to_the_outer_guard),
+		cmocka_unit_test(test_copies_land_and_do_not_jump),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

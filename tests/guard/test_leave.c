@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_leave.c - whichever way the body is left, the guard is disarmed, and it is one statement */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "child.h"
+#include "guard/guard.h"
+#include "memory.h"
+
+static struct t_memory memory;
+
+static int leave_by_return(struct mcsafe_guard *guard)
+{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+		return 1;
+	}
+	MCSAFE_CATCH(guard) {
+		return 2;
+	}
+	return 3;
+}
+
+static int leave_by_goto(struct mcsafe_guard *guard)
+{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+		goto out;
+	}
+	MCSAFE_CATCH(guard) {
+		return 2;
+	}
+	return 3;
+out:
+	return 1;
+}
+
+/* They leave the loop around the whole, and not a loop of the macro. */
+static int leave_by_break(struct mcsafe_guard *guard)
+{
+	volatile int rounds = 0;
+
+	for (;;) {
+		rounds++;
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+			if (rounds < 3)
+				continue;
+			break;
+		}
+		MCSAFE_CATCH(guard) {
+			return 2;
+		}
+		return 3;
+	}
+	return rounds == 3 ? 1 : 4;
+}
+
+static int leave_by_the_end(struct mcsafe_guard *guard)
+{
+	MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+		t_read_byte(memory.good);
+	}
+	MCSAFE_CATCH(guard) {
+		return 2;
+	}
+	CHECK(mcsafe__guard_top == guard->outer);
+	return 1;
+}
+
+/* After a fault, too: break, continue and return in the second part. */
+static int leave_by_fault(struct mcsafe_guard *guard)
+{
+	volatile int rounds = 0;
+
+	for (;;) {
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+			t_read_byte(memory.bad);
+		}
+		MCSAFE_CATCH(guard) {
+			if (++rounds < 3)
+				continue;
+			break;
+		}
+		return 3;
+	}
+	return rounds == 3 ? 1 : 4;
+}
+
+static void expect_chain(int (*way)(struct mcsafe_guard *))
+{
+	struct mcsafe_guard outer, guard;
+	volatile int faults = 0;
+
+	CHECK(mcsafe__guard_top == NULL);
+	CHECK(way(&guard) == 1);
+	CHECK(mcsafe__guard_top == NULL);
+	MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
+		CHECK(way(&guard) == 1);
+		CHECK(mcsafe__guard_top == &outer);
+		t_read_byte(memory.bad);
+	}
+	MCSAFE_CATCH(&outer) {
+		faults++;
+	}
+	CHECK(faults == 1);
+	CHECK(mcsafe__guard_top == NULL);
+}
+
+IN_CHILD(test_every_way_out_disarms)
+{
+	CHECK(mcsafe_install() == 0);
+	expect_chain(leave_by_return);
+	expect_chain(leave_by_goto);
+	expect_chain(leave_by_break);
+	expect_chain(leave_by_the_end);
+	expect_chain(leave_by_fault);
+}
+
+static void read_after(int (*way)(struct mcsafe_guard *))
+{
+	struct mcsafe_guard guard;
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(way(&guard) == 1);
+	t_read_byte(memory.bad);
+}
+
+static void after_return(void *arg)
+{
+	(void)arg;
+	read_after(leave_by_return);
+}
+
+static void after_break(void *arg)
+{
+	(void)arg;
+	read_after(leave_by_break);
+}
+
+static void after_goto(void *arg)
+{
+	(void)arg;
+	read_after(leave_by_goto);
+}
+
+static void after_the_end(void *arg)
+{
+	(void)arg;
+	read_after(leave_by_the_end);
+}
+
+static void test_a_fault_after_the_body_kills(void **state)
+{
+	(void)state;
+	t_dies(after_return, NULL, SIGSEGV);
+	t_dies(after_break, NULL, SIGSEGV);
+	t_dies(after_goto, NULL, SIGSEGV);
+	t_dies(after_the_end, NULL, SIGSEGV);
+}
+
+/* "else" belongs to the "if" before it, and not to the macro. */
+static int choose(int guarded, struct mcsafe_guard *guard)
+{
+	if (guarded)
+		MCSAFE_TRY(guard, memory.bad, T_PAGE) {
+			t_read_byte(memory.bad);
+		}
+	MCSAFE_CATCH(guard) {
+		return 1;
+	}
+	else return 2;
+	return 3;
+}
+
+IN_CHILD(test_it_is_one_statement)
+{
+	struct mcsafe_guard guard;
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(choose(1, &guard) == 1);
+	CHECK(choose(0, &guard) == 2);
+}
+
+/* A longjmp of the program out of the body is against the rules; to arm again is survived. */
+IN_CHILD(test_one_guard_armed_again)
+{
+	static jmp_buf back;
+	static struct mcsafe_guard guard;
+	volatile int rounds = 0, faults = 0;
+
+	CHECK(mcsafe_install() == 0);
+	while (rounds < 3)
+		if (setjmp(back) == 0) {
+			MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+				rounds++;
+				longjmp(back, 1);
+			}
+			MCSAFE_CATCH(&guard) {
+				UNREACHED("no fault");
+			}
+		}
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		t_read_byte(memory.bad);
+	}
+	MCSAFE_CATCH(&guard) {
+		faults++;
+	}
+	CHECK(faults == 1 && mcsafe__guard_top == NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_way_out_disarms),
+		cmocka_unit_test(test_a_fault_after_the_body_kills),
+		cmocka_unit_test(test_it_is_one_statement),
+		cmocka_unit_test(test_one_guard_armed_again),
+	};
+
+	memory = t_memory(T_PROTECTED);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_random.c - random nests of guards, against a model
+ *
+ *	MCSAFE_TEST_NESTS    how many guards are armed, 10^6 if it is not set (fewer with a sanitizer)
+ *	MCSAFE_TEST_SEED     to repeat a run
+ *
+ * The model is a list of windows in the order in which they were armed. A fault must go to the last
+ * one that has its page, and nowhere if there is none: then it is not made.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "child.h"
+#include "guard/guard.h"
+#include "memory.h"
+
+#define PAGES 16
+#define DEPTH 24
+#define NONE  UINT32_MAX
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define NESTS 20000
+#else
+# define NESTS 1000000
+#endif
+
+static unsigned char *bad; /* PAGES pages */
+
+static struct {
+	unsigned from, to; /* pages */
+} model[DEPTH];
+static unsigned armed;         /* of the model */
+static unsigned expected;      /* who is to catch */
+static unsigned char *touched; /* what will fault */
+static unsigned long nests, faults, by_return, by_break, by_goto, deepest_jump;
+static unsigned long goal;
+
+static uint64_t rng;
+
+static unsigned below(unsigned limit)
+{
+	rng ^= rng << 13; /* xorshift64 */
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (unsigned)((rng >> 32) % limit);
+}
+
+static unsigned who_has(unsigned page)
+{
+	for (unsigned i = armed; i-- > 0;)
+		if (model[i].from <= page && page < model[i].to)
+			return i;
+	return NONE;
+}
+
+static void maybe_fault(void)
+{
+	unsigned page = below(PAGES);
+
+	expected = who_has(page);
+	if (expected == NONE)
+		return;
+	touched = bad + (size_t)page * T_PAGE + below(T_PAGE);
+	if (below(2))
+		t_read_byte(touched);
+	else
+		t_write_byte(touched);
+	UNREACHED("no fault");
+}
+
+static void nest(void);
+
+static void act(void)
+{
+	switch (below(4)) {
+	case 0:
+		maybe_fault();
+		break;
+	case 1:
+	case 2:
+		if (armed < DEPTH && nests < goal)
+			nest();
+		break;
+	default:
+		break;
+	}
+}
+
+static void nest(void)
+{
+	const unsigned level = armed, from = below(PAGES), to = from + below(PAGES - from + 1);
+	unsigned char *base = bad + (size_t)from * T_PAGE;
+	struct mcsafe_guard guard;
+	unsigned way;
+
+	nests++;
+	for (;;) {
+		MCSAFE_TRY(&guard, base, (to - from) * (size_t)T_PAGE) {
+			model[level].from = from;
+			model[level].to = to;
+			armed = level + 1;
+			for (unsigned actions = below(4); actions > 0; actions--) {
+				act();
+				CHECK(armed == level + 1 && mcsafe__guard_top == &guard);
+			}
+			armed = level;
+			way = below(4);
+			if (way == 0) {
+				by_return++;
+				return;
+			}
+			if (way == 1) {
+				by_goto++;
+				goto out;
+			}
+			if (way == 2) {
+				by_break++;
+				break;
+			}
+		}
+		MCSAFE_CATCH(&guard) {
+			CHECK(expected == level);
+			CHECK(guard.fault.addr == touched && guard.window == 0);
+			CHECK(guard.offset == (size_t)(touched - base));
+			faults++;
+			if (armed - level > deepest_jump)
+				deepest_jump = armed - level;
+			armed = level;
+		}
+		break;
+	}
+out:
+	CHECK(armed == level);
+	CHECK(level == 0 ? mcsafe__guard_top == NULL : mcsafe__guard_top != &guard);
+}
+
+IN_CHILD(test_random_nests)
+{
+	const char *number = getenv("MCSAFE_TEST_NESTS"), *seed = getenv("MCSAFE_TEST_SEED");
+
+	goal = number != NULL ? strtoul(number, NULL, 10) : NESTS;
+	rng = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u;
+	rng |= 1;
+	printf("MCSAFE_TEST_SEED=%#lx\n", (unsigned long)rng);
+	fflush(stdout);
+	bad = mmap(NULL, (size_t)PAGES * T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(bad != MAP_FAILED);
+	CHECK(mcsafe_install() == 0);
+	while (nests < goal)
+		nest();
+	printf("%lu guards, %lu faults, over at most %lu guards; %lu returns, %lu breaks, %lu "
+	       "gotos\n",
+	       nests, faults, deepest_jump - 1, by_return, by_break, by_goto);
+	CHECK(faults > goal / 50 && by_return > goal / 50 && by_break > goal / 50);
+	CHECK(by_goto > goal / 50 && deepest_jump > 4);
+	fflush(stdout);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_nests),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_signals.c - guards in signal handlers, in children and in threads that end, and what the
+ * jump leaves of signal mask and alternate stack
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "guard/guard.h"
+#include "memory.h"
+
+#ifndef SS_AUTODISARM /* Linux 4.7; not in every libc */
+# define SS_AUTODISARM (1 << 31)
+#endif
+
+#define STACK  ((size_t)256 * 1024)
+#define ROUNDS 200
+
+static struct t_memory memory;
+static volatile sig_atomic_t inner_faults;
+
+static int blocked(int signo)
+{
+	sigset_t set;
+
+	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &set) == 0);
+	return sigismember(&set, signo);
+}
+
+static void guard_and_fault(int signo)
+{
+	struct mcsafe_guard *before = mcsafe__guard_top;
+	struct mcsafe_guard guard;
+
+	(void)signo;
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		t_read_byte(memory.bad);
+		UNREACHED("no fault");
+	}
+	MCSAFE_CATCH(&guard) {
+		inner_faults++;
+		CHECK(guard.outer == before);
+	}
+	CHECK(mcsafe__guard_top == before);
+	CHECK(blocked(SIGUSR1));
+}
+
+/* The body is interrupted; the handler's faults are its own. */
+static void interrupt_body(int flags)
+{
+	struct mcsafe_guard guard;
+	volatile int faults = 0;
+
+	inner_faults = 0;
+	t_set_plain(SIGUSR1, guard_and_fault, flags);
+	for (int round = 1; round <= ROUNDS; round++) {
+		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+			CHECK(raise(SIGUSR1) == 0);
+			CHECK(inner_faults == round);
+			t_read_byte(memory.bad);
+			UNREACHED("no fault");
+		}
+		MCSAFE_CATCH(&guard) {
+			faults++;
+		}
+		CHECK(!blocked(SIGUSR1) && !blocked(SIGBUS));
+	}
+	CHECK(faults == ROUNDS);
+}
+
+IN_CHILD(test_a_guard_in_a_signal_handler)
+{
+	CHECK(mcsafe_install() == 0);
+	interrupt_body(0);
+	CHECK(mcsafe_thread_prepare() == 0);
+	interrupt_body(0);
+	interrupt_body(SA_ONSTACK);
+}
+
+static void fault_without_guard(int signo)
+{
+	(void)signo;
+	t_read_byte(memory.bad);
+	UNREACHED("no fault");
+}
+
+/* The jump leaves the handler, as siglongjmp(3) without a mask would: so it is documented. */
+IN_CHILD(test_a_handler_without_guards_belongs_to_the_body)
+{
+	struct mcsafe_guard guard;
+	volatile int faults = 0;
+
+	CHECK(mcsafe_install() == 0);
+	t_set_plain(SIGUSR1, fault_without_guard, 0);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		CHECK(raise(SIGUSR1) == 0);
+	}
+	MCSAFE_CATCH(&guard) {
+		faults++;
+	}
+	CHECK(faults == 1 && blocked(SIGUSR1) && !blocked(SIGBUS));
+}
+
+static void fault_often(void)
+{
+	struct mcsafe_guard guard;
+	volatile int faults = 0, round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+			t_read_byte(memory.bad);
+		}
+		MCSAFE_CATCH(&guard) {
+			faults++;
+		}
+		CHECK(!blocked(SIGBUS) && !blocked(SIGSEGV) && !blocked(SIGUSR2));
+	}
+	CHECK(faults == ROUNDS);
+}
+
+/* An alternate stack that the kernel takes away for the time of a signal, and must have back. */
+static void with_alternate_stack(int flags)
+{
+	stack_t stack, live;
+
+	memset(&stack, 0, sizeof(stack));
+	stack.ss_sp = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack.ss_size = STACK;
+	stack.ss_flags = flags;
+	CHECK(stack.ss_sp != MAP_FAILED);
+	CHECK(sigaltstack(&stack, NULL) == 0);
+	fault_often();
+	CHECK(sigaltstack(NULL, &live) == 0);
+	CHECK(live.ss_sp == stack.ss_sp && live.ss_size == STACK && live.ss_flags == flags);
+}
+
+IN_CHILD(test_alternate_stacks_come_back)
+{
+	CHECK(mcsafe_install() == 0);
+	with_alternate_stack(0);
+	with_alternate_stack(SS_AUTODISARM);
+}
+
+/* A host's handler that blocks all signals, its own too: sigreturn(2) gives them back. */
+static void host(int signo, siginfo_t *si, void *ctx)
+{
+	CHECK(mcsafe_handle_signal(signo, si, ctx) == 1);
+}
+
+IN_CHILD(test_the_mask_comes_back_through_a_host)
+{
+	t_set_action(SIGBUS, host, SA_ONSTACK, SIGUSR2);
+	fault_often();
+	CHECK(mcsafe_thread_prepare() == 0);
+	fault_often();
+}
+
+/* What the body has blocked is its own affair: guards do not know about masks. */
+IN_CHILD(test_the_mask_is_that_of_the_fault)
+{
+	struct mcsafe_guard guard;
+	sigset_t set;
+
+	CHECK(mcsafe_install() == 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+		t_read_byte(memory.bad);
+		UNREACHED("no fault");
+	}
+	MCSAFE_CATCH(&guard) {
+		CHECK(blocked(SIGUSR2) && !blocked(SIGUSR1) && !blocked(SIGBUS));
+		return;
+	}
+	UNREACHED("no fault");
+}
+
+static volatile int endless = 1;
+
+/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
+static int overrun(volatile char *caller)
+{
+	volatile char frame[4096];
+
+	frame[0] = caller[0];
+	frame[4095] = frame[0];
+	return endless ? overrun(frame) + frame[4095] : 0;
+}
+
+static void *overrun_under_guard(void *arg)
+{
+	struct mcsafe_guard guard;
+	volatile int *faults = arg;
+	volatile char start = 1;
+
+	CHECK(mcsafe_thread_prepare() == 0);
+	for (int round = 0; round < 3; round++) {
+		MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+			CHECK(overrun(&start) == 0);
+		}
+		MCSAFE_CATCH(&guard) {
+			CHECK(guard.fault.signo == SIGSEGV);
+			(*faults)++;
+		}
+	}
+	return NULL;
+}
+
+/* No byte of the interrupted stack is needed for the jump. */
+IN_CHILD(test_an_overrun_of_the_stack)
+{
+	pthread_attr_t attr;
+	int faults = 0;
+	pthread_t thread;
+
+	CHECK(mcsafe_install() == 0);
+	CHECK(pthread_attr_init(&attr) == 0);
+	CHECK(pthread_attr_setstacksize(&attr, STACK) == 0);
+	CHECK(pthread_create(&thread, &attr, overrun_under_guard, &faults) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(faults == 3);
+}
+
+IN_CHILD(test_guards_across_fork)
+{
+	struct mcsafe_guard guard;
+	volatile pid_t pid = -1;
+	volatile int faults = 0;
+	int status;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0)
+			t_read_byte(memory.bad + 1);
+		else {
+			while (waitpid(pid, &status, 0) != pid)
+				;
+			CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+			t_read_byte(memory.bad + 2);
+		}
+		UNREACHED("no fault");
+	}
+	MCSAFE_CATCH(&guard) {
+		faults++;
+		CHECK(guard.offset == (pid == 0 ? 1 : 2));
+		CHECK(mcsafe__guard_top == NULL);
+		if (pid == 0)
+			_exit(42);
+	}
+	CHECK(pid > 0 && faults == 1);
+}
+
+static void *end_in_body(void *arg)
+{
+	struct mcsafe_guard guard;
+
+	CHECK(mcsafe__guard_top == NULL);
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+		pthread_exit(arg);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("no fault");
+	}
+	return NULL;
+}
+
+static void *fault_in_thread(void *arg)
+{
+	(void)arg;
+	CHECK(mcsafe__guard_top == NULL);
+	fault_often();
+	return NULL;
+}
+
+/* The next thread gets the same stack and the same thread-local memory. */
+IN_CHILD(test_threads_that_end_in_a_body)
+{
+	pthread_t thread;
+
+	CHECK(mcsafe_install() == 0);
+	for (int round = 0; round < 20; round++) {
+		CHECK(pthread_create(&thread, NULL, round % 2 ? fault_in_thread : end_in_body,
+				     NULL) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+	}
+	CHECK(mcsafe__guard_top == NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_guard_in_a_signal_handler),
+		cmocka_unit_test(test_a_handler_without_guards_belongs_to_the_body),
+		cmocka_unit_test(test_alternate_stacks_come_back),
+		cmocka_unit_test(test_the_mask_comes_back_through_a_host),
+		cmocka_unit_test(test_the_mask_is_that_of_the_fault),
+		cmocka_unit_test(test_an_overrun_of_the_stack),
+		cmocka_unit_test(test_guards_across_fork),
+		cmocka_unit_test(test_threads_that_end_in_a_body),
+	};
+
+	memory = t_memory(T_PAST_EOF);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_state.c - what a function must keep is kept by a jump, whatever the body has done to it */
+#include <mcsafe/mcsafe.h>
+
+#include "run.h"
+#include "state.h"
+
+#include <errno.h>
+#include <fenv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE ((size_t)4096)
+
+static struct mcsafe_guard guard;
+static const unsigned char *bad;
+static volatile int landed;
+static uint16_t x87_tags;
+
+/* Nothing of this is told to the compiler: the code behind it is not reached. */
+static void ruin_everything_and_fault(void)
+{
+	static const uint32_t mxcsr = 0x9f80, other_mxcsr = 0x1f80;
+	static const uint16_t control = 0x027f;
+
+	if (__builtin_cpu_supports("avx2"))
+		__asm__ volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0\n"
+				 "vmovdqa %%ymm0, %%ymm7\n"
+				 "vmovdqa %%ymm0, %%ymm15\n" ::
+					 : "memory");
+	__asm__ volatile("ldmxcsr %1\n"
+			 "ldmxcsr %0\n"
+			 "fldcw %2\n"
+			 "fld1\nfld1\nfld1\nfld1\nfld1\nfldpi\nfldpi\nfldpi\n"
+			 "movq $-1, %%rbx\n"
+			 "movq $-2, %%rbp\n"
+			 "movq $-3, %%r12\n"
+			 "movq $-4, %%r13\n"
+			 "movq $-5, %%r14\n"
+			 "movq $-6, %%r15\n"
+			 "pushq $0\npushq $0\npushq $0\n"
+			 "std\n"
+			 "movb (%3), %%al\n"
+			 :
+			 : "m"(mxcsr), "m"(other_mxcsr), "m"(control), "D"(bad)
+			 : "memory", "rax");
+}
+
+static void guarded(void)
+{
+	MCSAFE_TRY(&guard, bad, PAGE) {
+		ruin_everything_and_fault();
+	}
+	MCSAFE_CATCH(&guard) {
+		struct {
+			uint16_t words[14];
+		} environment;
+
+		__asm__ volatile("fnstenv %0\nfldenv %0" : "=m"(environment));
+		x87_tags = environment.words[4];
+		landed++;
+	}
+}
+
+static void guarded_call(void)
+{
+	if (mcsafe_call(bad, PAGE, (void (*)(void *))(void (*)(void))ruin_everything_and_fault,
+			NULL, NULL) != 0)
+		landed++;
+}
+
+static void expect_no_damage(void (*fn)(void))
+{
+	struct t_state state;
+
+	t_install();
+	t_state_init(&state);
+	for (int round = 1; round <= 10; round++) {
+		landed = 0;
+		t_state_call(&state, fn, 0, 0, 0, 0);
+		assert_int_equal(landed, 1);
+		if (t_state_damage(&state) != 0)
+			fail_msg("round %d: changed: %s", round,
+				 t_state_damage_name(t_state_damage(&state)));
+	}
+}
+
+static void test_try_keeps_the_state(void **unused)
+{
+	(void)unused;
+	expect_no_damage(guarded);
+	assert_int_equal(x87_tags, 0xffff); /* all empty */
+}
+
+static void test_call_keeps_the_state(void **unused)
+{
+	(void)unused;
+	expect_no_damage(guarded_call);
+}
+
+/* A full x87 stack would make NaN of the next thing that is computed. */
+static void test_x87_works_after_a_jump(void **unused)
+{
+	volatile long double three = 3;
+
+	(void)unused;
+	t_install();
+	for (int round = 0; round < 10; round++) {
+		guarded();
+		assert_true((three + 4) * 2 == 14);
+	}
+}
+
+/* errno is that of the fault: neither the signal nor the jump touches it. */
+static void test_errno_is_that_of_the_fault(void **unused)
+{
+	struct mcsafe_guard inner;
+
+	(void)unused;
+	t_install();
+	errno = 1;
+	MCSAFE_TRY(&inner, bad, PAGE) {
+		errno = 4711;
+		(void)*(const volatile unsigned char *)bad;
+	}
+	MCSAFE_CATCH(&inner) {
+		assert_int_equal(errno, 4711);
+		return;
+	}
+	fail();
+}
+
+/* A body that rounds in its own way, or a function of the math library that was left. */
+static void test_rounding_is_that_of_the_guard(void **unused)
+{
+	struct mcsafe_guard inner;
+
+	(void)unused;
+	t_install();
+	assert_int_equal(fesetround(FE_DOWNWARD), 0);
+	MCSAFE_TRY(&inner, bad, PAGE) {
+		assert_int_equal(fesetround(FE_UPWARD), 0);
+		(void)*(const volatile unsigned char *)bad;
+	}
+	MCSAFE_CATCH(&inner) {
+		assert_int_equal(fegetround(), FE_DOWNWARD);
+	}
+	assert_int_equal(fesetround(FE_TONEAREST), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_try_keeps_the_state),
+		cmocka_unit_test(test_call_keeps_the_state),
+		cmocka_unit_test(test_x87_works_after_a_jump),
+		cmocka_unit_test(test_errno_is_that_of_the_fault),
+		cmocka_unit_test(test_rounding_is_that_of_the_guard),
+	};
+
+	bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bad == MAP_FAILED)
+		return 1;
+	return t_run("guard.state", tests, T_LENGTH(tests));
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_windows.c - which faults are inside which window: every kind, relation, depth and thread */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "event.h"
+#include "memory.h"
+
+#define PAGE    ((uintptr_t)4096)
+#define HUGE    ((uintptr_t)2 << 20)
+#define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of HUGE */
+#define THREADS 4
+#define DEPTH   6
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+struct code {
+	int signo, code;
+	enum mcsafe_cause cause;
+	bool has_address;
+};
+
+static const struct code codes[] = {
+	{SIGBUS, BUS_ADRERR, MCSAFE_CAUSE_IO, true},
+	{SIGBUS, BUS_OBJERR, MCSAFE_CAUSE_IO, true},
+	{SIGBUS, BUS_MCEERR_AR, MCSAFE_CAUSE_POISON, true},
+	{SIGBUS, BUS_ADRALN, MCSAFE_CAUSE_UNKNOWN, false},
+	{SIGBUS, SI_KERNEL, MCSAFE_CAUSE_UNKNOWN, false},
+	{SIGSEGV, SEGV_MAPERR, MCSAFE_CAUSE_UNMAPPED, true},
+	{SIGSEGV, SEGV_ACCERR, MCSAFE_CAUSE_PROTECTED, true},
+	{SIGSEGV, SEGV_PKUERR, MCSAFE_CAUSE_PKEY, true},
+	{SIGSEGV, SI_KERNEL, MCSAFE_CAUSE_ADDRESS, false},
+	{SIGSEGV, 10, MCSAFE_CAUSE_UNKNOWN, false}, /* SEGV_CPERR: a return to the wrong place */
+};
+
+/* A lost byte, its block, and windows around them; all relative to WORLD + 2 * HUGE. */
+static const intptr_t places[] = {
+	0, 1, 4095, 4096, 5 * 4096, 5 * 4096 + 64, (intptr_t)HUGE - 4096, (intptr_t)HUGE - 1,
+};
+
+static const unsigned lsbs[] = {0, 6, 12, 21};
+
+/* Where windows begin and end. */
+static const intptr_t edges[] = {
+	-(intptr_t)HUGE,
+	-4096,
+	-1,
+	0,
+	1,
+	64,
+	4095,
+	4096,
+	4097,
+	5 * 4096,
+	5 * 4096 + 63,
+	5 * 4096 + 65,
+	6 * 4096,
+	(intptr_t)HUGE - 4097,
+	(intptr_t)HUGE - 4096,
+	(intptr_t)HUGE - 1,
+	(intptr_t)HUGE,
+	(intptr_t)HUGE + 1,
+	2 * (intptr_t)HUGE,
+};
+
+/* The oracle, byte by byte where that is bearable: is this byte lost? */
+static bool is_lost(const siginfo_t *si, uintptr_t byte)
+{
+	uintptr_t addr = (uintptr_t)si->si_addr, block = PAGE;
+
+	if (si->si_signo != SIGBUS || si->si_code != BUS_MCEERR_AR || addr % PAGE != 0)
+		return byte == addr;
+	while (block < (uintptr_t)1 << si->si_addr_lsb)
+		block *= 2;
+	return byte / block == addr / block;
+}
+
+/* The first lost byte of a window, or its end. All changes are at, or one before, an edge. */
+static uintptr_t first_lost(const siginfo_t *si, uintptr_t from, uintptr_t to)
+{
+	uintptr_t addr = (uintptr_t)si->si_addr;
+
+	for (uintptr_t byte = from; byte < to; byte++) {
+		if (is_lost(si, byte))
+			return byte;
+		/* Nothing begins between here and the next page but the address itself. */
+		if (byte % PAGE == 0 && (addr < byte || addr >= byte + PAGE) && byte + PAGE < to)
+			byte += PAGE - 1;
+	}
+	return to;
+}
+
+static siginfo_t forge(const struct code *code, uintptr_t addr, unsigned lsb)
+{
+	siginfo_t si;
+
+	memset(&si, 0, sizeof(si));
+	si.si_signo = code->signo;
+	si.si_code = code->code;
+	si.si_addr = (void *)addr;
+	si.si_addr_lsb = (short)lsb;
+	return si;
+}
+
+static _Atomic unsigned passed_on;
+
+static void count(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	(void)ctx;
+	atomic_fetch_add(&passed_on, 1);
+}
+
+static void install_over_counter(void)
+{
+	t_set_action(SIGBUS, count, 0, 0);
+	t_set_action(SIGSEGV, count, 0, 0);
+	CHECK(mcsafe_install() == 0);
+}
+
+/* Whether the guard caught it. What is said of it must be right. */
+static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *windows, size_t n,
+		    const siginfo_t *si)
+{
+	memset(guard, 0x5a, sizeof(*guard));
+	MCSAFE_TRY_WINDOWS(guard, windows, n) {
+		t_send_to_self(si);
+	}
+	MCSAFE_CATCH(guard) {
+		CHECK(guard->fault.signo == si->si_signo && guard->fault.code == si->si_code);
+		CHECK(guard->fault.addr == si->si_addr);
+		CHECK(guard->window < n);
+		return true;
+	}
+	CHECK(guard->window == (size_t)0x5a5a5a5a5a5a5a5a && guard->fault.signo == 0x5a5a5a5a);
+	return false;
+}
+
+static void try_window(const struct code *code, const siginfo_t *si, intptr_t from, intptr_t to)
+{
+	uintptr_t middle = WORLD + 2 * HUGE, base = middle + (uintptr_t)from;
+	const struct mcsafe_window window = {(void *)base, (size_t)(to - from)};
+	uintptr_t lost = first_lost(si, base, middle + (uintptr_t)to);
+	bool expected = code->has_address && lost < middle + (uintptr_t)to;
+	struct mcsafe_guard guard;
+	unsigned before = atomic_load(&passed_on);
+	bool caught = catches(&guard, &window, 1, si);
+
+	if (caught != expected)
+		fprintf(stderr, "signal %d, code %d, address %#tx, lsb %d, window [%#tx, %#tx)\n",
+			si->si_signo, si->si_code, (intptr_t)((uintptr_t)si->si_addr - middle),
+			si->si_addr_lsb, from, to);
+	CHECK(caught == expected);
+	CHECK(atomic_load(&passed_on) == before + !expected);
+	if (!caught)
+		return;
+	CHECK(guard.fault.cause == code->cause);
+	CHECK(guard.offset == lost - base);
+	CHECK(guard.fault.extent == (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
+					     ? (size_t)1 << si->si_addr_lsb
+					     : 0));
+}
+
+static void try_all_windows(const struct code *code, const siginfo_t *si)
+{
+	for (size_t from = 0; from < LENGTH(edges); from++)
+		for (size_t to = from; to < LENGTH(edges); to++)
+			try_window(code, si, edges[from], edges[to]);
+}
+
+IN_CHILD(test_every_code_and_window)
+{
+	install_over_counter();
+	for (size_t c = 0; c < LENGTH(codes); c++)
+		for (size_t p = 0; p < LENGTH(places); p++)
+			for (size_t l = 0; l < LENGTH(lsbs); l++) {
+				siginfo_t si =
+					forge(&codes[c], WORLD + 2 * HUGE + (uintptr_t)places[p],
+					      lsbs[l]);
+
+				if (l == 0 || codes[c].cause == MCSAFE_CAUSE_POISON)
+					try_all_windows(&codes[c], &si);
+			}
+}
+
+/* Only this one catches what has no address. */
+IN_CHILD(test_anywhere)
+{
+	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE}, all = {(void *)1, SIZE_MAX};
+	struct mcsafe_guard guard;
+
+	install_over_counter();
+	for (size_t c = 0; c < LENGTH(codes); c++) {
+		siginfo_t si = forge(&codes[c], codes[c].has_address ? WORLD + 64 : 0, 0);
+
+		CHECK(catches(&guard, &anywhere, 1, &si));
+		CHECK(guard.offset == (uintptr_t)si.si_addr && guard.window == 0);
+		CHECK(guard.fault.cause == codes[c].cause);
+		CHECK(catches(&guard, &all, 1, &si) == codes[c].has_address);
+	}
+}
+
+/* What was sent, or tells of memory that nobody is using, is no fault of the body. */
+IN_CHILD(test_notices_and_sent_signals_never_jump)
+{
+	static const int sent[] = {SI_USER, SI_QUEUE, SI_TKILL, SI_TIMER, SI_MESGQ, SI_ASYNCIO};
+	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
+	struct mcsafe_guard guard;
+	siginfo_t si;
+
+	install_over_counter();
+	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
+		for (size_t i = 0; i < LENGTH(sent); i++) {
+			si = forge(&(struct code){.signo = signo, .code = sent[i]}, WORLD, 0);
+			CHECK(!catches(&guard, &anywhere, 1, &si));
+		}
+	si = forge(&(struct code){.signo = SIGBUS, .code = BUS_MCEERR_AO}, WORLD, 12);
+	CHECK(!catches(&guard, &anywhere, 1, &si));
+	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 1);
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+		CHECK(raise(SIGBUS) == 0);
+		CHECK(kill(getpid(), SIGSEGV) == 0);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("a signal that was sent has jumped");
+	}
+	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 3);
+}
+
+/* The first window of a list that it is inside is named. */
+IN_CHILD(test_lists)
+{
+	const struct mcsafe_window windows[] = {
+		{NULL, 0},
+		{(void *)WORLD, 0},
+		{(void *)(WORLD + HUGE), PAGE},
+		{(void *)WORLD, PAGE},
+		{(void *)WORLD, 2 * PAGE},
+		{(void *)(UINTPTR_MAX - 10), SIZE_MAX}, /* ends with the memory */
+	};
+	static const struct {
+		uintptr_t addr;
+		int window; /* -1: none */
+		size_t offset;
+	} cases[] = {
+		{WORLD, 3, 0},
+		{WORLD + PAGE - 1, 3, PAGE - 1},
+		{WORLD + PAGE, 4, PAGE},
+		{WORLD + 2 * PAGE, -1, 0},
+		{WORLD + HUGE - 1, -1, 0},
+		{WORLD + HUGE, 2, 0},
+		{WORLD + HUGE + PAGE, -1, 0},
+		{UINTPTR_MAX, 5, 10},
+		{UINTPTR_MAX - 11, -1, 0},
+		{0, -1, 0},
+	};
+	struct mcsafe_guard guard;
+
+	install_over_counter();
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		siginfo_t si = forge(&codes[5], cases[i].addr, 0);
+		bool caught = catches(&guard, windows, LENGTH(windows), &si);
+
+		CHECK(caught == (cases[i].window >= 0));
+		CHECK(!caught ||
+		      (guard.window == (size_t)cases[i].window && guard.offset == cases[i].offset));
+		CHECK(!catches(&guard, windows, 0, &si));
+	}
+}
+
+/* Real faults: a read, a write, and an access that begins in the good page. */
+static void access_inside(const struct t_memory *m, const struct mcsafe_window *window, int how,
+			  enum mcsafe_side side)
+{
+	static volatile uint64_t wide;
+	struct mcsafe_guard guard;
+	const volatile uint64_t *straddling = (const volatile uint64_t *)(const void *)(m->bad - 4);
+
+	MCSAFE_TRY(&guard, window->base, window->len) {
+		switch (how) {
+		case 0:
+			t_read_byte(m->bad);
+			break;
+		case 1:
+			t_write_byte(m->bad);
+			break;
+		default:
+			__asm__ volatile("movq (%1), %0" : "=r"(wide) : "r"(straddling) : "memory");
+		}
+		UNREACHED("no fault");
+	}
+	MCSAFE_CATCH(&guard) {
+		CHECK(guard.fault.signo == t_signo(m->kind) && guard.fault.code == t_code(m->kind));
+		CHECK(guard.fault.addr == m->bad && guard.fault.side == side);
+		CHECK(guard.fault.extent == 0 && guard.fault.ip != NULL);
+		CHECK(guard.offset == (size_t)(m->bad - (const char *)window->base));
+	}
+}
+
+static void try_real(const struct t_memory *m)
+{
+	const struct mcsafe_window right[] = {
+		{m->bad, 1}, {m->good, 2 * PAGE}, {m->bad - 1, 2}, {m->bad, PAGE}};
+
+	for (size_t i = 0; i < LENGTH(right); i++) {
+		access_inside(m, &right[i], 0, MCSAFE_SIDE_SOURCE);
+		access_inside(m, &right[i], 1, MCSAFE_SIDE_DESTINATION);
+		access_inside(m, &right[i], 2, MCSAFE_SIDE_SOURCE);
+	}
+}
+
+/* Depth levels; the one at `right` names the bad page, some name what is beside it. */
+static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsigned right,
+		 struct mcsafe_guard *guards)
+{
+	struct mcsafe_guard *guard = &guards[level];
+	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + PAGE;
+
+	MCSAFE_TRY(guard, base, PAGE) {
+		if (level + 1 < depth)
+			nest(m, level + 1, depth, right, guards);
+		else
+			t_read_byte(m->bad);
+		CHECK(level < right); /* an inner guard has caught it; or else there was no fault */
+	}
+	MCSAFE_CATCH(guard) {
+		CHECK(level == right);
+		CHECK(guard->fault.addr == m->bad && guard->offset == 0);
+		/* The inner ones are disarmed as well: to disarm them again does nothing. */
+		for (unsigned i = level; i < depth; i++)
+			mcsafe_guard_disarm(&guards[i]);
+	}
+}
+
+static void *try_depths(void *arg)
+{
+	struct t_memory memory = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct mcsafe_guard guards[DEPTH], outermost;
+
+	try_real(&memory);
+	for (unsigned depth = 1; depth <= DEPTH; depth++)
+		for (unsigned right = 0; right < depth; right++) {
+			/* After the fault the outer ones are still there. */
+			MCSAFE_TRY(&outermost, memory.bad, 1) {
+				nest(&memory, 0, depth, right, guards);
+				t_read_byte(memory.bad);
+				UNREACHED("no fault");
+			}
+			MCSAFE_CATCH(&outermost) {
+				CHECK(outermost.fault.addr == memory.bad);
+			}
+		}
+	return NULL;
+}
+
+IN_CHILD(test_real_faults_at_every_depth_in_every_thread)
+{
+	pthread_t threads[THREADS];
+
+	CHECK(mcsafe_install() == 0);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&threads[i], NULL, try_depths, (void *)i) == 0);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	try_depths(NULL);
+}
+
+IN_CHILD(test_non_canonical_addresses)
+{
+	const char *const wild = (const char *)0x8000000000000000;
+	struct mcsafe_guard outer, inner;
+
+	CHECK(mcsafe_install() == 0);
+	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
+		MCSAFE_TRY(&inner, wild, PAGE) {
+			t_read_byte(wild);
+			UNREACHED("no fault");
+		}
+		MCSAFE_CATCH(&inner) {
+			UNREACHED("caught by a window");
+		}
+	}
+	MCSAFE_CATCH(&outer) {
+		CHECK(outer.fault.cause == MCSAFE_CAUSE_ADDRESS && outer.fault.addr == NULL);
+		CHECK(outer.fault.side == MCSAFE_SIDE_NONE && outer.offset == 0);
+	}
+}
+
+struct call {
+	const char *bad;
+	volatile int began, ended;
+};
+
+static void touch(void *arg)
+{
+	struct call *call = arg;
+
+	call->began++;
+	if (call->bad != NULL)
+		t_read_byte(call->bad);
+	call->ended++;
+}
+
+static void try_call(const struct t_memory *m, int err)
+{
+	struct call call = {m->bad, 0, 0}, harmless = {NULL, 0, 0};
+	const struct mcsafe_window windows[] = {{m->good, PAGE}, {m->good, 2 * PAGE}};
+	struct mcsafe_fault fault;
+	struct mcsafe_guard guard;
+
+	memset(&fault, 0x5a, sizeof(fault));
+	errno = 4711;
+	CHECK(mcsafe_call(m->bad, PAGE, touch, &harmless, &fault) == 0);
+	CHECK(harmless.began == 1 && harmless.ended == 1 && fault.signo == 0x5a5a5a5a);
+	CHECK(mcsafe_call(m->bad, PAGE, touch, &call, &fault) == err);
+	CHECK(fault.addr == m->bad && -mcsafe_fault_errno(&fault) == err);
+	CHECK(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL) == err);
+	CHECK(mcsafe_call_windows(windows, 2, touch, &call, &guard) == err);
+	CHECK(guard.window == 1 && guard.offset == PAGE && guard.fault.addr == m->bad);
+	CHECK(mcsafe_call_windows(windows, 2, touch, &call, NULL) == err);
+	CHECK(call.began == 4 && call.ended == 0);
+	CHECK(errno == 4711);
+}
+
+IN_CHILD(test_calls)
+{
+	struct t_memory protected = t_memory(T_PROTECTED), eof = t_memory(T_PAST_EOF);
+
+	CHECK(mcsafe_install() == 0);
+	try_call(&protected, -EFAULT);
+	try_call(&eof, -EIO);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_code_and_window),
+		cmocka_unit_test(test_anywhere),
+		cmocka_unit_test(test_notices_and_sent_signals_never_jump),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_real_faults_at_every_depth_in_every_thread),
+		cmocka_unit_test(test_non_canonical_addresses),
+		cmocka_unit_test(test_calls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
