@@ -126,18 +126,26 @@ __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, si
 	return copy_otherwise(dst, src, n);
 }
 
-size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t n,
+							struct mcsafe_fault *fault)
 {
 	struct mcsafe__landing landing;
 	size_t left;
 
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-
-	left = mcsafe__engine()->set(dst, c, n, &landing);
+	left = mcsafe__set()(dst, c, n, &landing);
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;
+}
+
+/* Jumps to either, for in a short fill every instruction shows. */
+size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+{
+	if (fault == NULL && !wraps(dst, n))
+		return mcsafe__set()(dst, c, n, NULL);
+	return set_with_record(dst, c, n, fault);
 }
 
 static size_t flush(const void *addr, size_t n, struct mcsafe__landing *landing)

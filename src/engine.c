@@ -34,6 +34,9 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
+
+static mcsafe__set_fn choose_and_set;
+mcsafe__set_fn *_Atomic mcsafe__set_in_use = choose_and_set;
 _Atomic size_t mcsafe__avx512_below;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
@@ -75,6 +78,11 @@ static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsaf
 	return mcsafe__engine()->copy(dst, src, n, landing);
 }
 
+static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing *landing)
+{
+	return mcsafe__engine()->set(dst, c, n, landing);
+}
+
 void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
 	mcsafe__copy_fn *copy = engine != NULL ? engine->copy : choose_and_copy;
@@ -82,6 +90,8 @@ void mcsafe__engine_use(const struct mcsafe__engine *engine)
 	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
 	atomic_store_explicit(&mcsafe__copy_in_use, copy, memory_order_relaxed);
 	atomic_store_explicit(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0,
+			      memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set,
 			      memory_order_relaxed);
 }
 

@@ -83,6 +83,14 @@ static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
  */
 extern _Atomic size_t mcsafe__avx512_below;
 
+/* The same for fills. */
+extern mcsafe__set_fn *_Atomic mcsafe__set_in_use __attribute__((visibility("hidden")));
+
+static inline mcsafe__set_fn *mcsafe__set(void)
+{
+	return atomic_load_explicit(&mcsafe__set_in_use, memory_order_relaxed);
+}
+
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
 void mcsafe__engine_use(const struct mcsafe__engine *engine);
 
