@@ -135,8 +135,9 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 			insn->of_ip = operand->mem.base == X86_REG_RIP;
 			insn->displacement_at = x86->encoding.disp_offset;
 		} else if (operand->type == X86_OP_REG) {
+			/* Of a mask capstone leaves "access" unset. */
 			if (operand->reg >= X86_REG_K0 && operand->reg <= X86_REG_K7 &&
-			    operand->access == 0)
+			    strstr(cs->op_str, "{%k") != NULL)
 				insn->mask = (int)(operand->reg - X86_REG_K0);
 			else
 				register_written |= operand->access & CS_AC_WRITE;
