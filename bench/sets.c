@@ -74,7 +74,7 @@ static void bench_length(const struct effort *effort, unsigned char *memory, siz
 {
 	/* What is short stays in the first cache. */
 	size_t room = n < 8192 ? 16384 : 2 * n + 64, calls = 1 + ((size_t)1 << 20) / (n + 64);
-	double best[N_CONTENDERS];
+	double best[N_CONTENDERS] = {0};
 
 	for (unsigned r = 0; r < effort->repeats; r++)
 		for (size_t i = 0; i < N_CONTENDERS; i++) {
