@@ -11,6 +11,8 @@ import json
 import math
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 MAIN = "memcpy_mcsafe"
 LARGE = 32 << 20
@@ -93,7 +95,7 @@ def print_rest(result: dict) -> None:
     print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
 
 
-def get_pyplot():  # noqa: ANN201
+def get_pyplot() -> ModuleType:
     """What draws; only who wants a picture must have it."""
     import matplotlib
 
@@ -103,7 +105,7 @@ def get_pyplot():  # noqa: ANN201
     return pyplot
 
 
-def decorate(axes, title: str) -> None:  # noqa: ANN001
+def decorate(axes: Any, title: str) -> None:
     """What all plots have in common."""
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xscale("log", base=2)
