@@ -11,6 +11,8 @@ import json
 import math
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 MAIN = "memcpy_mcsafe"
 LARGE = 32 << 20
@@ -126,7 +128,7 @@ def print_words(result: dict) -> None:
         print(f"{f'{name} / plain load':<44} <= 1.20  {chain[name] / chain['plain']:8.2f}")
 
 
-def get_pyplot():  # noqa: ANN201
+def get_pyplot() -> ModuleType:
     """What draws; only who wants a picture must have it."""
     import matplotlib
 
@@ -136,7 +138,7 @@ def get_pyplot():  # noqa: ANN201
     return pyplot
 
 
-def decorate(axes, title: str) -> None:  # noqa: ANN001
+def decorate(axes: Any, title: str) -> None:
     """What all plots have in common."""
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xscale("log", base=2)
