@@ -13,7 +13,8 @@
 struct effort {
 	size_t longest;   /* copy */
 	unsigned repeats; /* interleaved; the least time counts */
-	size_t bytes;     /* to copy in one repeat of a short length, about */
+	double run_ns;    /* of the copies of a length that are timed at once, about */
+	size_t bytes;     /* that each thread copies in one repeat */
 	unsigned faults;  /* in one repeat */
 };
 
@@ -40,11 +41,12 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	return memory;
 }
 
-void bench_copies(const struct effort *effort);    /* "copies", "then_read", "threads" */
+void bench_copies(const struct effort *effort);    /* "copies", "chain", "then_read", "threads" */
 void bench_faults(const struct effort *effort);    /* "faults", "lookup" */
 void bench_guards(const struct effort *effort);    /* "guards" */
-void bench_words(const struct effort *effort);     /* "chain", "scans" */
+void bench_words(const struct effort *effort);     /* "loads", "scans" */
 void bench_badblocks(const struct effort *effort); /* "badblocks" */
 void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
+void bench_sets(const struct effort *effort);      /* "sets" */
 
 #endif /* MCSAFE_BENCH_H */

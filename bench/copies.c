@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,97 +23,95 @@ static size_t room;
 static int file = -1; /* with the bytes of from */
 static volatile unsigned sink;
 
-/* The result counts: it is added up, so that no call can be left out. */
-typedef uintptr_t copy_fn(void *dst, const void *src, size_t n);
+/*
+ * The result counts: it is added up, so that no call can be left out. Everything is called through
+ * a pointer of this type, memcpy() as well, with nothing in between: one more jump costs a third of
+ * a short copy. (x86-64 psABI: arguments that a function does not have are not looked at, and a
+ * pointer is returned as an integer is.)
+ */
+typedef uintptr_t copy_fn(void *dst, const void *src, size_t n, void *nothing);
 
-/* ---- what is measured: every one is called through a pointer ------------------------------- */
+#define AS_COPY(function) ((copy_fn *)(void (*)(void))(function))
 
-static uintptr_t by_libc(void *dst, const void *src, size_t n)
+/* ---- what is measured ------------------------------------------------------------------------ */
+
+static uintptr_t by_record(void *dst, const void *src, size_t n, void *nothing)
 {
-	return (uintptr_t)memcpy(dst, src, n);
+	static struct mcsafe_fault record;
+
+	(void)nothing;
+	return mcsafe_memcpy(dst, src, n, &record);
 }
 
-static uintptr_t by_mcsafe(void *dst, const void *src, size_t n)
-{
-	return mcsafe_memcpy(dst, src, n, NULL);
-}
-
-static uintptr_t by_setjmp_mask(void *dst, const void *src, size_t n)
+static uintptr_t by_setjmp_mask(void *dst, const void *src, size_t n, void *nothing)
 {
 	sigjmp_buf back;
 
+	(void)nothing;
 	if (sigsetjmp(back, 1) != 0)
 		return 0;
 	return (uintptr_t)memcpy(dst, src, n);
 }
 
-static uintptr_t by_setjmp(void *dst, const void *src, size_t n)
+static uintptr_t by_setjmp(void *dst, const void *src, size_t n, void *nothing)
 {
 	sigjmp_buf back;
 
+	(void)nothing;
 	if (sigsetjmp(back, 0) != 0)
 		return 0;
 	return (uintptr_t)memcpy(dst, src, n);
 }
 
-static uintptr_t by_process_vm_readv(void *dst, const void *src, size_t n)
+static uintptr_t by_process_vm_readv(void *dst, const void *src, size_t n, void *nothing)
 {
 	struct iovec local = {dst, n}, remote = {(void *)(uintptr_t)src, n};
 
+	(void)nothing;
 	return (uintptr_t)process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 }
 
-static uintptr_t by_pread(void *dst, const void *src, size_t n)
+static uintptr_t by_pread(void *dst, const void *src, size_t n, void *nothing)
 {
+	(void)nothing;
 	return (uintptr_t)pread(file, dst, n, (const unsigned char *)src - from);
 }
 
-/* An engine, as the entry points call it. */
-#define BY_ENGINE(name)                                           \
- static uintptr_t by_##name(void *dst, const void *src, size_t n) \
- {                                                                \
-  struct mcsafe__landing landing;                                 \
-                                                                  \
-  return mcsafe__copy_##name(dst, src, n, &landing);              \
- }
-BY_ENGINE(avx512)
-BY_ENGINE(avx2)
-BY_ENGINE(nt_avx2)
-BY_ENGINE(nt_avx512)
-BY_ENGINE(sse2)
-BY_ENGINE(erms)
-BY_ENGINE(word)
-
-static struct contender {
+static const struct contender {
 	const char *name;
 	copy_fn *copy;
-	const char *engine; /* that the processor must be able to run */
-	bool possible;
+	const char *engine; /* that is in use meanwhile; NULL: the one that was chosen */
 } contenders[] = {
-	{"libc", by_libc, NULL, true},
-	{"mcsafe_memcpy", by_mcsafe, NULL, true},
-	{"avx512", by_avx512, "avx512", false},
-	{"nt_avx512", by_nt_avx512, "avx512", false},
-	{"avx2", by_avx2, "avx2", false},
-	{"nt_avx2", by_nt_avx2, "avx2", false},
-	{"sse2", by_sse2, "sse2", false},
-	{"erms", by_erms, "erms", false},
-	{"word", by_word, "word", false},
-	{"sigsetjmp(,1)+memcpy", by_setjmp_mask, NULL, true},
-	{"sigsetjmp(,0)+memcpy", by_setjmp, NULL, true},
-	{"process_vm_readv", by_process_vm_readv, NULL, true},
-	{"pread", by_pread, NULL, true},
+	{"libc", AS_COPY(memcpy), NULL},
+	{"memcpy_mcsafe", AS_COPY(memcpy_mcsafe), NULL},
+	{"mcsafe_memcpy", by_record, NULL},
+	/* memcpy_mcsafe() with another engine, and the routines that bypass the caches. */
+	{"avx512", AS_COPY(memcpy_mcsafe), "avx512"},
+	{"avx2", AS_COPY(memcpy_mcsafe), "avx2"},
+	{"sse2", AS_COPY(memcpy_mcsafe), "sse2"},
+	{"erms", AS_COPY(memcpy_mcsafe), "erms"},
+	{"word", AS_COPY(memcpy_mcsafe), "word"},
+	{"nt_avx512", AS_COPY(mcsafe__copy_nt_avx512), "avx512"},
+	{"nt_avx2", AS_COPY(mcsafe__copy_nt_avx2), "avx2"},
+	{"sigsetjmp(,1)+memcpy", by_setjmp_mask, NULL},
+	{"sigsetjmp(,0)+memcpy", by_setjmp, NULL},
+	{"process_vm_readv", by_process_vm_readv, NULL},
+	{"pread", by_pread, NULL},
 };
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
 
-static void find_possible(void)
+static const char *chosen; /* as the program was started */
+
+/* False if this processor cannot run it. */
+static bool begin(const struct contender *contender)
 {
-	for (size_t i = 0; i < N_CONTENDERS; i++)
-		for (size_t k = 0; k < mcsafe__n_engines; k++)
-			if (contenders[i].engine != NULL &&
-			    strcmp(contenders[i].engine, mcsafe__engines[k].name) == 0)
-				contenders[i].possible =
-					mcsafe__engine_is_possible(&mcsafe__engines[k]);
+	return contender->engine == NULL || mcsafe_engine_set(contender->engine) == 0;
+}
+
+static void end(void)
+{
+	if (mcsafe_engine_set(chosen) != 0)
+		exit(1);
 }
 
 /* ---- where ---------------------------------------------------------------------------------- */
@@ -158,56 +157,85 @@ static void lay_out(enum layout layout, size_t n)
 	}
 }
 
+#define IMPOSSIBLE 1e30 /* nanoseconds */
+
 /* ---- how long --------------------------------------------------------------------------------- */
 
+/*
+ * The first call is not timed: it finds caches and branch predictors as somebody else has left them,
+ * who may have bypassed the caches.
+ */
 static double time_of(copy_fn *volatile copy, size_t n, size_t times)
 {
+	const struct place *last = &places[N_PLACES - 1];
+	uintptr_t sum = copy(to + last->dst, from + last->src, n, NULL);
 	double start = now_ns();
-	uintptr_t sum = 0;
 
 	for (size_t i = 0; i < times; i++)
-		sum += copy(to + places[i % N_PLACES].dst, from + places[i % N_PLACES].src, n);
+		sum += copy(to + places[i % N_PLACES].dst, from + places[i % N_PLACES].src, n,
+			    NULL);
 	sink += to[n / 2] + (unsigned)sum;
 	return (now_ns() - start) / (double)times;
 }
 
-static size_t times_for(const struct effort *effort, size_t n)
+static double better(double best, double t)
 {
-	size_t times = effort->bytes / (n + 256) + 1;
-
-	return times < 20000 ? times : 20000;
+	return t < best ? t : best;
 }
 
-static void bench_length(const struct effort *effort, enum layout layout, size_t n)
+/*
+ * How many copies to time at once. A run is short, so that there can be many: the machine may be a
+ * part of a larger one, whose other guests slow it down for milliseconds at a time.
+ */
+static size_t times_for(const struct effort *effort, double ns)
 {
-	unsigned repeats = n >= (size_t)4 << 20 ? effort->repeats / 3 + 1 : effort->repeats;
-	double best[N_CONTENDERS];
+	if (ns == IMPOSSIBLE)
+		return 10;
+	return effort->run_ns > ns ? (size_t)(effort->run_ns / ns) : 1;
+}
 
-	lay_out(layout, n);
-	for (size_t i = 0; i < N_CONTENDERS; i++) {
-		best[i] = 1e30;
-		if (contenders[i].possible)
-			time_of(contenders[i].copy, n, 1); /* pages, caches, and lazy binding */
-	}
-	for (unsigned r = 0; r < repeats; r++)
-		for (size_t i = 0; i < N_CONTENDERS; i++)
-			if (contenders[i].possible) {
-				double t = time_of(contenders[i].copy, n, times_for(effort, n));
+static unsigned repeats_for(const struct effort *effort, size_t n)
+{
+	if (n < 65536)
+		return effort->repeats * 8;
+	return n < (size_t)4 << 20 ? effort->repeats : effort->repeats / 3 + 1;
+}
 
-				best[i] = t < best[i] ? t : best[i];
-			}
-	printf("{\"layout\": \"%s\", \"n\": %zu, \"ns\": {", layout_names[layout], n);
+/* The rest of an object that begins with what the caller has printed. */
+static void print_times(size_t n, const double *best)
+{
+	printf("\"n\": %zu, \"ns\": {", n);
 	for (size_t i = 0, k = 0; i < N_CONTENDERS; i++)
-		if (contenders[i].possible)
+		if (best[i] != IMPOSSIBLE)
 			printf("%s\"%s\": %.2f", k++ ? ", " : "", contenders[i].name, best[i]);
 	printf("}},\n");
 	fflush(stdout);
 }
 
-/* Every power of two, and the half-way points below 1 KiB. */
+static void bench_length(const struct effort *effort, enum layout layout, size_t n)
+{
+	double best[N_CONTENDERS];
+
+	lay_out(layout, n);
+	for (size_t i = 0; i < N_CONTENDERS; i++)
+		best[i] = IMPOSSIBLE;
+	for (unsigned r = 0; r < repeats_for(effort, n); r++)
+		for (size_t i = 0; i < N_CONTENDERS; i++) {
+			if (layout == COLD) /* nobody may find what another one has touched */
+				lay_out(layout, n);
+			if (begin(&contenders[i]))
+				best[i] = better(best[i], time_of(contenders[i].copy, n,
+								  times_for(effort, best[i])));
+			end();
+		}
+	printf("{\"layout\": \"%s\", ", layout_names[layout]);
+	print_times(n, best);
+}
+
+/* Every power of two, and the half-way points below 8 KiB. */
 static size_t next_length(size_t n)
 {
-	if (n < 4 || n > 1024)
+	if (n < 4 || n >= 8192)
 		return n * 2;
 	return (n & (n - 1)) == 0 ? n + n / 2 : n / 3 * 4;
 }
@@ -216,33 +244,72 @@ static size_t next_length(size_t n)
 
 static double time_with_reader(copy_fn *volatile copy, size_t n)
 {
-	double start = now_ns();
+	double start = 0;
 	unsigned sum = 0;
 
-	copy(to, from, n);
-	for (size_t i = 0; i < n; i += 64)
-		sum += to[i];
+	for (int round = 0; round < 2; round++) { /* the first is not timed, as above */
+		start = now_ns();
+		copy(to, from, n, NULL);
+		for (size_t i = 0; i < n; i += 64)
+			sum += to[i];
+	}
 	sink += sum;
 	return now_ns() - start;
 }
 
+static bool is_copy_of_memory(const struct contender *contender)
+{
+	return contender->engine != NULL || contender < contenders + 2;
+}
+
 static void bench_reader(const struct effort *effort, size_t n)
 {
-	static const size_t who[] = {0, 1, 2, 3}; /* libc, mcsafe_memcpy, avx2, nt_avx2 */
-	double best[4] = {1e30, 1e30, 1e30, 1e30};
+	double best[N_CONTENDERS];
 
+	for (size_t i = 0; i < N_CONTENDERS; i++)
+		best[i] = IMPOSSIBLE;
 	for (unsigned r = 0; r < effort->repeats; r++)
-		for (size_t i = 0; i < 4; i++)
-			if (contenders[who[i]].possible) {
-				double t = time_with_reader(contenders[who[i]].copy, n);
+		for (size_t i = 0; i < N_CONTENDERS; i++) {
+			if (is_copy_of_memory(&contenders[i]) && begin(&contenders[i]))
+				best[i] = better(best[i], time_with_reader(contenders[i].copy, n));
+			end();
+		}
+	printf("{");
+	print_times(n, best);
+}
 
-				best[i] = t < best[i] ? t : best[i];
-			}
-	printf("{\"n\": %zu, \"ns\": {\"libc\": %.0f, \"mcsafe_memcpy\": %.0f", n, best[0],
-	       best[1]);
-	if (contenders[2].possible)
-		printf(", \"avx2\": %.0f, \"nt_avx2\": %.0f", best[2], best[3]);
-	printf("}},\n");
+/*
+ * Each copy begins where the one before it says: it waits for what was stored a moment ago. So this
+ * is how long a copy takes, and not how many can be under way.
+ */
+static double time_of_chain(copy_fn *volatile copy, size_t n, size_t times)
+{
+	double start = now_ns();
+	size_t at = 0;
+
+	for (size_t i = 0; i < times; i++) {
+		copy(to, from + 64 * (at & 3), n, NULL);
+		at = ((volatile unsigned char *)to)[n / 2];
+	}
+	return (now_ns() - start) / (double)times;
+}
+
+static void bench_chain(const struct effort *effort, size_t n)
+{
+	double best[N_CONTENDERS];
+
+	for (size_t i = 0; i < N_CONTENDERS; i++)
+		best[i] = IMPOSSIBLE;
+	for (unsigned r = 0; r < repeats_for(effort, n); r++)
+		for (size_t i = 0; i < N_CONTENDERS; i++) {
+			if (is_copy_of_memory(&contenders[i]) && begin(&contenders[i]))
+				best[i] =
+					better(best[i], time_of_chain(contenders[i].copy, n,
+								      times_for(effort, best[i])));
+			end();
+		}
+	printf("{");
+	print_times(n, best);
 }
 
 /* ---- threads ----------------------------------------------------------------------------------- */
@@ -251,25 +318,38 @@ struct worker {
 	pthread_t thread;
 	copy_fn *copy;
 	size_t start, n, times;
+	unsigned cpu;
 };
 
 static void *work(void *arg)
 {
 	const struct worker *worker = arg;
 
+	cpu_set_t cpus;
+
+	/* Whatever the program is bound to: here it is the whole machine that counts. */
+	CPU_ZERO(&cpus);
+	CPU_SET(worker->cpu, &cpus);
+	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 	for (size_t i = 0; i < worker->times; i++)
-		worker->copy(to + worker->start, from + worker->start, worker->n);
+		worker->copy(to + worker->start, from + worker->start, worker->n, NULL);
 	return NULL;
 }
 
 static double time_of_threads(copy_fn *copy, size_t n_threads, size_t n, size_t times)
 {
 	struct worker workers[16];
+	unsigned n_cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	double start = now_ns();
 
 	for (size_t i = 0; i < n_threads; i++) {
 		workers[i] = (struct worker){
-			.copy = copy, .start = i * (n + 4096), .n = n, .times = times};
+			.copy = copy,
+			.start = i * (n + 4096),
+			.n = n,
+			.times = times,
+			.cpu = (unsigned)i % n_cpus,
+		};
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
 			exit(1);
 	}
@@ -281,21 +361,20 @@ static double time_of_threads(copy_fn *copy, size_t n_threads, size_t n, size_t 
 static void bench_threads(const struct effort *effort)
 {
 	const size_t n = effort->longest < 65536 ? 4096 : 262144;
-	const size_t times = effort->bytes * 16 / n + 1;
+	const size_t times = effort->bytes / n + 1;
 
 	for (size_t n_threads = 1; n_threads <= 4; n_threads *= 2) {
-		double best[2] = {1e30, 1e30};
+		double best[2] = {IMPOSSIBLE, IMPOSSIBLE};
 
 		if (n_threads * (n + 4096) > room)
 			break;
 		for (unsigned r = 0; r < effort->repeats; r++)
 			for (size_t i = 0; i < 2; i++) {
-				double t = time_of_threads(contenders[i].copy, n_threads, n, times);
-
-				best[i] = t < best[i] ? t : best[i];
+				best[i] = better(best[i], time_of_threads(contenders[i].copy,
+									  n_threads, n, times));
 			}
 		printf("{\"threads\": %zu, \"n\": %zu, \"bytes_per_ns\": {\"libc\": %.2f, "
-		       "\"mcsafe_memcpy\": %.2f}},\n",
+		       "\"memcpy_mcsafe\": %.2f}},\n",
 		       n_threads, n, (double)(n * times * n_threads) / best[0],
 		       (double)(n * times * n_threads) / best[1]);
 	}
@@ -314,13 +393,16 @@ void bench_copies(const struct effort *effort)
 			exit(1);
 		at += (size_t)n;
 	}
-	find_possible();
+	chosen = mcsafe_engine_name();
 
 	printf("\"copies\": [\n");
 	for (enum layout layout = LINE_ALIGNED; layout < LAYOUTS; layout++)
 		for (size_t n = 1; n <= effort->longest; n = next_length(n))
 			if (layout != COLD || n <= effort->longest / 64)
 				bench_length(effort, layout, n);
+	printf("null],\n\"chain\": [\n");
+	for (size_t n = 8; n <= 512; n *= 2)
+		bench_chain(effort, n);
 	printf("null],\n\"then_read\": [\n");
 	for (size_t n = 4096; n <= effort->longest; n *= 4)
 		bench_reader(effort, n);

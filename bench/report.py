@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """report.py - tables and plots of what mcsafe_bench has measured.
 
-usage: report.py FILE.json [DIRECTORY-FOR-PLOTS]
+usage: report.py FILE.json [DIRECTORY-FOR-PLOTS [SOURCE-DIRECTORY]]
 
-Ratios are of speed to the C library's memcpy in the same run: 2 is twice as fast.
+Ratios are of speed to the C library's memcpy in the same run: 2 is twice as fast. With the source
+directory, the table in README.md there and its plot, docs/speed.png, are made anew.
 """
 
 import json
 import math
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-MAIN = "mcsafe_memcpy"
+MAIN = "memcpy_mcsafe"
 LARGE = 32 << 20
 LAYOUTS = ("aligned", "odd", "random", "cold")
 
@@ -63,6 +66,7 @@ def print_targets(result: dict) -> None:
     every = [(ratio(row, MAIN), row) for name in LAYOUTS[:3] for row in rows(result, name)]
     worst, row = min(every, key=lambda pair: pair[0])
     lines.append((f"slowest ({row['layout']}, {size(row['n'])})", 0.80, worst))
+    slow = [f"{row['layout']} {size(row['n'])} {value:.2f}" for value, row in every if value < 0.80]
     large = [value for value, row in every if row["n"] >= LARGE]
     if large:
         lines.append(("32 MiB and above, slowest", 1.30, min(large)))
@@ -71,6 +75,7 @@ def print_targets(result: dict) -> None:
     fault = result["faults"]
     cost = fault["recovered_ns"] / fault["bare_ns"]
     print(f"{'recovered fault / bare signal':<44} <= 1.10  {cost:8.2f}")
+    print("below 0.80:", "; ".join(slow) or "none")
     ns = guard_costs(result["guards"])
     print(f"{'guard / sigsetjmp without the mask':<44} <= 2.00  {ns['guard'] / ns['sigsetjmp']:8.2f}")
     print(f"{'sigsetjmp with the mask / guard':<44} >= 30.0  {ns['sigsetjmp_mask'] / ns['guard']:8.1f}")
@@ -85,7 +90,10 @@ def guard_costs(measured: dict) -> dict:
 
 
 def print_rest(result: dict) -> None:
-    """Readers, threads, faults, look-ups."""
+    """Chains, readers, threads, faults, look-ups."""
+    print("\ncopies of which each waits for the one before it: ns")
+    for row in filter(None, result["chain"]):
+        print(f"{size(row['n']):>9}", *(f"{k} {v:.1f}  " for k, v in row["ns"].items()))
     print("\ncopy, then read one byte of each line: us")
     for row in filter(None, result["then_read"]):
         print(f"{size(row['n']):>9}", *(f"{k} {v / 1000:.1f}  " for k, v in row["ns"].items()))
@@ -95,6 +103,10 @@ def print_rest(result: dict) -> None:
         print(f"{row['threads']:>9} x {size(row['n'])}:", *speeds)
     fault = result["faults"]
     print(f"\na fault: bare signal {fault['bare_ns']:.0f} ns, recovered {fault['recovered_ns']:.0f} ns")
+    print("\nfills, anywhere: ns, and the speed of mcsafe_memset with memset = 1")
+    for row in filter(None, result["sets"]):
+        times = (f"{k} {v:.1f}  " for k, v in row["ns"].items())
+        print(f"{size(row['n']):>9}", *times, f"{row['ns']['libc'] / row['ns']['mcsafe_memset']:.2f}")
     ns = guard_costs(result["guards"])
     print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, mcsafe_call {ns['call']:.1f}, "
           f"sigsetjmp {ns['sigsetjmp']:.1f}, with the mask {ns['sigsetjmp_mask']:.0f}; "
@@ -109,7 +121,7 @@ def print_rest(result: dict) -> None:
 
 def print_words(result: dict) -> None:
     """Inline words and scans."""
-    chain = result["chain"]
+    chain = result["loads"]
     print("\na chain of dependent loads: ns for each")
     print("".join(f"{name:>12}" for name in chain))
     print("".join(f"{ns:12.3f}" for ns in chain.values()))
@@ -143,13 +155,31 @@ def print_pmem(result: dict) -> None:
     print(f"{'cost of known bad ranges, worst':<44} <= {1.1:5.2f} {worst:8.2f}")
 
 
-def plot(result: dict, directory: Path) -> None:
-    """One picture for each layout."""
+def get_pyplot() -> ModuleType:
+    """What draws; only who wants a picture must have it."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    return pyplot
+
+
+def decorate(axes: Any, title: str) -> None:
+    """What all plots have in common."""
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set_xlabel("bytes")
+    axes.set_ylabel("speed, memcpy = 1")
+    axes.set_title(title, fontsize=10)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=7, ncols=2)
+
+
+def plot(result: dict, directory: Path) -> None:
+    """One picture for each layout."""
+    pyplot = get_pyplot()
     directory.mkdir(parents=True, exist_ok=True)
     for layout in LAYOUTS:
         measured = rows(result, layout)
@@ -158,18 +188,81 @@ def plot(result: dict, directory: Path) -> None:
             lengths = [row["n"] for row in measured]
             width = 2.5 if name == MAIN else 1.2
             axes.plot(lengths, [ratio(row, name) for row in measured], label=name, linewidth=width)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
+        decorate(axes, f"{layout} operands; {result['processor']}, {result['date']}")
         axes.set_ylim(1 / 8, 4)
-        axes.set_xlabel("bytes")
-        axes.set_ylabel("speed, memcpy = 1")
-        axes.set_title(f"{layout} operands; {result['processor']}, {result['date']}")
-        axes.grid(visible=True, alpha=0.3)
-        axes.legend(fontsize=7, ncols=2)
         figure.tight_layout()
         figure.savefig(directory / f"{layout}.png", dpi=110)
         pyplot.close(figure)
         print(f"plot: {directory / f'{layout}.png'}")
+
+
+README_LENGTHS = [1, 8, 16, 32, 64, 128, 256, 512] + [1 << i for i in range(10, 29, 2)]
+README_COLUMNS = (  # heading, layout, contender
+    ("aligned", "aligned", MAIN),
+    ("odd", "odd", MAIN),
+    ("random", "random", MAIN),
+    ("cold", "cold", MAIN),
+    ("aligned, avx2", "aligned", "avx2"),
+    ("random, avx2", "random", "avx2"),
+)
+
+
+def readme_table(result: dict) -> list[str]:
+    """The lines of Markdown between the two marks of README.md."""
+    cells = {(row["layout"], row["n"]): row for row in filter(None, result["copies"])}
+    columns = [
+        (heading, layout, name)
+        for heading, layout, name in README_COLUMNS
+        if name in rows(result, layout)[0]["ns"]
+    ]
+    lines = [
+        f"{result['processor']} (family {result['family']:x}h), Linux {result['kernel']}, glibc "
+        f"{result['libc']}, {result['date']}, engine {result['engine']}:",
+        "",
+        "| bytes | memcpy, ns | " + " | ".join(heading for heading, _, _ in columns) + " |",
+        "|---:|---:|" + "---:|" * len(columns),
+    ]
+    for n in README_LENGTHS:
+        if (columns[0][1], n) not in cells:
+            continue
+        ratios = (
+            f"{ratio(cells[layout, n], name):.2f}" if (layout, n) in cells else ""
+            for _, layout, name in columns
+        )
+        memcpy = cells[columns[0][1], n]["ns"]["libc"]
+        lines.append(f"| {size(n)} | {memcpy:.{1 if memcpy < 100 else 0}f} | " + " | ".join(ratios) + " |")
+    means = (f"{mean([ratio(r, name) for r in rows(result, layout)]):.2f}" for _, layout, name in columns)
+    lines.append("| mean of all | | " + " | ".join(means) + " |")
+    fault = result["faults"]
+    return [
+        *lines,
+        "",
+        f"A fault costs {fault['recovered_ns'] / 1000:.1f} us, of which {fault['bare_ns'] / 1000:.1f} "
+        "us are the signal and its return.",
+    ]
+
+
+def update_readme(result: dict, source: Path) -> None:
+    """The table in README.md, and its plot."""
+    path = source / "README.md"
+    text = path.read_text()
+    start, end = (text.index(mark) for mark in ("<!-- speed -->", "<!-- /speed -->"))
+    lines = "\n".join(readme_table(result))
+    path.write_text(f"{text[:start]}<!-- speed -->\n{lines}\n{text[end:]}")
+    print(f"table: {path}")
+
+    pyplot = get_pyplot()
+    figure, axes = pyplot.subplots(figsize=(7.5, 3.6))
+    for heading, layout, name in README_COLUMNS:
+        measured = rows(result, layout)
+        if name in measured[0]["ns"]:
+            style = "-" if name == MAIN else "--"
+            lengths = [row["n"] for row in measured]
+            axes.plot(lengths, [ratio(row, name) for row in measured], style, label=heading, linewidth=1.2)
+    decorate(axes, f"memcpy_mcsafe; {result['processor']}, {result['date']}")
+    figure.tight_layout()
+    figure.savefig(source / "docs" / "speed.png", dpi=80)
+    pyplot.close(figure)
 
 
 def main() -> None:
@@ -184,6 +277,8 @@ def main() -> None:
     print_pmem(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
+    if len(sys.argv) > 3:
+        update_readme(result, Path(sys.argv[3]))
 
 
 if __name__ == "__main__":

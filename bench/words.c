@@ -80,7 +80,7 @@ static void bench_chains(const struct effort *effort)
 			t = (now_ns() - start) / (double)n;
 			best[i] = t < best[i] ? t : best[i];
 		}
-	printf("\"chain\": {");
+	printf("\"loads\": {");
 	for (size_t i = 0; i < N_CHAINS; i++)
 		printf("%s\"%s\": %.3f", i != 0 ? ", " : "", chains[i].name, best[i]);
 	printf("},\n");

@@ -2,6 +2,7 @@
 /* copy.c - the public copies: argument rules, and the fault record of one that stopped */
 #include <mcsafe/copy.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,18 +10,19 @@
 #include "engine.h"
 #include "fault.h"
 
-/* No cache is smaller, and a copy that is shorter need not ask. */
-#define LONG ((size_t)4 << 20)
-
 static bool wraps(const void *start, size_t n)
 {
 	return n > UINTPTR_MAX - (uintptr_t)start;
 }
 
-/* Below LONG, and in the lower half of the address space, where nothing so short can wrap. */
-static inline bool is_ordinary(const void *dst, const void *src, size_t n)
+/*
+ * Below MCSAFE_LONG if n is, and both operands are in the lower half of the address space, where
+ * nothing so short can wrap: one comparison for both. (The top bit becomes that of MCSAFE_LONG.)
+ */
+static inline size_t weight(const void *dst, const void *src, size_t n)
 {
-	return n < LONG && (intptr_t)((uintptr_t)dst | (uintptr_t)src) >= 0;
+	_Static_assert(MCSAFE_LONG == UINT64_C(1) << (63 - 41), "see above");
+	return ((uintptr_t)dst | (uintptr_t)src) >> 41 | n;
 }
 
 /* Such a range cannot be memory. Going on to the first fault would overwrite all that is mapped
@@ -51,76 +53,99 @@ static mcsafe__copy_fn *routine_for(size_t n)
 {
 	const struct mcsafe__engine *engine = mcsafe__engine();
 
-	if (engine->copy_nt != NULL && n >= LONG && n >= mcsafe__cpu_cache_size())
+	if (engine->copy_nt != NULL && n >= MCSAFE_LONG && n >= mcsafe__cpu_cache_size())
 		return engine->copy_nt;
 	return engine->copy;
 }
 
-static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, void *dst,
-							 const void *src, size_t n,
-							 struct mcsafe_fault *fault)
-{
+/*
+ * A copy that is to be reported on. All of it lies behind the pointer that the engine gets: so the
+ * compiler keeps it in memory and has no registers to save, which would show in a short copy.
+ */
+struct call {
 	struct mcsafe__landing landing;
-	size_t left = copy(dst, src, n, &landing);
+	void *dst;
+	const void *src;
+	size_t n;
+	struct mcsafe_fault *fault;
+};
 
-	if (__builtin_expect(left != 0, 0))
-		stopped(fault, &landing, dst, src, n - left);
+static __attribute__((noinline)) size_t report(const struct call *call, size_t left)
+{
+	stopped(call->fault, &call->landing, call->dst, call->src, call->n - left);
 	return left;
 }
 
-/* Also the ordinary ones, only later: what is common to all of them is said here. */
+/* Any copy, the ordinary ones too. */
 static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
 						 struct mcsafe_fault *fault)
 {
+	struct call call = {.dst = dst, .src = src, .n = n, .fault = fault};
+	size_t left;
+
 	if (wraps(src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	return copy_with_record(routine_for(n), dst, src, n, fault);
+	left = routine_for(n)(dst, src, n, &call.landing);
+	return left == 0 ? 0 : report(&call, left);
 }
 
-/*
- * The two below are jumps to the engine where that is possible: in a short copy every instruction
- * shows, and an indirect jump more than a comparison with the engine that is the most likely.
- */
-static inline size_t copy_ordinary(void *dst, const void *src, size_t n)
+/* What another engine is to do, or what is not ordinary. */
+static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *src, size_t n)
 {
-	mcsafe__copy_fn *copy = mcsafe__copy();
-
-	if (__builtin_expect(copy == mcsafe__copy_avx512, 1))
-		return mcsafe__copy_avx512(dst, src, n, NULL);
-	return copy(dst, src, n, NULL);
+	if (weight(dst, src, n) >= MCSAFE_LONG)
+		return copy_any(dst, src, n, NULL);
+	return mcsafe__copy(dst, src, n, NULL);
 }
+
+/* The two below are for copies which are so short that every instruction shows, branches most. */
 
 __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
 						  struct mcsafe_fault *fault)
 {
-	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
+	struct call call;
+	size_t left;
+
+	if (__builtin_expect(weight(dst, src, n) >= MCSAFE_LONG, 0))
 		return copy_any(dst, src, n, fault);
-	if (fault == NULL)
-		return copy_ordinary(dst, src, n);
-	return copy_with_record(mcsafe__copy(), dst, src, n, fault);
+	call.dst = dst;
+	call.src = src;
+	call.n = n;
+	call.fault = fault;
+	left = mcsafe__copy(dst, src, n, &call.landing);
+	return __builtin_expect(left == 0, 1) ? 0 : report(&call, left);
 }
 
 __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 {
-	if (__builtin_expect(!is_ordinary(dst, src, n), 0))
-		return copy_any(dst, src, n, NULL);
-	return copy_ordinary(dst, src, n);
+	size_t below = atomic_load_explicit(&mcsafe__avx512_below, memory_order_relaxed);
+
+	if (__builtin_expect(weight(dst, src, n) < below, 1))
+		return mcsafe__copy_avx512(dst, src, n, NULL);
+	return copy_otherwise(dst, src, n);
 }
 
-size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t n,
+							struct mcsafe_fault *fault)
 {
 	struct mcsafe__landing landing;
 	size_t left;
 
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-
-	left = mcsafe__engine()->set(dst, c, n, &landing);
+	left = mcsafe__set()(dst, c, n, &landing);
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;
+}
+
+/* Jumps to either, for in a short fill every instruction shows. */
+size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+{
+	if (fault == NULL && !wraps(dst, n))
+		return mcsafe__set()(dst, c, n, NULL);
+	return set_with_record(dst, c, n, fault);
 }
 
 size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing)

@@ -21,21 +21,51 @@ static unsigned saved_registers(void)
 	return eax;
 }
 
+/* Family and model, with the extensions that CPUID leaf 1 keeps apart (Intel SDM vol. 2, CPUID). */
+struct maker {
+	unsigned vendor; /* signature_*_ebx */
+	unsigned family;
+	unsigned model;
+};
+
+static struct maker maker(void)
+{
+	unsigned eax, ebx, ecx, edx;
+	struct maker maker = {0};
+
+	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx))
+		return maker;
+	maker.vendor = ebx;
+	if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+		return maker;
+	maker.family = eax >> 8 & 0xf;
+	if (maker.family == 0xf)
+		maker.family += eax >> 20 & 0xff;
+	maker.model = (eax >> 4 & 0xf) | (eax >> 12 & 0xf0);
+	return maker;
+}
+
 /*
- * Family and model, with the extensions that CPUID leaf 1 keeps apart (Intel SDM vol. 2, CPUID).
- * Family 6 model 85: Skylake-SP, Cascade Lake, Cooper Lake. A fast string operation there may
- * consume poison in the line behind the bytes that it was asked for.
+ * Skylake-SP, Cascade Lake, Cooper Lake. A fast string operation there may consume poison in the
+ * line behind the bytes that it was asked for.
  */
 static bool fast_strings_run_on(void)
 {
-	unsigned eax, ebx, ecx, edx, family, model;
+	struct maker cpu = maker();
 
-	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_INTEL_ebx ||
-	    !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
-		return false;
-	family = eax >> 8 & 0xf;
-	model = (eax >> 4 & 0xf) | (eax >> 12 & 0xf0);
-	return family == 6 && model == 85;
+	return cpu.vendor == signature_INTEL_ebx && cpu.family == 6 && cpu.model == 85;
+}
+
+/*
+ * Where 64-byte vectors are known to be the faster ones: AMD's family 1Ah (Zen 5), on which they
+ * were measured (bench/), and later ones. Others move 64 bytes in two halves, or run at a lower
+ * frequency for it.
+ */
+static bool wide_vectors_pay(void)
+{
+	struct maker cpu = maker();
+
+	return cpu.vendor == signature_AMD_ebx && cpu.family >= 0x1a;
 }
 
 #define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI2)
@@ -54,6 +84,8 @@ static unsigned ask(void)
 		if ((ebx & AVX512_EBX) == AVX512_EBX && (ecx & bit_AVX512VBMI) &&
 		    (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
 			features |= MCSAFE__CPU_AVX512;
+		if (wide_vectors_pay())
+			features |= MCSAFE__CPU_WIDE;
 		if ((ebx & 1u << 9) && !fast_strings_run_on())
 			features |= MCSAFE__CPU_ERMS;
 	}

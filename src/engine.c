@@ -15,13 +15,16 @@
 #include "cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, mcsafe__set_word, 0, true},
-	/* Slower than AVX2 at most sizes where both were measured (bench/), so on request only. */
-	{"erms", mcsafe__copy_erms, NULL, mcsafe__set_sse2, MCSAFE__CPU_ERMS, false},
-	{"sse2", mcsafe__copy_sse2, NULL, mcsafe__set_sse2, 0, true},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, mcsafe__set_avx2, MCSAFE__CPU_AVX2, true},
+	{"word", mcsafe__copy_word, NULL, mcsafe__set_word, 0, 0},
+	/*
+	 * On request only. It loads as the processor pleases; and is faster than vectors only while
+	 * both operands are in the second cache, and then only if they are aligned alike (bench/).
+	 */
+	{"erms", mcsafe__copy_erms, NULL, mcsafe__set_sse2, MCSAFE__CPU_ERMS, MCSAFE__CPU_NEVER},
+	{"sse2", mcsafe__copy_sse2, NULL, mcsafe__set_sse2, 0, 0},
+	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, mcsafe__set_avx2, MCSAFE__CPU_AVX2, 0},
 	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, true},
+	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, MCSAFE__CPU_WIDE},
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
@@ -32,16 +35,20 @@ static const struct mcsafe__engine *_Atomic chosen;
 static mcsafe__copy_fn choose_and_copy;
 mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
 
+static mcsafe__set_fn choose_and_set;
+mcsafe__set_fn *_Atomic mcsafe__set_in_use = choose_and_set;
+_Atomic size_t mcsafe__avx512_below;
+
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
 #ifdef MCSAFE_DEBUG
-# define NEVER ((unsigned)MCSAFE__CPU_ERMS)
+# define UNSEEN ((unsigned)MCSAFE__CPU_ERMS)
 #else
-# define NEVER 0u
+# define UNSEEN 0u
 #endif
 
 bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine)
 {
-	return (engine->needs & ~(mcsafe__cpu_features() & ~NEVER)) == 0;
+	return (engine->needs & ~(mcsafe__cpu_features() & ~UNSEEN)) == 0;
 }
 
 static const struct mcsafe__engine *best(void)
@@ -49,7 +56,8 @@ static const struct mcsafe__engine *best(void)
 	size_t i = N_ENGINES;
 
 	while (i-- > 1)
-		if (mcsafe__engines[i].by_itself && mcsafe__engine_is_possible(&mcsafe__engines[i]))
+		if ((mcsafe__engines[i].unasked & ~mcsafe__cpu_features()) == 0 &&
+		    mcsafe__engine_is_possible(&mcsafe__engines[i]))
 			break;
 	return &mcsafe__engines[i];
 }
@@ -70,10 +78,20 @@ static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsaf
 	return mcsafe__engine()->copy(dst, src, n, landing);
 }
 
+static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing *landing)
+{
+	return mcsafe__engine()->set(dst, c, n, landing);
+}
+
 void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
+	mcsafe__copy_fn *copy = engine != NULL ? engine->copy : choose_and_copy;
+
 	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
-	atomic_store_explicit(&mcsafe__copy_in_use, engine != NULL ? engine->copy : choose_and_copy,
+	atomic_store_explicit(&mcsafe__copy_in_use, copy, memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0,
+			      memory_order_relaxed);
+	atomic_store_explicit(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set,
 			      memory_order_relaxed);
 }
 

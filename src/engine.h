@@ -9,6 +9,8 @@
 
 #include "landing.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
  * Each returns the bytes that were not done; *landing says why if that is not 0, and may be NULL if
  * nobody wants to know. The contract of each stands at the head of asm/x86_64/NAME.S.
@@ -43,14 +45,17 @@ size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing 
 /* The best of them that the processor has (copy.c). */
 size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing);
 
+/* No cache is smaller, and a copy that is shorter need not ask. */
+#define MCSAFE_LONG ((size_t)4 << 20)
+
 /* What stands behind one name of mcsafe_engine_names(). */
 struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
 	mcsafe__set_fn *set;
-	unsigned needs; /* MCSAFE__CPU_* */
-	bool by_itself; /* may be chosen without being asked for */
+	unsigned needs;   /* MCSAFE__CPU_* */
+	unsigned unasked; /* and these as well, to be chosen without being asked for */
 };
 
 /* From the least to the most preferred. */
@@ -64,12 +69,28 @@ bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine);
 const struct mcsafe__engine *mcsafe__engine(void);
 
 /* Of engine.c: its routine for copies of ordinary length, or one that chooses an engine first. */
-extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use __attribute__((visibility("hidden")));
+extern mcsafe__copy_fn *_Atomic mcsafe__copy_in_use;
 
-/* It, and nothing else, for every copy looks it up. MT-Safe, AS-Safe. */
-static inline mcsafe__copy_fn *mcsafe__copy(void)
+/* MT-Safe, AS-Safe. */
+static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
+				  struct mcsafe__landing *landing)
 {
-	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed);
+	return atomic_load_explicit(&mcsafe__copy_in_use, memory_order_relaxed)(dst, src, n,
+										landing);
+}
+
+/*
+ * Of engine.c: copies below this many bytes, MCSAFE_LONG at the most, are for mcsafe__copy_avx512 at
+ * once; 0 if another engine is in use. So one comparison does for the length and for the engine.
+ */
+extern _Atomic size_t mcsafe__avx512_below;
+
+/* The same for fills. */
+extern mcsafe__set_fn *_Atomic mcsafe__set_in_use __attribute__((visibility("hidden")));
+
+static inline mcsafe__set_fn *mcsafe__set(void)
+{
+	return atomic_load_explicit(&mcsafe__set_in_use, memory_order_relaxed);
 }
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
@@ -81,5 +102,7 @@ void mcsafe__engine_use(const struct mcsafe__engine *engine);
  * nothing else has.
  */
 int mcsafe__engine_from_environment(void);
+
+#pragma GCC visibility pop
 
 #endif /* MCSAFE_SRC_ENGINE_H */

@@ -11,7 +11,7 @@
  *
  * Needs	AVX512F, AVX512BW and AVX512_VBMI (CPUID leaf 7, EBX bits 16 and 30, ECX bit 1; XCR0
  *		bits 1, 2 and 5 to 7), BMI2 (EBX bit 8)
- * Clobbers	%rax, %r8-%r10, zmm16-zmm24, %k1 and the argument registers; %r11 on a fault
+ * Clobbers	%rax, %r8-%r10, zmm16-zmm25, %k1 and the argument registers; %r11 on a fault
  *
  * Phases	n <= 64		one window
  *		n <= 512	windows from the start, by as few branches as can be: here a branch costs
@@ -19,7 +19,7 @@
  *		n > 512		512 bytes a turn, and the rest likewise. From LEAST_ALIGNED on the
  *				destination is aligned first: below that, stores that cross lines cost
  *				less.
- *		Where the source is aligned, and more than one window is left, each is a line.
+ *		Where the source is aligned, and more than two windows are left, each is a line.
  */
 #include "vector512.h"
 
@@ -84,23 +84,17 @@
 .endm
 
 func mcsafe__copy_avx512
-	cmpq	$64, left
+	leaq	-1(left), %rax			/* so that 0 goes with the longest */
+	cmpq	$63, %rax
 	ja	.Lmore
-	testq	left, left
-	jz	.Lnothing
 	find_line
 	first_line
 .Lone_window:
 	window_last 0, 16, 17
-.Lnothing:
-	xorl	%eax, %eax
-	ret
 
 	.p2align 6
 .Lmore:
-	testb	$63, %sil
-	jz	.Llines
-	cmpq	$128, left
+	cmpq	$127, %rax
 	ja	.Lmany
 	find_line
 	first_line
@@ -110,7 +104,9 @@ func mcsafe__copy_avx512
 
 	.p2align 6
 .Lmany:
-	cmpq	$512, left
+	testb	$63, %sil
+	jz	.Llines
+	cmpq	$511, %rax
 	ja	.Llong
 	find_line
 	first_line
@@ -119,21 +115,19 @@ func mcsafe__copy_avx512
 
 	.p2align 6
 .Llines:
-	cmpq	$128, left
-	ja	.Lmany_lines
-	line_step 0, 16
-	line_last 1, 17
-
-	.p2align 6
-.Lmany_lines:
-	cmpq	$512, left
+	cmpq	$511, %rax
 	ja	.Llong
+.Lmany_lines:
 	up_to_512 line
 
 	.p2align 6
 .Llong:
+	testq	left, left
+	jz	.Lnothing
 	cmpq	$LEAST_ALIGNED, left
 	jb	.Lturns
+	testb	$63, %dil
+	jz	.Lturns
 	align_destination
 .Lturns:
 	testb	$63, %sil
@@ -143,21 +137,31 @@ func mcsafe__copy_avx512
 	.p2align 6
 .Lwindow_turn:
 	turn	window
-	cmpq	$512, left
+	leaq	-1(left), %rax
+	cmpq	$511, %rax
 	ja	.Lwindow_turn
-	cmpq	$128, left
+	cmpq	$127, %rax
 	ja	.Lwindows
-	cmpq	$64, left
+	cmpq	$63, %rax
 	ja	.Ltwo_windows
 	jmp	.Lone_window
 
 	.p2align 6
 .Lline_turn:
 	turn	line
-	cmpq	$512, left
+	leaq	-1(left), %rax
+	cmpq	$511, %rax
 	ja	.Lline_turn
-	cmpq	$64, left
-	ja	.Llines
+	cmpq	$127, %rax
+	ja	.Lmany_lines
+	cmpq	$63, %rax
+	ja	.Ltwo_lines
 	line_last 0, 16
+.Ltwo_lines:
+	line_step 0, 16
+	line_last 1, 17
+.Lnothing:
+	xorl	%eax, %eax
+	ret
 	vector512_fixups mcsafe__copy_avx512
 endfunc mcsafe__copy_avx512

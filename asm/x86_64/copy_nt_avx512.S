@@ -31,6 +31,7 @@ func mcsafe__copy_nt_avx512
 	ja	.Lmore
 	find_line
 	first_line
+	leaq	-1(left), %rax
 	window_last 0, 16, 17
 .Lnothing:
 	xorl	%eax, %eax
@@ -62,6 +63,7 @@ func mcsafe__copy_nt_avx512
 	jmp	.Lsingle
 .Ltail:
 	sfence
+	leaq	-1(left), %rax
 	window_last 0, 16, 17
 	vector512_fixups mcsafe__copy_nt_avx512, sfence
 endfunc mcsafe__copy_nt_avx512

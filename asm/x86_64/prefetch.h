@@ -11,8 +11,10 @@
 
 #define PREFETCH_DISTANCE 4096
 
-/* The \size bytes that are so far ahead, or the last ones; more than \size must be left from %rsi on,
- * and %rdx says how many. Changes %r9, %r11 and the flags. */
+/*
+ * The \size bytes that are so far ahead, or the last ones; more than \size must be left from %rsi on,
+ * and %rdx says how many. Changes %r9, %r11 and the flags.
+ */
 .macro	prefetch_ahead size
 	leaq	PREFETCH_DISTANCE(%rsi), %r9
 	leaq	-\size(%rsi,%rdx), %r11

@@ -5,11 +5,11 @@
  * The source is read in whole lines, aligned: no load crosses a line, and each line that is read
  * holds a byte that must be. A "window", the 64 bytes from any address, lies in two of them, and
  * one two-table byte permutation makes it. What is shorter than a window is stored with a mask, so
- * that no step branches on an alignment, which would be mispredicted, and no store overlaps one
- * before it.
+ * that no step of a short copy branches on an alignment, which would be mispredicted, and no store
+ * overlaps one before it.
  *
  * A masked store writes the bytes of its mask and faults for them only; if it faults, none of them
- * is written (Intel SDM vol. 1, 15.6.4). The mask may even be empty.
+ * is written (Intel SDM vol. 1, 15.6.4).
  *
  * Only registers from 16 on are used. They have no legacy part, so nothing has to be cleared for
  * the caller's sake (no VZEROUPPER), and the callers of the C library's memcpy() have them in use
@@ -100,10 +100,10 @@ lanes:
 
 /*
  * The last window, the \k-th: 1 to 64 bytes, from the line in zmm \lo and that of the last byte,
- * which may be the same.
+ * which may be the same. In: %rax = left - 1.
  */
 .macro	window_last k, lo, hi
-	leaq	-1(src,left), %rax
+	addq	src, %rax
 	andq	$-64, %rax
 	LOAD(.Lfault_line_\k, 64, vmovdqa64, %zmm\hi, (%rax))
 	last_mask \k

@@ -114,6 +114,10 @@ static void test_chosen(void **state)
 		/* It is there without being masked: avx2 is not. */
 		if (i == 1 && !(features & MCSAFE__CPU_AVX2))
 			engine = "sse2";
+		if (i > 0 && !(features & processors[i].without & ~processors[i - 1].without)) {
+			print_message("without %#x: the same\n", processors[i].without);
+			continue;
+		}
 		mask_features(processors[i].without);
 		if (engine != NULL)
 			assert_string_equal(mcsafe_engine_name(), engine);
@@ -143,7 +147,7 @@ static void rows(const struct t_copy *copy)
 {
 	size_t n_rows = 0;
 
-	demand(check_rows(copy, 12, &n_rows));
+	demand(check_rows(copy, 40, &n_rows));
 	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
 }
 

@@ -141,8 +141,9 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 			insn->of_ip = operand->mem.base == X86_REG_RIP;
 			insn->displacement_at = x86->encoding.disp_offset;
 		} else if (operand->type == X86_OP_REG) {
+			/* Of a mask capstone leaves "access" unset. */
 			if (operand->reg >= X86_REG_K0 && operand->reg <= X86_REG_K7 &&
-			    operand->access == 0)
+			    strstr(cs->op_str, "{%k") != NULL)
 				insn->mask = (int)(operand->reg - X86_REG_K0);
 			else
 				register_written |= operand->access & CS_AC_WRITE;
@@ -171,17 +172,18 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 		return NULL;
 	}
 	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
-	if (insn->write_back)
+	if (starts_with(cs, "xchg") || strstr(cs->mnemonic, "cmpxchg") != NULL) {
+		/* It writes whether the words differ or not, and needs memory that can be written. */
 		insn->access = DECODE_STORE;
-	else if (only_compares(cs))
+		return NULL;
+	}
+	if ((register_written && memory->access & CS_AC_WRITE) ||
+	    x86->prefix[0] == X86_PREFIX_LOCK || memory->access == (CS_AC_READ | CS_AC_WRITE))
+		return "memory is read and written at once";
+	if (!insn->write_back && (register_written || only_compares(cs)))
 		insn->access = DECODE_LOAD;
-	else if (register_written)
-		insn->access = memory->access & CS_AC_WRITE ? DECODE_BOTH : DECODE_LOAD;
 	else
 		insn->access = DECODE_STORE;
-	if (insn->access == DECODE_BOTH || x86->prefix[0] == X86_PREFIX_LOCK ||
-	    (memory->access == (CS_AC_READ | CS_AC_WRITE)))
-		return "memory is read and written at once";
 	return NULL;
 }
 

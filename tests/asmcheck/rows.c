@@ -3,14 +3,15 @@
  * rows.c - a fault at every single row of a routine, and what the caller then finds
  *
  * Some accesses cannot fail in memory that stays as it is: what they touch has just been read. So
- * the routine is run one instruction at a time, and when the row in question is next, the memory
- * that it needs is taken away under it.
+ * the row in question gets a breakpoint, and when the routine comes there, the memory that it needs
+ * is taken away under it.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "asmcheck.h"
+#include "breakpoint.h"
 #include "code.h"
 #include "extable.h"
 #include "landing.h"
@@ -37,7 +38,7 @@ static struct {
 	const struct t_copy *copy;
 	struct code code;
 	const struct mcsafe_row *first, *end; /* its rows */
-	const struct mcsafe_row *target;      /* NULL: only look which are executed */
+	const struct mcsafe_row *target;      /* NULL: only look which are reached */
 	unsigned char *passed;                /* of each row */
 	enum variant variant;
 	bool hit;
@@ -88,25 +89,21 @@ static size_t stored_so_far(void)
 	return i;
 }
 
-static bool see_step(void *arg, const ucontext_t *context)
+static void reached(const ucontext_t *context)
 {
 	uintptr_t ip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 	const struct mcsafe_row *row = mcsafe__extable_find(ip);
 	const struct decode_insn *insn = code_at(&it.code, ip);
 
-	(void)arg;
-	if (row == NULL || row < it.first || row >= it.end)
-		return true;
 	/* A store of nothing does not fail. */
 	if (insn->mask != 0 && step_mask(context, insn->mask) == 0)
-		return true;
+		return;
 	it.passed[row - it.first] = 1;
 	if (row != it.target)
-		return true;
+		return;
 	it.hit = true;
 	it.stored = stored_so_far();
 	take_away(row->kind, it.variant);
-	return false;
 }
 
 static const char *find_rows(void)
@@ -131,6 +128,7 @@ static const char *find_rows(void)
 static size_t run(struct t_state *state, struct mcsafe__landing *landing)
 {
 	uint64_t args[4];
+	size_t left;
 
 	for (size_t i = 0; i < SIZE; i++) {
 		src[i] = t_data(i);
@@ -140,10 +138,14 @@ static size_t run(struct t_state *state, struct mcsafe__landing *landing)
 	it.hit = false;
 	it.stored = 0;
 	t_witness.n = 0;
-	state->flags_set = STEP_FLAG;
 	t_copy_arguments(it.copy, args, dst + dst_at, src + src_at, dst_n,
 			 it.variant == WITHOUT_RECORD ? NULL : landing);
-	return t_state_call(state, it.copy->fn, args[0], args[1], args[2], args[3]);
+	for (const struct mcsafe_row *row = it.first; row < it.end; row++)
+		if (it.target == NULL || row == it.target)
+			breakpoint_set(mcsafe__row_insn(row));
+	left = t_state_call(state, it.copy->fn, args[0], args[1], args[2], args[3]);
+	breakpoints_clear();
+	return left;
 }
 
 static const char *check_bytes(size_t done)
@@ -319,9 +321,9 @@ const char *check_rows(const struct t_copy *copy, size_t times, size_t *n_rows)
 	assert_non_null(tries);
 	for (size_t i = 0; i < *n_rows; i++)
 		tries[i] = times;
-	step_begin((uintptr_t)copy->fn, see_step, NULL);
+	breakpoints_begin(mcsafe__row_insn(it.first), mcsafe__row_insn(it.end - 1) + 1, reached);
 	complaint = try_all(&state, tries);
-	step_end();
+	breakpoints_end();
 	free(it.passed);
 	free(tries);
 	code_free(&it.code);

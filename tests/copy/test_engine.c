@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "engine.h"
 #include "run.h"
+#include "witness.h"
 
 #define PAGE 4096
 
@@ -28,6 +29,23 @@ static uintptr_t entry_in_use(void)
 	assert_int_equal(mcsafe_memcpy(&byte, bad, 1, &fault), 1);
 	assert_int_equal(munmap(bad, PAGE), 0);
 	copy = t_engine_of((uintptr_t)fault.ip);
+	assert_non_null(copy);
+	return (uintptr_t)copy->fn;
+}
+
+/* The same for memcpy_mcsafe(), which has no record: the handler has seen it. */
+static uintptr_t entry_in_use_without_record(void)
+{
+	char *bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+	const struct t_copy *copy;
+
+	assert_true((void *)bad != MAP_FAILED);
+	t_witness_start();
+	assert_int_equal(memcpy_mcsafe(&byte, bad, 1), 1);
+	t_witness_stop();
+	assert_int_equal(munmap(bad, PAGE), 0);
+	assert_int_equal(t_witness.n, 1);
+	copy = t_engine_of(t_witness.seen[0].ip);
 	assert_non_null(copy);
 	return (uintptr_t)copy->fn;
 }
@@ -65,6 +83,7 @@ static void test_each_can_be_asked_for(void **state)
 		assert_int_equal(mcsafe_engine_set(engine->name), 0);
 		assert_string_equal(mcsafe_engine_name(), engine->name);
 		assert_int_equal(entry_in_use(), (uintptr_t)engine->copy);
+		assert_int_equal(entry_in_use_without_record(), (uintptr_t)engine->copy);
 		assert_int_equal(mcsafe_engine_set("no such"), -EINVAL);
 		assert_int_equal(mcsafe_engine_set(""), -EINVAL);
 		assert_string_equal(mcsafe_engine_name(), engine->name);
@@ -79,7 +98,8 @@ static void test_the_best_is_chosen(void **state)
 	(void)state;
 	if (mcsafe__cpu_features() & MCSAFE__CPU_AVX2)
 		best = "avx2";
-	if (mcsafe__cpu_features() & MCSAFE__CPU_AVX512)
+	if ((mcsafe__cpu_features() & MCSAFE__CPU_AVX512) &&
+	    (mcsafe__cpu_features() & MCSAFE__CPU_WIDE))
 		best = "avx512";
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 	assert_string_equal(mcsafe_engine_name(), best);

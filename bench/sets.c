@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sets.c - fills of every length at any address, by everything that can fill */
+#include "bench.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "cpu.h"
+#include "engine.h"
+
+/* The result counts: it is added up, so that no call can be left out. */
+typedef uintptr_t set_fn(void *dst, int c, size_t n);
+
+static uintptr_t by_libc(void *dst, int c, size_t n)
+{
+	return (uintptr_t)memset(dst, c, n);
+}
+
+static uintptr_t by_mcsafe(void *dst, int c, size_t n)
+{
+	return mcsafe_memset(dst, c, n, NULL);
+}
+
+static uintptr_t by_avx2(void *dst, int c, size_t n)
+{
+	return mcsafe__set_avx2(dst, c, n, NULL);
+}
+
+static uintptr_t by_sse2(void *dst, int c, size_t n)
+{
+	return mcsafe__set_sse2(dst, c, n, NULL);
+}
+
+static uintptr_t by_word(void *dst, int c, size_t n)
+{
+	return mcsafe__set_word(dst, c, n, NULL);
+}
+
+static const struct {
+	const char *name;
+	set_fn *set;
+	unsigned needs;
+} contenders[] = {
+	{"libc", by_libc, 0},
+	{"mcsafe_memset", by_mcsafe, 0},
+	{"avx2", by_avx2, MCSAFE__CPU_AVX2},
+	{"sse2", by_sse2, 0},
+	{"word", by_word, 0},
+};
+#define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
+
+static volatile uintptr_t sink;
+
+/* Offsets change from call to call, and the value; long fills use all of the memory in turn. */
+static double measure(set_fn *volatile set, unsigned char *memory, size_t room, size_t n,
+		      size_t calls)
+{
+	double start = now_ns();
+	uintptr_t sum = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < calls; i++) {
+		sum += set(memory + at, (int)i, n);
+		at = (at + n + 29) % (room - n);
+	}
+	sink += sum;
+	return (now_ns() - start) / (double)calls;
+}
+
+static void bench_length(const struct effort *effort, unsigned char *memory, size_t n)
+{
+	/* What is short stays in the first cache. */
+	size_t room = n < 8192 ? 16384 : 2 * n + 64, calls = 1 + ((size_t)1 << 20) / (n + 64);
+	double best[N_CONTENDERS] = {0};
+
+	for (unsigned r = 0; r < effort->repeats; r++)
+		for (size_t i = 0; i < N_CONTENDERS; i++) {
+			double ns;
+
+			if ((mcsafe__cpu_features() & contenders[i].needs) != contenders[i].needs)
+				continue;
+			ns = measure(contenders[i].set, memory, room, n, calls);
+			if (r == 0 || ns < best[i])
+				best[i] = ns;
+		}
+	printf("{\"n\": %zu, \"ns\": {", n);
+	for (size_t i = 0; i < N_CONTENDERS; i++)
+		if ((mcsafe__cpu_features() & contenders[i].needs) == contenders[i].needs)
+			printf("%s\"%s\": %.3f", i == 0 ? "" : ", ", contenders[i].name, best[i]);
+	printf("}},\n");
+}
+
+void bench_sets(const struct effort *effort)
+{
+	static const size_t short_ones[] = {1, 3, 7, 8, 15, 24, 48, 96, 200, 400, 1000};
+	size_t size = 2 * effort->longest + 16384;
+	unsigned char *memory = get_memory(size, 0);
+
+	printf("\"sets\": [\n");
+	for (size_t i = 0; i < sizeof(short_ones) / sizeof(short_ones[0]); i++)
+		bench_length(effort, memory, short_ones[i]);
+	for (size_t n = 2048; n <= effort->longest; n *= 4)
+		bench_length(effort, memory, n);
+	printf("null],\n");
+	munmap(memory, size);
+}
