@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "engine.h"
 #include "fault.h"
+#include "msan.h"
 
 /* No cache is smaller, and a copy that is shorter need not ask. */
 #define LONG ((size_t)4 << 20)
@@ -30,11 +31,13 @@ static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const vo
 static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 		    const void *dst, const void *src, size_t done)
 {
-	bool is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
+	bool is_load;
 
-	if (fault != NULL)
-		mcsafe__fault_from_landing(fault, landing,
-					   (const char *)(is_load ? src : dst) + done);
+	if (fault == NULL)
+		return;
+	mcsafe__msan_written(landing, sizeof(*landing));
+	is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
+	mcsafe__fault_from_landing(fault, landing, (const char *)(is_load ? src : dst) + done);
 }
 
 /*
@@ -55,12 +58,19 @@ static inline mcsafe__copy_fn *routine_for(size_t n)
 	return n < LONG ? mcsafe__engine()->copy : routine_for_long(n);
 }
 
+/* An engine has left so many bytes to go. */
+static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
+{
+	mcsafe__msan_copied(dst, src, n - left);
+	return left;
+}
+
 static __attribute__((noinline)) size_t copy_with_record(mcsafe__copy_fn *copy, void *dst,
 							 const void *src, size_t n,
 							 struct mcsafe_fault *fault)
 {
 	struct mcsafe__landing landing;
-	size_t left = copy(dst, src, n, &landing);
+	size_t left = copied(dst, src, n, copy(dst, src, n, &landing));
 
 	if (left != 0)
 		stopped(fault, &landing, dst, src, n - left);
@@ -77,7 +87,7 @@ size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 	/* Without a record nothing has to be kept over the call, which shows in short copies. */
 	if (fault == NULL)
-		return routine_for(n)(dst, src, n, &landing);
+		return copied(dst, src, n, routine_for(n)(dst, src, n, &landing));
 	return copy_with_record(routine_for(n), dst, src, n, fault);
 }
 
@@ -95,6 +105,7 @@ size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
 	left = mcsafe__set_word(dst, c, n, &landing);
+	mcsafe__msan_written(dst, n - left);
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;
@@ -135,6 +146,7 @@ size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcs
 
 	landing.facts = 0;
 	left = (streams ? engine->copy_nt : engine->copy)(dst, src, n, &landing);
+	left = copied(dst, src, n, left);
 	/* A fixup may have gone through the caches anywhere. */
 	if (streams && landing.facts == 0)
 		unflushed = flush_ends(dst, n, &flushing);

@@ -11,6 +11,8 @@
 
 #include <mcsafe/copy.h>
 
+#include "msan.h"
+
 #define FRAMES_MAX 128
 
 static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
@@ -19,7 +21,10 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 	char name[128];
 	unw_word_t ip, offset;
 
-	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0 || (ip == 0 && frame->number != 0))
+	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
+		return 0;
+	mcsafe__msan_written(&ip, sizeof(ip));
+	if (ip == 0 && frame->number != 0)
 		return 0;
 	frame->ip = ip;
 	frame->name = NULL;
@@ -28,6 +33,8 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
 
 		if (err == 0 || err == -UNW_ENOMEM) {
+			mcsafe__msan_written_string(name);
+			mcsafe__msan_written(&offset, sizeof(offset));
 			frame->name = name;
 			frame->offset = offset;
 		}
@@ -55,16 +62,31 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 	return 1;
 }
 
+static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int names,
+		 int (*step)(const struct mcsafe__frame *, void *), void *arg)
+{
+	unw_cursor_t cursor;
+
+	if (unw_init_local2(&cursor, uc, flags) != 0)
+		return;
+	while (frame->number < FRAMES_MAX && use(&cursor, frame, names, step, arg)) {
+		frame->number++;
+		if (unw_step(&cursor) <= 0)
+			break;
+	}
+}
+
 int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
 		      void *arg)
 {
 	/* libunwind writes nothing there, but its type is not const. */
 	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
 	struct mcsafe__frame frame = {0, (unsigned long)uc->uc_mcontext.gregs[REG_RIP], NULL, 0};
-	unw_cursor_t cursor;
 	ucontext_t caller;
 	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */
 
+	/* It may come from getcontext(3). */
+	mcsafe__msan_written(&uc->uc_mcontext.gregs, sizeof(gregset_t));
 	if (is_bad_call(uc, &caller)) {
 		if (!step(&frame, arg))
 			return 0;
@@ -72,12 +94,8 @@ int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsaf
 		uc = &caller;
 		flags = 0;
 	}
-	if (unw_init_local2(&cursor, uc, flags) != 0)
-		return 0;
-	while (frame.number < FRAMES_MAX && use(&cursor, &frame, names, step, arg)) {
-		frame.number++;
-		if (unw_step(&cursor) <= 0)
-			break;
-	}
+	mcsafe__msan_foreign_begin();
+	walk(uc, flags, &frame, names, step, arg);
+	mcsafe__msan_foreign_end();
 	return 0;
 }

@@ -23,6 +23,8 @@
 
 #include <mcsafe/handler.h>
 
+#include "msan.h"
+
 #define PATIENCE_MS 2000
 #define STEP_MS     2
 
@@ -65,6 +67,7 @@ static void begin_child(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 static int child(void *arg)
 {
 	begin_child();

@@ -183,7 +183,7 @@ static const char *check_signals(const struct mcsafe__landing *landing, size_t l
 static void try_row(struct t_state *state, const struct t_copy *copy,
 		    const struct mcsafe_row *target, enum variant variant)
 {
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 	const char *complaint;
 	size_t left;
 
@@ -215,7 +215,7 @@ static void try_copy(struct t_state *state, const struct t_copy *copy, size_t *t
 {
 	size_t n_rows = (size_t)(step.end - step.first);
 	unsigned char *passed = calloc(n_rows, 1), *faulted = step.passed;
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 
 	assert_non_null(passed);
 	step.passed = passed;

@@ -120,7 +120,7 @@ static struct t_stop run_until(pid_t pid, uintptr_t ip)
 /* The different instructions of this program that a copy executes, those of the handler too. */
 static size_t instructions_of(const struct copy *copy, uintptr_t *ips)
 {
-	static unsigned char visited[1 << 20];
+	static unsigned char visited[1 << 23]; /* a sanitizer is part of the program */
 	size_t n = 0, size = (size_t)(etext - __executable_start);
 	uintptr_t base = (uintptr_t)__executable_start;
 	pid_t pid = t_trace(copy_between_breaks, (void *)(uintptr_t)copy);
