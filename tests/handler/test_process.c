@@ -177,7 +177,6 @@ static int dispositions(void)
 
 static char self[] = "/proc/self/exe", argument[] = "dispositions";
 static char *const new_argv[] = {self, argument, NULL};
-extern char **environ;
 
 static int exit_status_of(pid_t pid)
 {
