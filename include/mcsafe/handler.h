@@ -46,6 +46,8 @@ MCSAFE_BEGIN_DECLS
  *                  processor cannot run (see mcsafe_engine_set()). A line on standard error lists
  *                  the names. Nothing was installed. The variable is read until a call succeeds,
  *                  and ignored in set-user-ID programs.
+ *         -EPERM   somebody in the process keeps one of the signals for itself: a sanitizer with
+ *                  handle_segv=2, say (docs/sanitizers.md). Both are left as they were.
  *         -ENOSPC  more than 15 different actions, or 32 orders of them, have been found under
  *                  ours in the life of this process; nothing more is recorded, and both signals
  *                  are left as they were.
@@ -70,7 +72,7 @@ MCSAFE_BEGIN_DECLS
  *                  signal ignored that had a handler. A child of fork(2) that calls
  *                  mcsafe_uninstall() before execve(2) hands SIG_IGN on. The mask is inherited.
  * @par Safety      MT-Safe, also against itself. Not AS-Safe. errno is left alone.
- * @par Cost        Seven system calls.
+ * @par Cost        Nine system calls.
  * @since 0.1       @see mcsafe_uninstall(), mcsafe_installed(), mcsafe(7)
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_install(void) MCSAFE_NOEXCEPT;
