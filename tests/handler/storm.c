@@ -26,6 +26,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "async_handler.h"
 #include "child.h"
 #include "memory.h"
 #include "module_rows.h"
@@ -57,7 +58,7 @@ static void host_handler(int signo, siginfo_t *si, void *ctx)
 	atomic_fetch_add(&host_seen, 1);
 }
 
-static void on_timer(int signo)
+T_ASYNC_HANDLER static void on_timer(int signo)
 {
 	atomic_fetch_add(signo == SIGPROF ? &prof_signals : &alarm_signals, 1);
 }
