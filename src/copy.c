@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "engine.h"
 #include "fault.h"
+#include "msan.h"
 
 static bool wraps(const void *start, size_t n)
 {
@@ -38,11 +39,20 @@ static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const vo
 static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 		    const void *dst, const void *src, size_t done)
 {
-	bool is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
+	bool is_load;
 
-	if (fault != NULL)
-		mcsafe__fault_from_landing(fault, landing,
-					   (const char *)(is_load ? src : dst) + done);
+	if (fault == NULL)
+		return;
+	mcsafe__msan_written(landing, sizeof(*landing));
+	is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
+	mcsafe__fault_from_landing(fault, landing, (const char *)(is_load ? src : dst) + done);
+}
+
+/* An engine has left so many bytes to go. */
+static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
+{
+	mcsafe__msan_copied(dst, src, n - left);
+	return left;
 }
 
 /*
@@ -87,7 +97,7 @@ static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, siz
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = routine_for(n)(dst, src, n, &call.landing);
+	left = copied(dst, src, n, routine_for(n)(dst, src, n, &call.landing));
 	return left == 0 ? 0 : report(&call, left);
 }
 
@@ -96,7 +106,7 @@ static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *sr
 {
 	if (weight(dst, src, n) >= MCSAFE_LONG)
 		return copy_any(dst, src, n, NULL);
-	return mcsafe__copy(dst, src, n, NULL);
+	return copied(dst, src, n, mcsafe__copy(dst, src, n, NULL));
 }
 
 /* The two below are for copies which are so short that every instruction shows, branches most. */
@@ -113,7 +123,7 @@ __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, si
 	call.src = src;
 	call.n = n;
 	call.fault = fault;
-	left = mcsafe__copy(dst, src, n, &call.landing);
+	left = copied(dst, src, n, mcsafe__copy(dst, src, n, &call.landing));
 	return __builtin_expect(left == 0, 1) ? 0 : report(&call, left);
 }
 
@@ -122,8 +132,14 @@ __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, si
 	size_t below = atomic_load_explicit(&mcsafe__avx512_below, memory_order_relaxed);
 
 	if (__builtin_expect(weight(dst, src, n) < below, 1))
-		return mcsafe__copy_avx512(dst, src, n, NULL);
+		return copied(dst, src, n, mcsafe__copy_avx512(dst, src, n, NULL));
 	return copy_otherwise(dst, src, n);
+}
+
+static inline size_t filled(void *dst, size_t n, size_t left)
+{
+	mcsafe__msan_written(dst, n - left);
+	return left;
 }
 
 static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t n,
@@ -134,7 +150,7 @@ static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t
 
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = mcsafe__set()(dst, c, n, &landing);
+	left = filled(dst, n, mcsafe__set()(dst, c, n, &landing));
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;
@@ -144,7 +160,7 @@ static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t
 size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
 	if (fault == NULL && !wraps(dst, n))
-		return mcsafe__set()(dst, c, n, NULL);
+		return filled(dst, n, mcsafe__set()(dst, c, n, NULL));
 	return set_with_record(dst, c, n, fault);
 }
 
@@ -183,6 +199,7 @@ size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcs
 
 	landing.facts = 0;
 	left = (streams ? engine->copy_nt : engine->copy)(dst, src, n, &landing);
+	left = copied(dst, src, n, left);
 	/* A fixup may have gone through the caches anywhere. */
 	if (streams && landing.facts == 0)
 		unflushed = flush_ends(dst, n, &flushing);

@@ -13,6 +13,7 @@
 #include "extable.h"
 #include "fault.h"
 #include "module_table.h"
+#include "msan.h"
 
 #define ROWS_MAX ((size_t)1 << 24)
 
@@ -137,8 +138,11 @@ static void *pin_object(uintptr_t code)
 	struct link_map *map = NULL;
 	Dl_info info;
 
-	if (dladdr1((void *)code, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL ||
-	    map->l_name[0] == '\0')
+	if (dladdr1((void *)code, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL)
+		return NULL;
+	mcsafe__msan_written(map, sizeof(*map));
+	mcsafe__msan_written_string(map->l_name);
+	if (map->l_name[0] == '\0')
 		return NULL;
 	return dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
 }

@@ -46,6 +46,8 @@ MCSAFE_BEGIN_DECLS
  *                  processor cannot run (see mcsafe_engine_set()). A line on standard error lists
  *                  the names. Nothing was installed. The variable is read until a call succeeds,
  *                  and ignored in set-user-ID programs.
+ *         -EPERM   somebody in the process keeps one of the signals for itself: a sanitizer with
+ *                  handle_segv=2, say (docs/sanitizers.md). Both are left as they were.
  *         -ENOSPC  more than 15 different actions, or 32 orders of them, have been found under
  *                  ours in the life of this process; nothing more is recorded, and both signals
  *                  are left as they were.
@@ -59,10 +61,18 @@ MCSAFE_BEGIN_DECLS
  *                  (shadow stacks stay in step). If the interrupted stack cannot be written, the
  *                  process dies of the signal, as it would without us. A handler that was installed
  *                  over ours and calls ours has chosen the stack for all of them.
- * @par fork        A child inherits the handler, and may install and uninstall on its own. After
- *                  execve(2) nothing is left of it.
+ * @par fork        A child inherits the handler, and may install and uninstall on its own.
+ * @par vfork       A child that shares memory, of vfork(2) or of clone(2) with CLONE_VM, recovers
+ *                  from faults as its parent does, and dies alone of what is not ours. It must not
+ *                  install or uninstall. With CLONE_SIGHAND it shares the actions too: if it dies
+ *                  of a signal for which SIG_DFL was found, SIG_DFL is what it leaves to all who
+ *                  share them (mcsafe_installed() says 0), until somebody installs again.
+ * @par execve      Nothing is left in the new program, of posix_spawn(3) as well: both signals have
+ *                  the default action, also where SIG_IGN was found here, as the kernel keeps no
+ *                  signal ignored that had a handler. A child of fork(2) that calls
+ *                  mcsafe_uninstall() before execve(2) hands SIG_IGN on. The mask is inherited.
  * @par Safety      MT-Safe, also against itself. Not AS-Safe. errno is left alone.
- * @par Cost        Seven system calls.
+ * @par Cost        Nine system calls.
  * @since 0.1       @see mcsafe_uninstall(), mcsafe_installed(), mcsafe(7)
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_install(void) MCSAFE_NOEXCEPT;

@@ -48,7 +48,8 @@ typedef void (*mcsafe_notice_fn)(const struct mcsafe_notice *notice, void *arg);
  * @par Late        A handler that is running in another thread may still call the function that
  *                  was there before, with its own arg, after this has returned.
  * @par Sources     The kernel sends early notices to threads that asked for them only, see
- *                  mcsafe_notice_thread(), or to all if vm.memory_failure_early_kill is 1.
+ *                  mcsafe_notice_thread(); if vm.memory_failure_early_kill is 1, also to the
+ *                  first thread of a process that has no policy of its own.
  * @par fork        A child starts with an empty queue, and keeps the function.
  * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1       @see mcsafe_notice_read(), mcsafe_notice_thread()

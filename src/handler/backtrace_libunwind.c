@@ -11,6 +11,10 @@
 
 #include <mcsafe/copy.h>
 
+#include <stdbool.h>
+
+#include "msan.h"
+
 #define FRAMES_MAX 128
 
 /*
@@ -21,10 +25,14 @@ static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
 {
 	unw_proc_info_t info;
 	unw_word_t sp;
+	bool has_sp = unw_get_reg(cursor, UNW_REG_SP, &sp) == 0;
+	bool has_info = unw_get_proc_info(cursor, &info) == 0;
 
-	frame->sp = unw_get_reg(cursor, UNW_REG_SP, &sp) == 0 ? sp : 0;
+	mcsafe__msan_written(&sp, sizeof(sp));
+	mcsafe__msan_written(&info, sizeof(info));
+	frame->sp = has_sp ? sp : 0;
 	frame->is_signal = unw_is_signal_frame(cursor) > 0;
-	frame->is_known = unw_get_proc_info(cursor, &info) == 0 && info.end_ip - info.start_ip > 1;
+	frame->is_known = has_info && info.end_ip - info.start_ip > 1;
 	frame->has_cleanup = frame->is_known && info.lsda != 0;
 	frame->personality = frame->is_known ? info.handler : 0;
 }
@@ -35,7 +43,10 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 	char name[128];
 	unw_word_t ip, offset;
 
-	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0 || (ip == 0 && frame->number != 0))
+	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
+		return 0;
+	mcsafe__msan_written(&ip, sizeof(ip));
+	if (ip == 0 && frame->number != 0)
 		return 0;
 	frame->ip = ip;
 	frame->name = NULL;
@@ -45,6 +56,8 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
 
 		if (err == 0 || err == -UNW_ENOMEM) {
+			mcsafe__msan_written_string(name);
+			mcsafe__msan_written(&offset, sizeof(offset));
 			frame->name = name;
 			frame->offset = offset;
 		}
@@ -72,6 +85,20 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 	return 1;
 }
 
+static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int names,
+		 int (*step)(const struct mcsafe__frame *, void *), void *arg)
+{
+	unw_cursor_t cursor;
+
+	if (unw_init_local2(&cursor, uc, flags) != 0)
+		return;
+	while (frame->number < FRAMES_MAX && use(&cursor, frame, names, step, arg)) {
+		frame->number++;
+		if (unw_step(&cursor) <= 0)
+			break;
+	}
+}
+
 int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
 		      void *arg)
 {
@@ -79,10 +106,11 @@ int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsaf
 	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
 	struct mcsafe__frame frame = {.ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP],
 				      .sp = (unsigned long)uc->uc_mcontext.gregs[REG_RSP]};
-	unw_cursor_t cursor;
 	ucontext_t caller;
 	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */
 
+	/* It may come from getcontext(3). */
+	mcsafe__msan_written(&uc->uc_mcontext.gregs, sizeof(gregset_t));
 	if (is_bad_call(uc, &caller)) {
 		if (!step(&frame, arg))
 			return 0;
@@ -90,12 +118,8 @@ int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsaf
 		uc = &caller;
 		flags = 0;
 	}
-	if (unw_init_local2(&cursor, uc, flags) != 0)
-		return 0;
-	while (frame.number < FRAMES_MAX && use(&cursor, &frame, names, step, arg)) {
-		frame.number++;
-		if (unw_step(&cursor) <= 0)
-			break;
-	}
+	mcsafe__msan_foreign_begin();
+	walk(uc, flags, &frame, names, step, arg);
+	mcsafe__msan_foreign_end();
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * chain.c - the actions that were in place before ours, and how a signal reaches them
  *
- * mcsafe__chain() runs in the signal handler. Of libc it calls sigaction, pthread_sigmask,
+ * mcsafe__chain() runs in the signal handler. Of libc it calls getpid, sigaction, pthread_sigmask,
  * sigemptyset, sigaddset, syscall and memcpy: all async-signal-safe (signal-safety(7); syscall()
  * is a plain system call). It takes no lock: actions are written once and never changed, and the
  * order in which they are tried is one atomic word.
@@ -192,8 +192,27 @@ static int comes_back(int signo, const siginfo_t *si, const ucontext_t *ctx)
 	return regs[REG_TRAPNO] == 14 && regs[REG_CR2] == (greg_t)(uintptr_t)si->si_addr;
 }
 
-/* The signal numbers, as bits, that this process is about to die of. */
-static _Atomic uint32_t dying;
+/*
+ * The process that is about to die, and the signal numbers, as bits, that it dies of. With its
+ * number, since a child of vfork(2) or clone(2) may share this memory and die alone.
+ */
+static _Atomic uint64_t dying;
+
+static void set_dying(int signo)
+{
+	uint64_t self = (uint64_t)getpid() << 32, old = atomic_load(&dying), now;
+
+	do
+		now = (old >> 32 == self >> 32 ? old : self) | UINT64_C(1) << signo;
+	while (!atomic_compare_exchange_weak(&dying, &old, now));
+}
+
+static int is_dying(int signo)
+{
+	uint64_t state = atomic_load(&dying);
+
+	return (state & UINT64_C(1) << signo) && state >> 32 == (uint64_t)getpid();
+}
 
 /*
  * Die of the signal as if we were not there, with its siginfo and with the registers of the code
@@ -212,7 +231,7 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	sigaction(signo, &dfl, NULL);
 	if (comes_back(signo, si, ctx))
 		return;
-	atomic_fetch_or(&dying, UINT32_C(1) << signo);
+	set_dying(signo);
 	sigemptyset(&set);
 	sigaddset(&set, signo);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -240,7 +259,7 @@ static void call(const struct sigaction *action, int signo, siginfo_t *si, void 
 	else
 		action->sa_handler(signo);
 	/* If it passed the signal on to ours, that is where the end may have been decided. */
-	if (atomic_load(&dying) & UINT32_C(1) << signo)
+	if (is_dying(signo))
 		sigaddset(&saved, signo);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }

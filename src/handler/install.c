@@ -60,6 +60,15 @@ static int is_same(const struct sigaction *a, const struct sigaction *b)
 	return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags;
 }
 
+/* The sigaction(2) of a sanitizer that keeps a signal for itself (handle_segv=2) sets nothing, and
+ * returns 0. */
+static int has_no_effect(int signo, const struct sigaction *before)
+{
+	struct sigaction live;
+
+	return sigaction(signo, NULL, &live) == 0 && is_same(&live, before);
+}
+
 /* 1: ours is in front now; 0: it was already; or a negative error. */
 static int take(int signo)
 {
@@ -93,7 +102,7 @@ static int take(int signo)
 			return -errno;
 		/* Somebody may have come between the two calls: then below that one, too. */
 		if (is_ours(&found) || is_same(&found, &live))
-			return 1;
+			return has_no_effect(signo, &live) ? -EPERM : 1;
 		live = found;
 		placed = 1;
 	}

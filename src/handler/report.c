@@ -23,6 +23,8 @@
 
 #include <mcsafe/handler.h>
 
+#include "msan.h"
+
 #define PATIENCE_MS 2000
 #define STEP_MS     2
 
@@ -70,6 +72,7 @@ struct job {
 	const void *arg;
 };
 
+MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 static int child(void *arg)
 {
 	const struct job *job = arg;

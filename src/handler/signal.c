@@ -20,6 +20,7 @@
 #include "handler.h"
 #include "landing.h"
 #include "module_table.h"
+#include "msan.h"
 #include "notice.h"
 
 /*
@@ -153,6 +154,7 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	return done;
 }
 
+MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {

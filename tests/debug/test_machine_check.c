@@ -66,7 +66,7 @@ static void consume(const struct engine *engine, const struct block *block, size
 	size_t good = line + LINE > from ? start - from : n; /* bytes before it */
 	unsigned char *dst = copied + PAGE + (from * 7) % LINE;
 	size_t done, window = REACH + 2 * LINE;
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 
 	if (good > n)
 		good = n;
@@ -166,7 +166,7 @@ static void test_second_look_is_counted(void **unused)
 {
 	struct block block;
 	struct mcsafe__debug_poison poison;
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 
 	(void)unused;
 	setup();

@@ -37,7 +37,7 @@ static void slide(const struct engine *engine, enum mode mode, size_t i)
 	unsigned char *src = page + 1024 - (mode == MODE_DESTINATION ? 0 : i);
 	unsigned char *dst = page + 2048 - (mode == MODE_DESTINATION ? i : 0);
 	size_t left, expected = mode == MODE_NONE ? 0 : LENGTH - i, k;
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 
 	memset(page, ZONE, sizeof(page));
 	memset(dst, FILL, LENGTH);
@@ -153,7 +153,7 @@ static void run(const struct trial *trial)
 	unsigned char *src = operands.src + MARGIN + trial->src_align;
 	unsigned char *dst = operands.dst + MARGIN + trial->dst_align;
 	size_t done;
-	struct mcsafe__landing landing;
+	struct mcsafe__landing landing = {0};
 
 	memset(operands.dst, ZONE, sizeof(operands.dst));
 	memset(dst, FILL, trial->n);

@@ -211,6 +211,14 @@ static void *installer(void *arg)
 	return NULL;
 }
 
+/* A child may have been made in the middle of an install: begun anew, that ends well. The
+ * sigaction(2) of MemorySanitizer waits for ever then, for a lock of its own. */
+static void install_anew(void)
+{
+	CHECK(mcsafe_install() == 0);
+	CHECK(mcsafe_uninstall() == 0 && mcsafe_install() == 0);
+}
+
 static void *forker(void *arg)
 {
 	struct t_memory m = t_memory(T_PAST_EOF);
@@ -223,9 +231,8 @@ static void *forker(void *arg)
 		CHECK(pid >= 0);
 		if (pid == 0) {
 			expect_stopped(&m, 3, 7);
-			/* It may have been made in the middle of an install: begun anew, that ends well. */
-			CHECK(mcsafe_install() == 0);
-			CHECK(mcsafe_uninstall() == 0 && mcsafe_install() == 0);
+			if (!T_MEMORY_SANITIZER)
+				install_anew();
 			expect_stopped(&m, 5, 64);
 			_exit(0);
 		}

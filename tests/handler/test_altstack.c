@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "child.h"
+#include "engine.h"
 #include "memory.h"
 
 /* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red
@@ -22,9 +23,11 @@
 
 static struct t_memory memory;
 
-/* Call memcpy_mcsafe() with ROOM bytes of stack above a page that cannot be touched. */
+/* Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
+ * as a sanitizer may need more stack for C. */
 static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 {
+	struct mcsafe__landing landing, *where = &landing;
 	char *stack =
 		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;
@@ -36,9 +39,9 @@ static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 			 "	movq	%[top], %%rsp\n"
 			 "	call	*%[copy]\n"
 			 "	movq	%%rbx, %%rsp\n"
-			 : "=a"(left), "+D"(dst), "+S"(src), "+d"(n)
-			 : [top] "r"(top), [copy] "r"(memcpy_mcsafe)
-			 : "rbx", "rcx", "r8", "r9", "r10", "r11", "cc", "memory");
+			 : "=a"(left), "+D"(dst), "+S"(src), "+d"(n), "+c"(where)
+			 : [top] "r"(top), [copy] "r"(mcsafe__engine()->copy)
+			 : "rbx", "r8", "r9", "r10", "r11", "cc", "memory");
 	return left;
 }
 

@@ -55,7 +55,7 @@ static const struct step {
 	void (*run)(void);
 	int system_calls;
 } steps[] = {
-	{"mcsafe_install", install, 7},      {"mcsafe_installed", ask, 2},
+	{"mcsafe_install", install, 9},      {"mcsafe_installed", ask, 2},
 	{"mcsafe_handle_signal", handle, 0}, {"a copy", copy, 0},
 	{"a copy that faults", copy_bad, 1}, /* sigreturn(2) */
 };

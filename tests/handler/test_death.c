@@ -14,7 +14,12 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,11 +33,28 @@
 /* Not canonical: the processor raises #GP, and the kernel has no address to give. */
 #define NOWHERE ((const volatile void *)0x8000000000000000u)
 
+/* Room for all of a plain program; that of a sanitizer is cut off. */
+#define CORE_SIZE ((rlim_t)8 << 20)
+
 static struct t_memory memory[2]; /* by enum t_kind */
 
-enum disposition { BARE, DEFAULT, IGNORED, DISPOSITIONS };
+enum disposition { BARE, DEFAULT, IGNORED, ONCE, DISPOSITIONS };
 
-/* BARE: libmcsafe is linked and not installed. The others: over SIG_DFL, over SIG_IGN. */
+static int report_fd = -1;     /* a memfd */
+static int with_report = 0;    /* mcsafe_set_report() before the child dies */
+static volatile int had_turns; /* of the handler below ours */
+
+/* Good for one signal, and of no help: the second fault at the same place kills. */
+static void had_turn(int signo)
+{
+	(void)signo;
+	had_turns++;
+}
+
+/*
+ * BARE: libmcsafe is linked and not installed. The others: over SIG_DFL, over SIG_IGN, over a
+ * handler with SA_RESETHAND.
+ */
 static void prepare(enum disposition disposition)
 {
 	if (disposition == BARE)
@@ -40,8 +62,23 @@ static void prepare(enum disposition disposition)
 	if (disposition == IGNORED) {
 		CHECK(signal(SIGBUS, SIG_IGN) != SIG_ERR);
 		CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
+	} else if (disposition == ONCE) {
+		t_set_plain(SIGBUS, had_turn, (int)SA_RESETHAND);
+		t_set_plain(SIGSEGV, had_turn, (int)SA_RESETHAND);
 	}
 	CHECK(mcsafe_install() == 0);
+	if (with_report)
+		CHECK(mcsafe_set_report(report_fd, MCSAFE_REPORT_NO_BACKTRACE) == 0);
+}
+
+/* Whether a report was written since the last call. */
+static int was_reported(void)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(report_fd, &st), 0);
+	assert_int_equal(ftruncate(report_fd, 0), 0);
+	return st.st_size > 0;
 }
 
 /* Run body in a traced child, and let every signal pass, until it has ended. */
@@ -76,7 +113,7 @@ static void do_fault(void *arg)
 	fault->access(fault->addr);
 }
 
-static void test_faults_of_other_code_kill(void **state)
+static void faults_of_other_code_kill(void)
 {
 	const char *protected = memory[T_PROTECTED].bad, *past_eof = memory[T_PAST_EOF].bad;
 	const struct fault faults[] = {
@@ -90,7 +127,6 @@ static void test_faults_of_other_code_kill(void **state)
 		{"read past EOF", SIGBUS, BUS_ADRERR, t_read_byte, past_eof + 5, BARE},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		for (int d = BARE; d < DISPOSITIONS; d++) {
 			struct fault fault = faults[i];
@@ -104,6 +140,7 @@ static void test_faults_of_other_code_kill(void **state)
 			if (fault.addr == NOWHERE)
 				addr = 0;
 			last = last_signal(do_fault, &fault, &status);
+			assert_int_equal(was_reported(), with_report && d != BARE);
 			if (!WIFSIGNALED(status) || WTERMSIG(status) != fault.signo ||
 			    last.si.si_code != fault.code || (uintptr_t)last.si.si_addr != addr ||
 			    last.regs.rip != ip)
@@ -113,6 +150,91 @@ static void test_faults_of_other_code_kill(void **state)
 					 last.si.si_addr, last.regs.rip);
 		}
 	}
+}
+
+static void test_faults_of_other_code_kill(void **state)
+{
+	(void)state;
+	faults_of_other_code_kill();
+}
+
+/* The report does not change what it dies of: neither signal, siginfo, nor instruction. */
+static void test_the_same_with_a_report(void **state)
+{
+	(void)state;
+	with_report = 1;
+	faults_of_other_code_kill();
+	with_report = 0;
+}
+
+/* In the place of t_child_setup(), which forbids it for good. */
+static void allow_core_dump(void)
+{
+	struct rlimit core;
+
+	CHECK(signal(SIGBUS, SIG_DFL) != SIG_ERR);
+	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
+	CHECK(getrlimit(RLIMIT_CORE, &core) == 0);
+	core.rlim_cur = core.rlim_max < CORE_SIZE ? core.rlim_max : CORE_SIZE;
+	CHECK(setrlimit(RLIMIT_CORE, &core) == 0);
+}
+
+/* The wait status of a death that nobody watches by ptrace(2): it has the core bit. */
+static int unwatched_death(const struct fault *fault, siginfo_t *ended)
+{
+	pid_t pid;
+
+	memset(ended, 0, sizeof(*ended));
+	fflush(NULL);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		allow_core_dump();
+		do_fault((void *)(uintptr_t)fault);
+		_exit(0);
+	}
+	assert_int_equal(waitid(P_PID, (id_t)pid, ended, WEXITED), 0);
+	return ended->si_code;
+}
+
+/*
+ * CLD_DUMPED or CLD_KILLED, with the right signal: as for a child without a handler, whatever
+ * becomes of core dumps here (core_pattern). Where the kernel writes a file, that is in a directory
+ * that goes away.
+ */
+static void test_core_dumps_are_as_without_us(void **state)
+{
+	char directory[] = "/tmp/mcsafe-death-XXXXXX", file[64], back[4096];
+	const struct fault faults[] = {
+		{"SIGSEGV", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
+		{"SIGBUS", SIGBUS, BUS_ADRERR, t_read_byte, memory[T_PAST_EOF].bad, BARE},
+	};
+
+	(void)state;
+	assert_non_null(getcwd(back, sizeof(back)));
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		struct fault fault = faults[i];
+		siginfo_t bare, ended;
+		int expected = unwatched_death(&fault, &bare);
+
+		print_message("%s: %s\n", fault.name,
+			      expected == CLD_DUMPED ? "core dumped" : "no core dump here");
+		for (int d = DEFAULT; d < DISPOSITIONS; d++) {
+			fault.disposition = (enum disposition)d;
+			for (with_report = 0; with_report < 2; with_report++) {
+				assert_int_equal(unwatched_death(&fault, &ended), expected);
+				assert_int_equal(ended.si_status, fault.signo);
+				assert_int_equal(was_reported(), with_report);
+			}
+		}
+		with_report = 0;
+	}
+	/* core, or core.PID: the pid of each child that ended. */
+	(void)snprintf(file, sizeof(file), "rm -rf %s", directory);
+	assert_int_equal(chdir(back), 0);
+	assert_int_equal(system(file), 0); /* NOLINT(cert-env33-c): no input of others in it */
 }
 
 /* A machine check cannot be made here, so a true SIGBUS is replaced by one before it arrives. */
@@ -134,11 +256,10 @@ static void read_past_eof(void *arg)
 }
 
 /* It dies of that, and not of the page fault that a second look at the page would raise. */
-static void test_poison_met_by_other_code_kills_without_a_second_look(void **state)
+static void poison_met_by_other_code_kills_without_a_second_look(void)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
-		for (enum disposition d = DEFAULT; d < DISPOSITIONS; d++) {
+		for (enum disposition d = DEFAULT; d <= IGNORED; d++) {
 			pid_t pid = t_trace(read_past_eof, &d);
 			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
 			siginfo_t si = stop.si;
@@ -156,8 +277,17 @@ static void test_poison_met_by_other_code_kills_without_a_second_look(void **sta
 			assert_int_equal(stop.regs.rip, (uintptr_t)t_read_byte);
 			stop = t_resume(pid, PTRACE_CONT, SIGBUS);
 			t_expect_death(stop.status, SIGBUS, forged[i].name, __FILE__, __LINE__);
+			assert_int_equal(was_reported(), with_report);
 		}
 	}
+}
+
+static void test_poison_met_by_other_code_kills_without_a_second_look(void **state)
+{
+	(void)state;
+	for (with_report = 0; with_report < 2; with_report++)
+		poison_met_by_other_code_kills_without_a_second_look();
+	with_report = 0;
 }
 
 struct sent {
@@ -322,6 +452,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults_of_other_code_kill),
+		cmocka_unit_test(test_the_same_with_a_report),
+		cmocka_unit_test(test_core_dumps_are_as_without_us),
 		cmocka_unit_test(test_poison_met_by_other_code_kills_without_a_second_look),
 		cmocka_unit_test(test_signals_from_outside_are_not_swallowed),
 		cmocka_unit_test(test_copies_die_where_no_handler_is),
@@ -330,6 +462,11 @@ int main(void)
 	};
 
 	t_trace_needed();
+	report_fd = memfd_create("report", MFD_CLOEXEC);
+	if (report_fd < 0) {
+		perror("memfd_create");
+		return 1;
+	}
 	memory[T_PROTECTED] = t_memory(T_PROTECTED);
 	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,8 +197,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_and_decides_for_itself),
-		cmocka_unit_test(test_child_of_a_fork_in_the_middle_of_an_install),
-		cmocka_unit_test(test_child_of_a_fork_in_the_middle_of_the_first_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install),
 		cmocka_unit_test(test_nothing_is_left_after_exec),
 	};
 

@@ -2,8 +2,9 @@
 /*
  * test_notices.c - BUS_MCEERR_AO: noted, counted, given to a function, and passed on
  *
- * A process may queue any siginfo to itself, so notices need no memory error here. What the kernel
- * itself sends is compared in tests/vm.
+ * A process may queue any siginfo to itself, so notices need no memory error here. One that the
+ * kernel sends is in tests/vm/scenarios/special.toml: an ordinary signal, which can be blocked, with
+ * the start of the page and its size, to one thread that asked for it.
  */
 #include <mcsafe/mcsafe.h>
 

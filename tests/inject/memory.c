@@ -190,7 +190,8 @@ bool reserve_huge_pages(void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 # define ALLOCATOR_MAPS 1
 #elif defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+# if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
+	 __has_feature(thread_sanitizer)
 #  define ALLOCATOR_MAPS 1
 # endif
 #endif

@@ -62,7 +62,7 @@ TOOLCHAIN = {
     "__start_mcsafe_extable",
     "__stop_mcsafe_extable",
 }
-SANITIZERS = ("__asan_", "__ubsan_", "__tsan_", "__sanitizer_")
+SANITIZERS = ("__asan_", "__msan_", "__sanitizer_", "__tsan_", "__ubsan_")
 
 # Thread-local storage by these calls __tls_get_addr(), which may allocate (ELF-TLS, x86-64 psABI).
 LAZY_TLS = {19: "R_X86_64_TLSGD", 20: "R_X86_64_TLSLD", 34: "R_X86_64_GOTPC32_TLSDESC"}

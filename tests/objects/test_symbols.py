@@ -11,6 +11,9 @@ import elf
 # The two functions that keep the kernel's names.
 KERNEL_NAMES = {"memcpy_mcsafe", "copy_to_iter_mcsafe"}
 
+# MemorySanitizer has this one in every object.
+SANITIZER_NAMES = {"__msan_track_origins"} if built.SANITIZED else set()
+
 # It declares what libmcsafe-inject.so has, and two functions of libmcsafe.so in a build with
 # MCSAFE_DEBUG.
 INJECT_HEADER = "inject.h"
@@ -20,7 +23,8 @@ DEBUG_FUNCTIONS = {"mcsafe_inject_src", "mcsafe_inject_dst"}
 def ours(name: str) -> bool:
     """Whether a global name is one that we may take."""
     # AddressSanitizer marks each global variable with a name made of it.
-    return name.removeprefix("__odr_asan.").startswith("mcsafe_") or name in KERNEL_NAMES
+    name = name.removeprefix("__odr_asan.")
+    return name.startswith("mcsafe_") or name in KERNEL_NAMES | SANITIZER_NAMES
 
 
 def without_comments(text: str) -> str:

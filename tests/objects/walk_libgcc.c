@@ -4,17 +4,20 @@
 
 #include <unwind.h>
 
+#include "msan.h"
+
 struct search {
 	struct walk walk;
 	uintptr_t rip;
 	int found; /* the frame that the signal has interrupted */
 };
 
+MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
 {
 	struct search *search = arg;
 	struct walk *walk = &search->walk;
-	int at_instruction; /* and not behind a call */
+	int at_instruction = 0; /* and not behind a call */
 	uintptr_t ip = _Unwind_GetIPInfo(context, &at_instruction);
 
 	search->found |= at_instruction && ip == search->rip;

@@ -9,7 +9,7 @@ struct walk walk_from(ucontext_t *ctx)
 {
 	struct walk walk = {.n = 0};
 	unw_cursor_t cursor;
-	unw_proc_info_t info;
+	unw_proc_info_t info = {.start_ip = 0};
 
 	if (unw_init_local2(&cursor, ctx, UNW_INIT_SIGNAL_FRAME) != 0)
 		return walk;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "msan.h"
 #include "run.h"
 
 #define AT(member, offset) _Static_assert(offsetof(struct t_state, member) == (offset), #member)
@@ -45,9 +46,17 @@ void t_state_enter(struct t_state *state);
 extern _Thread_local struct t_state *t_state_current;
 _Thread_local struct t_state *t_state_current;
 
+/* Assembly calls the function, and leaves the shadow of its arguments as it finds it. */
+static void t_msan_arguments(void)
+{
+#ifdef MCSAFE_MSAN
+	__msan_unpoison_param(4);
+#endif
+}
+
 static uint64_t signal_mask(void)
 {
-	uint64_t mask;
+	uint64_t mask = 0;
 
 	/* The kernel's mask, of 64 signals: the rest of a sigset_t means nothing. */
 	assert_int_equal(syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask)), 0);
@@ -81,7 +90,9 @@ uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint6
 	state->args[2] = c;
 	state->args[3] = d;
 	errno = ERRNO_CANARY;
+	t_msan_arguments();
 	t_state_enter(state);
+	mcsafe__msan_written(state, sizeof(*state));
 	state->errno_after = errno;
 	errno = saved_errno;
 	state->mask_after = signal_mask();
