@@ -77,21 +77,24 @@ static bool is_lost(const siginfo_t *si, greg_t operand)
  *
  * The kernel saves trap number, error code and CR2 of the exceptions that it turns into signals. A
  * machine check is not among them: then these may be of an older fault, even of a write to the same
- * page. So poison is first looked for where the signal says; if that decides nothing (it may name
- * the other address of a page that is mapped twice), a machine check is always about a load, and a
- * write must be one to where the destination is now.
+ * page. So a page fault counts if it is at the very byte where an operand is now. Next, poison is
+ * looked for where the signal says. If that decides nothing (it may name the other address of a
+ * page that is mapped twice), a machine check is always about a load, and a write must be one to the
+ * page where the destination is now.
  */
 static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 {
 	bool src_lost = is_lost(si, regs[REG_RSI]), dst_lost = is_lost(si, regs[REG_RDI]);
-	greg_t trap = regs[REG_TRAPNO];
+	greg_t trap = regs[REG_TRAPNO], cr2 = regs[REG_CR2];
+	bool wrote = trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE);
 
+	if (trap == TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
+		return wrote ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 	if (src_lost != dst_lost)
 		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
 	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE) &&
-	    regs[REG_CR2] >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
+	if (wrote && cr2 >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
 		return MCSAFE_ROW_STORE;
 	return MCSAFE_ROW_LOAD;
 }

@@ -74,7 +74,8 @@ enum t_damage {
 	T_DAMAGE_DIRECTION_FLAG = 1 << 8,
 	T_DAMAGE_MXCSR = 1 << 9,
 	T_DAMAGE_X87_CONTROL = 1 << 10,
-	T_DAMAGE_UPPER_YMM = 1 << 11, /* or of ZMM; not zero: slows all SSE code down that comes after */
+	T_DAMAGE_UPPER_YMM =
+		1 << 11, /* or of ZMM; not zero: slows down all SSE code from there on */
 	T_DAMAGE_ERRNO = 1 << 12,
 	T_DAMAGE_SIGNAL_MASK = 1 << 13,
 };
