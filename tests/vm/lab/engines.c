@@ -60,8 +60,8 @@ static uintptr_t start_of(const struct lab_engine *engine)
 	return engine->set ? (uintptr_t)engine->set : (uintptr_t)engine->flush;
 }
 
-/* Of the function that begins at `start`, or of all if that is 0. */
-static size_t rows(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room)
+/* start is 0: of all. */
+size_t lab_rows_from(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room)
 {
 	const struct mcsafe_row *row, *end;
 	size_t n = 0;
@@ -79,12 +79,12 @@ static size_t rows(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room
 
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room)
 {
-	return rows(start_of(engine), kind, insns, room);
+	return lab_rows_from(start_of(engine), kind, insns, room);
 }
 
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room)
 {
-	return rows(0, kind, insns, room);
+	return lab_rows_from(0, kind, insns, room);
 }
 
 const struct lab_engine *lab_engine_of(uintptr_t insn)
