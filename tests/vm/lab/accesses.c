@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * accesses.c - every row of the routines for single words, and of those for scans, meets real poison
+ * accesses.c - every row of the routines for single words and for scans meets real poison
  *
  * Whatever reads meets a machine check, exchanges too; whatever writes meets a page that is lost.
  * The shapes are few and fixed, and the fault record says which row has met the line: in the end
