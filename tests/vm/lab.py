@@ -50,8 +50,10 @@ class Hardware:
 MACHINES = {
     "ram": Hardware(),
     "nvdimm": Hardware(nvdimm=True),
-    # What is lost in device-dax mode cannot be repaired: nothing may come after it.
+    # What is lost in device-dax mode cannot be repaired: nothing may come after it. So each of
+    # these has one scenario.
     "devdax": Hardware(nvdimm=True),
+    "devdax-files": Hardware(nvdimm=True),
     "devdax-lists": Hardware(nvdimm=True),
     "bad-at-boot": Hardware(nvdimm=True, bad_at_boot=(acpi.Range(16 << 20, 4096),)),
 }

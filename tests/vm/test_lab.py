@@ -386,6 +386,11 @@ class ScenarioTest(unittest.TestCase):
         for entry in scenarios.values():
             self.assertIn(entry.machine, lab.MACHINES, entry.name)
 
+    def test_one_scenario_on_each_device_dax_machine(self) -> None:
+        machines = [entry.machine for entry in scenario.load().values()]
+        devdax = [machine for machine in machines if machine.startswith("devdax")]
+        self.assertCountEqual(devdax, set(devdax))
+
     def test_misspelt_field(self) -> None:
         with self.assertRaisesRegex(ValueError, "expcet"):
             scenario.from_table("s", {"title": "", "run": "", "expcet": {}})

@@ -22,8 +22,15 @@ const struct lab_engine lab_engines[] = {
 	{.name = "sse2", .copy = mcsafe__copy_sse2, .step = 1},
 	{.name = "avx2", .copy = mcsafe__copy_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
 	{.name = "nt_avx2", .copy = mcsafe__copy_nt_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
+	{.name = "avx512", .copy = mcsafe__copy_avx512, .step = 1, .needs = MCSAFE__CPU_AVX512},
+	{.name = "nt_avx512",
+	 .copy = mcsafe__copy_nt_avx512,
+	 .step = 1,
+	 .needs = MCSAFE__CPU_AVX512},
 	{.name = "erms", .copy = mcsafe__copy_erms, .step = 1, .needs = MCSAFE__CPU_ERMS},
 	{.name = "set_word", .set = mcsafe__set_word},
+	{.name = "set_sse2", .set = mcsafe__set_sse2},
+	{.name = "set_avx2", .set = mcsafe__set_avx2, .needs = MCSAFE__CPU_AVX2},
 	{.name = "clwb", .flush = mcsafe__flush_clwb, .needs = MCSAFE__CPU_CLWB},
 	{.name = "clflushopt", .flush = mcsafe__flush_clflushopt, .needs = MCSAFE__CPU_CLFLUSHOPT},
 	{.name = "clflush", .flush = mcsafe__flush_clflush},
@@ -53,8 +60,8 @@ static uintptr_t start_of(const struct lab_engine *engine)
 	return engine->set ? (uintptr_t)engine->set : (uintptr_t)engine->flush;
 }
 
-/* Of the function that begins at `start`, or of all if that is 0. */
-static size_t rows(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room)
+/* start is 0: of all. */
+size_t lab_rows_from(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room)
 {
 	const struct mcsafe_row *row, *end;
 	size_t n = 0;
@@ -72,12 +79,12 @@ static size_t rows(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room
 
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room)
 {
-	return rows(start_of(engine), kind, insns, room);
+	return lab_rows_from(start_of(engine), kind, insns, room);
 }
 
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room)
 {
-	return rows(0, kind, insns, room);
+	return lab_rows_from(0, kind, insns, room);
 }
 
 const struct lab_engine *lab_engine_of(uintptr_t insn)

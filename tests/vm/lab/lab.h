@@ -98,6 +98,8 @@ const struct lab_engine *lab_engine(const char *name);
 bool lab_can_run(const struct lab_engine *engine);
 /* The rows of an engine that are of a kind, MCSAFE_ROW_*: their instructions; returns how many. */
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room);
+/* Those of the function that begins at `start`. */
+size_t lab_rows_from(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room);
 /* The rows of the whole library. */
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room);
 #define LAB_ROWS_MAX 512
@@ -107,6 +109,35 @@ const struct lab_engine *lab_engine_of(uintptr_t insn);
 size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size_t n,
 	       struct mcsafe_fault *fault);
 #define LAB_SET 0xa5 /* what it sets memory to: lab_pattern() never gives it, nor is it FILL */
+
+/* ---- accesses.c: the routines for single words and for scans, and their rows ----------------- */
+
+struct lab_access {
+	const char *name;
+	void (*routine)(void);
+	/*
+	 * Look at n bytes from `at` on, or access the word of that size there; `done` bytes could be
+	 * looked at. `same`: a copy of them that is good.
+	 */
+	enum mcsafe_cause (*run)(unsigned char *at, const unsigned char *same, size_t n,
+				 size_t *done, struct mcsafe_fault *fault);
+	size_t size; /* of the word; 0: a scan */
+	bool stores, loads;
+};
+
+extern const struct lab_access lab_accesses[];
+extern const size_t lab_n_accesses;
+
+/* The one that an instruction is of; NULL: none that is known. */
+const struct lab_access *lab_access_of(uintptr_t insn);
+
+/* ---- row_checks.c: what every row has to do about poison ------------------------------------ */
+
+void lab_check_row_fault(uintptr_t insn, enum mcsafe_side side, const struct mcsafe_fault *fault);
+/* One machine check, one signal, and the line is left alone. */
+void lab_check_row_consumed(uintptr_t insn, struct lab_events events);
+/* A signal at this row, after so many pages were lost. */
+void lab_check_row_lost(uintptr_t insn, unsigned pages);
 
 /* ---- symbols.c ----------------------------------------------------------------------------- */
 
@@ -168,6 +199,7 @@ void lab_wait_bad_blocks(uint64_t physical);
 
 /* ---- programs ------------------------------------------------------------------------------ */
 
+int lab_program_accesses(int argc, char **argv);
 int lab_program_chained(int argc, char **argv);
 int lab_program_flushcache(int argc, char **argv);
 int lab_program_holes(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } programs[] = {
+	{"accesses", lab_program_accesses},
 	{"chained", lab_program_chained},
 	{"flushcache", lab_program_flushcache},
 	{"holes", lab_program_holes},

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A function with rows, as often as it has some, that no line of lab_engines[] is for. */
+/* A function with rows, as often as it has some, that no line of lab_engines[] or lab_accesses[] is for. */
 static void check_table(void)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
-		lab_check(lab_engine_of(insns[i]) != NULL, "the lab does not know the row %s",
-			  lab_insn_name(insns[i]));
+		lab_check(lab_engine_of(insns[i]) || lab_access_of(insns[i]),
+			  "the lab does not know the row %s", lab_insn_name(insns[i]));
 }
 
 /* Every engine that a program can ask for by name. */
@@ -42,6 +42,26 @@ static bool faults_on_forbidden_page(const struct lab_engine *engine)
 	return left != 0;
 }
 
+/* Words and scans: they need no more than any x86-64 has. */
+static void try_accesses(void)
+{
+	unsigned char *page = lab_pages(1);
+
+	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	for (size_t i = 0; i < lab_n_accesses; i++) {
+		const struct lab_access *access = &lab_accesses[i];
+		size_t n = access->size ? access->size : 1, done = 0;
+		unsigned char same = FILL;
+		struct mcsafe_fault fault;
+
+		if (access->run(page, &same, n, &done, &fault) == MCSAFE_CAUSE_NONE)
+			lab_fact(access->name, "runs, and does not fail");
+		else
+			lab_fact(access->name, "runs");
+	}
+	munmap(page, PAGE);
+}
+
 int lab_program_routines(int argc, char **argv)
 {
 	(void)argc;
@@ -62,5 +82,6 @@ int lab_program_routines(int argc, char **argv)
 		else
 			lab_fact(engine->name, "runs");
 	}
+	try_accesses();
 	return lab_status();
 }

@@ -262,19 +262,6 @@ static void trace(bool loads)
 
 /* ---- against poison ------------------------------------------------------------------------- */
 
-static void check_fault(const struct plan *plan, enum mcsafe_side side,
-			const struct mcsafe_fault *fault)
-{
-	const char *row = lab_insn_name(plan->insn);
-
-	lab_check(fault->signo == SIGBUS && fault->code == BUS_MCEERR_AR,
-		  "row %s: signal %d, code %d", row, fault->signo, fault->code);
-	lab_check(fault->cause == MCSAFE_CAUSE_POISON, "row %s: cause %s", row,
-		  mcsafe_cause_name(fault->cause));
-	lab_check(fault->side == side, "row %s: wrong side", row);
-	lab_check(fault->extent == PAGE, "row %s: extent %zu", row, fault->extent);
-}
-
 static void check_load(const struct lab_engine *engine, const struct plan *plan,
 		       const unsigned char *pages, size_t left, const struct mcsafe_fault *fault)
 {
@@ -285,7 +272,7 @@ static void check_load(const struct lab_engine *engine, const struct plan *plan,
 	size_t good = bytes_before(shape->src, plan->line); /* up to the poisoned line */
 	const unsigned char *dst = arena + MARGIN + shape->dst;
 
-	check_fault(plan, MCSAFE_SIDE_SOURCE, fault);
+	lab_check_row_fault(plan->insn, MCSAFE_SIDE_SOURCE, fault);
 	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
 	lab_check(fault->addr == pages + PAGE, "row %s: address %p, and not the page's start", row,
 		  fault->addr);
@@ -308,27 +295,17 @@ static void check_load(const struct lab_engine *engine, const struct plan *plan,
 /* One machine check, at one row. */
 static void consume(const struct lab_engine *engine, const struct plan *plan)
 {
-	const char *row = lab_insn_name(plan->insn);
 	unsigned char *pages = lab_pages(N_PAGES);
 	struct origins origins = {pages + PAGE + IN_PAGE, arena + MARGIN};
 	struct lab_target target = lab_target(origins.src + plan->line);
 	struct mcsafe_fault fault = {.signo = 0};
-	struct lab_events events;
-	unsigned logged;
 	size_t left;
 
 	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_arm(plan->second ? "insn" : "load", "page", &target, 1, &plan->insn, 1);
 	left = run(engine, &plan->shape, &origins, &fault);
-	events = lab_disarm();
-	logged = lab_kernel_log("Uncorrected hardware memory error in user-access");
-
-	lab_check(events.injected == 1, "row %s: %u machine checks", row, events.injected);
-	lab_check(events.touched == 0 && lab_signals.n == 1,
-		  "row %s: the poisoned line was read again: %u signals, %u reads", row,
-		  lab_signals.n, events.touched);
-	lab_check(logged == 1, "row %s: the kernel's log has %u machine checks", row, logged);
+	lab_check_row_consumed(plan->insn, lab_disarm());
 	check_load(engine, plan, pages, left, &fault);
 	munmap(pages, N_PAGES * PAGE);
 }
@@ -347,16 +324,8 @@ static bool is_result(const struct lab_engine *engine, const unsigned char *at, 
 
 static void check_store(const struct plan *plan, unsigned lost, const struct mcsafe_fault *fault)
 {
-	const char *row = lab_insn_name(plan->insn);
-	unsigned logged = lab_kernel_log("recovery action for dirty LRU page: Recovered");
-	bool met = false;
-
-	for (unsigned i = 0; i < lab_signals.n && i < LAB_SIGNALS_MAX; i++)
-		met |= lab_signals.noted[i].ip == plan->insn;
-	lab_check(met, "row %s: not met on a lost page", row);
-	lab_check(logged == lost, "row %s: the kernel's log has %u lost pages, not %u", row, logged,
-		  lost);
-	check_fault(plan, MCSAFE_SIDE_DESTINATION, fault);
+	lab_check_row_lost(plan->insn, lost);
+	lab_check_row_fault(plan->insn, MCSAFE_SIDE_DESTINATION, fault);
 }
 
 /* One store into a page that is lost already: exact to the byte. */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * accesses.c - every row of the routines for single words and for scans meets real poison
+ *
+ * Whatever reads meets a machine check, exchanges too; whatever writes meets a page that is lost.
+ * The shapes are few and fixed, and the fault record says which row has met the line: in the end
+ * that has to be each of them.
+ */
+#include <mcsafe/access.h>
+#include <mcsafe/scan.h>
+
+#include "access.h"
+#include "lab.h"
+#include "scan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define N_PAGES   ((size_t)3)
+#define IN_PAGE   (31 * LINE)
+#define SCAN      ((size_t)100) /* bytes from the poisoned line on: more than it has */
+#define UNTOUCHED UINT64_C(0x5aa55aa55aa55aa5)
+
+static void check_result(enum mcsafe_cause cause, uint64_t value, const char *name, size_t size)
+{
+	lab_check(cause == MCSAFE_CAUSE_NONE || value == UNTOUCHED,
+		  "%s of %zu bytes has failed, and gives %#jx", name, size, (uintmax_t)value);
+}
+
+static enum mcsafe_cause load(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
+			      struct mcsafe_fault *fault)
+{
+	uint64_t value = UNTOUCHED;
+	enum mcsafe_cause cause = mcsafe_access_load(at, n, &value, fault);
+
+	(void)same;
+	(void)done;
+	check_result(cause, value, "load", n);
+	return cause;
+}
+
+static enum mcsafe_cause store(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
+			       struct mcsafe_fault *fault)
+{
+	(void)same;
+	(void)done;
+	return mcsafe_access_store(at, n, 0, fault);
+}
+
+static enum mcsafe_cause xchg(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
+			      struct mcsafe_fault *fault)
+{
+	uint64_t value = UNTOUCHED;
+	enum mcsafe_cause cause = mcsafe_access_xchg(at, n, 0, &value, fault);
+
+	(void)same;
+	(void)done;
+	check_result(cause, value, "xchg", n);
+	return cause;
+}
+
+static enum mcsafe_cause cmpxchg(unsigned char *at, const unsigned char *same, size_t n,
+				 size_t *done, struct mcsafe_fault *fault)
+{
+	uint64_t value = UNTOUCHED;
+	enum mcsafe_cause cause = mcsafe_access_cmpxchg(at, n, 0, 1, &value, fault);
+
+	(void)same;
+	(void)done;
+	check_result(cause, value, "cmpxchg", n);
+	return cause;
+}
+
+static enum mcsafe_cause find(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
+			      struct mcsafe_fault *fault)
+{
+	(void)same;
+	return mcsafe_memchr(at, FILL, n, done, fault);
+}
+
+static enum mcsafe_cause compare(const unsigned char *a, const unsigned char *b, size_t n,
+				 int failed, size_t *done, struct mcsafe_fault *fault)
+{
+	struct mcsafe_comparison result;
+	enum mcsafe_cause cause = mcsafe_memcmp(a, b, n, &result, fault);
+
+	*done = result.equal;
+	lab_check(cause == MCSAFE_CAUSE_NONE || (result.failed == failed && result.order == 0),
+		  "memcmp: operand %d has failed, and not %d; order %d", result.failed, failed,
+		  result.order);
+	return cause;
+}
+
+static enum mcsafe_cause compare_a(unsigned char *at, const unsigned char *same, size_t n,
+				   size_t *done, struct mcsafe_fault *fault)
+{
+	return compare(at, same, n, 1, done, fault);
+}
+
+static enum mcsafe_cause compare_b(unsigned char *at, const unsigned char *same, size_t n,
+				   size_t *done, struct mcsafe_fault *fault)
+{
+	return compare(same, at, n, 2, done, fault);
+}
+
+#define ROUTINE(name) (void (*)(void)) mcsafe__##name
+/* clang-format off: one line each */
+#define WORDS(size)                                                         \
+ {"load_" #size, ROUTINE(load_##size), load, size, false, true},            \
+	 {"store_" #size, ROUTINE(store_##size), store, size, true, false}, \
+	 {"xchg_" #size, ROUTINE(xchg_##size), xchg, size, true, true},     \
+ {                                                                          \
+  "cmpxchg_" #size, ROUTINE(cmpxchg_##size), cmpxchg, size, true, true      \
+ }
+/* clang-format on */
+
+const struct lab_access lab_accesses[] = {
+	WORDS(1),
+	WORDS(2),
+	WORDS(4),
+	WORDS(8),
+	{"find_byte", ROUTINE(find_byte), find, 0, false, true},
+	{"find_difference, a", ROUTINE(find_difference), compare_a, 0, false, true},
+	{"find_difference, b", ROUTINE(find_difference), compare_b, 0, false, true},
+};
+const size_t lab_n_accesses = LENGTH(lab_accesses);
+
+const struct lab_access *lab_access_of(uintptr_t insn)
+{
+	uintptr_t start = lab_function_of(insn).start;
+
+	for (size_t i = 0; i < lab_n_accesses; i++)
+		if ((uintptr_t)lab_accesses[i].routine == start)
+			return &lab_accesses[i];
+	return NULL;
+}
+
+/* Rows that have met poison. */
+struct met {
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n;
+};
+
+static struct met consumed, lost;
+
+static bool has(const struct met *met, uintptr_t insn)
+{
+	for (size_t i = 0; i < met->n; i++)
+		if (met->insns[i] == insn)
+			return true;
+	return false;
+}
+
+/* The access has failed at a row of its own; `address` is what the kernel says. */
+static void check_access(const struct lab_access *access, enum mcsafe_cause cause,
+			 const unsigned char *address, const struct mcsafe_fault *fault,
+			 struct met *met)
+{
+	uintptr_t insn = (uintptr_t)fault->ip;
+
+	lab_check(cause == MCSAFE_CAUSE_POISON, "%s: result %s", access->name,
+		  mcsafe_cause_name(cause));
+	lab_check(lab_access_of(insn) && lab_access_of(insn)->routine == access->routine,
+		  "%s: stopped at %s", access->name, lab_insn_name(insn));
+	lab_check_row_fault(insn, access->stores ? MCSAFE_SIDE_DESTINATION : MCSAFE_SIDE_SOURCE,
+			    fault);
+	lab_check(fault->addr == address, "%s: address %p instead of %p", access->name, fault->addr,
+		  (const void *)address);
+	if (!has(met, insn)) {
+		lab_need(met->n < LENGTH(met->insns), "too many rows");
+		met->insns[met->n++] = insn;
+	}
+}
+
+/* One machine check: for a line, of an access that begins `start` bytes behind the line's first. */
+static void consume(const struct lab_access *access, ptrdiff_t start, size_t misalignment)
+{
+	static unsigned char copy[PAGE] __attribute__((aligned(64)));
+	size_t good = start < 0 ? (size_t)-start : 0, done = 0, n_insns;
+	size_t n = access->size ? access->size : good + SCAN;
+	unsigned char *pages = lab_pages(N_PAGES), *line = pages + PAGE + IN_PAGE;
+	struct lab_target target = lab_target(line);
+	struct mcsafe_fault fault = {.signo = 0};
+	uintptr_t insns[LAB_ROWS_MAX];
+	enum mcsafe_cause cause;
+
+	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
+	lab_fill_pattern(copy + misalignment, (size_t)(line + start - pages), n);
+	n_insns = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
+				insns, LENGTH(insns));
+	lab_forget_signals();
+	lab_arm("load", "page", &target, 1, insns, n_insns);
+	cause = access->run(line + start, copy + misalignment, n, &done, &fault);
+	lab_check_row_consumed((uintptr_t)fault.ip, lab_disarm());
+	check_access(access, cause, pages + PAGE, &fault, &consumed);
+	lab_check(done == good, "%s from %td on, the other at %zu: %zu bytes done, %zu are good",
+		  access->name, start, misalignment, done, good);
+	munmap(pages, N_PAGES * PAGE);
+}
+
+/* A word of a page that is lost already. */
+static void write_lost(const struct lab_access *access)
+{
+	unsigned char *pages = lab_pages(N_PAGES), *page = pages + PAGE;
+	struct mcsafe_fault fault = {.signo = 0};
+	enum mcsafe_cause cause;
+	size_t done = 0;
+
+	lab_lose_page(page);
+	lab_forget_signals();
+	cause = access->run(page + IN_PAGE, NULL, access->size, &done, &fault);
+	lab_check_row_lost((uintptr_t)fault.ip, 1);
+	check_access(access, cause, page + IN_PAGE, &fault, &lost);
+	lab_check(lab_is_fill(pages, PAGE) && lab_is_fill(page + PAGE, PAGE), "%s: wrote elsewhere",
+		  access->name);
+	munmap(pages, N_PAGES * PAGE);
+}
+
+/* The first word of a line, and the last. */
+static void meet_word(const struct lab_access *access)
+{
+	if (access->loads) {
+		consume(access, 0, 0);
+		consume(access, (ptrdiff_t)(LINE - access->size), 0);
+	}
+	if (access->stores)
+		write_lost(access);
+}
+
+/* In the line, and before it; the other operand of a comparison has vectors that cross a line. */
+static void meet_scan(const struct lab_access *access)
+{
+	static const ptrdiff_t starts[] = {37, 0, -1, -17, -70};
+
+	for (size_t i = 0; i < LENGTH(starts); i++)
+		for (size_t misalignment = 0; misalignment < 2; misalignment++)
+			consume(access, starts[i], misalignment);
+}
+
+static void check_rows(const struct lab_access *access)
+{
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
+				 insns, LENGTH(insns));
+
+	lab_check(n > 0, "%s has no rows", access->name);
+	for (size_t i = 0; i < n; i++) {
+		lab_check(!access->loads || has(&consumed, insns[i]), "row %s: no machine check",
+			  lab_insn_name(insns[i]));
+		lab_check(!access->stores || has(&lost, insns[i]), "row %s: no lost page",
+			  lab_insn_name(insns[i]));
+	}
+}
+
+int lab_program_accesses(int argc, char **argv)
+{
+	bool scans = argc > 1 && strcmp(argv[1], "scans") == 0;
+
+	lab_need(scans || (argc > 1 && strcmp(argv[1], "words") == 0), "words, or scans?");
+	lab_install();
+	lab_kernel_log("");
+	for (size_t i = 0; i < lab_n_accesses; i++)
+		if ((lab_accesses[i].size == 0) == scans)
+			(scans ? meet_scan : meet_word)(&lab_accesses[i]);
+	for (size_t i = 0; i < lab_n_accesses; i++)
+		if ((lab_accesses[i].size == 0) == scans)
+			check_rows(&lab_accesses[i]);
+	printf("%zu rows have met a machine check, and %zu a lost page\n", consumed.n, lost.n);
+	return lab_status();
+}
