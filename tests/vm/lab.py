@@ -45,6 +45,7 @@ class Hardware:
 
     nvdimm: bool = False
     bad_at_boot: tuple[acpi.Range, ...] = ()
+    nvdimm_file: Path | None = None  # it outlives the guest
 
 
 MACHINES = {
@@ -258,6 +259,7 @@ class Lab:
             disk,
             ingredients.memory,
             nvdimm=str(NVDIMM_BYTES) if hardware.nvdimm else "",
+            nvdimm_file=hardware.nvdimm_file,
         )
 
     def _override(self, hardware: Hardware) -> bytes:

@@ -179,6 +179,7 @@ int lab_program_noripv(int argc, char **argv);
 int lab_program_notice(int argc, char **argv);
 int lab_program_notice_at_row(int argc, char **argv);
 int lab_program_plain(int argc, char **argv);
+int lab_program_pmem_crash(int argc, char **argv);
 int lab_program_pmem_files(int argc, char **argv);
 int lab_program_pmem_injected(int argc, char **argv);
 int lab_program_pmem_killed(int argc, char **argv);

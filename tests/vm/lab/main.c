@@ -22,6 +22,7 @@ static const struct {
 	{"notice", lab_program_notice},
 	{"notice-at-row", lab_program_notice_at_row},
 	{"plain", lab_program_plain},
+	{"pmem-crash", lab_program_pmem_crash},
 	{"pmem-files", lab_program_pmem_files},
 	{"pmem-injected", lab_program_pmem_injected},
 	{"pmem-killed", lab_program_pmem_killed},
