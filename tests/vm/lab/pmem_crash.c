@@ -16,14 +16,16 @@
 #include <unistd.h>
 
 #define FILE_NAME "/mnt/pmem/lab"
-#define REGISTRY  "/mnt/pmem/known-%u"
+#define REGISTRY  "/mnt/pmem/known-%zu"
 
-/* One repair for each call in which the machine is killed: the first is killed as it enters its
- * first call that changes the file, the second as it enters its second, ... */
-#define CRASHES 4u
+/* A repair for each of these: the machine is killed as it enters so-manieth of its calls that change
+ * the file. The calls are: write a piece, sync, write the rest, sync. */
+static const unsigned killing_call[] = {1, 3, 4};
+
+#define CRASHES LENGTH(killing_call)
 #define PIECE   ((size_t)256 << 10) /* what a repair writes by one call */
-#define RANGE   (2 * PIECE)
-#define APART   (2 * RANGE)
+#define RANGE   (PIECE + 16 * PAGE)
+#define APART   (2 * PIECE)
 
 /* A bad page in each piece, among good ones. */
 static const size_t bad_pages[] = {3 * PAGE, PIECE + 5 * PAGE};
@@ -33,12 +35,12 @@ static const size_t bad_pages[] = {3 * PAGE, PIECE + 5 * PAGE};
 
 static struct mcsafe_pmem *pmem;
 static uint64_t start; /* of the file, from the start of the region */
-static unsigned crash; /* the number of the present one */
+static size_t crash;   /* which is the present one */
 static unsigned calls;
 
-static size_t range_of(unsigned n)
+static size_t range_of(size_t n)
 {
-	return n * APART;
+	return (n + 1) * APART;
 }
 
 static bool kernel_lists(size_t page)
@@ -62,9 +64,10 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 /* What the medium would go on to hold when the power is back: for the driver, see test_crash.py. */
 static void tell_bad_pages(void)
 {
-	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
-		if (kernel_lists(page))
-			printf("@bad %" PRIu64 "\n", start + page);
+	for (size_t n = 0; n < CRASHES; n++)
+		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += PAGE)
+			if (kernel_lists(page))
+				printf("@bad %" PRIu64 "\n", start + page);
 }
 
 /* ---- before: a file on a medium without faults ------------------------------------------------ */
@@ -77,7 +80,7 @@ static int set_up(void)
 	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
 		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
-	for (unsigned n = 1; n <= CRASHES; n++)
+	for (size_t n = 0; n < CRASHES; n++)
 		for (size_t i = 0; i < LENGTH(bad_pages); i++)
 			printf("@bad %" PRIu64 "\n", start + range_of(n) + bad_pages[i]);
 	lab_fact("start", "%" PRIu64, start);
@@ -104,7 +107,7 @@ _Noreturn static void be_killed(void)
 {
 	save_registry();
 	tell_bad_pages();
-	printf("@kill %u\n", crash);
+	printf("@kill %zu\n", crash);
 	fflush(stdout);
 	for (;;)
 		pause();
@@ -117,7 +120,7 @@ static void at_call(int signo, siginfo_t *info, void *context)
 	long result;
 
 	(void)signo;
-	if (++calls == crash)
+	if (++calls == killing_call[crash])
 		be_killed();
 	result = syscall(info->si_syscall, regs[REG_RDI], regs[REG_RSI], regs[REG_RDX],
 			 regs[REG_R10], 0, LET_THROUGH);
@@ -147,7 +150,7 @@ static void stop_calls(void)
 		 "no seccomp");
 }
 
-static ssize_t repair(unsigned n)
+static ssize_t repair(size_t n)
 {
 	unsigned char *data = malloc(RANGE);
 	ssize_t put;
@@ -161,7 +164,7 @@ static ssize_t repair(unsigned n)
 
 /* ---- what is there after it ------------------------------------------------------------------- */
 
-static struct mcsafe_badblocks *saved_registry(unsigned n)
+static struct mcsafe_badblocks *saved_registry(size_t n)
 {
 	struct mcsafe_badblocks *saved = NULL;
 	char name[64];
@@ -210,8 +213,8 @@ static bool was_bad(size_t in_range)
 	return false;
 }
 
-/* The repair n, which was killed; returns how many pages are bad still. */
-static size_t check_killed(unsigned n)
+/* The range of a repair that was killed; returns how many pages are bad still. */
+static size_t check_killed(size_t n)
 {
 	struct mcsafe_badblocks *saved = saved_registry(n);
 	size_t bad = 0;
@@ -229,24 +232,36 @@ static size_t check_killed(unsigned n)
 	return bad;
 }
 
-static void check_all(unsigned killed)
+static size_t check_untouched(size_t n)
 {
-	for (unsigned n = 1; n <= killed; n++) {
+	size_t bad = 0;
+
+	for (size_t at = 0; at < RANGE; at += PAGE)
+		bad += check_page(range_of(n) + at, OLD);
+	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
+	return bad;
+}
+
+static void check_all(size_t killed)
+{
+	size_t all = 0;
+
+	for (size_t n = 0; n < CRASHES; n++) {
+		size_t bad = n < killed ? check_killed(n) : check_untouched(n);
 		char key[64];
 
-		snprintf(key, sizeof(key), "bad after crash %u", n);
-		lab_fact(key, "%zu", check_killed(n));
+		snprintf(key, sizeof(key), "bad in range %zu", n);
+		lab_fact(key, "%zu", bad);
+		all += bad;
 	}
-	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
-		if (page < range_of(1) || page >= range_of(killed + 1) ||
-		    (page - range_of(1)) % APART >= RANGE)
-			(void)check_page(page, OLD);
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * PAGE,
+		  "other pages are listed as well");
 }
 
 static void repair_all(void)
 {
-	for (unsigned n = 1; n <= CRASHES; n++) {
-		lab_check(repair(n) == (ssize_t)RANGE, "repair %u fails after the crash", n);
+	for (size_t n = 0; n < CRASHES; n++) {
+		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
 		for (size_t at = 0; at < RANGE; at += PAGE)
 			lab_check(!check_page(range_of(n) + at, NEW), "it is bad still");
 	}
@@ -256,21 +271,20 @@ static void repair_all(void)
 /* pmem-crash: set up; pmem-crash START KILLED: check what KILLED crashes left, and do the next. */
 int lab_program_pmem_crash(int argc, char **argv)
 {
-	unsigned killed;
-
 	if (argc == 1)
 		return set_up();
 	lab_need(argc == 3, "START KILLED are missing");
 	start = strtoull(argv[1], NULL, 10);
-	killed = (unsigned)strtoul(argv[2], NULL, 10);
-	crash = killed + 1;
+	crash = strtoul(argv[2], NULL, 10);
 	lab_install();
 	lab_need(mcsafe_pmem_open(&pmem, FILE_NAME, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
-	check_all(killed);
-	if (killed < CRASHES) {
+	check_all(crash);
+	if (crash < CRASHES) {
+		ssize_t put;
+
 		stop_calls();
-		lab_need(false, "the repair ends by itself after %u calls: %zd", calls,
-			 repair(crash));
+		put = repair(crash);
+		lab_need(false, "repair %zu is over after %u calls: %zd", crash, calls, put);
 	}
 	repair_all();
 	mcsafe_pmem_close(pmem);
