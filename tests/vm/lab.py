@@ -35,7 +35,8 @@ from scenario import Result, Scenario
 
 SCRIPT = Path(__file__).with_name("lab") / "lab-scenario"
 BOOT_SECONDS = 120
-MODULES = (*image.MODULES, "crc32c_intel", "nfit", "nd_pmem", "dax_pmem", "device_dax", "xfs")
+NVDIMM_MODULES = ("nfit", "nd_pmem", "dax_pmem", "device_dax")
+MODULES = (*image.MODULES, "crc32c_intel", *NVDIMM_MODULES, "null_blk", "xfs")
 NVDIMM_BYTES = 512 << 20
 
 
