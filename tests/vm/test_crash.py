@@ -4,7 +4,8 @@
 
 The NVDIMM is a file of the host, which outlives QEMU. In the first guest a file is written to it.
 Each of the next repairs a range of that file, in which pages are bad from boot on, and is killed
-(SIGKILL to QEMU) at the entry of one of the calls that change the file. Whoever comes after it finds the medium as it was at this moment: the pages that the kernel has cleared stay good.
+(SIGKILL to QEMU) at the entry of one of the calls that change the file. Whoever comes after it
+finds the medium as it was at this moment: the pages that the kernel has cleared stay good.
 See lab/pmem_crash.c for what is checked.
 
 What this cannot show: the firmware is ours, and its list dies with QEMU, so it is given to the next
@@ -29,8 +30,8 @@ from errors import Unavailable
 
 PAGE = 4096
 SECONDS = 60  # for one guest
-# Of the two bad pages of each range (lab/pmem_crash.c): before the first call that changes the file,
-# before the one that writes the second page, and before that is synced.
+# Of the two bad pages of each range (lab/pmem_crash.c): before the first call that changes the
+# file, before the one that writes the second page, and before that is synced.
 BAD_BEFORE = 2
 BAD_AFTER = (2, 1, 0)
 CRASHES = len(BAD_AFTER)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_crash.c - repairs of a file in the middle of which the machine is killed: see test_crash.py */
+/* pmem_crash.c - repairs in the middle of which the machine is killed: see test_crash.py */
 #include "lab.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define FILE_NAME "/mnt/pmem/lab"
 #define REGISTRY  "/mnt/pmem/known-%zu"
 
-/* A repair for each of these: the machine is killed as it enters so-manieth of its calls that change
+/* A repair for each of these: the machine is killed as it enters this one of its calls that change
  * the file. The calls are: write a piece, sync, write the rest, sync. */
 static const unsigned killing_call[] = {1, 3, 4};
 
@@ -70,7 +70,7 @@ static void tell_bad_pages(void)
 				printf("@bad %" PRIu64 "\n", start + page);
 }
 
-/* ---- before: a file on a medium without faults ------------------------------------------------ */
+/* ---- before: a file on a medium without faults ----------------------------------------------- */
 
 static int set_up(void)
 {
@@ -87,7 +87,7 @@ static int set_up(void)
 	return lab_status();
 }
 
-/* ---- the machine that is killed --------------------------------------------------------------- */
+/* ---- the machine that is killed -------------------------------------------------------------- */
 
 /* A program that saves its registry now and then does so now, at the worst moment. */
 static void save_registry(void)
@@ -162,7 +162,7 @@ static ssize_t repair(size_t n)
 	return put;
 }
 
-/* ---- what is there after it ------------------------------------------------------------------- */
+/* ---- what is there after it ------------------------------------------------------------------ */
 
 static struct mcsafe_badblocks *saved_registry(size_t n)
 {

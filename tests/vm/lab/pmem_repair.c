@@ -61,7 +61,7 @@ static void check_file(int fd, size_t size)
 		  "the file has not the data");
 }
 
-/* ---- a file of hugetlbfs ---------------------------------------------------------------------- */
+/* ---- a file of hugetlbfs --------------------------------------------------------------------- */
 
 /* pmem-huge: pages of it are lost, and cannot be written by pwrite(2). */
 int lab_program_pmem_huge(int argc, char **argv)
@@ -92,7 +92,7 @@ int lab_program_pmem_huge(int argc, char **argv)
 	return lab_status();
 }
 
-/* ---- a file on a disk with a bad block -------------------------------------------------------- */
+/* ---- a file on a disk with a bad block ------------------------------------------------------- */
 
 #define DISK_FILE "/mnt/disk/lab"
 #define DISK_BAD  "/sys/kernel/config/nullb/bad-disk/badblocks"
