@@ -452,6 +452,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *   device-dax         cannot be written by pwrite(2): ndctl-clear-errors(1), and then
  *                      mcsafe_badblocks_clear()
  *
+ * What is read back of a file that is not DAX comes from the page cache: that the disk has it is
+ * what fdatasync(2) says. If that reports an error, the data are written once more, since it may
+ * be an older one, and only the second answer counts.
+ *
  * A crash or a kill at any moment leaves each page bad, or with the new data. There are two
  * exceptions: with a hole punched the range reads as zeros in between; and where the kernel clears
  * poison before it writes, a machine that stops in between may leave zeros, or what the medium

@@ -48,44 +48,54 @@ static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data,
 	return 0;
 }
 
-/* An error that was found before is reported once, be it the very loss that is being repaired
- * (Documentation/core-api/errseq.rst): only the second answer is about what was written. */
-static int sync_file(int fd)
-{
-	if (fdatasync(fd) == 0 || (errno == EIO && fdatasync(fd) == 0))
-		return 0;
-	return -errno;
-}
-
 /* Through the mapping: a file of hugetlbfs cannot be written. */
 static int store(const struct repair *r, size_t n, size_t offset)
 {
 	return mcsafe_memcpy(r->view->base + offset, r->data, n, NULL) == 0 ? 0 : -EIO;
 }
 
-/* Fresh pages of the file, or blocks of the disk, in place of the bad ones. */
-static int punch_and_write(const struct repair *r, size_t n, size_t offset)
+/*
+ * An error of the page cache is reported once, and may be of the very loss that is being repaired
+ * (Documentation/core-api/errseq.rst): only the second answer is about what was written. And what
+ * could not be written counts as clean from then on: it has to be written anew to be tried again.
+ */
+static int put_durably(const struct repair *r, size_t n, size_t offset)
 {
 	const struct mcsafe_pmem *pmem = r->pmem;
-	int err;
+	int err = -EIO;
 
-	if (fallocate(pmem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)(pmem->fd_offset + offset),
-		      (off_t)mcsafe__up(n, pmem->page_size)) != 0)
-		return -errno;
-	err = pmem->hugetlb ? store(r, n, offset) : write_file(pmem, r->data, n, offset);
+	for (unsigned tries = 0; err == -EIO && tries < 2; tries++) {
+		err = pmem->hugetlb ? store(r, n, offset) : write_file(pmem, r->data, n, offset);
+		if (err != 0)
+			return err;
+		err = fdatasync(pmem->fd) == 0 ? 0 : -errno;
+	}
 	return err;
+}
+
+/* Fresh pages of the file, or blocks of the disk, in place of the bad ones. */
+static int punch(const struct mcsafe_pmem *pmem, size_t n, size_t offset)
+{
+	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	off_t at = (off_t)(pmem->fd_offset + offset);
+
+	return fallocate(pmem->fd, mode, at, (off_t)mcsafe__up(n, pmem->page_size)) == 0 ? 0
+											 : -errno;
 }
 
 static int put_in_file(const struct repair *r, size_t n, size_t offset)
 {
 	const struct mcsafe_pmem *pmem = r->pmem;
 	bool may_punch = pmem->memory_file || (pmem->flags & MCSAFE_PMEM_PUNCH);
-	int err = write_file(pmem, r->data, n, offset);
+	/* pwrite(2) is refused there, and a lost huge page takes no store. */
+	int err = pmem->hugetlb ? -EIO : put_durably(r, n, offset);
 
-	if (err != 0 && may_punch)
-		err = punch_and_write(r, n, offset);
-	return err == 0 ? sync_file(pmem->fd) : err;
+	if (err != 0 && may_punch) {
+		err = punch(pmem, n, offset);
+		if (err == 0)
+			err = put_durably(r, n, offset);
+	}
+	return err;
 }
 
 /* Whether all of [from, to) is private anonymous memory, and no code. */

@@ -35,7 +35,8 @@ from scenario import Result, Scenario
 
 SCRIPT = Path(__file__).with_name("lab") / "lab-scenario"
 BOOT_SECONDS = 120
-MODULES = (*image.MODULES, "crc32c_intel", "nfit", "nd_pmem", "dax_pmem", "device_dax", "xfs")
+NVDIMM_MODULES = ("nfit", "nd_pmem", "dax_pmem", "device_dax")
+MODULES = (*image.MODULES, "crc32c_intel", *NVDIMM_MODULES, "null_blk", "xfs")
 NVDIMM_BYTES = 512 << 20
 
 
@@ -45,6 +46,7 @@ class Hardware:
 
     nvdimm: bool = False
     bad_at_boot: tuple[acpi.Range, ...] = ()
+    nvdimm_file: Path | None = None  # it outlives the guest
 
 
 MACHINES = {
@@ -260,6 +262,7 @@ class Lab:
             disk,
             ingredients.memory,
             nvdimm=str(NVDIMM_BYTES) if hardware.nvdimm else "",
+            nvdimm_file=hardware.nvdimm_file,
         )
 
     def _override(self, hardware: Hardware) -> bytes:

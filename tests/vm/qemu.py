@@ -36,6 +36,7 @@ class Machine:
     cpu: str = ""
     kvm: bool = False
     nvdimm: str = ""  # size of its persistent memory
+    nvdimm_file: Path | None = None  # where that is kept; otherwise it ends with the machine
 
     def argv(self) -> list[str]:
         """Return the command line, but for the ports."""
@@ -44,7 +45,11 @@ class Machine:
         machine, memory, nvdimm = "pc", self.memory, []
         if self.nvdimm:
             machine, memory = "pc,nvdimm=on", f"{self.memory},slots=1,maxmem=4G"
-            nvdimm += ["-object", f"memory-backend-ram,id=pmem,size={self.nvdimm}"]
+            backend = f"ram,id=pmem,size={self.nvdimm}"
+            if self.nvdimm_file:
+                path = str(self.nvdimm_file).replace(",", ",,")
+                backend = f"file,id=pmem,size={self.nvdimm},share=on,mem-path={path}"
+            nvdimm += ["-object", f"memory-backend-{backend}"]
             nvdimm += ["-device", "nvdimm,memdev=pmem"]
         return [
             *(QEMU, "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none"),

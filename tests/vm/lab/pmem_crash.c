@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pmem_crash.c - repairs in the middle of which the machine is killed: see test_crash.py */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define FILE_NAME "/mnt/pmem/lab"
+#define REGISTRY  "/mnt/pmem/known-%zu"
+
+/* A repair for each of these: the machine is killed as it enters this one of its calls that change
+ * the file. The calls are: write a piece, sync, write the rest, sync. */
+static const unsigned killing_call[] = {1, 3, 4};
+
+#define CRASHES LENGTH(killing_call)
+#define PIECE   ((size_t)256 << 10) /* what a repair writes by one call */
+#define RANGE   (PIECE + 16 * PAGE)
+#define APART   (2 * PIECE)
+
+/* A bad page in each piece, among good ones. */
+static const size_t bad_pages[] = {3 * PAGE, PIECE + 5 * PAGE};
+
+/* In a register that these calls do not use: a call that was stopped, and is let through. */
+#define LET_THROUGH 0x6c657421u
+
+static struct mcsafe_pmem *pmem;
+static uint64_t start; /* of the file, from the start of the region */
+static size_t crash;   /* which is the present one */
+static unsigned calls;
+
+static size_t range_of(size_t n)
+{
+	return (n + 1) * APART;
+}
+
+static bool kernel_lists(size_t page)
+{
+	return strcmp(lab_bad_blocks_at(lab_region_start() + start + page), "none") != 0;
+}
+
+static bool is_known(const struct mcsafe_badblocks *badblocks, size_t page)
+{
+	return mcsafe_badblocks_next(badblocks, page, page + PAGE, NULL);
+}
+
+/* Data that differ in each byte from what was there. */
+static void new_data(unsigned char *to, size_t from, size_t n)
+{
+	lab_fill_pattern(to, from, n);
+	for (size_t i = 0; i < n; i++)
+		to[i] ^= 0x2a;
+}
+
+/* What the medium would go on to hold when the power is back: for the driver, see test_crash.py. */
+static void tell_bad_pages(void)
+{
+	for (size_t n = 0; n < CRASHES; n++)
+		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += PAGE)
+			if (kernel_lists(page))
+				printf("@bad %" PRIu64 "\n", start + page);
+}
+
+/* ---- before: a file on a medium without faults ----------------------------------------------- */
+
+static int set_up(void)
+{
+	struct lab_region region = lab_region("dax-2m");
+
+	start = lab_physical(region.base) - lab_region_start();
+	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
+		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
+			 "the file is not in one piece");
+	for (size_t n = 0; n < CRASHES; n++)
+		for (size_t i = 0; i < LENGTH(bad_pages); i++)
+			printf("@bad %" PRIu64 "\n", start + range_of(n) + bad_pages[i]);
+	lab_fact("start", "%" PRIu64, start);
+	return lab_status();
+}
+
+/* ---- the machine that is killed -------------------------------------------------------------- */
+
+/* A program that saves its registry now and then does so now, at the worst moment. */
+static void save_registry(void)
+{
+	char name[64];
+	FILE *file;
+
+	snprintf(name, sizeof(name), REGISTRY, crash);
+	file = fopen(name, "we");
+	lab_need(file != NULL && mcsafe_badblocks_save(mcsafe_pmem_badblocks(pmem), file) == 0 &&
+			 fflush(file) == 0 && fsync(fileno(file)) == 0,
+		 "cannot save %s", name);
+	fclose(file);
+}
+
+_Noreturn static void be_killed(void)
+{
+	save_registry();
+	tell_bad_pages();
+	printf("@kill %zu\n", crash);
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* In the place of a call that was stopped: carry it out, unless it is the one. */
+static void at_call(int signo, siginfo_t *info, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	long result;
+
+	(void)signo;
+	if (++calls == killing_call[crash])
+		be_killed();
+	result = syscall(info->si_syscall, regs[REG_RDI], regs[REG_RSI], regs[REG_RDX],
+			 regs[REG_R10], 0, LET_THROUGH);
+	regs[REG_RAX] = result == -1 ? -errno : result;
+}
+
+/* From here on calls that change a file come to at_call() first. */
+static void stop_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fdatasync, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[5])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LET_THROUGH, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	};
+	struct sock_fprog program = {LENGTH(code), code};
+	struct sigaction action = {.sa_sigaction = at_call, .sa_flags = SA_SIGINFO};
+
+	lab_need(sigaction(SIGSYS, &action, NULL) == 0 &&
+			 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+			 prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
+		 "no seccomp");
+}
+
+static ssize_t repair(size_t n)
+{
+	unsigned char *data = malloc(RANGE);
+	ssize_t put;
+
+	lab_need(data != NULL, "no memory");
+	new_data(data, range_of(n), RANGE);
+	put = mcsafe_pmem_repair(pmem, data, RANGE, (off_t)range_of(n));
+	free(data);
+	return put;
+}
+
+/* ---- what is there after it ------------------------------------------------------------------ */
+
+static struct mcsafe_badblocks *saved_registry(size_t n)
+{
+	struct mcsafe_badblocks *saved = NULL;
+	char name[64];
+	FILE *file;
+
+	snprintf(name, sizeof(name), REGISTRY, n);
+	file = fopen(name, "re");
+	lab_need(file != NULL && mcsafe_badblocks_create(&saved) == 0 &&
+			 mcsafe_badblocks_load(saved, file, NULL) == 0,
+		 "cannot load %s", name);
+	fclose(file);
+	return saved;
+}
+
+enum contents {
+	NEW = 1,
+	OLD = 2,
+};
+
+/* A page is in both lists and refused, or in none and read: the new data, or what was there. */
+static bool check_page(size_t page, unsigned allowed)
+{
+	unsigned char got[PAGE], wanted[PAGE];
+	bool bad = kernel_lists(page);
+	ssize_t n = mcsafe_pmem_pread(pmem, got, PAGE, (off_t)page, NULL);
+
+	lab_check(is_known(mcsafe_pmem_badblocks(pmem), page) == bad,
+		  "page %zu is in one list only, the kernel's: %d", page / PAGE, bad);
+	if (bad) {
+		/* The kernel lists sectors of 512 bytes, and the whole page here. */
+		lab_check(n == -EIO, "bad page %zu reads %zd", page / PAGE, n);
+		return true;
+	}
+	new_data(wanted, page, PAGE);
+	lab_check(n == (ssize_t)PAGE && ((allowed & NEW && memcmp(got, wanted, PAGE) == 0) ||
+					 (allowed & OLD && lab_is_pattern(got, page, PAGE))),
+		  "page %zu, which is in no list, is wrong: %zd", page / PAGE, n);
+	return false;
+}
+
+static bool was_bad(size_t in_range)
+{
+	for (size_t i = 0; i < LENGTH(bad_pages); i++)
+		if (bad_pages[i] == in_range)
+			return true;
+	return false;
+}
+
+/* The range of a repair that was killed; returns how many pages are bad still. */
+static size_t check_killed(size_t n)
+{
+	struct mcsafe_badblocks *saved = saved_registry(n);
+	size_t bad = 0;
+
+	for (size_t at = 0; at < RANGE; at += PAGE) {
+		size_t page = range_of(n) + at;
+
+		if (!check_page(page, was_bad(at) ? NEW : NEW | OLD))
+			continue;
+		bad++;
+		lab_check(is_known(saved, page), "page %zu is bad, and the registry lost it",
+			  page / PAGE);
+	}
+	mcsafe_badblocks_destroy(saved);
+	return bad;
+}
+
+static size_t check_untouched(size_t n)
+{
+	size_t bad = 0;
+
+	for (size_t at = 0; at < RANGE; at += PAGE)
+		bad += check_page(range_of(n) + at, OLD);
+	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
+	return bad;
+}
+
+static void check_all(size_t killed)
+{
+	size_t all = 0;
+
+	for (size_t n = 0; n < CRASHES; n++) {
+		size_t bad = n < killed ? check_killed(n) : check_untouched(n);
+		char key[64];
+
+		snprintf(key, sizeof(key), "bad in range %zu", n);
+		lab_fact(key, "%zu", bad);
+		all += bad;
+	}
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * PAGE,
+		  "other pages are listed as well");
+}
+
+static void repair_all(void)
+{
+	for (size_t n = 0; n < CRASHES; n++) {
+		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
+		for (size_t at = 0; at < RANGE; at += PAGE)
+			lab_check(!check_page(range_of(n) + at, NEW), "it is bad still");
+	}
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0, "there is more");
+}
+
+/* pmem-crash: set up; pmem-crash START KILLED: check what KILLED crashes left, and do the next. */
+int lab_program_pmem_crash(int argc, char **argv)
+{
+	if (argc == 1)
+		return set_up();
+	lab_need(argc == 3, "START KILLED are missing");
+	start = strtoull(argv[1], NULL, 10);
+	crash = strtoul(argv[2], NULL, 10);
+	lab_install();
+	lab_need(mcsafe_pmem_open(&pmem, FILE_NAME, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	check_all(crash);
+	if (crash < CRASHES) {
+		ssize_t put;
+
+		stop_calls();
+		put = repair(crash);
+		lab_need(false, "repair %zu is over after %u calls: %zd", crash, calls, put);
+	}
+	repair_all();
+	mcsafe_pmem_close(pmem);
+	return lab_status();
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_crash.py - kills the machine in the middle of repairs, and looks at what is there after it.
+
+The NVDIMM is a file of the host, which outlives QEMU. In the first guest a file is written to it.
+Each of the next repairs a range of that file, in which pages are bad from boot on, and is killed
+(SIGKILL to QEMU) at the entry of one of the calls that change the file. Whoever comes after it
+finds the medium as it was at this moment: the pages that the kernel has cleared stay good.
+See lab/pmem_crash.c for what is checked.
+
+What this cannot show: the firmware is ours, and its list dies with QEMU, so it is given to the next
+guest from what the kernel listed when it was killed; and all stores survive, flushed or not, since
+the emulation has no caches and the host's page cache stands for the medium.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+import unittest
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import acpi
+import lab
+import qemu
+import vm
+from errors import Unavailable
+
+PAGE = 4096
+SECONDS = 60  # for one guest
+# Of the two bad pages of each range (lab/pmem_crash.c): before the first call that changes the
+# file, before the one that writes the second page, and before that is synced.
+BAD_BEFORE = 2
+BAD_AFTER = (2, 1, 0)
+CRASHES = len(BAD_AFTER)
+
+
+class Killed(Exception):
+    """The guest has come to where it was to be killed. QEMU is, on the way out."""
+
+
+@dataclass
+class Guest:
+    """What one guest has said."""
+
+    bad: list[acpi.Range] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    killed_at: str = ""
+    table: str = ""
+    text: str = ""
+
+    def feed(self, data: bytes) -> None:
+        """Take output; end the guest where it says so."""
+        *whole, rest = (self.text + data.decode(errors="replace")).split("\n")
+        for line in whole[self.text.count("\n") :]:
+            self._take(line.rstrip("\r"))
+        self.text = "\n".join([*whole, rest])
+        if self.killed_at:
+            raise Killed
+
+    def _take(self, line: str) -> None:
+        tag, _, value = line.partition(" ")
+        if tag == "@bad":
+            self.bad.append(acpi.Range(int(value), PAGE))
+        elif tag == "@fact":
+            key, _, measured = value.partition("=")
+            self.facts[key] = measured
+        elif tag == "@kill":
+            self.killed_at = value
+        elif tag == "@table":
+            self.table = value
+
+
+class CrashLab(lab.Lab):
+    """Guests one after the other, on the same NVDIMM."""
+
+    def __init__(self, parts: lab.Ingredients, artefacts: Path, medium: Path) -> None:
+        super().__init__(parts, artefacts, print)
+        self.medium = medium
+
+    def boot(self, script: str, bad: list[acpi.Range] | None = None) -> Guest:
+        """Run a script; without a list of bad ranges on the firmware that QEMU has."""
+        guest = Guest()
+        hardware = lab.Hardware(True, tuple(bad or ()), self.medium)
+        end = time.monotonic() + SECONDS
+        try:
+            self._guest(hardware, script, guest.feed, lambda: end, overriding=bad is not None)
+        except Killed:
+            self._examine_consoles()
+        if guest.table:
+            self._table = acpi.nvdimm_table(guest.table.encode())
+        return guest
+
+    def _examine_consoles(self) -> None:
+        """Do for a guest that was killed what qemu.run() does for one that ends."""
+        for console in self.artefacts.glob("console-*.log"):
+            if qemu.TROUBLE.search(console.read_text(errors="replace")):
+                raise AssertionError(qemu.console_tail(console))
+            console.unlink()
+
+
+class CrashTest(unittest.TestCase):
+    """Repairs that a crash cuts off."""
+
+    lab: CrashLab
+
+    def assert_healthy(self, guest: Guest) -> None:
+        self.assertEqual(re.findall(r"@fail .*", guest.text), [], guest.text)
+
+    def crash(self, start: str, killed: int, bad: list[acpi.Range]) -> Guest:
+        """Check what the crashes so far have left; crash once more, unless it was the last."""
+        name = f"crash-{killed}"
+        guest = self.lab.boot(f"lab-scenario {name} kept_ext4 pmem-crash {start} {killed}", bad)
+        self.assert_healthy(guest)
+        expected = [*BAD_AFTER[:killed], *[BAD_BEFORE] * (CRASHES - killed)]
+        facts = {f"bad in range {n}": str(bad) for n, bad in enumerate(expected)}
+        self.assertEqual(guest.facts, facts, guest.text)
+        return guest
+
+    def test_crashes(self) -> None:
+        first = self.lab.boot(
+            "echo @table $(cat /sys/firmware/acpi/tables/SSDT* | base64 -w 0); "
+            "lab-scenario crash-set-up fsdax_ext4 pmem-crash"
+        )
+        self.assert_healthy(first)
+        self.assertEqual(len(first.bad), BAD_BEFORE * CRASHES, first.text)
+        bad = first.bad
+        for killed in range(CRASHES):
+            guest = self.crash(first.facts["start"], killed, bad)
+            self.assertEqual(guest.killed_at, str(killed), guest.text)
+            bad = guest.bad
+        last = self.crash(first.facts["start"], CRASHES, bad)
+        self.assertIn(f"@end crash-{CRASHES} 0", last.text)
+
+
+def main() -> None:
+    """Skip in words, or run the test."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--artefacts", type=Path, required=True)
+    args, rest = parser.parse_known_args()
+    args.artefacts.mkdir(parents=True, exist_ok=True)
+    try:
+        guest_kernel, busybox = vm.ingredients(args.cache, fetch=False)
+        parts = lab.Ingredients(args.cache, guest_kernel, busybox, [args.program], "768M")
+        with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
+            medium = Path(scratch) / "nvdimm"
+            CrashTest.lab = CrashLab(parts, args.artefacts, medium)
+            unittest.main(argv=[sys.argv[0], *rest])
+    except Unavailable as reason:
+        sys.exit(vm.skip(str(reason)))
+
+
+if __name__ == "__main__":
+    main()
