@@ -5,7 +5,7 @@ find_library(LIBUNWIND_LIBRARY unwind)
 mark_as_advanced(LIBUNWIND_INCLUDE_DIR LIBUNWIND_LIBRARY)
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Libunwind REQUIRED_VARS LIBUNWIND_LIBRARY LIBUNWIND_INCLUDE_DIR
-  REASON_FAILURE_MESSAGE "install libunwind-dev, or set MCSAFE_WITH_LIBUNWIND=OFF")
+  REASON_FAILURE_MESSAGE "install libunwind-dev, or build libmcsafe with MCSAFE_WITH_LIBUNWIND=OFF")
 if(Libunwind_FOUND AND NOT TARGET Libunwind::Libunwind)
   add_library(Libunwind::Libunwind UNKNOWN IMPORTED)
   set_target_properties(Libunwind::Libunwind PROPERTIES

@@ -62,13 +62,19 @@ static const struct mcsafe__engine *best(void)
 	return &mcsafe__engines[i];
 }
 
+static void publish(void);
+
 const struct mcsafe__engine *mcsafe__engine(void)
 {
 	const struct mcsafe__engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
 
 	if (engine == NULL) {
-		engine = best();
-		mcsafe__engine_use(engine);
+		const struct mcsafe__engine *ours = best();
+
+		/* Unless somebody has asked for one meanwhile. */
+		if (atomic_compare_exchange_strong(&chosen, &engine, ours))
+			engine = ours;
+		publish();
 	}
 	return engine;
 }
@@ -83,16 +89,26 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing 
 	return mcsafe__engine()->set(dst, c, n, landing);
 }
 
+/* Several may do so at once: whoever is last has seen the choice that is the last. */
+static void publish(void)
+{
+	const struct mcsafe__engine *engine;
+
+	do {
+		mcsafe__copy_fn *copy;
+
+		engine = atomic_load(&chosen);
+		copy = engine != NULL ? engine->copy : choose_and_copy;
+		atomic_store(&mcsafe__copy_in_use, copy);
+		atomic_store(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0);
+		atomic_store(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set);
+	} while (atomic_load(&chosen) != engine);
+}
+
 void mcsafe__engine_use(const struct mcsafe__engine *engine)
 {
-	mcsafe__copy_fn *copy = engine != NULL ? engine->copy : choose_and_copy;
-
-	atomic_store_explicit(&chosen, engine, memory_order_relaxed);
-	atomic_store_explicit(&mcsafe__copy_in_use, copy, memory_order_relaxed);
-	atomic_store_explicit(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0,
-			      memory_order_relaxed);
-	atomic_store_explicit(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set,
-			      memory_order_relaxed);
+	atomic_store(&chosen, engine);
+	publish();
 }
 
 const char *mcsafe_engine_name(void)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "control.h"
+#include "errno_kept.h"
 #include "extable.h"
 #include "fault.h"
 #include "module_table.h"
@@ -226,7 +227,7 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 			unpin_object(pin);
 		free(rows);
 	}
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -259,7 +260,7 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 	}
 	mcsafe__control_leave(&section);
 	unpin_object(pin);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return i != MCSAFE_MODULES_MAX ? 0 : -ENOENT;
 }
 
@@ -268,7 +269,8 @@ enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint
 {
 	const struct mcsafe__landing landing = {.addr = r9, .ip = r10, .facts = r11};
 
+	mcsafe__msan_written(&landing, sizeof(landing));
 	if (fault != NULL)
 		mcsafe__fault_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
-	return mcsafe__facts_cause(r11);
+	return mcsafe__facts_cause(landing.facts);
 }

@@ -25,7 +25,7 @@
  * even when it optimizes the whole program.
  *
  * Needs	x86-64; shadow stacks and AVX are looked for
- * Clobbers	%rax, %rcx, flags
+ * Clobbers	%rax, %rcx, %rdx, flags
  */
 #include "asm.h"
 #include "guard/guard.h"
@@ -86,17 +86,22 @@ public_func mcsafe_guard_disarm
 	cmpq	$0, MCSAFE_GUARD_ARMED(%rdi)
 	je	.Lnot_armed
 	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
-	cmpq	$0, MCSAFE_GUARD_OUTER(%rdi)
-	jne	.Lhas_outer
-	movq	$0, %fs:(%rcx)
+	movq	%fs:(%rcx), %rax
+	movq	MCSAFE_GUARD_OUTER(%rdi), %rdx
+	movq	%rdx, %fs:(%rcx)
+
+	/* Those that were armed since: nothing is to put them, or what they are in, on the chain. */
+.Ldisarm:
+	cmpq	%rdi, %rax
+	je	.Ldisarmed
+	testq	%rax, %rax
+	jz	.Ldisarmed
+	movq	$0, MCSAFE_GUARD_ARMED(%rax)
+	movq	MCSAFE_GUARD_OUTER(%rax), %rax
+	jmp	.Ldisarm
+.Ldisarmed:
 	movq	$0, MCSAFE_GUARD_ARMED(%rdi)
 .Lnot_armed:
-	ret
-
-.Lhas_outer:
-	movq	MCSAFE_GUARD_OUTER(%rdi), %rax
-	movq	%rax, %fs:(%rcx)
-	movq	$0, MCSAFE_GUARD_ARMED(%rdi)
 	ret
 endfunc mcsafe_guard_disarm
 

@@ -165,10 +165,15 @@ func \name
 	subq	unset, dst
 	movq	unset, left
 
-	/* Invariant: all before dst is stored; no more than \size bytes behind it were tried. */
+	/*
+	 * Invariant: all before dst is stored; no more than \size bytes behind it were tried. None are
+	 * left if two stores were of the same bytes, and the second failed.
+	 */
 .Lfault_small:
 	note_fault landing
 	clean
+	testq	left, left
+	jz	.Lnothing
 	movl	$\size, %r8d
 .Lagain_byte:
 	STORE(.Lfault_byte, 1, movb, byte, (dst))

@@ -250,6 +250,7 @@ lanes:
 	xorl	%eax, %eax
 .Lfault_window:
 	note_fault landing
+	\fence					/* the rest may take a way without */
 	advance	%rax
 	movl	$64, %eax
 	store_bytes512 \name

@@ -97,6 +97,8 @@ MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bit
 	*value = MCSAFE_CAST_(uint##bits##_t, got);                                               \
 	return 0;                                                                                 \
 fault:                                                                                            \
+	/* gcc 12 gives this edge the loaded value, and not the result below, if nothing is on it. */ \
+	__asm__ __volatile__("" : : : "memory");                                                  \
 	return 1;                                                                                 \
 }                                                                                                 \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_store_noted_u##bits##_(                                    \

@@ -20,7 +20,8 @@
  *
  * The rules are those of guard.h: what lies between the guard and the fault is not unwound. A local
  * variable of the guarded function that has a destructor is not destroyed by a fault. So let it
- * refer to objects outside, as the lambda above does; mcsafe_guard_check() finds those that do not.
+ * refer to objects outside, as the lambda above does; mcsafe_guard_check() finds most of those that
+ * do not, in a build without optimization: see guard.h.
  * An exception that the guarded function throws, on the other hand, goes through as always, and the
  * guard is disarmed.
  *

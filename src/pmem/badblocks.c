@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "errno_kept.h"
 #include "registry.h"
 
 /* Fewer ranges than this are not worth a chunk of their own, if there are others. */
@@ -22,7 +23,7 @@ int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 	struct mcsafe__grace *grace = aligned_alloc(_Alignof(struct mcsafe__grace), sizeof(*grace));
 	struct mcsafe_badblocks *made = calloc(1, sizeof(*made));
 
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	if (grace == NULL || made == NULL) {
 		free(grace);
 		free(made);
@@ -375,7 +376,7 @@ static int change_range(struct mcsafe_badblocks *badblocks, size_t start, size_t
 	pthread_mutex_lock(&badblocks->lock);
 	err = change(badblocks, start, start + len);
 	pthread_mutex_unlock(&badblocks->lock);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -475,6 +476,6 @@ int mcsafe__badblocks_add_all(struct mcsafe_badblocks *badblocks, struct mcsafe_
 	pthread_mutex_lock(&badblocks->lock);
 	err = add_all(badblocks, ranges, *n);
 	pthread_mutex_unlock(&badblocks->lock);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }

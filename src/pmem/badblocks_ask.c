@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "ask.h"
+#include "errno_kept.h"
 #include "registry.h"
 
 /* From the bad ranges of a disk to those of a file that is on it. */
@@ -69,7 +70,7 @@ int mcsafe__badblocks_ask_in(struct mcsafe_badblocks *badblocks, int fd,
 			answer->bytes += list.ranges.list[i].len;
 	}
 	free(list.ranges.list);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "errno_kept.h"
 #include "lines.h"
 #include "registry.h"
 
@@ -31,7 +32,7 @@ int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, FILE *to)
 	errno = 0;
 	if (!write_all(badblocks, to))
 		err = errno != 0 ? -errno : -EIO;
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -49,6 +50,6 @@ int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t
 	else if (err == -EINVAL && line != NULL)
 		*line = at;
 	free(ranges.list);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
+#include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *an
 		*answer = (struct mcsafe_badblocks_answer){.state = MCSAFE_BADBLOCKS_NOT_ASKED,
 							   .error = -err};
 	mcsafe__pmem_leave(stripe);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - map a file, follow its size, put fresh pages in place of bad ones */
+#include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -148,6 +149,6 @@ int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 	err = refresh(pmem);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* note.c - what a fault says about the medium, for the registry of what is bad */
+#include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -93,6 +94,6 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 	if (is_to_be_noted(access, fault, at < lost.start ? lost.start : at))
 		(void)mcsafe_badblocks_add(pmem->bad, lost.start, lost.len);
 	pthread_mutex_unlock(&pmem->noting);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return lost.start + lost.len - at;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
+#include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -169,7 +170,7 @@ static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int fl
 			err = open_mapping(made);
 		err = finish(pmem, made, err);
 	}
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -210,7 +211,7 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 		return -EINVAL;
 	made = create(flags);
 	if (made == NULL) {
-		errno = saved_errno;
+		mcsafe__errno_restore(saved_errno);
 		return -ENOMEM;
 	}
 	made->kind = MCSAFE_PMEM_MEMORY;
@@ -224,7 +225,7 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	if (err == 0)
 		ask_at_open(made);
 	err = finish(pmem, made, err);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -246,7 +247,7 @@ void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 	while (running(pmem) != 0)
 		sched_yield();
 	destroy(pmem);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 }
 
 void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info)

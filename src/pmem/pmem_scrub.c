@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pmem_scrub.c - a scrub of a mapping, which knows where its file ends */
+#include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -51,6 +52,6 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 		mcsafe_scrub_destroy(scrub);
 	}
 	mcsafe__pmem_leave(stripe);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "errno_kept.h"
 #include "handler/report.h"
 
 /* Written at once; after a failure, page by page. */
@@ -123,6 +124,10 @@ static int replace_pages(const struct repair *r, size_t n, size_t offset)
 	if (fresh == MAP_FAILED)
 		return -errno;
 	memcpy(fresh, r->data, n);
+	/* The memory may end in the middle of a page: what is behind it is not ours. */
+	if (n < pages && mcsafe_memcpy(fresh + n, at + n, pages - n, NULL) != 0) {
+		/* Lost as well: what could be read has been kept. */
+	}
 	if (mremap(fresh, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
 		int err = -errno;
 
@@ -190,6 +195,16 @@ static size_t repair_all(const struct repair *r, const unsigned char *data, size
 	return done;
 }
 
+/* Whether the file behind the memory reaches so far. */
+static bool is_in_file(const struct mcsafe_pmem *pmem, const struct stat *st, size_t n,
+		       size_t offset)
+{
+	size_t end = (size_t)st->st_size;
+
+	return pmem->fd_offset <= end && offset <= end - pmem->fd_offset &&
+	       n <= end - pmem->fd_offset - offset;
+}
+
 /* What forbids it: 0, or -errno. */
 static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
@@ -202,6 +217,13 @@ static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 		return -errno;
 	if (S_ISCHR(st.st_mode))
 		return -EOPNOTSUPP;
+	/* pwrite(2) would append, wherever it is told to write. */
+	if (pmem->fd >= 0 && (fcntl(pmem->fd, F_GETFL) & O_APPEND))
+		return -EINVAL;
+	/* Of memory that somebody has mapped, no more than the file has. */
+	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st.st_mode) && offset >= 0 &&
+	    !is_in_file(pmem, &st, n, (size_t)offset))
+		return -EINVAL;
 	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
 	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
 		return -EINVAL;
@@ -253,6 +275,6 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 		result = repair(pmem, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return result;
 }

@@ -14,6 +14,7 @@
 enum mcsafe__scrub_state {
 	MCSAFE__SCRUB_IDLE,
 	MCSAFE__SCRUB_RUNNING, /* in mcsafe_scrub_run() */
+	MCSAFE__SCRUB_STARTING,
 	MCSAFE__SCRUB_THREAD,  /* there is a thread to be waited for */
 	MCSAFE__SCRUB_WAITING, /* and somebody waits for it */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* scrub_run.c - make a scrub, and run it here or in a thread of its own */
+#include "errno_kept.h"
 #include "scrub.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 	    (options->recheck != 0 && options->recheck != 1))
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	if (made == NULL)
 		return -ENOMEM;
 	made->base = base;
@@ -54,7 +55,7 @@ int mcsafe_scrub_run(struct mcsafe_scrub *scrub)
 		return -EBUSY;
 	err = mcsafe__scrub_walk(scrub);
 	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -78,7 +79,7 @@ int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
 	sigset_t blocked, saved;
 	int err;
 
-	if (!take(scrub, MCSAFE__SCRUB_THREAD))
+	if (!take(scrub, MCSAFE__SCRUB_STARTING))
 		return -EBUSY;
 	/* The thread inherits the mask. */
 	sigfillset(&blocked);
@@ -87,8 +88,8 @@ int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
 	err = pthread_create(&scrub->thread, NULL, run_thread, scrub);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	if (err != 0)
-		atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
+	/* Only now does it have a name that can be waited for. */
+	atomic_store(&scrub->state, err == 0 ? MCSAFE__SCRUB_THREAD : MCSAFE__SCRUB_IDLE);
 	return -err;
 }
 
@@ -115,7 +116,7 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 	atomic_store(&scrub->cancelled, 1);
 	/* EOVERFLOW: it has been posted more often than enough. */
 	sem_post(&scrub->wake);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 }
 
 void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
@@ -141,5 +142,5 @@ void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
 	}
 	sem_destroy(&scrub->wake);
 	free(scrub);
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 }

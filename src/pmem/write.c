@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "engine.h"
+#include "errno_kept.h"
 #include "fault.h"
 
 /* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
@@ -120,7 +121,7 @@ static int sync_pages(const struct mcsafe__access *access)
 	/* ENOMEM: not mapped. Whatever it is, the data are not where they should be. */
 	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) != 0)
 		err = -EIO;
-	errno = saved_errno;
+	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

@@ -125,6 +125,7 @@ class Builds(unittest.TestCase):
         ways += [(["-O0", *PIC], False), (["-O3", "-fno-pie", "-no-pie"], True)]
         ways += [(["-O2", "-flto"], True), (["-Os", "-flto", *PIC], False)]
         ways += [(SECTIONS, False), (SECTIONS, True)]
+        ways += [(["-O2", "-fsanitize=undefined", "-fno-sanitize-recover=all"], False)]
         for flags, archive in ways:
             if "-flto" in flags and compiler.startswith("clang"):
                 flags = [*flags, "-fuse-ld=lld"]
