@@ -255,9 +255,39 @@ IN_CHILD(test_sanitizers_know_what_was_left)
 	CHECK(faults == 5000);
 }
 
+/* The inner guard goes with the outer one, whose function may be over when its body ends. */
+static void test_an_outer_guard_takes_the_inner_ones_along(void **state)
+{
+	volatile char *volatile bad = memory.bad;
+	struct mcsafe_guard outer, inner, outermost;
+	volatile int caught = 0;
+
+	(void)state;
+	assert_int_equal(mcsafe_install(), 0);
+	MCSAFE_TRY(&outermost, memory.bad, T_PAGE) {
+		MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
+			MCSAFE_TRY(&inner, memory.bad, T_PAGE) {
+				mcsafe_guard_disarm(&outer);
+			}
+			MCSAFE_CATCH(&inner) {
+				caught = 1;
+			}
+			(void)*bad;
+		}
+		MCSAFE_CATCH(&outer) {
+			caught = 2;
+		}
+	}
+	MCSAFE_CATCH(&outermost) {
+		caught = 3;
+	}
+	assert_int_equal(caught, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_outer_guard_takes_the_inner_ones_along),
 		cmocka_unit_test(test_every_way_out_disarms),
 		cmocka_unit_test(test_a_fault_after_the_body_kills),
 		cmocka_unit_test(test_it_is_one_statement),

@@ -279,6 +279,49 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 }
 
 /* The second of three pages cannot be written: one is good, and the others are as bad as before. */
+static void test_repair_stays_where_it_belongs(void **state)
+{
+	unsigned char *memory =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static unsigned char data[PAGE] = "new";
+	int fd = file_of("hello");
+	struct mcsafe_pmem *pmem;
+	struct stat st;
+
+	(void)state;
+	t_install();
+	/* The page behind memory that ends within it. */
+	memset(memory, 'Z', 2 * PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE + 904, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, 904, (off_t)PAGE), 904);
+	assert_memory_equal(memory + PAGE, data, 904);
+	for (size_t i = PAGE + 904; i < 2 * PAGE; i++)
+		assert_int_equal(memory[i], 'Z');
+	mcsafe_pmem_close(pmem);
+	munmap(memory, 2 * PAGE);
+
+	/* Memory of a file that is shorter. */
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 0, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EINVAL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 5);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, PAGE);
+
+	/* A descriptor that appends, wherever it is told to write. */
+	assert_int_equal(ftruncate(fd, (off_t)PAGE), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EINVAL);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), PAGE);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, PAGE);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
 static void test_partial_repair_is_reported(void **state)
 {
 	unsigned char *map =
@@ -547,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_a_known_range_is_not_touched),
 		cmocka_unit_test(test_flushing_says_what_it_cannot_flush),
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
+		cmocka_unit_test(test_repair_stays_where_it_belongs),
 		cmocka_unit_test(test_partial_repair_is_reported),
 		cmocka_unit_test(test_repair_with_bad_data),
 		cmocka_unit_test(test_a_long_repair_puts_each_byte_in_its_place),

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_revoked.c - the destination becomes read-only before each instruction of a copy or a fill
+ *
+ * So each store is tried in turn as the first that fails, also where an earlier one has been to the
+ * same bytes: vectors overlap at the end, and two of the length of the operand are the same.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "run.h"
+
+#define PAGE      4096
+#define BEFORE    0xee
+#define STEPS_MAX 4000
+#define TRAP_FLAG 0x100
+
+static unsigned char
+	*memory; /* the operand ends with its first page; the second tells of overruns */
+static volatile long steps, last;
+static volatile sig_atomic_t stepping;
+
+static void on_step(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	if (!stepping)
+		((ucontext_t *)ctx)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+	else if (++steps == last)
+		syscall(SYS_mprotect, memory, PAGE, PROT_READ);
+}
+
+static size_t fill(unsigned char *dst, const unsigned char *src, size_t n)
+{
+	return mcsafe_memset(dst, src[0], n, NULL);
+}
+
+static size_t copy(unsigned char *dst, const unsigned char *src, size_t n)
+{
+	return memcpy_mcsafe(dst, src, n);
+}
+
+/* Returns whether there were as many instructions. */
+static int try(size_t (*run)(unsigned char *, const unsigned char *, size_t),
+	       const unsigned char *src, size_t n, long instruction)
+{
+	unsigned char *dst = memory + PAGE - n;
+	size_t left;
+
+	assert_int_equal(mprotect(memory, 2 * PAGE, PROT_READ | PROT_WRITE), 0);
+	memset(memory, BEFORE, 2 * PAGE);
+	steps = 0;
+	last = instruction;
+	stepping = 1;
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" : : "i"(TRAP_FLAG) : "memory", "cc");
+	left = run(dst, src, n);
+	stepping = 0;
+	__asm__ volatile("nop" : : : "memory");
+
+	if (left > n || memcmp(dst, src, n - left) != 0)
+		fail_msg("%zu bytes, instruction %ld: %zd left", n, instruction, (ssize_t)left);
+	for (size_t i = 0; i < PAGE; i++)
+		if (memory[PAGE + i] != BEFORE)
+			fail_msg("%zu bytes, instruction %ld: wrote behind the end", n,
+				 instruction);
+	return steps >= instruction;
+}
+
+static void try_each(size_t (*run)(unsigned char *, const unsigned char *, size_t),
+		     const char *name, int same)
+{
+	static const size_t lengths[] = {1,  2,  3,  4,  5,  8,   9,   15,  16,  17,
+					 31, 32, 33, 64, 65, 127, 128, 129, 200, 257};
+	unsigned char src[512];
+	long tried = 0;
+
+	for (size_t i = 0; i < sizeof(src); i++)
+		src[i] = (unsigned char)(same ? 0x11 : i);
+	for (size_t l = 0; l < T_LENGTH(lengths); l++) {
+		long instruction = 1;
+
+		while (try(run, src, lengths[l], instruction) && instruction < STEPS_MAX)
+			instruction++;
+		tried += instruction;
+	}
+	printf("%s, %s: %ld times\n", mcsafe_engine_name(), name, tried);
+}
+
+static void test_every_engine(void **state)
+{
+	const struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+	char names[64], *rest = NULL;
+	struct sigaction saved;
+
+	(void)state;
+	t_install();
+	memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true((void *)memory != MAP_FAILED);
+	assert_int_equal(sigaction(SIGTRAP, &action, &saved), 0);
+	snprintf(names, sizeof(names), "%s", mcsafe_engine_names());
+	for (char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+		if (mcsafe_engine_set(name) != 0) {
+			printf("%s cannot run here\n", name);
+			continue;
+		}
+		try_each(copy, "copies", 0);
+		try_each(fill, "fills", 1);
+	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+	assert_int_equal(sigaction(SIGTRAP, &saved, NULL), 0);
+	assert_int_equal(munmap(memory, 2 * PAGE), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_engine),
+	};
+
+	return t_run("copy.revoked", tests, T_LENGTH(tests));
+}
