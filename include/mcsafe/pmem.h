@@ -472,7 +472,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                         and is bad as before; to ask for it again says why.
  *            0            n is 0.
  *            -EINVAL      offset is negative, offset or n are not aligned, or they end behind the
- *                         end of the file: nothing was done.
+ *                         end of the file, that of memory over a file included; or the descriptor
+ *                         has O_APPEND, with which Linux writes at the end always: nothing was done.
  *            -EBADF       It was opened without MCSAFE_PMEM_WRITE.
  *            -EFAULT      data cannot be read.
  *            -EOPNOTSUPP  Such memory cannot be repaired, see above.
