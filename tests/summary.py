@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """summary.py NAME RESULTS - what a run of ctest came to: each skip with its reason, each failure.
 
+A case that a test with CMocka has left out is told as well, though the test itself has passed.
+
 RESULTS is what `ctest --output-junit` has written.
 """
 
@@ -10,6 +12,15 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 SKIP = re.compile(r"^(?:\S+: )?(?:SKIP|SKIPPED|skipped)\b:? (?P<reason>.+)$", re.M)
+# What CMocka prints of a case; the line before it is the case's own.
+LEFT_OUT = re.compile(r"^(?!\[)(?:left out: |SKIPPED: )?(?P<reason>.*)\n\[  SKIPPED \] (?P<case>\w+)$", re.M)
+
+
+def left_out(case: ET.Element) -> list[str]:
+    """Return a line for each case that was left out."""
+    output = case.findtext("system-out") or ""
+    name = case.get("name")
+    return [f"left out {name} {m['case']}: {m['reason']}" for m in LEFT_OUT.finditer(output)]
 
 
 def reason(case: ET.Element) -> str:
@@ -37,6 +48,8 @@ def summary(name: str, cases: list[ET.Element]) -> list[str]:
             lines.append(f"skipped  {case.get('name')}: {reason(case)}")
         elif state == "failed":
             lines.append(f"FAILED   {case.get('name')}")
+        else:
+            lines += left_out(case)
     # As ctest words it, so that one pattern finds both.
     counts = f"{percent}% tests passed, {failed} tests failed out of {total}, {skipped} skipped"
     return [*sorted(lines), f"{name}: {counts}"]

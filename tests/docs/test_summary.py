@@ -67,6 +67,16 @@ class Summary(unittest.TestCase):
                     ],
                 )
 
+    def test_a_case_that_was_left_out_is_told(self) -> None:
+        output = (
+            "[ RUN      ] x\nleft out: no such stack\n[  SKIPPED ] x\n"
+            "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] x\n"
+        )
+        self.assertEqual(
+            summary(case("a", "run", output)),
+            ["left out a x: no such stack", "dev: 100% tests passed, 0 tests failed out of 1, 0 skipped"],
+        )
+
     def test_a_program_that_is_missing_has_failed(self) -> None:
         missing = '<testcase name="a" status="fail"><failure message="Unable to find"/></testcase>'
         self.assertEqual(
