@@ -86,7 +86,9 @@ static const struct contender {
 	{"memcpy_mcsafe", AS_COPY(memcpy_mcsafe), NULL},
 	{"mcsafe_memcpy", by_record, NULL},
 	/* memcpy_mcsafe() with another engine, and the routines that bypass the caches. */
+	{"avx512_erms", AS_COPY(memcpy_mcsafe), "avx512_erms"},
 	{"avx512", AS_COPY(memcpy_mcsafe), "avx512"},
+	{"avx2_erms", AS_COPY(memcpy_mcsafe), "avx2_erms"},
 	{"avx2", AS_COPY(memcpy_mcsafe), "avx2"},
 	{"sse2", AS_COPY(memcpy_mcsafe), "sse2"},
 	{"erms", AS_COPY(memcpy_mcsafe), "erms"},

@@ -17,8 +17,10 @@ static bool wraps(const void *start, size_t n)
 }
 
 /*
- * Below MCSAFE_LONG if n is, and both operands are in the lower half of the address space, where
- * nothing so short can wrap: one comparison for both. (The top bit becomes that of MCSAFE_LONG.)
+ * Below a limit if n is, and both operands are in the lower half of the address space, where nothing
+ * so short can wrap: one comparison for both. (The top bit becomes that of MCSAFE_LONG. The others
+ * stand below 64 in an address space of 47 bits, and so do not count beside a limit that is a
+ * multiple of that; in a larger one they may send a short copy the longer way.)
  */
 static inline size_t weight(const void *dst, const void *src, size_t n)
 {
@@ -48,6 +50,11 @@ static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *la
 	mcsafe__fault_from_landing(fault, landing, (const char *)(is_load ? src : dst) + done);
 }
 
+static inline size_t short_below(void)
+{
+	return atomic_load_explicit(&mcsafe__short_below, memory_order_relaxed);
+}
+
 /* An engine has left so many bytes to go. */
 static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
 {
@@ -55,17 +62,43 @@ static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
 	return left;
 }
 
-/*
- * Stores that bypass the caches pay when the destination would not stay in them anyway: from the
- * size of the largest cache on. Below, whoever reads the copy next would pay more (bench/).
- */
-static mcsafe__copy_fn *routine_for(size_t n)
-{
-	const struct mcsafe__engine *engine = mcsafe__engine();
+#define LINE ((size_t)64)
 
+/*
+ * REP MOVSB between two copies by vectors. The processor loads as it pleases, and may read ahead; so
+ * it is given whole lines of the source, and all but the last: what it may touch too early is still
+ * the caller's. The kernel copies from memory that may be poisoned in the same way, on the
+ * processors where engine.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
+ */
+static size_t copy_by_strings(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
+			      struct mcsafe__landing *landing)
+{
+	size_t head = -(uintptr_t)src % LINE;
+	size_t tail = LINE + ((uintptr_t)src + n) % LINE;
+	size_t middle = n - head - tail;
+	size_t left = ends(dst, src, head, landing);
+
+	if (left != 0)
+		return left + middle + tail;
+	left = mcsafe__copy_erms(dst + head, src + head, middle, landing);
+	if (left != 0)
+		return left + tail;
+	return ends(dst + head + middle, src + head + middle, tail, landing);
+}
+
+/*
+ * A copy of any length. Stores that bypass the caches pay when the destination would not stay in
+ * them anyway: from the size of the largest cache on. Below, whoever reads the copy next would pay
+ * more (bench/).
+ */
+static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void *src, size_t n,
+		      struct mcsafe__landing *landing)
+{
 	if (engine->copy_nt != NULL && n >= MCSAFE_LONG && n >= mcsafe__cpu_cache_size())
-		return engine->copy_nt;
-	return engine->copy;
+		return engine->copy_nt(dst, src, n, landing);
+	if (engine->strings && n >= short_below() && n >= 4 * LINE)
+		return copy_by_strings(engine->copy, dst, src, n, landing);
+	return engine->copy(dst, src, n, landing);
 }
 
 /*
@@ -97,14 +130,14 @@ static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, siz
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (wraps(dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = copied(dst, src, n, routine_for(n)(dst, src, n, &call.landing));
+	left = copied(dst, src, n, copy_by(mcsafe__engine(), dst, src, n, &call.landing));
 	return left == 0 ? 0 : report(&call, left);
 }
 
 /* What another engine is to do, or what is not ordinary. */
 static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *src, size_t n)
 {
-	if (weight(dst, src, n) >= MCSAFE_LONG)
+	if (weight(dst, src, n) >= short_below())
 		return copy_any(dst, src, n, NULL);
 	return copied(dst, src, n, mcsafe__copy(dst, src, n, NULL));
 }
@@ -117,7 +150,7 @@ __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, si
 	struct call call;
 	size_t left;
 
-	if (__builtin_expect(weight(dst, src, n) >= MCSAFE_LONG, 0))
+	if (__builtin_expect(weight(dst, src, n) >= short_below(), 0))
 		return copy_any(dst, src, n, fault);
 	call.dst = dst;
 	call.src = src;

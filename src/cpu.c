@@ -105,23 +105,46 @@ unsigned mcsafe__cpu_features(void)
 	return features;
 }
 
-/* One leaf describes the caches, one after the other: 4 on Intel, 0x8000001d on AMD. */
-static size_t largest_cache(unsigned leaf)
+/* Types of caches that hold data (Intel SDM vol. 2, CPUID leaf 4). */
+#define DATA    1
+#define UNIFIED 3
+
+/*
+ * The largest cache that holds data; if first_level, of the first level. One leaf describes the
+ * caches, one after the other: 4 on Intel, 0x8000001d on AMD.
+ */
+static size_t largest_cache(unsigned leaf, bool first_level)
 {
 	unsigned eax, ebx, ecx, edx;
 	size_t largest = 0;
 
 	for (unsigned i = 0; i < 16; i++) {
+		unsigned type, level;
 		size_t size;
 
 		if (!__get_cpuid_count(leaf, i, &eax, &ebx, &ecx, &edx) || (eax & 0x1f) == 0)
 			break;
+		type = eax & 0x1f;
+		level = eax >> 5 & 7;
 		size = (size_t)((ebx >> 22) + 1) * ((ebx >> 12 & 0x3ff) + 1) * ((ebx & 0xfff) + 1) *
 		       ((size_t)ecx + 1);
-		if (size > largest)
+		if ((type == DATA || type == UNIFIED) && (level == 1 || !first_level) &&
+		    size > largest)
 			largest = size;
 	}
 	return largest;
+}
+
+static size_t ask_for_cache(bool first_level)
+{
+	size_t size = largest_cache(0x8000001d, first_level);
+
+	return size != 0 ? size : largest_cache(4, first_level);
+}
+
+size_t mcsafe__cpu_first_cache_size(void)
+{
+	return ask_for_cache(true);
 }
 
 size_t mcsafe__cpu_cache_size(void)
@@ -130,9 +153,7 @@ size_t mcsafe__cpu_cache_size(void)
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
 
 	if (size == SIZE_MAX) {
-		size = largest_cache(0x8000001d);
-		if (size == 0)
-			size = largest_cache(4);
+		size = ask_for_cache(false);
 		atomic_store_explicit(&known, size, memory_order_relaxed);
 	}
 	return size;

@@ -25,4 +25,8 @@ unsigned mcsafe__cpu_features(void);
  * Asked once for each process. MT-Safe, AS-Safe. */
 size_t mcsafe__cpu_cache_size(void);
 
+/* Bytes of the first data cache; 0 if it does not say. MT-Safe, AS-Safe. Asks each time, which takes
+ * some microseconds in a virtual machine. */
+size_t mcsafe__cpu_first_cache_size(void);
+
 #endif /* MCSAFE_SRC_CPU_H */

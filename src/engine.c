@@ -15,16 +15,20 @@
 #include "cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, mcsafe__set_word, 0, 0},
-	/*
-	 * On request only. It loads as the processor pleases; and is faster than vectors only while
-	 * both operands are in the second cache, and then only if they are aligned alike (bench/).
-	 */
-	{"erms", mcsafe__copy_erms, NULL, mcsafe__set_sse2, MCSAFE__CPU_ERMS, MCSAFE__CPU_NEVER},
-	{"sse2", mcsafe__copy_sse2, NULL, mcsafe__set_sse2, 0, 0},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, mcsafe__set_avx2, MCSAFE__CPU_AVX2, 0},
-	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, mcsafe__set_avx2,
+	{"word", mcsafe__copy_word, NULL, false, mcsafe__set_word, 0, 0},
+	/* On request only: it is the slowest of all for short copies. */
+	{"erms", mcsafe__copy_erms, NULL, false, mcsafe__set_sse2, MCSAFE__CPU_ERMS,
+	 MCSAFE__CPU_NEVER},
+	{"sse2", mcsafe__copy_sse2, NULL, false, mcsafe__set_sse2, 0, 0},
+	/* On request only: whether it pays was not measured where there is no avx512. */
+	{"avx2_erms", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, true, mcsafe__set_avx2,
+	 MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_NEVER},
+	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, false, mcsafe__set_avx2, MCSAFE__CPU_AVX2,
+	 0},
+	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, false, mcsafe__set_avx2,
 	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, MCSAFE__CPU_WIDE},
+	{"avx512_erms", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, true, mcsafe__set_avx2,
+	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_WIDE},
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
@@ -37,6 +41,7 @@ mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
 
 static mcsafe__set_fn choose_and_set;
 mcsafe__set_fn *_Atomic mcsafe__set_in_use = choose_and_set;
+_Atomic size_t mcsafe__short_below;
 _Atomic size_t mcsafe__avx512_below;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
@@ -89,6 +94,22 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing 
 	return mcsafe__engine()->set(dst, c, n, landing);
 }
 
+/*
+ * What is copied by REP MOVSB begins where both operands together do not fit into the first cache:
+ * below, vectors are faster by half, and a little above, slower by as much (bench/).
+ */
+static size_t short_below(const struct mcsafe__engine *engine)
+{
+	size_t cache;
+
+	if (engine == NULL)
+		return 0;
+	if (!engine->strings)
+		return MCSAFE_LONG;
+	cache = mcsafe__cpu_first_cache_size();
+	return cache == 0 || cache > MCSAFE_LONG ? MCSAFE_LONG : (cache / 2 & ~(size_t)63) + 64;
+}
+
 /* Several may do so at once: whoever is last has seen the choice that is the last. */
 static void publish(void)
 {
@@ -96,11 +117,14 @@ static void publish(void)
 
 	do {
 		mcsafe__copy_fn *copy;
+		size_t below;
 
 		engine = atomic_load(&chosen);
 		copy = engine != NULL ? engine->copy : choose_and_copy;
+		below = short_below(engine);
 		atomic_store(&mcsafe__copy_in_use, copy);
-		atomic_store(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? MCSAFE_LONG : 0);
+		atomic_store(&mcsafe__short_below, below);
+		atomic_store(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
 		atomic_store(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set);
 	} while (atomic_load(&chosen) != engine);
 }

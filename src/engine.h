@@ -53,6 +53,7 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
+	bool strings;             /* longer copies go by REP MOVSB, but for their ends (copy.c) */
 	mcsafe__set_fn *set;
 	unsigned needs;   /* MCSAFE__CPU_* */
 	unsigned unasked; /* and these as well, to be chosen without being asked for */
@@ -80,9 +81,13 @@ static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
 }
 
 /*
- * Of engine.c: copies below this many bytes, MCSAFE_LONG at the most, are for mcsafe__copy_avx512 at
- * once; 0 if another engine is in use. So one comparison does for the length and for the engine.
+ * Of engine.c: copies below this many bytes, a multiple of 64 and MCSAFE_LONG at the most, are for
+ * that routine; for longer ones copy.c looks at the engine.
  */
+extern _Atomic size_t mcsafe__short_below;
+
+/* The same, but 0 unless that routine is mcsafe__copy_avx512: so one comparison does for the length
+ * and for the engine. */
 extern _Atomic size_t mcsafe__avx512_below;
 
 /* The same for fills. */

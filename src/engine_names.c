@@ -11,7 +11,7 @@
 #include "engine.h"
 
 /* As in mcsafe__engines[]; the test "copy.engine" holds them together. */
-static const char names[] = "avx512 avx2 sse2 erms word";
+static const char names[] = "avx512_erms avx512 avx2 avx2_erms sse2 erms word";
 
 const char *mcsafe_engine_names(void)
 {

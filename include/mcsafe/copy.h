@@ -38,8 +38,9 @@ MCSAFE_BEGIN_DECLS
  *         How exact r is: for SIGSEGV, for a truncated file and for a page which the kernel
  *         already knows to be bad, n-r is exactly the number of bytes before the first bad one, on
  *         either side. When a machine check is raised by this very copy, n-r never passes the
- *         poisoned 64-byte line. mcsafe_engine_name() "erms" may fall short of it; the others
- *         stop at the line, or less than 8 bytes before it.
+ *         poisoned 64-byte line. Where REP MOVSB meets it (mcsafe_engine_name() "erms", and long
+ *         copies of "avx512_erms" and "avx2_erms"), it may fall short of it; otherwise it stops at
+ *         the line, or less than 8 bytes before it.
  *
  *         A range that wraps around the end of the address space (dst + n or src + n exceeds
  *         UINTPTR_MAX) is refused before anything is touched: the result is n, with cause
@@ -49,7 +50,8 @@ MCSAFE_BEGIN_DECLS
  * @par Poison   A source line that raised a fault is never read again by the call. Nothing is
  *               read outside the 64-byte lines that hold [src, src + n), and no single load
  *               crosses a line, since a load that straddles good and poisoned lines can be fatal
- *               on real machines. The caller must not read the bad byte again either: repair or
+ *               on real machines. (REP MOVSB loads as the processor pleases: see mcsafe/engine.h
+ *               for where it is used.) The caller must not read the bad byte again either: repair or
  *               remap it (see mcsafe(7)).
  * @par State    errno, the signal mask, MXCSR, the direction flag and the caller's stack are as
  *               before, fault or not.

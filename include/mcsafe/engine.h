@@ -10,21 +10,30 @@ MCSAFE_BEGIN_DECLS
 /**
  * Name the engine that does the copies of this process.
  *
- *   avx512 64-byte vectors; stores bypass the caches in long copies; needs AVX512F, AVX512BW,
- *          AVX512_VBMI and BMI2. Chosen by itself on AMD family 1Ah (Zen 5) and later, where it
- *          was measured to be the fastest; on request elsewhere.
- *   avx2   32-byte vectors; stores bypass the caches in long copies; needs AVX2
- *   sse2   16-byte vectors; every x86-64
- *   erms   REP MOVSB; needs ERMS. On request only: the processor loads as it pleases. Of use for
- *          copies of some 32 KiB to 1 MiB between operands that are aligned alike; much slower
- *          than the others for short ones. Refused on Intel family 6 model 85 (Skylake-SP,
- *          Cascade Lake, Cooper Lake), whose fast strings can consume poison in the line behind
- *          the operand, and in builds with MCSAFE_DEBUG.
- *   word   one aligned word at a time: the reference for the others
+ *   avx512_erms  avx512; but what no longer fits into the first cache with its copy, from half of
+ *                its size on, goes by REP MOVSB, up to where stores bypass the caches. Chosen by
+ *                itself on AMD family 1Ah (Zen 5) and later, where it was measured to be the
+ *                fastest; on request elsewhere. Needs ERMS as well.
+ *   avx512       64-byte vectors; stores bypass the caches in copies as long as the largest cache;
+ *                needs AVX512F, AVX512BW, AVX512_VBMI and BMI2. Chosen by itself there if
+ *                avx512_erms cannot be.
+ *   avx2         32-byte vectors; stores bypass the caches in long copies; needs AVX2
+ *   avx2_erms    avx2, with REP MOVSB as above. On request only. Needs ERMS as well.
+ *   sse2         16-byte vectors; every x86-64
+ *   erms         REP MOVSB; needs ERMS. On request only: much slower than the others for short
+ *                copies.
+ *   word         one aligned word at a time: the reference for the others
  *
- * All of them keep the contract of mcsafe_memcpy(). Unless one is asked for, the first of avx512 (if
- * it is to be chosen), avx2 and sse2 that the processor and the kernel support is chosen by
- * mcsafe_install(), or at the first copy.
+ * All of them keep the contract of mcsafe_memcpy(). Unless one is asked for, the first of
+ * avx512_erms and avx512 (if they are to be chosen), avx2 and sse2 that the processor and the kernel
+ * support is chosen by mcsafe_install(), or at the first copy.
+ *
+ * REP MOVSB loads as the processor pleases. The engines whose names end in _erms begin it at a
+ * 64-byte line of the source, and end it before the last one, which vectors copy: nothing that it
+ * might touch too early is behind the source. The kernel copies from memory that may be poisoned in
+ * the same way. Who wants only loads that are known never to cross a line asks for avx512 or avx2.
+ * All three are refused on Intel family 6 model 85 (Skylake-SP, Cascade Lake, Cooper Lake), whose
+ * fast strings can consume poison in the line behind the operand, and in builds with MCSAFE_DEBUG.
  *
  * @return A static string: one of mcsafe_engine_names(). Never NULL; not to be freed.
  *

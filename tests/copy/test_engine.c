@@ -100,7 +100,7 @@ static void test_the_best_is_chosen(void **state)
 		best = "avx2";
 	if ((mcsafe__cpu_features() & MCSAFE__CPU_AVX512) &&
 	    (mcsafe__cpu_features() & MCSAFE__CPU_WIDE))
-		best = "avx512";
+		best = mcsafe__cpu_features() & MCSAFE__CPU_ERMS ? "avx512_erms" : "avx512";
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 	assert_string_equal(mcsafe_engine_name(), best);
 }

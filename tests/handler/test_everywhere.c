@@ -204,7 +204,7 @@ static int right(const struct copy *copy, const struct signal *signal, const sig
 	 * A word that could not be stored is tried again by the byte, which can go well. And avx512
 	 * loads the line of the last byte even if it is that of the first, and has been loaded.
 	 */
-	if ((row->kind == MCSAFE_ROW_STORE || strcmp(mcsafe_engine_name(), "avx512") == 0) &&
+	if ((row->kind == MCSAFE_ROW_STORE || strncmp(mcsafe_engine_name(), "avx512", 6) == 0) &&
 	    (uintptr_t)fault->ip != ip)
 		return outcome->left == copy->left;
 	return outcome->left >= copy->left && outcome->left != 0 && (uintptr_t)fault->ip == ip &&

@@ -224,6 +224,7 @@ int lab_program_routines(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);
 int lab_program_scrub(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);
+int lab_program_strings(int argc, char **argv);
 int lab_program_twice(int argc, char **argv);
 
 #endif /* MCSAFE_TESTS_VM_LAB_H */

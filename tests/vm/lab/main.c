@@ -36,6 +36,7 @@ static const struct {
 	{"rows", lab_program_rows},
 	{"scrub", lab_program_scrub},
 	{"side-by-side", lab_program_side_by_side},
+	{"strings", lab_program_strings},
 	{"twice", lab_program_twice},
 };
 /* clang-format on */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_strings.c - long copies of the engines that use REP MOVSB: ends by vectors, the rest by that
+ *
+ * The linker puts a function of ours before mcsafe__copy_erms() (--wrap), which sees what it is given.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mcsafe/mcsafe.h>
+
+#include "engine.h"
+#include "pattern.h"
+#include "rng.h"
+#include "run.h"
+#include "sweep.h"
+
+#define LINE       ((size_t)64)
+#define GOOD_PAGES 8 /* room for the shortest copies that go this way */
+
+/* ---- what REP MOVSB is given --------------------------------------------------------------- */
+
+mcsafe__copy_fn __real_mcsafe__copy_erms;
+mcsafe__copy_fn __wrap_mcsafe__copy_erms;
+
+/* The operand of the copy that runs, and how often REP MOVSB has been asked to do a part of it. */
+static uintptr_t source;
+static size_t length;
+static size_t calls;
+
+size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
+				struct mcsafe__landing *landing)
+{
+	uintptr_t last_line = (source + length - 1) / LINE * LINE;
+
+	calls++;
+	if ((uintptr_t)src % LINE != 0 || n % LINE != 0)
+		fail_msg("REP MOVSB of %p, %zu bytes: no whole lines", src, n);
+	if ((uintptr_t)src < source || (uintptr_t)src - source >= LINE)
+		fail_msg("REP MOVSB from %p, the source is at %#zx", src, (size_t)source);
+	if ((uintptr_t)src + n > last_line)
+		fail_msg("REP MOVSB up to %#zx, the last line is %#zx", (size_t)src + n,
+			 (size_t)last_line);
+	return __real_mcsafe__copy_erms(dst, src, n, landing);
+}
+
+static void expect(const void *src, size_t n)
+{
+	source = (uintptr_t)src;
+	length = n;
+	calls = 0;
+}
+
+/* ---- engines --------------------------------------------------------------------------------- */
+
+/* Calls check with each of the engines in use; skips the test if this processor has none. */
+static void for_each_engine(void (*check)(const struct mcsafe__engine *engine))
+{
+	size_t n = 0;
+
+	t_install();
+	for (size_t i = 0; i < mcsafe__n_engines; i++) {
+		const struct mcsafe__engine *engine = &mcsafe__engines[i];
+
+		if (!engine->strings || mcsafe_engine_set(engine->name) != 0)
+			continue;
+		check(engine);
+		n++;
+	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+	if (n == 0)
+		t_skip("no engine can use REP MOVSB on this processor");
+}
+
+/* ---- good memory ----------------------------------------------------------------------------- */
+
+#define ROOM ((size_t)8 << 20)
+
+static unsigned char *from, *to;
+
+static void copy_and_compare(size_t n, size_t src_offset, size_t dst_offset, bool strings)
+{
+	unsigned char *src = from + src_offset, *dst = to + dst_offset;
+
+	memset(to, 0xee, dst_offset + n + T_RED_ZONE);
+	expect(src, n);
+	assert_int_equal(memcpy_mcsafe(dst, src, n), 0);
+	if ((calls != 0) != strings)
+		fail_msg("%zu bytes: %zu calls of REP MOVSB", n, calls);
+	assert_memory_equal(dst, src, n);
+	for (size_t i = 0; i < dst_offset; i++)
+		assert_int_equal(to[i], 0xee);
+	for (size_t i = 0; i < T_RED_ZONE; i++)
+		assert_int_equal(dst[n + i], 0xee);
+}
+
+static void copy_good_memory(const struct mcsafe__engine *engine)
+{
+	struct t_rng rng = t_rng_start(t_seed(), 0);
+	size_t least = mcsafe__short_below;
+
+	assert_in_range(least, 256, MCSAFE_LONG - 1);
+	for (size_t i = 0; i < 300; i++) {
+		size_t src_offset = t_rng_below(&rng, 4096), dst_offset = t_rng_below(&rng, 4096);
+
+		copy_and_compare(least - 1 - t_rng_below(&rng, 64), src_offset, dst_offset, false);
+		copy_and_compare(least + t_rng_below(&rng, 256), src_offset, dst_offset, true);
+		copy_and_compare(least + t_rng_below(&rng, 1 << 18), src_offset, dst_offset, true);
+	}
+	for (size_t i = 0; i < 8; i++)
+		copy_and_compare(MCSAFE_LONG - 4 + i, 7 * i, 5 * i, true);
+	copy_and_compare(ROOM / 4 * 3 + 1, 1, 2, true);
+	print_message("engine %s: REP MOVSB from %zu bytes on\n", engine->name, least);
+}
+
+static void test_good_memory(void **state)
+{
+	(void)state;
+	from = malloc(ROOM);
+	to = malloc(ROOM);
+	assert_true(from != NULL && to != NULL);
+	for (size_t i = 0; i < ROOM; i++)
+		from[i] = t_data(i);
+	for_each_engine(copy_good_memory);
+	free(from);
+	free(to);
+}
+
+/* ---- bad memory ------------------------------------------------------------------------------ */
+
+static struct sweep sweep;
+static enum mcsafe_side side;
+static size_t n_trials;
+
+static void try_once(const struct t_copy *copy, size_t n, ptrdiff_t bad, size_t alignment)
+{
+	struct t_trial *trial = &sweep.trial;
+	ptrdiff_t good = (ptrdiff_t)(GOOD_PAGES * T_PAGE - T_PAGE / 4 - alignment);
+
+	trial->copy = copy;
+	trial->n = n;
+	trial->src_distance = side == MCSAFE_SIDE_SOURCE ? bad : good;
+	trial->dst_distance = side == MCSAFE_SIDE_SOURCE ? good : bad;
+	expect(sweep.src.bad - trial->src_distance, n);
+	t_trial_check(trial);
+	n_trials++;
+}
+
+/* Bad from any byte of the first lines on, around pages, and from any byte of the last lines on. */
+static void try_places(const struct t_copy *copy, size_t n)
+{
+	static const size_t alignments[] = {0, 1, 37, 63};
+
+	for (size_t i = 0; i < T_LENGTH(alignments); i++) {
+		size_t alignment = alignments[i];
+
+		for (size_t bad = 0; bad < 2 * LINE + 2; bad += i == 0 ? 1 : 7)
+			try_once(copy, n, (ptrdiff_t)bad, alignment);
+		for (size_t bad = T_PAGE - 1; bad < n - 4 * LINE; bad += T_PAGE / 2 + 1)
+			try_once(copy, n, (ptrdiff_t)bad, alignment);
+		for (size_t bad = n - 4 * LINE; bad <= n + 1; bad += i == 0 ? 1 : 7)
+			try_once(copy, n, (ptrdiff_t)bad, alignment);
+	}
+}
+
+static void copy_bad_memory(const struct mcsafe__engine *engine)
+{
+	size_t least = mcsafe__short_below;
+
+	(void)engine;
+	if (least + LINE > (GOOD_PAGES - 1) * T_PAGE)
+		t_skip("the first cache is larger than the regions of this test");
+	for (const struct t_copy *copy = t_copies; copy < t_copies + t_n_copies; copy++) {
+		if (copy->fn != (void (*)(void))mcsafe_memcpy &&
+		    copy->fn != (void (*)(void))memcpy_mcsafe)
+			continue;
+		for (size_t more = 0; more < LINE; more += 21)
+			try_places(copy, least + more);
+	}
+}
+
+static void try_kind(const char *name)
+{
+	const struct t_fault_kind *kind = t_fault_kind(name);
+
+	for (side = MCSAFE_SIDE_SOURCE; side <= MCSAFE_SIDE_DESTINATION; side++) {
+		n_trials = 0;
+		sweep_open(&sweep, kind, kind, GOOD_PAGES);
+		for_each_engine(copy_bad_memory);
+		sweep_close(&sweep);
+		print_message("%s, side %d: %zu copies\n", name, (int)side, n_trials);
+	}
+}
+
+static void test_protected_memory(void **state)
+{
+	(void)state;
+	try_kind("prot_none");
+}
+
+static void test_a_truncated_file(void **state)
+{
+	(void)state;
+	try_kind("truncated");
+}
+
+/* ---- who has met it -------------------------------------------------------------------------- */
+
+/* Whether a bad page at that byte stops REP MOVSB: it stands in the first line of its routine. */
+static bool stops_strings(size_t bad)
+{
+	size_t n = mcsafe__short_below + LINE / 2;
+	unsigned char *dst = sweep.dst.bad - GOOD_PAGES * T_PAGE;
+	struct mcsafe_fault fault = {0};
+
+	expect(sweep.src.bad - bad, n);
+	assert_int_equal(mcsafe_memcpy(dst, sweep.src.bad - bad, n, &fault), n - bad);
+	return (uintptr_t)fault.ip - (uintptr_t)__real_mcsafe__copy_erms < LINE;
+}
+
+static void find_routines(const struct mcsafe__engine *engine)
+{
+	size_t n = mcsafe__short_below + LINE / 2;
+
+	(void)engine;
+	assert_true(stops_strings(LINE + 5));
+	assert_true(stops_strings(3 * T_PAGE));
+	assert_true(stops_strings(n - 2 * LINE - 1));
+	assert_false(stops_strings(n - LINE));
+	assert_false(stops_strings(n - 1));
+}
+
+static void test_the_last_line_is_read_by_vectors(void **state)
+{
+	const struct t_fault_kind *kind = t_fault_kind("prot_none");
+
+	(void)state;
+	sweep_open(&sweep, kind, kind, GOOD_PAGES);
+	for_each_engine(find_routines);
+	t_region_fill(&sweep.dst, t_fill);
+	sweep_close(&sweep);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_memory),
+		cmocka_unit_test(test_protected_memory),
+		cmocka_unit_test(test_a_truncated_file),
+		cmocka_unit_test(test_the_last_line_is_read_by_vectors),
+	};
+
+	return t_run("copy.strings", tests, T_LENGTH(tests));
+}
