@@ -3,11 +3,14 @@
 #ifndef MCSAFE_BENCH_H
 #define MCSAFE_BENCH_H
 
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How much is done: everything, or just enough to see that it works. */
 struct effort {
@@ -39,6 +42,18 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	for (size_t i = 0; i < size; i += 64)
 		memory[i] = (unsigned char)(fill + (int)(i >> 6));
 	return memory;
+}
+
+/* Moves the calling thread to the processor so many behind that one, whatever the program is bound to:
+ * where several threads run, it is the whole machine that counts. */
+static inline void move_behind(unsigned processor, unsigned so_many)
+{
+	unsigned n = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((processor + so_many) % n, &cpus);
+	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 }
 
 void bench_copies(const struct effort *effort);    /* "copies", "chain", "then_read", "threads" */

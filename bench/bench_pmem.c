@@ -3,7 +3,6 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -143,9 +142,10 @@ static void reads_between(const struct effort *effort)
 static atomic_bool stop, repairing;
 static atomic_ulong repairs;
 
+/* arg: where the reader runs. */
 static void *repair_on(void *arg)
 {
-	(void)arg;
+	move_behind(*(const unsigned *)arg, 1);
 	while (!atomic_load(&stop)) {
 		need(mcsafe_pmem_repair(pmem[0], NULL, REPAIRED, GOOD) == (ssize_t)REPAIRED,
 		     "repair");
@@ -155,18 +155,31 @@ static void *repair_on(void *arg)
 	return NULL;
 }
 
+#define REPAIRS_LEAST 100 /* that a reader has to go along with */
+
+/* The mean of all: the least would be the time between two repairs. */
+static double mean_of_reads(const struct effort *effort, unsigned long least)
+{
+	double sum = 0;
+	unsigned n = 0;
+
+	while (n < effort->repeats || atomic_load(&repairs) < least) {
+		sum += measure(pmem[0], 4096, effort->bytes);
+		n++;
+	}
+	return sum / n;
+}
+
 static void readers_beside_a_repair(const struct effort *effort)
 {
-	double alone = 0, beside = 0;
+	double alone = mean_of_reads(effort, 0), beside;
+	unsigned processor = (unsigned)sched_getcpu();
 	pthread_t thread;
 
-	for (unsigned repeat = 0; repeat < effort->repeats; repeat++)
-		keep_least(&alone, measure(pmem[0], 4096, effort->bytes));
-	need(pthread_create(&thread, NULL, repair_on, NULL) == 0, "pthread_create");
+	need(pthread_create(&thread, NULL, repair_on, &processor) == 0, "pthread_create");
 	while (!atomic_load(&repairing))
-		;
-	for (unsigned repeat = 0; repeat < effort->repeats; repeat++)
-		keep_least(&beside, measure(pmem[0], 4096, effort->bytes));
+		sched_yield();
+	beside = mean_of_reads(effort, REPAIRS_LEAST);
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	printf("\"pmem_repair\": {\"n\": 4096, \"alone_ns\": %.1f, \"beside_ns\": %.1f, "

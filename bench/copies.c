@@ -2,8 +2,6 @@
 /* copies.c - copies of every length, alignment and temperature, by everything that can copy */
 #include "bench.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -320,19 +318,14 @@ struct worker {
 	pthread_t thread;
 	copy_fn *copy;
 	size_t start, n, times;
-	unsigned cpu;
+	unsigned number;
 };
 
 static void *work(void *arg)
 {
 	const struct worker *worker = arg;
 
-	cpu_set_t cpus;
-
-	/* Whatever the program is bound to: here it is the whole machine that counts. */
-	CPU_ZERO(&cpus);
-	CPU_SET(worker->cpu, &cpus);
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	move_behind(0, worker->number);
 	for (size_t i = 0; i < worker->times; i++)
 		worker->copy(to + worker->start, from + worker->start, worker->n, NULL);
 	return NULL;
@@ -341,7 +334,6 @@ static void *work(void *arg)
 static double time_of_threads(copy_fn *copy, size_t n_threads, size_t n, size_t times)
 {
 	struct worker workers[16];
-	unsigned n_cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	double start = now_ns();
 
 	for (size_t i = 0; i < n_threads; i++) {
@@ -350,7 +342,7 @@ static double time_of_threads(copy_fn *copy, size_t n_threads, size_t n, size_t 
 			.start = i * (n + 4096),
 			.n = n,
 			.times = times,
-			.cpu = (unsigned)i % n_cpus,
+			.number = (unsigned)i,
 		};
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
 			exit(1);
