@@ -194,8 +194,11 @@ static size_t times_for(const struct effort *effort, double ns)
 	return effort->run_ns > ns ? (size_t)(effort->run_ns / ns) : 1;
 }
 
+/* The shorter, the more: there a single cycle shows, and a repeat costs little. */
 static unsigned repeats_for(const struct effort *effort, size_t n)
 {
+	if (n < 4096)
+		return effort->repeats * 24;
 	if (n < 65536)
 		return effort->repeats * 8;
 	return n < (size_t)4 << 20 ? effort->repeats : effort->repeats / 3 + 1;
