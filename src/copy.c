@@ -166,6 +166,9 @@ __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, si
 
 	if (__builtin_expect(weight(dst, src, n) < below, 1))
 		return copied(dst, src, n, mcsafe__copy_avx512(dst, src, n, NULL));
+	below = atomic_load_explicit(&mcsafe__avx2_below, memory_order_relaxed);
+	if (__builtin_expect(weight(dst, src, n) < below, 1))
+		return copied(dst, src, n, mcsafe__copy_avx2(dst, src, n, NULL));
 	return copy_otherwise(dst, src, n);
 }
 

@@ -43,6 +43,7 @@ static mcsafe__set_fn choose_and_set;
 mcsafe__set_fn *_Atomic mcsafe__set_in_use = choose_and_set;
 _Atomic size_t mcsafe__short_below;
 _Atomic size_t mcsafe__avx512_below;
+_Atomic size_t mcsafe__avx2_below;
 
 /* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
 #ifdef MCSAFE_DEBUG
@@ -125,6 +126,7 @@ static void publish(void)
 		atomic_store(&mcsafe__copy_in_use, copy);
 		atomic_store(&mcsafe__short_below, below);
 		atomic_store(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
+		atomic_store(&mcsafe__avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
 		atomic_store(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set);
 	} while (atomic_load(&chosen) != engine);
 }

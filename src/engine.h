@@ -86,9 +86,10 @@ static inline size_t mcsafe__copy(void *dst, const void *src, size_t n,
  */
 extern _Atomic size_t mcsafe__short_below;
 
-/* The same, but 0 unless that routine is mcsafe__copy_avx512: so one comparison does for the length
- * and for the engine. */
+/* The same, but 0 unless that routine is the one that they are named after: so one comparison does for
+ * the length and for the engine, and the routine is jumped to without looking up where it is. */
 extern _Atomic size_t mcsafe__avx512_below;
+extern _Atomic size_t mcsafe__avx2_below;
 
 /* The same for fills. */
 extern mcsafe__set_fn *_Atomic mcsafe__set_in_use __attribute__((visibility("hidden")));
