@@ -477,7 +477,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     offset  Where to begin: a multiple of the same alignment.
  *
  * @return    1..n         So many bytes are good: n, or fewer if what follows could not be repaired,
- *                         and is bad as before; to ask for it again says why.
+ *                         and is bad as before; to ask for it again says why. Good pages behind
+ *                         that have the old data or the new.
  *            0            n is 0.
  *            -EINVAL      offset is negative, offset or n are not aligned, or they end behind the
  *                         end of the file, that of memory over a file included; or the descriptor

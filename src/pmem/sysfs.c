@@ -106,7 +106,7 @@ static int parse(char *text, size_t n, struct mcsafe__list *list)
 static int read_list(const char *directory, const char *name, struct mcsafe__list *list)
 {
 	char *text = malloc(TEXT_ROOM);
-	size_t n;
+	size_t n = 0;
 	int err;
 
 	if (text == NULL)
