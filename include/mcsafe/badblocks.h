@@ -234,7 +234,8 @@ struct mcsafe_badblocks_answer {
  *	a block device      the badblocks list of the disk, for a partition its part of it
  *	a device-dax node   the badblocks list of its region, by libndctl if that is there
  *	                    (MCSAFE_WITH_NDCTL when the library was built; it is loaded at the first
- *	                    call), otherwise from sysfs
+ *	                    call); from sysfs if it is not, or lists nothing: it does not tell that
+ *	                    from a list that it could not read
  *
  * The kernel counts in sectors of 512 bytes. It learns of bad blocks from the firmware and from
  * machine checks, the latter some time after the fault. It keeps 512 entries of a list, and shows as

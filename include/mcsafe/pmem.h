@@ -107,7 +107,8 @@ struct mcsafe_pmem_info {
 	void *base;       /**< start of the mapping. mcsafe_pmem_refresh() may move it */
 	size_t size;      /**< bytes that can be read: the size at the last open or refresh */
 	size_t page_size; /**< of a page of the mapping: 4096, a huge page's, a device's alignment */
-	size_t align;     /**< what start and length of a repair are to be multiples of */
+	size_t align;     /**< what start and length of a repair are to be multiples of: 4096, or a
+	                        huge page's of hugetlbfs */
 	void *reserved[4]; /**< NULL; room to grow without a new ABI */
 };
 
@@ -449,18 +450,25 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *   memory, a file     the same with the file; its mapping is the caller's, and mapped anew too
  *   memory, no file    private anonymous pages are replaced by new ones, in one step; other
  *                      memory is not
- *   device-dax         cannot be written by pwrite(2): ndctl-clear-errors(1), and then
- *                      mcsafe_badblocks_clear()
+ *   device-dax         the firmware clears the poison, asked by libndctl (MCSAFE_WITH_NDCTL when
+ *                      the library was built; by root only), and the data are stored through the
+ *                      mapping, past the caches, before it and after it. Also for memory over such
+ *                      a descriptor
  *
  * What is read back of a file that is not DAX comes from the page cache: that the disk has it is
  * what fdatasync(2) says. If that reports an error, the data are written once more, since it may
  * be an older one, and only the second answer counts.
  *
- * A crash or a kill at any moment leaves each page bad, or with the new data. There are two
- * exceptions: with a hole punched the range reads as zeros in between; and where the kernel clears
+ * A crash or a kill at any moment leaves each page bad, or with the new data. There are three
+ * exceptions: with a hole punched the range reads as zeros in between; where the kernel clears
  * poison before it writes, a machine that stops in between may leave zeros, or what the medium
- * makes of it. The kernel's own record is removed by the kernel only, so one of a range that is
+ * makes of it; and with device-dax a kill in between does so too, if clearing does not keep what was
+ * stored before. The kernel's own record is removed by the kernel only, so one of a range that is
  * still bad is never lost by this function.
+ *
+ * Device-dax, on Linux 6.1: a page that raised a machine check, and was repaired, is good for loads
+ * and stores. But the kernel does not take it back into its own mapping before the machine is
+ * started anew: reading it by ptrace(2) or /proc/PID/mem panics, and so may direct I/O from there.
  *
  * @param     pmem    What was opened. Not NULL.
  * @param[in] data    n bytes, not in the mapping; NULL: zeros.
@@ -469,18 +477,21 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     offset  Where to begin: a multiple of the same alignment.
  *
  * @return    1..n         So many bytes are good: n, or fewer if what follows could not be repaired,
- *                         and is bad as before; to ask for it again says why.
+ *                         and is bad as before; to ask for it again says why. Good pages behind
+ *                         that have the old data or the new.
  *            0            n is 0.
  *            -EINVAL      offset is negative, offset or n are not aligned, or they end behind the
  *                         end of the file, that of memory over a file included; or the descriptor
  *                         has O_APPEND, with which Linux writes at the end always: nothing was done.
  *            -EBADF       It was opened without MCSAFE_PMEM_WRITE.
  *            -EFAULT      data cannot be read.
- *            -EOPNOTSUPP  Such memory cannot be repaired, see above.
+ *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is not
+ *                         there, or the device is of no region whose firmware can clear.
  *            -ENOMEM      There is no memory.
- *            -EIO, -errno Otherwise, as pwrite(2), fallocate(2) or fdatasync(2) give it: nothing
- *                         was repaired, and what was bad is still known as bad. -EIO also if the
- *                         data cannot be read back.
+ *            -EIO, -errno Otherwise, as pwrite(2), fallocate(2) or fdatasync(2) give it, for
+ *                         device-dax as open(2) and ioctl(2) of /dev/ndctlN: nothing was repaired,
+ *                         and what was bad is still known as bad. -EIO also if the firmware refuses
+ *                         to clear all of it, or the data cannot be read back.
  *
  * @par Safety MT-Safe: one repair at a time, others wait. Reads go on. Not AS-Safe. errno is left
  *             alone.

@@ -28,7 +28,7 @@ static struct mcsafe_pmem *create(int flags)
 	memset(pmem, 0, sizeof(*pmem));
 	pmem->fd = -1;
 	pmem->flags = flags;
-	pmem->page_size = MCSAFE__PAGE;
+	pmem->page_size = pmem->align = MCSAFE__PAGE;
 	atomic_init(&pmem->view, &pmem->first);
 	pthread_mutex_init(&pmem->change, NULL);
 	pthread_mutex_init(&pmem->noting, NULL);
@@ -92,7 +92,7 @@ static int look_at_file(struct mcsafe_pmem *pmem)
 	pmem->hugetlb = fs.f_type == HUGETLBFS_MAGIC;
 	pmem->memory_file = pmem->hugetlb || fs.f_type == TMPFS_MAGIC;
 	if (pmem->hugetlb)
-		pmem->page_size = (size_t)fs.f_bsize;
+		pmem->page_size = pmem->align = (size_t)fs.f_bsize;
 	/* Linux 5.8. Before, MAP_SYNC tells. */
 	if (statx(pmem->fd, "", AT_EMPTY_PATH, 0, &st) == 0)
 		pmem->dax = (st.stx_attributes & STATX_ATTR_DAX) != 0;
@@ -260,7 +260,7 @@ void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_inf
 		.writable = (pmem->flags & MCSAFE_PMEM_WRITE) != 0,
 		.size = atomic_load_explicit(&pmem->size, memory_order_acquire),
 		.page_size = pmem->page_size,
-		.align = pmem->page_size,
+		.align = pmem->align,
 	};
 	info->base = atomic_load_explicit(&pmem->view, memory_order_acquire)->base;
 }

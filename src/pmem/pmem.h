@@ -42,6 +42,7 @@ struct mcsafe_pmem {
 	bool memory_file; /* tmpfs, memfd, hugetlbfs: nothing of it survives the machine */
 	bool hugetlb;
 	size_t page_size;
+	size_t align; /* of a repair */
 	struct mcsafe__view first;
 
 	pthread_mutex_t change; /* of views and contents: refresh, repair */

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "errno_kept.h"
 #include "handler/report.h"
 
@@ -26,8 +27,10 @@
 struct repair {
 	struct mcsafe_pmem *pmem;
 	const struct mcsafe__view *view;
-	unsigned char *data; /* of the present piece */
-	unsigned char *back; /* what is read of it */
+	unsigned char *data;            /* of the present piece */
+	unsigned char *back;            /* what is read of it */
+	bool device;                    /* device-dax, also behind memory of the caller */
+	struct mcsafe__dax_place place; /* of the device */
 };
 
 /* All of it, or -errno. */
@@ -99,6 +102,43 @@ static int put_in_file(const struct repair *r, size_t n, size_t offset)
 	return err;
 }
 
+/* ---- device-dax: the firmware clears, and the stores are ours --------------------------------- */
+
+/* Whole lines past the caches, so that what is read back comes from the medium. */
+static int store_durably(const struct repair *r, size_t n, size_t offset)
+{
+	size_t left = mcsafe_memcpy_flushcache(r->view->base + offset, r->data, n, NULL);
+
+	/* Stores that passed the caches are durable behind it (Intel SDM vol. 1, 10.4.6.2). */
+	__builtin_ia32_sfence();
+	return left == 0 ? 0 : -EIO;
+}
+
+/*
+ * The data are stored before the poison is cleared as well, as by Linux's own driver for many
+ * years: who is killed in between has the new data if clearing keeps what is there. If it does not,
+ * or if nothing could be stored, that changes nothing.
+ */
+static int put_on_device(const struct repair *r, size_t n, size_t offset)
+{
+	size_t at = r->pmem->fd_offset + offset;
+	struct mcsafe__clearing *clearing;
+	int err;
+
+	if (at > r->place.bytes || n > r->place.bytes - at)
+		return -EINVAL;
+	err = mcsafe__clearing_begin(&clearing, mcsafe__region_name(&r->place), r->place.start + at,
+				     n);
+	if (err != 0)
+		return err == -ENOSYS || err == -ENODEV ? -EOPNOTSUPP : err;
+	(void)store_durably(r, n, offset);
+	err = mcsafe__clearing_run(clearing);
+	mcsafe__clearing_end(clearing);
+	return err == 0 ? store_durably(r, n, offset) : err;
+}
+
+/* ---- anonymous memory ------------------------------------------------------------------------- */
+
 /* Whether all of [from, to) is private anonymous memory, and no code. */
 static bool is_anonymous(unsigned long from, unsigned long to)
 {
@@ -151,18 +191,26 @@ static int forget(struct mcsafe_pmem *pmem, size_t n, size_t offset)
 
 	pthread_mutex_lock(&pmem->noting);
 	atomic_fetch_add(&pmem->repairs, 1);
-	err = mcsafe_badblocks_clear(pmem->bad, offset, mcsafe__up(n, pmem->page_size));
+	err = mcsafe_badblocks_clear(pmem->bad, offset, mcsafe__up(n, pmem->align));
 	pthread_mutex_unlock(&pmem->noting);
 	return err;
+}
+
+static int put(const struct repair *r, size_t n, size_t offset)
+{
+	if (r->device)
+		return put_on_device(r, n, offset);
+	return r->pmem->fd >= 0 ? put_in_file(r, n, offset) : replace_pages(r, n, offset);
 }
 
 /* n bytes of r->data: all of them or -errno. */
 static int repair_piece(const struct repair *r, size_t n, size_t offset)
 {
 	struct mcsafe_pmem *pmem = r->pmem;
-	int err = pmem->fd >= 0 ? put_in_file(r, n, offset) : replace_pages(r, n, offset);
+	int err = put(r, n, offset);
 
-	if (err == 0 && pmem->fd >= 0 && !reads_back(r, n, offset))
+	/* A device has nothing else to map. */
+	if (err == 0 && pmem->fd >= 0 && !r->device && !reads_back(r, n, offset))
 		err = mcsafe__pmem_map_anew(pmem, offset, n);
 	if (err == 0 && !reads_back(r, n, offset))
 		err = -EIO;
@@ -173,7 +221,7 @@ static int repair_piece(const struct repair *r, size_t n, size_t offset)
 static size_t repair_all(const struct repair *r, const unsigned char *data, size_t n, size_t offset,
 			 int *err)
 {
-	size_t unit = mcsafe__up(PIECE, r->pmem->page_size), done = 0;
+	size_t unit = mcsafe__up(PIECE, r->pmem->align), done = 0;
 
 	while (done < n) {
 		size_t piece = n - done < unit ? n - done : unit;
@@ -187,8 +235,8 @@ static size_t repair_all(const struct repair *r, const unsigned char *data, size
 			*err = repair_piece(r, piece, offset + done);
 		if (*err == 0)
 			done += piece;
-		else if (piece > r->pmem->page_size)
-			unit = r->pmem->page_size;
+		else if (piece > r->pmem->align)
+			unit = r->pmem->align;
 		else
 			break;
 	}
@@ -205,24 +253,22 @@ static bool is_in_file(const struct mcsafe_pmem *pmem, const struct stat *st, si
 	       n <= end - pmem->fd_offset - offset;
 }
 
-/* What forbids it: 0, or -errno. */
-static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
+/* What forbids it: 0, or -errno. *st is of the descriptor, if there is one. */
+static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, off_t offset)
 {
-	size_t size = atomic_load(&pmem->size), align = pmem->page_size;
-	struct stat st = {.st_mode = 0};
+	size_t size = atomic_load(&pmem->size), align = pmem->align;
 
+	*st = (struct stat){.st_mode = 0};
 	if ((pmem->flags & MCSAFE_PMEM_WRITE) == 0)
 		return -EBADF;
-	if (pmem->fd >= 0 && fstat(pmem->fd, &st) != 0)
+	if (pmem->fd >= 0 && fstat(pmem->fd, st) != 0)
 		return -errno;
-	if (S_ISCHR(st.st_mode))
-		return -EOPNOTSUPP;
 	/* pwrite(2) would append, wherever it is told to write. */
 	if (pmem->fd >= 0 && (fcntl(pmem->fd, F_GETFL) & O_APPEND))
 		return -EINVAL;
 	/* Of memory that somebody has mapped, no more than the file has. */
-	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st.st_mode) && offset >= 0 &&
-	    !is_in_file(pmem, &st, n, (size_t)offset))
+	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st->st_mode) && offset >= 0 &&
+	    !is_in_file(pmem, st, n, (size_t)offset))
 		return -EINVAL;
 	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
 	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
@@ -243,9 +289,19 @@ static int is_as_large(const struct mcsafe_pmem *pmem)
 	return err;
 }
 
-static ssize_t repair(struct mcsafe_pmem *pmem, const void *data, size_t n, size_t offset)
+/* The file has not changed its size, or the device is one that may be cleared: 0, or -errno. */
+static int is_ready(struct repair *r, const struct stat *st)
 {
-	size_t room = mcsafe__up(PIECE, pmem->page_size), done = 0;
+	if (!S_ISCHR(st->st_mode))
+		return is_as_large(r->pmem);
+	r->device = true;
+	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
+}
+
+static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const void *data, size_t n,
+		      size_t offset)
+{
+	size_t room = mcsafe__up(PIECE, pmem->align), done = 0;
 	struct repair r = {
 		.pmem = pmem,
 		.view = atomic_load(&pmem->view),
@@ -255,7 +311,7 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const void *data, size_t n, size
 	int err = -ENOMEM;
 
 	if (r.data != NULL && r.back != NULL)
-		err = is_as_large(pmem);
+		err = is_ready(&r, st);
 	if (err == 0)
 		done = repair_all(&r, data, n, offset, &err);
 	free(r.data);
@@ -267,12 +323,13 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 {
 	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	int saved_errno = errno;
+	struct stat st;
 	ssize_t result;
 
 	pthread_mutex_lock(&pmem->change);
-	result = refused(pmem, n, offset);
+	result = refused(pmem, &st, n, offset);
 	if (result == 0)
-		result = repair(pmem, data, n, (size_t)offset);
+		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
 	mcsafe__errno_restore(saved_errno);

@@ -106,7 +106,7 @@ static int parse(char *text, size_t n, struct mcsafe__list *list)
 static int read_list(const char *directory, const char *name, struct mcsafe__list *list)
 {
 	char *text = malloc(TEXT_ROOM);
-	size_t n;
+	size_t n = 0;
 	int err;
 
 	if (text == NULL)
@@ -217,32 +217,44 @@ static int find_region(char *directory)
 	return -EOPNOTSUPP;
 }
 
-int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list)
+int mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
 {
-	char link[PATH_MAX], directory[PATH_MAX];
-	uint64_t region_start, start, bytes;
+	char link[PATH_MAX];
 	int err;
 
 	if (snprintf(link, sizeof(link), "%s/dev/char/%u:%u", sysfs, major(device),
 		     minor(device)) >= (int)sizeof(link))
 		return -ENAMETOOLONG;
-	if (realpath(link, directory) == NULL)
+	if (realpath(link, place->region) == NULL)
 		return errno == ENOENT ? -EOPNOTSUPP : -errno;
-	if (!is_dax(directory))
+	if (!is_dax(place->region))
 		return -EOPNOTSUPP;
-	err = read_number(directory, "resource", &start);
+	err = read_number(place->region, "resource", &place->start);
 	if (err == 0)
-		err = read_number(directory, "size", &bytes);
+		err = read_number(place->region, "size", &place->bytes);
 	if (err == 0)
-		err = find_region(directory);
+		err = find_region(place->region);
 	if (err == 0)
-		err = read_number(directory, "resource", &region_start);
+		err = read_number(place->region, "resource", &place->region_start);
+	return err;
+}
+
+const char *mcsafe__region_name(const struct mcsafe__dax_place *place)
+{
+	return strrchr(place->region, '/') + 1;
+}
+
+int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list)
+{
+	struct mcsafe__dax_place place;
+	int err = mcsafe__sysfs_dax_place(sysfs, device, &place);
+
 	if (err != 0)
 		return err;
 	/* libndctl knows the machine, and no other tree. */
-	err = strcmp(sysfs, "/sys") == 0 ? mcsafe__ndctl_region(strrchr(directory, '/') + 1, list)
+	err = strcmp(sysfs, "/sys") == 0 ? mcsafe__ndctl_region(mcsafe__region_name(&place), list)
 					 : -ENOSYS;
 	if (err == -ENOSYS || err == -ENODEV)
-		err = read_list(directory, "badblocks", list);
-	return err != 0 ? err : clip_all(list, region_start, start, bytes);
+		err = read_list(place.region, "badblocks", list);
+	return err != 0 ? err : clip_all(list, place.region_start, place.start, place.bytes);
 }

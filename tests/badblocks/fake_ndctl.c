@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake_ndctl.h"
+
 #define HERE __attribute__((visibility("default")))
 
 struct ndctl_ctx {
@@ -15,12 +17,22 @@ struct ndctl_bus {
 	int number;
 };
 
+/* One of either kind. */
+struct ndctl_cmd {
+	unsigned long long address, len;
+	unsigned long long cleared;
+	int is_clear;
+};
+
 struct ndctl_region {
 	const char *name;
 	size_t n_bad;
 	size_t next;
 	struct badblock bad;
 };
+
+extern struct fake_ndctl fake_ndctl;
+HERE struct fake_ndctl fake_ndctl;
 
 static struct ndctl_ctx context;
 static struct ndctl_bus only_bus;
@@ -32,6 +44,7 @@ HERE int ndctl_new(struct ndctl_ctx **ctx)
 
 	regions[1].n_bad = count != NULL ? strtoul(count, NULL, 10) : 0;
 	context.contexts++;
+	fake_ndctl.live++;
 	*ctx = &context;
 	return 0;
 }
@@ -39,6 +52,7 @@ HERE int ndctl_new(struct ndctl_ctx **ctx)
 HERE struct ndctl_ctx *ndctl_unref(struct ndctl_ctx *ctx)
 {
 	ctx->contexts--;
+	fake_ndctl.live--;
 	return NULL;
 }
 
@@ -82,4 +96,91 @@ HERE struct badblock *ndctl_region_get_first_badblock(struct ndctl_region *regio
 {
 	region->next = 0;
 	return ndctl_region_get_next_badblock(region);
+}
+
+HERE void ndctl_set_log_priority(struct ndctl_ctx *ctx, int priority)
+{
+	(void)ctx;
+	fake_ndctl.log_priority = priority;
+}
+
+HERE struct ndctl_bus *ndctl_region_get_bus(struct ndctl_region *region)
+{
+	(void)region;
+	return &only_bus;
+}
+
+HERE int ndctl_bus_is_cmd_supported(struct ndctl_bus *bus, int cmd)
+{
+	(void)bus;
+	return (fake_ndctl.commands >> cmd & 1) != 0;
+}
+
+static struct ndctl_cmd *new_command(unsigned long long address, unsigned long long len,
+				     int is_clear)
+{
+	struct ndctl_cmd *command = fake_ndctl.no_commands ? NULL : calloc(1, sizeof(*command));
+
+	if (command == NULL)
+		return NULL;
+	fake_ndctl.live++;
+	*command = (struct ndctl_cmd){.address = address, .len = len, .is_clear = is_clear};
+	return command;
+}
+
+HERE struct ndctl_cmd *ndctl_bus_cmd_new_ars_cap(struct ndctl_bus *bus, unsigned long long address,
+						 unsigned long long len)
+{
+	(void)bus;
+	fake_ndctl.cap_address = fake_ndctl.cleared_to = address;
+	fake_ndctl.cap_len = len;
+	return new_command(address, len, 0);
+}
+
+HERE struct ndctl_cmd *ndctl_bus_cmd_new_clear_error(unsigned long long address,
+						     unsigned long long len,
+						     struct ndctl_cmd *ars_cap)
+{
+	/* As the real one: not without an answer to the other command. */
+	return ars_cap->is_clear ? NULL : new_command(address, len, 1);
+}
+
+HERE void ndctl_cmd_unref(struct ndctl_cmd *cmd)
+{
+	fake_ndctl.live--;
+	free(cmd);
+}
+
+static void clear(struct ndctl_cmd *cmd)
+{
+	fake_ndctl.clears++;
+	cmd->cleared = cmd->len < fake_ndctl.most ? cmd->len : fake_ndctl.most;
+	if (cmd->address + cmd->cleared > fake_ndctl.worn)
+		cmd->cleared = cmd->address < fake_ndctl.worn ? fake_ndctl.worn - cmd->address : 0;
+	if (cmd->address == fake_ndctl.cleared_to)
+		fake_ndctl.cleared_to += cmd->cleared;
+}
+
+HERE int ndctl_cmd_submit(struct ndctl_cmd *cmd)
+{
+	int result = cmd->is_clear ? fake_ndctl.submit_clear : fake_ndctl.submit_cap;
+
+	if (result >= 0 && cmd->is_clear)
+		clear(cmd);
+	return result;
+}
+
+HERE unsigned int ndctl_cmd_get_firmware_status(struct ndctl_cmd *cmd)
+{
+	return cmd->is_clear ? fake_ndctl.status_clear : fake_ndctl.status_cap;
+}
+
+HERE unsigned int ndctl_cmd_ars_cap_get_clear_unit(struct ndctl_cmd *ars_cap)
+{
+	return ars_cap->is_clear ? 0 : fake_ndctl.unit;
+}
+
+HERE unsigned long long ndctl_cmd_clear_error_get_cleared(struct ndctl_cmd *clear_err)
+{
+	return clear_err->is_clear ? clear_err->cleared + fake_ndctl.extra : 0;
 }

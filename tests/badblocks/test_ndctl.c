@@ -2,9 +2,12 @@
 /* test_ndctl.c - libndctl is opened when it is asked, and a stand-in is believed */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/ndctl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "fake_ndctl.h"
 #include "pmem/ask.h"
 #include "run.h"
 
@@ -77,6 +80,131 @@ static void test_a_full_page_may_have_been_cut(void **state)
 	}
 }
 
+/* ---- clearing --------------------------------------------------------------------------------- */
+
+#define ADDRESS 0x100a00000u
+#define LEN     0x4000u
+
+/* A firmware that does all that it is asked to. */
+static struct fake_ndctl *good_firmware(void)
+{
+	void *handle = dlopen("libndctl.so.6", RTLD_NOW);
+	struct fake_ndctl *fake;
+
+	assert_non_null(handle);
+	fake = dlsym(handle, "fake_ndctl");
+	assert_non_null(fake);
+	*fake = (struct fake_ndctl){
+		.commands = 1ul << ND_CMD_ARS_CAP | 1ul << ND_CMD_CLEAR_ERROR,
+		.unit = 256,
+		.most = LEN,
+		.worn = ADDRESS + LEN,
+	};
+	return fake;
+}
+
+/* Begin, clear and end; the first error. */
+static int clear(const char *region)
+{
+	struct mcsafe__clearing *clearing = NULL;
+	int err = mcsafe__clearing_begin(&clearing, region, ADDRESS, LEN);
+
+	if (err == 0)
+		err = mcsafe__clearing_run(clearing);
+	mcsafe__clearing_end(clearing);
+	return err;
+}
+
+static void test_all_is_cleared(void **state)
+{
+	struct fake_ndctl *fake = good_firmware();
+
+	(void)state;
+	fake->log_priority = 4711;
+	assert_int_equal(clear("region1"), 0);
+	assert_int_equal(fake->cap_address, ADDRESS);
+	assert_int_equal(fake->cap_len, LEN);
+	assert_int_equal(fake->cleared_to, ADDRESS + LEN);
+	assert_int_equal(fake->clears, 1);
+	assert_int_equal(fake->live, 0);
+	/* It would write to the standard error. */
+	assert_int_equal(fake->log_priority, 0);
+}
+
+/* The rest is asked for again, as often as it takes. What is above 16 bits of a status is no error. */
+static void test_parts_are_put_together(void **state)
+{
+	struct fake_ndctl *fake = good_firmware();
+
+	(void)state;
+	fake->most = 0x900;
+	fake->status_clear = fake->status_cap = 0x10000;
+	fake->submit_clear = fake->submit_cap = 8;
+	assert_int_equal(clear("region1"), 0);
+	assert_int_equal(fake->cleared_to, ADDRESS + LEN);
+	assert_int_equal(fake->clears, 8);
+	assert_int_equal(fake->live, 0);
+}
+
+static void test_a_part_is_no_success(void **state)
+{
+	struct fake_ndctl *fake = good_firmware();
+
+	(void)state;
+	fake->worn = ADDRESS + LEN - 256;
+	assert_int_equal(clear("region1"), -EIO);
+	assert_int_equal(fake->cleared_to, ADDRESS + LEN - 256);
+	fake->worn = ADDRESS;
+	assert_int_equal(clear("region1"), -EIO);
+	assert_int_equal(fake->cleared_to, ADDRESS);
+	assert_int_equal(fake->live, 0);
+}
+
+static void test_what_forbids_to_clear(void **state)
+{
+	static const struct {
+		const char *region;
+		struct fake_ndctl fake; /* what differs, and is not 0 */
+		int result;
+		unsigned clears;
+	} cases[] = {
+		{"region9", {.unit = 0}, -ENODEV, 0},
+		{"region1", {.commands = 1ul << ND_CMD_ARS_CAP}, -EOPNOTSUPP, 0},
+		{"region1", {.commands = 1ul << ND_CMD_CLEAR_ERROR}, -EOPNOTSUPP, 0},
+		{"region1", {.no_commands = 1}, -ENOMEM, 0},
+		{"region1", {.submit_cap = -EACCES}, -EACCES, 0},
+		{"region1", {.status_cap = 2}, -EIO, 0},
+		{"region1", {.unit = 0x8000}, -EINVAL, 0},
+		{"region1", {.unit = 0x3000}, -EINVAL, 0},
+		{"region1", {.submit_clear = -ENOTTY}, -ENOTTY, 0},
+		{"region1", {.status_clear = 2}, -EIO, 1},
+		{"region1", {.extra = 1}, -EIO, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		const struct fake_ndctl *differs = &cases[i].fake;
+		struct fake_ndctl *fake = good_firmware();
+
+		print_message("case %zu\n", i);
+		if (differs->commands != 0)
+			fake->commands = differs->commands;
+		if (differs->unit != 0)
+			fake->unit = differs->unit;
+		fake->no_commands = differs->no_commands;
+		fake->submit_cap = differs->submit_cap;
+		fake->submit_clear = differs->submit_clear;
+		fake->status_cap = differs->status_cap;
+		fake->status_clear = differs->status_clear;
+		fake->extra = differs->extra;
+		assert_int_equal(clear(cases[i].region), cases[i].result);
+		assert_int_equal(fake->clears, cases[i].clears);
+		assert_int_equal(fake->live, 0);
+	}
+	good_firmware()->unit = 0;
+	assert_int_equal(clear("region1"), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -84,6 +212,10 @@ int main(void)
 		cmocka_unit_test(test_what_it_says_is_taken),
 		cmocka_unit_test(test_nothing_bad_is_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),
+		cmocka_unit_test(test_all_is_cleared),
+		cmocka_unit_test(test_parts_are_put_together),
+		cmocka_unit_test(test_a_part_is_no_success),
+		cmocka_unit_test(test_what_forbids_to_clear),
 	};
 
 	return t_run("badblocks.ndctl", tests, T_LENGTH(tests));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mcsafe/badblocks.h>
 
@@ -208,6 +209,50 @@ static void test_a_full_device_is_reported(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* As text, in an order that is not theirs, and back. What took the square of it would not end. */
+#define MANY ((size_t)1000000)
+#define STEP ((size_t)4096)
+#define LEN  ((size_t)512)
+
+static void test_a_million_ranges(void **state)
+{
+	struct mcsafe_badblocks *first = make(), *second = make();
+	FILE *file = tmpfile();
+	struct mcsafe_range bad;
+	size_t found = 0;
+
+	(void)state;
+	assert_non_null(file);
+	for (size_t i = 0; i < MANY; i++)
+		fprintf(file, "%zu %zu\n", i * 7919 % MANY * STEP, LEN);
+	rewind(file);
+	assert_int_equal(mcsafe_badblocks_load(first, file, NULL), 0);
+	assert_int_equal(mcsafe_badblocks_count(first), MANY);
+	assert_int_equal(mcsafe_badblocks_bytes(first), MANY * LEN);
+	rewind(file);
+	assert_int_equal(ftruncate(fileno(file), 0), 0);
+	assert_int_equal(mcsafe_badblocks_save(first, file), 0);
+	rewind(file);
+	assert_int_equal(mcsafe_badblocks_load(second, file, NULL), 0);
+	for (size_t at = 0; mcsafe_badblocks_next(second, at, SIZE_MAX, &bad);
+	     at = bad.start + bad.len, found++)
+		if (bad.start != found * STEP || bad.len != LEN)
+			break;
+	assert_int_equal(found, MANY);
+	/* One by one as well: split, and merged again. */
+	for (size_t i = 0; i < MANY; i += 1000)
+		assert_int_equal(mcsafe_badblocks_clear(second, i * STEP + LEN / 2, 1), 0);
+	assert_int_equal(mcsafe_badblocks_count(second), MANY + MANY / 1000);
+	for (size_t i = 0; i < MANY; i += 1000)
+		assert_int_equal(mcsafe_badblocks_add(second, i * STEP, STEP), 0);
+	assert_int_equal(mcsafe_badblocks_count(second), MANY - MANY / 1000);
+	assert_int_equal(mcsafe_badblocks_add(second, 0, MANY * STEP), 0);
+	assert_int_equal(mcsafe_badblocks_count(second), 1);
+	fclose(file);
+	mcsafe_badblocks_destroy(first);
+	mcsafe_badblocks_destroy(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_bad_lines_are_named_and_change_nothing),
 		cmocka_unit_test(test_a_stream_that_fails_changes_nothing),
 		cmocka_unit_test(test_a_full_device_is_reported),
+		cmocka_unit_test(test_a_million_ranges),
 	};
 
 	return t_run("badblocks.text", tests, T_LENGTH(tests));

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_model.c - random reads, writes, faults, truncations and repairs, against the model */
+/*
+ * test_model.c - random reads, writes, faults, truncations and repairs, against the model
+ *
+ * First one after the other, with a file of each kind; then in several threads at once, each of
+ * which has a slice of one mapping, and a model, of its own.
+ */
 #include <mcsafe/pmem.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +27,13 @@
 #else
 # define STEPS 30000u
 #endif
+/* More than 100000 in all; with ThreadSanitizer too, since threads are what that is for. */
+#define THREADS 3u
+#ifdef __SANITIZE_ADDRESS__
+# define THREADS_STEPS STEPS
+#else
+# define THREADS_STEPS 34000u /* of each */
+#endif
 #define SEGMENTS 5u
 #define FILL     0xa5
 
@@ -30,9 +44,12 @@ enum backing {
 	ANONYMOUS, /* and without one */
 };
 
-static struct {
+static _Thread_local struct {
 	struct mcsafe_pmem *pmem;
 	enum backing backing;
+	bool shared;    /* with other threads: only the slice from `first` on is ours */
+	size_t first;   /* offset of our part in the mapping */
+	unsigned steps; /* to do */
 	int fd;
 	void *memory; /* of the caller */
 	struct t_rng rng;
@@ -43,8 +60,8 @@ static struct {
 		bad_buffers;
 } t;
 
-static struct model model;
-static struct mcsafe_range want[MODEL_SIZE / 64], got[MODEL_SIZE / 64];
+static _Thread_local struct model model;
+static _Thread_local struct mcsafe_range want[MODEL_SIZE / 64], got[MODEL_SIZE / 64];
 
 static size_t below(size_t limit)
 {
@@ -65,18 +82,30 @@ static size_t offset_in(size_t size)
 	return below(3) == 0 ? at / MODEL_PAGE * MODEL_PAGE + below(3) : at;
 }
 
+/* Where an offset of the model is in the mapping. */
+static off_t place(size_t offset)
+{
+	return (off_t)(t.first + offset);
+}
+
 static unsigned char *base(void)
 {
 	struct mcsafe_pmem_info info;
 
 	mcsafe_pmem_get_info(t.pmem, &info);
-	assert_int_equal(info.size, model.seen);
-	return info.base;
+	assert_int_equal(info.size, t.shared ? THREADS * MODEL_SIZE : model.seen);
+	return (unsigned char *)info.base + t.first;
 }
 
 static bool has_file(void)
 {
-	return t.backing == MEMFD || t.backing == DISK_FILE;
+	return !t.shared && (t.backing == MEMFD || t.backing == DISK_FILE);
+}
+
+/* What to ask for to get `wanted` of n bytes: the end of a slice is not that of the file. */
+static size_t to_ask_for(size_t n, size_t wanted, size_t room)
+{
+	return t.shared || room < wanted ? wanted : n;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------ */
@@ -101,12 +130,12 @@ static ssize_t read_somehow(unsigned char *buf, size_t n, size_t offset, struct 
 
 	switch (below(3)) {
 	case 0:
-		return mcsafe_pmem_pread(t.pmem, buf, n, (off_t)offset, fault);
+		return mcsafe_pmem_pread(t.pmem, buf, n, place(offset), fault);
 	case 1:
-		return mcsafe_pmem_preadv(t.pmem, iov, split(iov, buf, n), (off_t)offset, fault);
+		return mcsafe_pmem_preadv(t.pmem, iov, split(iov, buf, n), place(offset), fault);
 	default:
 		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_DESTINATION, buf, n), 0);
-		return mcsafe_pmem_read_iter(t.pmem, &it, n, (off_t)offset, fault);
+		return mcsafe_pmem_read_iter(t.pmem, &it, n, place(offset), fault);
 	}
 }
 
@@ -118,12 +147,12 @@ static ssize_t write_somehow(unsigned char *buf, size_t n, size_t offset,
 
 	switch (below(3)) {
 	case 0:
-		return mcsafe_pmem_pwrite(t.pmem, buf, n, (off_t)offset, fault);
+		return mcsafe_pmem_pwrite(t.pmem, buf, n, place(offset), fault);
 	case 1:
-		return mcsafe_pmem_pwritev(t.pmem, iov, split(iov, buf, n), (off_t)offset, fault);
+		return mcsafe_pmem_pwritev(t.pmem, iov, split(iov, buf, n), place(offset), fault);
 	default:
 		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_SOURCE, buf, n), 0);
-		return mcsafe_pmem_write_iter(t.pmem, &it, n, (off_t)offset, fault);
+		return mcsafe_pmem_write_iter(t.pmem, &it, n, place(offset), fault);
 	}
 }
 
@@ -164,7 +193,7 @@ static void step_read(void)
 	ssize_t result;
 
 	memset(t.buf, FILL, MODEL_SIZE);
-	result = read_somehow(buf, wanted == n || room < wanted ? wanted : n, offset, &fault);
+	result = read_somehow(buf, to_ask_for(n, wanted, room), offset, &fault);
 	check_result(result, &fault, MCSAFE_SIDE_SOURCE, wanted, expected, room);
 	if (expected > room)
 		expected = room;
@@ -192,10 +221,10 @@ static void step_write(void)
 		return;
 	for (size_t i = 0; i < room; i++)
 		buf[i] = (unsigned char)t_rng_next(&t.rng);
-	result = write_somehow(buf, wanted == n || room < wanted ? wanted : n, offset, &fault);
+	result = write_somehow(buf, to_ask_for(n, wanted, room), offset, &fault);
 	t.writes++;
 	if (offset >= model.seen) {
-		assert_int_equal(result, n != 0 ? -ENOSPC : 0);
+		assert_int_equal(result, to_ask_for(n, wanted, room) != 0 ? -ENOSPC : 0);
 		return;
 	}
 	check_result(result, &fault, MCSAFE_SIDE_DESTINATION, wanted, expected, room);
@@ -213,12 +242,15 @@ static void step_salvage(void)
 	size_t room = n_got;
 
 	memset(t.buf, 0, MODEL_SIZE);
-	assert_int_equal(mcsafe_pmem_salvage(t.pmem, t.buf, n, (off_t)offset, FILL, got, &n_got),
+	assert_int_equal(mcsafe_pmem_salvage(t.pmem, t.buf, t.shared ? wanted : n, place(offset),
+					     FILL, got, &n_got),
 			 wanted);
 	assert_int_equal(n_got, n_want);
 	for (size_t i = 0; i < n_want; i++) {
-		if (i < room)
-			assert_memory_equal(&got[i], &want[i], sizeof(*got));
+		if (i < room) {
+			assert_int_equal(got[i].start, t.first + want[i].start);
+			assert_int_equal(got[i].len, want[i].len);
+		}
 		for (size_t at = want[i].start; at < want[i].start + want[i].len; at++) {
 			assert_int_equal(t.buf[at - offset], FILL);
 			t.buf[at - offset] = model.content[at];
@@ -233,7 +265,7 @@ static void step_persist(void)
 	size_t offset = offset_in(model.seen);
 
 	/* msync(2) does not touch the pages; that of anonymous memory is only a name. */
-	assert_int_equal(mcsafe_pmem_persist(t.pmem, (off_t)offset, length()), 0);
+	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), length()), 0);
 }
 
 static void step_poison(void)
@@ -289,7 +321,10 @@ static void step_repair(void)
 		offset += 1 + below(MODEL_PAGE - 1);
 	if (below(16) == 0)
 		n -= 1 + below(n < MODEL_PAGE ? n : MODEL_PAGE);
-	result = mcsafe_pmem_repair(t.pmem, data, n, (off_t)offset);
+	/* Somebody else's is there. */
+	if (t.shared && (offset > size || n > size - offset))
+		return;
+	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
 	if (offset % MODEL_PAGE != 0 || offset > size || n > size - offset ||
 	    (n % MODEL_PAGE != 0 && n != size - offset) || model.size != model.seen) {
 		assert_int_equal(result, -EINVAL);
@@ -303,7 +338,7 @@ static void step_repair(void)
 		memset(model.content + offset, 0, n);
 	memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
 	if (n != 0) {
-		assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, (off_t)offset, NULL), n);
+		assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL), n);
 		assert_memory_equal(t.buf, model.content + offset, n);
 	}
 	for (page = offset / MODEL_PAGE; page * MODEL_PAGE < offset + n; page++)
@@ -344,11 +379,13 @@ static void step_tell(void)
 		return;
 	n = model_clip(&model, start, n);
 	if (below(2) == 0) {
-		assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(t.pmem), start, n), 0);
+		assert_int_equal(
+			mcsafe_badblocks_add(mcsafe_pmem_badblocks(t.pmem), t.first + start, n), 0);
 		memset(model.known + start, true, n);
 	} else {
-		assert_int_equal(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(t.pmem), start, n),
-				 0);
+		assert_int_equal(
+			mcsafe_badblocks_clear(mcsafe_pmem_badblocks(t.pmem), t.first + start, n),
+			0);
 		memset(model.known + start, false, n);
 	}
 }
@@ -385,7 +422,8 @@ static void check_registry(void)
 	struct mcsafe_range bad;
 	size_t at = 0;
 
-	while (mcsafe_badblocks_next(known, at, MODEL_SIZE, &bad)) {
+	while (mcsafe_badblocks_next(known, t.first + at, t.first + MODEL_SIZE, &bad)) {
+		bad.start -= t.first;
 		for (; at < bad.start; at++)
 			assert_false(model.known[at]);
 		for (; at < bad.start + bad.len; at++)
@@ -479,45 +517,61 @@ static void check_tally(void)
 		      "%lu repairs, %lu notices, %lu times moved\n",
 		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
 		      t.repairs, t.noted, t.moved);
-	assert_true(t.reads > STEPS / 10);
-	assert_true(t.short_reads > STEPS / 200);
-	assert_true(t.refused > STEPS / 200);
-	assert_true(t.bad_buffers > STEPS / 200);
-	assert_true(t.writes > STEPS / 30);
-	assert_true(t.holes > STEPS / 100);
-	assert_true(t.repairs > STEPS / 100);
+	assert_true(t.reads > t.steps / 10);
+	assert_true(t.short_reads > t.steps / 200);
+	assert_true(t.refused > t.steps / 200);
+	assert_true(t.bad_buffers > t.steps / 200);
+	assert_true(t.writes > t.steps / 30);
+	assert_true(t.holes > t.steps / 100);
+	assert_true(t.repairs > t.steps / 100);
 	assert_true(t.noted > 0);
 	if (has_file())
 		assert_true(t.moved > 0);
 }
 
-static void run(enum backing backing)
+static void begin(enum backing backing, unsigned n_steps)
 {
-	uint64_t seed = t_seed();
-	unsigned char *room;
+	unsigned char *room = mmap(NULL, MODEL_SIZE + MODEL_PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	t_install();
+	assert_true(room != MAP_FAILED);
+	assert_int_equal(mprotect(room + MODEL_SIZE, MODEL_PAGE, PROT_NONE), 0);
 	memset(&t, 0, sizeof(t));
 	memset(&model, 0, sizeof(model));
 	t.backing = backing;
-	t.rng = t_rng_start(seed, (uint64_t)backing);
-	room = mmap(NULL, MODEL_SIZE + MODEL_PAGE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_true(room != MAP_FAILED);
-	assert_int_equal(mprotect(room + MODEL_SIZE, MODEL_PAGE, PROT_NONE), 0);
+	t.steps = n_steps;
 	t.buf = room;
 	choose_kinds();
-	open_it();
-	errno = 4711;
-	for (unsigned i = 0; i < STEPS; i++) {
+}
+
+static void all_steps(void)
+{
+	for (unsigned i = 0; i < t.steps; i++) {
 		one_step();
 		if (i % 64 == 0)
 			check_registry();
 	}
 	check_registry();
 	check_tally();
+}
+
+static void end(void)
+{
+	munmap(t.buf, MODEL_SIZE + MODEL_PAGE);
+}
+
+static void run(enum backing backing)
+{
+	uint64_t seed = t_seed();
+
+	t_install();
+	begin(backing, STEPS);
+	t.rng = t_rng_start(seed, (uint64_t)backing);
+	open_it();
+	errno = 4711;
+	all_steps();
 	close_it();
-	munmap(room, MODEL_SIZE + MODEL_PAGE);
+	end();
 }
 
 static void test_memfd(void **state)
@@ -544,6 +598,56 @@ static void test_anonymous_memory(void **state)
 	run(ANONYMOUS);
 }
 
+/* ---- in threads ------------------------------------------------------------------------------- */
+
+static struct mcsafe_pmem *common;
+static uint64_t seed_of_all;
+static _Atomic unsigned at_the_end;
+
+/* An assertion that fails here ends the program, since CMocka can only go back to its own thread, and
+ * says nothing. With CMOCKA_TEST_ABORT=1 it aborts, for a debugger. */
+static void *in_a_slice(void *arg)
+{
+	size_t slice = *(const size_t *)arg;
+
+	begin(MEMFD, THREADS_STEPS);
+	t.rng = t_rng_start(seed_of_all, 100 + slice);
+	t.pmem = common;
+	t.shared = true;
+	t.first = slice * MODEL_SIZE;
+	model.size = model.seen = MODEL_SIZE;
+	all_steps();
+	for (size_t page = 0; page < MODEL_PAGES; page++)
+		heal(base(), page);
+	end();
+	atomic_fetch_add(&at_the_end, 1);
+	return NULL;
+}
+
+static void test_threads_with_a_slice_each(void **state)
+{
+	int fd = memfd_create("model", MFD_CLOEXEC);
+	pthread_t threads[THREADS];
+	size_t slices[THREADS];
+
+	(void)state;
+	t_install();
+	seed_of_all = t_seed();
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)(THREADS * MODEL_SIZE)), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&common, fd, MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
+			 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		slices[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, in_a_slice, &slices[i]), 0);
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&at_the_end), THREADS);
+	mcsafe_pmem_close(common);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_memory_of_a_file),
 		cmocka_unit_test(test_anonymous_memory),
+		cmocka_unit_test(test_threads_with_a_slice_each),
 	};
 
 	return t_run("pmem.model", tests, T_LENGTH(tests));

@@ -276,6 +276,20 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 	mcsafe_pmem_close(pmem);
 	munmap(memory, PAGE);
 	close(fd);
+
+	/* A device that is not device-dax: nothing is stored there. */
+	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory[0] = 'Z';
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, 0), -EOPNOTSUPP);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_int_equal(memory[0], 'Z');
+	mcsafe_pmem_close(pmem);
+	munmap(memory, PAGE);
+	close(fd);
 }
 
 /* The second of three pages cannot be written: one is good, and the others are as bad as before. */

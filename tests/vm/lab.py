@@ -52,8 +52,8 @@ class Hardware:
 MACHINES = {
     "ram": Hardware(),
     "nvdimm": Hardware(nvdimm=True),
-    # What is lost in device-dax mode cannot be repaired: nothing may come after it. So each of
-    # these has one scenario.
+    # The kernel does not take back into its own mapping what is lost in device-dax mode: nothing
+    # else may come after it, see lab-scenario.
     "devdax": Hardware(nvdimm=True),
     "devdax-files": Hardware(nvdimm=True),
     "devdax-lists": Hardware(nvdimm=True),

@@ -180,6 +180,8 @@ class CommandLineTest(unittest.TestCase):
         args = vm.parse(argv)
         self.assertEqual(args.command, ["a", "--", "-x"])
         self.assertEqual(args.program, [Path("a"), Path("b")])
+        args = vm.parse(["lab", "--program", "a", "--program", "b", "all"])
+        self.assertEqual((args.program, args.scenario), ([Path("a"), Path("b")], ["all"]))
 
     def test_missing_kernel_skips_only_where_skips_are_allowed(self) -> None:
         with (

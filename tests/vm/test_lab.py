@@ -386,10 +386,10 @@ class ScenarioTest(unittest.TestCase):
         for entry in scenarios.values():
             self.assertIn(entry.machine, lab.MACHINES, entry.name)
 
-    def test_one_scenario_on_each_device_dax_machine(self) -> None:
-        machines = [entry.machine for entry in scenario.load().values()]
-        devdax = [machine for machine in machines if machine.startswith("devdax")]
-        self.assertCountEqual(devdax, set(devdax))
+    def test_nothing_but_device_dax_on_its_machines(self) -> None:
+        for entry in scenario.load().values():
+            on_its_own = entry.machine.startswith("devdax")
+            self.assertEqual(on_its_own, entry.prepare == "devdax", entry.name)
 
     def test_misspelt_field(self) -> None:
         with self.assertRaisesRegex(ValueError, "expcet"):

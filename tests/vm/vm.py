@@ -77,7 +77,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     lab_run = actions.add_parser("lab", help="run scenarios with real machine checks")
     lab_run.add_argument("--cache", type=Path, help="directory of fetched files")
-    lab_run.add_argument("--program", type=Path, help="the lab's program, tests/vm/lab")
+    lab_run.add_argument(
+        "--program",
+        type=Path,
+        action="append",
+        default=[],
+        help="the lab's programs: tests/vm/lab, in which breakpoints are set, then lab_ndctl",
+    )
     lab_run.add_argument("--artefacts", type=Path, help="where results go (default: the cache)")
     lab_run.add_argument("--memory", default="768M", help="as above (default %(default)s)")
     lab_run.add_argument("--list", action="store_true", help="say what there is")
@@ -142,7 +148,7 @@ def run_lab(args: argparse.Namespace) -> int:
     artefacts = args.artefacts or args.cache / "lab"
     artefacts.mkdir(parents=True, exist_ok=True)
     guest_kernel, busybox = ingredients(args.cache, fetch=False)
-    parts = lab.Ingredients(args.cache, guest_kernel, busybox, [args.program], args.memory)
+    parts = lab.Ingredients(args.cache, guest_kernel, busybox, args.program, args.memory)
     run = lab.Lab(parts, artefacts, lambda result: print(report.text(result), flush=True))
     results = run.run(chosen)
     report.write(artefacts, run.kernel_release, results)

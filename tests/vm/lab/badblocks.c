@@ -4,9 +4,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define REGION     "/sys/bus/nd/devices/region0/"
+#define DEVDAX     "/sys/bus/dax/devices/dax0.0/"
 #define SECTORS    (PAGE / LAB_SECTOR) /* of a block */
 #define RANGES_MAX 32
 #define POLLS      200
@@ -47,18 +50,47 @@ static uint64_t number_in(const char *path)
 	FILE *file = fopen(path, "re");
 	uint64_t number = 0;
 
-	lab_need(file != NULL && fscanf(file, "%" SCNu64, &number) == 1, "no %s", path);
+	lab_need(file != NULL && fscanf(file, "%" SCNi64, (int64_t *)&number) == 1, "no %s", path);
 	fclose(file);
 	return number;
+}
+
+static uint64_t start_of_data(void)
+{
+	uint64_t bytes;
+
+	if (access(DEVDAX, F_OK) == 0)
+		return number_in(DEVDAX "resource");
+	bytes = number_in("/sys/block/pmem0/size") * LAB_SECTOR;
+	return lab_region_start() + number_in(REGION "size") - bytes;
 }
 
 /* What the driver needs for itself stands at the start of the region, and the device behind it. */
 uint64_t lab_pmem_sector(uint64_t physical)
 {
-	uint64_t sectors = number_in("/sys/block/pmem0/size");
-	uint64_t reserved = number_in(REGION "size") - sectors * LAB_SECTOR;
+	return (physical - start_of_data()) / LAB_SECTOR;
+}
 
-	return (physical - lab_region_start() - reserved) / LAB_SECTOR;
+static void inject_error(const char *option, uint64_t physical, unsigned sectors)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "ndctl inject-error %s -B %" PRIu64 " -n %u namespace0.0 >/tmp/ndctl.out 2>&1",
+		 option, lab_pmem_sector(physical), sectors);
+	/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest runs nothing else. */
+	lab_need(system(command) == 0, "%s fails", command);
+}
+
+void lab_inject(uint64_t physical, unsigned sectors)
+{
+	inject_error("", physical, sectors);
+	lab_wait_bad_blocks(physical);
+}
+
+void lab_take_back(uint64_t physical, unsigned sectors)
+{
+	inject_error("--uninject", physical, sectors);
 }
 
 /* The bad sectors in one 4 KiB block: how many, and where they begin in it. */
@@ -100,4 +132,30 @@ void lab_wait_bad_blocks(uint64_t physical)
 		usleep(POLL_USEC);
 	}
 	lab_check(false, "the block at %#" PRIx64 " does not become bad", physical);
+}
+
+const char *lab_bad_sectors(const struct mcsafe_badblocks *badblocks, size_t from)
+{
+	static char text[256];
+	struct mcsafe_range bad;
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t at = 0;
+	     n < sizeof(text) && mcsafe_badblocks_next(badblocks, at, SIZE_MAX, &bad);
+	     at = bad.start + bad.len)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%zd+%zu", n != 0 ? " " : "",
+				      ((ssize_t)bad.start - (ssize_t)from) / (ssize_t)LAB_SECTOR,
+				      bad.len / LAB_SECTOR);
+	return n != 0 ? text : "nothing";
+}
+
+const char *lab_answer(const struct mcsafe_badblocks_answer *answer)
+{
+	static const char *const states[] = {"none", "found", "not asked"};
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s %s", states[answer->state],
+		 answer->error != 0 ? strerrorname_np(answer->error) : "0");
+	return text;
 }

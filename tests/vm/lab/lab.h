@@ -188,19 +188,37 @@ const char *lab_code_name(const struct mcsafe_fault *fault);
 /* ---- badblocks.c: what the NVDIMM's driver knows to be bad ---------------------------------- */
 
 #define LAB_SECTOR ((size_t)512)
+/* From here on the lab's firmware refuses to clear, until something is taken back: nvdimm.asl. */
+#define LAB_WORN   (((uint64_t)1 << 32) + (384u << 20))
 
 uint64_t lab_region_start(void);
-/* The sector of the block device that a physical address is in. */
+/* The sector of the block device, or of the device-dax node, that a physical address is in. */
 uint64_t lab_pmem_sector(uint64_t physical);
+/* ndctl inject-error; returns when the kernel knows of it. */
+void lab_inject(uint64_t physical, unsigned sectors);
+/* And the other way: the firmware forgets it, the kernel does not. */
+void lab_take_back(uint64_t physical, unsigned sectors);
 /* Of the 4 KiB block that a physical address is in: "none", "all 8 sectors", or which. */
 const char *lab_bad_blocks_at(uint64_t physical);
 /* Wait until there are some: the kernel notes them in the background. */
 void lab_wait_bad_blocks(uint64_t physical);
+/* All ranges of a registry as "START+LENGTH", in 512-byte sectors from `from`; or "nothing". */
+const char *lab_bad_sectors(const struct mcsafe_badblocks *badblocks, size_t from);
+/* "found 0", "not asked EACCES". */
+const char *lab_answer(const struct mcsafe_badblocks_answer *answer);
+
+/* ---- with_ndctl.c: a program that is linked as users do it, since a static one has no libndctl -- */
+
+/* Run it in a process of its own: "ask ...", "repair ...". Its facts are those of the scenario. */
+void lab_with_ndctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The program is there; if not the scenario ends, skipped. */
+void lab_need_with_ndctl(void);
 
 /* ---- programs ------------------------------------------------------------------------------ */
 
 int lab_program_accesses(int argc, char **argv);
 int lab_program_chained(int argc, char **argv);
+int lab_program_device_repair(int argc, char **argv);
 int lab_program_flushcache(int argc, char **argv);
 int lab_program_holes(int argc, char **argv);
 int lab_program_injected(int argc, char **argv);
@@ -217,6 +235,7 @@ int lab_program_pmem_files(int argc, char **argv);
 int lab_program_pmem_huge(int argc, char **argv);
 int lab_program_pmem_injected(int argc, char **argv);
 int lab_program_pmem_killed(int argc, char **argv);
+int lab_program_pmem_worn(int argc, char **argv);
 int lab_program_race(int argc, char **argv);
 int lab_program_rep_movs(int argc, char **argv);
 int lab_program_repair(int argc, char **argv);
@@ -226,5 +245,6 @@ int lab_program_scrub(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);
 int lab_program_strings(int argc, char **argv);
 int lab_program_twice(int argc, char **argv);
+int lab_program_with_ndctl(int argc, char **argv);
 
 #endif /* MCSAFE_TESTS_VM_LAB_H */

@@ -3,9 +3,7 @@
 #include "lab.h"
 #include "landing.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,26 +18,8 @@ static struct mcsafe_badblocks *new_registry(void)
 	return badblocks;
 }
 
-/* All ranges as "START+LENGTH", in 512-byte sectors from `from`. */
-static const char *in_words(const struct mcsafe_badblocks *badblocks, size_t from)
-{
-	static char text[256];
-	struct mcsafe_range bad;
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (size_t at = 0;
-	     n < sizeof(text) && mcsafe_badblocks_next(badblocks, at, SIZE_MAX, &bad);
-	     at = bad.start + bad.len)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%zd+%zu", n != 0 ? " " : "",
-				      ((ssize_t)bad.start - (ssize_t)from) / (ssize_t)LAB_SECTOR,
-				      bad.len / LAB_SECTOR);
-	return n != 0 ? text : "nothing";
-}
-
 static void ask(const char *when, int fd, size_t from)
 {
-	static const char *const states[] = {"none", "found", "not asked"};
 	struct mcsafe_badblocks *badblocks = new_registry();
 	struct mcsafe_badblocks_answer answer;
 	char key[64];
@@ -47,10 +27,9 @@ static void ask(const char *when, int fd, size_t from)
 
 	lab_check(err == 0 || answer.state == MCSAFE_BADBLOCKS_NOT_ASKED, "result %d", err);
 	snprintf(key, sizeof(key), "%s: state", when);
-	lab_fact(key, "%s %s", states[answer.state],
-		 answer.error != 0 ? strerrorname_np(answer.error) : "0");
+	lab_fact(key, "%s", lab_answer(&answer));
 	snprintf(key, sizeof(key), "%s: bad sectors", when);
-	lab_fact(key, "%s", in_words(badblocks, from));
+	lab_fact(key, "%s", lab_bad_sectors(badblocks, from));
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -63,50 +42,70 @@ static void arm(const char *mode, const struct lab_target *target)
 	lab_arm(mode, "page", target, 1, insns, n);
 }
 
-static void inject(uint64_t physical, unsigned sectors)
+static void meet(const struct lab_target *target)
 {
-	char command[128];
+	unsigned char contents[LINE];
 
-	snprintf(command, sizeof(command),
-		 "ndctl inject-error -B %" PRIu64 " -n %u namespace0.0 >/tmp/ndctl.out 2>&1",
-		 lab_pmem_sector(physical), sectors);
-	/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest runs nothing else. */
-	lab_need(system(command) == 0, "%s fails", command);
-	lab_wait_bad_blocks(physical);
+	arm("load", target);
+	lab_check(memcpy_mcsafe(contents, target->at, LINE) == LINE, "poison can be read");
+	lab_check(lab_disarm().injected == 1, "no machine check");
+	lab_wait_bad_blocks(target->physical);
+}
+
+static void rewrite(int fd, size_t page)
+{
+	unsigned char contents[PAGE];
+
+	lab_fill_pattern(contents, page, PAGE);
+	lab_check(pwrite(fd, contents, PAGE, (off_t)page) == (ssize_t)PAGE, "pwrite");
+}
+
+/* What sysfs says, for this program is static, then what libndctl and ndctl say. */
+static void ask_in_all_ways(const char *when, int fd, size_t from)
+{
+	ask(when, fd, from);
+	lab_with_ndctl("ask '%s' %zu", when, from);
+}
+
+static int lists_of_device(const struct lab_region *region, size_t page, size_t other)
+{
+	struct lab_target target = lab_target(region->base + LAB_REGION_LINE);
+
+	ask_in_all_ways("at first", region->fd, page);
+	lab_inject(lab_physical(region->base + other) + 2 * LAB_SECTOR, 3);
+	ask_in_all_ways("after an injection", region->fd, other);
+	meet(&target);
+	ask_in_all_ways("after a machine check", region->fd, page);
+	lab_kernel_log("");
+	return lab_status();
 }
 
 /* The kernel's lists: before anything is bad, after ndctl has injected errors, after a machine
  * check, and after the repair of all. */
 int lab_program_lists(int argc, char **argv)
 {
-	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
 	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
-	struct lab_target target = lab_target(region.base + LAB_REGION_LINE);
-	const bool is_device = strcmp(argv[1], "devdax") == 0;
-	unsigned char contents[PAGE];
+	const char *kind = argc > 1 ? argv[1] : "";
+	struct lab_region region;
+	struct lab_target target;
 
+	if (strcmp(kind, "devdax") == 0)
+		lab_need_with_ndctl();
+	region = lab_region(kind);
 	lab_install();
 	lab_kernel_log("");
+	if (strcmp(kind, "devdax") == 0)
+		return lists_of_device(&region, page, other);
+	target = lab_target(region.base + LAB_REGION_LINE);
 	ask("at first", region.fd, page);
-	if (!is_device) {
-		inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
-		ask("after an injection", region.fd, other);
-	}
-	arm("load", &target);
-	lab_check(memcpy_mcsafe(contents, target.at, LINE) == LINE, "poison can be read");
-	lab_check(lab_disarm().injected == 1, "no machine check");
-	lab_wait_bad_blocks(target.physical);
+	lab_inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
+	ask("after an injection", region.fd, other);
+	meet(&target);
 	ask("after a machine check", region.fd, page);
-	if (!is_device) {
-		lab_fill_pattern(contents, page, PAGE);
-		lab_check(pwrite(region.fd, contents, PAGE, (off_t)page) == (ssize_t)PAGE,
-			  "pwrite");
-		ask("after a repair", region.fd, other);
-		lab_fill_pattern(contents, other, PAGE);
-		lab_check(pwrite(region.fd, contents, PAGE, (off_t)other) == (ssize_t)PAGE,
-			  "pwrite");
-		ask("after both", region.fd, page);
-	}
+	rewrite(region.fd, page);
+	ask("after a repair", region.fd, other);
+	rewrite(region.fd, other);
+	ask("after both", region.fd, page);
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -129,7 +128,7 @@ static void scrub(const char *which, const struct lab_region *region,
 	lab_fact(key, "%d, %zu bytes bad, %zu skipped, %u signals", err, progress.bad,
 		 progress.skipped, lab_signals.n);
 	snprintf(key, sizeof(key), "%s: bad sectors", which);
-	lab_fact(key, "%s", in_words(badblocks, 0));
+	lab_fact(key, "%s", lab_bad_sectors(badblocks, 0));
 }
 
 /* Scrubs of memory with poison that nobody has met, then with what is known of it, then without. */

@@ -13,6 +13,7 @@ static const struct {
 } programs[] = {
 	{"accesses", lab_program_accesses},
 	{"chained", lab_program_chained},
+	{"device-repair", lab_program_device_repair},
 	{"flushcache", lab_program_flushcache},
 	{"holes", lab_program_holes},
 	{"injected", lab_program_injected},
@@ -29,6 +30,7 @@ static const struct {
 	{"pmem-huge", lab_program_pmem_huge},
 	{"pmem-injected", lab_program_pmem_injected},
 	{"pmem-killed", lab_program_pmem_killed},
+	{"pmem-worn", lab_program_pmem_worn},
 	{"race", lab_program_race},
 	{"rep-movs", lab_program_rep_movs},
 	{"repair", lab_program_repair},
@@ -38,6 +40,7 @@ static const struct {
 	{"side-by-side", lab_program_side_by_side},
 	{"strings", lab_program_strings},
 	{"twice", lab_program_twice},
+	{"with-ndctl", lab_program_with_ndctl},
 };
 /* clang-format on */
 

@@ -6,6 +6,7 @@
         Name (BADN, @COUNT@)                    // records in use
         Name (BADR, Buffer (0xC0) {@RECORDS@})  // room for 8
         Name (SCRB, Buffer (0x10) {})           // range of the last scrub: address, length
+        Name (WORN, One)                        // the last 128 of 512 MiB cannot be cleared
 
         // Add a record: address low, high, length low, high. 0, or 1 if there is no room.
         Method (BADD, 4, Serialized)
@@ -144,13 +145,22 @@
                 SCRB = RALL
                 Return (Buffer (0x08) {0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00})
             }
-            If ((Arg2 == 0x04)) // clear uncorrectable error: all of it
+            If ((Arg2 == 0x04)) // clear uncorrectable error: all of it, or up to what is worn out
             {
-                BDEL (RADL, RADH, RLNL)
+                Local1 = RLNL
+                If ((WORN && ((RADL + RLNL) > 0x18000000)))
+                {
+                    If ((RADL >= 0x18000000))
+                    {
+                        Return (Buffer (0x10) {0x02})
+                    }
+                    Local1 = (0x18000000 - RADL)
+                }
+                BDEL (RADL, RADH, Local1)
                 Name (COUT, Buffer (0x10) {})
                 CreateDWordField (COUT, 0x08, CLNL)
                 CreateDWordField (COUT, 0x0C, CLNH)
-                CLNL = RLNL
+                CLNL = Local1
                 CLNH = RLNH
                 Return (COUT)
             }
@@ -163,8 +173,9 @@
                 Notify (NVDR, 0x81) // Uncorrectable Memory Error Detected
                 Return (Buffer (0x04) {0x00, 0x00, 0x00, 0x00})
             }
-            If ((Arg2 == 0x08)) // take an injected error back
+            If ((Arg2 == 0x08)) // take an injected error back: nothing is worn out any more
             {
+                WORN = Zero
                 BDEL (RADL, RADH, RLNL)
                 Return (Buffer (0x04) {0x00, 0x00, 0x00, 0x00})
             }

@@ -4,13 +4,10 @@
 #include "landing.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Each case has two lines of its own, since poison can be met for the first time only once. */
@@ -31,12 +28,14 @@ static const struct {
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-static bool has_read; /* read(2) of it works, and survives poison */
+static bool has_read;      /* read(2) of it works, */
+static bool survives_read; /* by copies in which the lab can raise machine checks: DAX */
 
 static void open_kind(const char *kind)
 {
 	region = lab_region(kind);
-	has_read = region.pmem && strcmp(kind, "devdax") != 0;
+	has_read = strcmp(kind, "devdax") != 0;
+	survives_read = has_read && region.pmem;
 	buffer = malloc(LAB_REGION_SIZE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
@@ -146,7 +145,7 @@ static void one_case(size_t i)
 
 	snprintf(what, sizeof(what), "first: %zu bytes, the line %zu on", cases[i].n,
 		 cases[i].before);
-	if (has_read) {
+	if (survives_read) {
 		lab_arm_kernel("page", lab_physical(mapped(line[0])));
 		kernel_reads(what, line[0] - cases[i].before, cases[i].n);
 		lab_check(lab_disarm().injected > 0, "the kernel has not met the line");
@@ -317,21 +316,11 @@ int lab_program_pmem_files(int argc, char **argv)
 
 /* ---- poison that nobody has met --------------------------------------------------------------- */
 
-/* The first sector of each page: the firmware of the lab has room for eight. ndctl counts from the start of
- * pmem0. */
+/* The first sector of each page: the firmware of the lab has room for eight. */
 static void inject_pages(size_t page, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint64_t physical = lab_physical(mapped(page + i * PAGE));
-		char command[128];
-
-		snprintf(command, sizeof(command),
-			 "ndctl inject-error -B %" PRIu64 " -n 1 namespace0.0 >/tmp/ndctl.out 2>&1",
-			 lab_pmem_sector(physical));
-		/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest is our own. */
-		lab_need(system(command) == 0, "%s fails", command);
-		lab_wait_bad_blocks(physical);
-	}
+	for (size_t i = 0; i < n; i++)
+		lab_inject(lab_physical(mapped(page + i * PAGE)), 1);
 }
 
 /* pmem-injected KIND */
@@ -351,112 +340,6 @@ int lab_program_pmem_injected(int argc, char **argv)
 	repair_all();
 	lists("repaired");
 	all_is_well();
-	mcsafe_pmem_close(pmem);
-	lab_kernel_log("");
-	return lab_status();
-}
-
-/* ---- a repair that is killed ------------------------------------------------------------------ */
-
-#define KILLED_PAGES ((size_t)2)
-#define MOST_STOPS   1000u
-
-/* Data that differ in each byte from what was there. */
-static void new_data(unsigned char *to, size_t from, size_t n)
-{
-	lab_fill_pattern(to, from, n);
-	for (size_t i = 0; i < n; i++)
-		to[i] ^= 0x2a;
-}
-
-static void repair_in_child(size_t page)
-{
-	new_data(buffer, page, KILLED_PAGES * PAGE);
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
-	_exit(mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)page) ==
-			      (ssize_t)(KILLED_PAGES * PAGE)
-		      ? 0
-		      : 1);
-}
-
-/* Kill it with its n-th stop at a system call, at the entry and at the exit of each; true: killed. */
-static bool killed_at(pid_t child, unsigned n)
-{
-	int status;
-
-	lab_need(waitpid(child, &status, 0) == child && WIFSTOPPED(status), "no child");
-	for (unsigned i = 0; i < n; i++) {
-		lab_need(ptrace(PTRACE_SYSCALL, child, NULL, NULL) == 0, "ptrace");
-		lab_need(waitpid(child, &status, 0) == child, "waitpid");
-		if (WIFEXITED(status)) {
-			lab_check(WEXITSTATUS(status) == 0, "an undisturbed repair fails");
-			return false;
-		}
-		lab_need(WIFSTOPPED(status), "the child was killed by itself");
-	}
-	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
-	return true;
-}
-
-/* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
-static void check_pages(size_t page, size_t *bad, size_t *good)
-{
-	unsigned char *wanted = buffer + KILLED_PAGES * PAGE;
-	struct mcsafe_pmem *fresh;
-
-	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
-	for (size_t i = 0; i < KILLED_PAGES; i++, page += PAGE) {
-		ssize_t got = mcsafe_pmem_pread(fresh, buffer, PAGE, (off_t)page, NULL);
-
-		if (got == -EIO) {
-			lab_check(mcsafe_badblocks_next(mcsafe_pmem_badblocks(fresh), page,
-							page + PAGE, NULL),
-				  "a bad page is in no list");
-			++*bad;
-			continue;
-		}
-		new_data(wanted, page, PAGE);
-		lab_check(got == (ssize_t)PAGE && memcmp(buffer, wanted, PAGE) == 0,
-			  "a page that is in no list has not the new data: %zd", got);
-		++*good;
-	}
-	mcsafe_pmem_close(fresh);
-}
-
-/* pmem-killed KIND */
-int lab_program_pmem_killed(int argc, char **argv)
-{
-	const size_t page = APART;
-	size_t bad = 0, good = 0;
-	unsigned n = 0;
-	bool killed;
-
-	open_kind(argc > 1 ? argv[1] : "");
-	do {
-		struct mcsafe_badblocks_answer answer;
-		pid_t child;
-
-		inject_pages(page, KILLED_PAGES);
-		lab_need(mcsafe_pmem_ask(pmem, &answer) == 0, "the kernel cannot be asked");
-		child = fork();
-		if (child == 0)
-			repair_in_child(page);
-		lab_need(child > 0, "fork");
-		killed = killed_at(child, ++n);
-		check_pages(page, &bad, &good);
-		/* For the next time. */
-		lab_fill_pattern(buffer, page, KILLED_PAGES * PAGE);
-		lab_need(mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)page) ==
-				 (ssize_t)(KILLED_PAGES * PAGE),
-			 "cannot repair it again");
-	} while (killed && n < MOST_STOPS);
-	lab_check(!killed, "the repair does not end");
-	lab_fact("killed before it was over", "%s",
-		 n > 4 ? "at several system calls" : "too seldom");
-	lab_fact("pages that were bad still", "%s", bad ? "some" : "none");
-	lab_fact("pages with the new data", "%s", good ? "some" : "none");
 	mcsafe_pmem_close(pmem);
 	lab_kernel_log("");
 	return lab_status();

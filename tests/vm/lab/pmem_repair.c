@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_repair.c - repairs by punching holes: a huge page that is lost, a disk with bad blocks */
+/* pmem_repair.c - repairs of a huge page, of a disk with bad blocks, and where the firmware refuses */
 #include "lab.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static struct mcsafe_pmem *pmem;
@@ -61,6 +62,21 @@ static void check_file(int fd, size_t size)
 		  "the file has not the data");
 }
 
+/* Where a page of a file is on its disk, in bytes. */
+static uint64_t place_on_disk(int fd, size_t page)
+{
+	_Alignas(struct fiemap) unsigned char
+		room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {0};
+	struct fiemap *map = (struct fiemap *)room;
+
+	map->fm_start = page;
+	map->fm_length = PAGE;
+	map->fm_flags = FIEMAP_FLAG_SYNC;
+	map->fm_extent_count = 1;
+	lab_need(ioctl(fd, FS_IOC_FIEMAP, map) == 0 && map->fm_mapped_extents == 1, "FIEMAP");
+	return map->fm_extents[0].fe_physical + (page - map->fm_extents[0].fe_logical);
+}
+
 /* ---- a file of hugetlbfs --------------------------------------------------------------------- */
 
 /* pmem-huge: pages of it are lost, and cannot be written by pwrite(2). */
@@ -99,21 +115,6 @@ int lab_program_pmem_huge(int argc, char **argv)
 #define DISK_SIZE (16 * PAGE)
 #define DISK_PAGE (5 * PAGE)
 
-/* Where the bad page of the file is on the disk, in bytes. */
-static uint64_t place_on_disk(int fd)
-{
-	_Alignas(struct fiemap) unsigned char
-		room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {0};
-	struct fiemap *map = (struct fiemap *)room;
-
-	map->fm_start = DISK_PAGE;
-	map->fm_length = PAGE;
-	map->fm_flags = FIEMAP_FLAG_SYNC;
-	map->fm_extent_count = 1;
-	lab_need(ioctl(fd, FS_IOC_FIEMAP, map) == 0 && map->fm_mapped_extents == 1, "FIEMAP");
-	return map->fm_extents[0].fe_physical + (DISK_PAGE - map->fm_extents[0].fe_logical);
-}
-
 /* Reads and writes fail there from now on. */
 static void damage_disk(uint64_t place)
 {
@@ -142,7 +143,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 	lab_need(fd != -1, "no " DISK_FILE);
 	lab_fill_pattern(buffer, 0, DISK_SIZE);
 	lab_need(write(fd, buffer, DISK_SIZE) == (ssize_t)DISK_SIZE && fsync(fd) == 0, "write");
-	place = place_on_disk(fd);
+	place = place_on_disk(fd, DISK_PAGE);
 	damage_disk(place);
 
 	open_disk_file(fd, 0);
@@ -151,13 +152,15 @@ int lab_program_pmem_disk(int argc, char **argv)
 	repair_fact("repair", DISK_PAGE, PAGE);
 	known_fact("bad after it");
 	read_fact("the block after it", DISK_PAGE, PAGE);
-	lab_fact("its place after it", "%s", place_on_disk(fd) == place ? "the same" : "another");
+	lab_fact("its place after it", "%s",
+		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
 
 	open_disk_file(fd, MCSAFE_PMEM_PUNCH);
 	repair_fact("repair that may punch", DISK_PAGE, PAGE);
 	known_fact("bad after that");
-	lab_fact("its place after that", "%s", place_on_disk(fd) == place ? "the same" : "another");
+	lab_fact("its place after that", "%s",
+		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
 	/* From the disk, and not from the page cache: what is mapped would stay there. */
 	open_disk_file(fd, 0);
@@ -165,5 +168,69 @@ int lab_program_pmem_disk(int argc, char **argv)
 	mcsafe_pmem_close(pmem);
 	check_file(fd, DISK_SIZE);
 	lab_kernel_log("");
+	return lab_status();
+}
+
+/* ---- a file on an NVDIMM that cannot be cleared any more --------------------------------------- */
+
+#define WORN_FILE "/mnt/pmem/lab"
+#define WORN_STEP ((size_t)1 << 20)
+#define WORN_SIZE (4 * PAGE)
+
+/* A file that has most of the disk, and the offset in it of a place on the disk. */
+static int file_over(uint64_t place, size_t *offset)
+{
+	int fd = open(WORN_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct statvfs fs = {0};
+	size_t size;
+
+	lab_need(fd != -1 && fstatvfs(fd, &fs) == 0, "no " WORN_FILE);
+	size = (fs.f_bavail - 256) * fs.f_bsize / WORN_STEP * WORN_STEP;
+	lab_need(fallocate(fd, 0, 0, (off_t)size) == 0, "fallocate");
+	for (size_t at = 0; at < size; at += WORN_STEP) {
+		uint64_t found = place_on_disk(fd, at);
+
+		if (found < place || found - place > at)
+			continue;
+		*offset = at - (found - place);
+		if (place_on_disk(fd, *offset) == place)
+			return fd;
+	}
+	lab_need(false, "the file does not have that place");
+	return -1;
+}
+
+/* pmem-worn: two pages that can be cleared, and two that cannot; the outer ones are bad. */
+int lab_program_pmem_worn(int argc, char **argv)
+{
+	const uint64_t start = LAB_WORN - 2 * PAGE;
+	size_t offset = 0;
+	int fd = file_over(lab_pmem_sector(start) * LAB_SECTOR, &offset);
+	struct mcsafe_pmem *fresh;
+
+	(void)argc;
+	(void)argv;
+	begin();
+	memset(buffer, 0, WORN_SIZE);
+	lab_need(pwrite(fd, buffer, WORN_SIZE, (off_t)offset) == (ssize_t)WORN_SIZE &&
+			 fsync(fd) == 0,
+		 "pwrite");
+	lab_inject(start, 1);
+	lab_inject(LAB_WORN + PAGE, 1);
+	lab_need(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	lab_fact("known when opened", "%s", lab_bad_sectors(mcsafe_pmem_badblocks(pmem), offset));
+	repair_fact("repair", offset, WORN_SIZE);
+	lab_fact("known after it", "%s", lab_bad_sectors(mcsafe_pmem_badblocks(pmem), offset));
+	lab_need(mcsafe_pmem_open_fd(&fresh, fd, 0) == 0, "cannot open it again");
+	lab_fact("known when opened anew", "%s",
+		 lab_bad_sectors(mcsafe_pmem_badblocks(fresh), offset));
+	mcsafe_pmem_close(fresh);
+	repair_fact("repair of the rest", offset + 3 * PAGE, PAGE);
+	lab_fact("known after that", "%s", lab_bad_sectors(mcsafe_pmem_badblocks(pmem), offset));
+	read_fact("all of it", offset, WORN_SIZE);
+	read_fact("the last page", offset + 3 * PAGE, PAGE);
+	mcsafe_pmem_close(pmem);
+	lab_kernel_log("");
+	lab_take_back(LAB_WORN + PAGE, 1); /* so that the next scenario finds nothing bad */
 	return lab_status();
 }

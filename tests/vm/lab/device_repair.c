@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* device_repair.c - the repair of a device-dax node, beside a process that has it mapped */
+#include "lab.h"
+#include "landing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void meet(const struct lab_target *target)
+{
+	uintptr_t insns[LAB_ROWS_MAX];
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	unsigned char contents[LINE];
+
+	lab_arm("load", "page", target, 1, insns, n);
+	lab_check(memcpy_mcsafe(contents, target->at, LINE) == LINE, "poison can be read");
+	lab_check(lab_disarm().injected == 1, "no machine check");
+	lab_wait_bad_blocks(target->physical);
+}
+
+/* A page that was injected or met, to be repaired by somebody else; then through our mapping. */
+static void repair(const char *when, const struct lab_region *region, size_t page)
+{
+	char key[64];
+
+	lab_with_ndctl("repair '%s' %zu", when, page);
+	snprintf(key, sizeof(key), "%s: another mapping after it", when);
+	lab_fact(key, "%s", lab_outcome(region->base + page, page, PAGE));
+}
+
+int lab_program_device_repair(int argc, char **argv)
+{
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
+	struct lab_region region;
+	struct lab_target target;
+	uint64_t start;
+
+	(void)argc;
+	(void)argv;
+	lab_need_with_ndctl();
+	region = lab_region("devdax");
+	target = lab_target(region.base + LAB_REGION_LINE);
+	start = lab_physical(region.base);
+	lab_install();
+	lab_kernel_log("");
+	lab_inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
+	repair("injected", &region, other);
+	meet(&target);
+	repair("met", &region, page);
+	/* The kernel has its page for lost still. */
+	meet(&target);
+	repair("met again", &region, page);
+
+	lab_inject(LAB_WORN - 2 * PAGE, 1);
+	lab_inject(LAB_WORN + PAGE, 1);
+	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * PAGE - start));
+	lab_kernel_log("");
+	lab_take_back(LAB_WORN + PAGE, 1); /* so that the next scenario finds nothing bad */
+	return lab_status();
+}

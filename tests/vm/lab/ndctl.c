@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ndctl.c - a program of its own in the guest, linked with the shared library
+ *
+ * The lab's other program is static, and cannot open libndctl. This one asks for the bad blocks of
+ * a device-dax node and repairs it; the machine checks before that are made by the other.
+ */
+#include "lab.h"
+#include "watched_open.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEVICE "/dev/dax0.0"
+
+static unsigned char buffer[16 * PAGE];
+
+/* ---- asking ----------------------------------------------------------------------------------- */
+
+static const char *who_read(unsigned who)
+{
+	static const char *const names[] = {"nobody", "libmcsafe", "libndctl",
+					    "libndctl, then libmcsafe"};
+
+	return who < LENGTH(names) ? names[who] : "somebody else";
+}
+
+/* Ask while the list is kept from some. A fact: the answer, the ranges, and who has read it. */
+static void ask(const char *when, const char *how, unsigned refused, int fd, size_t from)
+{
+	struct mcsafe_badblocks_answer answer;
+	struct mcsafe_badblocks *badblocks;
+	char key[128];
+	int err;
+
+	lab_need(mcsafe_badblocks_create(&badblocks) == 0, "no memory");
+	watched_open_begin(refused);
+	err = mcsafe_badblocks_ask(badblocks, fd, &answer);
+	snprintf(key, sizeof(key), "%s: %s", when, how);
+	lab_fact(key, "%s, opened by %s: %s", lab_answer(&answer), who_read(watched_open_end()),
+		 lab_bad_sectors(badblocks, from));
+	lab_check(err == -answer.error, "result %d", err);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+/* A number that follows a name in the JSON text at *text, which moves on behind it. */
+static bool number_after(const char **text, const char *name, size_t *number)
+{
+	const char *found = strstr(*text, name);
+
+	if (found == NULL)
+		return false;
+	*text = found + strlen(name);
+	*number = strtoul(*text, NULL, 10);
+	return true;
+}
+
+/* What ndctl says, which knows nothing of us. */
+static void ask_ndctl(const char *when, size_t from)
+{
+	static char json[16384];
+	struct mcsafe_badblocks *badblocks;
+	size_t start, len;
+	const char *at = json;
+	char key[128];
+	/* NOLINTNEXTLINE(cert-env33-c): ndctl is a program, and the guest is our own. */
+	FILE *list = popen("ndctl list -N -M -n namespace0.0", "re");
+
+	lab_need(list != NULL && mcsafe_badblocks_create(&badblocks) == 0, "popen");
+	json[fread(json, 1, sizeof(json) - 1, list)] = '\0';
+	lab_need(pclose(list) == 0 && strstr(json, "\"devdax\"") != NULL, "ndctl list fails");
+	while (number_after(&at, "\"offset\":", &start) && number_after(&at, "\"length\":", &len))
+		lab_need(mcsafe_badblocks_add(badblocks, start * LAB_SECTOR, len * LAB_SECTOR) == 0,
+			 "mcsafe_badblocks_add");
+	snprintf(key, sizeof(key), "%s: ndctl list", when);
+	lab_fact(key, "%s", lab_bad_sectors(badblocks, from));
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+/* ask WHEN FROM */
+static int program_ask(const char *when, size_t from)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	lab_need(fd != -1, "cannot open " DEVICE);
+	ask(when, "with libndctl", 0, fd, from);
+	ask(when, "the list kept from libmcsafe", LIBMCSAFE, fd, from);
+	ask(when, "kept from libndctl", LIBNDCTL, fd, from);
+	ask(when, "kept from both", LIBMCSAFE | LIBNDCTL, fd, from);
+	ask_ndctl(when, from);
+	close(fd);
+	return lab_status();
+}
+
+/* ---- repair ----------------------------------------------------------------------------------- */
+
+static struct mcsafe_pmem *pmem;
+
+static const char *in_words(ssize_t got)
+{
+	static char text[32];
+
+	if (got < 0)
+		return strerrorname_np((int)-got);
+	snprintf(text, sizeof(text), "%zd", got);
+	return text;
+}
+
+static void fact(const char *when, const char *what, const char *value)
+{
+	char key[128];
+
+	snprintf(key, sizeof(key), "%s: %s", when, what);
+	lab_fact(key, "%s", value);
+}
+
+static void read_fact(const char *when, const char *what, size_t from, size_t n)
+{
+	ssize_t got = mcsafe_pmem_pread(pmem, buffer, n, (off_t)from, NULL);
+
+	fact(when, what, got == (ssize_t)n ? lab_contents(buffer, from, n) : in_words(got));
+}
+
+static void known_fact(const char *when, const char *what, size_t from)
+{
+	fact(when, what, lab_bad_sectors(mcsafe_pmem_badblocks(pmem), from));
+}
+
+/* What the kernel lists of the device, asked anew: in a registry of its own. */
+static void listed_fact(const char *when, const char *what, size_t from)
+{
+	struct mcsafe_pmem *fresh;
+
+	lab_need(mcsafe_pmem_open(&fresh, DEVICE, 0) == 0, "cannot open it again");
+	fact(when, what, lab_bad_sectors(mcsafe_pmem_badblocks(fresh), from));
+	mcsafe_pmem_close(fresh);
+}
+
+static void repair_fact(const char *when, const char *what, size_t n, size_t from)
+{
+	fact(when, what, in_words(mcsafe_pmem_repair(pmem, NULL, n, (off_t)from)));
+}
+
+static void open_device(void)
+{
+	struct mcsafe_pmem_info info;
+
+	lab_install();
+	lab_need(mcsafe_pmem_open(&pmem, DEVICE, MCSAFE_PMEM_WRITE) == 0, "cannot open " DEVICE);
+	mcsafe_pmem_get_info(pmem, &info);
+	lab_check(info.align == PAGE && info.page_size == HUGE, "alignment %zu of %zu", info.align,
+		  info.page_size);
+}
+
+/* repair WHEN PAGE: a page that is bad, all of it or a part */
+static int program_repair(const char *when, size_t page)
+{
+	open_device();
+	known_fact(when, "known when opened", page);
+	read_fact(when, "mcsafe_pmem_pread()", page, PAGE);
+	repair_fact(when, "repair of 512 bytes", LAB_SECTOR, page);
+	lab_need(rename("/dev/ndctl0", "/dev/hidden") == 0, "no /dev/ndctl0");
+	repair_fact(when, "repair without /dev/ndctl0", PAGE, page);
+	lab_need(rename("/dev/hidden", "/dev/ndctl0") == 0, "rename");
+	known_fact(when, "known after that", page);
+	read_fact(when, "mcsafe_pmem_pread() after that", page, PAGE);
+
+	repair_fact(when, "repair", PAGE, page);
+	known_fact(when, "known after it", page);
+	listed_fact(when, "known when opened anew", page);
+	read_fact(when, "mcsafe_pmem_pread() after it", page, PAGE);
+	lab_fill_pattern(buffer, page, PAGE);
+	fact(when, "mcsafe_pmem_pwrite() after it",
+	     in_words(mcsafe_pmem_pwrite(pmem, buffer, PAGE, (off_t)page, NULL)));
+	mcsafe_pmem_close(pmem);
+	return lab_status();
+}
+
+/* worn WHEN PAGE: pages of which the firmware does not clear the second half */
+static int program_worn(const char *when, size_t page)
+{
+	const size_t n = 4 * PAGE;
+
+	open_device();
+	known_fact(when, "known when opened", page);
+	repair_fact(when, "repair", n, page);
+	known_fact(when, "known after it", page);
+	listed_fact(when, "known when opened anew", page);
+	repair_fact(when, "repair of the rest", n / 2, page + n / 2);
+	known_fact(when, "known after that", page);
+	read_fact(when, "the first half", page, n / 2);
+	read_fact(when, "the second half", page + n / 2, n / 2);
+	mcsafe_pmem_close(pmem);
+	return lab_status();
+}
+
+int main(int argc, char **argv)
+{
+	if (!getenv("MCSAFE_GUEST")) {
+		fprintf(stderr,
+			"this writes to persistent memory: run it in a guest, as the lab does\n");
+		return EXIT_FAILURE;
+	}
+	if (argc == 4 && strcmp(argv[1], "ask") == 0)
+		return program_ask(argv[2], strtoul(argv[3], NULL, 10));
+	if (argc == 4 && strcmp(argv[1], "repair") == 0)
+		return program_repair(argv[2], strtoul(argv[3], NULL, 10));
+	if (argc == 4 && strcmp(argv[1], "worn") == 0)
+		return program_worn(argv[2], strtoul(argv[3], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "pmem-killed") == 0)
+		return lab_program_pmem_killed(argc - 1, argv + 1);
+	fprintf(stderr, "no such program\n");
+	return EXIT_FAILURE;
+}
