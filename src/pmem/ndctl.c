@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "msan.h"
 
 #define LIBRARY "libndctl.so.6"
 
@@ -56,13 +57,21 @@ static void open_library(void)
 		   find(handle, "ndctl_region_get_next_badblock", &ndctl.next_badblock);
 }
 
+static bool is_named(struct ndctl_region *region, const char *name)
+{
+	const char *its = ndctl.region_name(region);
+
+	mcsafe__msan_written_string(its);
+	return strcmp(its, name) == 0;
+}
+
 static struct ndctl_region *find_region(struct ndctl_ctx *context, const char *name)
 {
 	for (struct ndctl_bus *bus = ndctl.first_bus(context); bus != NULL;
 	     bus = ndctl.next_bus(bus))
 		for (struct ndctl_region *region = ndctl.first_region(bus); region != NULL;
 		     region = ndctl.next_region(region))
-			if (strcmp(ndctl.region_name(region), name) == 0)
+			if (is_named(region, name))
 				return region;
 	return NULL;
 }
@@ -77,6 +86,7 @@ static int read_badblocks(struct ndctl_region *region, struct mcsafe__list *list
 	     bad = ndctl.next_badblock(region)) {
 		struct mcsafe_range range;
 
+		mcsafe__msan_written(bad, sizeof(*bad));
 		text += (size_t)snprintf(NULL, 0, "%llu %u\n", bad->offset, bad->len);
 		if (__builtin_mul_overflow(bad->offset, MCSAFE__SECTOR, &range.start) ||
 		    __builtin_mul_overflow(bad->len, MCSAFE__SECTOR, &range.len) ||
@@ -90,20 +100,26 @@ static int read_badblocks(struct ndctl_region *region, struct mcsafe__list *list
 	return err != 0 ? err : list->ranges.n != 0 ? 0 : -ENODEV;
 }
 
-int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list)
+static int ask(const char *name, struct mcsafe__list *list)
 {
 	struct ndctl_ctx *context;
 	struct ndctl_region *region;
 	int err;
 
-	pthread_once(&once, open_library);
-	if (!is_there)
-		return -ENOSYS;
+	mcsafe__msan_foreign_begin();
 	err = ndctl.new(&context);
-	if (err != 0)
-		return err;
-	region = find_region(context, name);
-	err = region != NULL ? read_badblocks(region, list) : -ENODEV;
-	ndctl.unref(context);
+	if (err == 0) {
+		mcsafe__msan_written(&context, sizeof(context));
+		region = find_region(context, name);
+		err = region != NULL ? read_badblocks(region, list) : -ENODEV;
+		ndctl.unref(context);
+	}
+	mcsafe__msan_foreign_end();
 	return err;
+}
+
+int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list)
+{
+	pthread_once(&once, open_library);
+	return is_there ? ask(name, list) : -ENOSYS;
 }

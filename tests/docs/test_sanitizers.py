@@ -41,16 +41,16 @@ class Tools(unittest.TestCase):
         cls.addClassCleanup(cls.scratch.cleanup)
         cls.built: dict[str, Path] = {}
 
-    def program(self, sanitizer: str | None) -> Path:
+    def program(self, sanitizer: str | None, *more: str) -> Path:
         """Build it, or skip the test where that cannot be done."""
-        name = sanitizer or "plain"
+        name = " ".join([sanitizer or "plain", *more])
         if name not in self.built:
             out = Path(self.scratch.name, name)
             cc = "clang" if sanitizer == "memory" else CC
             if shutil.which(cc) is None:
                 self.missing(f"{cc} is not installed")
             flags = [f"-fsanitize={sanitizer}"] if sanitizer else []
-            argv = [cc, "-g", "-O1", "-D_GNU_SOURCE", *flags, f"-I{SOURCE / 'include'}"]
+            argv = [cc, "-g", "-O1", "-D_GNU_SOURCE", *flags, *more, f"-I{SOURCE / 'include'}"]
             argv += [str(SOURCE / "tests/docs/sanitized.c"), str(LIBRARY)]
             argv += [f"-Wl,-rpath,{LIBRARY.parent}", "-pthread", "-o", str(out)]
             done = subprocess.run(argv, text=True, capture_output=True, check=False)
@@ -68,14 +68,15 @@ class Tools(unittest.TestCase):
         self.skipTest(why)
 
     def run_it(
-        self, sanitizer: str | None, *mode: str, options: str = "", tool: tuple[str, ...] = ()
+        self, sanitizer: str | None, *mode: str, options: str = "", tool: tuple[str, ...] = (),
+        flags: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run the program."""
         environment = {k: v for k, v in os.environ.items() if not k.endswith("SAN_OPTIONS")}
         if options:
             environment[OPTIONS[sanitizer]] = options
         return subprocess.run(
-            [*tool, self.program(sanitizer), *mode],
+            [*tool, self.program(sanitizer, *flags), *mode],
             env=environment, text=True, capture_output=True, check=False, timeout=60,
         )  # fmt: skip
 
@@ -132,6 +133,17 @@ class Tools(unittest.TestCase):
         done = self.run_it("memory", "uninitialized", "all")
         self.assertEqual(done.stderr, "")
         self.assertEqual(done.stdout, INSTALLED + "uninitialized: 7 left, protected\n")
+
+    def test_memory_sanitizer_is_told_of_words_and_guards(self) -> None:
+        told = "words: 7 7 8 9 1010101\nword: protected\nguard: protected\n"
+        for flags in ((), ("-DMCSAFE_ACCESS_INLINE=0",)):
+            with self.subTest(flags):
+                done = self.run_it("memory", "words", flags=flags)
+                self.assertEqual((done.stdout, done.stderr), (INSTALLED + told, ""))
+                done = self.run_it("memory", "lost_word", flags=flags)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("use-of-uninitialized-value", done.stderr)
+                self.assertIn("lost_word", done.stderr)
 
     def test_valgrind(self) -> None:
         if shutil.which("valgrind") is None:

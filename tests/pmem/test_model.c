@@ -13,6 +13,7 @@
 #include "model.h"
 #include "rng.h"
 #include "run.h"
+#include "tool.h"
 
 /* Four backings: 120000 in all. A sanitizer changes nothing about what is met. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -29,6 +30,8 @@ enum backing {
 	MAPPED,    /* mcsafe_pmem_open_memory() with the file */
 	ANONYMOUS, /* and without one */
 };
+
+static unsigned n_steps; /* less with a slow tool */
 
 static struct {
 	struct mcsafe_pmem *pmem;
@@ -479,13 +482,13 @@ static void check_tally(void)
 		      "%lu repairs, %lu notices, %lu times moved\n",
 		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
 		      t.repairs, t.noted, t.moved);
-	assert_true(t.reads > STEPS / 10);
-	assert_true(t.short_reads > STEPS / 200);
-	assert_true(t.refused > STEPS / 200);
-	assert_true(t.bad_buffers > STEPS / 200);
-	assert_true(t.writes > STEPS / 30);
-	assert_true(t.holes > STEPS / 100);
-	assert_true(t.repairs > STEPS / 100);
+	assert_true(t.reads > n_steps / 10);
+	assert_true(t.short_reads > n_steps / 200);
+	assert_true(t.refused > n_steps / 200);
+	assert_true(t.bad_buffers > n_steps / 200);
+	assert_true(t.writes > n_steps / 30);
+	assert_true(t.holes > n_steps / 100);
+	assert_true(t.repairs > n_steps / 100);
 	assert_true(t.noted > 0);
 	if (has_file())
 		assert_true(t.moved > 0);
@@ -509,7 +512,7 @@ static void run(enum backing backing)
 	choose_kinds();
 	open_it();
 	errno = 4711;
-	for (unsigned i = 0; i < STEPS; i++) {
+	for (unsigned i = 0; i < n_steps; i++) {
 		one_step();
 		if (i % 64 == 0)
 			check_registry();
@@ -553,5 +556,6 @@ int main(void)
 		cmocka_unit_test(test_anonymous_memory),
 	};
 
+	n_steps = STEPS / (unsigned)t_stride(6, 30);
 	return t_run("pmem.model", tests, T_LENGTH(tests));
 }
