@@ -104,7 +104,7 @@ static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *
 /* guard.S has written it, when the guard was armed. */
 static struct mcsafe_guard *outer_of(struct mcsafe_guard *guard)
 {
-	mcsafe__msan_written(&guard->outer, sizeof(guard->outer));
+	mcsafe__msan_written(&guard->outer, sizeof(void *));
 	return guard->outer;
 }
 

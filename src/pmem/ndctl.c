@@ -109,7 +109,7 @@ static int ask(const char *name, struct mcsafe__list *list)
 	mcsafe__msan_foreign_begin();
 	err = ndctl.new(&context);
 	if (err == 0) {
-		mcsafe__msan_written(&context, sizeof(context));
+		mcsafe__msan_written(&context, sizeof(void *));
 		region = find_region(context, name);
 		err = region != NULL ? read_badblocks(region, list) : -ENODEV;
 		ndctl.unref(context);

@@ -267,7 +267,7 @@ const char *decode(const unsigned char *code, size_t size, uintptr_t addr, struc
 	mcsafe__msan_foreign_end();
 	if (n != 1)
 		return decode_unknown(code, size, insn);
-	mcsafe__msan_written(&cs, sizeof(cs));
+	mcsafe__msan_written(&cs, sizeof(void *));
 	mcsafe__msan_written(cs, sizeof(*cs));
 	mcsafe__msan_written(cs->detail, sizeof(*cs->detail));
 	insn->length = cs->size;

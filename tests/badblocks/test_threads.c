@@ -201,7 +201,9 @@ static void test_a_handler_may_interrupt_a_change(void **state)
 	while (atomic_load(&shared.lookups) < 10)
 		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, (SOLID - 1) * UNIT, 1), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
+	/* Valgrind may have one yet that it has not delivered. */
+	if (!t_with_valgrind())
+		assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
 	print_message("%zu interruptions\n", (size_t)shared.lookups);
 	assert_int_equal(shared.wrong, 0);
 	close_shared(&shared);

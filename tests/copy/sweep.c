@@ -206,7 +206,8 @@ static void sweep_copy(struct sweep *sweep, ptrdiff_t *bad_distance, ptrdiff_t *
 				if (!every_one && (size_t)(d + SWEEP_FARTHEST) % n_engines != i)
 					continue;
 				/* The best one in the place of one that cannot run here. */
-				if (mcsafe_engine_set(mcsafe__engines[i].name) != 0)
+				if (t_tool_cannot(mcsafe__engines[i].name) ||
+				    mcsafe_engine_set(mcsafe__engines[i].name) != 0)
 					assert_int_equal(mcsafe_engine_set(NULL), 0);
 			}
 			sweep_distance(sweep, good_distance);

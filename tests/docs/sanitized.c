@@ -136,6 +136,17 @@ static int overflow(void)
 	return 0;
 }
 
+/* Words in a loop: most of them are there. */
+static int loop(void)
+{
+	char to[256];
+
+	if (mcsafe_install() != 0 || mcsafe_engine_set("word") != 0)
+		return 3;
+	printf("loop: %zu left\n", memcpy_mcsafe(to, page - 100, sizeof(to)));
+	return 0;
+}
+
 static int race(void)
 {
 	pthread_t threads[2];
@@ -224,7 +235,8 @@ int main(int argc, char *argv[])
 		int (*run)(void);
 	} modes[] = {{"copies", copies},     {"crash", crash},       {"host", host},
 		     {"delayed", delayed},   {"overflow", overflow}, {"race", race},
-		     {"unmapped", unmapped}, {"words", words},       {"lost_word", lost_word}};
+		     {"unmapped", unmapped}, {"words", words},       {"lost_word", lost_word},
+		     {"loop", loop}};
 
 	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED || argc < 2)

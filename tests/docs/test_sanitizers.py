@@ -28,7 +28,8 @@ INSTALLED = "install: Success, installed: 1\n"
 REFUSED = "install: Operation not permitted, installed: 0\n"
 COPIES = INSTALLED + "copy: right\ncopy in a thread: right\n"
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=9"]
-PRECISE = "--vex-iropt-register-updates=allregs-at-mem-access"
+REGISTERS = "--vex-iropt-register-updates=allregs-at-each-insn"
+PRECISE = (REGISTERS, "--vex-iropt-unroll-thresh=0", "--vex-guest-chase=no")
 SUPPRESSIONS = f"--suppressions={SOURCE / 'docs/valgrind.supp'}"
 
 
@@ -148,15 +149,23 @@ class Tools(unittest.TestCase):
     def test_valgrind(self) -> None:
         if shutil.which("valgrind") is None:
             self.missing("valgrind is not installed")
-        tool = (*VALGRIND, PRECISE, SUPPRESSIONS)
+        tool = (*VALGRIND, *PRECISE, SUPPRESSIONS)
         done = self.run_it(None, "copies", tool=tool)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, COPIES, ""))
         done = self.run_it(None, "unmapped", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         done = self.run_it(None, "overflow", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # In a loop, which valgrind would unroll, and fault at what it takes for another instruction.
+        done = self.run_it(None, "loop", tool=tool)
+        self.assertEqual((done.returncode, done.stdout), (0, "loop: 156 left\n"), done.stderr)
+        done = self.run_it(None, "loop", tool=(*VALGRIND, REGISTERS, SUPPRESSIONS))
+        self.assertNotEqual(done.stdout, "loop: 156 left\n")
+        done = self.run_it(None, "words", tool=tool)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertIn("word: protected", done.stdout)
         for mode in ("overflow", "unmapped"):
-            done = self.run_it(None, mode, tool=(*VALGRIND, PRECISE))
+            done = self.run_it(None, mode, tool=(*VALGRIND, *PRECISE))
             self.assertEqual(done.returncode, 9)
             self.assertRegex(done.stderr, r"Invalid (read|write)")
 

@@ -66,7 +66,7 @@ static void test_scripts_agree_with_the_model(void **state)
 
 	(void)state;
 	t_install();
-	cases = CASES / t_stride(10, 200);
+	cases = CASES / t_stride(10, 50);
 	script_open();
 	for (uint64_t i = 0; i < cases; i++) {
 		uint64_t words[SCRIPT_WORDS];

@@ -26,6 +26,12 @@ static inline bool t_with_valgrind(void)
 	return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
 }
 
+/* Valgrind cannot give the registers of REP MOVSB at a fault: where it stopped is not known. */
+static inline bool t_tool_cannot(const char *engine)
+{
+	return t_with_valgrind() && strcmp(engine, "erms") == 0;
+}
+
 /*
  * One in how many to do: 1 without such a tool, and with MCSAFE_FULL=1. What is left out depends on
  * the tool's speed only; so a prime is a good stride, with which all there is has its turn. Says
