@@ -8,6 +8,7 @@
 #include <mcsafe/access.h>
 
 #include "fault.h"
+#include "msan.h"
 
 /* Which routine of four: of 1, 2, 4 or 8 bytes; 4 for any other size. */
 static unsigned index_of(size_t size)
@@ -41,6 +42,19 @@ static enum mcsafe_cause finish(const struct mcsafe__landing *landing, const voi
 	return mcsafe__facts_cause(landing->facts);
 }
 
+/* *old is what was at a place until *value was stored there; *was, what was initialized of it. */
+static void exchanged(void *at, const uint64_t *value, uint64_t *old, const uint64_t *was,
+		      size_t size)
+{
+	mcsafe__msan_copied(old, was, size);
+	mcsafe__msan_copied(at, value, size);
+}
+
+static uint64_t lower_bytes(uint64_t value, size_t size)
+{
+	return value & UINT64_MAX >> (64 - 8 * size);
+}
+
 enum mcsafe_cause mcsafe_access_load(const volatile void *p, size_t size, uint64_t *value,
 				     struct mcsafe_fault *fault)
 {
@@ -49,10 +63,13 @@ enum mcsafe_cause mcsafe_access_load(const volatile void *p, size_t size, uint64
 	struct mcsafe__landing landing = {0};
 	const void *at = (const void *)(uintptr_t)p;
 	unsigned i = index_of(size);
+	uint64_t got;
 
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
-	return finish(&landing, at, value, load[i](at, &landing), fault);
+	got = load[i](at, &landing);
+	mcsafe__msan_copied(&got, at, landing.facts == 0 ? size : 0);
+	return finish(&landing, at, value, got, fault);
 }
 
 static enum mcsafe_cause change(mcsafe__store_fn *const change[N_SIZES], volatile void *p,
@@ -62,10 +79,15 @@ static enum mcsafe_cause change(mcsafe__store_fn *const change[N_SIZES], volatil
 	struct mcsafe__landing landing = {0};
 	void *at = (void *)(uintptr_t)p;
 	unsigned i = index_of(size);
+	uint64_t got, was = 0;
 
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
-	return finish(&landing, at, old, change[i](at, value, &landing), fault);
+	mcsafe__msan_copied(&was, at, size);
+	got = change[i](at, value, &landing);
+	if (landing.facts == 0)
+		exchanged(at, &value, &got, &was, size);
+	return finish(&landing, at, old, got, fault);
 }
 
 enum mcsafe_cause mcsafe_access_store(volatile void *p, size_t size, uint64_t value,
@@ -96,8 +118,14 @@ enum mcsafe_cause mcsafe_access_cmpxchg(volatile void *p, size_t size, uint64_t 
 	struct mcsafe__landing landing = {0};
 	void *at = (void *)(uintptr_t)p;
 	unsigned i = index_of(size);
+	uint64_t got, was = 0;
 
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
-	return finish(&landing, at, seen, cmpxchg[i](at, desired, &landing, expected), fault);
+	mcsafe__msan_copied(&was, at, size);
+	got = cmpxchg[i](at, desired, &landing, expected);
+	if (landing.facts == 0)
+		exchanged(at, got == lower_bytes(expected, size) ? &desired : &was, &got, &was,
+			  size);
+	return finish(&landing, at, seen, got, fault);
 }

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <mcsafe/inject.h>
 
@@ -57,7 +59,8 @@ static struct mcsafe__debug_verdict lose(const struct mcsafe__debug_poison *pois
 	uintptr_t page = poison->line & ~(((uintptr_t)1 << poison->lsb) - 1);
 	int saved_errno = errno;
 
-	mprotect((void *)page, (size_t)1 << poison->lsb, PROT_NONE);
+	/* The mprotect() of MemorySanitizer is its own, and uses vector registers. */
+	syscall(SYS_mprotect, page, (size_t)1 << poison->lsb, PROT_NONE);
 	errno = saved_errno;
 	return (struct mcsafe__debug_verdict){
 		mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, poison->lsb, MCSAFE_ROW_LOAD), page};

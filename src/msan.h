@@ -33,6 +33,13 @@ static inline void mcsafe__msan_written(const void *p, size_t n)
 	__msan_unpoison(p, n);
 }
 
+/* What is not initialized in [p, p + n) decides what is in [result, result + size). */
+static inline void mcsafe__msan_decided(void *result, size_t size, const void *p, size_t n)
+{
+	if (__msan_test_shadow(p, n) >= 0)
+		__msan_poison(result, size);
+}
+
 static inline void mcsafe__msan_written_string(const char *s)
 {
 	__msan_unpoison_string(s);
@@ -64,6 +71,14 @@ static inline void mcsafe__msan_copied(void *dst, const void *src, size_t n)
 
 static inline void mcsafe__msan_written(const void *p, size_t n)
 {
+	(void)p;
+	(void)n;
+}
+
+static inline void mcsafe__msan_decided(void *result, size_t size, const void *p, size_t n)
+{
+	(void)result;
+	(void)size;
 	(void)p;
 	(void)n;
 }

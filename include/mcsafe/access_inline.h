@@ -10,6 +10,19 @@
 
 # include <mcsafe/copy.h>
 
+/*
+ * In a program that is built with MemorySanitizer, it is told what the instructions have done: a
+ * word takes along which of its bits were initialized. An instruction may have an operand that is
+ * not; as a compiler's own code may copy such a word, this is kept from the sanitizer until then.
+ * Otherwise there is nothing of this.
+ */
+# if defined(__has_feature)
+#  if __has_feature(memory_sanitizer)
+#   define MCSAFE_ACCESS_MSAN_ 1
+#   include <sanitizer/msan_interface.h>
+#  endif
+# endif
+
 MCSAFE_BEGIN_DECLS
 
 /* C++ has other casts, and wants the exception specification of a declaration again. */
@@ -31,6 +44,30 @@ MCSAFE_BEGIN_DECLS
 # else
 #  define MCSAFE_NEED_ALIGNED_(p, size) MCSAFE_CAST_(void, 0)
 # endif
+
+/*
+ * COPIED: size bytes of the second are now in the first. WRITTEN: size bytes have been initialized.
+ * KEPT: declares a word that knows what is initialized at `from` now.
+ */
+# ifdef MCSAFE_ACCESS_MSAN_
+#  define MCSAFE_MSAN_COPIED_(to, from, size) __msan_copy_shadow(to, from, size)
+#  define MCSAFE_MSAN_WRITTEN_(p, size)       __msan_unpoison(p, size)
+#  define MCSAFE_MSAN_KEPT_(type, name, from) \
+   type name;                                 \
+   __msan_copy_shadow(&name, from, sizeof(name))
+# else
+#  define MCSAFE_MSAN_COPIED_(to, from, size) MCSAFE_CAST_(void, 0)
+#  define MCSAFE_MSAN_WRITTEN_(p, size)       MCSAFE_CAST_(void, 0)
+#  define MCSAFE_MSAN_KEPT_(type, name, from) MCSAFE_CAST_(void, 0)
+# endif
+
+/* The record of an access that the library has been asked about; it may be built without. */
+MCSAFE_INLINE enum mcsafe_cause mcsafe_noted_(enum mcsafe_cause cause, struct mcsafe_fault *fault)
+{
+	if (cause != MCSAFE_CAUSE_NONE && fault != NULL)
+		MCSAFE_MSAN_WRITTEN_(fault, sizeof(*fault));
+	return cause;
+}
 
 /*
  * Order among the accesses of this thread is all that is left to ask for: the processor's loads
@@ -60,7 +97,9 @@ MCSAFE_INLINE int mcsafe_access_ready(void) MCSAFE_AGAIN_
 MCSAFE_INLINE enum mcsafe_cause mcsafe_failed_(const uint64_t landed[3], const volatile void *p,
 					       struct mcsafe_fault *fault)
 {
-	return mcsafe_is_fault_(mcsafe_row_fault(fault, landed[0], landed[1], landed[2], p));
+	MCSAFE_MSAN_WRITTEN_(landed, 3 * sizeof(*landed));
+	return mcsafe_is_fault_(
+		mcsafe_noted_(mcsafe_row_fault(fault, landed[0], landed[1], landed[2], p), fault));
 }
 
 /* clang-format off */
@@ -80,6 +119,7 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_noted_u##bits##_(                   
 		: MCSAFE_LANDING_CLOBBERS_                                                        \
 		: fault);                                                                         \
 	*value = MCSAFE_CAST_(uint##bits##_t, got);                                               \
+	MCSAFE_MSAN_COPIED_(value, p, sizeof(*value));                                            \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 fault:                                                                                            \
 	return mcsafe_failed_(landed, p, fault);                                                  \
@@ -95,6 +135,7 @@ MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bit
 		: MCSAFE_LANDING_CLOBBERS_                                                        \
 		: fault);                                                                         \
 	*value = MCSAFE_CAST_(uint##bits##_t, got);                                               \
+	MCSAFE_MSAN_COPIED_(value, p, sizeof(*value));                                            \
 	return 0;                                                                                 \
 fault:                                                                                            \
 	/* gcc 12 gives this edge the loaded value, and not the result below, if nothing is on it. */ \
@@ -106,12 +147,15 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_store_noted_u##bits##_(                  
 {                                                                                                 \
 	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
 	uint64_t landed[3];                                                                       \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
+	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("mov" s " %" b "[v], %[m]",                \
 						       MCSAFE_ROW_STORE)                          \
 		: [m] "=m"(*at), MCSAFE_ACCESS_NOTES_(landed)                                     \
 		: [v] "r"(value)                                                                  \
 		: MCSAFE_LANDING_CLOBBERS_                                                        \
 		: fault);                                                                         \
+	MCSAFE_MSAN_COPIED_(p, &given, sizeof(value));                                            \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 fault:                                                                                            \
 	return mcsafe_failed_(landed, p, fault);                                                  \
@@ -122,6 +166,9 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_noted_u##bits##_(                   
 	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
 	uint64_t landed[3];                                                                       \
 	uint##bits##_t got;                                                                       \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
+	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("xchg" s " %" b "[v], %[m]",               \
 						       MCSAFE_ROW_STORE)                          \
 		: [v] "=r"(got), [m] "+m"(*at), MCSAFE_ACCESS_NOTES_(landed)                      \
@@ -129,6 +176,8 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_noted_u##bits##_(                   
 		: MCSAFE_LANDING_CLOBBERS_                                                        \
 		: fault);                                                                         \
 	*old = got;                                                                               \
+	MCSAFE_MSAN_COPIED_(old, &was, sizeof(*old));                                             \
+	MCSAFE_MSAN_COPIED_(p, &given, sizeof(value));                                            \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 fault:                                                                                            \
 	return mcsafe_failed_(landed, p, fault);                                                  \
@@ -140,6 +189,9 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_noted_u##bits##_(                
 	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
 	uint64_t landed[3];                                                                       \
 	uint##bits##_t got;                                                                       \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &desired);                                       \
+	MCSAFE_MSAN_WRITTEN_(&desired, sizeof(desired));                                          \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("lock cmpxchg" s " %" b "[v], %[m]",       \
 						       MCSAFE_ROW_STORE)                          \
 		: "=a"(got), [m] "+m"(*at), MCSAFE_ACCESS_NOTES_(landed)                          \
@@ -147,6 +199,8 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_noted_u##bits##_(                
 		: MCSAFE_LANDING_CLOBBERS_, "cc"                                                  \
 		: fault);                                                                         \
 	*seen = got;                                                                              \
+	MCSAFE_MSAN_COPIED_(seen, &was, sizeof(*seen));                                           \
+	MCSAFE_MSAN_COPIED_(p, &given, got == expected ? sizeof(desired) : 0);                    \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 fault:                                                                                            \
 	return mcsafe_failed_(landed, p, fault);                                                  \
@@ -175,9 +229,11 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_noted_u##bits##_(                   
 {                                                                                                 \
 	uint64_t got;                                                                             \
 	enum mcsafe_cause cause = mcsafe_access_load(p, sizeof(*value), &got, fault);             \
-	if (cause == MCSAFE_CAUSE_NONE)                                                           \
+	if (cause == MCSAFE_CAUSE_NONE) {                                                         \
 		*value = MCSAFE_CAST_(uint##bits##_t, got);                                       \
-	return cause;                                                                             \
+		MCSAFE_MSAN_COPIED_(value, p, sizeof(*value));                                    \
+	}                                                                                         \
+	return mcsafe_noted_(cause, fault);                                                       \
 }                                                                                                 \
 MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bits##_t *value)     \
 {                                                                                                 \
@@ -187,27 +243,47 @@ MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bit
 MCSAFE_INLINE enum mcsafe_cause mcsafe_store_noted_u##bits##_(                                    \
 	volatile void *p, uint##bits##_t value, struct mcsafe_fault *fault)                       \
 {                                                                                                 \
-	return mcsafe_access_store(p, sizeof(value), value, fault);                               \
+	enum mcsafe_cause cause;                                                                  \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
+	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
+	cause = mcsafe_access_store(p, sizeof(value), value, fault);                              \
+	if (cause == MCSAFE_CAUSE_NONE)                                                           \
+		MCSAFE_MSAN_COPIED_(p, &given, sizeof(value));                                    \
+	return mcsafe_noted_(cause, fault);                                                       \
 }                                                                                                 \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_noted_u##bits##_(                                     \
 	volatile void *p, uint##bits##_t value, uint##bits##_t *old, struct mcsafe_fault *fault)  \
 {                                                                                                 \
 	uint64_t got;                                                                             \
-	enum mcsafe_cause cause = mcsafe_access_xchg(p, sizeof(value), value, &got, fault);       \
-	if (cause == MCSAFE_CAUSE_NONE)                                                           \
+	enum mcsafe_cause cause;                                                                  \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
+	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
+	cause = mcsafe_access_xchg(p, sizeof(value), value, &got, fault);                         \
+	if (cause == MCSAFE_CAUSE_NONE) {                                                         \
 		*old = MCSAFE_CAST_(uint##bits##_t, got);                                         \
-	return cause;                                                                             \
+		MCSAFE_MSAN_COPIED_(old, &was, sizeof(*old));                                     \
+		MCSAFE_MSAN_COPIED_(p, &given, sizeof(value));                                    \
+	}                                                                                         \
+	return mcsafe_noted_(cause, fault);                                                       \
 }                                                                                                 \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_noted_u##bits##_(                                  \
 	volatile void *p, uint##bits##_t expected, uint##bits##_t desired, uint##bits##_t *seen,  \
 	struct mcsafe_fault *fault)                                                               \
 {                                                                                                 \
 	uint64_t got;                                                                             \
-	enum mcsafe_cause cause =                                                                 \
-		mcsafe_access_cmpxchg(p, sizeof(desired), expected, desired, &got, fault);        \
-	if (cause == MCSAFE_CAUSE_NONE)                                                           \
+	enum mcsafe_cause cause;                                                                  \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
+	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &desired);                                       \
+	MCSAFE_MSAN_WRITTEN_(&desired, sizeof(desired));                                          \
+	cause = mcsafe_access_cmpxchg(p, sizeof(desired), expected, desired, &got, fault);        \
+	if (cause == MCSAFE_CAUSE_NONE) {                                                         \
+		MCSAFE_MSAN_WRITTEN_(&got, sizeof(got));                                          \
 		*seen = MCSAFE_CAST_(uint##bits##_t, got);                                        \
-	return cause;                                                                             \
+		MCSAFE_MSAN_COPIED_(seen, &was, sizeof(*seen));                                   \
+		MCSAFE_MSAN_COPIED_(p, &given, got == expected ? sizeof(desired) : 0);            \
+	}                                                                                         \
+	return mcsafe_noted_(cause, fault);                                                       \
 }
 
 MCSAFE_DEFINE_ACCESS_(8)
@@ -305,8 +381,11 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_unaligned_u##bits(                  
 	uint##bits##_t got;                                                                       \
 	if (MCSAFE_ADDRESS_(p) % 64 <= 64 - sizeof(got))                                          \
 		return mcsafe_load_noted_u##bits##_(p, value, NULL);                              \
-	if (mcsafe_memcpy(&got, MCSAFE_POINTER_(MCSAFE_ADDRESS_(p)), sizeof(got), &fault) != 0)   \
+	if (mcsafe_memcpy(&got, MCSAFE_POINTER_(MCSAFE_ADDRESS_(p)), sizeof(got), &fault) != 0) { \
+		MCSAFE_MSAN_WRITTEN_(&fault, sizeof(fault));                                      \
 		return mcsafe_is_fault_(fault.cause);                                             \
+	}                                                                                         \
+	MCSAFE_MSAN_COPIED_(&got, p, sizeof(got));                                                \
 	*value = got;                                                                             \
 	return MCSAFE_CAUSE_NONE;                                                                 \
 }
@@ -345,6 +424,9 @@ MCSAFE_END_DECLS
 # undef MCSAFE_ADDRESS_
 # undef MCSAFE_AGAIN_
 # undef MCSAFE_CAST_
+# undef MCSAFE_MSAN_COPIED_
+# undef MCSAFE_MSAN_KEPT_
+# undef MCSAFE_MSAN_WRITTEN_
 # undef MCSAFE_NEED_ALIGNED_
 # undef MCSAFE_POINTER_
 

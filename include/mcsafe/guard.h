@@ -77,6 +77,9 @@
 #  define MCSAFE_GUARD_ASAN_ 1
 # elif __has_feature(thread_sanitizer)
 #  define MCSAFE_GUARD_TSAN_ 1
+# elif __has_feature(memory_sanitizer)
+#  define MCSAFE_GUARD_MSAN_ 1
+#  include <sanitizer/msan_interface.h>
 # endif
 #endif
 
@@ -300,6 +303,9 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 #elif defined(MCSAFE_GUARD_TSAN_)
 	/* What ThreadSanitizer knows: one more jump, from here to there. */
 	longjmp(*(jmp_buf *)(void *)&guard->state[16], 1);
+#elif defined(MCSAFE_GUARD_MSAN_)
+	/* The library may have been built without. */
+	__msan_unpoison(guard, offsetof(struct mcsafe_guard, windows));
 #endif
 	return 1;
 }

@@ -12,6 +12,7 @@
 
 #include "cpu.h"
 #include "fault.h"
+#include "msan.h"
 
 #define PAGE      ((uintptr_t)4096)
 #define TRAP_PF   14 /* #PF: its error code says whether it was a write, CR2 is its address */
@@ -100,12 +101,19 @@ static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *
 	return regs[REG_ERR] & WRITE ? MCSAFE_SIDE_DESTINATION : MCSAFE_SIDE_SOURCE;
 }
 
-static void disarm_up_to(const struct mcsafe_guard *last)
+/* guard.S has written it, when the guard was armed. */
+static struct mcsafe_guard *outer_of(struct mcsafe_guard *guard)
+{
+	mcsafe__msan_written(&guard->outer, sizeof(void *));
+	return guard->outer;
+}
+
+static void disarm_up_to(struct mcsafe_guard *last)
 {
 	struct mcsafe_guard *guard = mcsafe__guard_top;
 
-	mcsafe__guard_top = last->outer;
-	for (;; guard = guard->outer) {
+	mcsafe__guard_top = outer_of(last);
+	for (;; guard = outer_of(guard)) {
 		MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) = 0;
 		if (guard == last)
 			return;
@@ -146,10 +154,12 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	fault.side = side_of(&fault, regs);
 	loss = loss_of(landing, fault.extent);
 	while (!has_window(guard, &loss)) {
-		guard = guard->outer;
+		guard = outer_of(guard);
 		if (guard == NULL)
 			return 0;
 	}
+	/* By guard.S: all that is in use, but for the last word. */
+	mcsafe__msan_written(guard->state, MCSAFE_GUARD_ARMED + 8 - MCSAFE_GUARD_STATE);
 	disarm_up_to(guard);
 	guard->fault = fault;
 	check = atomic_load(&mcsafe__guard_checker);

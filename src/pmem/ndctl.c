@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "msan.h"
 
 #define LIBRARY "libndctl.so.6"
 
@@ -83,9 +84,19 @@ static int new_context(struct ndctl_ctx **context)
 {
 	int err = ndctl.new(context);
 
-	if (err == 0)
+	if (err == 0) {
+		mcsafe__msan_written(context, sizeof(void *));
 		ndctl.set_log_priority(*context, 0);
+	}
 	return err;
+}
+
+static bool is_named(struct ndctl_region *region, const char *name)
+{
+	const char *its = ndctl.region_name(region);
+
+	mcsafe__msan_written_string(its);
+	return strcmp(its, name) == 0;
 }
 
 static struct ndctl_region *find_region(struct ndctl_ctx *context, const char *name)
@@ -94,7 +105,7 @@ static struct ndctl_region *find_region(struct ndctl_ctx *context, const char *n
 	     bus = ndctl.next_bus(bus))
 		for (struct ndctl_region *region = ndctl.first_region(bus); region != NULL;
 		     region = ndctl.next_region(region))
-			if (strcmp(ndctl.region_name(region), name) == 0)
+			if (is_named(region, name))
 				return region;
 	return NULL;
 }
@@ -109,6 +120,7 @@ static int read_badblocks(struct ndctl_region *region, struct mcsafe__list *list
 	     bad = ndctl.next_badblock(region)) {
 		struct mcsafe_range range;
 
+		mcsafe__msan_written(bad, sizeof(*bad));
 		text += (size_t)snprintf(NULL, 0, "%llu %u\n", bad->offset, bad->len);
 		if (__builtin_mul_overflow(bad->offset, MCSAFE__SECTOR, &range.start) ||
 		    __builtin_mul_overflow(bad->len, MCSAFE__SECTOR, &range.len) ||
@@ -122,22 +134,27 @@ static int read_badblocks(struct ndctl_region *region, struct mcsafe__list *list
 	return err != 0 ? err : list->ranges.n != 0 ? 0 : -ENODEV;
 }
 
-int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list)
+static int ask(const char *name, struct mcsafe__list *list)
 {
 	struct ndctl_ctx *context;
 	struct ndctl_region *region;
 	int err;
 
-	pthread_once(&once, open_library);
-	if (!is_there)
-		return -ENOSYS;
+	mcsafe__msan_foreign_begin();
 	err = new_context(&context);
-	if (err != 0)
-		return err;
-	region = find_region(context, name);
-	err = region != NULL ? read_badblocks(region, list) : -ENODEV;
-	ndctl.unref(context);
+	if (err == 0) {
+		region = find_region(context, name);
+		err = region != NULL ? read_badblocks(region, list) : -ENODEV;
+		ndctl.unref(context);
+	}
+	mcsafe__msan_foreign_end();
 	return err;
+}
+
+int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list)
+{
+	pthread_once(&once, open_library);
+	return is_there ? ask(name, list) : -ENOSYS;
 }
 
 /* ---- clearing --------------------------------------------------------------------------------- */
@@ -200,9 +217,11 @@ int mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *regio
 		return -ENOMEM;
 	c->address = address;
 	c->n = n;
+	mcsafe__msan_foreign_begin();
 	err = new_context(&c->context);
 	if (err == 0)
 		err = ask_capabilities(c, region);
+	mcsafe__msan_foreign_end();
 	if (err == 0)
 		*clearing = c;
 	else
@@ -229,17 +248,17 @@ static int clear_some(const struct mcsafe__clearing *c, uint64_t at, uint64_t *c
 int mcsafe__clearing_run(const struct mcsafe__clearing *c)
 {
 	uint64_t done = 0, cleared;
+	int err = 0;
 
-	while (done < c->n) {
-		int err = clear_some(c, c->address + done, &cleared);
-
-		if (err != 0)
-			return err;
-		if (cleared == 0 || cleared > c->n - done)
-			return -EIO;
+	mcsafe__msan_foreign_begin();
+	while (err == 0 && done < c->n) {
+		err = clear_some(c, c->address + done, &cleared);
+		if (err == 0 && (cleared == 0 || cleared > c->n - done))
+			err = -EIO;
 		done += cleared;
 	}
-	return 0;
+	mcsafe__msan_foreign_end();
+	return err;
 }
 
 void mcsafe__clearing_end(struct mcsafe__clearing *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
 #include "errno_kept.h"
+#include "msan.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -94,8 +95,10 @@ static int look_at_file(struct mcsafe_pmem *pmem)
 	if (pmem->hugetlb)
 		pmem->page_size = pmem->align = (size_t)fs.f_bsize;
 	/* Linux 5.8. Before, MAP_SYNC tells. */
-	if (statx(pmem->fd, "", AT_EMPTY_PATH, 0, &st) == 0)
+	if (statx(pmem->fd, "", AT_EMPTY_PATH, 0, &st) == 0) {
+		mcsafe__msan_written(&st, sizeof(st));
 		pmem->dax = (st.stx_attributes & STATX_ATTR_DAX) != 0;
+	}
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "errno_kept.h"
 #include "fault.h"
+#include "msan.h"
 
 /* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
 static void fence(void)
@@ -99,6 +100,7 @@ static int flush(struct mcsafe__access *access)
 		if (unflushed != 0) {
 			size_t at = access->offset + access->n - unflushed;
 
+			mcsafe__msan_written(&landing, sizeof(landing));
 			mcsafe__fault_from_landing(&fault, &landing, access->base + at);
 			(void)mcsafe__pmem_note(access, &fault, at);
 			err = -EIO;

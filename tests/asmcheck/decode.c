@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "msan.h"
+
 static csh engine(void)
 {
 	static csh handle;
@@ -255,12 +257,19 @@ const char *decode(const unsigned char *code, size_t size, uintptr_t addr, struc
 	const char *problem;
 	csh handle = engine();
 	cs_insn *cs;
+	size_t n;
 
 	memset(insn, 0, sizeof(*insn));
 	insn->addr = addr;
 	insn->base = insn->index = DECODE_NO_REGISTER;
-	if (cs_disasm(handle, code, size, addr, 1, &cs) != 1)
+	mcsafe__msan_foreign_begin();
+	n = cs_disasm(handle, code, size, addr, 1, &cs);
+	mcsafe__msan_foreign_end();
+	if (n != 1)
 		return decode_unknown(code, size, insn);
+	mcsafe__msan_written(&cs, sizeof(void *));
+	mcsafe__msan_written(cs, sizeof(*cs));
+	mcsafe__msan_written(cs->detail, sizeof(*cs->detail));
 	insn->length = cs->size;
 	snprintf(insn->text, sizeof(insn->text), "%s %s", cs->mnemonic, cs->op_str);
 	problem = find_access(cs, insn);

@@ -14,6 +14,7 @@
 #include "pmem/registry.h"
 #include "rng.h"
 #include "run.h"
+#include "tool.h"
 
 #define READERS 3
 #define WRITERS 2
@@ -35,6 +36,8 @@
 #define CELL  16
 #define SOLID 10
 #define CELLS 3000
+
+static size_t changes; /* of each writer; less with a slow tool */
 
 struct shared {
 	struct mcsafe_badblocks *badblocks;
@@ -98,7 +101,7 @@ static void *change_on(void *arg)
 	unsigned which = atomic_fetch_add(&number, 1);
 	struct t_rng rng = t_rng_start(shared->seed, which);
 
-	for (size_t i = 0; i < CHANGES; i++) {
+	for (size_t i = 0; i < changes; i++) {
 		size_t start = t_rng_below(&rng, CELLS) * CELL + 1 + t_rng_below(&rng, SOLID - 2);
 		size_t n = 1 + t_rng_below(&rng, SOLID - start % CELL);
 		int err =
@@ -161,7 +164,8 @@ static void test_lookups_are_right_while_others_change_it(void **state)
 		pthread_join(writers[i], NULL);
 	for (int i = 0; i < READERS; i++)
 		pthread_join(readers[i], NULL);
-	print_message("%zu lookups during %d changes\n", (size_t)shared.lookups, WRITERS * CHANGES);
+	print_message("%zu lookups during %zu changes\n", (size_t)shared.lookups,
+		      WRITERS * changes);
 	assert_int_equal(shared.wrong, 0);
 	assert_true(shared.lookups > 0);
 	close_shared(&shared);
@@ -197,7 +201,9 @@ static void test_a_handler_may_interrupt_a_change(void **state)
 	while (atomic_load(&shared.lookups) < 10)
 		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, (SOLID - 1) * UNIT, 1), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
+	/* Valgrind may have one yet that it has not delivered. */
+	if (!t_with_valgrind())
+		assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
 	print_message("%zu interruptions\n", (size_t)shared.lookups);
 	assert_int_equal(shared.wrong, 0);
 	close_shared(&shared);
@@ -258,5 +264,6 @@ int main(void)
 		cmocka_unit_test(test_memory_waits_for_readers_and_no_longer),
 	};
 
+	changes = CHANGES / t_stride(1, 30);
 	return t_run("badblocks.threads", tests, T_LENGTH(tests));
 }

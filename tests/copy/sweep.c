@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "pattern.h"
 #include "run.h"
+#include "tool.h"
 #include "witness.h"
 
 const size_t sweep_lengths[] = {
@@ -62,6 +63,7 @@ void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struc
 	const char *unsupported;
 
 	memset(sweep, 0, sizeof(*sweep));
+	sweep->tool_stride = t_stride(11, 499);
 	t_install();
 	t_state_init(&sweep->state);
 	/* So many bad ones that nothing comes to their end, not even what can flush them. */
@@ -93,7 +95,9 @@ void sweep_begin(struct sweep *sweep, const struct t_copy *copy)
 {
 	bool logged = is_logged(&sweep->src) || is_logged(&sweep->dst);
 
-	sweep->stride = logged ? LOGGED_STRIDE : 1;
+	sweep->stride = sweep->tool_stride;
+	if (logged && sweep->stride < LOGGED_STRIDE)
+		sweep->stride = LOGGED_STRIDE;
 	sweep->turn = 0;
 	sweep->trial.copy = copy;
 	sweep->trial.witnessed = t_copy_is_engine(copy);
@@ -118,7 +122,9 @@ void sweep_end(struct sweep *sweep)
 	print_message("%s, source %s, destination %s: %zu copies, %zu of them stopped%s\n",
 		      sweep->trial.copy->name, sweep->src.kind->name, sweep->dst.kind->name,
 		      sweep->copies, sweep->faults,
-		      sweep->stride == 1 ? "" : "; thinned out, for the kernel logs each fault");
+		      sweep->stride == LOGGED_STRIDE
+			      ? "; thinned out, for the kernel logs each fault"
+			      : "");
 }
 
 void sweep_close(struct sweep *sweep)
@@ -200,7 +206,8 @@ static void sweep_copy(struct sweep *sweep, ptrdiff_t *bad_distance, ptrdiff_t *
 				if (!every_one && (size_t)(d + SWEEP_FARTHEST) % n_engines != i)
 					continue;
 				/* The best one in the place of one that cannot run here. */
-				if (mcsafe_engine_set(mcsafe__engines[i].name) != 0)
+				if (t_tool_cannot(mcsafe__engines[i].name) ||
+				    mcsafe_engine_set(mcsafe__engines[i].name) != 0)
 					assert_int_equal(mcsafe_engine_set(NULL), 0);
 			}
 			sweep_distance(sweep, good_distance);

@@ -41,6 +41,7 @@ struct sweep {
 	size_t copies;
 	size_t faults;
 	size_t stride; /* one in so many is done */
+	size_t tool_stride;
 	size_t turn;
 };
 

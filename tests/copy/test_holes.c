@@ -11,6 +11,7 @@
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"
+#include "tool.h"
 
 #define PAGE  ((size_t)4096)
 #define PAGES 8
@@ -103,8 +104,10 @@ static void try_pages(unsigned bad_src, unsigned bad_dst, size_t src_at, size_t 
 static void by_each_engine(void (*test)(void))
 {
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
-		if (mcsafe_engine_set(mcsafe__engines[i].name) != 0) {
-			print_message("%s: not on this processor\n", mcsafe__engines[i].name);
+		if (t_tool_cannot(mcsafe__engines[i].name) ||
+		    mcsafe_engine_set(mcsafe__engines[i].name) != 0) {
+			print_message("%s: not on this processor, or not with this tool\n",
+				      mcsafe__engines[i].name);
 			continue;
 		}
 		test();

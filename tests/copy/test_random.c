@@ -3,10 +3,13 @@
 #include "rng.h"
 #include "run.h"
 #include "sweep.h"
+#include "tool.h"
 
 #define ROUNDS     40   /* each with two kinds */
 #define COPIES     5000 /* of each round */
 #define GOOD_PAGES 4
+
+static size_t copies;
 
 /* Mostly near a bad page, where everything happens. */
 static ptrdiff_t draw_distance(struct t_rng *rng, const struct t_fault_kind *kind)
@@ -54,7 +57,7 @@ static void test_round(void **state)
 
 	sweep_open(&sweep, src, dst, GOOD_PAGES);
 	sweep_begin(&sweep, draw_copy(rng));
-	for (size_t i = 0; i < COPIES; i++) {
+	for (size_t i = 0; i < copies; i++) {
 		sweep.trial.src_distance = draw_distance(rng, src);
 		sweep.trial.dst_distance = draw_distance(rng, dst);
 		sweep.trial.n = draw_length(rng);
@@ -76,5 +79,6 @@ int main(void)
 		tests[i].test_func = test_round;
 		tests[i].initial_state = &rngs[i];
 	}
+	copies = COPIES / t_stride(1, 40);
 	return t_run("copy.random", tests, ROUNDS);
 }

@@ -5,6 +5,7 @@
 
 #include "run.h"
 #include "state.h"
+#include "tool.h"
 
 /* state_breakers.S */
 void break_nothing(void);
@@ -100,6 +101,11 @@ static void test_finds_each_change_and_no_other(void **state)
 
 		if (damage == breakers[i].damage)
 			continue;
+		if (breakers[i].damage == T_DAMAGE_MXCSR && t_with_valgrind()) {
+			print_message(
+				"left out with valgrind: MXCSR, of which it keeps the rounding\n");
+			continue;
+		}
 		print_damage(breakers[i].name, damage);
 		fail_msg("%s: found %#x, must be %#x", breakers[i].name, damage,
 			 breakers[i].damage);

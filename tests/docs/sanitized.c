@@ -136,6 +136,17 @@ static int overflow(void)
 	return 0;
 }
 
+/* Words in a loop: most of them are there. */
+static int loop(void)
+{
+	char to[256];
+
+	if (mcsafe_install() != 0 || mcsafe_engine_set("word") != 0)
+		return 3;
+	printf("loop: %zu left\n", memcpy_mcsafe(to, page - 100, sizeof(to)));
+	return 0;
+}
+
 static int race(void)
 {
 	pthread_t threads[2];
@@ -173,14 +184,59 @@ static int uninitialized(const char *told)
 	return 0;
 }
 
+/* Words and guards, whose code is in the headers. Nothing is told here. */
+static int words(void)
+{
+	static struct mcsafe_guard guard;
+	uint32_t *word = malloc(sizeof(*word)), value, old, seen, across;
+	struct mcsafe_fault fault;
+	char *line = aligned_alloc(64, 128);
+
+	if (install() != 0 || word == NULL || line == NULL)
+		return 1;
+	memset(line, 1, 128);
+	if (mcsafe_store_u32(word, 7) != 0 || mcsafe_load_u32(word, &value) != 0 ||
+	    mcsafe_xchg_u32(word, 8, &old) != 0 || mcsafe_cmpxchg_u32(word, 8, 9, &seen) != 0 ||
+	    mcsafe_load_unaligned_u32(line + 62, &across) != 0)
+		return 1;
+	printf("words: %u %u %u %u %x\n", value, old, seen, *word, across);
+	if (mcsafe_load_explicit_u32((uint32_t *)(void *)page, &value, __ATOMIC_RELAXED, &fault) ==
+	    0)
+		return 1;
+	printf("word: %s\n", mcsafe_cause_name(fault.cause));
+	MCSAFE_TRY(&guard, page, 4096) {
+		printf("%d\n", *(volatile char *)page);
+	}
+	MCSAFE_CATCH(&guard) {
+		printf("guard: %s\n", mcsafe_cause_name(guard.fault.cause));
+	}
+	free(line);
+	free(word);
+	return 0;
+}
+
+/* A word of which nothing is initialized. */
+static int lost_word(void)
+{
+	uint32_t *word = malloc(sizeof(*word)), value;
+
+	if (install() != 0 || word == NULL || mcsafe_load_u32(word, &value) != 0)
+		return 1;
+	if (value == 7)
+		printf("by chance\n");
+	free(word);
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
 		const char *name;
 		int (*run)(void);
-	} modes[] = {{"copies", copies},    {"crash", crash},       {"host", host},
-		     {"delayed", delayed},  {"overflow", overflow}, {"race", race},
-		     {"unmapped", unmapped}};
+	} modes[] = {{"copies", copies},     {"crash", crash},       {"host", host},
+		     {"delayed", delayed},   {"overflow", overflow}, {"race", race},
+		     {"unmapped", unmapped}, {"words", words},       {"lost_word", lost_word},
+		     {"loop", loop}};
 
 	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED || argc < 2)

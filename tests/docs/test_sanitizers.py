@@ -28,7 +28,8 @@ INSTALLED = "install: Success, installed: 1\n"
 REFUSED = "install: Operation not permitted, installed: 0\n"
 COPIES = INSTALLED + "copy: right\ncopy in a thread: right\n"
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=9"]
-PRECISE = "--vex-iropt-register-updates=allregs-at-mem-access"
+REGISTERS = "--vex-iropt-register-updates=allregs-at-each-insn"
+PRECISE = (REGISTERS, "--vex-iropt-unroll-thresh=0", "--vex-guest-chase=no")
 SUPPRESSIONS = f"--suppressions={SOURCE / 'docs/valgrind.supp'}"
 
 
@@ -41,16 +42,16 @@ class Tools(unittest.TestCase):
         cls.addClassCleanup(cls.scratch.cleanup)
         cls.built: dict[str, Path] = {}
 
-    def program(self, sanitizer: str | None) -> Path:
+    def program(self, sanitizer: str | None, *more: str) -> Path:
         """Build it, or skip the test where that cannot be done."""
-        name = sanitizer or "plain"
+        name = " ".join([sanitizer or "plain", *more])
         if name not in self.built:
             out = Path(self.scratch.name, name)
             cc = "clang" if sanitizer == "memory" else CC
             if shutil.which(cc) is None:
                 self.missing(f"{cc} is not installed")
             flags = [f"-fsanitize={sanitizer}"] if sanitizer else []
-            argv = [cc, "-g", "-O1", "-D_GNU_SOURCE", *flags, f"-I{SOURCE / 'include'}"]
+            argv = [cc, "-g", "-O1", "-D_GNU_SOURCE", *flags, *more, f"-I{SOURCE / 'include'}"]
             argv += [str(SOURCE / "tests/docs/sanitized.c"), str(LIBRARY)]
             argv += [f"-Wl,-rpath,{LIBRARY.parent}", "-pthread", "-o", str(out)]
             done = subprocess.run(argv, text=True, capture_output=True, check=False)
@@ -68,14 +69,15 @@ class Tools(unittest.TestCase):
         self.skipTest(why)
 
     def run_it(
-        self, sanitizer: str | None, *mode: str, options: str = "", tool: tuple[str, ...] = ()
+        self, sanitizer: str | None, *mode: str, options: str = "", tool: tuple[str, ...] = (),
+        flags: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run the program."""
         environment = {k: v for k, v in os.environ.items() if not k.endswith("SAN_OPTIONS")}
         if options:
             environment[OPTIONS[sanitizer]] = options
         return subprocess.run(
-            [*tool, self.program(sanitizer), *mode],
+            [*tool, self.program(sanitizer, *flags), *mode],
             env=environment, text=True, capture_output=True, check=False, timeout=60,
         )  # fmt: skip
 
@@ -133,18 +135,37 @@ class Tools(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         self.assertEqual(done.stdout, INSTALLED + "uninitialized: 7 left, protected\n")
 
+    def test_memory_sanitizer_is_told_of_words_and_guards(self) -> None:
+        told = "words: 7 7 8 9 1010101\nword: protected\nguard: protected\n"
+        for flags in ((), ("-DMCSAFE_ACCESS_INLINE=0",)):
+            with self.subTest(flags):
+                done = self.run_it("memory", "words", flags=flags)
+                self.assertEqual((done.stdout, done.stderr), (INSTALLED + told, ""))
+                done = self.run_it("memory", "lost_word", flags=flags)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("use-of-uninitialized-value", done.stderr)
+                self.assertIn("lost_word", done.stderr)
+
     def test_valgrind(self) -> None:
         if shutil.which("valgrind") is None:
             self.missing("valgrind is not installed")
-        tool = (*VALGRIND, PRECISE, SUPPRESSIONS)
+        tool = (*VALGRIND, *PRECISE, SUPPRESSIONS)
         done = self.run_it(None, "copies", tool=tool)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, COPIES, ""))
         done = self.run_it(None, "unmapped", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         done = self.run_it(None, "overflow", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # In a loop, which valgrind would unroll, and fault at what it takes for another instruction.
+        done = self.run_it(None, "loop", tool=tool)
+        self.assertEqual((done.returncode, done.stdout), (0, "loop: 156 left\n"), done.stderr)
+        done = self.run_it(None, "loop", tool=(*VALGRIND, REGISTERS, SUPPRESSIONS))
+        self.assertNotEqual(done.stdout, "loop: 156 left\n")
+        done = self.run_it(None, "words", tool=tool)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertIn("word: protected", done.stdout)
         for mode in ("overflow", "unmapped"):
-            done = self.run_it(None, mode, tool=(*VALGRIND, PRECISE))
+            done = self.run_it(None, mode, tool=(*VALGRIND, *PRECISE))
             self.assertEqual(done.returncode, 9)
             self.assertRegex(done.stderr, r"Invalid (read|write)")
 

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,6 +26,16 @@ static int failures;
 
 static const std::size_t page = 4096;
 static unsigned char *good, *bad;
+
+#if defined(__has_feature)
+# if __has_feature(memory_sanitizer)
+#  define MEMORY_SANITIZER 1
+#  include <sanitizer/msan_interface.h>
+# endif
+#endif
+#ifndef MEMORY_SANITIZER
+# define MEMORY_SANITIZER 0
+#endif
 
 static unsigned read_at(const unsigned char *p)
 {
@@ -56,6 +65,12 @@ static void test_exceptions()
 
 	CHECK(mcsafe::call(bad, page, [] { return std::string(1, char(read_at(good))); }) == "x");
 	mcsafe::call(MCSAFE_ANYWHERE, [] { read_at(good); });
+	if (MEMORY_SANITIZER) {
+		std::fprintf(stderr,
+			     "left out with MemorySanitizer: mcsafe::fault_error, whose text "
+			     "comes from libstdc++, which is not built with it\n");
+		return;
+	}
 	for (int round = 0; round < 100; round++)
 		try {
 			mcsafe::call(bad, page, [] { return read_at(bad + 5); });
@@ -97,6 +112,10 @@ static void test_results_with_destructors()
 	CHECK(number.use_count() == 1);
 }
 
+struct mine {
+	int number;
+};
+
 /* An exception of the function goes through, and its destructors run; the guard is disarmed. */
 static void test_exceptions_of_the_function()
 {
@@ -108,11 +127,11 @@ static void test_exceptions_of_the_function()
 			mcsafe::call(bad, page, [&] {
 				auto copy = number;
 
-				throw std::runtime_error("mine");
+				throw mine{4711};
 			});
 			CHECK(!"not thrown");
-		} catch (const std::runtime_error &error) {
-			CHECK(std::strcmp(error.what(), "mine") == 0);
+		} catch (const mine &error) {
+			CHECK(error.number == 4711);
 		}
 	CHECK(number.use_count() == 1);
 	try {
@@ -134,6 +153,9 @@ static void test_exceptions_of_the_function()
 	}
 	MCSAFE_CATCH(&last) {
 		outer++;
+#if MEMORY_SANITIZER
+		__msan_unpoison(&last.outer, sizeof(last.outer)); /* by guard.S */
+#endif
 		CHECK(last.outer == nullptr);
 	}
 	CHECK(outer == 1);

@@ -21,6 +21,7 @@
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
+#include "tool.h"
 
 #ifndef SS_AUTODISARM /* Linux 4.7; not in every libc */
 # define SS_AUTODISARM ((int)(1u << 31))
@@ -307,7 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_TSAN(test_a_guard_in_a_signal_handler),
 		NOT_WITH_TSAN(test_a_handler_without_guards_belongs_to_the_body),
-		cmocka_unit_test(test_alternate_stacks_come_back),
+		NOT_WITH_VALGRIND(test_alternate_stacks_come_back),
 		cmocka_unit_test(test_the_mask_comes_back_through_a_host),
 		cmocka_unit_test(test_the_mask_is_that_of_the_fault),
 		cmocka_unit_test(test_an_overrun_of_the_stack),

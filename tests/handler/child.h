@@ -78,6 +78,12 @@ void *t_shared(size_t size);
 /* clang-format on */
 void t_left_out(void **state);
 
+/* The same with valgrind; include tool.h for it. */
+/* clang-format off */
+#define NOT_WITH_VALGRIND(test) {#test, t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
+/* clang-format on */
+void t_left_out_there(void **state);
+
 /* Exit status 77, or 1 if the environment has MCSAFE_NO_SKIP=1; says why. */
 void t_skip_all(const char *why) __attribute__((noreturn));
 

@@ -14,6 +14,7 @@
 #include <mcsafe/mcsafe.h>
 
 #include "run.h"
+#include "tool.h"
 
 #define PAGE 4096
 
@@ -118,6 +119,8 @@ static void test_a_truncated_trusted_destination_is_fatal(void **state)
 	int fd = memfd_create("trusted", MFD_CLOEXEC);
 
 	(void)state;
+	if (t_with_valgrind())
+		t_skip("a queued SIGBUS ends it, and so this one kills");
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, PAGE), 0);
 	map_area(fd);

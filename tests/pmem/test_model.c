@@ -20,6 +20,7 @@
 #include "model.h"
 #include "rng.h"
 #include "run.h"
+#include "tool.h"
 
 /* Four backings: 120000 in all. A sanitizer changes nothing about what is met. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -43,6 +44,8 @@ enum backing {
 	MAPPED,    /* mcsafe_pmem_open_memory() with the file */
 	ANONYMOUS, /* and without one */
 };
+
+static unsigned n_steps, n_steps_of_threads; /* fewer with a slow tool */
 
 static _Thread_local struct {
 	struct mcsafe_pmem *pmem;
@@ -529,7 +532,7 @@ static void check_tally(void)
 		assert_true(t.moved > 0);
 }
 
-static void begin(enum backing backing, unsigned n_steps)
+static void begin(enum backing backing, unsigned to_do)
 {
 	unsigned char *room = mmap(NULL, MODEL_SIZE + MODEL_PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -539,7 +542,7 @@ static void begin(enum backing backing, unsigned n_steps)
 	memset(&t, 0, sizeof(t));
 	memset(&model, 0, sizeof(model));
 	t.backing = backing;
-	t.steps = n_steps;
+	t.steps = to_do;
 	t.buf = room;
 	choose_kinds();
 }
@@ -565,7 +568,7 @@ static void run(enum backing backing)
 	uint64_t seed = t_seed();
 
 	t_install();
-	begin(backing, STEPS);
+	begin(backing, n_steps);
 	t.rng = t_rng_start(seed, (uint64_t)backing);
 	open_it();
 	errno = 4711;
@@ -610,7 +613,7 @@ static void *in_a_slice(void *arg)
 {
 	size_t slice = *(const size_t *)arg;
 
-	begin(MEMFD, THREADS_STEPS);
+	begin(MEMFD, n_steps_of_threads);
 	t.rng = t_rng_start(seed_of_all, 100 + slice);
 	t.pmem = common;
 	t.shared = true;
@@ -657,6 +660,9 @@ int main(void)
 		cmocka_unit_test(test_anonymous_memory),
 		cmocka_unit_test(test_threads_with_a_slice_each),
 	};
+	const unsigned stride = (unsigned)t_stride(6, 30);
 
+	n_steps = STEPS / stride;
+	n_steps_of_threads = THREADS_STEPS / stride;
 	return t_run("pmem.model", tests, T_LENGTH(tests));
 }

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "run.h"
 #include "scan.h"
+#include "tool.h"
 
 /* In what a function must not look at: an argument that it does not have, half a register. */
 #define NOT_AN_ARGUMENT UINT64_C(0xdeadbeefdeadbeef)
@@ -59,7 +60,11 @@ bool t_copy_is_engine(const struct t_copy *copy)
 
 bool t_copy_is_possible(const struct t_copy *copy)
 {
-	return (mcsafe__cpu_features() & copy->needs) == copy->needs;
+	/* To valgrind a flush is no access. */
+	if (copy->work == T_FLUSHES && t_with_valgrind())
+		return false;
+	return (mcsafe__cpu_features() & copy->needs) == copy->needs &&
+	       !(copy->fn == (void (*)(void))mcsafe__copy_erms && t_tool_cannot("erms"));
 }
 
 bool t_copy_touches_again(const struct t_copy *copy)

@@ -11,6 +11,7 @@
 #include <mcsafe/inject.h>
 
 #include "run.h"
+#include "tool.h"
 
 /*
  * Between 1 and 2 GiB, where no mmap(2) of anybody else goes that leaves the address to the kernel:
@@ -20,8 +21,26 @@
 #define HIGHEST UINT64_C(0x7f000000)
 #define STEP    UINT64_C(0x100000)
 
+/*
+ * Valgrind does not know MAP_FIXED_NOREPLACE, and takes the address for a hint. It maps nothing there
+ * by itself, so it is enough that no region is there, which are closed before the next round.
+ */
+static void *reserve_in_turn(size_t size)
+{
+	static uintptr_t next = LOWEST;
+	uintptr_t addr = next + size < HIGHEST ? next : LOWEST;
+	void *map =
+		mmap((void *)addr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	assert_ptr_equal(map, (void *)addr);
+	next = (addr + size + STEP - 1) & ~(STEP - 1);
+	return map;
+}
+
 static void *reserve(size_t size)
 {
+	if (t_with_valgrind())
+		return reserve_in_turn(size);
 	for (uintptr_t addr = LOWEST; addr < HIGHEST; addr += STEP) {
 		void *map = mmap((void *)addr, size, PROT_NONE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);

@@ -13,7 +13,8 @@
  */
 int t_run(const char *group, const struct CMUnitTest *tests, size_t n);
 
-/* Ends the running test as skipped, and says why. A failure if MCSAFE_NO_SKIP is set to 1. */
+/* Ends the running test as skipped, and says why. A failure if MCSAFE_NO_SKIP is set to 1, but for
+ * valgrind, which cannot do all that the kernel can. */
 _Noreturn void t_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*

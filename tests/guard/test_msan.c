@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_msan.c - what MemorySanitizer knows of a guard, and of what is behind a fault */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sanitizer/msan_interface.h>
+#include <string.h>
+
+#include "child.h"
+#include "memory.h"
+
+static struct t_memory memory;
+static struct mcsafe_guard outer, guard; /* static: what the second parts read */
+static volatile uint64_t kept;
+
+/* A result of which nothing is initialized: what is known of it is where that of the next is. */
+static __attribute__((noinline)) uint64_t uninitialized(void)
+{
+	uint64_t value = 0;
+
+	__msan_poison(&value, sizeof(value));
+	return value;
+}
+
+static void poison_guards(void)
+{
+	__msan_poison(&outer, sizeof(outer));
+	__msan_poison(&guard, sizeof(guard));
+}
+
+/* The second result is always known, and so is the record; what was copied before is as it was. */
+IN_CHILD(test_after_a_fault)
+{
+	static char from[8], to[8];
+
+	CHECK(mcsafe_install() == 0);
+	memory = t_memory(T_PROTECTED);
+	poison_guards();
+	__msan_poison(from + 3, 1);
+	__msan_poison(to, sizeof(to));
+	MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
+		MCSAFE_TRY(&guard, memory.good, T_PAGE) {
+			for (size_t i = 0; i < sizeof(to); i++)
+				to[i] = ((volatile char *)from)[i];
+			MCSAFE_GUARD_BARRIER();
+			kept = uninitialized();
+			t_read_byte(memory.bad);
+			UNREACHED("the body goes on");
+		}
+		MCSAFE_CATCH(&guard) {
+			UNREACHED("not its window");
+		}
+	}
+	MCSAFE_CATCH(&outer) {
+		CHECK(__msan_test_shadow(&outer.fault, sizeof(outer.fault)) == -1);
+		CHECK(__msan_test_shadow(&outer.window, sizeof(outer.window)) == -1);
+		CHECK(__msan_test_shadow(&outer.offset, sizeof(outer.offset)) == -1);
+		CHECK(__msan_test_shadow(&guard.fault, sizeof(guard.fault)) == 0);
+		CHECK(__msan_test_shadow(to, sizeof(to)) == 3);
+		CHECK(__msan_test_shadow(&kept, sizeof(kept)) == 0);
+		CHECK(outer.fault.cause == MCSAFE_CAUSE_PROTECTED);
+		return;
+	}
+	UNREACHED("no fault");
+}
+
+/* The function itself, for those who write macros of their own. */
+IN_CHILD(test_entered_by_hand)
+{
+	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
+
+	CHECK(mcsafe_install() == 0);
+	memory = t_memory(T_PROTECTED);
+	poison_guards();
+	guard.windows = &anywhere;
+	guard.n_windows = 1;
+	if (mcsafe_guard_enter(&guard) == 0) {
+		kept = uninitialized();
+		t_read_byte(memory.bad);
+		UNREACHED("the body goes on");
+	}
+	CHECK(guard.fault.cause == MCSAFE_CAUSE_PROTECTED);
+}
+
+struct copy {
+	char from[8], to[8];
+};
+
+static void copy_and_fail(void *arg)
+{
+	struct copy *copy = arg;
+
+	memcpy(copy->to, copy->from, sizeof(copy->to));
+	t_read_byte(memory.bad);
+}
+
+IN_CHILD(test_a_function_called)
+{
+	struct mcsafe_fault fault;
+	static struct copy copy;
+
+	CHECK(mcsafe_install() == 0);
+	memory = t_memory(T_PROTECTED);
+	__msan_poison(copy.from + 5, 1);
+	__msan_poison(copy.to, sizeof(copy.to));
+	__msan_poison(&fault, sizeof(fault));
+	CHECK(mcsafe_call(memory.bad, T_PAGE, copy_and_fail, &copy, &fault) < 0);
+	CHECK(__msan_test_shadow(&fault, sizeof(fault)) == -1);
+	CHECK(__msan_test_shadow(copy.to, sizeof(copy.to)) == 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_after_a_fault),
+		cmocka_unit_test(test_entered_by_hand),
+		cmocka_unit_test(test_a_function_called),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
