@@ -10,9 +10,10 @@
 #include "pmem/registry.h"
 #include "rng.h"
 #include "run.h"
+#include "sanitizer.h"
 
 /* Under a sanitizer a step takes ten times as long, and nothing depends on their number. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if T_SANITIZER
 # define STEPS 20000
 #else
 # define STEPS 200000

@@ -25,12 +25,13 @@
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
+#include "sanitizer.h"
 
 #define PAGES 16
 #define DEPTH 24
 #define NONE  UINT32_MAX
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if T_SANITIZER
 # define NESTS 20000
 #else
 # define NESTS 1000000

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* memory.c - every type of memory that an injection is tried on */
 #include "memory.h"
+#include "sanitizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,19 +188,10 @@ bool reserve_huge_pages(void)
 
 /* ---- leaks -------------------------------------------------------------------------------- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define ALLOCATOR_MAPS 1
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
-	 __has_feature(thread_sanitizer)
-#  define ALLOCATOR_MAPS 1
-# endif
-#endif
-
 size_t count_mappings(void)
 {
-#ifdef ALLOCATOR_MAPS
-	/* Sanitizers map memory whenever they like; the plain build counts. */
+#if T_SANITIZER
+	/* They map memory whenever they like; the plain build counts. */
 	return 0;
 #endif
 	FILE *maps = fopen("/proc/self/maps", "re");

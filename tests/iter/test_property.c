@@ -4,13 +4,13 @@
 #include <stdlib.h>
 
 #include "model.h"
-#include "msan.h"
 #include "rng.h"
 #include "run.h"
+#include "sanitizer.h"
 #include "script.h"
 
 /* Under a sanitizer a case takes ten times as long, and nothing depends on their number. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(MCSAFE_MSAN)
+#if T_SANITIZER
 # define CASES UINT64_C(100000)
 #else
 # define CASES UINT64_C(1000000)

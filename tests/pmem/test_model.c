@@ -13,9 +13,10 @@
 #include "model.h"
 #include "rng.h"
 #include "run.h"
+#include "sanitizer.h"
 
 /* Four backings: 120000 in all. A sanitizer changes nothing about what is met. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if T_SANITIZER
 # define STEPS 5000u
 #else
 # define STEPS 30000u
