@@ -53,7 +53,7 @@ UNWINDER = "backtrace_libunwind.c.o"
 COPY = {"memset"}
 
 # With MCSAFE_DEBUG an access can take a page away.
-DEBUG = {"mprotect", "__errno_location"}
+DEBUG = {"syscall", "__errno_location"}
 
 # Made by the linker, or a compiler's own checks, which end the program or do nothing.
 TOOLCHAIN = {
