@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "pattern.h"
 #include "run.h"
+#include "sanitizer.h"
 #include "witness.h"
 
 const size_t sweep_lengths[] = {
@@ -84,6 +85,11 @@ void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struc
  */
 #define LOGGED_STRIDE 101
 
+/* For sweep_run(): a sanitizer makes a trial long, and sees nothing of the assembly, which is the
+ * same without. */
+#define SANITIZED_STRIDE 11
+static size_t usual_stride = 1;
+
 static bool is_logged(const struct t_region *region)
 {
 	return region->load.signo == SIGBUS && region->load.code == BUS_MCEERR_AR;
@@ -93,7 +99,7 @@ void sweep_begin(struct sweep *sweep, const struct t_copy *copy)
 {
 	bool logged = is_logged(&sweep->src) || is_logged(&sweep->dst);
 
-	sweep->stride = logged ? LOGGED_STRIDE : 1;
+	sweep->stride = logged ? LOGGED_STRIDE : usual_stride;
 	sweep->turn = 0;
 	sweep->trial.copy = copy;
 	sweep->trial.witnessed = t_copy_is_engine(copy);
@@ -118,7 +124,10 @@ void sweep_end(struct sweep *sweep)
 	print_message("%s, source %s, destination %s: %zu copies, %zu of them stopped%s\n",
 		      sweep->trial.copy->name, sweep->src.kind->name, sweep->dst.kind->name,
 		      sweep->copies, sweep->faults,
-		      sweep->stride == 1 ? "" : "; thinned out, for the kernel logs each fault");
+		      sweep->stride == 1 ? ""
+		      : sweep->stride == SANITIZED_STRIDE
+			      ? "; thinned out, in a sanitizer's build"
+			      : "; thinned out, for the kernel logs each fault");
 }
 
 void sweep_close(struct sweep *sweep)
@@ -163,6 +172,8 @@ int sweep_run(const char *group, unsigned sides, void (*test)(void **state))
 
 	if (n > SWEEP_CASES)
 		abort();
+	if (T_SANITIZER)
+		usual_stride = SANITIZED_STRIDE;
 	for (size_t i = 0; i < n; i++) {
 		cases[i].src = src[i / n_dst];
 		cases[i].dst = dst[i % n_dst];

@@ -10,7 +10,9 @@
 #include "script.h"
 
 /* Under a sanitizer a case takes ten times as long, and nothing depends on their number. */
-#if T_SANITIZER
+#if T_THREAD_SANITIZER /* there is one thread */
+# define CASES UINT64_C(20000)
+#elif T_SANITIZER
 # define CASES UINT64_C(100000)
 #else
 # define CASES UINT64_C(1000000)
