@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -173,7 +174,11 @@ bool reserve_huge_pages(void)
 {
 	size_t size = (UNITS + 2) * HUGE;
 	FILE *file;
+	/* Tests of other builds may want some at the same time: they wait for this process to end. */
+	int lock = open(POOL, O_RDONLY | O_CLOEXEC);
 
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
 	if (can_map_huge(size))
 		return true;
 	file = fopen(POOL, "r");
