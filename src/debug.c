@@ -53,13 +53,15 @@ void mcsafe__debug_observe(mcsafe__debug_observer observe, void *arg)
 
 static const struct mcsafe__debug_verdict go_on = {0, 0};
 
-/* The kernel would take this page away, by reverse mapping, and report its start. */
+/*
+ * The kernel would take this page away, by reverse mapping, and report its start. Not by
+ * mprotect(): a sanitizer has one of its own, which uses vector registers.
+ */
 static struct mcsafe__debug_verdict lose(const struct mcsafe__debug_poison *poison)
 {
 	uintptr_t page = poison->line & ~(((uintptr_t)1 << poison->lsb) - 1);
 	int saved_errno = errno;
 
-	/* The mprotect() of MemorySanitizer is its own, and uses vector registers. */
 	syscall(SYS_mprotect, page, (size_t)1 << poison->lsb, PROT_NONE);
 	errno = saved_errno;
 	return (struct mcsafe__debug_verdict){

@@ -19,6 +19,16 @@
 # define MADV_HWPOISON 100
 #endif
 
+/*
+ * Two calls by their other names in glibc. The runtimes of ThreadSanitizer and MemorySanitizer have
+ * a sigaction() of their own in any program that they are linked with, and clang's ThreadSanitizer
+ * a clone(). These take a child for one that has memory of its own. But the helper's is ours: its
+ * handler would become that of the program, and the thread that waits would be let go twice.
+ */
+int libc_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...) __asm__("__clone");
+int libc_sigaction(int signo, const struct sigaction *action,
+		   struct sigaction *old) __asm__("__sigaction");
+
 struct job {
 	uintptr_t page;
 	uintptr_t end;
@@ -61,7 +71,7 @@ static int helper(void *arg)
 
 	sigemptyset(&sigbus);
 	sigaddset(&sigbus, SIGBUS);
-	sigaction(SIGBUS, &action, NULL);
+	libc_sigaction(SIGBUS, &action, NULL);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this process has one thread. */
 	sigprocmask(SIG_UNBLOCK, &sigbus, NULL);
 	for (; job->page < job->end; job->page += MCSAFE_INJECT_PAGE) {
@@ -83,7 +93,7 @@ static int run_helper(struct job *job)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pid = clone(helper, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, job);
+	pid = libc_clone(helper, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, job);
 	error = errno;
 	if (pid > 0)
 		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)

@@ -14,14 +14,15 @@
 #include "pmem/registry.h"
 #include "rng.h"
 #include "run.h"
+#include "sanitizer.h"
 #include "tool.h"
 
 #define READERS 3
 #define WRITERS 2
 
-#if defined(__SANITIZE_THREAD__)
+#if T_THREAD_SANITIZER
 # define CHANGES 3000
-#elif defined(__SANITIZE_ADDRESS__)
+#elif T_SANITIZER
 # define CHANGES 10000
 #else
 # define CHANGES 60000

@@ -75,7 +75,7 @@ struct sweep_case {
 /*
  * Runs test, which finds its struct sweep_case in *state, once for each combination of kinds that
  * are bad on those sides. A side that is not among them gets a bad page for the copies to keep
- * away from. Returns the program's exit status.
+ * away from. Built with a sanitizer, one trial in eleven is done. Returns the program's exit status.
  */
 int sweep_run(const char *group, unsigned sides, void (*test)(void **state));
 

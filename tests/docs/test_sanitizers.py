@@ -18,10 +18,16 @@ CC = os.environ["MCSAFE_CC"]
 NO_SKIP = os.environ.get("MCSAFE_NO_SKIP") == "1"
 
 # The options of each, and how its report of a SIGSEGV begins.
-OPTIONS = {"address": "ASAN_OPTIONS", "thread": "TSAN_OPTIONS", "memory": "MSAN_OPTIONS"}
+OPTIONS = {
+    "address": "ASAN_OPTIONS",
+    "thread": "TSAN_OPTIONS",
+    "thread of clang": "TSAN_OPTIONS",
+    "memory": "MSAN_OPTIONS",
+}
 REPORT = {
     "address": "ERROR: AddressSanitizer: SEGV",
     "thread": "ERROR: ThreadSanitizer: SEGV",
+    "thread of clang": "ERROR: ThreadSanitizer: SEGV",
     "memory": "ERROR: MemorySanitizer: SEGV",
 }
 INSTALLED = "install: Success, installed: 1\n"
@@ -47,10 +53,10 @@ class Tools(unittest.TestCase):
         name = " ".join([sanitizer or "plain", *more])
         if name not in self.built:
             out = Path(self.scratch.name, name)
-            cc = "clang" if sanitizer == "memory" else CC
+            cc = "clang" if name == "memory" or name.endswith("of clang") else CC
             if shutil.which(cc) is None:
                 self.missing(f"{cc} is not installed")
-            flags = [f"-fsanitize={sanitizer}"] if sanitizer else []
+            flags = [f"-fsanitize={sanitizer.split()[0]}"] if sanitizer else []
             argv = [cc, "-g", "-O1", "-D_GNU_SOURCE", *flags, *more, f"-I{SOURCE / 'include'}"]
             argv += [str(SOURCE / "tests/docs/sanitized.c"), str(LIBRARY)]
             argv += [f"-Wl,-rpath,{LIBRARY.parent}", "-pthread", "-o", str(out)]
@@ -82,7 +88,7 @@ class Tools(unittest.TestCase):
         )  # fmt: skip
 
     def test_copies_land_with_nothing_to_do(self) -> None:
-        for sanitizer in (None, "address", "undefined", "thread", "memory"):
+        for sanitizer in (None, "undefined", *OPTIONS):
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, "copies")
                 self.assertEqual((done.returncode, done.stdout), (0, COPIES), done.stderr)
@@ -122,7 +128,8 @@ class Tools(unittest.TestCase):
                 self.assertEqual(done.stdout, INSTALLED + "sent signal: handled\n", done.stderr)
 
     def test_what_a_copy_does_is_not_seen(self) -> None:
-        for sanitizer, mode in (("address", "overflow"), ("thread", "race")):
+        blind = (("address", "overflow"), ("thread", "race"), ("thread of clang", "race"))
+        for sanitizer, mode in blind:
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, mode)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "guard_frames.h"
+#include "sanitizer.h"
 
 static int failures;
 
@@ -245,7 +246,7 @@ static void test_frames()
 {
 	std::string report;
 
-#ifdef __SANITIZE_THREAD__
+#if T_THREAD_SANITIZER
 	/* Its functions are frames of their own, and a fault in a signal handler kills. */
 	std::fprintf(stderr, "left out with ThreadSanitizer: mcsafe_guard_check()\n");
 	return;

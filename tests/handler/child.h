@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "sanitizer.h"
+
 /*
  * Run body(arg) in a forked child and return its wait status. The child starts with the default
  * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
@@ -45,17 +47,6 @@ void *t_shared(size_t size);
  * blocked, whatever sa_mask and sa_flags say (sigaction_impl() of its runtime), so that a fault in
  * a handler kills, and what siglongjmp(3) leaves without a mask is all of them.
  */
-#if defined(__has_feature)
-# if __has_feature(thread_sanitizer)
-#  define T_THREAD_SANITIZER 1
-# endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-# define T_THREAD_SANITIZER 1
-#endif
-#ifndef T_THREAD_SANITIZER
-# define T_THREAD_SANITIZER 0
-#endif
 /* clang-format off */
 #define NOT_WITH_TSAN(test) {#test, T_THREAD_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
 /* clang-format on */
@@ -65,14 +56,6 @@ void *t_shared(size_t size);
  * whose sigaction(2) hangs in a child of fork(2) if another thread was in it (sigaction_impl() of
  * its runtime takes a lock that nobody is left to give back).
  */
-#if defined(__has_feature)
-# if __has_feature(memory_sanitizer)
-#  define T_MEMORY_SANITIZER 1
-# endif
-#endif
-#ifndef T_MEMORY_SANITIZER
-# define T_MEMORY_SANITIZER 0
-#endif
 /* clang-format off */
 #define NOT_WITH_MSAN(test) {#test, T_MEMORY_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
 /* clang-format on */

@@ -34,6 +34,18 @@
 /* Linker symbols: the code of this program, in which libmcsafe is, but not that of libc. */
 extern const char __executable_start[], etext[];
 
+/*
+ * clang links ThreadSanitizer's runtime into the program as well, before all that is ours, which
+ * begins with the engines. The runtime goes other ways each time, and is not made for faults.
+ */
+static uintptr_t start_of_code(void)
+{
+	const struct mcsafe_row *first, *end;
+
+	mcsafe__extable_own(&first, &end);
+	return T_THREAD_SANITIZER ? mcsafe__row_insn(first) : (uintptr_t)__executable_start;
+}
+
 #define INSTRUCTIONS_MAX 16384
 #define UNTOUCHED        0x55
 
@@ -121,12 +133,14 @@ static struct t_stop run_until(pid_t pid, uintptr_t ip)
 static size_t instructions_of(const struct copy *copy, uintptr_t *ips)
 {
 	static unsigned char visited[1 << 23]; /* a sanitizer is part of the program */
-	size_t n = 0, size = (size_t)(etext - __executable_start);
-	uintptr_t base = (uintptr_t)__executable_start;
+	uintptr_t base = start_of_code();
+	size_t n = 0, size = (uintptr_t)etext - base;
 	pid_t pid = t_trace(copy_between_breaks, (void *)(uintptr_t)copy);
 	struct t_stop stop;
 
 	assert_true(size <= sizeof(visited));
+	assert_in_range((uintptr_t)mcsafe_memcpy, base, base + size);
+	assert_in_range((uintptr_t)mcsafe_handle_signal, base, base + size);
 	memset(visited, 0, size);
 	begin(pid, copy);
 	stop = t_resume(pid, PTRACE_SINGLESTEP, 0);

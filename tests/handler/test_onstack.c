@@ -22,16 +22,7 @@
 #include "child.h"
 #include "memory.h"
 
-#if defined(__SANITIZE_THREAD__)
-# define OTHER_FRAMES 1
-#elif defined(__has_feature)
-# if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#  define OTHER_FRAMES 1
-# endif
-#endif
-#ifndef OTHER_FRAMES
-# define OTHER_FRAMES 0
-#endif
+#define OTHER_FRAMES (T_THREAD_SANITIZER || T_MEMORY_SANITIZER)
 
 #define ALT_SIZE (64 * 1024)
 

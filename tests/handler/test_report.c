@@ -28,17 +28,6 @@
 #include "child.h"
 #include "memory.h"
 
-#if defined(__SANITIZE_THREAD__)
-# define THREAD_SANITIZER 1
-#elif defined(__has_feature)
-# if __has_feature(thread_sanitizer)
-#  define THREAD_SANITIZER 1
-# endif
-#endif
-#ifndef THREAD_SANITIZER
-# define THREAD_SANITIZER 0
-#endif
-
 static int report_fd = -1;
 static char text[65536];
 
@@ -409,7 +398,7 @@ static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
 	static struct t_memory m;
 
 	(void)state;
-	if (THREAD_SANITIZER) {
+	if (T_THREAD_SANITIZER) {
 		print_message("SKIPPED: ThreadSanitizer itself waits for the loader's lock\n");
 		skip();
 	}

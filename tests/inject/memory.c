@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* memory.c - every type of memory that an injection is tried on */
 #include "memory.h"
+#include "sanitizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -172,7 +174,11 @@ bool reserve_huge_pages(void)
 {
 	size_t size = (UNITS + 2) * HUGE;
 	FILE *file;
+	/* Tests of other builds may want some at the same time: they wait for this process to end. */
+	int lock = open(POOL, O_RDONLY | O_CLOEXEC);
 
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
 	if (can_map_huge(size))
 		return true;
 	file = fopen(POOL, "r");
@@ -187,19 +193,10 @@ bool reserve_huge_pages(void)
 
 /* ---- leaks -------------------------------------------------------------------------------- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define ALLOCATOR_MAPS 1
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
-	 __has_feature(thread_sanitizer)
-#  define ALLOCATOR_MAPS 1
-# endif
-#endif
-
 size_t count_mappings(void)
 {
-#ifdef ALLOCATOR_MAPS
-	/* Sanitizers map memory whenever they like; the plain build counts. */
+#if T_SANITIZER
+	/* They map memory whenever they like; the plain build counts. */
 	return 0;
 #endif
 	FILE *maps = fopen("/proc/self/maps", "re");

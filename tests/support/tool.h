@@ -9,14 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__has_feature)
-# if __has_feature(memory_sanitizer)
-#  define T_WITH_MSAN true
-# endif
-#endif
-#ifndef T_WITH_MSAN
-# define T_WITH_MSAN false
-#endif
+#include "sanitizer.h"
 
 /* Valgrind preloads a library of its own. */
 static inline bool t_with_valgrind(void)
@@ -37,15 +30,15 @@ static inline bool t_tool_cannot(const char *engine)
  * the tool's speed only; so a prime is a good stride, with which all there is has its turn. Says
  * so, for what is left out is to be seen.
  */
-static inline size_t t_stride(size_t with_msan, size_t with_valgrind)
+static inline size_t t_stride(size_t with_sanitizer, size_t with_valgrind)
 {
 	const char *full = getenv("MCSAFE_FULL");
-	size_t stride = t_with_valgrind() ? with_valgrind : T_WITH_MSAN ? with_msan : 1;
+	size_t stride = t_with_valgrind() ? with_valgrind : T_SANITIZER ? with_sanitizer : 1;
 
 	if (stride == 1 || (full != NULL && strcmp(full, "1") == 0))
 		return 1;
-	printf("thinned out for %s: one in %zu\n",
-	       t_with_valgrind() ? "valgrind" : "MemorySanitizer", stride);
+	printf("thinned out for %s: one in %zu\n", t_with_valgrind() ? "valgrind" : "a sanitizer",
+	       stride);
 	return stride;
 }
 
