@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "landing.h"
 
@@ -25,6 +26,13 @@ mcsafe__copy_fn mcsafe__copy_nt_avx2;
 mcsafe__copy_fn mcsafe__copy_avx512;
 mcsafe__copy_fn mcsafe__copy_nt_avx512;
 mcsafe__copy_fn mcsafe__copy_erms;
+
+/* Whether that is the REP MOVSB of mcsafe__copy_erms: where a machine check stops it, it may have
+ * fallen short of the line that is bad. */
+static inline bool mcsafe__is_string_copy(uintptr_t ip)
+{
+	return ip - (uintptr_t)mcsafe__copy_erms < 64; /* an entry is aligned to that (asm.h) */
+}
 
 /* At most so many bytes at either end of the destination do mcsafe__copy_nt_* leave in the caches, if
  * they do not write *landing. */

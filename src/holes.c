@@ -40,6 +40,21 @@ static size_t lost_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault
 	return rest < n ? rest : n;
 }
 
+/*
+ * How many good bytes follow where a copy of n more has stopped: up to the page that the kernel
+ * names. REP MOVSB may fall short of that; not by a whole page, so an address that is farther away is
+ * that of another mapping.
+ */
+static size_t fallen_short(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
+{
+	uintptr_t page = (uintptr_t)fault->addr & ~(PAGE_SIZE - 1);
+
+	if (fault->cause != MCSAFE_CAUSE_POISON || fault->side != MCSAFE_SIDE_SOURCE ||
+	    page <= addr || page - addr > PAGE_SIZE || page - addr >= n)
+		return 0;
+	return page - addr;
+}
+
 /* As much of it as can be written. */
 static void fill_with(char *dst, int fill, size_t n)
 {
@@ -61,7 +76,7 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 {
 	struct list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
 	struct mcsafe_fault fault;
-	size_t at = 0, left;
+	size_t at = 0, left, more;
 
 	while (at < n && (left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at,
 					       &fault)) != 0) {
@@ -69,6 +84,14 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 		size_t len;
 
 		at = n - left;
+		more = fallen_short((uintptr_t)src + at, left, &fault);
+		if (more != 0) {
+			left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, more, NULL);
+			at += more - left;
+			if (left != 0) /* something else is bad there */
+				continue;
+			left = n - at;
+		}
 		bad = (uintptr_t)(fault.side == MCSAFE_SIDE_SOURCE ? src : dst) + at;
 		len = lost_at(bad, left, &fault);
 		if (fault.side == MCSAFE_SIDE_SOURCE && fault.signo != 0)

@@ -452,8 +452,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      memory is not
  *   device-dax         the firmware clears the poison, asked by libndctl (MCSAFE_WITH_NDCTL when
  *                      the library was built; by root only), and the data are stored through the
- *                      mapping, past the caches, before it and after it. Also for memory over such
- *                      a descriptor
+ *                      mapping, and flushed out of the caches, before it and after it. Also for
+ *                      memory over such a descriptor
  *
  * What is read back of a file that is not DAX comes from the page cache: that the disk has it is
  * what fdatasync(2) says. If that reports an error, the data are written once more, since it may
@@ -481,8 +481,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                         that have the old data or the new.
  *            0            n is 0.
  *            -EINVAL      offset is negative, offset or n are not aligned, or they end behind the
- *                         end of the file, that of memory over a file included; or the descriptor
- *                         has O_APPEND, with which Linux writes at the end always: nothing was done.
+ *                         end of the file, that of memory over a file included; or, of memory over
+ *                         device-dax that ends inside a page, the last part; or the descriptor has
+ *                         O_APPEND, with which Linux writes at the end always: nothing was done.
  *            -EBADF       It was opened without MCSAFE_PMEM_WRITE.
  *            -EFAULT      data cannot be read.
  *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is not

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* note.c - what a fault says about the medium, for the registry of what is bad */
+#include "engine.h"
 #include "errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
 #include <signal.h>
 
-/* An engine stops less than this before the line that is bad. */
+/* A copy by vectors or words stops less than this before the line that is bad. */
 #define SHORT_BY 8
 
 static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fault *fault)
@@ -18,10 +19,21 @@ static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fau
 	return fault->extent > pmem->page_size ? fault->extent : pmem->page_size;
 }
 
+/* Whether one byte cannot be read for a reason that has to do with the medium. */
+static bool is_bad(const struct mcsafe__access *access, size_t at)
+{
+	struct mcsafe_fault fault;
+	unsigned char byte;
+
+	return mcsafe_memcpy(&byte, access->base + at, 1, &fault) != 0 && fault.signo == SIGBUS;
+}
+
 /*
  * The block of that size which is lost. The address is that of the page, or of all that was mapped
  * as one, or in another mapping of the same memory: it counts if its block meets the access from
- * where it stopped on. If not, the block is where the access stopped, or just behind that.
+ * where it stopped on. If not, the block is where the access stopped, or just behind that; REP MOVSB
+ * may stop farther before it, and then the block before is good, which is tried: the kernel knows
+ * the page by now, so that to read it is a page fault at worst.
  */
 static struct mcsafe_range lost_block(const struct mcsafe__access *access,
 				      const struct mcsafe_fault *fault, size_t at)
@@ -37,16 +49,10 @@ static struct mcsafe_range lost_block(const struct mcsafe__access *access,
 	first = mcsafe__down(at, granule);
 	last = at + SHORT_BY - 1;
 	last = mcsafe__down(last < end ? last : end - 1, granule);
+	if (mcsafe__is_string_copy((uintptr_t)fault->ip) && first + granule < end &&
+	    !is_bad(access, at))
+		first = last = first + granule;
 	return (struct mcsafe_range){first, last + granule - first};
-}
-
-/* Whether one byte cannot be read for a reason that has to do with the medium. */
-static bool is_bad(const struct mcsafe__access *access, size_t at)
-{
-	struct mcsafe_fault fault;
-	unsigned char byte;
-
-	return mcsafe_memcpy(&byte, access->base + at, 1, &fault) != 0 && fault.signo == SIGBUS;
 }
 
 bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)

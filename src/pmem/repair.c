@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "engine.h"
 #include "errno_kept.h"
 #include "handler/report.h"
 
@@ -104,12 +105,16 @@ static int put_in_file(const struct repair *r, size_t n, size_t offset)
 
 /* ---- device-dax: the firmware clears, and the stores are ours --------------------------------- */
 
-/* Whole lines past the caches, so that what is read back comes from the medium. */
+/* Through the caches and out of them, so that what is read back comes from the medium: CLWB may keep a
+ * line, CLFLUSH does not (Intel SDM vol. 2). Its fence is that of all stores before it. */
 static int store_durably(const struct repair *r, size_t n, size_t offset)
 {
-	size_t left = mcsafe_memcpy_flushcache(r->view->base + offset, r->data, n, NULL);
+	unsigned char *to = r->view->base + offset;
+	struct mcsafe__landing landing;
+	size_t left = mcsafe_memcpy(to, r->data, n, NULL);
 
-	/* Stores that passed the caches are durable behind it (Intel SDM vol. 1, 10.4.6.2). */
+	if (left == 0)
+		left = mcsafe__flush_clflush(to, n, &landing);
 	__builtin_ia32_sfence();
 	return left == 0 ? 0 : -EIO;
 }
@@ -269,6 +274,9 @@ static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, of
 	/* Of memory that somebody has mapped, no more than the file has. */
 	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st->st_mode) && offset >= 0 &&
 	    !is_in_file(pmem, st, n, (size_t)offset))
+		return -EINVAL;
+	/* Its firmware clears whole units. */
+	if (S_ISCHR(st->st_mode) && n % align != 0)
 		return -EINVAL;
 	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
 	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))

@@ -58,7 +58,7 @@ static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 static size_t step(struct salvage *s, size_t done, size_t *n)
 {
 	struct mcsafe__access *access = &s->access;
-	size_t good = mcsafe__pmem_good(access->pmem, access->offset, *n), left, lost;
+	size_t good = mcsafe__pmem_good(access->pmem, access->offset, *n), left, lost, again;
 	struct mcsafe_fault fault;
 
 	if (good == 0) {
@@ -74,6 +74,13 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 	}
 	access->offset += good - left;
 	lost = mcsafe__pmem_note(access, &fault, access->offset);
+	/* REP MOVSB may have fallen short of what was noted: what is good until there comes next. */
+	again = mcsafe__pmem_good(access->pmem, access->offset, left);
+	if (again != 0 && again < lost && again < left) {
+		access->offset -= good - left;
+		*n = good - left;
+		return good - left;
+	}
 	if (lost > left)
 		lost = left;
 	*n = good - left + lost;

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_device.c - repair of memory over a device, with a firmware of the test's own
+ *
+ * The linker puts functions of ours in the place of those that ask sysfs and libndctl (--wrap). The
+ * device is /dev/zero, which maps as shared memory. What a real firmware does is the lab's to show
+ * (repair-devdax); this one also does what that does not: it spoils what it clears.
+ */
+#include <mcsafe/pmem.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "pmem/ask.h"
+#include "run.h"
+
+#define PAGE   ((size_t)4096)
+#define SIZE   (16 * PAGE)
+#define BEFORE ((size_t)2 << 20) /* of the device before our memory */
+#define START  (UINT64_C(1) << 32)
+#define REGION "region7"
+
+/* ---- the firmware ------------------------------------------------------------------------------ */
+
+static struct {
+	unsigned char *memory; /* what is mapped of the device, from BEFORE on */
+	const unsigned char *data;
+	int cannot_begin; /* -errno */
+	size_t refuses;   /* the page of our memory that stays bad; SIZE: none */
+	bool loses_stores;
+	unsigned begun, run, ended, flushes;
+	uint64_t address, n;
+} firmware;
+
+int __wrap_mcsafe__sysfs_dax_place(const char *sysfs, dev_t device,
+				   struct mcsafe__dax_place *place);
+int __wrap_mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *region,
+				  uint64_t address, uint64_t n);
+int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing);
+void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing);
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+
+int __wrap_mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
+{
+	(void)sysfs;
+	(void)device;
+	strcpy(place->region, "/sys/devices/" REGION);
+	place->region_start = START;
+	place->start = START;
+	place->bytes = BEFORE + SIZE;
+	return 0;
+}
+
+int __wrap_mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *region,
+				  uint64_t address, uint64_t n)
+{
+	assert_string_equal(region, REGION);
+	firmware.begun++;
+	firmware.address = address;
+	firmware.n = n;
+	*clearing = (struct mcsafe__clearing *)&firmware;
+	return firmware.cannot_begin;
+}
+
+int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
+{
+	size_t offset = firmware.address - START - BEFORE;
+
+	assert_ptr_equal(clearing, &firmware);
+	assert_in_range(firmware.address, START + BEFORE, START + BEFORE + SIZE - 1);
+	assert_in_range(firmware.n, PAGE, SIZE - offset);
+	firmware.run++;
+	if (firmware.refuses - offset < firmware.n)
+		return -EIO;
+	/* Who is killed now has the new data, if clearing keeps what is there. */
+	assert_memory_equal(firmware.memory + offset, firmware.data + offset, firmware.n);
+	memset(firmware.memory + offset, 0xde, firmware.n);
+	return 0;
+}
+
+void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing)
+{
+	assert_ptr_equal(clearing, &firmware);
+	firmware.ended++;
+}
+
+/* Every store is flushed; after that one may be lost. */
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing)
+{
+	(void)landing;
+	firmware.flushes++;
+	if (firmware.loses_stores)
+		firmware.memory[(const unsigned char *)addr - firmware.memory + (ptrdiff_t)n - 1] ^=
+			1;
+	return 0;
+}
+
+/* ---- repairs ----------------------------------------------------------------------------------- */
+
+static struct mcsafe_pmem *pmem;
+static unsigned char data[SIZE]; /* as it is to be at the end, from the start of our memory */
+static int device;
+
+/* All of it is bad, as far as we know. */
+static void begin(void)
+{
+	t_install();
+	device = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	assert_true(device >= 0);
+	memset(&firmware, 0, sizeof(firmware));
+	firmware.memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0);
+	assert_true((void *)firmware.memory != MAP_FAILED);
+	firmware.data = data;
+	firmware.refuses = SIZE;
+	for (size_t i = 0; i < SIZE; i++)
+		data[i] = (unsigned char)(i * 7 + (i >> 8));
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, firmware.memory, SIZE, device,
+						 (off_t)BEFORE,
+						 MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
+			 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, SIZE), 0);
+}
+
+static void end(void)
+{
+	assert_int_equal(firmware.ended, firmware.begun);
+	mcsafe_pmem_close(pmem);
+	munmap(firmware.memory, SIZE);
+	close(device);
+}
+
+/* Bytes that are known to be bad from there on. */
+static size_t known_bad(size_t from)
+{
+	struct mcsafe_range bad;
+	size_t n = 0;
+
+	while (mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), from, SIZE, &bad)) {
+		n += bad.len;
+		from = bad.start + bad.len;
+	}
+	return n;
+}
+
+static ssize_t repair(size_t n, size_t offset)
+{
+	return mcsafe_pmem_repair(pmem, data + offset, n, (off_t)offset);
+}
+
+static void test_what_is_cleared_gets_its_data(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(repair(2 * PAGE, 3 * PAGE), 2 * PAGE);
+	assert_int_equal(firmware.address, START + BEFORE + 3 * PAGE);
+	assert_int_equal(firmware.n, 2 * PAGE);
+	assert_int_equal(firmware.run, 1);
+	assert_int_equal(firmware.flushes, 2);
+	assert_memory_equal(firmware.memory + 3 * PAGE, data + 3 * PAGE, 2 * PAGE);
+	assert_int_equal(firmware.memory[3 * PAGE - 1], 0);
+	assert_int_equal(firmware.memory[5 * PAGE], 0);
+	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
+	end();
+}
+
+static void test_what_is_refused_stays_bad(void **state)
+{
+	(void)state;
+	begin();
+	firmware.refuses = 6 * PAGE;
+	assert_int_equal(repair(8 * PAGE, 4 * PAGE), 2 * PAGE);
+	assert_memory_equal(firmware.memory + 4 * PAGE, data + 4 * PAGE, 2 * PAGE);
+	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
+	assert_int_equal(repair(PAGE, 6 * PAGE), -EIO);
+	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
+	end();
+}
+
+static void test_what_does_not_read_back_stays_bad(void **state)
+{
+	(void)state;
+	begin();
+	firmware.loses_stores = true;
+	firmware.data = firmware.memory; /* it does not look */
+	assert_int_equal(repair(PAGE, 6 * PAGE), -EIO);
+	assert_int_equal(firmware.run, 1);
+	assert_int_equal(known_bad(0), SIZE);
+	end();
+}
+
+static void test_nothing_is_done_where_nothing_can_be(void **state)
+{
+	static const struct {
+		int begin, result;
+	} errors[] = {
+		{-ENOSYS, -EOPNOTSUPP}, {-ENODEV, -EOPNOTSUPP}, {-EOPNOTSUPP, -EOPNOTSUPP},
+		{-EACCES, -EACCES},     {-EIO, -EIO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(errors); i++) {
+		begin();
+		firmware.cannot_begin = errors[i].begin;
+		assert_int_equal(repair(PAGE, 0), errors[i].result);
+		assert_int_equal(firmware.run + firmware.flushes, 0);
+		assert_int_equal(firmware.memory[0], 0);
+		assert_int_equal(known_bad(0), SIZE);
+		firmware.ended = firmware.begun; /* what has not begun has no end */
+		end();
+	}
+}
+
+static void test_a_part_of_a_page_is_refused(void **state)
+{
+	struct mcsafe_pmem *shorter;
+
+	(void)state;
+	begin();
+	assert_int_equal(repair(PAGE + 100, 0), -EINVAL);
+	/* Not even the last part of memory that ends inside a page. */
+	assert_int_equal(mcsafe_pmem_open_memory(&shorter, firmware.memory, PAGE + 100, device, 0,
+						 MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
+			 0);
+	assert_int_equal(mcsafe_pmem_repair(shorter, data, 100, (off_t)PAGE), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(shorter, data, PAGE + 100, 0), -EINVAL);
+	mcsafe_pmem_close(shorter);
+	assert_int_equal(firmware.begun + firmware.flushes, 0);
+	end();
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_cleared_gets_its_data),
+		cmocka_unit_test(test_what_is_refused_stays_bad),
+		cmocka_unit_test(test_what_does_not_read_back_stays_bad),
+		cmocka_unit_test(test_nothing_is_done_where_nothing_can_be),
+		cmocka_unit_test(test_a_part_of_a_page_is_refused),
+	};
+
+	return t_run("pmem.device", tests, T_LENGTH(tests));
+}

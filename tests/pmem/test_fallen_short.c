@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_fallen_short.c - a REP MOVSB that a machine check stops some bytes before the bad line
+ *
+ * By how much the processor decides, so the linker puts a function of ours in its place (--wrap),
+ * which stops where it is told, and says what a kernel says of a machine check. The page that it
+ * says is lost raises SIGBUS from then on: it is one of a file that has none.
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "pattern.h"
+#include "run.h"
+
+#define PAGE  ((size_t)4096)
+#define PAGES 24
+#define BAD   10 /* the lost page */
+#define SIZE  (PAGES * PAGE)
+
+mcsafe__copy_fn __real_mcsafe__copy_erms;
+mcsafe__copy_fn __wrap_mcsafe__copy_erms;
+
+static unsigned char *memory;
+static size_t short_by;
+static uintptr_t said; /* the address */
+static unsigned stops;
+
+size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
+				struct mcsafe__landing *landing)
+{
+	uintptr_t from = (uintptr_t)src, bad = (uintptr_t)memory + BAD * PAGE;
+	size_t good;
+
+	if (bad - short_by < from || bad >= from + n)
+		return __real_mcsafe__copy_erms(dst, src, n, landing);
+	good = bad - short_by - from;
+	assert_int_equal(__real_mcsafe__copy_erms(dst, src, good, landing), 0);
+	landing->addr = said;
+	landing->ip = (uintptr_t)__wrap_mcsafe__copy_erms;
+	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD);
+	stops++;
+	return n - good;
+}
+
+static void begin(void)
+{
+	int fd = memfd_create("good", MFD_CLOEXEC), empty = memfd_create("empty", MFD_CLOEXEC);
+
+	t_install();
+	if (mcsafe_engine_set("avx2_erms") != 0)
+		t_skip("no engine can use REP MOVSB on this processor");
+	assert_true(fd >= 0 && empty >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)SIZE), 0);
+	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true((void *)memory != MAP_FAILED);
+	for (size_t i = 0; i < SIZE; i++)
+		memory[i] = t_data(i);
+	assert_ptr_equal(
+		mmap(memory + BAD * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, empty, 0),
+		memory + BAD * PAGE);
+	close(fd);
+	close(empty);
+	stops = 0;
+}
+
+static void end(void)
+{
+	munmap(memory, SIZE);
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+}
+
+/* All but the bad page has arrived, and that is the fill. */
+static void check_all_but_the_page(const unsigned char *got)
+{
+	for (size_t i = 0; i < SIZE; i++)
+		if (got[i] != (i / PAGE == BAD ? 0xee : t_data(i)))
+			fail_msg("wrong at page %zu, byte %zu", i / PAGE, i % PAGE);
+}
+
+static unsigned char buffer[SIZE];
+static const size_t shorts[] = {0, 1, 8, 64, 192, 4032};
+
+static void test_holes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(shorts); i++) {
+		struct mcsafe_range holes[4];
+		size_t n = T_LENGTH(holes);
+
+		begin();
+		short_by = shorts[i];
+		said = (uintptr_t)memory + BAD * PAGE;
+		assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n), PAGE);
+		assert_int_equal(stops, 1);
+		assert_int_equal(n, 1);
+		assert_int_equal(holes[0].start, BAD * PAGE);
+		assert_int_equal(holes[0].len, PAGE);
+		check_all_but_the_page(buffer);
+		end();
+	}
+}
+
+static struct mcsafe_pmem *open_it(void)
+{
+	struct mcsafe_pmem *pmem = NULL;
+
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, -1, 0, MCSAFE_PMEM_NO_ASK),
+			 0);
+	return pmem;
+}
+
+static void check_known(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe_range bad;
+
+	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE, &bad));
+	assert_int_equal(bad.start, BAD * PAGE);
+	assert_int_equal(bad.len, PAGE);
+	assert_false(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), bad.start + bad.len, SIZE,
+					   &bad));
+}
+
+/* The kernel names the page in this mapping, or in another one. */
+static void for_each_address(void (*check)(void))
+{
+	for (size_t i = 0; i < T_LENGTH(shorts); i++)
+		for (int other = 0; other < 2; other++) {
+			begin();
+			short_by = shorts[i];
+			said = (uintptr_t)memory + BAD * PAGE;
+			if (other)
+				said += UINT64_C(1) << 40;
+			check();
+			end();
+		}
+}
+
+static void check_pread(void)
+{
+	struct mcsafe_pmem *pmem = open_it();
+
+	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, SIZE, 0, NULL), BAD * PAGE - short_by);
+	assert_int_equal(stops, 1);
+	check_known(pmem);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, PAGE, (BAD - 1) * PAGE, NULL), PAGE);
+	mcsafe_pmem_close(pmem);
+}
+
+static void test_pread(void **state)
+{
+	(void)state;
+	for_each_address(check_pread);
+}
+
+static void check_salvage(void)
+{
+	struct mcsafe_pmem *pmem = open_it();
+	struct mcsafe_range holes[4];
+	size_t n = T_LENGTH(holes);
+
+	assert_int_equal(mcsafe_pmem_salvage(pmem, buffer, SIZE, 0, 0xee, holes, &n), SIZE);
+	assert_int_equal(stops, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(holes[0].start, BAD * PAGE);
+	assert_int_equal(holes[0].len, PAGE);
+	check_all_but_the_page(buffer);
+	check_known(pmem);
+	mcsafe_pmem_close(pmem);
+}
+
+static void test_salvage(void **state)
+{
+	(void)state;
+	for_each_address(check_salvage);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_pread),
+		cmocka_unit_test(test_salvage),
+	};
+
+	return t_run("pmem.fallen_short", tests, T_LENGTH(tests));
+}
