@@ -66,9 +66,10 @@ static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
 
 /*
  * REP MOVSB between two copies by vectors. The processor loads as it pleases, and may read ahead; so
- * it is given whole lines of the source, and all but the last: what it may touch too early is still
- * the caller's. The kernel copies from memory that may be poisoned in the same way, on the
- * processors where engine.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
+ * it is given whole lines of the source, and all but the last: what it touches in the line behind
+ * its operand, if it does, is still the caller's. The kernel copies from memory that may be poisoned
+ * by the same instruction, on the processors where engine.c chooses it (arch/x86,
+ * copy_mc_enhanced_fast_string).
  */
 static size_t copy_by_strings(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
 			      struct mcsafe__landing *landing)

@@ -29,9 +29,9 @@ MCSAFE_BEGIN_DECLS
  * support is chosen by mcsafe_install(), or at the first copy.
  *
  * REP MOVSB loads as the processor pleases. The engines whose names end in _erms begin it at a
- * 64-byte line of the source, and end it before the last one, which vectors copy: nothing that it
- * might touch too early is behind the source. The kernel copies from memory that may be poisoned in
- * the same way. Who wants only loads that are known never to cross a line asks for avx512 or avx2.
+ * 64-byte line of the source, and end it before the last one, which vectors copy: what it touches in
+ * the line behind its operand, if it does, is still the source. The kernel copies from memory that
+ * may be poisoned by the same instruction. Who wants only loads that are known never to cross a line asks for avx512 or avx2.
  * All three are refused on Intel family 6 model 85 (Skylake-SP, Cascade Lake, Cooper Lake), whose
  * fast strings can consume poison in the line behind the operand, and in builds with MCSAFE_DEBUG.
  *

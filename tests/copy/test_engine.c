@@ -96,6 +96,15 @@ static void test_each_can_be_asked_for(void **state)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
+/* Not in a build with MCSAFE_DEBUG, whatever the processor can do. */
+static bool can_use_strings(void)
+{
+	for (size_t i = 0; i < mcsafe__n_engines; i++)
+		if (strcmp(mcsafe__engines[i].name, "avx512_erms") == 0)
+			return mcsafe__engine_is_possible(&mcsafe__engines[i]);
+	return false;
+}
+
 static void test_the_best_is_chosen(void **state)
 {
 	const char *best = "sse2";
@@ -105,7 +114,7 @@ static void test_the_best_is_chosen(void **state)
 		best = "avx2";
 	if ((mcsafe__cpu_features() & MCSAFE__CPU_AVX512) &&
 	    (mcsafe__cpu_features() & MCSAFE__CPU_WIDE))
-		best = mcsafe__cpu_features() & MCSAFE__CPU_ERMS ? "avx512_erms" : "avx512";
+		best = can_use_strings() ? "avx512_erms" : "avx512";
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 	assert_string_equal(mcsafe_engine_name(), best);
 }
