@@ -11,7 +11,8 @@ enum {
 	MCSAFE__CPU_CLFLUSHOPT = 1 << 1,
 	MCSAFE__CPU_CLWB = 1 << 2,
 	MCSAFE__CPU_AVX2 = 1 << 3, /* and the kernel saves the registers */
-	MCSAFE__CPU_ERMS = 1 << 4, /* and REP MOVSB is not known to consume what is behind its operand */
+	/* And REP MOVSB is not known to consume what is behind its operand. */
+	MCSAFE__CPU_ERMS = 1 << 4,
 	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2; and the kernel saves the registers */
 	MCSAFE__CPU_AVX512 = 1 << 5,
 	MCSAFE__CPU_WIDE = 1 << 6,  /* if there are 64-byte vectors, they are the fastest */

@@ -45,8 +45,11 @@ static void check_tally(void)
 	assert_true(t->source_faults > cases / 20);
 	assert_true(t->destination_faults > cases / 20);
 	assert_true(t->refused > cases / 100);
-	assert_true(t->end_of_file > 0);
-	assert_true(t->would_block > 0);
+	/* A script in some thousands meets these: with a slow tool perhaps none. */
+	if (cases >= CASES / 10) {
+		assert_true(t->end_of_file > 0);
+		assert_true(t->would_block > 0);
+	}
 	for (int flavour = 0; flavour < MODEL_FLAVOURS; flavour++) {
 		assert_true(t->copies_by_flavour[flavour] > cases / 100);
 		/* Never read, and never written: a discard cannot stop. */
