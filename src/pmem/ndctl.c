@@ -247,11 +247,13 @@ static int clear_some(const struct mcsafe__clearing *c, uint64_t at, uint64_t *c
 /* The firmware may clear less than it is asked to, and the rest when it is asked again. */
 int mcsafe__clearing_run(const struct mcsafe__clearing *c)
 {
-	uint64_t done = 0, cleared;
+	uint64_t done = 0;
 	int err = 0;
 
 	mcsafe__msan_foreign_begin();
 	while (err == 0 && done < c->n) {
+		uint64_t cleared = 0;
+
 		err = clear_some(c, c->address + done, &cleared);
 		if (err == 0 && (cleared == 0 || cleared > c->n - done))
 			err = -EIO;

@@ -53,7 +53,8 @@ class Tools(unittest.TestCase):
         name = " ".join([sanitizer or "plain", *more])
         if name not in self.built:
             out = Path(self.scratch.name, name)
-            cc = "clang" if name == "memory" or name.endswith("of clang") else CC
+            clangs = sanitizer == "memory" or (sanitizer or "").endswith("of clang")
+            cc = "clang" if clangs else CC
             if shutil.which(cc) is None:
                 self.missing(f"{cc} is not installed")
             flags = [f"-fsanitize={sanitizer.split()[0]}"] if sanitizer else []
