@@ -16,6 +16,7 @@
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
+#include "tool.h"
 
 static int read_under_guard(const struct t_memory *m)
 {
@@ -252,9 +253,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_half_of_a_file_is_survived),
-		cmocka_unit_test(test_crash_that_must_not_be_handled),
+		NOT_WITH_VALGRIND(test_crash_that_must_not_be_handled),
 		cmocka_unit_test(test_blocked_signal_stays_pending),
-		cmocka_unit_test(test_crash_of_another_thread_kills),
+		NOT_WITH_VALGRIND(test_crash_of_another_thread_kills),
 		cmocka_unit_test(test_the_previous_handler_gets_what_is_not_ours),
 		cmocka_unit_test(test_a_fault_in_catch_goes_to_the_outer_guard),
 		cmocka_unit_test(test_copies_land_and_do_not_jump),

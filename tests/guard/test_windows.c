@@ -19,6 +19,7 @@
 #include "child.h"
 #include "event.h"
 #include "memory.h"
+#include "tool.h"
 
 #define PAGE    ((uintptr_t)4096)
 #define HUGE    ((uintptr_t)2 << 20)
@@ -450,10 +451,10 @@ IN_CHILD(test_calls)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_code_and_window),
-		cmocka_unit_test(test_anywhere),
-		cmocka_unit_test(test_notices_and_sent_signals_never_jump),
-		cmocka_unit_test(test_lists),
+		NOT_WITH_VALGRIND(test_every_code_and_window),
+		NOT_WITH_VALGRIND(test_anywhere),
+		NOT_WITH_VALGRIND(test_notices_and_sent_signals_never_jump),
+		NOT_WITH_VALGRIND(test_lists),
 		cmocka_unit_test(test_real_faults_at_every_depth_in_every_thread),
 		cmocka_unit_test(test_non_canonical_addresses),
 		cmocka_unit_test(test_calls),

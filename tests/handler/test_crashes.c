@@ -24,6 +24,7 @@
 
 #include "child.h"
 #include "memory.h"
+#include "tool.h"
 
 static void lands(enum t_kind kind)
 {
@@ -393,12 +394,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_mapping_is_survived),
-		cmocka_unit_test(test_crash_that_must_not_be_handled),
+		NOT_WITH_VALGRIND(test_crash_that_must_not_be_handled),
 		cmocka_unit_test(test_blocked_signal_stays_pending),
 		cmocka_unit_test(test_crash_of_another_thread_kills),
 		cmocka_unit_test(test_stack_overrun_kills),
 		cmocka_unit_test(test_crash_in_a_fiber_kills),
-		cmocka_unit_test(test_crash_in_what_we_call_kills),
+		NOT_WITH_VALGRIND(test_crash_in_what_we_call_kills),
 		cmocka_unit_test(test_hosts_own_message),
 		cmocka_unit_test(test_every_distance_of_both_signals),
 	};

@@ -21,6 +21,7 @@
 #include "child.h"
 #include "memory.h"
 #include "module_rows.h"
+#include "tool.h"
 
 #define MANY 100000
 
@@ -441,14 +442,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_of_a_program_land),
-		cmocka_unit_test(test_address_of_the_operand_where_the_kernel_has_none),
+		NOT_WITH_VALGRIND(test_address_of_the_operand_where_the_kernel_has_none),
 		cmocka_unit_test(test_rows_that_are_not_registered_are_not_ours),
 		cmocka_unit_test(test_hundred_thousand_rows_in_any_order),
 		cmocka_unit_test(test_tables_that_are_refused),
 		cmocka_unit_test(test_as_many_tables_as_are_promised),
 		cmocka_unit_test(test_memory_does_not_grow),
-		cmocka_unit_test(test_rows_of_a_shared_object_land),
-		cmocka_unit_test(test_registered_object_survives_dlclose),
+		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),
+		NOT_WITH_VALGRIND(test_registered_object_survives_dlclose),
 		cmocka_unit_test(test_tables_come_and_go_while_others_fault),
 	};
 

@@ -15,6 +15,7 @@
 #include "child.h"
 #include "event.h"
 #include "memory.h"
+#include "tool.h"
 #include "trace.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
@@ -323,7 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stacks_of_handlers),
-		cmocka_unit_test(test_the_oldest_is_the_default),
+		NOT_WITH_VALGRIND(test_the_oldest_is_the_default),
 		cmocka_unit_test(test_top_that_steps_aside_and_raises),
 	};
 

@@ -20,6 +20,7 @@
 
 #include "child.h"
 #include "memory.h"
+#include "tool.h"
 
 #define BLOCKED (MCSAFE_THREAD_SIGBUS_BLOCKED | MCSAFE_THREAD_SIGSEGV_BLOCKED)
 
@@ -378,7 +379,7 @@ IN_CHILD(test_child_of_fork_is_prepared)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain_thread_gets_a_stack_and_gives_it_back),
+		NOT_WITH_VALGRIND(test_plain_thread_gets_a_stack_and_gives_it_back),
 		cmocka_unit_test(test_calls_nest),
 		cmocka_unit_test(test_stack_of_the_host_is_not_touched),
 		cmocka_unit_test(test_stack_that_is_too_small_is_exchanged),
@@ -389,8 +390,8 @@ int main(void)
 		cmocka_unit_test(test_fault_of_a_blocked_signal_kills),
 		cmocka_unit_test(test_prepared_thread_lands_although_it_was_blocked),
 		NOT_WITH_MSAN(test_nearly_exhausted_stack),
-		cmocka_unit_test(test_handler_needs_less_room_than_is_asked_for),
-		cmocka_unit_test(test_thread_that_ends_without_a_release_leaves_nothing),
+		NOT_WITH_VALGRIND(test_handler_needs_less_room_than_is_asked_for),
+		NOT_WITH_VALGRIND(test_thread_that_ends_without_a_release_leaves_nothing),
 		cmocka_unit_test(test_child_of_fork_is_prepared),
 	};
 

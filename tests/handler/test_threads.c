@@ -13,6 +13,7 @@
 
 #include "child.h"
 #include "memory.h"
+#include "tool.h"
 
 #define THREADS 6
 #define ROUNDS  200
@@ -138,7 +139,7 @@ IN_CHILD(test_copies_fault_in_every_thread_at_once)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_install_from_many_threads),
+		NOT_WITH_VALGRIND(test_install_from_many_threads),
 		cmocka_unit_test(test_copies_while_others_install_and_uninstall),
 		cmocka_unit_test(test_copies_fault_in_every_thread_at_once),
 	};
