@@ -195,7 +195,7 @@ IN_CHILD(test_nothing_is_left_after_exec)
 
 int main(int argc, char **argv)
 {
-	static const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_and_decides_for_itself),
 		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install),
 		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install),

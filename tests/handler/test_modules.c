@@ -450,7 +450,7 @@ int main(void)
 		cmocka_unit_test(test_memory_does_not_grow),
 		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),
 		NOT_WITH_VALGRIND(test_registered_object_survives_dlclose),
-		cmocka_unit_test(test_tables_come_and_go_while_others_fault),
+		NOT_WITH_VALGRIND(test_tables_come_and_go_while_others_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
