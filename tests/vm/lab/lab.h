@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <mcsafe/mcsafe.h>
 
@@ -28,6 +29,8 @@ void lab_need(bool ok, const char *format, ...) __attribute__((format(printf, 2,
 void lab_fact(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Pass the kernel's messages since the last call on to the host; return how many hold `text`. */
 unsigned lab_kernel_log(const char *text);
+/* A result in words: bytes, or the name of the error; valid until the next call. */
+const char *lab_count(ssize_t got);
 int lab_status(void);
 
 /* ---- machine.c: machine checks, served by machine_check.py --------------------------------- */

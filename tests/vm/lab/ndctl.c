@@ -99,16 +99,6 @@ static int program_ask(const char *when, size_t from)
 
 static struct mcsafe_pmem *pmem;
 
-static const char *in_words(ssize_t got)
-{
-	static char text[32];
-
-	if (got < 0)
-		return strerrorname_np((int)-got);
-	snprintf(text, sizeof(text), "%zd", got);
-	return text;
-}
-
 static void fact(const char *when, const char *what, const char *value)
 {
 	char key[128];
@@ -121,7 +111,7 @@ static void read_fact(const char *when, const char *what, size_t from, size_t n)
 {
 	ssize_t got = mcsafe_pmem_pread(pmem, buffer, n, (off_t)from, NULL);
 
-	fact(when, what, got == (ssize_t)n ? lab_contents(buffer, from, n) : in_words(got));
+	fact(when, what, got == (ssize_t)n ? lab_contents(buffer, from, n) : lab_count(got));
 }
 
 static void known_fact(const char *when, const char *what, size_t from)
@@ -141,7 +131,7 @@ static void listed_fact(const char *when, const char *what, size_t from)
 
 static void repair_fact(const char *when, const char *what, size_t n, size_t from)
 {
-	fact(when, what, in_words(mcsafe_pmem_repair(pmem, NULL, n, (off_t)from)));
+	fact(when, what, lab_count(mcsafe_pmem_repair(pmem, NULL, n, (off_t)from)));
 }
 
 static void open_device(void)
@@ -174,7 +164,7 @@ static int program_repair(const char *when, size_t page)
 	read_fact(when, "mcsafe_pmem_pread() after it", page, PAGE);
 	lab_fill_pattern(buffer, page, PAGE);
 	fact(when, "mcsafe_pmem_pwrite() after it",
-	     in_words(mcsafe_pmem_pwrite(pmem, buffer, PAGE, (off_t)page, NULL)));
+	     lab_count(mcsafe_pmem_pwrite(pmem, buffer, PAGE, (off_t)page, NULL)));
 	mcsafe_pmem_close(pmem);
 	return lab_status();
 }

@@ -25,21 +25,11 @@ static void begin(void)
 	lab_kernel_log("");
 }
 
-static const char *in_words(ssize_t got)
-{
-	static char text[32];
-
-	if (got < 0)
-		return strerrorname_np((int)-got);
-	snprintf(text, sizeof(text), "%zd", got);
-	return text;
-}
-
 static void read_fact(const char *key, size_t from, size_t n)
 {
 	ssize_t got = mcsafe_pmem_pread(pmem, buffer, n, (off_t)from, NULL);
 
-	lab_fact(key, "%s", in_words(got));
+	lab_fact(key, "%s", lab_count(got));
 	lab_check(got <= 0 || lab_is_pattern(buffer, from, (size_t)got), "%s: wrong data", key);
 }
 
@@ -47,7 +37,7 @@ static void read_fact(const char *key, size_t from, size_t n)
 static void repair_fact(const char *key, size_t from, size_t n)
 {
 	lab_fill_pattern(buffer, from, n);
-	lab_fact(key, "%s", in_words(mcsafe_pmem_repair(pmem, buffer, n, (off_t)from)));
+	lab_fact(key, "%s", lab_count(mcsafe_pmem_repair(pmem, buffer, n, (off_t)from)));
 }
 
 static void known_fact(const char *key)

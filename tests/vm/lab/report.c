@@ -89,6 +89,16 @@ unsigned lab_kernel_log(const char *text)
 	return found;
 }
 
+const char *lab_count(ssize_t got)
+{
+	static char text[32];
+
+	if (got < 0)
+		return strerrorname_np((int)-got);
+	snprintf(text, sizeof(text), "%zd", got);
+	return text;
+}
+
 int lab_status(void)
 {
 	return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
