@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "handler/report.h"
-#include "handler/text.h"
+#include "report/report.h"
+#include "base/text.h"
 
 struct mcsafe__guard_check_setup mcsafe__guard_check_setup = {.fd = -1};
 

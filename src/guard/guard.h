@@ -26,7 +26,7 @@
 
 # include <mcsafe/guard.h>
 
-# include "landing.h"
+# include "landing/landing.h"
 
 _Static_assert(offsetof(struct mcsafe_guard, outer) == MCSAFE_GUARD_OUTER, "as in assembly");
 _Static_assert(offsetof(struct mcsafe_guard, state) == MCSAFE_GUARD_STATE, "as in assembly");

@@ -17,8 +17,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "notice.h"
-#include "report.h"
+#include "notice/notice.h"
+#include "report/report.h"
 
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15

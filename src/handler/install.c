@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "control.h"
-#include "engine.h"
+#include "base/control.h"
+#include "copy/engine.h"
 #include "handler.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};

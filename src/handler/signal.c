@@ -15,13 +15,13 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "extable.h"
+#include "landing/extable.h"
 #include "guard_hook.h"
 #include "handler.h"
-#include "landing.h"
-#include "module_table.h"
-#include "msan.h"
-#include "notice.h"
+#include "landing/landing.h"
+#include "landing/module_table.h"
+#include "base/msan.h"
+#include "notice/notice.h"
 
 /*
  * Only the kernel may make a copy stop, and only about an access that the thread is doing: a

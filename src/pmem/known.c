@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - map a file, follow its size, put fresh pages in place of bad ones */
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* note.c - what a fault says about the medium, for the registry of what is bad */
-#include "engine.h"
-#include "errno_kept.h"
+#include "copy/engine.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>

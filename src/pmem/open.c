@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
-#include "errno_kept.h"
-#include "msan.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
 #include "pmem.h"
 
 #include <errno.h>

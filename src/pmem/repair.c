@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ask.h"
-#include "engine.h"
-#include "errno_kept.h"
-#include "handler/report.h"
+#include "badblocks/ask.h"
+#include "copy/engine.h"
+#include "base/errno_kept.h"
+#include "report/report.h"
 
 /* Written at once; after a failure, page by page. */
 #define PIECE ((size_t)256 << 10)

@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-#include "engine.h"
-#include "errno_kept.h"
-#include "fault.h"
-#include "msan.h"
+#include "copy/engine.h"
+#include "base/errno_kept.h"
+#include "landing/fault.h"
+#include "base/msan.h"
 
 /* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
 static void fence(void)

@@ -10,7 +10,7 @@ import built
 import rows
 
 TOOLS = rows.Tools(built.OBJDUMP, built.CAPSTONE)
-LAYOUT = rows.Layout.read(built.SOURCE / "src" / "landing.h")
+LAYOUT = rows.Layout.read(built.SOURCE / "src" / "landing" / "landing.h")
 
 # Assembly that is no engine: it touches memory that the handler or the caller has made for it.
 OTHERS = {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "registry.h"
 
 /* Fewer ranges than this are not worth a chunk of their own, if there are others. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* scrub_run.c - make a scrub, and run it here or in a thread of its own */
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "scrub.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
 	{"word", mcsafe__copy_word, NULL, false, mcsafe__set_word, 0, 0},

@@ -16,7 +16,7 @@
 
 #include <mcsafe/inject.h>
 
-#include "landing.h"
+#include "landing/landing.h"
 
 #define LINE_SIZE 64
 

@@ -4,7 +4,7 @@
  *
  * Of libc it calls open, read, close, memcpy and memset.
  */
-#include "report.h"
+#include "report/report.h"
 
 #include <fcntl.h>
 #include <string.h>

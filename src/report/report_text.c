@@ -15,8 +15,8 @@
 
 #include <mcsafe/report.h>
 
-#include "fault.h"
-#include "text.h"
+#include "landing/fault.h"
+#include "base/text.h"
 
 struct code_name {
 	int signo, code; /* signo 0: of any signal */

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 #include "engine.h"
-#include "fault.h"
-#include "msan.h"
+#include "landing/fault.h"
+#include "base/msan.h"
 
 static bool wraps(const void *start, size_t n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* devdax.c - what sysfs says about a device-dax node (Documentation/ABI/testing/sysfs-bus-dax) */
-#include "pmem.h"
+#include "pmem/pmem.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,7 +3,7 @@
 #ifndef MCSAFE_SRC_ACCESS_H
 #define MCSAFE_SRC_ACCESS_H
 
-#include "landing.h"
+#include "landing/landing.h"
 
 /* Each writes *landing if, and only if, its access has failed; facts is never 0 then. */
 typedef uint64_t mcsafe__load_fn(const void *p, struct mcsafe__landing *landing);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "ask.h"
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "registry.h"
 
 /* From the bad ranges of a disk to those of a file that is on it. */

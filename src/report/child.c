@@ -23,7 +23,7 @@
 
 #include <mcsafe/handler.h>
 
-#include "msan.h"
+#include "base/msan.h"
 
 #define PATIENCE_MS 2000
 #define STEP_MS     2

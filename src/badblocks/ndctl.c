@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "ask.h"
-#include "msan.h"
+#include "base/msan.h"
 
 #define LIBRARY "libndctl.so.6"
 

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "msan.h"
+#include "base/msan.h"
 
 #define FRAMES_MAX 128
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "landing.h"
+#include "landing/landing.h"
 
 #pragma GCC visibility push(hidden)
 

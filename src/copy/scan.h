@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "landing.h"
+#include "landing/landing.h"
 
 /* What is left from the first difference on, 0 if there is none, and then no order. */
 struct mcsafe__difference {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "lines.h"
 #include "registry.h"
 

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "control.h"
-#include "errno_kept.h"
+#include "base/control.h"
+#include "base/errno_kept.h"
 #include "extable.h"
 #include "fault.h"
 #include "module_table.h"
-#include "msan.h"
+#include "base/msan.h"
 
 #define ROWS_MAX ((size_t)1 << 24)
 

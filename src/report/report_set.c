@@ -10,7 +10,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "report.h"
 
 #define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "control.h"
+#include "base/control.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int setup_error;
