@@ -3,7 +3,9 @@
 #ifndef MCSAFE_ASM_H
 #define MCSAFE_ASM_H
 
-#include "landing/landing.h"
+#include <mcsafe/extable.h>
+
+#include "layout.h"
 
 /* <cet.h> writes the IBT and SHSTK note of the object and defines _CET_ENDBR; without
  * -fcf-protection there is nothing to mark. */

@@ -54,7 +54,8 @@ int mcsafe__badblocks_ask_in(struct mcsafe_badblocks *badblocks, int fd,
 			     struct mcsafe_badblocks_answer *answer, const char *sysfs)
 {
 	struct mcsafe__list list = {.cut = false};
-	int saved_errno = errno, err = ask(fd, &list, sysfs);
+	MCSAFE__KEEP_ERRNO();
+	int err = ask(fd, &list, sysfs);
 
 	if (err == 0)
 		err = mcsafe__badblocks_add_all(badblocks, list.ranges.list, &list.ranges.n);
@@ -70,7 +71,6 @@ int mcsafe__badblocks_ask_in(struct mcsafe_badblocks *badblocks, int fd,
 			answer->bytes += list.ranges.list[i].len;
 	}
 	free(list.ranges.list);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

@@ -19,11 +19,10 @@
 
 int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	struct mcsafe__grace *grace = aligned_alloc(_Alignof(struct mcsafe__grace), sizeof(*grace));
 	struct mcsafe_badblocks *made = calloc(1, sizeof(*made));
 
-	mcsafe__errno_restore(saved_errno);
 	if (grace == NULL || made == NULL) {
 		free(grace);
 		free(made);
@@ -369,14 +368,14 @@ static int clear(struct mcsafe_badblocks *badblocks, size_t start, size_t end)
 static int change_range(struct mcsafe_badblocks *badblocks, size_t start, size_t len,
 			int (*change)(struct mcsafe_badblocks *, size_t, size_t))
 {
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	if (!mcsafe__range_is_valid(start, len))
 		return -EINVAL;
 	pthread_mutex_lock(&badblocks->lock);
 	err = change(badblocks, start, start + len);
 	pthread_mutex_unlock(&badblocks->lock);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -468,7 +467,8 @@ static int add_all(struct mcsafe_badblocks *badblocks, const struct mcsafe_range
 int mcsafe__badblocks_add_all(struct mcsafe_badblocks *badblocks, struct mcsafe_range *ranges,
 			      size_t *n)
 {
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	*n = sort_and_merge(ranges, *n);
 	if (*n == 0)
@@ -476,6 +476,5 @@ int mcsafe__badblocks_add_all(struct mcsafe_badblocks *badblocks, struct mcsafe_
 	pthread_mutex_lock(&badblocks->lock);
 	err = add_all(badblocks, ranges, *n);
 	pthread_mutex_unlock(&badblocks->lock);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-_Static_assert(MCSAFE__GRACE_SLOTS == 16, "mcsafe__grace_enter() takes 4 bits of a hash");
+_Static_assert(MCSAFE__STRIPES == 16, "mcsafe__grace_enter() takes 4 bits of a hash");
 
-#define ALL_SLOTS ((1u << MCSAFE__GRACE_SLOTS) - 1)
+#define ALL_SLOTS ((1u << MCSAFE__STRIPES) - 1)
 
 static void free_all(struct mcsafe__retired *list)
 {
@@ -29,7 +29,7 @@ static int others_have_left(struct mcsafe__grace *grace)
 {
 	unsigned other = 1 - atomic_load_explicit(&grace->turn, memory_order_relaxed);
 
-	for (unsigned i = 0; i < MCSAFE__GRACE_SLOTS; i++)
+	for (unsigned i = 0; i < MCSAFE__STRIPES; i++)
 		if (atomic_load(&grace->slots[i].readers[other]) == 0)
 			grace->idle |= 1u << i;
 	return grace->idle == ALL_SLOTS;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/stripe.h"
+
 /*
  * A reader counts itself in before it loads the pointer to what it reads, and out when it has done.
  * A writer takes an object out of reach first and retires it then. A reader that was not counted
@@ -20,7 +22,6 @@
  *
  * The counters are spread over slots, so that threads seldom write to the same cache line.
  */
-#define MCSAFE__GRACE_SLOTS 16
 
 struct mcsafe__grace_slot {
 	_Alignas(64) _Atomic size_t readers[2];
@@ -32,7 +33,7 @@ struct mcsafe__retired {
 };
 
 struct mcsafe__grace {
-	struct mcsafe__grace_slot slots[MCSAFE__GRACE_SLOTS];
+	struct mcsafe__grace_slot slots[MCSAFE__STRIPES];
 	_Atomic unsigned turn;
 	/* The writer's own. */
 	struct mcsafe__retired *fresh;   /* retired since `waiting` was closed */
@@ -47,9 +48,7 @@ struct mcsafe__grace {
  */
 static inline _Atomic size_t *mcsafe__grace_enter(struct mcsafe__grace *grace)
 {
-	/* Threads are apart by the size of a stack, or of a page at least. */
-	uint64_t thread = (uint64_t)pthread_self() >> 12;
-	size_t slot = (size_t)((thread * UINT64_C(0x9e3779b97f4a7c15)) >> 60);
+	size_t slot = mcsafe__stripe_of_thread();
 	unsigned turn = atomic_load_explicit(&grace->turn, memory_order_relaxed);
 	_Atomic size_t *readers = &grace->slots[slot].readers[turn];
 

@@ -27,19 +27,20 @@ static bool write_all(const struct mcsafe_badblocks *badblocks, FILE *to)
 
 int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, FILE *to)
 {
-	int saved_errno = errno, err = 0;
+	MCSAFE__KEEP_ERRNO();
+	int err = 0;
 
 	errno = 0;
 	if (!write_all(badblocks, to))
 		err = errno != 0 ? -errno : -EIO;
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
 int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t *line)
 {
 	struct mcsafe__ranges ranges = {0};
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 	size_t at;
 
 	flockfile(from);
@@ -50,6 +51,5 @@ int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t
 	else if (err == -EINVAL && line != NULL)
 		*line = at;
 	free(ranges.list);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }

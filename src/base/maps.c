@@ -4,7 +4,7 @@
  *
  * Of libc it calls open, read, close, memcpy and memset.
  */
-#include "report/report.h"
+#include "maps.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -85,13 +85,13 @@ static int line(struct reader *r, struct mcsafe__mapping *mapping)
 	return skip_word(r) == ' ' ? path(r, mapping) : '\n';
 }
 
-int mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
+bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
 {
 	struct reader r = {.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), .at = 0, .n = 0};
-	int found = 0;
+	bool found = false;
 
 	if (r.fd < 0)
-		return 0;
+		return false;
 	while (!found && line(&r, mapping) != -1)
 		found = addr >= mapping->start && addr < mapping->end;
 	close(r.fd);

@@ -215,17 +215,17 @@ size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing
 /* What a copy past the caches has left in them. */
 static size_t flush_ends(char *dst, size_t n, struct mcsafe__landing *landing)
 {
-	size_t unflushed = mcsafe__flush(dst, MCSAFE_NT_EDGE, landing);
+	size_t unflushed = mcsafe__flush(dst, MCSAFE__NT_EDGE, landing);
 
 	if (unflushed != 0)
-		return unflushed + n - MCSAFE_NT_EDGE;
-	return mcsafe__flush(dst + n - MCSAFE_NT_EDGE, MCSAFE_NT_EDGE, landing);
+		return unflushed + n - MCSAFE__NT_EDGE;
+	return mcsafe__flush(dst + n - MCSAFE__NT_EDGE, MCSAFE__NT_EDGE, landing);
 }
 
 size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	const struct mcsafe__engine *engine = mcsafe__engine();
-	bool streams = engine->copy_nt != NULL && n >= MCSAFE_NT_LEAST;
+	bool streams = engine->copy_nt != NULL && n >= MCSAFE__NT_LEAST;
 	struct mcsafe__landing landing, flushing;
 	size_t left, unflushed;
 

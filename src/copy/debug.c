@@ -17,6 +17,7 @@
 #include <mcsafe/inject.h>
 
 #include "landing/landing.h"
+#include "base/errno_kept.h"
 
 #define LINE_SIZE 64
 
@@ -60,10 +61,9 @@ static const struct mcsafe__debug_verdict go_on = {0, 0};
 static struct mcsafe__debug_verdict lose(const struct mcsafe__debug_poison *poison)
 {
 	uintptr_t page = poison->line & ~(((uintptr_t)1 << poison->lsb) - 1);
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	syscall(SYS_mprotect, page, (size_t)1 << poison->lsb, PROT_NONE);
-	errno = saved_errno;
 	return (struct mcsafe__debug_verdict){
 		mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, poison->lsb, MCSAFE_ROW_LOAD), page};
 }

@@ -8,24 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "asm/routines.h"
 #include "landing/landing.h"
 
 #pragma GCC visibility push(hidden)
-
-/*
- * Each returns the bytes that were not done; *landing says why if that is not 0, and may be NULL if
- * nobody wants to know. The contract of each stands at the head of asm/x86_64/NAME.S.
- */
-typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
-			       struct mcsafe__landing *landing);
-
-mcsafe__copy_fn mcsafe__copy_word;
-mcsafe__copy_fn mcsafe__copy_sse2;
-mcsafe__copy_fn mcsafe__copy_avx2;
-mcsafe__copy_fn mcsafe__copy_nt_avx2;
-mcsafe__copy_fn mcsafe__copy_avx512;
-mcsafe__copy_fn mcsafe__copy_nt_avx512;
-mcsafe__copy_fn mcsafe__copy_erms;
 
 /* Whether that is the REP MOVSB of mcsafe__copy_erms: where a machine check stops it, it may have
  * fallen short of the line that is bad. */
@@ -34,24 +20,8 @@ static inline bool mcsafe__is_string_copy(uintptr_t ip)
 	return ip - (uintptr_t)mcsafe__copy_erms < 64; /* an entry is aligned to that (asm.h) */
 }
 
-/* At most so many bytes at either end of the destination do mcsafe__copy_nt_* leave in the caches, if
- * they do not write *landing. */
-#define MCSAFE_NT_EDGE 96
-
-/* Below this they need not bypass them at all. */
-#define MCSAFE_NT_LEAST 193
-
-typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe__landing *landing);
-
-mcsafe__set_fn mcsafe__set_word;
-mcsafe__set_fn mcsafe__set_sse2;
-mcsafe__set_fn mcsafe__set_avx2;
-
-size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
-size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
-size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
-/* The best of them that the processor has (copy.c). */
-size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing);
+/* The best write-back that the processor has (copy.c). */
+mcsafe__flush_fn mcsafe__flush;
 
 /* No cache is smaller, and a copy that is shorter need not ask. */
 #define MCSAFE_LONG ((size_t)4 << 20)
@@ -109,13 +79,6 @@ static inline mcsafe__set_fn *mcsafe__set(void)
 
 /* Makes it that; NULL: to be chosen anew. MT-Safe, AS-Safe. */
 void mcsafe__engine_use(const struct mcsafe__engine *engine);
-
-/*
- * What MCSAFE_ENGINE in the environment asks for, the first time that this is called: 0; or -errno
- * of mcsafe_engine_set(), after a line on standard error that lists the names. Chooses an engine if
- * nothing else has.
- */
-int mcsafe__engine_from_environment(void);
 
 #pragma GCC visibility pop
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "handler/install_hook.h"
 
 /* As in mcsafe__engines[]; the test "copy.engine" holds them together. */
 static const char names[] = "avx512_erms avx512 avx2 avx2_erms sse2 erms word";
@@ -35,7 +36,12 @@ int mcsafe_engine_set(const char *name)
 	return -EINVAL;
 }
 
-int mcsafe__engine_from_environment(void)
+/*
+ * What MCSAFE_ENGINE in the environment asks for, the first time that this is called. Returns 0, or
+ * -errno of mcsafe_engine_set() after a line on standard error that lists the names. Chooses an
+ * engine if nothing else has.
+ */
+static int use_engine_of_environment(void)
 {
 	static atomic_bool done;
 	const char *name;
@@ -54,3 +60,5 @@ int mcsafe__engine_from_environment(void)
 	mcsafe__engine(); /* chosen now, no copy has to */
 	return err;
 }
+
+int (*const mcsafe__install_hook)(void) = use_engine_of_environment;

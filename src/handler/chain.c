@@ -17,6 +17,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <mcsafe/handler.h>
+
 #include "notice/notice.h"
 #include "report/report.h"
 
@@ -225,7 +227,7 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	struct sigaction dfl;
 	sigset_t set;
 
-	mcsafe__report(signo, si, ctx);
+	mcsafe__report(signo, si, ctx, mcsafe_handle_signal);
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);

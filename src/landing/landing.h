@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* landing.h - what the handler hands to a fixup, and the fixup to C; read by C and by assembly */
+/* landing.h - what the handler hands to a fixup, and the fixup to C */
 #ifndef MCSAFE_SRC_LANDING_H
 #define MCSAFE_SRC_LANDING_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <mcsafe/extable.h>
+#include <mcsafe/fault.h>
+
+#include "asm/layout.h"
 
 /*
- * The registers that the handler sets, and the kinds of rows, are public: see mcsafe/extable.h. An
- * engine's fixup stores %r9 to %r11 into the caller's struct mcsafe__landing (asm.h, note_fault).
+ * What a fixup stores for its caller. The handler has set %r9 to %r11 to these values, in this order
+ * (mcsafe/extable.h), and the fixup stores them (asm.h, note_fault).
  */
-#define MCSAFE_LANDING_ADDR  0
-#define MCSAFE_LANDING_IP    8
-#define MCSAFE_LANDING_FACTS 16
-
-/* <signal.h> cannot be read by assembly. */
-#define MCSAFE_SIGBUS        7
-#define MCSAFE_BUS_MCEERR_AR 4
-
-/*
- * A row that reads and writes (REP MOVS), of ours only. Never in the facts of a fault: the handler
- * finds out which of the two it was.
- */
-#define MCSAFE_ROW_BOTH 3
-
-#ifndef __ASSEMBLER__
-
-# include <stddef.h>
-# include <stdint.h>
-
-# include <mcsafe/fault.h>
-
 struct mcsafe__landing {
 	uintptr_t addr;
 	uintptr_t ip;
@@ -67,7 +52,5 @@ static inline int mcsafe__facts_code(uint64_t facts)
 {
 	return (int)(uint32_t)(facts >> 32);
 }
-
-#endif /* !__ASSEMBLER__ */
 
 #endif /* MCSAFE_SRC_LANDING_H */

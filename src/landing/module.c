@@ -206,7 +206,8 @@ static int add(const struct mcsafe_row *first, const struct plain_row *rows, siz
 static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, bool is_pinned)
 {
 	struct mcsafe__section section;
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 	struct plain_row *rows;
 	void *pin;
 	size_t n;
@@ -227,7 +228,6 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 			unpin_object(pin);
 		free(rows);
 	}
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -244,7 +244,7 @@ int mcsafe_module_attach(const struct mcsafe_row *first, const struct mcsafe_row
 int mcsafe_module_unregister(const struct mcsafe_row *first)
 {
 	struct mcsafe__section section;
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	void *pin = NULL;
 	size_t i;
 
@@ -260,7 +260,6 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 	}
 	mcsafe__control_leave(&section);
 	unpin_object(pin);
-	mcsafe__errno_restore(saved_errno);
 	return i != MCSAFE_MODULES_MAX ? 0 : -ENOENT;
 }
 

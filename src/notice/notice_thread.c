@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include "notice.h"
+#include "base/errno_kept.h"
 
 #define NOT_CHANGED (-1)
 
@@ -39,8 +40,8 @@ static int leave_me(void)
 
 int mcsafe_notice_thread(int on)
 {
-	int saved_errno = errno, err = on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
+	MCSAFE__KEEP_ERRNO();
+	int err = on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
 
-	errno = saved_errno;
 	return err;
 }

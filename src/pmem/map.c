@@ -140,7 +140,8 @@ static int refresh(struct mcsafe_pmem *pmem)
 int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 {
 	struct mcsafe__stripe *stripe;
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	if (pmem->kind != MCSAFE_PMEM_FILE)
 		return 0;
@@ -149,6 +150,5 @@ int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 	err = refresh(pmem);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }

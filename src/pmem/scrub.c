@@ -39,7 +39,8 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 	struct scrubbed scrubbed = {pmem, options};
 	size_t size = atomic_load_explicit(&pmem->size, memory_order_acquire);
 	struct mcsafe_scrub *scrub;
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	own.arg = &scrubbed;
 	own.found = is_not_to_be_noted;
@@ -52,6 +53,5 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 		mcsafe_scrub_destroy(scrub);
 	}
 	mcsafe__pmem_leave(stripe);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }

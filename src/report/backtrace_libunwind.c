@@ -5,14 +5,12 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 
-#include <mcsafe/copy.h>
-
-#include <stdbool.h>
-
+#include "asm/routines.h"
 #include "base/msan.h"
 
 #define FRAMES_MAX 128
@@ -75,9 +73,10 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], back;
 	char byte;
 
-	if (memcpy_mcsafe(&byte, (const void *)ip, 1) == 0 ||
-	    memcpy_mcsafe(&back, (const void *)sp, sizeof(back)) != 0)
+	if (mcsafe__copy_word(&byte, (const void *)ip, 1, NULL) == 0 ||
+	    mcsafe__copy_word(&back, (const void *)sp, sizeof(back), NULL) != 0)
 		return 0;
+	mcsafe__msan_written(&back, sizeof(back));
 	memset(caller, 0, sizeof(*caller));
 	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
 	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;

@@ -21,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <mcsafe/handler.h>
-
 #include "base/msan.h"
 
 #define PATIENCE_MS 2000
@@ -32,10 +30,13 @@ struct mcsafe__report_setup mcsafe__report_setup = {.fd = -1};
 _Atomic int mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
+/* Set in the copy of the process only. */
+static mcsafe__land_fn *lands;
+
 /* The previous handlers are the parent's, and have had their turn. */
 static void land_or_end(int signo, siginfo_t *si, void *ctx)
 {
-	if (!mcsafe_handle_signal(signo, si, ctx))
+	if (!lands(signo, si, ctx))
 		_exit(1);
 }
 
@@ -68,6 +69,7 @@ static void begin_child(void)
 }
 
 struct job {
+	mcsafe__land_fn *land;
 	void (*work)(const void *arg);
 	const void *arg;
 };
@@ -77,6 +79,7 @@ static int child(void *arg)
 {
 	const struct job *job = arg;
 
+	lands = job->land;
 	begin_child();
 	job->work(job->arg);
 	_exit(0);
@@ -102,9 +105,10 @@ static void wait_for(pid_t pid)
 	waitpid(pid, NULL, __WALL | WNOHANG);
 }
 
-void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end)
+void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end,
+		     mcsafe__land_fn *land)
 {
-	struct job job = {work, arg};
+	struct job job = {land, work, arg};
 	pid_t pid = clone(child, stack_end, 0, &job);
 
 	if (pid > 0)
@@ -138,7 +142,7 @@ static int is_first(unsigned long self)
 	return 0;
 }
 
-void mcsafe__report(int signo, const siginfo_t *si, const void *ctx)
+void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__land_fn *land)
 {
 	struct mcsafe__report_setup *setup = &mcsafe__report_setup;
 	struct mcsafe__death death = {signo, si, ctx, getpid(), (pid_t)syscall(SYS_gettid)};
@@ -151,7 +155,8 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx)
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
 		if (is_our_file())
-			mcsafe__in_copy(setup->write, &death, setup->stack + setup->stack_size);
+			mcsafe__in_copy(setup->write, &death, setup->stack + setup->stack_size,
+					land);
 		atomic_store(&mcsafe__report_wanted, 0);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);

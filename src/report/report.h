@@ -33,8 +33,14 @@ extern struct mcsafe__report_setup mcsafe__report_setup;
 extern _Atomic int mcsafe__report_wanted;
 extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has begun one; 0 */
 
+/*
+ * Lands a fault of a protected access: mcsafe_handle_signal(), by a pointer, since the handler is a
+ * layer above.
+ */
+typedef int mcsafe__land_fn(int signo, siginfo_t *si, void *ctx);
+
 /* Report a signal that is going to kill, and come back. AS-Safe. */
-void mcsafe__report(int signo, const siginfo_t *si, const void *ctx);
+void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__land_fn *land);
 
 /* report_text.c: write all of it to the set-up's fd. arg: struct mcsafe__death. Runs in the
  * child. */
@@ -42,19 +48,10 @@ void mcsafe__report_write(const void *arg);
 
 /*
  * Run work(arg) in a copy of this process, on the copy of a stack, and wait for it, but not for
- * long. All signals must be blocked. AS-Safe.
+ * long. Loads of work() may fault and land. All signals must be blocked. AS-Safe.
  */
-void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end);
-
-/* The entry for an address in /proc/self/maps. */
-struct mcsafe__mapping {
-	unsigned long start, end, offset;
-	char perms[5];
-	char path[256]; /* the end of it if it is longer; empty for none */
-};
-
-/* maps.c: 1 and *mapping, or 0. No allocation. */
-int mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping);
+void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end,
+		     mcsafe__land_fn *land);
 
 /*
  * backtrace_libunwind.c, or backtrace_none.c. Call step for each frame from the context on until

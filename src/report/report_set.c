@@ -12,6 +12,7 @@
 
 #include "base/control.h"
 #include "report.h"
+#include "base/errno_kept.h"
 
 #define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */
 
@@ -128,10 +129,10 @@ static int keep_frame(const struct mcsafe__frame *frame, void *arg)
 int mcsafe_backtrace(const void *ctx, void **frames, size_t n)
 {
 	struct room room = {frames, n < 1 << 20 ? n : 1 << 20, 0};
-	int saved_errno = errno, err = 0;
+	MCSAFE__KEEP_ERRNO();
+	int err = 0;
 
 	if (n != 0)
 		err = mcsafe__backtrace(ctx, 0, keep_frame, &room);
-	errno = saved_errno;
 	return err != 0 ? err : (int)room.used;
 }

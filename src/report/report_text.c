@@ -15,8 +15,9 @@
 
 #include <mcsafe/report.h>
 
-#include "landing/fault.h"
+#include "base/maps.h"
 #include "base/text.h"
+#include "landing/fault.h"
 
 struct code_name {
 	int signo, code; /* signo 0: of any signal */

@@ -17,7 +17,7 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 {
 	const struct mcsafe_scrub_options defaults = {.rate = 0};
 	struct mcsafe_scrub *made;
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	if (options == NULL)
 		options = &defaults;
@@ -25,7 +25,6 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 	    (options->recheck != 0 && options->recheck != 1))
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
-	mcsafe__errno_restore(saved_errno);
 	if (made == NULL)
 		return -ENOMEM;
 	made->base = base;
@@ -49,13 +48,13 @@ static bool take(struct mcsafe_scrub *scrub, int state)
 
 int mcsafe_scrub_run(struct mcsafe_scrub *scrub)
 {
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	if (!take(scrub, MCSAFE__SCRUB_RUNNING))
 		return -EBUSY;
 	err = mcsafe__scrub_walk(scrub);
 	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -111,12 +110,11 @@ int mcsafe_scrub_wait(struct mcsafe_scrub *scrub)
 
 void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	atomic_store(&scrub->cancelled, 1);
 	/* EOVERFLOW: it has been posted more often than enough. */
 	sem_post(&scrub->wake);
-	mcsafe__errno_restore(saved_errno);
 }
 
 void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
@@ -132,7 +130,7 @@ void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
 
 void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	if (scrub == NULL)
 		return;
@@ -142,5 +140,4 @@ void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
 	}
 	sem_destroy(&scrub->wake);
 	free(scrub);
-	mcsafe__errno_restore(saved_errno);
 }

@@ -50,7 +50,7 @@ class Compilers(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory(prefix="mcsafe guards ")
         cls.addClassCleanup(scratch.cleanup)
         cls.scratch = Path(scratch.name)
-        include = [f"-I{SOURCE / name}" for name in ("include", "src", "asm")]
+        include = [f"-I{SOURCE / name}" for name in ("", "include", "src", "asm")]
         cls.objects: dict[tuple[str, str], list[str]] = {}
         for compiler, lto, suffix in itertools.product(cls.found, ("", "-flto"), (".S", ".c")):
             # A directory for each: a C file and an assembly file may have the same name.
