@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * chain.c - the actions that were in place before ours, and how a signal reaches them
+ * chain.c - pass a signal that is not ours to the previous action, or die of it
  *
- * mcsafe__chain() runs in the signal handler. Of libc it calls getpid, sigaction, pthread_sigmask,
- * sigemptyset, sigaddset, syscall and memcpy: all async-signal-safe (signal-safety(7); syscall()
- * is a plain system call). It takes no lock: actions are written once and never changed, and the
- * order in which they are tried is one atomic word.
+ * Runs in the signal handler and takes no lock (chain_history.h says why that is enough). Of libc
+ * it calls getpid, sigaction, pthread_sigmask, sigemptyset, sigaddset, syscall, memcpy and memset.
+ * All are async-signal-safe (signal-safety(7); syscall() is a plain system call).
  */
 #include "handler.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,130 +17,11 @@
 
 #include <mcsafe/handler.h>
 
+#include "chain_history.h"
 #include "notice/notice.h"
 #include "report/report.h"
 
-/* What is found under ours: one nibble of the order word each, one nibble for their number. */
-#define ACTIONS_MAX 15
-
-/*
- * Each mcsafe_install() that finds another action in front of ours makes a generation: an order in
- * which actions are tried, and an entry of our handler of its own. What was installed over an
- * earlier generation has that one's entry as its previous handler. If it passes a signal on to it,
- * or puts it back and raises the signal again (as CPython's faulthandler does), the signal goes to
- * what was there before, and not round in circles.
- */
-struct history {
-	struct sigaction seen[ACTIONS_MAX]; /* [0, n_seen) never change */
-	unsigned n_seen;                    /* this and the next two under the lock of control.c */
-	unsigned n_generations;
-	unsigned newest;
-	/* Bits 0-3: how many; then one index into seen[] for each, the newest in bits 4-7. Written
-	 * once, before the entry of the generation is installed. */
-	_Atomic uint64_t orders[MCSAFE_GENERATIONS];
-	/* Bit i: seen[i] had SA_RESETHAND and has been called, so it is SIG_DFL now. */
-	_Atomic uint32_t spent;
-};
-
-static struct history history[2];
-
-static struct history *history_of(int signo)
-{
-	return &history[signo == SIGBUS];
-}
-
-static unsigned order_len(uint64_t order)
-{
-	return (unsigned)(order & 0xf);
-}
-
-static unsigned order_at(uint64_t order, unsigned depth)
-{
-	return (unsigned)(order >> (4 * (depth + 1)) & 0xf);
-}
-
-static uint64_t order_with_front(uint64_t order, unsigned index)
-{
-	uint64_t next = (uint64_t)index << 4;
-	unsigned n = 1;
-
-	for (unsigned i = 0; i < order_len(order); i++)
-		if (order_at(order, i) != index)
-			next |= (uint64_t)order_at(order, i) << (4 * ++n);
-	return next | n;
-}
-
-static int same_action(const struct sigaction *a, const struct sigaction *b)
-{
-	if (a->sa_handler != b->sa_handler || a->sa_flags != b->sa_flags)
-		return 0;
-	for (int signo = 1; signo < _NSIG; signo++)
-		if (sigismember(&a->sa_mask, signo) != sigismember(&b->sa_mask, signo))
-			return 0;
-	return 1;
-}
-
-static int generation_of(struct history *h, uint64_t order)
-{
-	for (unsigned i = 0; i < h->n_generations; i++)
-		if (atomic_load_explicit(&h->orders[i], memory_order_relaxed) == order)
-			return (int)i;
-	if (h->n_generations == MCSAFE_GENERATIONS)
-		return -ENOSPC;
-	atomic_store_explicit(&h->orders[h->n_generations], order, memory_order_release);
-	return (int)h->n_generations++;
-}
-
-int mcsafe__chain_push(int signo, const struct sigaction *action)
-{
-	struct history *h = history_of(signo);
-	uint64_t order = atomic_load_explicit(&h->orders[h->newest], memory_order_relaxed);
-	int generation;
-	unsigned i;
-
-	for (i = 0; i < h->n_seen; i++)
-		if (same_action(&h->seen[i], action))
-			break;
-	if (i == ACTIONS_MAX)
-		return -ENOSPC;
-	if (i == h->n_seen)
-		h->seen[h->n_seen++] = *action;
-	generation = generation_of(h, order_with_front(order, i));
-	if (generation < 0)
-		return generation;
-	h->newest = (unsigned)generation;
-	/* It was installed anew, so a handler that is called once may be called once more. */
-	atomic_fetch_and(&h->spent, ~(UINT32_C(1) << i));
-	return generation;
-}
-
-/* The first action of a generation that is not in the set of those that have been called. */
-static const struct sigaction *first_not_in(struct history *h, uint32_t called, unsigned generation,
-					    unsigned *index)
-{
-	uint64_t order = atomic_load_explicit(&h->orders[generation], memory_order_acquire);
-
-	for (unsigned i = 0; i < order_len(order); i++) {
-		*index = order_at(order, i);
-		if (!(called & UINT32_C(1) << *index))
-			return &h->seen[*index];
-	}
-	return NULL;
-}
-
-void mcsafe__chain_top(int signo, unsigned generation, struct sigaction *action)
-{
-	struct history *h = history_of(signo);
-	unsigned index;
-	const struct sigaction *top = first_not_in(h, 0, generation, &index);
-
-	if (top != NULL && !(atomic_load(&h->spent) & UINT32_C(1) << index)) {
-		*action = *top;
-		return;
-	}
-	memset(action, 0, sizeof(*action));
-	action->sa_handler = SIG_DFL;
-}
+struct mcsafe__history mcsafe__histories[MCSAFE__N_FATAL_SIGNALS];
 
 /*
  * Which actions this very signal has been passed to already, as bits. A handler that is both under
@@ -267,13 +146,13 @@ static void call(const struct sigaction *action, int signo, siginfo_t *si, void 
 }
 
 /* A handler with SA_RESETHAND is good for one signal (sigaction(2)). */
-static int is_spent(struct history *h, unsigned index)
+static int is_spent(struct mcsafe__history *history, unsigned index)
 {
-	uint32_t bit = UINT32_C(1) << index;
+	uint32_t bit = mcsafe__action_bit(index);
 
-	if (!(h->seen[index].sa_flags & (int)SA_RESETHAND))
+	if (!(history->seen[index].sa_flags & (int)SA_RESETHAND))
 		return 0;
-	return (atomic_fetch_or(&h->spent, bit) & bit) != 0;
+	return (atomic_fetch_or(&history->spent, bit) & bit) != 0;
 }
 
 /*
@@ -305,15 +184,15 @@ static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_
 int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 		  struct mcsafe__resume *resume, unsigned generation)
 {
-	struct history *h = history_of(signo);
+	struct mcsafe__history *history = mcsafe__history_of(signo);
 	struct visit before = visit_get(si);
 	uint32_t called = before.magic == VISIT_MAGIC ? before.called : 0;
 	unsigned index;
-	const struct sigaction *action = first_not_in(h, called, generation, &index);
+	const struct sigaction *action = mcsafe__first_not_in(history, called, generation, &index);
 	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
-	    (action->sa_handler != SIG_IGN && is_spent(h, index))) {
+	    (action->sa_handler != SIG_IGN && is_spent(history, index))) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
 		if (!mcsafe__is_notice(signo, si))
 			die_of(signo, si, ctx);
@@ -325,7 +204,7 @@ int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 			die_of(signo, si, ctx);
 		return 0;
 	}
-	visit_put(si, (struct visit){VISIT_MAGIC, called | UINT32_C(1) << index});
+	visit_put(si, (struct visit){VISIT_MAGIC, called | mcsafe__action_bit(index)});
 	go_on = call_on_its_stack(action, signo, si, ctx, frame, resume);
 	visit_put(si, before);
 	return go_on;

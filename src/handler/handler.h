@@ -9,7 +9,7 @@
 
 /*
  * asm/x86_64/signal_entry.S: the handlers that mcsafe_install() puts in place, the one of each
- * generation (chain.c) MCSAFE_ENTRY_SIZE bytes behind the one before it.
+ * generation (chain_history.h) MCSAFE_ENTRY_SIZE bytes behind the one before it.
  */
 void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
 
@@ -31,13 +31,13 @@ int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
 int mcsafe__was_passed_on(const siginfo_t *si);
 
 /*
- * chain.c: remember an action that was found under ours, as the one to pass signals to from now
+ * chain_history.c: remember an action that was found under ours, as the one to pass signals to from now
  * on. The generation whose entry is to be installed for that; or -ENOSPC. Callers hold the lock of
  * control.c. May run beside mcsafe__chain().
  */
 int mcsafe__chain_push(int signo, const struct sigaction *action);
 
-/* chain.c: the action that an entry passes signals to, as sigaction(2) should get it back. */
+/* chain_history.c: the action that an entry passes signals to, as sigaction(2) should get it back. */
 void mcsafe__chain_top(int signo, unsigned generation, struct sigaction *action);
 
 #endif /* MCSAFE_SRC_HANDLER_H */
