@@ -62,11 +62,12 @@ int mcsafe__was_passed_on(const siginfo_t *si)
  * inside a system call, and poison should not be touched again to find out. x86 leaves the cause
  * in the trap number: 14 #PF with the address in CR2, 13 #GP.
  */
-static int comes_back(int signo, const siginfo_t *si, const ucontext_t *ctx)
+static int comes_back(const struct mcsafe__delivery *delivery)
 {
-	const greg_t *regs = ctx->uc_mcontext.gregs;
+	const greg_t *regs = delivery->uc->uc_mcontext.gregs;
+	const siginfo_t *si = delivery->si;
 
-	if (signo != SIGSEGV || si->si_code <= 0)
+	if (delivery->signo != SIGSEGV || si->si_code <= 0)
 		return 0;
 	if (si->si_code == SI_KERNEL)
 		return regs[REG_TRAPNO] == 13;
@@ -101,23 +102,24 @@ static int is_dying(int signo)
  * interrupted registers and mask. A process may queue any si_code to itself
  * (rt_tgsigqueueinfo(2)).
  */
-static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
+static void die_of(const struct mcsafe__delivery *delivery)
 {
+	int signo = delivery->signo;
 	struct sigaction dfl;
 	sigset_t set;
 
-	mcsafe__report(signo, si, ctx, mcsafe_handle_signal);
+	mcsafe__report(signo, delivery->si, delivery->uc, mcsafe_handle_signal);
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);
-	if (comes_back(signo, si, ctx))
+	if (comes_back(delivery))
 		return;
 	set_dying(signo);
 	sigemptyset(&set);
 	sigaddset(&set, signo);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	visit_put(si, (struct visit){0, 0});
-	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, si);
+	visit_put(delivery->si, (struct visit){0, 0});
+	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, delivery->si);
 }
 
 /* The mask that the kernel would have set for this handler; ours blocks nothing. */
@@ -130,13 +132,14 @@ static void block_for(const struct sigaction *action, int signo, sigset_t *saved
 	pthread_sigmask(SIG_BLOCK, &block, saved);
 }
 
-static void call(const struct sigaction *action, int signo, siginfo_t *si, void *ctx)
+static void call(const struct sigaction *action, const struct mcsafe__delivery *delivery)
 {
+	int signo = delivery->signo;
 	sigset_t saved;
 
 	block_for(action, signo, &saved);
 	if (action->sa_flags & SA_SIGINFO)
-		action->sa_sigaction(signo, si, ctx);
+		action->sa_sigaction(signo, delivery->si, delivery->uc);
 	else
 		action->sa_handler(signo);
 	/* If it passed the signal on to ours, that is where the end may have been decided. */
@@ -160,52 +163,53 @@ static int is_spent(struct mcsafe__history *history, unsigned index)
  * moved for that, nothing of ours may be left on the stack, so our handler ends here, and
  * sigreturn(2) gives the mask back.
  */
-static int call_on_its_stack(const struct sigaction *action, int signo, siginfo_t *si, void *ctx,
-			     const void *frame, struct mcsafe__resume *resume)
+static int call_on_its_stack(const struct sigaction *action,
+			     const struct mcsafe__delivery *delivery)
 {
 	if (!(action->sa_flags & SA_ONSTACK)) {
-		switch (mcsafe__frame_move(frame, si, ctx, resume)) {
+		switch (mcsafe__frame_move(delivery)) {
 		case MCSAFE__MOVE_DONE:
-			block_for(action, signo, NULL);
+			block_for(action, delivery->signo, NULL);
 			/* sa_sigaction and sa_handler share their place; all take the signal first. */
-			resume->handler = action->sa_sigaction;
+			delivery->resume->handler = action->sa_sigaction;
 			return 1;
 		case MCSAFE__MOVE_NO_ROOM:
-			die_of(signo, si, ctx);
+			die_of(delivery);
 			return 0;
 		case MCSAFE__MOVE_NOT_NEEDED:
 			break;
 		}
 	}
-	call(action, signo, si, ctx);
+	call(action, delivery);
 	return 0;
 }
 
-int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
-		  struct mcsafe__resume *resume, unsigned generation)
+int mcsafe__chain(const struct mcsafe__delivery *delivery)
 {
-	struct mcsafe__history *history = mcsafe__history_of(signo);
+	struct mcsafe__history *history = mcsafe__history_of(delivery->signo);
+	siginfo_t *si = delivery->si;
 	struct visit before = visit_get(si);
 	uint32_t called = before.magic == VISIT_MAGIC ? before.called : 0;
 	unsigned index;
-	const struct sigaction *action = mcsafe__first_not_in(history, called, generation, &index);
+	const struct sigaction *action =
+		mcsafe__first_not_in(history, called, delivery->generation, &index);
 	int go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
 	    (action->sa_handler != SIG_IGN && is_spent(history, index))) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
-		if (!mcsafe__is_notice(signo, si))
-			die_of(signo, si, ctx);
+		if (!mcsafe__is_notice(delivery->signo, si))
+			die_of(delivery);
 		return 0;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
-		if (si->si_code > 0 && !mcsafe__is_notice(signo, si))
-			die_of(signo, si, ctx);
+		if (si->si_code > 0 && !mcsafe__is_notice(delivery->signo, si))
+			die_of(delivery);
 		return 0;
 	}
 	visit_put(si, (struct visit){VISIT_MAGIC, called | mcsafe__action_bit(index)});
-	go_on = call_on_its_stack(action, signo, si, ctx, frame, resume);
+	go_on = call_on_its_stack(action, delivery);
 	visit_put(si, before);
 	return go_on;
 }

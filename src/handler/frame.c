@@ -69,27 +69,28 @@ static int is_to_be_moved(uintptr_t frame, uintptr_t end, const siginfo_t *si, c
 	       (uintptr_t)si + sizeof(*si) <= end && (uintptr_t)uc->uc_mcontext.fpregs > frame;
 }
 
-enum mcsafe__move mcsafe__frame_move(const void *frame, siginfo_t *si, void *ctx,
-				     struct mcsafe__resume *resume)
+enum mcsafe__move mcsafe__frame_move(const struct mcsafe__delivery *delivery)
 {
-	ucontext_t *uc = ctx;
-	uintptr_t from = (uintptr_t)frame, end = frame_end(uc), to;
+	const ucontext_t *uc = delivery->uc;
+	struct mcsafe__resume *resume = delivery->resume;
+	uintptr_t from = (uintptr_t)delivery->frame, end = frame_end(uc), to;
 	uintptr_t rsp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	ucontext_t *moved;
 
-	if (!is_to_be_moved(from, end, si, uc))
+	if (!is_to_be_moved(from, end, delivery->si, uc))
 		return MCSAFE__MOVE_NOT_NEEDED;
 
 	/* A whole number of alignments away, so that every part keeps the alignment it has. */
 	to = from + ((rsp - RED_ZONE - end) & ~(uintptr_t)(FRAME_ALIGN - 1));
 	/* That stack may be full, which is why the kernel would not have survived this. */
-	if (mcsafe__copy_sse2((void *)to, frame, end - from, NULL) != 0)
+	if (mcsafe__copy_sse2((void *)to, delivery->frame, end - from, NULL) != 0)
 		return MCSAFE__MOVE_NO_ROOM;
-	mcsafe__msan_copied((void *)to, frame, end - from);
+	mcsafe__msan_copied((void *)to, delivery->frame, end - from);
 
+	moved = (ucontext_t *)((uintptr_t)uc - from + to);
+	moved->uc_mcontext.fpregs = (fpregset_t)((uintptr_t)uc->uc_mcontext.fpregs - from + to);
 	resume->frame = (void *)to;
-	resume->si = (siginfo_t *)((uintptr_t)si - from + to);
-	resume->ctx = (void *)((uintptr_t)ctx - from + to);
-	uc = resume->ctx;
-	uc->uc_mcontext.fpregs = (fpregset_t)((uintptr_t)uc->uc_mcontext.fpregs - from + to);
+	resume->si = (siginfo_t *)((uintptr_t)delivery->si - from + to);
+	resume->ctx = moved;
 	return MCSAFE__MOVE_DONE;
 }

@@ -14,18 +14,17 @@
 void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
 
 /*
- * signal.c: what they do. frame is %rsp at the entry. 0: return from the handler; 1: go on in
- * resume->handler on resume->frame.
+ * signal.c: what the entries do. The arguments are the members of struct mcsafe__delivery. 0: return
+ * from the handler; 1: go on in resume->handler on resume->frame.
  */
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation);
 
 /*
- * chain.c: pass a signal that is not ours to the previous action, or die of it. The result and
- * the last three arguments are those of mcsafe__on_signal(). AS-Safe.
+ * chain.c: pass a signal that is not ours to the previous action, or die of it. The result is that
+ * of mcsafe__on_signal(). AS-Safe.
  */
-int mcsafe__chain(int signo, siginfo_t *si, void *ctx, const void *frame,
-		  struct mcsafe__resume *resume, unsigned generation);
+int mcsafe__chain(const struct mcsafe__delivery *delivery);
 
 /* chain.c: whether this very signal has been passed to a previous handler already. AS-Safe. */
 int mcsafe__was_passed_on(const siginfo_t *si);

@@ -15,14 +15,14 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "landing/extable.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
 #include "guard_hook.h"
 #include "handler.h"
+#include "landing/extable.h"
 #include "landing/landing.h"
 #include "landing/module_table.h"
-#include "base/msan.h"
 #include "notice/notice.h"
-#include "base/errno_kept.h"
 
 /*
  * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
@@ -162,15 +162,13 @@ MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {
+	const struct mcsafe__delivery delivery = {signo, si, ctx, frame, resume, generation};
 	MCSAFE__KEEP_ERRNO();
-	int go_on = 0;
 
-	if (mcsafe__is_notice(signo, si)) {
+	if (mcsafe__is_notice(signo, si))
 		/* For all who want to know: it goes on whether it was noted or not. */
 		(void)note(si);
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
-	} else if (!land(signo, si, ctx)) {
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
-	}
-	return go_on;
+	else if (land(signo, si, ctx))
+		return 0;
+	return mcsafe__chain(&delivery);
 }
