@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "report/report.h"
 
-struct mcsafe__guard_check_setup mcsafe__guard_check_setup = {.fd = -1};
+struct mcsafe__child_setup mcsafe__guard_check_setup = {.fd = -1};
 
 struct jump {
 	const struct mcsafe_guard *guard;

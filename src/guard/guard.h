@@ -11,6 +11,7 @@
 
 #include "asm/layout.h"
 #include "landing/landing.h"
+#include "report/child_setup.h"
 
 _Static_assert(offsetof(struct mcsafe_guard, outer) == MCSAFE_GUARD_OUTER, "as in assembly");
 _Static_assert(offsetof(struct mcsafe_guard, state) == MCSAFE_GUARD_STATE, "as in assembly");
@@ -32,13 +33,8 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
 typedef void (*mcsafe__guard_checker_fn)(const struct mcsafe_guard *guard, const ucontext_t *uc);
 extern _Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
 
-/* What check_set.c has prepared for check.c. */
-struct mcsafe__guard_check_setup {
-	int fd;          /* ours; -1: never */
-	char *stack_end; /* of the copy that looks */
-};
-
-extern struct mcsafe__guard_check_setup mcsafe__guard_check_setup;
+/* What check_set.c has prepared for the child of check.c. */
+extern struct mcsafe__child_setup mcsafe__guard_check_setup;
 
 /* check.c: report what a jump leaves behind. Runs in the handler, before the jump. */
 void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t *uc);

@@ -26,7 +26,7 @@
 #define PATIENCE_MS 2000
 #define STEP_MS     2
 
-struct mcsafe__report_setup mcsafe__report_setup = {.fd = -1};
+struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
 _Atomic int mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
@@ -119,8 +119,8 @@ static int is_our_file(void)
 {
 	struct stat st;
 
-	return fstat(mcsafe__report_setup.fd, &st) == 0 && st.st_dev == mcsafe__report_setup.dev &&
-	       st.st_ino == mcsafe__report_setup.ino;
+	return fstat(mcsafe__report_setup.child.fd, &st) == 0 &&
+	       st.st_dev == mcsafe__report_setup.dev && st.st_ino == mcsafe__report_setup.ino;
 }
 
 /* 1: this thread is the first. A thread that comes second waits, as its death would end the
@@ -155,8 +155,7 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
 		if (is_our_file())
-			mcsafe__in_copy(setup->write, &death, setup->stack + setup->stack_size,
-					land);
+			mcsafe__in_copy(setup->write, &death, setup->child.stack_end, land);
 		atomic_store(&mcsafe__report_wanted, 0);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);

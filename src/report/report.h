@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "child_setup.h"
+
 /* The signal, as the child that writes about it gets it. */
 struct mcsafe__death {
 	int signo;
@@ -16,14 +18,13 @@ struct mcsafe__death {
 	pid_t pid, tid;
 };
 
-/* What mcsafe_set_report() has prepared; fd < 0: never. Only fd's file and flags change later. */
+/* What mcsafe_set_report() has prepared. Once it is, only the file of the descriptor and the flags
+ * change. */
 struct mcsafe__report_setup {
-	int fd; /* ours */
-	dev_t dev;
+	struct mcsafe__child_setup child;
+	dev_t dev; /* of the file, with ino */
 	ino_t ino;
 	unsigned flags;
-	char *stack; /* of the child */
-	size_t stack_size;
 	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports needs
 	 * neither that object nor libunwind. */
 	void (*write)(const void *death);

@@ -156,7 +156,7 @@ void mcsafe__report_write(const void *arg)
 	const struct mcsafe__death *death = arg;
 	const ucontext_t *uc = death->ctx;
 	unsigned long ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP];
-	struct mcsafe__text t = {.fd = mcsafe__report_setup.fd};
+	struct mcsafe__text t = {.fd = mcsafe__report_setup.child.fd};
 
 	mcsafe__put(&t, "mcsafe: ");
 	mcsafe__put(&t, death->signo == SIGBUS ? "SIGBUS" : "SIGSEGV");
