@@ -11,12 +11,11 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "base/page.h"
+#include "base/trap.h"
+#include "landing/fault.h"
 
-#define PAGE      ((uintptr_t)4096)
-#define TRAP_PF   14 /* #PF: its error code says whether it was a write, CR2 is its address */
-#define WRITE     2
 #define DIRECTION 0x400 /* of RFLAGS; the ABI has it clear at function calls */
 
 MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
@@ -46,10 +45,11 @@ static struct loss loss_of(const struct mcsafe__landing *landing, size_t extent)
 	int signo = mcsafe__facts_signo(landing->facts), code = mcsafe__facts_code(landing->facts);
 	struct loss loss = {has_address(signo, code), landing->addr, landing->addr};
 
-	if (loss.known && code == BUS_MCEERR_AR && signo == SIGBUS && landing->addr % PAGE == 0) {
-		if (extent < PAGE)
-			extent = PAGE;
-		loss.first = landing->addr & ~(uintptr_t)(extent - 1);
+	if (loss.known && code == BUS_MCEERR_AR && signo == SIGBUS &&
+	    landing->addr % MCSAFE__PAGE == 0) {
+		if (extent < MCSAFE__PAGE)
+			extent = MCSAFE__PAGE;
+		loss.first = mcsafe__down(landing->addr, extent);
 		loss.last = loss.first + (extent - 1);
 	}
 	return loss;
@@ -96,9 +96,11 @@ static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *
 {
 	if (fault->cause == MCSAFE_CAUSE_POISON)
 		return MCSAFE_SIDE_SOURCE;
-	if (regs[REG_TRAPNO] != TRAP_PF || regs[REG_CR2] != (greg_t)(uintptr_t)fault->addr)
+	if (regs[REG_TRAPNO] != MCSAFE__TRAP_PAGE_FAULT ||
+	    regs[REG_CR2] != (greg_t)(uintptr_t)fault->addr)
 		return MCSAFE_SIDE_NONE;
-	return regs[REG_ERR] & WRITE ? MCSAFE_SIDE_DESTINATION : MCSAFE_SIDE_SOURCE;
+	return regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE ? MCSAFE_SIDE_DESTINATION
+							: MCSAFE_SIDE_SOURCE;
 }
 
 /* guard.S has written it, when the guard was armed. */

@@ -17,6 +17,7 @@
 
 #include <mcsafe/handler.h>
 
+#include "base/trap.h"
 #include "chain_history.h"
 #include "notice/notice.h"
 #include "report/report.h"
@@ -70,8 +71,9 @@ static int comes_back(const struct mcsafe__delivery *delivery)
 	if (delivery->signo != SIGSEGV || si->si_code <= 0)
 		return 0;
 	if (si->si_code == SI_KERNEL)
-		return regs[REG_TRAPNO] == 13;
-	return regs[REG_TRAPNO] == 14 && regs[REG_CR2] == (greg_t)(uintptr_t)si->si_addr;
+		return regs[REG_TRAPNO] == MCSAFE__TRAP_PROTECTION;
+	return regs[REG_TRAPNO] == MCSAFE__TRAP_PAGE_FAULT &&
+	       regs[REG_CR2] == (greg_t)(uintptr_t)si->si_addr;
 }
 
 /*

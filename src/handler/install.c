@@ -9,13 +9,12 @@
 
 #include "base/control.h"
 #include "base/errno_kept.h"
+#include "base/fatal_signals.h"
 #include "handler.h"
 #include "install_hook.h"
 
-static const int signals[] = {SIGBUS, SIGSEGV};
-#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
-
-/* Bit i: signals[i] is ours, or was when somebody put a handler on top. Under the control lock. */
+/* Bit i: mcsafe__fatal_signals[i] is ours, or was ours when somebody put a handler on top. The lock
+ * of control.c protects this. */
 static unsigned taken;
 
 /*
@@ -131,11 +130,11 @@ static int give_all_back(void)
 {
 	unsigned given = 0;
 
-	for (size_t i = 0; i < N_SIGNALS; i++)
-		if ((taken & 1u << i) && !is_live(signals[i]))
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		if ((taken & 1u << i) && !is_live(mcsafe__fatal_signals[i]))
 			return -EBUSY;
-	for (size_t i = 0; i < N_SIGNALS; i++) {
-		int err = taken & 1u << i ? give_back(signals[i]) : 0;
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++) {
+		int err = taken & 1u << i ? give_back(mcsafe__fatal_signals[i]) : 0;
 
 		if (err == 0) {
 			given |= taken & 1u << i;
@@ -143,7 +142,7 @@ static int give_all_back(void)
 		}
 		while (i-- > 0) /* all or nothing */
 			if (given & 1u << i)
-				take(signals[i]);
+				take(mcsafe__fatal_signals[i]);
 		return err;
 	}
 	taken = 0;
@@ -155,8 +154,8 @@ static int take_all(void)
 {
 	unsigned now = 0;
 
-	for (size_t i = 0; i < N_SIGNALS; i++) {
-		int result = take(signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++) {
+		int result = take(mcsafe__fatal_signals[i]);
 
 		if (result >= 0) {
 			now |= (unsigned)result << i;
@@ -164,10 +163,10 @@ static int take_all(void)
 		}
 		while (i-- > 0)
 			if (now & 1u << i)
-				give_back(signals[i]);
+				give_back(mcsafe__fatal_signals[i]);
 		return result;
 	}
-	taken = (1u << N_SIGNALS) - 1;
+	taken = (1u << MCSAFE__N_FATAL_SIGNALS) - 1;
 	return 0;
 }
 
@@ -176,8 +175,8 @@ static void begin_change(struct mcsafe__section *section)
 	mcsafe__control_enter(section);
 	if (changing) {
 		taken = 0;
-		for (size_t i = 0; i < N_SIGNALS; i++)
-			taken |= (unsigned)is_live(signals[i]) << i;
+		for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+			taken |= (unsigned)is_live(mcsafe__fatal_signals[i]) << i;
 	}
 	changing = 1;
 }
@@ -217,7 +216,7 @@ int mcsafe_installed(void)
 	MCSAFE__KEEP_ERRNO();
 	int live = 1;
 
-	for (size_t i = 0; i < N_SIGNALS; i++)
-		live &= is_live(signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		live &= is_live(mcsafe__fatal_signals[i]);
 	return live;
 }

@@ -17,6 +17,8 @@
 
 #include "base/errno_kept.h"
 #include "base/msan.h"
+#include "base/page.h"
+#include "base/trap.h"
 #include "guard_hook.h"
 #include "handler.h"
 #include "landing/extable.h"
@@ -55,11 +57,6 @@ static int find(uintptr_t ip, struct mcsafe__module_hit *hit)
 	return 1;
 }
 
-#define TRAP_PROTECTION  13 /* #GP: of an address that is not canonical */
-#define TRAP_PAGE_FAULT  14 /* #PF, whose error code says whether it was a write: */
-#define PAGE_FAULT_WRITE 2
-#define PAGE_SHIFT       12
-
 static bool is_canonical(greg_t address)
 {
 	return (greg_t)((uint64_t)address << 16) >> 16 == address;
@@ -87,15 +84,15 @@ static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 {
 	bool src_lost = is_lost(si, regs[REG_RSI]), dst_lost = is_lost(si, regs[REG_RDI]);
 	greg_t trap = regs[REG_TRAPNO], cr2 = regs[REG_CR2];
-	bool wrote = trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE);
+	bool wrote = trap == MCSAFE__TRAP_PAGE_FAULT && (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE);
 
-	if (trap == TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
+	if (trap == MCSAFE__TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
 		return wrote ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 	if (src_lost != dst_lost)
 		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
-	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
+	if (trap == MCSAFE__TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (wrote && cr2 >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
+	if (wrote && cr2 >> MCSAFE__PAGE_SHIFT == regs[REG_RDI] >> MCSAFE__PAGE_SHIFT)
 		return MCSAFE_ROW_STORE;
 	return MCSAFE_ROW_LOAD;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/errno_kept.h"
+#include "base/fatal_signals.h"
 
 #ifndef AT_MINSIGSTKSZ
 # define AT_MINSIGSTKSZ 51
@@ -27,12 +28,10 @@ struct prepared {
 	int has_stack; /* the stack is ours, previous_stack what was there before */
 	stack_t stack;
 	stack_t previous_stack;
-	int was_blocked[2];
+	int was_blocked[MCSAFE__N_FATAL_SIGNALS];
 	size_t map_size;
 	void *map;
 };
-
-static const int signals[2] = {SIGBUS, SIGSEGV};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -128,11 +127,11 @@ static void unblock(struct prepared *p)
 	sigset_t set, mask;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < 2; i++)
-		sigaddset(&set, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		sigaddset(&set, mcsafe__fatal_signals[i]);
 	pthread_sigmask(SIG_UNBLOCK, &set, &mask);
-	for (size_t i = 0; i < 2; i++)
-		p->was_blocked[i] = sigismember(&mask, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		p->was_blocked[i] = sigismember(&mask, mcsafe__fatal_signals[i]);
 }
 
 static void block_again(const struct prepared *p)
@@ -140,9 +139,9 @@ static void block_again(const struct prepared *p)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
 		if (p->was_blocked[i])
-			sigaddset(&set, signals[i]);
+			sigaddset(&set, mcsafe__fatal_signals[i]);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -216,15 +215,17 @@ int mcsafe_thread_release(void)
 
 int mcsafe_thread_check(void)
 {
-	static const int blocked[2] = {MCSAFE_THREAD_SIGBUS_BLOCKED, MCSAFE_THREAD_SIGSEGV_BLOCKED};
+	/* In the order of mcsafe__fatal_signals. */
+	static const int blocked[MCSAFE__N_FATAL_SIGNALS] = {MCSAFE_THREAD_SIGBUS_BLOCKED,
+							     MCSAFE_THREAD_SIGSEGV_BLOCKED};
 	MCSAFE__KEEP_ERRNO();
 	int lacks = 0;
 	sigset_t mask;
 	stack_t live;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
-	for (size_t i = 0; i < 2; i++)
-		if (sigismember(&mask, signals[i]))
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		if (sigismember(&mask, mcsafe__fatal_signals[i]))
 			lacks |= blocked[i];
 	if (sigaltstack(NULL, &live) != 0 || is_none(&live))
 		lacks |= MCSAFE_THREAD_NO_STACK;

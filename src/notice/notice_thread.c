@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-#include "notice.h"
 #include "base/errno_kept.h"
+#include "notice.h"
 
 #define NOT_CHANGED (-1)
 

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fatal_signals.h"
 #include "base/msan.h"
 
 #define PATIENCE_MS 2000
@@ -47,7 +48,6 @@ static void land_or_end(int signo, siginfo_t *si, void *ctx)
  */
 static void begin_child(void)
 {
-	static const int signals[] = {SIGBUS, SIGSEGV};
 	const struct rlimit none = {0, 0};
 	struct sigaction ours;
 	sigset_t set;
@@ -61,9 +61,9 @@ static void begin_child(void)
 	ours.sa_sigaction = land_or_end;
 	ours.sa_flags = SA_SIGINFO | SA_NODEFER;
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], &ours, NULL);
-		sigaddset(&set, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++) {
+		sigaction(mcsafe__fatal_signals[i], &ours, NULL);
+		sigaddset(&set, mcsafe__fatal_signals[i]);
 	}
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
