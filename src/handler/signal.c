@@ -149,10 +149,8 @@ static int note(const siginfo_t *si)
 int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 {
 	MCSAFE__KEEP_ERRNO();
-	int done;
 
-	done = mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
-	return done;
+	return mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
 }
 
 MCSAFE_MSAN_CALLED_FROM_OUTSIDE

@@ -200,17 +200,15 @@ static int release(void)
 int mcsafe_thread_prepare(void)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = prepare();
 
-	return err;
+	return prepare();
 }
 
 int mcsafe_thread_release(void)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = release();
 
-	return err;
+	return release();
 }
 
 int mcsafe_thread_check(void)

@@ -41,7 +41,6 @@ static int leave_me(void)
 int mcsafe_notice_thread(int on)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
 
-	return err;
+	return on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
 }
