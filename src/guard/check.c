@@ -91,14 +91,14 @@ static void say(struct judged *judged)
 	mcsafe__end_line(&walk->text);
 }
 
-static int judge(const struct mcsafe__frame *frame, void *arg)
+static bool judge(const struct mcsafe__frame *frame, void *arg)
 {
 	struct judged *judged = arg;
 	struct walk *walk = &judged->walk;
 
 	if (walk->started && walk->sp <= walk->guard_sp && walk->guard_sp < frame->sp) {
 		walk->arrived = true;
-		return 0;
+		return false;
 	}
 	if (walk->problem != NULL)
 		say(judged);
@@ -107,7 +107,7 @@ static int judge(const struct mcsafe__frame *frame, void *arg)
 	walk->problem = problem_of(frame);
 	if (walk->problem != NULL)
 		prepare_line(walk, frame);
-	return 1;
+	return true;
 }
 
 static void look(const void *arg)
@@ -119,7 +119,7 @@ static void look(const void *arg)
 			 .text = {.fd = mcsafe__guard_check_setup.fd}},
 	};
 
-	mcsafe__backtrace(jump->uc, 1, judge, &judged);
+	mcsafe__backtrace(jump->uc, true, judge, &judged);
 	if (!judged.walk.arrived) {
 		mcsafe__put(&judged.walk.text, "  skips frames that cannot be walked");
 		say(&judged);

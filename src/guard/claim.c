@@ -142,7 +142,7 @@ static void go_on_at(struct mcsafe_guard *guard, greg_t *regs)
 	regs[REG_EFL] &= ~(greg_t)DIRECTION;
 }
 
-int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
+bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe_guard *guard = mcsafe__guard_top;
@@ -151,14 +151,14 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	struct loss loss;
 
 	if (guard == NULL)
-		return 0;
+		return false;
 	mcsafe__fault_from_landing(&fault, landing, (const void *)landing->addr);
 	fault.side = side_of(&fault, regs);
 	loss = loss_of(landing, fault.extent);
 	while (!has_window(guard, &loss)) {
 		guard = outer_of(guard);
 		if (guard == NULL)
-			return 0;
+			return false;
 	}
 	/* By guard.S: all that is in use, but for the last word. */
 	mcsafe__msan_written(guard->state, MCSAFE_GUARD_ARMED + 8 - MCSAFE_GUARD_STATE);
@@ -168,5 +168,5 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	if (check != NULL)
 		check(guard, uc);
 	go_on_at(guard, regs);
-	return 1;
+	return true;
 }

@@ -4,6 +4,7 @@
 #define MCSAFE_SRC_GUARD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <ucontext.h>
 
@@ -27,7 +28,7 @@ _Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + 8, "as in a
 extern MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
 
 /* claim.c: the hook of the handler (guard_hook.h). */
-int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
+bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
 
 /* check.c, by a pointer: NULL unless jumps are to be checked (mcsafe_guard_check()). */
 typedef void (*mcsafe__guard_checker_fn)(const struct mcsafe_guard *guard, const ucontext_t *uc);

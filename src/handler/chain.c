@@ -9,6 +9,7 @@
 #include "handler.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -52,7 +53,7 @@ static void visit_put(siginfo_t *si, struct visit visit)
 	memcpy((char *)si + VISIT_OFFSET, &visit, sizeof(visit));
 }
 
-int mcsafe__was_passed_on(const siginfo_t *si)
+bool mcsafe__was_passed_on(const siginfo_t *si)
 {
 	return visit_get(si).magic == VISIT_MAGIC;
 }
@@ -63,13 +64,13 @@ int mcsafe__was_passed_on(const siginfo_t *si)
  * inside a system call, and poison should not be touched again to find out. x86 leaves the cause
  * in the trap number: 14 #PF with the address in CR2, 13 #GP.
  */
-static int comes_back(const struct mcsafe__delivery *delivery)
+static bool comes_back(const struct mcsafe__delivery *delivery)
 {
 	const greg_t *regs = delivery->uc->uc_mcontext.gregs;
 	const siginfo_t *si = delivery->si;
 
 	if (delivery->signo != SIGSEGV || si->si_code <= 0)
-		return 0;
+		return false;
 	if (si->si_code == SI_KERNEL)
 		return regs[REG_TRAPNO] == MCSAFE__TRAP_PROTECTION;
 	return regs[REG_TRAPNO] == MCSAFE__TRAP_PAGE_FAULT &&
@@ -91,7 +92,7 @@ static void set_dying(int signo)
 	while (!atomic_compare_exchange_weak(&dying, &old, now));
 }
 
-static int is_dying(int signo)
+static bool is_dying(int signo)
 {
 	uint64_t state = atomic_load(&dying);
 
@@ -151,12 +152,12 @@ static void call(const struct sigaction *action, const struct mcsafe__delivery *
 }
 
 /* A handler with SA_RESETHAND is good for one signal (sigaction(2)). */
-static int is_spent(struct mcsafe__history *history, unsigned index)
+static bool is_spent(struct mcsafe__history *history, unsigned index)
 {
 	uint32_t bit = mcsafe__action_bit(index);
 
 	if (!(history->seen[index].sa_flags & (int)SA_RESETHAND))
-		return 0;
+		return false;
 	return (atomic_fetch_or(&history->spent, bit) & bit) != 0;
 }
 
@@ -165,8 +166,8 @@ static int is_spent(struct mcsafe__history *history, unsigned index)
  * moved for that, nothing of ours may be left on the stack, so our handler ends here, and
  * sigreturn(2) gives the mask back.
  */
-static int call_on_its_stack(const struct sigaction *action,
-			     const struct mcsafe__delivery *delivery)
+static bool call_on_its_stack(const struct sigaction *action,
+			      const struct mcsafe__delivery *delivery)
 {
 	if (!(action->sa_flags & SA_ONSTACK)) {
 		switch (mcsafe__frame_move(delivery)) {
@@ -174,19 +175,19 @@ static int call_on_its_stack(const struct sigaction *action,
 			block_for(action, delivery->signo, NULL);
 			/* sa_sigaction and sa_handler share their place; all take the signal first. */
 			delivery->resume->handler = action->sa_sigaction;
-			return 1;
+			return true;
 		case MCSAFE__MOVE_NO_ROOM:
 			die_of(delivery);
-			return 0;
+			return false;
 		case MCSAFE__MOVE_NOT_NEEDED:
 			break;
 		}
 	}
 	call(action, delivery);
-	return 0;
+	return false;
 }
 
-int mcsafe__chain(const struct mcsafe__delivery *delivery)
+bool mcsafe__chain(const struct mcsafe__delivery *delivery)
 {
 	struct mcsafe__history *history = mcsafe__history_of(delivery->signo);
 	siginfo_t *si = delivery->si;
@@ -195,20 +196,20 @@ int mcsafe__chain(const struct mcsafe__delivery *delivery)
 	unsigned index;
 	const struct sigaction *action =
 		mcsafe__first_not_in(history, called, delivery->generation, &index);
-	int go_on;
+	bool go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
 	    (action->sa_handler != SIG_IGN && is_spent(history, index))) {
 		/* A notice asks for nothing; whoever installed us has asked to live with it. */
 		if (!mcsafe__is_notice(delivery->signo, si))
 			die_of(delivery);
-		return 0;
+		return false;
 	}
 	if (action->sa_handler == SIG_IGN) {
 		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
 		if (si->si_code > 0 && !mcsafe__is_notice(delivery->signo, si))
 			die_of(delivery);
-		return 0;
+		return false;
 	}
 	visit_put(si, (struct visit){VISIT_MAGIC, called | mcsafe__action_bit(index)});
 	go_on = call_on_its_stack(action, delivery);

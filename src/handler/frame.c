@@ -16,6 +16,7 @@
  */
 #include "frame.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
@@ -49,22 +50,23 @@ static uintptr_t frame_end(const ucontext_t *uc)
 	return sw.magic == SW_BYTES_MAGIC ? fpstate + sw.extended_size : 0;
 }
 
-static int is_within(uintptr_t addr, const stack_t *stack)
+static bool is_within(uintptr_t addr, const stack_t *stack)
 {
 	return addr - (uintptr_t)stack->ss_sp < stack->ss_size;
 }
 
 /* Whether this is a whole frame of the kernel, entered by the kernel, on the alternate stack only
  * because of our SA_ONSTACK. */
-static int is_to_be_moved(uintptr_t frame, uintptr_t end, const siginfo_t *si, const ucontext_t *uc)
+static bool is_to_be_moved(uintptr_t frame, uintptr_t end, const siginfo_t *si,
+			   const ucontext_t *uc)
 {
 	const stack_t *stack = &uc->uc_stack;
 
 	if ((uintptr_t)uc != frame + sizeof(void *)) /* called by a handler on top of ours */
-		return 0;
+		return false;
 	if ((stack->ss_flags & SS_DISABLE) || !is_within(frame, stack) ||
 	    is_within((uintptr_t)uc->uc_mcontext.gregs[REG_RSP] - 1, stack))
-		return 0;
+		return false;
 	return end > frame && end - frame <= FRAME_MAX && (uintptr_t)si > frame &&
 	       (uintptr_t)si + sizeof(*si) <= end && (uintptr_t)uc->uc_mcontext.fpregs > frame;
 }

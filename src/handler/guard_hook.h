@@ -4,6 +4,7 @@
 #define MCSAFE_SRC_GUARD_HOOK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <ucontext.h>
 
 #include "landing/landing.h"
@@ -12,7 +13,7 @@
  * Asked about each fault of this thread that has no row. 1: *uc has been changed to go on
  * elsewhere; 0: not ours. Must be AS-Safe. The kind in the facts is 0.
  */
-typedef int (*mcsafe__guard_hook_fn)(const struct mcsafe__landing *landing, ucontext_t *uc);
+typedef bool (*mcsafe__guard_hook_fn)(const struct mcsafe__landing *landing, ucontext_t *uc);
 
 /* NULL until the first guard of the process is armed; then always the same (guard.S). */
 extern _Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;

@@ -4,6 +4,7 @@
 #define MCSAFE_SRC_HANDLER_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "frame.h"
 
@@ -24,10 +25,10 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
  * chain.c: pass a signal that is not ours to the previous action, or die of it. The result is that
  * of mcsafe__on_signal(). AS-Safe.
  */
-int mcsafe__chain(const struct mcsafe__delivery *delivery);
+bool mcsafe__chain(const struct mcsafe__delivery *delivery);
 
 /* chain.c: whether this very signal has been passed to a previous handler already. AS-Safe. */
-int mcsafe__was_passed_on(const siginfo_t *si);
+bool mcsafe__was_passed_on(const siginfo_t *si);
 
 /*
  * chain_history.c: remember an action that was found under ours, as the one to pass signals to from now

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static unsigned taken;
  * the parent has forked this process, and "taken" may not say what is. Atomic, so that it is
  * stored before and after the changes.
  */
-static _Atomic int changing;
+static _Atomic bool changing;
 
 /* Which of our entries it is; -1: none, the action is not ours. */
 static int generation_of(const struct sigaction *action)
@@ -35,7 +36,7 @@ static int generation_of(const struct sigaction *action)
 	return (int)(at / MCSAFE_ENTRY_SIZE);
 }
 
-static int is_ours(const struct sigaction *action)
+static bool is_ours(const struct sigaction *action)
 {
 	return generation_of(action) >= 0;
 }
@@ -48,21 +49,21 @@ static void set_entry(struct sigaction *action, int generation)
 	memcpy(&action->sa_sigaction, &entry, sizeof(entry));
 }
 
-static int is_live(int signo)
+static bool is_live(int signo)
 {
 	struct sigaction live;
 
 	return sigaction(signo, NULL, &live) == 0 && is_ours(&live);
 }
 
-static int is_same(const struct sigaction *a, const struct sigaction *b)
+static bool is_same(const struct sigaction *a, const struct sigaction *b)
 {
 	return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags;
 }
 
 /* The sigaction(2) of a sanitizer that keeps a signal for itself (handle_segv=2) sets nothing, and
  * returns 0. */
-static int has_no_effect(int signo, const struct sigaction *before)
+static bool has_no_effect(int signo, const struct sigaction *before)
 {
 	struct sigaction live;
 
@@ -73,7 +74,8 @@ static int has_no_effect(int signo, const struct sigaction *before)
 static int take(int signo)
 {
 	struct sigaction ours, live, found;
-	int generation, placed = 0;
+	bool placed = false;
+	int generation;
 
 	if (sigaction(signo, NULL, &live) != 0)
 		return -errno;
@@ -104,7 +106,7 @@ static int take(int signo)
 		if (is_ours(&found) || is_same(&found, &live))
 			return has_no_effect(signo, &live) ? -EPERM : 1;
 		live = found;
-		placed = 1;
+		placed = true;
 	}
 }
 
@@ -178,12 +180,12 @@ static void begin_change(struct mcsafe__section *section)
 		for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
 			taken |= (unsigned)is_live(mcsafe__fatal_signals[i]) << i;
 	}
-	changing = 1;
+	changing = true;
 }
 
 static void end_change(const struct mcsafe__section *section)
 {
-	changing = 0;
+	changing = false;
 	mcsafe__control_leave(section);
 }
 
@@ -214,9 +216,9 @@ int mcsafe_uninstall(void)
 int mcsafe_installed(void)
 {
 	MCSAFE__KEEP_ERRNO();
-	int live = 1;
 
 	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
-		live &= is_live(mcsafe__fatal_signals[i]);
-	return live;
+		if (!is_live(mcsafe__fatal_signals[i]))
+			return 0;
+	return 1;
 }

@@ -32,7 +32,7 @@
  * optional") tells of memory that this thread need not be using (sigaction(2)). All of them can
  * arrive while RIP happens to be at a row.
  */
-static int is_own_fault(int signo, int code)
+static bool is_own_fault(int signo, int code)
 {
 	return (signo == SIGSEGV && code > 0) ||
 	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
@@ -47,14 +47,14 @@ static unsigned lsb_of(int signo, const siginfo_t *si)
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
 }
 
-static int find(uintptr_t ip, struct mcsafe__module_hit *hit)
+static bool find(uintptr_t ip, struct mcsafe__module_hit *hit)
 {
 	const struct mcsafe_row *row = mcsafe__extable_find(ip);
 
 	if (row == NULL)
 		return mcsafe__module_find(ip, hit);
 	*hit = (struct mcsafe__module_hit){mcsafe__row_fixup(row), row->kind};
-	return 1;
+	return true;
 }
 
 static bool is_canonical(greg_t address)
@@ -105,7 +105,7 @@ static unsigned side_of(uint32_t kind, const siginfo_t *si, const greg_t *regs)
 _Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;
 
 /* An instruction without a row. Here the address decides, as the guard's windows are all we have. */
-static int land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
+static bool land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	mcsafe__guard_hook_fn claim =
 		atomic_load_explicit(&mcsafe__guard_hook, memory_order_relaxed);
@@ -118,15 +118,15 @@ static int land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
  * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
  * by reverse mapping). A landing refused for such an address would fault forever.
  */
-static int land(int signo, const siginfo_t *si, ucontext_t *uc)
+static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe__landing landing = {(uintptr_t)si->si_addr, (uintptr_t)regs[REG_RIP], 0};
 	struct mcsafe__module_hit hit = {0, 0};
-	int has_row;
+	bool has_row;
 
 	if (!is_own_fault(signo, si->si_code))
-		return 0;
+		return false;
 	has_row = find(landing.ip, &hit);
 	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
 					   has_row ? side_of(hit.kind, si, regs) : 0);
@@ -137,11 +137,11 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 	regs[REG_R10] = (greg_t)landing.ip;
 	regs[REG_R11] = (greg_t)landing.facts;
 	regs[REG_RIP] = (greg_t)hit.fixup;
-	return 1;
+	return true;
 }
 
 /* Once, the first time it comes here: a handler that our own passes it to may ask again. */
-static int note(const siginfo_t *si)
+static bool note(const siginfo_t *si)
 {
 	return mcsafe__was_passed_on(si) ? mcsafe__notice_wanted() : mcsafe__notice_take(si);
 }

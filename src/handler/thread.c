@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -25,10 +26,10 @@
 /* What prepare found. It lies at the top of the memory that it mapped, above the stack. */
 struct prepared {
 	unsigned nesting;
-	int has_stack; /* the stack is ours, previous_stack what was there before */
+	bool has_stack; /* the stack is ours, previous_stack what was there before */
 	stack_t stack;
 	stack_t previous_stack;
-	int was_blocked[MCSAFE__N_FATAL_SIGNALS];
+	bool was_blocked[MCSAFE__N_FATAL_SIGNALS];
 	size_t map_size;
 	void *map;
 };
@@ -51,12 +52,12 @@ static size_t enough(void)
 	return frame_size() + HANDLER_ROOM;
 }
 
-static int is_none(const stack_t *stack)
+static bool is_none(const stack_t *stack)
 {
 	return (stack->ss_flags & SS_DISABLE) != 0;
 }
 
-static int is_same(const stack_t *a, const stack_t *b)
+static bool is_same(const stack_t *a, const stack_t *b)
 {
 	return !is_none(a) && !is_none(b) && a->ss_sp == b->ss_sp && a->ss_size == b->ss_size;
 }
@@ -118,7 +119,7 @@ static int take_stack(struct prepared *p, const stack_t *live)
 	p->previous_stack = *live;
 	if (sigaltstack(&p->stack, NULL) != 0)
 		return -errno;
-	p->has_stack = 1;
+	p->has_stack = true;
 	return 0;
 }
 
@@ -131,7 +132,7 @@ static void unblock(struct prepared *p)
 		sigaddset(&set, mcsafe__fatal_signals[i]);
 	pthread_sigmask(SIG_UNBLOCK, &set, &mask);
 	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
-		p->was_blocked[i] = sigismember(&mask, mcsafe__fatal_signals[i]);
+		p->was_blocked[i] = sigismember(&mask, mcsafe__fatal_signals[i]) == 1;
 }
 
 static void block_again(const struct prepared *p)
@@ -149,7 +150,8 @@ static int prepare(void)
 {
 	struct prepared *p = current();
 	stack_t live;
-	int needs_stack, err;
+	bool needs_stack;
+	int err;
 
 	if (p != NULL) {
 		p->nesting++;

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static struct cell cells[MCSAFE_NOTICE_ROOM];
 static _Atomic size_t write_place, read_place;
 static _Atomic size_t lost;
 
-_Atomic int mcsafe__notices_wanted;
+_Atomic bool mcsafe__notices_wanted;
 
 struct mcsafe__notice_pair mcsafe__notice_pairs[2];
 _Atomic unsigned mcsafe__notice_version;
@@ -42,7 +43,7 @@ void mcsafe__notice_empty_queue(void)
 	atomic_store(&lost, 0);
 }
 
-int mcsafe__notice_wanted(void)
+bool mcsafe__notice_wanted(void)
 {
 	return atomic_load(&mcsafe__notices_wanted);
 }
@@ -71,7 +72,7 @@ static void enqueue(const struct mcsafe_notice *notice)
 	atomic_store(&cell->turn, place + 1);
 }
 
-static int dequeue(struct mcsafe_notice *notice)
+static bool dequeue(struct mcsafe_notice *notice)
 {
 	size_t place = atomic_load(&read_place), turn;
 	struct cell *cell;
@@ -83,14 +84,14 @@ static int dequeue(struct mcsafe_notice *notice)
 			if (atomic_compare_exchange_weak(&read_place, &place, place + 1))
 				break;
 		} else if (turn < place + 1) {
-			return 0;
+			return false;
 		} else {
 			place = atomic_load(&read_place);
 		}
 	}
 	*notice = cell->notice;
 	atomic_store(&cell->turn, place + MCSAFE_NOTICE_ROOM);
-	return 1;
+	return true;
 }
 
 static void call_function(const struct mcsafe_notice *notice)
@@ -108,14 +109,14 @@ static void call_function(const struct mcsafe_notice *notice)
 		fn(notice, arg);
 }
 
-int mcsafe__notice_take(const siginfo_t *si)
+bool mcsafe__notice_take(const siginfo_t *si)
 {
 	struct mcsafe_notice notice;
 	unsigned lsb = (unsigned)si->si_addr_lsb;
 	sigset_t all, saved;
 
 	if (!mcsafe__notice_wanted())
-		return 0;
+		return false;
 	memset(&notice, 0, sizeof(notice));
 	notice.addr = si->si_addr;
 	if (lsb != 0 && lsb < sizeof(notice.extent) * 8)
@@ -127,7 +128,7 @@ int mcsafe__notice_take(const siginfo_t *si)
 	enqueue(&notice);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	call_function(&notice);
-	return 1;
+	return true;
 }
 
 /* Signals are blocked for the reason that enqueue() gives. */

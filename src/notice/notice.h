@@ -5,19 +5,20 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <mcsafe/notice.h>
 
-static inline int mcsafe__is_notice(int signo, const siginfo_t *si)
+static inline bool mcsafe__is_notice(int signo, const siginfo_t *si)
 {
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AO;
 }
 
-/* Queue a notice and call the program's function. 1, or 0 if nobody wants notices. AS-Safe. */
-int mcsafe__notice_take(const siginfo_t *si);
+/* Queue a notice and call the program's function. False: nobody wants notices. AS-Safe. */
+bool mcsafe__notice_take(const siginfo_t *si);
 
 /* Whether somebody wants notices. AS-Safe. */
-int mcsafe__notice_wanted(void);
+bool mcsafe__notice_wanted(void);
 
 /*
  * The function and its argument, which must be read as a pair. Version v is in pair v mod 2, so a
@@ -30,7 +31,7 @@ struct mcsafe__notice_pair {
 
 extern struct mcsafe__notice_pair mcsafe__notice_pairs[2];
 extern _Atomic unsigned mcsafe__notice_version;
-extern _Atomic int mcsafe__notices_wanted;
+extern _Atomic bool mcsafe__notices_wanted;
 
 /* Only while nobody else is at the queue: before the first notice, and in a child of fork(2). */
 void mcsafe__notice_empty_queue(void);

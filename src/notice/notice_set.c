@@ -27,7 +27,7 @@ int mcsafe__notice_want(void)
 	pthread_once(&once, set_up);
 	if (setup_error != 0)
 		return -setup_error;
-	atomic_store(&mcsafe__notices_wanted, 1);
+	atomic_store(&mcsafe__notices_wanted, true);
 	return 0;
 }
 

@@ -35,17 +35,17 @@ static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
 	frame->personality = frame->is_known ? info.handler : 0;
 }
 
-static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
-	       int (*step)(const struct mcsafe__frame *, void *), void *arg)
+static bool use(unw_cursor_t *cursor, struct mcsafe__frame *frame, bool names,
+		bool (*step)(const struct mcsafe__frame *, void *), void *arg)
 {
 	char name[128];
 	unw_word_t ip, offset;
 
 	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
-		return 0;
+		return false;
 	mcsafe__msan_written(&ip, sizeof(ip));
 	if (ip == 0 && frame->number != 0)
-		return 0;
+		return false;
 	frame->ip = ip;
 	frame->name = NULL;
 	if (names) {
@@ -67,7 +67,7 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
  * A call through a bad pointer faults at the instruction that does not exist, where no unwind
  * information can be: the caller is found where its call has left it, on top of the stack.
  */
-static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
+static bool is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 {
 	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], back;
@@ -75,17 +75,17 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 
 	if (mcsafe__copy_word(&byte, (const void *)ip, 1, NULL) == 0 ||
 	    mcsafe__copy_word(&back, (const void *)sp, sizeof(back), NULL) != 0)
-		return 0;
+		return false;
 	mcsafe__msan_written(&back, sizeof(back));
 	memset(caller, 0, sizeof(*caller));
 	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
 	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;
 	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)sp + (greg_t)sizeof(back);
-	return 1;
+	return true;
 }
 
-static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int names,
-		 int (*step)(const struct mcsafe__frame *, void *), void *arg)
+static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, bool names,
+		 bool (*step)(const struct mcsafe__frame *, void *), void *arg)
 {
 	unw_cursor_t cursor;
 
@@ -98,8 +98,8 @@ static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int nam
 	}
 }
 
-int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
-		      void *arg)
+int mcsafe__backtrace(const void *ctx, bool names,
+		      bool (*step)(const struct mcsafe__frame *, void *), void *arg)
 {
 	/* libunwind writes nothing there, but its type is not const. */
 	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
-		      void *arg)
+int mcsafe__backtrace(const void *ctx, bool names,
+		      bool (*step)(const struct mcsafe__frame *, void *), void *arg)
 {
 	(void)ctx;
 	(void)names;

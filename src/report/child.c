@@ -11,6 +11,7 @@
 #include "report.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -28,7 +29,7 @@
 #define STEP_MS     2
 
 struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
-_Atomic int mcsafe__report_wanted;
+_Atomic bool mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
 /* Set in the copy of the process only. */
@@ -52,7 +53,7 @@ static void begin_child(void)
 	struct sigaction ours;
 	sigset_t set;
 
-	atomic_store(&mcsafe__report_wanted, 0);
+	atomic_store(&mcsafe__report_wanted, false);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
@@ -115,7 +116,7 @@ void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_en
 		wait_for(pid);
 }
 
-static int is_our_file(void)
+static bool is_our_file(void)
 {
 	struct stat st;
 
@@ -125,12 +126,12 @@ static int is_our_file(void)
 
 /* 1: this thread is the first. A thread that comes second waits, as its death would end the
  * process before the report is written. A child of fork(2) is nobody's second. */
-static int is_first(unsigned long self)
+static bool is_first(unsigned long self)
 {
 	unsigned long other = 0;
 
 	if (atomic_compare_exchange_strong(&mcsafe__reporter, &other, self))
-		return 1;
+		return true;
 	if (other >> 32 != self >> 32)
 		return atomic_compare_exchange_strong(&mcsafe__reporter, &other, self);
 	if (other != self)
@@ -139,7 +140,7 @@ static int is_first(unsigned long self)
 				break;
 			nap();
 		}
-	return 0;
+	return false;
 }
 
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__land_fn *land)
@@ -156,7 +157,7 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
 		if (is_our_file())
 			mcsafe__in_copy(setup->write, &death, setup->child.stack_end, land);
-		atomic_store(&mcsafe__report_wanted, 0);
+		atomic_store(&mcsafe__report_wanted, false);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -66,11 +67,11 @@ int mcsafe__child_let_go(struct mcsafe__child_setup *setup, int *dup_error)
 	return 0;
 }
 
-static int ignore_frame(const struct mcsafe__frame *frame, void *arg)
+static bool ignore_frame(const struct mcsafe__frame *frame, void *arg)
 {
 	(void)frame;
 	(void)arg;
-	return 1;
+	return true;
 }
 
 int mcsafe__warm_up_unwinder(void)
@@ -79,5 +80,5 @@ int mcsafe__warm_up_unwinder(void)
 
 	if (getcontext(&here) != 0)
 		return -errno;
-	return mcsafe__backtrace(&here, 1, ignore_frame, NULL);
+	return mcsafe__backtrace(&here, true, ignore_frame, NULL);
 }

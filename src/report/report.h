@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,7 +32,7 @@ struct mcsafe__report_setup {
 };
 
 extern struct mcsafe__report_setup mcsafe__report_setup;
-extern _Atomic int mcsafe__report_wanted;
+extern _Atomic bool mcsafe__report_wanted;
 extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of who has begun one; 0 */
 
 /*
@@ -65,13 +66,13 @@ struct mcsafe__frame {
 	const char *name; /* NULL: not known */
 	unsigned long offset;
 	unsigned long sp;
-	int is_known;              /* there is unwind information for it */
-	int is_signal;             /* the kernel's, of a signal handler */
-	int has_cleanup;           /* an exception would run code here (it has an LSDA) */
+	bool is_known;             /* there is unwind information for it */
+	bool is_signal;            /* the kernel's, of a signal handler */
+	bool has_cleanup;          /* an exception would run code here (it has an LSDA) */
 	unsigned long personality; /* the function that would; 0: none */
 };
 
-int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
-		      void *arg);
+int mcsafe__backtrace(const void *ctx, bool names,
+		      bool (*step)(const struct mcsafe__frame *, void *), void *arg);
 
 #endif /* MCSAFE_SRC_REPORT_H */

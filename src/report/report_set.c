@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/control.h"
@@ -40,7 +41,7 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 	if (!(flags & MCSAFE_REPORT_NO_BACKTRACE))
 		(void)mcsafe__warm_up_unwinder();
 	atomic_store(&mcsafe__reporter, 0);
-	atomic_store(&mcsafe__report_wanted, 1);
+	atomic_store(&mcsafe__report_wanted, true);
 	return 0;
 }
 
@@ -48,7 +49,7 @@ static int turn_off(struct mcsafe__report_setup *setup)
 {
 	int ignored;
 
-	atomic_store(&mcsafe__report_wanted, 0);
+	atomic_store(&mcsafe__report_wanted, false);
 	return mcsafe__child_let_go(&setup->child, &ignored);
 }
 
@@ -71,7 +72,7 @@ struct room {
 	size_t n, used;
 };
 
-static int keep_frame(const struct mcsafe__frame *frame, void *arg)
+static bool keep_frame(const struct mcsafe__frame *frame, void *arg)
 {
 	struct room *room = arg;
 
@@ -86,6 +87,6 @@ int mcsafe_backtrace(const void *ctx, void **frames, size_t n)
 	int err = 0;
 
 	if (n != 0)
-		err = mcsafe__backtrace(ctx, 0, keep_frame, &room);
+		err = mcsafe__backtrace(ctx, false, keep_frame, &room);
 	return err != 0 ? err : (int)room.used;
 }

@@ -9,6 +9,7 @@
 #include "report.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -131,7 +132,7 @@ static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *dea
 	mcsafe__end_line(t);
 }
 
-static int write_frame(const struct mcsafe__frame *frame, void *arg)
+static bool write_frame(const struct mcsafe__frame *frame, void *arg)
 {
 	struct mcsafe__text *t = arg;
 
@@ -148,7 +149,7 @@ static int write_frame(const struct mcsafe__frame *frame, void *arg)
 	}
 	put_place(t, frame->ip);
 	mcsafe__end_line(t);
-	return 1;
+	return true;
 }
 
 void mcsafe__report_write(const void *arg)
@@ -177,7 +178,7 @@ void mcsafe__report_write(const void *arg)
 		return;
 	mcsafe__put(&t, "  backtrace:");
 	mcsafe__end_line(&t);
-	if (mcsafe__backtrace(death->ctx, 1, write_frame, &t) != 0) {
+	if (mcsafe__backtrace(death->ctx, true, write_frame, &t) != 0) {
 		mcsafe__put(&t, "    none: built without libunwind");
 		mcsafe__end_line(&t);
 	}
