@@ -3,7 +3,9 @@
 #ifndef MCSAFE_ASM_H
 #define MCSAFE_ASM_H
 
-#include "landing.h"
+#include <mcsafe/extable.h>
+
+#include "layout.h"
 
 /* <cet.h> writes the IBT and SHSTK note of the object and defines _CET_ENDBR; without
  * -fcf-protection there is nothing to mark. */
@@ -31,8 +33,8 @@
 .endm
 
 /*
- * One struct mcsafe_row (mcsafe/extable.h). "o" links the section to .text: --gc-sections drops the rows together with
- * the code, and the linker keeps them in the order of the code.
+ * One struct mcsafe_row (mcsafe/extable.h). "o" links the section to .text: --gc-sections drops
+ * the rows together with the code, and the linker keeps them in the order of the code.
  */
 .macro	extable insn, fixup, kind
 	.pushsection mcsafe_extable, "ao", @progbits, .text
@@ -44,10 +46,10 @@
 .endm
 
 /*
- * In a build with MCSAFE_DEBUG every access first asks src/debug.c whether it must fail. The answer
- * comes in the registers that the handler would have set; %r11 = 0 means that the access goes on.
- * Therefore an access changes %r9 to %r11 and the flags in such a build. Engines keep nothing in
- * these registers across an access, and nothing in the red zone.
+ * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it must fail. The
+ * answer comes in the registers that the handler would have set; %r11 = 0 means that the access
+ * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build. Engines keep
+ * nothing in these registers across an access, and nothing in the red zone.
  */
 .macro	debug_access fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG

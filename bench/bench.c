@@ -15,7 +15,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 
 /* The first processor of /proc/cpuinfo. */
 static void print_processor(void)

@@ -8,8 +8,8 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "cpu.h"
-#include "engine.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
 
 /* The result counts: it is added up, so that no call can be left out. */
 typedef uintptr_t set_fn(void *dst, int c, size_t n);

@@ -29,7 +29,7 @@
  * Clobbers	%rax, %rcx, %rdx, flags
  */
 #include "asm.h"
-#include "guard/guard.h"
+#include "layout.h"
 
 /*
  * A function that programs call; "endfunc" ends it. Its entry begins a cache line.

@@ -21,7 +21,7 @@
  * Clobbers	what a C function may
  */
 #include "asm.h"
-#include "handler/frame.h"
+#include "layout.h"
 
 /*
  * One entry. The first one has its alignment and its landing pad from "func".
