@@ -26,15 +26,17 @@
 struct mcsafe__history mcsafe__histories[MCSAFE__N_FATAL_SIGNALS];
 
 /*
- * Which actions this very signal has been passed to already, as bits. A handler that is both under
- * ours and over it, and passes signals on, would go round in circles; so none is called twice. The
- * set lives in the last 8 bytes of the siginfo, which belongs to this delivery alone, so it is
- * right in every thread and also after a handler has left by siglongjmp(3). The kernel writes 48
- * bytes of siginfo and clears the rest (copy_siginfo_to_user()).
+ * The actions that this signal has been passed to so far. No action is called twice for one signal:
+ * a handler can be both below ours and above ours, and if it passes signals on, they would go round
+ * in circles.
+ *
+ * The set lives in the last 8 bytes of the siginfo. The siginfo belongs to this delivery alone.
+ * Therefore the set is right in every thread, and also after a handler has left by siglongjmp(3).
+ * The kernel writes 48 bytes of siginfo and clears the rest (copy_siginfo_to_user()).
  */
 struct visit {
-	uint32_t magic;
-	uint32_t called;
+	uint32_t magic;  /* VISIT_MAGIC; otherwise no action has been called */
+	uint32_t called; /* bits as of mcsafe__action_bit() */
 };
 
 #define VISIT_MAGIC  0x6d637366u /* "mcsf" */
@@ -59,10 +61,10 @@ bool mcsafe__was_passed_on(const siginfo_t *si)
 }
 
 /*
- * Does the signal come back by itself when the instruction is run again? Only then does the kernel
- * log it ("segfault at ..."). One that was sent does not come back, nor a machine check that was met
- * inside a system call, and poison should not be touched again to find out. x86 leaves the cause
- * in the trap number: 14 #PF with the address in CR2, 13 #GP.
+ * Whether the kernel raises the signal again when the instruction runs again. Only then does the
+ * kernel log the signal ("segfault at ..."). A signal that was sent does not come back, and neither
+ * does a machine check inside a system call. Poison must not be touched again to find out. The trap
+ * number tells the causes apart (base/trap.h).
  */
 static bool comes_back(const struct mcsafe__delivery *delivery)
 {
@@ -78,17 +80,21 @@ static bool comes_back(const struct mcsafe__delivery *delivery)
 }
 
 /*
- * The process that is about to die, and the signal numbers, as bits, that it dies of. With its
- * number, since a child of vfork(2) or clone(2) may share this memory and die alone.
+ * The process that is about to die (upper half), and the signals that it dies of (bits of the lower
+ * half). The process counts, since a child of vfork(2) or clone(2) may share this memory and die
+ * alone.
  */
 static _Atomic uint64_t dying;
 
+#define DYING_PID_SHIFT 32
+
 static void set_dying(int signo)
 {
-	uint64_t self = (uint64_t)getpid() << 32, old = atomic_load(&dying), now;
+	uint64_t self = (uint64_t)getpid(), old = atomic_load(&dying), now;
 
 	do
-		now = (old >> 32 == self >> 32 ? old : self) | UINT64_C(1) << signo;
+		now = (old >> DYING_PID_SHIFT == self ? old : self << DYING_PID_SHIFT) |
+		      UINT64_C(1) << signo;
 	while (!atomic_compare_exchange_weak(&dying, &old, now));
 }
 
@@ -96,13 +102,14 @@ static bool is_dying(int signo)
 {
 	uint64_t state = atomic_load(&dying);
 
-	return (state & UINT64_C(1) << signo) && state >> 32 == (uint64_t)getpid();
+	return (state & UINT64_C(1) << signo) && state >> DYING_PID_SHIFT == (uint64_t)getpid();
 }
 
 /*
- * Die of the signal as if we were not there, with its siginfo and with the registers of the code
- * that it hit: let it come back, or queue it again, blocked until sigreturn(2) has restored the
- * interrupted registers and mask. A process may queue any si_code to itself
+ * Let the process die of the signal as it would without us: with the same siginfo, and with the
+ * registers of the interrupted code. If the signal comes back when the instruction runs again,
+ * returning is enough. Otherwise queue the signal again. It stays blocked until sigreturn(2) has
+ * restored the interrupted registers and mask. A process may queue any si_code to itself
  * (rt_tgsigqueueinfo(2)).
  */
 static void die_of(const struct mcsafe__delivery *delivery)
@@ -125,7 +132,7 @@ static void die_of(const struct mcsafe__delivery *delivery)
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, delivery->si);
 }
 
-/* The mask that the kernel would have set for this handler; ours blocks nothing. */
+/* Block what the kernel would have blocked for this handler. Our handler blocks nothing. */
 static void block_for(const struct sigaction *action, int signo, sigset_t *saved)
 {
 	sigset_t block = action->sa_mask;
@@ -145,13 +152,15 @@ static void call(const struct sigaction *action, const struct mcsafe__delivery *
 		action->sa_sigaction(signo, delivery->si, delivery->uc);
 	else
 		action->sa_handler(signo);
-	/* If it passed the signal on to ours, that is where the end may have been decided. */
+	/* If the handler passed the signal on to ours, die_of() may have queued it: keep it
+	 * blocked. */
 	if (is_dying(signo))
 		sigaddset(&saved, signo);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
-/* A handler with SA_RESETHAND is good for one signal (sigaction(2)). */
+/* Whether an action has SA_RESETHAND and was called before: the flag allows one call
+ * (sigaction(2)). Counts this call. */
 static bool is_spent(struct mcsafe__history *history, unsigned index)
 {
 	uint32_t bit = mcsafe__action_bit(index);
@@ -162,9 +171,9 @@ static bool is_spent(struct mcsafe__history *history, unsigned index)
 }
 
 /*
- * Call the handler of an action where the kernel would have called it. When its frame has to be
- * moved for that, nothing of ours may be left on the stack, so our handler ends here, and
- * sigreturn(2) gives the mask back.
+ * Call the handler of an action on the stack on which the kernel would have called it. If the
+ * signal frame must move for that, nothing of ours may be left on the stack. Then our handler ends,
+ * the entry goes on in the other handler (true), and sigreturn(2) restores the mask.
  */
 static bool call_on_its_stack(const struct sigaction *action,
 			      const struct mcsafe__delivery *delivery)
@@ -173,7 +182,7 @@ static bool call_on_its_stack(const struct sigaction *action,
 		switch (mcsafe__frame_move(delivery)) {
 		case MCSAFE__MOVE_DONE:
 			block_for(action, delivery->signo, NULL);
-			/* sa_sigaction and sa_handler share their place; all take the signal first. */
+			/* A union with sa_handler. The signal is the first argument of both. */
 			delivery->resume->handler = action->sa_sigaction;
 			return true;
 		case MCSAFE__MOVE_NO_ROOM:
@@ -200,13 +209,15 @@ bool mcsafe__chain(const struct mcsafe__delivery *delivery)
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
 	    (action->sa_handler != SIG_IGN && is_spent(history, index))) {
-		/* A notice asks for nothing; whoever installed us has asked to live with it. */
+		/* A notice asks for no action. A program that has called mcsafe_install() does
+		 * not die of it. */
 		if (!mcsafe__is_notice(delivery->signo, si))
 			die_of(delivery);
 		return false;
 	}
 	if (action->sa_handler == SIG_IGN) {
-		/* The kernel lets nobody ignore a fault; what was sent stays ignored. */
+		/* The kernel kills a process that ignores a fault. A signal that was sent stays
+		 * ignored. */
 		if (si->si_code > 0 && !mcsafe__is_notice(delivery->signo, si))
 			die_of(delivery);
 		return false;

@@ -26,9 +26,9 @@
 /*
  * Each mcsafe_install() that finds another action in front of ours makes a generation. A generation
  * has an order of its own and an entry of our handler of its own (signal_entry.S). An action that
- * was installed over an earlier generation has the entry of that generation as its previous handler.
- * It may pass a signal on to that entry, or put that entry back and raise the signal again (as
- * CPython's faulthandler does). The entry then passes the signal to the actions that were there
+ * was installed over an earlier generation has the entry of that generation as its previous
+ * handler. It may pass a signal on to that entry, or put that entry back and raise the signal again
+ * (as CPython's faulthandler does). The entry then passes the signal to the actions that were there
  * before, so the signal does not go round in circles.
  */
 struct mcsafe__history {

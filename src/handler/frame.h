@@ -9,7 +9,7 @@
 
 #include "asm/layout.h"
 
-/* A handler that is to be entered on a signal frame that was moved (signal_entry.S). */
+/* The handler that signal_entry.S must enter, on a signal frame that was moved. */
 struct mcsafe__resume {
 	void (*handler)(int, siginfo_t *, void *);
 	siginfo_t *si;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * notice.c - the queue of notices, and the call of the program's function for each
+ * notice.c - queue notices, and call the program's function for each
  *
  * mcsafe__notice_take() runs in the signal handler. Of libc it calls clock_gettime, sigfillset,
- * pthread_sigmask and memset: all async-signal-safe.
+ * pthread_sigmask and memset. All are async-signal-safe (signal-safety(7)).
  */
 #include "notice.h"
 
@@ -16,9 +16,12 @@
 #include <mcsafe/notice.h>
 
 /*
- * A bounded queue for many writers and many readers without locks. Place p of the queue is in cell
- * p mod ROOM; the cell's turn says whose it is: p: free for the writer of p; p + 1: holds the
- * notice of p. A reader of p leaves p + ROOM, which is the next writer's.
+ * A bounded queue for many writers and many readers, without locks. Place p of the queue is in cell
+ * p mod MCSAFE_NOTICE_ROOM. The turn of the cell says who may use it:
+ *   p                       the writer of place p
+ *   p + 1                   the reader of place p: the cell holds the notice
+ *   p + MCSAFE_NOTICE_ROOM  the writer of the place that comes to this cell next; the reader of
+ *                           place p stores this
  */
 struct cell {
 	_Atomic size_t turn;
@@ -31,7 +34,7 @@ static _Atomic size_t lost;
 
 _Atomic bool mcsafe__notices_wanted;
 
-struct mcsafe__notice_pair mcsafe__notice_pairs[2];
+struct mcsafe__notice_pair mcsafe__notice_pairs[MCSAFE__NOTICE_PAIRS];
 _Atomic unsigned mcsafe__notice_version;
 
 void mcsafe__notice_empty_queue(void)
@@ -48,8 +51,10 @@ bool mcsafe__notice_wanted(void)
 	return atomic_load(&mcsafe__notices_wanted);
 }
 
-/* Signals are blocked, so that no handler of this thread can leave by siglongjmp(3) between the
- * two stores, after which the place would never be filled. */
+/*
+ * The caller must block all signals. Otherwise a handler of this thread could leave by
+ * siglongjmp(3) between taking a place and filling its cell, and nobody would ever fill it.
+ */
 static void enqueue(const struct mcsafe_notice *notice)
 {
 	size_t place = atomic_load(&write_place), turn;
@@ -61,7 +66,7 @@ static void enqueue(const struct mcsafe_notice *notice)
 		if (turn == place) {
 			if (atomic_compare_exchange_weak(&write_place, &place, place + 1))
 				break;
-		} else if (turn < place) { /* holds what nobody has read yet */
+		} else if (turn < place) { /* full: nobody has read the notice in this cell */
 			atomic_fetch_add(&lost, 1);
 			return;
 		} else {
@@ -72,6 +77,7 @@ static void enqueue(const struct mcsafe_notice *notice)
 	atomic_store(&cell->turn, place + 1);
 }
 
+/* False if the queue is empty. The caller must block all signals, as for enqueue(). */
 static bool dequeue(struct mcsafe_notice *notice)
 {
 	size_t place = atomic_load(&read_place), turn;
@@ -102,8 +108,8 @@ static void call_function(const struct mcsafe_notice *notice)
 
 	do {
 		version = atomic_load(&mcsafe__notice_version);
-		fn = atomic_load(&mcsafe__notice_pairs[version % 2].fn);
-		arg = atomic_load(&mcsafe__notice_pairs[version % 2].arg);
+		fn = atomic_load(&mcsafe__notice_pairs[version % MCSAFE__NOTICE_PAIRS].fn);
+		arg = atomic_load(&mcsafe__notice_pairs[version % MCSAFE__NOTICE_PAIRS].arg);
 	} while (atomic_load(&mcsafe__notice_version) != version);
 	if (fn != NULL)
 		fn(notice, arg);
@@ -131,7 +137,6 @@ bool mcsafe__notice_take(const siginfo_t *si)
 	return true;
 }
 
-/* Signals are blocked for the reason that enqueue() gives. */
 size_t mcsafe_notice_read(struct mcsafe_notice *notices, size_t n, size_t *n_lost)
 {
 	sigset_t all, saved;

@@ -22,8 +22,8 @@ int mcsafe__child_prepare(struct mcsafe__child_setup *setup, int fd);
 
 /*
  * Let setup->fd be /dev/null. That closes the file that it was, so that a reader of a pipe sees its
- * end. 0, or -errno if there is no /dev/null. *dup_error is 0, or -errno if the descriptor could not
- * be changed: the program may have closed it, or lowered RLIMIT_NOFILE below it.
+ * end. 0, or -errno if there is no /dev/null. *dup_error is 0, or -errno if the descriptor could
+ * not be changed: the program may have closed it, or lowered RLIMIT_NOFILE below it.
  */
 int mcsafe__child_let_go(struct mcsafe__child_setup *setup, int *dup_error);
 

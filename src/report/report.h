@@ -26,8 +26,8 @@ struct mcsafe__report_setup {
 	dev_t dev; /* of the file, with ino */
 	ino_t ino;
 	unsigned flags;
-	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports needs
-	 * neither that object nor libunwind. */
+	/* mcsafe__report_write(), by a pointer: whoever links the archive and wants no reports
+	 * needs neither that object nor libunwind. */
 	void (*write)(const void *death);
 };
 
