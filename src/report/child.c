@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * report.c - have a report written by a child, and wait for it, but not for long
+ * child.c - let a child write a report, and wait for the child, but not for long
  *
- * Runs in the signal handler of a process that is about to die, perhaps in the middle of malloc or
- * of the loader. So everything that may block or fault is left to a copy of the process, made by
- * clone(2) without the handlers of pthread_atfork(3). Of libc it calls clone, fstat, getpid, kill,
- * nanosleep, prctl, pthread_sigmask, setrlimit, sigaction, syscall, waitpid and _exit, which are
- * plain system calls, and memset, sigaddset, sigemptyset and sigfillset.
+ * Runs in the signal handler of a process that is about to die. The signal may have interrupted
+ * malloc or the loader. Therefore a copy of the process does everything that may block or fault.
+ * clone(2) makes that copy, without the handlers of pthread_atfork(3).
+ *
+ * Of libc this calls clone, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
+ * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset, sigaddset,
+ * sigemptyset and sigfillset.
  */
 #include "report.h"
 
@@ -25,17 +27,19 @@
 #include "base/fatal_signals.h"
 #include "base/msan.h"
 
-#define PATIENCE_MS 2000
-#define STEP_MS     2
+#define PATIENCE_MS 2000 /* how long the child may take */
+#define STEP_MS     2    /* how often the parent looks */
 
 struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
 _Atomic bool mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
-/* Set in the copy of the process only. */
+#define REPORTER_PID_SHIFT 32
+
+/* What lands faults of the child. Set only in the child. */
 static mcsafe__land_fn *lands;
 
-/* The previous handlers are the parent's, and have had their turn. */
+/* Do not pass the signal on: the parent has called its previous handlers before. */
 static void land_or_end(int signo, siginfo_t *si, void *ctx)
 {
 	if (!lands(signo, si, ctx))
@@ -43,9 +47,9 @@ static void land_or_end(int signo, siginfo_t *si, void *ctx)
 }
 
 /*
- * A copy of the dying thread, with all signals blocked. Nothing that goes wrong here may be seen
- * outside: no core, and no report about itself. Its own loads may fault and land, as the
- * process's own handlers are not called here.
+ * Set up the child, a copy of the dying thread with all signals blocked. Nothing that goes wrong in
+ * the child may be seen outside: it dumps no core, and writes no report about itself. Its loads may
+ * fault and land. Handlers of the process do not run in the child.
  */
 static void begin_child(void)
 {
@@ -93,7 +97,7 @@ static void nap(void)
 	nanosleep(&step, NULL);
 }
 
-/* It is a child without an exit signal: wait(2) of the host does not see it. */
+/* The child has no exit signal, so wait(2) of the host does not see it (clone(2), __WALL). */
 static void wait_for(pid_t pid)
 {
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
@@ -116,6 +120,7 @@ void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_en
 		wait_for(pid);
 }
 
+/* Whether the descriptor is still the file that mcsafe_set_report() was given. */
 static bool is_our_file(void)
 {
 	struct stat st;
@@ -124,15 +129,18 @@ static bool is_our_file(void)
 	       st.st_dev == mcsafe__report_setup.dev && st.st_ino == mcsafe__report_setup.ino;
 }
 
-/* 1: this thread is the first. A thread that comes second waits, as its death would end the
- * process before the report is written. A child of fork(2) is nobody's second. */
+/*
+ * Whether this thread is the first one of its process to die. Another thread of the process waits
+ * until the report is written, since its death would end the process. A child of fork(2) does not
+ * wait for the threads of its parent.
+ */
 static bool is_first(unsigned long self)
 {
 	unsigned long other = 0;
 
 	if (atomic_compare_exchange_strong(&mcsafe__reporter, &other, self))
 		return true;
-	if (other >> 32 != self >> 32)
+	if (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
 		return atomic_compare_exchange_strong(&mcsafe__reporter, &other, self);
 	if (other != self)
 		for (int waited = 0; waited < 2 * PATIENCE_MS; waited += STEP_MS) {
@@ -151,10 +159,10 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
-	/* No handler may run now that would not have run if the kernel had killed at once. */
+	/* Without a report the kernel would kill at once, and no more handlers would run. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
+	if (is_first((unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid)) {
 		if (is_our_file())
 			mcsafe__in_copy(setup->write, &death, setup->child.stack_end, land);
 		atomic_store(&mcsafe__report_wanted, false);

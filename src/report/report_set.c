@@ -37,7 +37,7 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 		return err;
 	setup->flags = flags;
 	setup->write = mcsafe__report_write;
-	/* Without libunwind there are reports, too: they say that it is missing. */
+	/* A report without libunwind says that libunwind is missing. */
 	if (!(flags & MCSAFE_REPORT_NO_BACKTRACE))
 		(void)mcsafe__warm_up_unwinder();
 	atomic_store(&mcsafe__reporter, 0);
@@ -67,6 +67,8 @@ int mcsafe_set_report(int fd, unsigned flags)
 	return err;
 }
 
+#define ROOM_MAX ((size_t)1 << 20) /* so that their number fits into an int */
+
 struct room {
 	void **frames;
 	size_t n, used;
@@ -82,7 +84,7 @@ static bool keep_frame(const struct mcsafe__frame *frame, void *arg)
 
 int mcsafe_backtrace(const void *ctx, void **frames, size_t n)
 {
-	struct room room = {frames, n < 1 << 20 ? n : 1 << 20, 0};
+	struct room room = {frames, n < ROOM_MAX ? n : ROOM_MAX, 0};
 	MCSAFE__KEEP_ERRNO();
 	int err = 0;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * report_text.c - the text of a report
+ * report_text.c - write the text of a report
  *
- * Runs in the child of report.c: alone, but with the locks as other threads have left them. So it
- * allocates nothing and uses no stdio. Each line is written as soon as it is complete: the next one
- * may be what goes wrong.
+ * Runs in the child of child.c. The child has one thread, but other threads of the parent may have
+ * left locks held. Therefore this file allocates nothing and uses no stdio. It writes each line as
+ * soon as the line is complete, since the next line may go wrong.
  */
 #include "report.h"
 
@@ -21,7 +21,7 @@
 #include "landing/fault.h"
 
 struct code_name {
-	int signo, code; /* signo 0: of any signal */
+	int signo, code; /* signo 0: any signal */
 	const char *name;
 };
 
@@ -113,7 +113,7 @@ static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
 	}
 }
 
-/* The name is that of the thread that dies; a child inherits it. */
+/* The child inherits the name of the dying thread, so it can ask for its own. */
 static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *death)
 {
 	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
@@ -125,7 +125,7 @@ static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *dea
 	mcsafe__put(t, " of process ");
 	mcsafe__put_decimal(t, death->pid);
 	if (n > 1) {
-		name[n - 1] = '\0'; /* the end of line */
+		name[n - 1] = '\0'; /* replaces the end of line */
 		mcsafe__put(t, ", ");
 		mcsafe__put(t, name);
 	}
