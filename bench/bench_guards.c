@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guards.c - what it costs to arm a guard, beside sigsetjmp(3), and a fault that it catches */
+/* bench_guards.c - what it costs to arm a guard, beside sigsetjmp(3), and a fault that it catches */
 #include "bench.h"
 
 #include <setjmp.h>

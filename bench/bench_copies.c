@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copies.c - copies of every length, alignment and temperature, by everything that can copy */
+/* bench_copies.c - copies of every length, alignment and temperature, by everything that can copy */
 #include "bench.h"
 
 #include <setjmp.h>

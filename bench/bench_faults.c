@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* faults.c - what a recovered fault costs, and the look-up in the table */
+/* bench_faults.c - what a recovered fault costs, and the look-up in the table */
 #include "bench.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* words.c - inline loads beside plain ones, and scans beside those of the C library */
+/* bench_words.c - inline loads beside plain ones, and scans beside those of the C library */
 #include "bench.h"
 
 #include <stdint.h>

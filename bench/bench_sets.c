@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sets.c - fills of every length at any address, by everything that can fill */
+/* bench_sets.c - fills of every length at any address, by everything that can fill */
 #include "bench.h"
 
 #include <stdbool.h>
