@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 	bench_words(&effort);
 	bench_badblocks(&effort);
 	bench_pmem(&effort);
+	bench_iter(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

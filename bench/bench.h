@@ -62,6 +62,7 @@ void bench_guards(const struct effort *effort);    /* "guards" */
 void bench_words(const struct effort *effort);     /* "loads", "scans" */
 void bench_badblocks(const struct effort *effort); /* "badblocks" */
 void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
+void bench_iter(const struct effort *effort);      /* "iter" */
 void bench_sets(const struct effort *effort);      /* "sets" */
 
 #endif /* MCSAFE_BENCH_H */

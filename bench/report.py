@@ -155,6 +155,20 @@ def print_pmem(result: dict) -> None:
     print(f"{'cost of known bad ranges, worst':<44} <= {1.1:5.2f} {worst:8.2f}")
 
 
+def print_iter(result: dict) -> None:
+    """Scatter and gather, and what a segment adds to a loop of memcpy()."""
+    measured = [row for row in result["iter"] if row]
+    names = list(measured[0]["ns"])
+    print("\nscatter and gather: ns for a transfer of all segments; the last column is what each")
+    print("segment costs in a scatter above its cost in a loop of memcpy()")
+    print(f"{'segments':>9} {'n':>9}", *(f"{name:>16}" for name in names), f"{'each':>8}")
+    for row in measured:
+        ns = row["ns"]
+        times = (f"{ns[name]:16.1f}" for name in names)
+        each = (ns["scatter"] - ns["memcpy"]) / row["segments"]
+        print(f"{row['segments']:>9} {size(row['n']):>9}", *times, f"{each:8.1f}")
+
+
 def get_pyplot() -> ModuleType:
     """What draws; only who wants a picture must have it."""
     import matplotlib
@@ -275,6 +289,7 @@ def main() -> None:
     print_targets(result)
     print_words(result)
     print_pmem(result)
+    print_iter(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
     if len(sys.argv) > 3:
