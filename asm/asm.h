@@ -3,7 +3,9 @@
 #ifndef MCSAFE_ASM_H
 #define MCSAFE_ASM_H
 
-#include "landing.h"
+#include <mcsafe/extable.h>
+
+#include "layout.h"
 
 /* <cet.h> writes the IBT and SHSTK note of the object and defines _CET_ENDBR; without
  * -fcf-protection there is nothing to mark. */
@@ -31,7 +33,7 @@
 .endm
 
 /*
- * One struct mcsafe_row (src/extable.h). "o" links the section to .text: the rows live and die
+ * One struct mcsafe_row (mcsafe/extable.h). "o" links the section to .text: the rows live and die
  * with the code under --gc-sections, and the linker keeps them in the order of the code.
  */
 .macro	extable insn, fixup, kind
@@ -44,7 +46,7 @@
 .endm
 
 /*
- * In a build with MCSAFE_DEBUG every access first asks src/debug.c whether it shall fail. The
+ * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it shall fail. The
  * answer comes in the registers that the handler would have set; %r11 = 0 means go on. An access
  * therefore changes %r9 to %r11 and the flags in such a build, and engines keep nothing there, nor
  * anything in the red zone.

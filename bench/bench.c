@@ -15,7 +15,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 
 /* Prints the model and family of the first processor in /proc/cpuinfo. */
 static void print_processor(void)

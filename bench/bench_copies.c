@@ -11,7 +11,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "engine.h"
+#include "copy/engine.h"
 
 /* Room for offsets, and for a load or two past the end. */
 #define MARGIN 8192

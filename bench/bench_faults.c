@@ -9,7 +9,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "extable.h"
+#include "landing/extable.h"
 
 /* bare_fault.S */
 void bare_fault(const void *bad);

@@ -8,8 +8,8 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "cpu.h"
-#include "engine.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
 
 /* The results are added up, so that the compiler cannot leave out a call. */
 typedef uintptr_t set_fn(void *dst, int c, size_t n);

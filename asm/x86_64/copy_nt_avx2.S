@@ -9,7 +9,7 @@
  * not 0 or a write fault went away while it was looked at. vector.h has the rules for loads and
  * faults, and the copies up to 64 bytes.
  *
- * All but the first and the last MCSAFE_NT_EDGE bytes (engine.h) are stored non-temporally if
+ * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
  * *landing is not written. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)

@@ -9,7 +9,7 @@
  * not 0 or a write fault went away while it was looked at. vector512.h has the rules for loads and
  * faults.
  *
- * All but the first and the last MCSAFE_NT_EDGE bytes (engine.h) are stored non-temporally if
+ * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
  * *landing is not written. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX512F, AVX512BW and AVX512_VBMI (CPUID leaf 7, EBX bits 16 and 30, ECX bit 1; XCR0

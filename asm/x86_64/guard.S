@@ -28,7 +28,7 @@
  * Clobbers	%rax, %rcx, %rdx, flags
  */
 #include "asm.h"
-#include "guard/guard.h"
+#include "layout.h"
 
 .macro	public_func name
 	.text

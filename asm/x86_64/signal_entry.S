@@ -20,7 +20,7 @@
  * Clobbers	what a C function may
  */
 #include "asm.h"
-#include "handler/frame.h"
+#include "layout.h"
 
 	.altmacro			/* "%generation" is its value */
 

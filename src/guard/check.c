@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "handler/report.h"
-#include "handler/text.h"
+#include <mcsafe/handler.h>
+
+#include "base/text.h"
+#include "report/report.h"
 
 struct mcsafe__guard_check_setup mcsafe__guard_check_setup = {.fd = -1};
 
@@ -131,6 +133,6 @@ void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	mcsafe__in_copy(look, &jump, mcsafe__guard_check_setup.stack_end);
+	mcsafe__in_copy(look, &jump, mcsafe__guard_check_setup.stack_end, mcsafe_handle_signal);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "handler/report.h"
+#include "base/control.h"
+#include "report/report.h"
 
 #define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */
 

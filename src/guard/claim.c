@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cpu.h"
-#include "fault.h"
-#include "msan.h"
+#include "base/cpu.h"
+#include "landing/fault.h"
+#include "base/msan.h"
 
 #define PAGE      ((uintptr_t)4096)
 #define TRAP_PF   14 /* #PF: its error code says whether it was a write, CR2 is its address */

@@ -1,42 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guard.h - the private part of a guard; read by C and by assembly */
+/* guard.h - the private part of a guard */
 #ifndef MCSAFE_SRC_GUARD_H
 #define MCSAFE_SRC_GUARD_H
 
-/* Offsets in struct mcsafe_guard: what guard.S saves, and the handler restores. */
-#define MCSAFE_GUARD_OUTER   120
-#define MCSAFE_GUARD_STATE   128
-#define MCSAFE_GUARD_RIP     (MCSAFE_GUARD_STATE + 0)
-#define MCSAFE_GUARD_RSP     (MCSAFE_GUARD_STATE + 8)
-#define MCSAFE_GUARD_RBX     (MCSAFE_GUARD_STATE + 16)
-#define MCSAFE_GUARD_RBP     (MCSAFE_GUARD_STATE + 24)
-#define MCSAFE_GUARD_R12     (MCSAFE_GUARD_STATE + 32)
-#define MCSAFE_GUARD_R13     (MCSAFE_GUARD_STATE + 40)
-#define MCSAFE_GUARD_R14     (MCSAFE_GUARD_STATE + 48)
-#define MCSAFE_GUARD_R15     (MCSAFE_GUARD_STATE + 56)
-#define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
-#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* 1 while the guard is on the chain */
-#define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
+#include <stdatomic.h>
+#include <stddef.h>
+#include <ucontext.h>
 
-#ifndef __ASSEMBLER__
+#include <mcsafe/guard.h>
 
-# include <stdatomic.h>
-# include <stddef.h>
-# include <ucontext.h>
-
-# include <mcsafe/guard.h>
-
-# include "landing.h"
+#include "asm/layout.h"
+#include "landing/landing.h"
 
 _Static_assert(offsetof(struct mcsafe_guard, outer) == MCSAFE_GUARD_OUTER, "as in assembly");
 _Static_assert(offsetof(struct mcsafe_guard, state) == MCSAFE_GUARD_STATE, "as in assembly");
 _Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + 8, "as in assembly");
 
 /* A word of guard->state, by its offset above. */
-# define MCSAFE__GUARD_WORD(guard, offset) ((guard)->state[((offset)-MCSAFE_GUARD_STATE) / 8])
+#define MCSAFE__GUARD_WORD(guard, offset) ((guard)->state[((offset)-MCSAFE_GUARD_STATE) / 8])
 
 /* Initial-exec: no call and no allocation where a signal handler reads it. */
-# define MCSAFE__GUARD_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+#define MCSAFE__GUARD_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* claim.c: the innermost armed guard of this thread. */
 extern MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
@@ -64,7 +48,5 @@ void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t
  * guard, %esi is not 0 if there are upper vector halves to clear. Not to be called.
  */
 void mcsafe__guard_land(void);
-
-#endif /* !__ASSEMBLER__ */
 
 #endif /* MCSAFE_SRC_GUARD_H */

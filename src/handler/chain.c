@@ -17,8 +17,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "notice.h"
-#include "report.h"
+#include <mcsafe/handler.h>
+
+#include "notice/notice.h"
+#include "report/report.h"
 
 /* What is found under ours: one nibble of the order word each, one nibble for their number. */
 #define ACTIONS_MAX 15
@@ -225,7 +227,7 @@ static void die_of(int signo, siginfo_t *si, const ucontext_t *ctx)
 	struct sigaction dfl;
 	sigset_t set;
 
-	mcsafe__report(signo, si, ctx);
+	mcsafe__report(signo, si, ctx, mcsafe_handle_signal);
 	memset(&dfl, 0, sizeof(dfl));
 	dfl.sa_handler = SIG_DFL;
 	sigaction(signo, &dfl, NULL);

@@ -20,7 +20,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include <mcsafe/copy.h>
+#include "asm/routines.h"
+#include "base/msan.h"
 
 #define RED_ZONE     128 /* System V ABI: the interrupted function may keep data below %rsp */
 #define FXSAVE_SIZE  512
@@ -81,8 +82,9 @@ enum mcsafe__move mcsafe__frame_move(const void *frame, siginfo_t *si, void *ctx
 	/* A whole number of alignments away, so that every part keeps the alignment it has. */
 	to = from + ((rsp - RED_ZONE - end) & ~(uintptr_t)(FRAME_ALIGN - 1));
 	/* That stack may be full, which is why the kernel would not have survived this. */
-	if (memcpy_mcsafe((void *)to, frame, end - from) != 0)
+	if (mcsafe__copy_sse2((void *)to, frame, end - from, NULL) != 0)
 		return MCSAFE__MOVE_NO_ROOM;
+	mcsafe__msan_copied((void *)to, frame, end - from);
 
 	resume->frame = (void *)to;
 	resume->si = (siginfo_t *)((uintptr_t)si - from + to);

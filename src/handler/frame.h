@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* frame.h - the signal frame of the kernel, and moving it; read by C and by assembly */
+/* frame.h - the signal frame of the kernel, and moving it */
 #ifndef MCSAFE_SRC_FRAME_H
 #define MCSAFE_SRC_FRAME_H
 
-/* The entries of the handler (signal_entry.S). */
-#define MCSAFE_GENERATIONS 32
-#define MCSAFE_ENTRY_SIZE  16
+#include <signal.h>
+#include <stddef.h>
 
-/* struct mcsafe__resume. 40 bytes: with the return address, calls keep the stack aligned to 16. */
-#define MCSAFE_RESUME_HANDLER 0
-#define MCSAFE_RESUME_SI      8
-#define MCSAFE_RESUME_CTX     16
-#define MCSAFE_RESUME_FRAME   24
-#define MCSAFE_RESUME_SIGNO   32
-#define MCSAFE_RESUME_SIZE    40
-
-#ifndef __ASSEMBLER__
-
-# include <signal.h>
-# include <stddef.h>
+#include "asm/layout.h"
 
 /* A handler that is to be entered on a signal frame that was moved (signal_entry.S). */
 struct mcsafe__resume {
@@ -48,7 +36,5 @@ enum mcsafe__move {
  */
 enum mcsafe__move mcsafe__frame_move(const void *frame, siginfo_t *si, void *ctx,
 				     struct mcsafe__resume *resume);
-
-#endif /* !__ASSEMBLER__ */
 
 #endif /* MCSAFE_SRC_FRAME_H */

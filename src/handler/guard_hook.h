@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <ucontext.h>
 
-#include "landing.h"
+#include "landing/landing.h"
 
 /*
  * Asked about each fault of this thread that has no row. 1: *uc has been changed to go on

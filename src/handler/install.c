@@ -7,9 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "control.h"
-#include "engine.h"
+#include "base/control.h"
+#include "base/errno_kept.h"
 #include "handler.h"
+#include "install_hook.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 #define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
@@ -193,7 +194,7 @@ int mcsafe_install(void)
 	int err;
 
 	begin_change(&section);
-	err = mcsafe__engine_from_environment();
+	err = mcsafe__install_hook();
 	if (err == 0)
 		err = take_all();
 	end_change(&section);
@@ -213,10 +214,10 @@ int mcsafe_uninstall(void)
 
 int mcsafe_installed(void)
 {
-	int saved_errno = errno, live = 1;
+	MCSAFE__KEEP_ERRNO();
+	int live = 1;
 
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		live &= is_live(signals[i]);
-	errno = saved_errno;
 	return live;
 }

@@ -15,13 +15,14 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "extable.h"
+#include "landing/extable.h"
 #include "guard_hook.h"
 #include "handler.h"
-#include "landing.h"
-#include "module_table.h"
-#include "msan.h"
-#include "notice.h"
+#include "landing/landing.h"
+#include "landing/module_table.h"
+#include "base/msan.h"
+#include "notice/notice.h"
+#include "base/errno_kept.h"
 
 /*
  * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
@@ -150,10 +151,10 @@ static int note(const siginfo_t *si)
 
 int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 {
-	int saved_errno = errno, done;
+	MCSAFE__KEEP_ERRNO();
+	int done;
 
 	done = mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
-	errno = saved_errno;
 	return done;
 }
 
@@ -161,7 +162,8 @@ MCSAFE_MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {
-	int saved_errno = errno, go_on = 0;
+	MCSAFE__KEEP_ERRNO();
+	int go_on = 0;
 
 	if (mcsafe__is_notice(signo, si)) {
 		/* For all who want to know: it goes on whether it was noted or not. */
@@ -170,6 +172,5 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 	} else if (!land(signo, si, ctx)) {
 		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
 	}
-	errno = saved_errno;
 	return go_on;
 }

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/errno_kept.h"
+
 #ifndef AT_MINSIGSTKSZ
 # define AT_MINSIGSTKSZ 51
 #endif
@@ -198,24 +200,25 @@ static int release(void)
 
 int mcsafe_thread_prepare(void)
 {
-	int saved_errno = errno, err = prepare();
+	MCSAFE__KEEP_ERRNO();
+	int err = prepare();
 
-	errno = saved_errno;
 	return err;
 }
 
 int mcsafe_thread_release(void)
 {
-	int saved_errno = errno, err = release();
+	MCSAFE__KEEP_ERRNO();
+	int err = release();
 
-	errno = saved_errno;
 	return err;
 }
 
 int mcsafe_thread_check(void)
 {
 	static const int blocked[2] = {MCSAFE_THREAD_SIGBUS_BLOCKED, MCSAFE_THREAD_SIGSEGV_BLOCKED};
-	int saved_errno = errno, lacks = 0;
+	MCSAFE__KEEP_ERRNO();
+	int lacks = 0;
 	sigset_t mask;
 	stack_t live;
 
@@ -227,6 +230,5 @@ int mcsafe_thread_check(void)
 		lacks |= MCSAFE_THREAD_NO_STACK;
 	else if (live.ss_size < enough())
 		lacks |= MCSAFE_THREAD_SMALL_STACK;
-	errno = saved_errno;
 	return lacks;
 }

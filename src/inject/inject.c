@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/errno_kept.h"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* In no order; no two overlap. */
@@ -132,7 +134,8 @@ static int make(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 
 int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
 {
-	int saved_errno = errno, error = check_range(addr, len);
+	MCSAFE__KEEP_ERRNO();
+	int error = check_range(addr, len);
 
 	if (error != 0)
 		return error;
@@ -141,7 +144,6 @@ int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
 	pthread_mutex_lock(&lock);
 	error = make((uintptr_t)addr, (uintptr_t)addr + len, kind);
 	pthread_mutex_unlock(&lock);
-	errno = saved_errno;
 	return error;
 }
 
@@ -191,14 +193,14 @@ static int clear(uintptr_t start, uintptr_t end)
 
 int mcsafe_inject_clear(void *addr, size_t len)
 {
-	int saved_errno = errno, error = check_range(addr, len);
+	MCSAFE__KEEP_ERRNO();
+	int error = check_range(addr, len);
 
 	if (error != 0)
 		return error;
 	pthread_mutex_lock(&lock);
 	error = clear((uintptr_t)addr, (uintptr_t)addr + len);
 	pthread_mutex_unlock(&lock);
-	errno = saved_errno;
 	return error;
 }
 
@@ -235,12 +237,12 @@ static int try_on_own_page(enum mcsafe_inject_kind kind)
 
 int mcsafe_inject_supported(enum mcsafe_inject_kind kind)
 {
-	int saved_errno = errno, error;
+	MCSAFE__KEEP_ERRNO();
+	int error;
 
 	if (kind <= MCSAFE_INJECT_NONE || kind > MCSAFE_INJECT_AUTO)
 		return mcsafe__inject_fail(-EINVAL, "no such kind of bad memory");
 	error = kind == MCSAFE_INJECT_HWPOISON ? mcsafe__hwpoison_supported()
 					       : try_on_own_page(kind);
-	errno = saved_errno;
 	return error;
 }

@@ -8,10 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/errno_kept.h"
+
 /* The kernel lets a thread forge a si_code above 0 for itself only (rt_sigqueueinfo(2)). */
 int mcsafe_inject_notice(void *addr, size_t extent)
 {
-	int saved_errno = errno, error = 0;
+	MCSAFE__KEEP_ERRNO();
+	int error = 0;
 	siginfo_t si;
 
 	if (extent < MCSAFE_INJECT_PAGE || (extent & (extent - 1)) != 0)
@@ -23,6 +26,5 @@ int mcsafe_inject_notice(void *addr, size_t extent)
 	si.si_addr_lsb = (short)__builtin_ctzl(extent);
 	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si) != 0)
 		error = mcsafe__inject_fail(-errno, "rt_tgsigqueueinfo(2) failed");
-	errno = saved_errno;
 	return error;
 }

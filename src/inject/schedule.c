@@ -16,6 +16,7 @@
 #include <mcsafe/copy.h>
 
 #include "injection.h"
+#include "base/errno_kept.h"
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
@@ -73,7 +74,8 @@ static void append(const char *line, size_t len)
 
 void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
 {
-	int saved_errno = errno, len;
+	MCSAFE__KEEP_ERRNO();
+	int len;
 	char line[160];
 
 	atomic_fetch_add(&failures, 1);
@@ -82,7 +84,6 @@ void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
 			       function, n, offset);
 		append(line, (size_t)len);
 	}
-	errno = saved_errno;
 }
 
 void *mcsafe__schedule_bad_byte(void)
@@ -177,7 +178,8 @@ static int prepare(void)
 int mcsafe_inject_schedule(const char *spec)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	int saved_errno = errno, error = 0;
+	MCSAFE__KEEP_ERRNO();
+	int error = 0;
 	struct plan plan;
 
 	if (!parse(spec, &plan))
@@ -194,7 +196,6 @@ int mcsafe_inject_schedule(const char *spec)
 		atomic_store(&first, plan.first);
 	}
 	pthread_mutex_unlock(&lock);
-	errno = saved_errno;
 	return error;
 }
 

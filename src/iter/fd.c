@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "transfer.h"
+#include "base/errno_kept.h"
 
 /* Enough for the cost of a system call to fade, little enough for the stack of any thread. */
 #define BOUNCE_BYTES 8192u
@@ -37,7 +38,7 @@ static ssize_t write_once(const struct mcsafe_iter *it, const void *buf, size_t 
 /* Write n bytes of buf, and advance; how many the system accepted. *error says why not all. */
 static size_t write_out(struct mcsafe_iter *it, const unsigned char *buf, size_t n, int *error)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	size_t done = 0;
 
 	while (done < n) {
@@ -52,14 +53,13 @@ static size_t write_out(struct mcsafe_iter *it, const unsigned char *buf, size_t
 		done += (size_t)put;
 		mcsafe__iter_step(it, (size_t)put);
 	}
-	errno = saved_errno;
 	return done;
 }
 
 /* Read up to n bytes to buf, without advancing. 0: *error says why. */
 static size_t read_in(const struct mcsafe_iter *it, unsigned char *buf, size_t n, int *error)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	ssize_t got;
 
 	do
@@ -67,7 +67,6 @@ static size_t read_in(const struct mcsafe_iter *it, unsigned char *buf, size_t n
 	while (got < 0 && errno == EINTR);
 	if (got <= 0)
 		*error = got < 0 ? -errno : -ENODATA;
-	errno = saved_errno;
 	return got > 0 ? (size_t)got : 0;
 }
 

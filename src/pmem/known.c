@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static int ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
 int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
 {
 	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	int err = -ENOTSUP;
 
 	if (pmem->fd >= 0)
@@ -49,7 +49,6 @@ int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *an
 		*answer = (struct mcsafe_badblocks_answer){.state = MCSAFE_BADBLOCKS_NOT_ASKED,
 							   .error = -err};
 	mcsafe__pmem_leave(stripe);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

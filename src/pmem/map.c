@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - map a file, follow its size, put fresh pages in place of bad ones */
-#include "errno_kept.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -140,7 +140,8 @@ static int refresh(struct mcsafe_pmem *pmem)
 int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 {
 	struct mcsafe__stripe *stripe;
-	int saved_errno = errno, err;
+	MCSAFE__KEEP_ERRNO();
+	int err;
 
 	if (pmem->kind != MCSAFE_PMEM_FILE)
 		return 0;
@@ -149,6 +150,5 @@ int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 	err = refresh(pmem);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }

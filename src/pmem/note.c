@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* note.c - what a fault says about the medium, for the registry of what is bad */
-#include "engine.h"
-#include "errno_kept.h"
+#include "copy/engine.h"
+#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -91,7 +91,7 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 {
 	struct mcsafe_pmem *pmem = access->pmem;
 	struct mcsafe_range lost = lost_block(access, fault, at);
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	if (lost.len > access->mapped - lost.start)
 		lost.len = access->mapped - lost.start;
@@ -100,6 +100,5 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 	if (is_to_be_noted(access, fault, at < lost.start ? lost.start : at))
 		(void)mcsafe_badblocks_add(pmem->bad, lost.start, lost.len);
 	pthread_mutex_unlock(&pmem->noting);
-	mcsafe__errno_restore(saved_errno);
 	return lost.start + lost.len - at;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
-#include "errno_kept.h"
-#include "msan.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -161,7 +161,8 @@ static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
 /* By name; or by descriptor, if that is NULL. */
 static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int flags)
 {
-	int saved_errno = errno, err = -ENOMEM;
+	MCSAFE__KEEP_ERRNO();
+	int err = -ENOMEM;
 	struct mcsafe_pmem *made;
 
 	if (flags & ~FILE_FLAGS)
@@ -173,7 +174,6 @@ static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int fl
 			err = open_mapping(made);
 		err = finish(pmem, made, err);
 	}
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -204,7 +204,8 @@ static int open_behind(struct mcsafe_pmem *pmem, int fd, size_t offset)
 int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, int fd, off_t offset,
 			    int flags)
 {
-	int saved_errno = errno, err = 0;
+	MCSAFE__KEEP_ERRNO();
+	int err = 0;
 	struct mcsafe_pmem *made;
 
 	if ((flags & ~MEMORY_FLAGS) != 0 || (uintptr_t)base % MCSAFE__PAGE != 0 || base == NULL ||
@@ -213,10 +214,8 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	    (fd == -1 && offset != 0))
 		return -EINVAL;
 	made = create(flags);
-	if (made == NULL) {
-		mcsafe__errno_restore(saved_errno);
+	if (made == NULL)
 		return -ENOMEM;
-	}
 	made->kind = MCSAFE_PMEM_MEMORY;
 	if (fd != -1)
 		err = open_behind(made, fd, (size_t)offset);
@@ -228,7 +227,6 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	if (err == 0)
 		ask_at_open(made);
 	err = finish(pmem, made, err);
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 
@@ -243,14 +241,13 @@ static size_t running(struct mcsafe_pmem *pmem)
 
 void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 {
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 
 	if (pmem == NULL)
 		return;
 	while (running(pmem) != 0)
 		sched_yield();
 	destroy(pmem);
-	mcsafe__errno_restore(saved_errno);
 }
 
 void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info)

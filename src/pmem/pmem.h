@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MCSAFE__PAGE ((size_t)4096) /* the smallest part of a mapping that fails */
-#define MCSAFE__LINE ((size_t)64)   /* of a cache: a copy reads and writes no less */
+#include "base/page.h"
+#include "base/stripe.h"
 
 /* One mapping of it, from offset 0 on. A larger one takes its place when the file grows; none is
  * unmapped before the end, since a reader may have taken its address. */
@@ -22,7 +22,6 @@ struct mcsafe__view {
 };
 
 /* Calls that run, counted in several places so that threads do not fight for one line. */
-#define MCSAFE__STRIPES 16
 struct mcsafe__stripe {
 	_Alignas(64) _Atomic size_t running;
 };
@@ -50,22 +49,11 @@ struct mcsafe_pmem {
 	_Atomic unsigned long repairs;
 };
 
-static inline size_t mcsafe__up(size_t n, size_t unit)
-{
-	return (n + (unit - 1)) & ~(unit - 1);
-}
-
-static inline size_t mcsafe__down(size_t n, size_t unit)
-{
-	return n & ~(unit - 1);
-}
-
 /* ---- calls that run: mcsafe_pmem_close() waits for them --------------------------------------- */
 
 static inline struct mcsafe__stripe *mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
 {
-	uint64_t self = (uint64_t)pthread_self() * 0x9e3779b97f4a7c15u;
-	struct mcsafe__stripe *stripe = &pmem->stripes[self >> 60];
+	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
 
 	atomic_fetch_add_explicit(&stripe->running, 1, memory_order_relaxed);
 	return stripe;

@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ask.h"
-#include "engine.h"
-#include "errno_kept.h"
-#include "handler/report.h"
+#include "badblocks/ask.h"
+#include "base/errno_kept.h"
+#include "base/maps.h"
+#include "copy/engine.h"
 
 /* Written at once; after a failure, page by page. */
 #define PIECE ((size_t)256 << 10)
@@ -330,7 +330,7 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n, off_t offset)
 {
 	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	struct stat st;
 	ssize_t result;
 
@@ -340,6 +340,5 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);
-	mcsafe__errno_restore(saved_errno);
 	return result;
 }

@@ -1,258 +1,57 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.c - walk mapped memory, and note what cannot be read */
-#include <mcsafe/scrub.h>
+/* pmem_scrub.c - a scrub of a mapping, which knows where its file ends */
+#include "base/errno_kept.h"
+#include "pmem.h"
 
 #include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
-#include "registry.h"
-#include "scrub.h"
+struct scrubbed {
+	struct mcsafe_pmem *pmem;
+	const struct mcsafe_scrub_options *options; /* of the caller; may be NULL */
+};
 
-#define PAGE_SIZE ((size_t)4096)
-/* How much is looked at between two looks at the clock. */
-#define STEP      ((size_t)65536)
-
-/* linux/mman.h of Linux 5.14; the C library's header may be older. */
-#ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ 22
-#endif
-
-/* ---- one look at some bytes ------------------------------------------------------------------ */
-
-/* What the kernel says of the pages that hold these bytes, without a signal: 0 or an errno value.
- * EINVAL: it does not know the advice, or not for this kind of mapping. */
-static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
+static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void *arg)
 {
-	uintptr_t first = (uintptr_t)(scrub->base + from) & ~(PAGE_SIZE - 1);
-	uintptr_t end = ((uintptr_t)(scrub->base + to) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	const struct scrubbed *scrubbed = arg;
 
-	return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
+	return scrubbed->options->progress(progress, scrubbed->options->arg);
 }
 
-/* The end of the page that an offset is in, or `to` if that is nearer. */
-static size_t page_end(const struct mcsafe_scrub *scrub, size_t at, size_t to)
+/* What is behind the end of a file is not bad, and what is not wanted is not added. */
+static int is_not_to_be_noted(const struct mcsafe_range *bad, const struct mcsafe_fault *fault,
+			      void *arg)
 {
-	size_t rest = PAGE_SIZE - ((uintptr_t)(scrub->base + at) & (PAGE_SIZE - 1));
+	const struct scrubbed *scrubbed = arg;
+	const struct mcsafe_scrub_options *options = scrubbed->options;
 
-	return rest < to - at ? at + rest : to;
+	if (!mcsafe__pmem_is_in_file(scrubbed->pmem, bad->start))
+		return 1;
+	return options != NULL && options->found != NULL ? options->found(bad, fault, options->arg)
+							 : 0;
 }
 
-/* The part of the memory that is in the aligned block around an address in it. */
-static struct mcsafe_range block_around(const struct mcsafe_scrub *scrub, const unsigned char *addr,
-					size_t block)
+int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_options *options,
+		      struct mcsafe_scrub_progress *progress)
 {
-	size_t at = (size_t)(addr - scrub->base);
-	size_t before = (uintptr_t)addr & (block - 1), after = block - before;
-	struct mcsafe_range range = {at - (before < at ? before : at), 0};
-
-	range.len = (after < scrub->len - at ? at + after : scrub->len) - range.start;
-	return range;
-}
-
-static size_t known_bytes(const struct mcsafe_scrub *scrub, struct mcsafe_range range)
-{
-	size_t end = range.start + range.len, known = 0;
-	struct mcsafe_range bad;
-
-	for (size_t at = range.start; mcsafe_badblocks_next(scrub->badblocks, at, end, &bad);
-	     at = bad.start + bad.len)
-		known += bad.len;
-	return known;
-}
-
-static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
-		const struct mcsafe_fault *fault)
-{
-	const struct mcsafe_scrub_options *options = &scrub->options;
-	size_t known;
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
+	struct mcsafe_scrub_options own =
+		options != NULL ? *options : (struct mcsafe_scrub_options){0};
+	struct scrubbed scrubbed = {pmem, options};
+	size_t size = atomic_load_explicit(&pmem->size, memory_order_acquire);
+	struct mcsafe_scrub *scrub;
+	MCSAFE__KEEP_ERRNO();
 	int err;
 
-	if (options->found != NULL && options->found(&range, fault, options->arg) != 0)
-		return 0;
-	known = known_bytes(scrub, range);
-	err = mcsafe_badblocks_add(scrub->badblocks, range.start, range.len);
-	if (err == 0)
-		atomic_fetch_add(&scrub->bad, range.len - known);
-	return err;
-}
-
-/*
- * What is lost with the byte at `at`. With poison that is a part of a page, it is where the address
- * says. Of more than a page the kernel may keep the rest: of a huge page that it has split, or of a
- * mapping of persistent memory by large pages. It is asked for each page then, and nothing touched.
- */
-static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, bool can_ask,
-				   const struct mcsafe_fault *fault)
-{
-	const unsigned char *addr = scrub->base + at, *said = fault->addr;
-	size_t block = fault->extent != 0 ? fault->extent : PAGE_SIZE;
-
-	if (block > PAGE_SIZE && can_ask)
-		block = PAGE_SIZE;
-	if (block < PAGE_SIZE && said >= addr &&
-	    said < scrub->base + page_end(scrub, at, scrub->len))
-		addr = said;
-	return block_around(scrub, addr, block);
-}
-
-static int is_loss(const struct mcsafe_fault *fault)
-{
-	return fault->cause == MCSAFE_CAUSE_POISON || fault->cause == MCSAFE_CAUSE_IO;
-}
-
-/* Read to the end of the page or `to`. *at becomes where to go on; it stays at what ends the run.
- * LOSS, 0 or -errno. */
-#define LOSS 1
-static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can_ask)
-{
-	_Alignas(64) unsigned char buffer[PAGE_SIZE];
-	size_t n = page_end(scrub, *at, to) - *at, left;
-	struct mcsafe_range lost;
-	struct mcsafe_fault fault;
-	int err;
-
-	left = mcsafe_memcpy(buffer, scrub->base + *at, n, &fault);
-	*at += n - left;
-	if (left == 0)
-		return 0;
-	if (!is_loss(&fault))
-		return -EFAULT;
-	lost = lost_at(scrub, *at, can_ask, &fault);
-	err = note(scrub, lost, &fault);
-	/* It may fall short of the line that it stopped at, but not go on from there. */
-	if (err != 0)
-		return err;
-	*at = lost.start + lost.len > *at ? lost.start + lost.len : *at + 1;
-	return LOSS;
-}
-
-/* The kernel knows the page to be poisoned. */
-static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
-{
-	const struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_POISON,
-					   .side = MCSAFE_SIDE_SOURCE,
-					   .addr = (void *)((uintptr_t)scrub->base + *at),
-					   .extent = PAGE_SIZE};
-	int err = note(scrub, block_around(scrub, scrub->base + *at, PAGE_SIZE), &fault);
-
-	if (err == 0)
-		*at = page_end(scrub, *at, to);
-	return err;
-}
-
-/* Bytes that nothing bad is known of: all pages at once, and one by one where that fails. */
-static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
-{
-	int said = populate(scrub, *at, to), err = 0;
-	bool all_there = said == 0, can_ask = said != EINVAL;
-
-	while (err >= 0 && *at < to) {
-		if (!all_there && can_ask)
-			said = populate(scrub, *at, page_end(scrub, *at, to));
-		if (said == EHWPOISON)
-			err = note_page(scrub, at, to);
-		else
-			err = read_page(scrub, at, to, can_ask);
-		/* What was lost may have taken other pages along. */
-		if (err == LOSS)
-			all_there = false;
+	own.arg = &scrubbed;
+	own.found = is_not_to_be_noted;
+	own.progress = own.progress != NULL ? progress_of_caller : NULL;
+	err = mcsafe_scrub_create(&scrub, atomic_load(&pmem->view)->base, size, pmem->bad, &own);
+	if (err == 0) {
+		err = mcsafe_scrub_run(scrub);
+		if (progress != NULL)
+			mcsafe_scrub_get_progress(scrub, progress);
+		mcsafe_scrub_destroy(scrub);
 	}
-	return err < 0 ? err : 0;
-}
-
-/* Known to be bad, and to stay so: count what can be read. Nothing here ends the run. */
-static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
-{
-	while (at < to) {
-		_Alignas(64) unsigned char buffer[PAGE_SIZE];
-		size_t end = page_end(scrub, at, to), left = end - at;
-		struct mcsafe_fault fault;
-
-		if (populate(scrub, at, end) != EHWPOISON)
-			left = mcsafe_memcpy(buffer, scrub->base + at, end - at, &fault);
-		atomic_fetch_add(&scrub->readable, end - at - left);
-		at = end;
-	}
-}
-
-/* All of [*at, to), which becomes where to go on. */
-static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
-{
-	int err = 0;
-
-	while (err == 0 && *at < to) {
-		struct mcsafe_range bad = {to, 0};
-
-		mcsafe_badblocks_next(scrub->badblocks, *at, to, &bad);
-		if (bad.start > *at) {
-			err = look_at(scrub, at, bad.start);
-			continue;
-		}
-		if (scrub->options.recheck)
-			look_again(scrub, bad.start, bad.start + bad.len);
-		else
-			atomic_fetch_add(&scrub->skipped, bad.len);
-		*at = bad.start + bad.len;
-	}
-	return err;
-}
-
-/* ---- a run ----------------------------------------------------------------------------------- */
-
-/* Steps end where blocks of STEP bytes do; a low rate makes them shorter, so that its pauses are. */
-static size_t step_end(const struct mcsafe_scrub *scrub, size_t at)
-{
-	size_t n = STEP - at % STEP, slow = scrub->options.rate / 16;
-
-	if (scrub->options.rate != 0 && slow < n)
-		n = slow > PAGE_SIZE ? slow : PAGE_SIZE;
-	return n < scrub->len - at ? at + n : scrub->len;
-}
-
-/* Until n bytes would have taken their time since `begin`, or the run is cancelled. */
-static void pause_after(struct mcsafe_scrub *scrub, struct timespec begin, size_t n)
-{
-	double seconds = (double)n / (double)scrub->options.rate;
-	time_t whole = (time_t)seconds;
-	struct timespec end = {begin.tv_sec + whole,
-			       begin.tv_nsec + (long)((seconds - (double)whole) * 1e9)};
-
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
-	while (!atomic_load(&scrub->cancelled) &&
-	       (sem_clockwait(&scrub->wake, CLOCK_MONOTONIC, &end) == 0 || errno == EINTR))
-		;
-}
-
-int mcsafe__scrub_walk(struct mcsafe_scrub *scrub)
-{
-	const struct mcsafe_scrub_options *options = &scrub->options;
-	size_t at = atomic_load(&scrub->offset);
-	int err = 0;
-
-	while (err == 0 && at < scrub->len) {
-		struct mcsafe_scrub_progress progress;
-		struct timespec begin;
-		size_t from = at;
-
-		if (atomic_load(&scrub->cancelled)) {
-			err = -ECANCELED;
-			break;
-		}
-		clock_gettime(CLOCK_MONOTONIC, &begin);
-		err = step(scrub, &at, step_end(scrub, at));
-		atomic_store(&scrub->offset, at);
-		mcsafe_scrub_get_progress(scrub, &progress);
-		if (options->progress != NULL && options->progress(&progress, options->arg) != 0 &&
-		    err == 0)
-			err = -ECANCELED;
-		if (err == 0 && options->rate != 0 && at < scrub->len)
-			pause_after(scrub, begin, at - from);
-	}
-	atomic_store(&scrub->cancelled, 0);
+	mcsafe__pmem_leave(stripe);
 	return err;
 }

@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-#include "engine.h"
-#include "errno_kept.h"
-#include "fault.h"
-#include "msan.h"
+#include "copy/engine.h"
+#include "base/errno_kept.h"
+#include "landing/fault.h"
+#include "base/msan.h"
 
 /* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
 static void fence(void)
@@ -117,13 +117,12 @@ static int flush(struct mcsafe__access *access)
 static int sync_pages(const struct mcsafe__access *access)
 {
 	size_t from = mcsafe__down(access->offset, MCSAFE__PAGE);
-	int saved_errno = errno;
+	MCSAFE__KEEP_ERRNO();
 	int err = 0;
 
 	/* ENOMEM: not mapped. Whatever it is, the data are not where they should be. */
 	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) != 0)
 		err = -EIO;
-	mcsafe__errno_restore(saved_errno);
 	return err;
 }
 

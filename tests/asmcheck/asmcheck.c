@@ -17,8 +17,8 @@
 
 #include "asmcheck.h"
 #include "broken.h"
-#include "cpu.h"
-#include "engine.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
 #include "run.h"
 #include "tool.h"
 
@@ -90,7 +90,7 @@ static const struct {
 
 static unsigned masked;
 
-/* The linker puts it in the place of src/cpu.c's (--wrap). */
+/* The linker puts it in the place of src/base/cpu.c's (--wrap). */
 unsigned __real_mcsafe__cpu_features(void);
 unsigned __wrap_mcsafe__cpu_features(void);
 

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "asmcheck.h"
-#include "engine.h"
+#include "copy/engine.h"
 
 #define REPEATS 7
 #define LARGEST (64 << 10)

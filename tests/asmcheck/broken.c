@@ -2,7 +2,7 @@
 /* broken.c - what is to be found in which of the functions of broken.S */
 #include "broken.h"
 
-#include "cpu.h"
+#include "base/cpu.h"
 #include "run.h"
 
 #define BREAKS(name, part, said, needs)                                               \

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "extable.h"
+#include "landing/extable.h"
 
 #define MOST    4096 /* instructions of one routine */
 #define LONGEST 15   /* bytes of an instruction */

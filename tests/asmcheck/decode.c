@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "msan.h"
+#include "base/msan.h"
 
 static csh engine(void)
 {

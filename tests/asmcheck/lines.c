@@ -15,7 +15,7 @@
 
 #include "asmcheck.h"
 #include "code.h"
-#include "landing.h"
+#include "landing/landing.h"
 #include "pattern.h"
 #include "run.h"
 #include "state.h"

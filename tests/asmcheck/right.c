@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "asmcheck.h"
-#include "landing.h"
+#include "landing/landing.h"
 #include "pattern.h"
 #include "run.h"
 #include "state.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
-#include "pmem/registry.h"
+#include "badblocks/registry.h"
 
 struct oracle oracle_open(size_t units, size_t base, size_t unit)
 {

@@ -16,7 +16,7 @@
 
 #include <mcsafe/badblocks.h>
 
-#include "pmem/ask.h"
+#include "badblocks/ask.h"
 #include "rng.h"
 #include "run.h"
 

@@ -4,7 +4,7 @@
 
 #include <mcsafe/badblocks.h>
 
-#include "pmem/registry.h"
+#include "badblocks/registry.h"
 #include "rng.h"
 #include "run.h"
 

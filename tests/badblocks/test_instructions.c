@@ -6,7 +6,7 @@
 
 #include <mcsafe/badblocks.h>
 
-#include "pmem/registry.h"
+#include "badblocks/registry.h"
 #include "run.h"
 
 #define PAGE ((size_t)4096)

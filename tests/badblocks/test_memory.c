@@ -8,7 +8,7 @@
 #include <mcsafe/badblocks.h>
 
 #include "oracle.h"
-#include "pmem/registry.h"
+#include "badblocks/registry.h"
 #include "rng.h"
 #include "run.h"
 

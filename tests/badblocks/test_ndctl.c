@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "fake_ndctl.h"
-#include "pmem/ask.h"
+#include "badblocks/ask.h"
 #include "run.h"
 
 static int ask(const char *region, const char *count, struct mcsafe__list *list)

@@ -11,8 +11,8 @@
 #include <mcsafe/mcsafe.h>
 
 #include "copies.h"
-#include "cpu.h"
-#include "engine.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
 #include "run.h"
 #include "tool.h"
 #include "witness.h"

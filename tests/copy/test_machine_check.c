@@ -19,7 +19,7 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/handler.h>
 
-#include "extable.h"
+#include "landing/extable.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"

@@ -2,8 +2,8 @@
 /* test_rows.c - every row of the landing table is reached by a fault, and is right */
 #include <stdlib.h>
 
-#include "extable.h"
-#include "landing.h"
+#include "landing/extable.h"
+#include "landing/landing.h"
 #include "run.h"
 #include "sweep.h"
 #include "tool.h"

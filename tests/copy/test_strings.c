@@ -10,7 +10,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "engine.h"
+#include "copy/engine.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"
@@ -101,7 +101,7 @@ static void copy_good_memory(const struct mcsafe__engine *engine)
 	size_t least = mcsafe__short_below;
 
 	assert_in_range(least, 256, MCSAFE_LONG - 1);
-	assert_int_equal(least % LINE, 0); /* as src/copy.c, weight(), needs it */
+	assert_int_equal(least % LINE, 0); /* as src/copy/copy.c, weight(), needs it */
 	for (size_t i = 0; i < 300; i++) {
 		size_t src_offset = t_rng_below(&rng, 4096), dst_offset = t_rng_below(&rng, 4096);
 

@@ -5,8 +5,8 @@
 
 #include <mcsafe/copy.h>
 
-#include "engine.h"
-#include "extable.h"
+#include "copy/engine.h"
+#include "landing/extable.h"
 #include "oracle.h"
 #include "pattern.h"
 #include "run.h"

@@ -11,7 +11,7 @@
 
 #include <mcsafe/copy.h>
 
-#include "engine.h"
+#include "copy/engine.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 

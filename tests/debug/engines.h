@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine.h"
+#include "copy/engine.h"
 
 struct engine {
 	const char *name;

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "debug.h"
+#include "copy/debug.h"
 #include "engines.h"
 
 #define LENGTH 512

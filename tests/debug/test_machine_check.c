@@ -18,7 +18,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "debug.h"
+#include "copy/debug.h"
 #include "engines.h"
 #include "sanitizer.h"
 

@@ -13,8 +13,8 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
-#include "cpu.h"
-#include "debug.h"
+#include "base/cpu.h"
+#include "copy/debug.h"
 #include "engines.h"
 #include "sanitizer.h"
 

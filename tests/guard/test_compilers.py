@@ -22,11 +22,13 @@ WAYS = [(level, "") for level in ("-O0", "-O1", "-O2", "-O3", "-Os")] + [
 COMPILERS = ("gcc", "clang")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-clobbered", "-Wno-unknown-warning-option")
 
+ROOMS = ("base", "landing", "notice", "report", "handler", "copy", "guard")
+
 # What the guards are made of: all that -flto could inline into the program.
 LIBRARY = sorted(
     path
-    for pattern in ("asm/x86_64/*.S", "src/*.c", "src/guard/*.c", "src/handler/*.c")
-    for path in SOURCE.glob(pattern)
+    for room in ("asm/x86_64", *(f"src/{name}" for name in ROOMS))
+    for path in SOURCE.glob(f"{room}/*.[cS]")
     if path.name not in ("debug_access.S", "debug.c", "backtrace_libunwind.c")
 )
 
@@ -48,7 +50,7 @@ class Compilers(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory(prefix="mcsafe guards ")
         cls.addClassCleanup(scratch.cleanup)
         cls.scratch = Path(scratch.name)
-        include = [f"-I{SOURCE / name}" for name in ("include", "src", "asm")]
+        include = [f"-I{SOURCE / name}" for name in ("", "include", "src", "asm")]
         cls.objects: dict[tuple[str, str], list[str]] = {}
         for compiler, lto, suffix in itertools.product(cls.found, ("", "-flto"), (".S", ".c")):
             # A directory for each: a C file and an assembly file may have the same name.

@@ -13,7 +13,7 @@
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
-#include "msan.h"
+#include "base/msan.h"
 
 static struct t_memory memory;
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "child.h"
-#include "engine.h"
+#include "copy/engine.h"
 #include "memory.h"
 
 /* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red

@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "engine.h"
+#include "copy/engine.h"
 #include "event.h"
-#include "extable.h"
+#include "landing/extable.h"
 #include "memory.h"
 #include "trace.h"
 

@@ -26,8 +26,8 @@
 
 #include "child.h"
 #include "event.h"
-#include "extable.h"
-#include "landing.h"
+#include "landing/extable.h"
+#include "landing/landing.h"
 #include "memory.h"
 #include "trace.h"
 

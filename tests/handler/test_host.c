@@ -13,7 +13,7 @@
 #include <ucontext.h>
 
 #include "child.h"
-#include "extable.h"
+#include "landing/extable.h"
 #include "memory.h"
 
 static const struct mcsafe_row *first, *end;

@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """What src/landing.h and the public header that it includes say."""
+    """What asm/layout.h and the public header that it includes say."""
 
     kinds: dict[str, int]
     offsets: tuple[int, int, int]  # of addr, ip and facts in struct mcsafe__landing
@@ -42,7 +42,7 @@ class Layout:
     @classmethod
     def read(cls, header: Path) -> "Layout":
         """Read the numbers that the assembly is made with."""
-        public = header.parent.parent / "include" / "mcsafe" / "extable.h"
+        public = header.parents[1] / "include" / "mcsafe" / "extable.h"
         text = header.read_text() + public.read_text()
         kinds = re.findall(r"^# *define MCSAFE_ROW_(\w+) +(\d+)", text, re.M)
         offsets = [

@@ -124,7 +124,7 @@ class Purity(unittest.TestCase):
     def test_handler(self) -> None:
         # The guards are reached through a pointer.
         roots = ["mcsafe__on_signal", "mcsafe_handle_signal", "mcsafe__guard_claim"]
-        self.check(roots, HANDLER, frozenset({"report.c.o"}))
+        self.check(roots, HANDLER, frozenset({"child.c.o"}))
 
     def test_report(self) -> None:
         roots = ["mcsafe__report", "mcsafe__report_write", "mcsafe__guard_check_jump"]

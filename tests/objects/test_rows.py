@@ -10,7 +10,7 @@ import built
 import rows
 
 TOOLS = rows.Tools(built.OBJDUMP, built.CAPSTONE)
-LAYOUT = rows.Layout.read(built.SOURCE / "src" / "landing.h")
+LAYOUT = rows.Layout.read(built.SOURCE / "asm" / "layout.h")
 
 # Assembly that is no engine: it touches memory that the handler or the caller has made for it.
 OTHERS = {
@@ -83,7 +83,7 @@ def problems_of(source: str, directory: str) -> list[str]:
     """Assemble, link and check an engine."""
     assembly, library = Path(directory, "engine.S"), Path(directory, "engine.so")
     assembly.write_text(source)
-    include = [f"-I{built.SOURCE / name}" for name in ("asm", "src", "include")]
+    include = [f"-I{built.SOURCE / name}" for name in ("", "asm", "src", "include")]
     subprocess.run(
         [built.CC, "-shared", "-o", library, *include, assembly], check=True, capture_output=True
     )

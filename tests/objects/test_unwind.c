@@ -16,9 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "cpu.h"
-#include "engine.h"
-#include "extable.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
+#include "landing/extable.h"
 #include "walk.h"
 
 #define PAGE 4096u

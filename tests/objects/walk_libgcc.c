@@ -4,7 +4,7 @@
 
 #include <unwind.h>
 
-#include "msan.h"
+#include "base/msan.h"
 
 struct search {
 	struct walk walk;

@@ -15,8 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine.h"
-#include "pmem/ask.h"
+#include "copy/engine.h"
+#include "badblocks/ask.h"
 #include "run.h"
 
 #define PAGE   ((size_t)4096)

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine.h"
+#include "copy/engine.h"
 #include "pattern.h"
 #include "run.h"
 

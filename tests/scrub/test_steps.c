@@ -7,7 +7,7 @@
 
 #include <mcsafe/scrub.h>
 
-#include "pmem/registry.h"
+#include "badblocks/registry.h"
 #include "rng.h"
 #include "run.h"
 

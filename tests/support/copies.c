@@ -4,11 +4,11 @@
 
 #include <mcsafe/copy.h>
 
-#include "access.h"
-#include "cpu.h"
-#include "engine.h"
+#include "copy/access.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
 #include "run.h"
-#include "scan.h"
+#include "copy/scan.h"
 #include "tool.h"
 
 /* In what a function must not look at: an argument that it does not have, half a register. */

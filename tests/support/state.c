@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "msan.h"
+#include "base/msan.h"
 #include "run.h"
 #include "tool.h"
 

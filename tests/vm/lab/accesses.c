@@ -9,9 +9,9 @@
 #include <mcsafe/access.h>
 #include <mcsafe/scan.h>
 
-#include "access.h"
+#include "copy/access.h"
 #include "lab.h"
-#include "scan.h"
+#include "copy/scan.h"
 
 #include <stdio.h>
 #include <string.h>

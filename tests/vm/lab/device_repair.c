@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* device_repair.c - the repair of a device-dax node, beside a process that has it mapped */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engines.c - the library's assembly routines, and which rows of the landing table are theirs */
-#include "cpu.h"
-#include "engine.h"
-#include "extable.h"
-#include "fault.h"
+#include "base/cpu.h"
+#include "copy/engine.h"
+#include "landing/extable.h"
+#include "landing/fault.h"
 #include "lab.h"
 
 #include <string.h>

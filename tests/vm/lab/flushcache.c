@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flushcache.c - mcsafe_memcpy_flushcache() with every engine: poison in the source, a lost page */
-#include "engine.h"
+#include "copy/engine.h"
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <string.h>
 #include <sys/mman.h>

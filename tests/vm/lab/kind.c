@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kind.c - a machine check in one kind of memory, and everything that can be seen afterwards */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <stdio.h>
 #include <string.h>

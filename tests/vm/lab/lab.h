@@ -82,7 +82,7 @@ void lab_forget_signals(void);
 
 struct mcsafe__landing;
 
-/* One of copy, set and flush; see src/engine.h. */
+/* One of copy, set and flush; see src/copy/engine.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* lists.c - what the kernel's lists say of a file or device, and what a scrub finds in memory */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* notice.c - the patrol scrubber finds poison that nobody has read: "action optional" */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pmem_files.c - files of pmem.h beside the kernel, call by call, on real poison; and repair */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rep_movs.c - a copy by one instruction, which the machine check stops in the middle, at the line */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <string.h>
 #include <sys/mman.h>

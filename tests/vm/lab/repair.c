@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* repair.c - poison in persistent memory: known beforehand, injected, and got rid of */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* routines.c - which routines of the library have rows, and which can be tested in this guest */
-#include "engine.h"
+#include "copy/engine.h"
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -13,7 +13,7 @@
  * load failed: they are met where both operands are bad.
  */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <stdio.h>
 #include <string.h>

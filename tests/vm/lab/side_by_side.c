@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* special.c - machine checks in unusual company: twice, in two threads, chained */
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <errno.h>
 #include <pthread.h>

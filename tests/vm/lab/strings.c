@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* strings.c - a long copy: ends by vectors, the rest by REP MOVSB, and poison in each of its parts */
-#include "engine.h"
+#include "copy/engine.h"
 #include "lab.h"
-#include "landing.h"
+#include "landing/landing.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * layout.h - the numbers that C and assembly share: offsets in structures, and what <signal.h> says
+ *
+ * Assembly cannot read the structures, so their offsets stand here. The header that defines a
+ * structure asserts that its offsets are these.
+ */
+#ifndef MCSAFE_ASM_LAYOUT_H
+#define MCSAFE_ASM_LAYOUT_H
+
+/* <signal.h> cannot be read by assembly; src/handler/signal.c asserts the values. */
+#define MCSAFE_SIGBUS        7
+#define MCSAFE_BUS_MCEERR_AR 4
+
+/*
+ * The kind of a row whose instruction reads and writes (REP MOVS). Only this library has such rows.
+ * The facts of a fault never hold this kind: the handler finds out which of the two accesses failed.
+ * The other kinds are public (mcsafe/extable.h).
+ */
+#define MCSAFE_ROW_BOTH 3
+
+/* struct mcsafe__landing (src/landing/landing.h) */
+#define MCSAFE_LANDING_ADDR  0
+#define MCSAFE_LANDING_IP    8
+#define MCSAFE_LANDING_FACTS 16
+
+/* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
+#define MCSAFE_GENERATIONS 32
+#define MCSAFE_ENTRY_SIZE  16
+
+/* struct mcsafe__resume (src/handler/frame.h). Its size is 40 bytes: together with the return
+ * address that keeps the stack aligned to 16 at a call. */
+#define MCSAFE_RESUME_HANDLER 0
+#define MCSAFE_RESUME_SI      8
+#define MCSAFE_RESUME_CTX     16
+#define MCSAFE_RESUME_FRAME   24
+#define MCSAFE_RESUME_SIGNO   32
+#define MCSAFE_RESUME_SIZE    40
+
+/* struct mcsafe_guard (mcsafe/guard.h): what guard.S saves, and the handler restores. */
+#define MCSAFE_GUARD_OUTER   120
+#define MCSAFE_GUARD_STATE   128
+#define MCSAFE_GUARD_RIP     (MCSAFE_GUARD_STATE + 0)
+#define MCSAFE_GUARD_RSP     (MCSAFE_GUARD_STATE + 8)
+#define MCSAFE_GUARD_RBX     (MCSAFE_GUARD_STATE + 16)
+#define MCSAFE_GUARD_RBP     (MCSAFE_GUARD_STATE + 24)
+#define MCSAFE_GUARD_R12     (MCSAFE_GUARD_STATE + 32)
+#define MCSAFE_GUARD_R13     (MCSAFE_GUARD_STATE + 40)
+#define MCSAFE_GUARD_R14     (MCSAFE_GUARD_STATE + 48)
+#define MCSAFE_GUARD_R15     (MCSAFE_GUARD_STATE + 56)
+#define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
+#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* 1 while the guard is on the chain */
+#define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
+
+#endif /* MCSAFE_ASM_LAYOUT_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* grace.c - the writer's part: retire, and free what no reader holds */
+#include "grace.h"
+
+#include <stdlib.h>
+
+_Static_assert(MCSAFE__STRIPES == 16, "mcsafe__grace_enter() takes 4 bits of a hash");
+
+#define ALL_SLOTS ((1u << MCSAFE__STRIPES) - 1)
+
+static void free_all(struct mcsafe__retired *list)
+{
+	while (list != NULL) {
+		struct mcsafe__retired *next = list->next;
+
+		free(list);
+		list = next;
+	}
+}
+
+void mcsafe__grace_retire(struct mcsafe__grace *grace, struct mcsafe__retired *object)
+{
+	object->next = grace->fresh;
+	grace->fresh = object;
+}
+
+/* Whether the counters that are not taken now have all been 0 at some time since the turn began. */
+static int others_have_left(struct mcsafe__grace *grace)
+{
+	unsigned other = 1 - atomic_load_explicit(&grace->turn, memory_order_relaxed);
+
+	for (unsigned i = 0; i < MCSAFE__STRIPES; i++)
+		if (atomic_load(&grace->slots[i].readers[other]) == 0)
+			grace->idle |= 1u << i;
+	return grace->idle == ALL_SLOTS;
+}
+
+/* In two steps, one for each turn, since a late reader may count itself in for a turn that has
+ * passed: it loaded the turn before. */
+static void step(struct mcsafe__grace *grace)
+{
+	if (!grace->turn_passed && others_have_left(grace)) {
+		atomic_store(&grace->turn, 1 - atomic_load(&grace->turn));
+		grace->turn_passed = 1;
+		grace->idle = 0;
+	}
+	if (grace->turn_passed && others_have_left(grace)) {
+		free_all(grace->waiting);
+		grace->waiting = NULL;
+	}
+}
+
+void mcsafe__grace_reclaim(struct mcsafe__grace *grace)
+{
+	if (grace->waiting != NULL)
+		step(grace);
+	if (grace->waiting == NULL && grace->fresh != NULL) {
+		grace->waiting = grace->fresh;
+		grace->fresh = NULL;
+		grace->turn_passed = 0;
+		grace->idle = 0;
+		step(grace);
+	}
+}
+
+void mcsafe__grace_end(struct mcsafe__grace *grace)
+{
+	free_all(grace->waiting);
+	free_all(grace->fresh);
+}

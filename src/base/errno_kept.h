@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* errno_kept.h - leave errno as it was, whatever a function calls */
+#ifndef MCSAFE_SRC_BASE_ERRNO_KEPT_H
+#define MCSAFE_SRC_BASE_ERRNO_KEPT_H
+
+#include <errno.h>
+
+/*
+ * clang assumes that malloc(3) and free(3) leave errno alone, and drops a store to errno that seems
+ * to change nothing. The empty assembly statement hides from clang what errno holds.
+ */
+static inline void mcsafe__errno_restore(const int *saved)
+{
+	__asm__ __volatile__("" : : : "memory");
+	errno = *saved;
+}
+
+/* A declaration: when its block is left, in whatever way, errno is what it was here. */
+#define MCSAFE__KEEP_ERRNO() \
+ const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore))) = errno
+
+#endif /* MCSAFE_SRC_BASE_ERRNO_KEPT_H */

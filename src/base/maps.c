@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * maps.c - find an address in /proc/self/maps
+ *
+ * Of libc it calls open, read, close, memcpy and memset.
+ */
+#include "maps.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct reader {
+	int fd;
+	size_t at, n;
+	char buffer[4096];
+};
+
+/* The next character, or -1 at the end. */
+static int next(struct reader *r)
+{
+	if (r->at == r->n) {
+		ssize_t n = read(r->fd, r->buffer, sizeof(r->buffer));
+
+		if (n <= 0)
+			return -1;
+		r->n = (size_t)n;
+		r->at = 0;
+	}
+	return (unsigned char)r->buffer[r->at++];
+}
+
+/* A number in hexadecimal, and the character behind it. */
+static int hex(struct reader *r, unsigned long *value)
+{
+	int c;
+
+	*value = 0;
+	for (c = next(r); (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); c = next(r))
+		*value = *value * 16 + (unsigned long)(c <= '9' ? c - '0' : c - 'a' + 10);
+	return c;
+}
+
+static int skip_word(struct reader *r)
+{
+	int c;
+
+	do
+		c = next(r);
+	while (c != ' ' && c != '\n' && c != -1);
+	return c;
+}
+
+/* The path is the rest of the line, after blanks. Of a long one the end is kept. */
+static int path(struct reader *r, struct mcsafe__mapping *mapping)
+{
+	size_t n = 0, room = sizeof(mapping->path) - 1;
+	int c;
+
+	do
+		c = next(r);
+	while (c == ' ');
+	for (; c != '\n' && c != -1; c = next(r)) {
+		if (n == room) {
+			memmove(mapping->path, mapping->path + room / 2, n - room / 2);
+			n -= room / 2;
+		}
+		mapping->path[n++] = (char)c;
+	}
+	mapping->path[n] = '\0';
+	return c;
+}
+
+/* A line: start-end perms offset device inode path. -1 at the end of the file. */
+static int line(struct reader *r, struct mcsafe__mapping *mapping)
+{
+	if (hex(r, &mapping->start) != '-' || hex(r, &mapping->end) != ' ')
+		return -1;
+	for (size_t i = 0; i < 4; i++)
+		mapping->perms[i] = (char)next(r);
+	mapping->perms[4] = '\0';
+	if (next(r) != ' ' || hex(r, &mapping->offset) != ' ' || skip_word(r) != ' ')
+		return -1;
+	mapping->path[0] = '\0';
+	return skip_word(r) == ' ' ? path(r, mapping) : '\n';
+}
+
+bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
+{
+	struct reader r = {.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), .at = 0, .n = 0};
+	bool found = false;
+
+	if (r.fd < 0)
+		return false;
+	while (!found && line(&r, mapping) != -1)
+		found = addr >= mapping->start && addr < mapping->end;
+	close(r.fd);
+	return found;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* module.c - register and unregister tables of rows that are not the library's own */
+#include <mcsafe/extable.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/control.h"
+#include "base/errno_kept.h"
+#include "extable.h"
+#include "fault.h"
+#include "module_table.h"
+#include "base/msan.h"
+
+#define ROWS_MAX ((size_t)1 << 24)
+
+/* What a module's place in the table belongs to; under the lock. */
+static struct owner {
+	const struct mcsafe_row *first; /* NULL: the place is free */
+	void *pin;                      /* of dlopen(3), or NULL */
+} owners[MCSAFE_MODULES_MAX];
+
+/* Memory for rows. Never unmapped, as a handler may be reading it; used again. Under the lock. */
+struct buffer {
+	struct buffer *next;
+	struct mcsafe__module_row *rows;
+	size_t size;
+	int in_use;
+};
+
+static struct buffer *buffers;
+
+static size_t power_of_two(size_t size)
+{
+	size_t power = 4096;
+
+	while (power < size)
+		power *= 2;
+	return power;
+}
+
+static struct buffer *map_buffer(size_t size)
+{
+	struct buffer *buffer = malloc(sizeof(*buffer));
+	void *rows;
+
+	if (buffer == NULL)
+		return NULL;
+	rows = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (rows == MAP_FAILED) {
+		free(buffer);
+		return NULL;
+	}
+	*buffer = (struct buffer){.next = buffers, .rows = rows, .size = size};
+	buffers = buffer;
+	return buffer;
+}
+
+static struct mcsafe__module_row *take_buffer(size_t n)
+{
+	size_t size = power_of_two(n * sizeof(struct mcsafe__module_row));
+	struct buffer *buffer;
+
+	for (buffer = buffers; buffer != NULL; buffer = buffer->next)
+		if (!buffer->in_use && buffer->size == size)
+			break;
+	if (buffer == NULL)
+		buffer = map_buffer(size);
+	if (buffer == NULL)
+		return NULL;
+	buffer->in_use = 1;
+	return buffer->rows;
+}
+
+/* A reader that is still there sees zeros, or the rows of the next module. */
+static void give_buffer(const struct mcsafe__module_row *rows)
+{
+	struct buffer *buffer = buffers;
+
+	while (buffer->rows != rows)
+		buffer = buffer->next;
+	buffer->in_use = 0;
+	madvise(buffer->rows, buffer->size, MADV_DONTNEED);
+}
+
+/* The row's addresses and its kind, outside of the table. */
+struct plain_row {
+	uintptr_t insn, fixup, kind;
+};
+
+static int by_insn(const void *a, const void *b)
+{
+	uintptr_t x = ((const struct plain_row *)a)->insn, y = ((const struct plain_row *)b)->insn;
+
+	return (x > y) - (x < y);
+}
+
+static int is_valid(const struct plain_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].kind != MCSAFE_ROW_LOAD && rows[i].kind != MCSAFE_ROW_STORE)
+			return 0;
+		if (i > 0 && rows[i].insn == rows[i - 1].insn)
+			return 0;
+	}
+	return 1;
+}
+
+/* The rows of [first, first + n), sorted, to be freed; or NULL and *err. */
+static struct plain_row *sorted(const struct mcsafe_row *first, size_t n, int *err)
+{
+	struct plain_row *rows = malloc(n * sizeof(*rows));
+
+	*err = -ENOMEM;
+	if (rows == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct plain_row){mcsafe__row_insn(&first[i]),
+					     mcsafe__row_fixup(&first[i]), first[i].kind};
+	qsort(rows, n, sizeof(*rows), by_insn);
+	*err = -EINVAL;
+	if (is_valid(rows, n))
+		return rows;
+	free(rows);
+	return NULL;
+}
+
+/*
+ * A reference to the shared object that holds the code, so that dlclose(3) by others does not unmap
+ * it. It is found by the very name that the loader knows it by, so no file is looked for. The
+ * program itself (whose name is empty) cannot be unloaded.
+ */
+static void *pin_object(uintptr_t code)
+{
+	struct link_map *map = NULL;
+	Dl_info info;
+
+	if (dladdr1((void *)code, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL)
+		return NULL;
+	mcsafe__msan_written(map, sizeof(*map));
+	mcsafe__msan_written_string(map->l_name);
+	if (map->l_name[0] == '\0')
+		return NULL;
+	return dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+}
+
+static void unpin_object(void *pin)
+{
+	if (pin != NULL)
+		dlclose(pin);
+}
+
+static size_t find_owner(const struct mcsafe_row *first)
+{
+	size_t i = 0;
+
+	while (i < MCSAFE_MODULES_MAX && owners[i].first != first)
+		i++;
+	return i;
+}
+
+static void fill(struct mcsafe__module *module, struct mcsafe__module_row *to,
+		 const struct plain_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		atomic_store_explicit(&to[i].insn, rows[i].insn, memory_order_release);
+		atomic_store_explicit(&to[i].fixup, rows[i].fixup, memory_order_release);
+		atomic_store_explicit(&to[i].kind, rows[i].kind, memory_order_release);
+	}
+	atomic_store(&module->rows, to);
+	atomic_store(&module->n, n);
+	atomic_store(&module->lowest, rows[0].insn);
+	atomic_store(&module->highest, rows[n - 1].insn);
+}
+
+static int add(const struct mcsafe_row *first, const struct plain_row *rows, size_t n, void *pin)
+{
+	size_t i = find_owner(NULL);
+	struct mcsafe__module_row *to;
+	size_t version;
+
+	if (find_owner(first) != MCSAFE_MODULES_MAX)
+		return -EEXIST;
+	if (i == MCSAFE_MODULES_MAX)
+		return -ENOSPC;
+	to = take_buffer(n);
+	if (to == NULL)
+		return -ENOMEM;
+
+	/* Odd to begin with, 0 for a place that was never used and is not within the end yet. */
+	version = atomic_load(&mcsafe__modules[i].version) | 1;
+	atomic_store(&mcsafe__modules[i].version, version);
+	fill(&mcsafe__modules[i], to, rows, n);
+	atomic_store(&mcsafe__modules[i].version, version + 1);
+	/* Last: a child of fork(2) must not find an owner without a module. */
+	owners[i] = (struct owner){first, pin};
+	if (i >= atomic_load(&mcsafe__modules_end))
+		atomic_store(&mcsafe__modules_end, i + 1);
+	return 0;
+}
+
+static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, bool is_pinned)
+{
+	struct mcsafe__section section;
+	MCSAFE__KEEP_ERRNO();
+	int err;
+	struct plain_row *rows;
+	void *pin;
+	size_t n;
+
+	if ((uintptr_t)first % _Alignof(struct mcsafe_row) != 0 || end <= first ||
+	    (size_t)(end - first) > ROWS_MAX)
+		return -EINVAL;
+	n = (size_t)(end - first);
+	rows = sorted(first, n, &err);
+	if (rows != NULL) {
+		/* Outside our lock: the loader has one too, and runs constructors that may come
+		 * here under it. */
+		pin = is_pinned ? pin_object(rows[0].insn) : NULL;
+		mcsafe__control_enter(&section);
+		err = add(first, rows, n, pin);
+		mcsafe__control_leave(&section);
+		if (err != 0)
+			unpin_object(pin);
+		free(rows);
+	}
+	return err;
+}
+
+int mcsafe_module_register(const struct mcsafe_row *first, const struct mcsafe_row *end)
+{
+	return put(first, end, true);
+}
+
+int mcsafe_module_attach(const struct mcsafe_row *first, const struct mcsafe_row *end)
+{
+	return first == end ? 0 : put(first, end, false);
+}
+
+int mcsafe_module_unregister(const struct mcsafe_row *first)
+{
+	struct mcsafe__section section;
+	MCSAFE__KEEP_ERRNO();
+	void *pin = NULL;
+	size_t i;
+
+	if (first == NULL)
+		return -ENOENT;
+	mcsafe__control_enter(&section);
+	i = find_owner(first);
+	if (i != MCSAFE_MODULES_MAX) {
+		atomic_fetch_or(&mcsafe__modules[i].version, 1);
+		give_buffer(atomic_load(&mcsafe__modules[i].rows));
+		pin = owners[i].pin;
+		owners[i] = (struct owner){NULL, NULL};
+	}
+	mcsafe__control_leave(&section);
+	unpin_object(pin);
+	return i != MCSAFE_MODULES_MAX ? 0 : -ENOENT;
+}
+
+enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,
+				   uint64_t r11, const volatile void *operand)
+{
+	const struct mcsafe__landing landing = {.addr = r9, .ip = r10, .facts = r11};
+
+	mcsafe__msan_written(&landing, sizeof(landing));
+	if (fault != NULL)
+		mcsafe__fault_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
+	return mcsafe__facts_cause(landing.facts);
+}

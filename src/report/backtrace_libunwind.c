@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* backtrace_libunwind.c - walk a stack; the only file that knows libunwind */
+#include "report.h"
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "asm/routines.h"
+#include "base/msan.h"
+
+#define FRAMES_MAX 128
+
+/*
+ * What an exception would find in the frame. For code that has no unwind information libunwind
+ * makes up a function of one byte.
+ */
+static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
+{
+	unw_proc_info_t info;
+	unw_word_t sp;
+	bool has_sp = unw_get_reg(cursor, UNW_REG_SP, &sp) == 0;
+	bool has_info = unw_get_proc_info(cursor, &info) == 0;
+
+	mcsafe__msan_written(&sp, sizeof(sp));
+	mcsafe__msan_written(&info, sizeof(info));
+	frame->sp = has_sp ? sp : 0;
+	frame->is_signal = unw_is_signal_frame(cursor) > 0;
+	frame->is_known = has_info && info.end_ip - info.start_ip > 1;
+	frame->has_cleanup = frame->is_known && info.lsda != 0;
+	frame->personality = frame->is_known ? info.handler : 0;
+}
+
+static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
+	       int (*step)(const struct mcsafe__frame *, void *), void *arg)
+{
+	char name[128];
+	unw_word_t ip, offset;
+
+	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
+		return 0;
+	mcsafe__msan_written(&ip, sizeof(ip));
+	if (ip == 0 && frame->number != 0)
+		return 0;
+	frame->ip = ip;
+	frame->name = NULL;
+	if (names) {
+		describe(cursor, frame);
+		/* A name that is cut off is still a name: the result is -UNW_ENOMEM then. */
+		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
+
+		if (err == 0 || err == -UNW_ENOMEM) {
+			mcsafe__msan_written_string(name);
+			mcsafe__msan_written(&offset, sizeof(offset));
+			frame->name = name;
+			frame->offset = offset;
+		}
+	}
+	return step(frame, arg);
+}
+
+/*
+ * A call through a bad pointer faults at the instruction that does not exist, where no unwind
+ * information can be: the caller is found where its call has left it, on top of the stack.
+ */
+static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
+{
+	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], back;
+	char byte;
+
+	if (mcsafe__copy_word(&byte, (const void *)ip, 1, NULL) == 0 ||
+	    mcsafe__copy_word(&back, (const void *)sp, sizeof(back), NULL) != 0)
+		return 0;
+	mcsafe__msan_written(&back, sizeof(back));
+	memset(caller, 0, sizeof(*caller));
+	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
+	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;
+	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)sp + (greg_t)sizeof(back);
+	return 1;
+}
+
+static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int names,
+		 int (*step)(const struct mcsafe__frame *, void *), void *arg)
+{
+	unw_cursor_t cursor;
+
+	if (unw_init_local2(&cursor, uc, flags) != 0)
+		return;
+	while (frame->number < FRAMES_MAX && use(&cursor, frame, names, step, arg)) {
+		frame->number++;
+		if (unw_step(&cursor) <= 0)
+			break;
+	}
+}
+
+int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
+		      void *arg)
+{
+	/* libunwind writes nothing there, but its type is not const. */
+	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
+	struct mcsafe__frame frame = {.ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP],
+				      .sp = (unsigned long)uc->uc_mcontext.gregs[REG_RSP]};
+	ucontext_t caller;
+	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */
+
+	/* It may come from getcontext(3). */
+	mcsafe__msan_written(&uc->uc_mcontext.gregs, sizeof(gregset_t));
+	if (is_bad_call(uc, &caller)) {
+		if (!step(&frame, arg))
+			return 0;
+		frame.number++;
+		uc = &caller;
+		flags = 0;
+	}
+	mcsafe__msan_foreign_begin();
+	walk(uc, flags, &frame, names, step, arg);
+	mcsafe__msan_foreign_end();
+	return 0;
+}

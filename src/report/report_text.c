@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * report_text.c - the text of a report
+ *
+ * Runs in the child of report.c: alone, but with the locks as other threads have left them. So it
+ * allocates nothing and uses no stdio. Each line is written as soon as it is complete: the next one
+ * may be what goes wrong.
+ */
+#include "report.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <mcsafe/report.h>
+
+#include "base/maps.h"
+#include "base/text.h"
+#include "landing/fault.h"
+
+struct code_name {
+	int signo, code; /* signo 0: of any signal */
+	const char *name;
+};
+
+static void put_code(struct mcsafe__text *t, int signo, int code)
+{
+	static const struct code_name names[] = {
+		{SIGBUS, BUS_ADRALN, "BUS_ADRALN"},
+		{SIGBUS, BUS_ADRERR, "BUS_ADRERR"},
+		{SIGBUS, BUS_OBJERR, "BUS_OBJERR"},
+		{SIGBUS, BUS_MCEERR_AR, "BUS_MCEERR_AR"},
+		{SIGSEGV, SEGV_MAPERR, "SEGV_MAPERR"},
+		{SIGSEGV, SEGV_ACCERR, "SEGV_ACCERR"},
+		{SIGSEGV, SEGV_PKUERR, "SEGV_PKUERR"},
+		{0, SI_KERNEL, "SI_KERNEL"},
+		{0, SI_USER, "SI_USER"},
+		{0, SI_QUEUE, "SI_QUEUE"},
+		{0, SI_TKILL, "SI_TKILL"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((names[i].signo == signo || names[i].signo == 0) && names[i].code == code) {
+			mcsafe__put(t, names[i].name);
+			return;
+		}
+	mcsafe__put(t, "si_code ");
+	mcsafe__put_decimal(t, code);
+}
+
+static void put_place(struct mcsafe__text *t, unsigned long addr)
+{
+	struct mcsafe__mapping mapping;
+
+	if (!mcsafe__mapping_of(addr, &mapping)) {
+		mcsafe__put(t, "not mapped");
+		return;
+	}
+	mcsafe__put(t, mapping.path[0] != '\0' ? mapping.path : "anonymous memory");
+	mcsafe__put(t, " + ");
+	mcsafe__put_hex(t, addr - mapping.start + mapping.offset);
+	mcsafe__put(t, " (");
+	mcsafe__put(t, mapping.perms);
+	mcsafe__put(t, ")");
+}
+
+static void write_sent(struct mcsafe__text *t, const siginfo_t *si)
+{
+	mcsafe__put(t, "  cause:       sent, ");
+	put_code(t, si->si_signo, si->si_code);
+	mcsafe__put(t, ", by process ");
+	mcsafe__put_decimal(t, si->si_pid);
+	mcsafe__put(t, " of user ");
+	mcsafe__put_decimal(t, (long)si->si_uid);
+	mcsafe__end_line(t);
+}
+
+static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
+{
+	unsigned lsb =
+		signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
+	const struct mcsafe__landing landing = {
+		.addr = (uintptr_t)si->si_addr,
+		.facts = mcsafe__facts_pack(signo, si->si_code, lsb, 0),
+	};
+	struct mcsafe_fault fault;
+
+	mcsafe__fault_from_landing(&fault, &landing, NULL);
+	mcsafe__put(t, "  cause:       ");
+	mcsafe__put(t, mcsafe_cause_name(fault.cause));
+	mcsafe__put(t, ", ");
+	put_code(t, signo, si->si_code);
+	mcsafe__end_line(t);
+
+	mcsafe__put(t, "  address:     ");
+	if (si->si_code == SI_KERNEL)
+		mcsafe__put(t, "not told by the kernel");
+	else
+		mcsafe__put_hex(t, (unsigned long)si->si_addr);
+	mcsafe__end_line(t);
+	if (fault.extent != 0) {
+		mcsafe__put(t, "  extent:      ");
+		mcsafe__put_number(t, fault.extent, 10);
+		mcsafe__put(t, " bytes");
+		mcsafe__end_line(t);
+	}
+	if (si->si_code != SI_KERNEL) {
+		mcsafe__put(t, "  mapping:     ");
+		put_place(t, (unsigned long)si->si_addr);
+		mcsafe__end_line(t);
+	}
+}
+
+/* The name is that of the thread that dies; a child inherits it. */
+static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *death)
+{
+	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	char name[32];
+	ssize_t n = fd >= 0 ? read(fd, name, sizeof(name) - 1) : 0;
+
+	mcsafe__put(t, "  thread:      ");
+	mcsafe__put_decimal(t, death->tid);
+	mcsafe__put(t, " of process ");
+	mcsafe__put_decimal(t, death->pid);
+	if (n > 1) {
+		name[n - 1] = '\0'; /* the end of line */
+		mcsafe__put(t, ", ");
+		mcsafe__put(t, name);
+	}
+	mcsafe__end_line(t);
+}
+
+static int write_frame(const struct mcsafe__frame *frame, void *arg)
+{
+	struct mcsafe__text *t = arg;
+
+	mcsafe__put(t, "    #");
+	mcsafe__put_number(t, frame->number, 10);
+	mcsafe__put(t, frame->number < 10 ? "  " : " ");
+	mcsafe__put_hex(t, frame->ip);
+	mcsafe__put(t, " ");
+	if (frame->name != NULL) {
+		mcsafe__put(t, frame->name);
+		mcsafe__put(t, " + ");
+		mcsafe__put_hex(t, frame->offset);
+		mcsafe__put(t, ", ");
+	}
+	put_place(t, frame->ip);
+	mcsafe__end_line(t);
+	return 1;
+}
+
+void mcsafe__report_write(const void *arg)
+{
+	const struct mcsafe__death *death = arg;
+	const ucontext_t *uc = death->ctx;
+	unsigned long ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP];
+	struct mcsafe__text t = {.fd = mcsafe__report_setup.fd};
+
+	mcsafe__put(&t, "mcsafe: ");
+	mcsafe__put(&t, death->signo == SIGBUS ? "SIGBUS" : "SIGSEGV");
+	mcsafe__put(&t, " is about to kill process ");
+	mcsafe__put_decimal(&t, death->pid);
+	mcsafe__end_line(&t);
+	if (death->si->si_code <= 0)
+		write_sent(&t, death->si);
+	else
+		write_fault(&t, death->signo, death->si);
+	mcsafe__put(&t, "  instruction: ");
+	mcsafe__put_hex(&t, ip);
+	mcsafe__put(&t, ", ");
+	put_place(&t, ip);
+	mcsafe__end_line(&t);
+	write_thread(&t, death);
+	if (mcsafe__report_setup.flags & MCSAFE_REPORT_NO_BACKTRACE)
+		return;
+	mcsafe__put(&t, "  backtrace:");
+	mcsafe__end_line(&t);
+	if (mcsafe__backtrace(death->ctx, 1, write_frame, &t) != 0) {
+		mcsafe__put(&t, "    none: built without libunwind");
+		mcsafe__end_line(&t);
+	}
+}

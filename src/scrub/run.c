@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* scrub_run.c - make a scrub, and run it here or in a thread of its own */
+#include "base/errno_kept.h"
+#include "scrub.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <mcsafe/handler.h>
+
+int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t len,
+			struct mcsafe_badblocks *badblocks,
+			const struct mcsafe_scrub_options *options)
+{
+	const struct mcsafe_scrub_options defaults = {.rate = 0};
+	struct mcsafe_scrub *made;
+	MCSAFE__KEEP_ERRNO();
+
+	if (options == NULL)
+		options = &defaults;
+	if ((uintptr_t)base > UINTPTR_MAX - len || options->start > len ||
+	    (options->recheck != 0 && options->recheck != 1))
+		return -EINVAL;
+	made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return -ENOMEM;
+	made->base = base;
+	made->len = len;
+	made->badblocks = badblocks;
+	made->options = *options;
+	atomic_store(&made->offset, options->start);
+	/* It fails for a value that is too large only. */
+	sem_init(&made->wake, 0, 0);
+	*scrub = made;
+	return 0;
+}
+
+/* Take an idle scrub. */
+static bool take(struct mcsafe_scrub *scrub, int state)
+{
+	int idle = MCSAFE__SCRUB_IDLE;
+
+	return atomic_compare_exchange_strong(&scrub->state, &idle, state);
+}
+
+int mcsafe_scrub_run(struct mcsafe_scrub *scrub)
+{
+	MCSAFE__KEEP_ERRNO();
+	int err;
+
+	if (!take(scrub, MCSAFE__SCRUB_RUNNING))
+		return -EBUSY;
+	err = mcsafe__scrub_walk(scrub);
+	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
+	return err;
+}
+
+static void *run_thread(void *arg)
+{
+	const struct sched_param no_priority = {.sched_priority = 0};
+	struct mcsafe_scrub *scrub = arg;
+	bool prepared;
+
+	/* Without either it does its work all the same: its own stack has room for the handler. */
+	pthread_setschedparam(pthread_self(), SCHED_IDLE, &no_priority);
+	prepared = mcsafe_thread_prepare() == 0;
+	scrub->result = mcsafe__scrub_walk(scrub);
+	if (prepared)
+		mcsafe_thread_release();
+	return NULL;
+}
+
+int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
+{
+	sigset_t blocked, saved;
+	int err;
+
+	if (!take(scrub, MCSAFE__SCRUB_STARTING))
+		return -EBUSY;
+	/* The thread inherits the mask. */
+	sigfillset(&blocked);
+	sigdelset(&blocked, SIGBUS);
+	sigdelset(&blocked, SIGSEGV);
+	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
+	err = pthread_create(&scrub->thread, NULL, run_thread, scrub);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	/* Only now does it have a name that can be waited for. */
+	atomic_store(&scrub->state, err == 0 ? MCSAFE__SCRUB_THREAD : MCSAFE__SCRUB_IDLE);
+	return -err;
+}
+
+int mcsafe_scrub_wait(struct mcsafe_scrub *scrub)
+{
+	int thread = MCSAFE__SCRUB_THREAD, result;
+
+	if (!atomic_compare_exchange_strong(&scrub->state, &thread, MCSAFE__SCRUB_WAITING))
+		return -EINVAL;
+	if (pthread_join(scrub->thread, NULL) != 0) {
+		/* EDEADLK: it is the caller. */
+		atomic_store(&scrub->state, MCSAFE__SCRUB_THREAD);
+		return -EINVAL;
+	}
+	result = scrub->result;
+	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
+	return result;
+}
+
+void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
+{
+	MCSAFE__KEEP_ERRNO();
+
+	atomic_store(&scrub->cancelled, 1);
+	/* EOVERFLOW: it has been posted more often than enough. */
+	sem_post(&scrub->wake);
+}
+
+void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
+			       struct mcsafe_scrub_progress *progress)
+{
+	*progress = (struct mcsafe_scrub_progress){
+		.offset = atomic_load(&scrub->offset),
+		.bad = atomic_load(&scrub->bad),
+		.skipped = atomic_load(&scrub->skipped),
+		.readable = atomic_load(&scrub->readable),
+	};
+}
+
+void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
+{
+	MCSAFE__KEEP_ERRNO();
+
+	if (scrub == NULL)
+		return;
+	if (atomic_load(&scrub->state) == MCSAFE__SCRUB_THREAD) {
+		mcsafe_scrub_cancel(scrub);
+		mcsafe_scrub_wait(scrub);
+	}
+	sem_destroy(&scrub->wake);
+	free(scrub);
+}
