@@ -47,7 +47,7 @@ typedef uint64_t __attribute__((may_alias)) mcsafe_alias_u64_;
 	".balign 4\n"                                                              \
 	".long .Lmcsafe_access_%= - .\n"                                           \
 	".long " fixup " - .\n"                                                    \
-	".long " MCSAFE_ROW_STRING(kind) "\n"                                      \
+	".long " MCSAFE_ROW_EXPANDED_(kind) "\n"                                   \
 	".popsection\n"
 
 /* An instruction that goes straight to the label, whatever the fault was. */

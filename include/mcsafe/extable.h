@@ -85,8 +85,8 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
 # define MCSAFE_MODULE_ROWS     __start_mcsafe_module_rows
 # define MCSAFE_MODULE_ROWS_END __stop_mcsafe_module_rows
 
-# define MCSAFE_ROW_STRING_(x) # x
-# define MCSAFE_ROW_STRING(x)  MCSAFE_ROW_STRING_(x)
+# define MCSAFE_ROW_STRING_(x)   # x
+# define MCSAFE_ROW_EXPANDED_(x) MCSAFE_ROW_STRING_(x)
 
 /**
  * One row, in inline assembly: two labels and a kind. "R" keeps the rows under --gc-sections, and
@@ -99,7 +99,7 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
 	".balign 4\n"                                          \
 	".long " MCSAFE_ROW_STRING_(insn) " - .\n"             \
 	".long " MCSAFE_ROW_STRING_(fixup) " - .\n"            \
-	".long " MCSAFE_ROW_STRING(kind) "\n"                  \
+	".long " MCSAFE_ROW_EXPANDED_(kind) "\n"               \
 	".popsection\n"
 /* clang-format on */
 

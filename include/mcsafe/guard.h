@@ -86,9 +86,9 @@
 /* ThreadSanitizer needs a jmp_buf of its own. */
 #ifdef MCSAFE_GUARD_TSAN_
 # include <setjmp.h>
-# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
+# define MCSAFE_GUARD_WORDS_ (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
 #else
-# define MCSAFE_GUARD_WORDS 16
+# define MCSAFE_GUARD_WORDS_ 16
 #endif
 
 MCSAFE_BEGIN_DECLS
@@ -131,7 +131,7 @@ struct mcsafe_guard {
 	size_t n_windows;
 	struct mcsafe_window own;
 	struct mcsafe_guard *outer;
-	uintptr_t state[MCSAFE_GUARD_WORDS];
+	uintptr_t state[MCSAFE_GUARD_WORDS_];
 };
 
 /**
@@ -251,7 +251,7 @@ MCSAFE_API int mcsafe_guard_check(int fd) MCSAFE_NOEXCEPT;
  * its own: both must know what a jump has left behind. The library itself should be built with
  * the same sanitizer, if mcsafe_call() is used.
  */
-static inline struct mcsafe_guard *mcsafe__guard_list(struct mcsafe_guard *guard,
+static inline struct mcsafe_guard *mcsafe_guard_list_(struct mcsafe_guard *guard,
 						      const struct mcsafe_window *windows,
 						      size_t n_windows)
 {
@@ -260,15 +260,15 @@ static inline struct mcsafe_guard *mcsafe__guard_list(struct mcsafe_guard *guard
 	return guard;
 }
 
-static inline struct mcsafe_guard *mcsafe__guard_one(struct mcsafe_guard *guard, const void *base,
+static inline struct mcsafe_guard *mcsafe_guard_one_(struct mcsafe_guard *guard, const void *base,
 						     size_t len)
 {
 	guard->own.base = base;
 	guard->own.len = len;
-	return mcsafe__guard_list(guard, &guard->own, 1);
+	return mcsafe_guard_list_(guard, &guard->own, 1);
 }
 
-static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
+static inline void mcsafe_guard_leave_(struct mcsafe_guard **guard)
 {
 	mcsafe_guard_disarm(*guard);
 }
@@ -278,7 +278,7 @@ static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
  * compiler may do it before the branch between them: that is, once more after the fault. The
  * memory is another one behind a barrier, so the loads are not the same.
  */
-static inline struct mcsafe_guard *mcsafe__guard_armed(struct mcsafe_guard *guard)
+static inline struct mcsafe_guard *mcsafe_guard_armed_(struct mcsafe_guard *guard)
 {
 	__asm__ volatile("" : "+r"(guard) : : "memory");
 	return guard;
@@ -289,9 +289,9 @@ void __asan_unpoison_memory_region(const volatile void *addr, size_t size);
 void __asan_handle_no_return(void);
 #endif
 
-static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
+static inline int mcsafe_guard_landed_(struct mcsafe_guard *guard)
 {
-	(void)mcsafe__guard_armed(guard);
+	(void)mcsafe_guard_armed_(guard);
 #if defined(MCSAFE_GUARD_ASAN_)
 	/* state[10] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
 	 * else they are far apart. */
@@ -315,10 +315,10 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 # define MCSAFE_GUARD_ENTER_(guard, entered)                       \
 	((void)(entered),                                          \
 	 setjmp(*(jmp_buf *)(void *)&(guard)->state[16]) != 0 ? 1  \
-	 : mcsafe_guard_enter(guard) != 0 ? mcsafe__guard_landed(guard) : 0)
+	 : mcsafe_guard_enter(guard) != 0 ? mcsafe_guard_landed_(guard) : 0)
 #else
 # define MCSAFE_GUARD_ENTER_(guard, entered) \
-	(mcsafe_guard_enter(entered) != 0 ? mcsafe__guard_landed(guard) : 0)
+	(mcsafe_guard_enter(entered) != 0 ? mcsafe_guard_landed_(guard) : 0)
 #endif
 /* clang-format on */
 
@@ -329,8 +329,8 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 #define MCSAFE_GUARD_TRY_(guard, entered)                             \
 	if (MCSAFE_GUARD_ENTER_(guard, entered) == 0) {               \
 		struct mcsafe_guard *MCSAFE_GUARD_NAME_(__LINE__)     \
-			__attribute__((cleanup(mcsafe__guard_leave), unused)) = \
-				mcsafe__guard_armed(guard);
+			__attribute__((cleanup(mcsafe_guard_leave_), unused)) = \
+				mcsafe_guard_armed_(guard);
 
 /**
  * MCSAFE_TRY(guard, base, len) { body } MCSAFE_CATCH(guard) { after a fault }
@@ -344,11 +344,15 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
  * MCSAFE_ANYWHERE.
  */
 #define MCSAFE_TRY(guard, ...) \
-	MCSAFE_GUARD_TRY_(guard, mcsafe__guard_one((guard), __VA_ARGS__))
+	MCSAFE_GUARD_TRY_(guard, mcsafe_guard_one_((guard), __VA_ARGS__))
 
-/** The same with a list of windows, which must stay as long as the guard is armed. */
+/**
+ * MCSAFE_TRY_WINDOWS(guard, windows, n_windows) { body } MCSAFE_CATCH(guard) { after a fault }
+ *
+ * The same with a list of windows, which must stay as long as the guard is armed.
+ */
 #define MCSAFE_TRY_WINDOWS(guard, windows, n_windows) \
-	MCSAFE_GUARD_TRY_(guard, mcsafe__guard_list((guard), (windows), (n_windows)))
+	MCSAFE_GUARD_TRY_(guard, mcsafe_guard_list_((guard), (windows), (n_windows)))
 
 /** The second part. guard must be that of MCSAFE_TRY(). */
 #define MCSAFE_CATCH(guard)                   \

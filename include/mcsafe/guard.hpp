@@ -266,7 +266,7 @@ outcome_of<F> try_call_windows(const mcsafe_window *windows, std::size_t n_windo
 {
 	mcsafe_guard guard;
 
-	return outcome_of<F>(*mcsafe__guard_list(&guard, windows, n_windows), function);
+	return outcome_of<F>(*mcsafe_guard_list_(&guard, windows, n_windows), function);
 }
 
 /** Call function(), which may fault on one window, or MCSAFE_ANYWHERE. */
@@ -274,7 +274,7 @@ template <class F> outcome_of<F> try_call(const void *base, std::size_t len, F &
 {
 	mcsafe_guard guard;
 
-	return outcome_of<F>(*mcsafe__guard_one(&guard, base, len), function);
+	return outcome_of<F>(*mcsafe_guard_one_(&guard, base, len), function);
 }
 
 #ifdef MCSAFE_CXX_EXCEPTIONS_
