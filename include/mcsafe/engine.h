@@ -61,7 +61,8 @@ MCSAFE_API const char *mcsafe_engine_names(void) MCSAFE_NOEXCEPT;
  * Select the engine for all copies of this process that begin after the call.
  *
  * The environment variable MCSAFE_ENGINE selects an engine from outside the program.
- * mcsafe_install() reads the variable on its first call; a later mcsafe_engine_set() overrides it.
+ * mcsafe_install() reads the variable until one call of it has succeeded. A later
+ * mcsafe_engine_set() overrides the variable.
  *
  * @param name  One of mcsafe_engine_names(). NULL returns to the automatic selection.
  *
