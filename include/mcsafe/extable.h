@@ -8,13 +8,13 @@
  * mcsafe_module_register(). This header can be included by C, C++ and assembly.
  *
  * At a fault, the handler changes four registers of the interrupted code and nothing else. It sets
- * %rip to the row's fixup, and
+ * %rip to the row's fixup, and three registers to what happened:
  *
- *   %r9   to si_addr: the start of the page if poison is consumed for the first time, the exact
- *         byte otherwise, 0 if the kernel reported none
- *   %r10  to the address of the instruction that faulted
- *   %r11  to bits 0-7: signal, 8-15: si_addr_lsb (0: not reported), 16-23: kind of the row,
- *         32-63: si_code
+ *   %r9   si_addr: the start of the page if poison is consumed for the first time, the exact byte
+ *         otherwise, 0 if the kernel reported none
+ *   %r10  the address of the instruction that faulted
+ *   %r11  bits 0-7: the signal; bits 8-15: si_addr_lsb, 0 if not reported; bits 16-23: the kind of
+ *         the row; bits 32-63: si_code
  *
  * Therefore the code must not keep a value in %r9 to %r11 across such an access; inline assembly
  * names them as clobbered. All other registers, the stack and the flags are those of the
