@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* handler.h - the signal handler behind every recovery: install it, query it, call it yourself */
+/* handler.h - the signal handler that every recovery needs: install, query or call it */
 #ifndef MCSAFE_HANDLER_H
 #define MCSAFE_HANDLER_H
 
