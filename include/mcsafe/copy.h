@@ -140,9 +140,9 @@ struct mcsafe_range {
  * Copy what can be copied, fill the rest, and list the holes.
  *
  * Like mcsafe_memcpy(), but continues after bad memory. If an access fails, everything that is lost
- * with that access becomes a hole: for POISON the extent of the loss (see struct mcsafe_fault), at
- * least a page of 4096 bytes; for ADDRESS all that is left of the range; for other causes the rest
- * of the page. Holes that touch are listed as one hole.
+ * with that access becomes a hole. For POISON that is the rest of the lost extent (see struct
+ * mcsafe_fault), for ADDRESS the rest of the range, and for other causes the rest of the 4096-byte
+ * page. An extent counts as at least one page. Holes that touch are listed as one hole.
  *
  * @param[out]    dst     As for mcsafe_memcpy(). Where the source could not be read, dst holds
  *                        fill. Where dst itself could not be written, dst is unchanged.

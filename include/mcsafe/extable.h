@@ -140,8 +140,8 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
  *                  used again for a later table. The address space in use is therefore limited by
  *                  the largest set of tables that were registered at the same time, each rounded up
  *                  to a power of two.
- * @par Static      A program that is linked with libmcsafe.a registers its own table in the same
- *                  way.
+ * @par Static      A program that is linked with libmcsafe.a also registers its own table: the
+ *                  library's rows are not in it.
  * @par fork        A child of fork(2) keeps the registered tables. A child of vfork(2) must not
  *                  register.
  * @par Safety      MT-Safe. Not AS-Safe. errno is unchanged.

@@ -44,9 +44,9 @@
  *   - The compiler may move a load through a "restrict" pointer out of the body, because it may
  *     assume that the functions of this library do not change the memory. Use
  *     MCSAFE_GUARD_OPAQUE() in the body to get a pointer about which the compiler knows nothing.
- *   - Do not leave a body in C by siglongjmp(3), by swapcontext(3) or by a C++ exception of another
- *     scope: the guard would stay armed. You may leave it by return, break, continue and goto, and
- *     in C++ by an exception.
+ *   - Do not leave the body by siglongjmp(3) or swapcontext(3) or, in C, by a C++ exception: the
+ *     guard would stay armed. You may leave it by return, break, continue and goto, and in C++ by
+ *     an exception.
  *   - A signal handler that runs during the body counts as part of it. If the handler faults on the
  *     guarded memory outside guards of its own, the jump leaves the handler. Signals that were
  *     blocked for the handler then stay blocked.

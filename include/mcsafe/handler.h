@@ -17,8 +17,9 @@ MCSAFE_BEGIN_DECLS
 /**
  * Install libmcsafe's handler for SIGBUS and SIGSEGV.
  *
- * Nothing is installed before this call: the library has no constructor. A signal goes to the
- * previous handler if it was not caused by an access of libmcsafe and no guard catches it:
+ * Nothing is installed before this call, not even by a constructor. A signal goes to the previous
+ * handler if it was not caused by an access of libmcsafe or at a registered row (extable.h), and no
+ * guard catches it (guard.h):
  *
  *   previous action     a fault that is not libmcsafe's,  a notice (BUS_MCEERR_AO) that
  *                       or a signal sent by kill(2)       memory was lost elsewhere
