@@ -27,8 +27,8 @@ struct mcsafe__history mcsafe__histories[MCSAFE__N_FATAL_SIGNALS];
 
 /*
  * The actions that this signal has been passed to so far. No action is called twice for one signal:
- * a handler can be both below ours and above ours, and if it passes signals on, they would go round
- * in circles.
+ * a handler can be both below ours and above ours. If such a handler passes a signal on, the signal
+ * would go round in circles.
  *
  * The set lives in the last 8 bytes of the siginfo. The siginfo belongs to this delivery alone.
  * Therefore the set is right in every thread, and also after a handler has left by siglongjmp(3).
@@ -152,22 +152,22 @@ static void call(const struct sigaction *action, const struct mcsafe__delivery *
 		action->sa_sigaction(signo, delivery->si, delivery->uc);
 	else
 		action->sa_handler(signo);
-	/* If the handler passed the signal on to ours, die_of() may have queued it: keep it
-	 * blocked. */
+	/* If the handler passed the signal on to ours, die_of() may have queued the signal. Then it
+	 * must stay blocked. */
 	if (is_dying(signo))
 		sigaddset(&saved, signo);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
-/* Whether an action has SA_RESETHAND and was called before: the flag allows one call
- * (sigaction(2)). Counts this call. */
-static bool is_spent(struct mcsafe__history *history, unsigned index)
+/* Use up a call of an action. False if it has none left: SA_RESETHAND allows only one
+ * (sigaction(2)). */
+static bool use_up_call(struct mcsafe__history *history, unsigned index)
 {
 	uint32_t bit = mcsafe__action_bit(index);
 
 	if (!(history->seen[index].sa_flags & (int)SA_RESETHAND))
-		return false;
-	return (atomic_fetch_or(&history->spent, bit) & bit) != 0;
+		return true;
+	return (atomic_fetch_or(&history->spent, bit) & bit) == 0;
 }
 
 /*
@@ -208,7 +208,7 @@ bool mcsafe__chain(const struct mcsafe__delivery *delivery)
 	bool go_on;
 
 	if (action == NULL || action->sa_handler == SIG_DFL ||
-	    (action->sa_handler != SIG_IGN && is_spent(history, index))) {
+	    (action->sa_handler != SIG_IGN && !use_up_call(history, index))) {
 		/* A notice asks for no action. A program that has called mcsafe_install() does
 		 * not die of it. */
 		if (!mcsafe__is_notice(delivery->signo, si))

@@ -36,7 +36,7 @@ _Atomic unsigned long mcsafe__reporter;
 
 #define REPORTER_PID_SHIFT 32
 
-/* What lands faults of the child. Set only in the child. */
+/* The function that lands faults of the child. Set only in the child. */
 static mcsafe__land_fn *lands;
 
 /* Do not pass the signal on: the parent has called its previous handlers before. */
@@ -159,7 +159,7 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
-	/* Without a report the kernel would kill at once, and no more handlers would run. */
+	/* No handler may run now: without a report the kernel would have killed at once. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	if (is_first((unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid)) {
