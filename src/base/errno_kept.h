@@ -17,6 +17,6 @@ static inline void mcsafe__errno_restore(const int *saved)
 
 /* A declaration: when its block is left, in whatever way, errno is what it was here. */
 #define MCSAFE__KEEP_ERRNO() \
- const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore))) = errno
+ const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore), unused)) = errno
 
 #endif /* MCSAFE_SRC_BASE_ERRNO_KEPT_H */
