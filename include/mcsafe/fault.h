@@ -46,6 +46,14 @@ enum mcsafe_side {
 	MCSAFE_SIDE_DESTINATION = 2
 };
 
+/** What else is known of a fault: bits of the member `flags`. */
+enum mcsafe_fault_flag {
+	/** A memory error on the source (POISON or UNKNOWN) stopped REP MOVSB, which loads as the
+	 *  processor pleases. Good bytes may lie between the byte at which the copy stopped and
+	 *  the extent that is lost. Without this flag there are fewer than 8. */
+	MCSAFE_FAULT_MAY_FALL_SHORT = 1
+};
+
 /**
  * What a recovered fault was. Functions that take a pointer to one write it only when they stop
  * at a fault: on success the caller's record is left exactly as it was.
@@ -64,7 +72,8 @@ struct mcsafe_fault {
 	size_t extent;     /**< POISON: bytes lost, a power of two (1 << si_addr_lsb): all of
 	                             the aligned block of that size around addr; 0: unknown */
 	void *ip;          /**< the instruction that faulted; NULL when signo is 0 */
-	void *reserved[4]; /**< written as NULL; room to grow without a new ABI */
+	unsigned flags;    /**< enum mcsafe_fault_flag, ORed */
+	void *reserved[3]; /**< written as NULL; room to grow without a new ABI */
 };
 
 /**

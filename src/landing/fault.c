@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -54,6 +55,19 @@ enum mcsafe_cause mcsafe__facts_cause(uint64_t facts)
 	return cause_of(mcsafe__facts_signo(facts), mcsafe__facts_code(facts));
 }
 
+/*
+ * A page fault stops REP MOVSB at the very byte, and a machine check where the processor likes. The
+ * two cannot be told apart by the signal; the others are always page faults.
+ */
+static unsigned flags_of(enum mcsafe_cause cause, uint64_t facts)
+{
+	bool is_memory_error = cause == MCSAFE_CAUSE_POISON || cause == MCSAFE_CAUSE_UNKNOWN;
+	bool is_string_load = (facts & MCSAFE__FACTS_BY_MOVE) != 0 &&
+			      mcsafe__facts_kind(facts) == MCSAFE_ROW_LOAD;
+
+	return is_memory_error && is_string_load ? MCSAFE_FAULT_MAY_FALL_SHORT : 0;
+}
+
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand)
 {
@@ -69,6 +83,7 @@ void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe_
 		fault->addr = (void *)(uintptr_t)operand;
 	fault->extent = extent_of(fault->cause, mcsafe__facts_lsb(facts));
 	fault->ip = (void *)landing->ip;
+	fault->flags = flags_of(fault->cause, facts);
 }
 
 void mcsafe__fault_refused(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start)
