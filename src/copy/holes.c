@@ -4,29 +4,10 @@
 
 #include <stdint.h>
 
+#include "hole_list.h"
+
 /* An access fails for the sake of the page that it touches, if nothing larger is known. */
 #define PAGE_SIZE ((size_t)4096)
-
-struct list {
-	struct mcsafe_range *holes;
-	size_t room;
-	size_t found;
-	struct mcsafe_range last;
-	size_t lost;
-};
-
-static void add(struct list *list, size_t start, size_t len)
-{
-	list->lost += len;
-	if (list->found != 0 && list->last.start + list->last.len == start) {
-		list->last.len += len;
-	} else {
-		list->found++;
-		list->last = (struct mcsafe_range){start, len};
-	}
-	if (list->found <= list->room)
-		list->holes[list->found - 1] = list->last;
-}
 
 /* How many of the n bytes at addr are lost with the first of them. */
 static size_t lost_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
@@ -74,9 +55,9 @@ static void fill_with(char *dst, int fill, size_t n)
 size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 			   struct mcsafe_range *holes, size_t *nholes)
 {
-	struct list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
+	struct mcsafe__hole_list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
 	struct mcsafe_fault fault;
-	size_t at = 0, left, more;
+	size_t at = 0, lost = 0, left, more;
 
 	while (at < n && (left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at,
 					       &fault)) != 0) {
@@ -96,10 +77,11 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 		len = lost_at(bad, left, &fault);
 		if (fault.side == MCSAFE_SIDE_SOURCE && fault.signo != 0)
 			fill_with((char *)dst + at, fill, len);
-		add(&list, at, len);
+		mcsafe__hole_list_add(&list, at, len);
+		lost += len;
 		at += len;
 	}
 	if (nholes != NULL)
 		*nholes = list.found;
-	return list.lost;
+	return lost;
 }

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 
+#include "copy/hole_list.h"
+
 struct salvage {
 	struct mcsafe__access access;
 	unsigned char *buf; /* of the access's start */
 	int fill;
-	struct mcsafe_range *holes;
-	size_t room, found;
-	struct mcsafe_range last;
+	struct mcsafe__hole_list list;
 };
 
 /* Fill the hole of n bytes at `done` and list as much of it as could be filled; how much. */
@@ -21,14 +21,7 @@ static size_t hole(struct salvage *s, size_t done, size_t n)
 	n -= mcsafe_memset(s->buf + done, s->fill, n, NULL);
 	if (n == 0)
 		return 0;
-	if (s->found != 0 && s->last.start + s->last.len == start) {
-		s->last.len += n;
-	} else {
-		s->found++;
-		s->last = (struct mcsafe_range){start, n};
-	}
-	if (s->found <= s->room)
-		s->holes[s->found - 1] = s->last;
+	mcsafe__hole_list_add(&s->list, start, n);
 	return n;
 }
 
@@ -95,8 +88,7 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 	struct salvage s = {
 		.buf = buf,
 		.fill = fill,
-		.holes = holes,
-		.room = nholes != NULL ? *nholes : 0,
+		.list = {.holes = holes, .room = nholes != NULL ? *nholes : 0},
 	};
 	size_t done = 0, wanted, got;
 
@@ -112,6 +104,6 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 	} while (got == wanted && done < n);
 	mcsafe__pmem_leave(s.access.stripe);
 	if (nholes != NULL)
-		*nholes = s.found;
+		*nholes = s.list.found;
 	return done != 0 || n == 0 ? (ssize_t)done : -EFAULT;
 }
