@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks_notice.c - what a notice or a fault says about a mapping, for its registry */
+/* notice.c - what a notice or a fault says about a mapping, for its registry */
 #include <mcsafe/badblocks.h>
 
 #include <stdint.h>
 
+#include "base/page.h"
+#include "landing/loss.h"
 #include "registry.h"
-
-#define PAGE_SIZE ((size_t)4096)
 
 int mcsafe__badblocks_add_block(struct mcsafe_badblocks *badblocks, const void *base, size_t len,
 				const void *addr, size_t extent)
 {
-	size_t block = extent != 0 ? extent : PAGE_SIZE;
-	uintptr_t first = (uintptr_t)addr & ~(block - 1), last = first + (block - 1);
-	uintptr_t begin = (uintptr_t)base, end = begin + (len - 1); /* the last byte */
+	size_t block = extent != 0 ? extent : MCSAFE__PAGE;
+	struct mcsafe_range bad = mcsafe__range_within(
+		base, len, mcsafe__down((uintptr_t)addr, block), block);
 	int err;
 
-	if (len == 0 || last < begin || first > end)
+	if (bad.len == 0)
 		return 0;
-	if (first < begin)
-		first = begin;
-	if (last > end)
-		last = end;
-	err = mcsafe_badblocks_add(badblocks, first - begin, last - first + 1);
+	err = mcsafe_badblocks_add(badblocks, bad.start, bad.len);
 	return err != 0 ? err : 1;
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* note.c - what a fault says about the medium, for the registry of what is bad */
-#include "copy/engine.h"
-#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
 #include <signal.h>
 
-/* A copy by vectors or words stops less than this before the line that is bad. */
-#define SHORT_BY 8
+#include "base/errno_kept.h"
+#include "landing/loss.h"
 
 static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fault *fault)
 {
@@ -16,7 +14,7 @@ static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fau
 	 * rest can be mapped again. */
 	if (pmem->dax)
 		return MCSAFE__PAGE;
-	return fault->extent > pmem->page_size ? fault->extent : pmem->page_size;
+	return mcsafe__granule(fault, pmem->page_size);
 }
 
 /* Whether one byte cannot be read for a reason that has to do with the medium. */
@@ -29,30 +27,19 @@ static bool is_bad(const struct mcsafe__access *access, size_t at)
 }
 
 /*
- * The block of that size which is lost. The address is that of the page, or of all that was mapped
- * as one, or in another mapping of the same memory: it counts if its block meets the access from
- * where it stopped on. If not, the block is where the access stopped, or just behind that; REP MOVSB
- * may stop farther before it, and then the block before is good, which is tried: the kernel knows
- * the page by now, so that to read it is a page fault at worst.
+ * The granule that is lost, as a range of the mapping. Where it is not known which of two is lost, one
+ * byte of the first is read.
  */
-static struct mcsafe_range lost_block(const struct mcsafe__access *access,
+static struct mcsafe_range lost_range(const struct mcsafe__access *access,
 				      const struct mcsafe_fault *fault, size_t at)
 {
-	size_t granule = granule_of(access->pmem, fault), end = access->offset + access->n;
-	size_t offset = (uintptr_t)fault->addr - (uintptr_t)access->base, first, last;
+	size_t end = access->offset + access->n;
+	struct mcsafe__loss loss = mcsafe__loss_at(fault, (uintptr_t)access->base + at, end - at,
+						   granule_of(access->pmem, fault));
 
-	if (offset < access->mapped) {
-		first = mcsafe__down(offset, granule);
-		if (first < end && first + granule > at)
-			return (struct mcsafe_range){first, granule};
-	}
-	first = mcsafe__down(at, granule);
-	last = at + SHORT_BY - 1;
-	last = mcsafe__down(last < end ? last : end - 1, granule);
-	if (mcsafe__is_string_copy((uintptr_t)fault->ip) && first + granule < end &&
-	    !is_bad(access, at))
-		first = last = first + granule;
-	return (struct mcsafe_range){first, last + granule - first};
+	if (loss.may_be_next && !is_bad(access, at))
+		mcsafe__loss_is_next(&loss);
+	return mcsafe__range_within(access->base, access->mapped, loss.start, loss.len);
 }
 
 bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)
@@ -90,11 +77,9 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 			 size_t at)
 {
 	struct mcsafe_pmem *pmem = access->pmem;
-	struct mcsafe_range lost = lost_block(access, fault, at);
+	struct mcsafe_range lost = lost_range(access, fault, at);
 	MCSAFE__KEEP_ERRNO();
 
-	if (lost.len > access->mapped - lost.start)
-		lost.len = access->mapped - lost.start;
 	pthread_mutex_lock(&pmem->noting);
 	/* Without memory for it the next access meets it again. */
 	if (is_to_be_noted(access, fault, at < lost.start ? lost.start : at))

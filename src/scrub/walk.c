@@ -8,9 +8,10 @@
 #include <sys/mman.h>
 
 #include "badblocks/registry.h"
+#include "base/page.h"
+#include "landing/loss.h"
 #include "scrub.h"
 
-#define PAGE_SIZE ((size_t)4096)
 /* How much is looked at between two looks at the clock. */
 #define STEP      ((size_t)65536)
 
@@ -25,8 +26,8 @@
  * EINVAL: it does not know the advice, or not for this kind of mapping. */
 static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 {
-	uintptr_t first = (uintptr_t)(scrub->base + from) & ~(PAGE_SIZE - 1);
-	uintptr_t end = ((uintptr_t)(scrub->base + to) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	uintptr_t first = mcsafe__down((uintptr_t)(scrub->base + from), MCSAFE__PAGE);
+	uintptr_t end = mcsafe__up((uintptr_t)(scrub->base + to), MCSAFE__PAGE);
 
 	return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
 }
@@ -34,21 +35,17 @@ static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 /* The end of the page that an offset is in, or `to` if that is nearer. */
 static size_t page_end(const struct mcsafe_scrub *scrub, size_t at, size_t to)
 {
-	size_t rest = PAGE_SIZE - ((uintptr_t)(scrub->base + at) & (PAGE_SIZE - 1));
+	size_t rest = MCSAFE__PAGE - (uintptr_t)(scrub->base + at) % MCSAFE__PAGE;
 
 	return rest < to - at ? at + rest : to;
 }
 
-/* The part of the memory that is in the aligned block around an address in it. */
-static struct mcsafe_range block_around(const struct mcsafe_scrub *scrub, const unsigned char *addr,
-					size_t block)
+/* The part of the memory that is in the page of an offset. */
+static struct mcsafe_range page_of(const struct mcsafe_scrub *scrub, size_t at)
 {
-	size_t at = (size_t)(addr - scrub->base);
-	size_t before = (uintptr_t)addr & (block - 1), after = block - before;
-	struct mcsafe_range range = {at - (before < at ? before : at), 0};
+	uintptr_t page = mcsafe__down((uintptr_t)(scrub->base + at), MCSAFE__PAGE);
 
-	range.len = (after < scrub->len - at ? at + after : scrub->len) - range.start;
-	return range;
+	return mcsafe__range_within(scrub->base, scrub->len, page, MCSAFE__PAGE);
 }
 
 static size_t known_bytes(const struct mcsafe_scrub *scrub, struct mcsafe_range range)
@@ -79,22 +76,23 @@ static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
 }
 
 /*
- * What is lost with the byte at `at`. With poison that is a part of a page, it is where the address
- * says. Of more than a page the kernel may keep the rest: of a huge page that it has split, or of a
- * mapping of persistent memory by large pages. It is asked for each page then, and nothing touched.
+ * What is lost where a read of n bytes stopped. If more than a page is lost, the kernel may keep the
+ * rest of it: of a huge page that it has split, or of persistent memory that is mapped by large
+ * pages. Then only the page is noted, and the kernel is asked about each of the others, so that none
+ * of them is touched.
  */
-static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, bool can_ask,
-				   const struct mcsafe_fault *fault)
+static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, size_t n,
+				   bool can_ask, const struct mcsafe_fault *fault)
 {
-	const unsigned char *addr = scrub->base + at, *said = fault->addr;
-	size_t block = fault->extent != 0 ? fault->extent : PAGE_SIZE;
+	size_t granule = fault->extent != 0 ? fault->extent : MCSAFE__PAGE;
+	struct mcsafe__loss loss;
 
-	if (block > PAGE_SIZE && can_ask)
-		block = PAGE_SIZE;
-	if (block < PAGE_SIZE && said >= addr &&
-	    said < scrub->base + page_end(scrub, at, scrub->len))
-		addr = said;
-	return block_around(scrub, addr, block);
+	if (granule > MCSAFE__PAGE && can_ask)
+		granule = MCSAFE__PAGE;
+	/* If it may be the next granule, this one is noted nevertheless: it is less than a page. The
+	 * next one is read next. */
+	loss = mcsafe__loss_at(fault, (uintptr_t)(scrub->base + at), n, granule);
+	return mcsafe__range_within(scrub->base, scrub->len, loss.start, loss.len);
 }
 
 static int is_loss(const struct mcsafe_fault *fault)
@@ -107,7 +105,7 @@ static int is_loss(const struct mcsafe_fault *fault)
 #define LOSS 1
 static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can_ask)
 {
-	_Alignas(64) unsigned char buffer[PAGE_SIZE];
+	_Alignas(MCSAFE__LINE) unsigned char buffer[MCSAFE__PAGE];
 	size_t n = page_end(scrub, *at, to) - *at, left;
 	struct mcsafe_range lost;
 	struct mcsafe_fault fault;
@@ -119,7 +117,7 @@ static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can
 		return 0;
 	if (!is_loss(&fault))
 		return -EFAULT;
-	lost = lost_at(scrub, *at, can_ask, &fault);
+	lost = lost_at(scrub, *at, left, can_ask, &fault);
 	err = note(scrub, lost, &fault);
 	/* It may fall short of the line that it stopped at, but not go on from there. */
 	if (err != 0)
@@ -134,8 +132,8 @@ static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 	const struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_POISON,
 					   .side = MCSAFE_SIDE_SOURCE,
 					   .addr = (void *)((uintptr_t)scrub->base + *at),
-					   .extent = PAGE_SIZE};
-	int err = note(scrub, block_around(scrub, scrub->base + *at, PAGE_SIZE), &fault);
+					   .extent = MCSAFE__PAGE};
+	int err = note(scrub, page_of(scrub, *at), &fault);
 
 	if (err == 0)
 		*at = page_end(scrub, *at, to);
@@ -166,7 +164,7 @@ static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 {
 	while (at < to) {
-		_Alignas(64) unsigned char buffer[PAGE_SIZE];
+		_Alignas(MCSAFE__LINE) unsigned char buffer[MCSAFE__PAGE];
 		size_t end = page_end(scrub, at, to), left = end - at;
 		struct mcsafe_fault fault;
 
@@ -207,7 +205,7 @@ static size_t step_end(const struct mcsafe_scrub *scrub, size_t at)
 	size_t n = STEP - at % STEP, slow = scrub->options.rate / 16;
 
 	if (scrub->options.rate != 0 && slow < n)
-		n = slow > PAGE_SIZE ? slow : PAGE_SIZE;
+		n = slow > MCSAFE__PAGE ? slow : MCSAFE__PAGE;
 	return n < scrub->len - at ? at + n : scrub->len;
 }
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * loss.h - which memory is lost where an access stopped
+ *
+ * Memory is lost in granules: aligned blocks of a power of two bytes. The first granule that is lost
+ * need not be the one in which the access stopped. If a memory error stopped a load, up to 7 bytes
+ * before the bad line may not have been copied, and up to a page if REP MOVSB met the error
+ * (MCSAFE_FAULT_MAY_FALL_SHORT). And si_addr does not always say where the error is: it can be the
+ * start of the page, or an address in another mapping of the same memory.
+ */
+#ifndef MCSAFE_SRC_LANDING_LOSS_H
+#define MCSAFE_SRC_LANDING_LOSS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mcsafe/copy.h>
+#include <mcsafe/fault.h>
+
+/* A granule that is lost. */
+struct mcsafe__loss {
+	uintptr_t start; /* may be past the address where the access stopped: bytes between are good */
+	size_t len;
+	/* It is not known whether this granule or the next one is lost. This one is good if the byte
+	 * at which the access stopped can be read. The kernel has unmapped the lost page, so that
+	 * reading the byte is a page fault at worst. */
+	bool may_be_next;
+};
+
+/*
+ * The granule that is lost for an access which stopped with n bytes to go, the first of them at
+ * `at`. With cause ADDRESS all n bytes are lost: no user memory follows an address that is not
+ * canonical.
+ */
+struct mcsafe__loss mcsafe__loss_at(const struct mcsafe_fault *fault, uintptr_t at, size_t n,
+				    size_t granule);
+
+/* The first granule has turned out to be good. */
+static inline void mcsafe__loss_is_next(struct mcsafe__loss *loss)
+{
+	loss->start += loss->len;
+	loss->may_be_next = false;
+}
+
+/* The size of a granule: the extent that the kernel has told, but `least` if that is larger. */
+static inline size_t mcsafe__granule(const struct mcsafe_fault *fault, size_t least)
+{
+	return fault->extent > least ? fault->extent : least;
+}
+
+/* The part of [start, start + n), n > 0, that is in the len bytes at base, as a range in these. Its
+ * length is 0 if there is none. */
+struct mcsafe_range mcsafe__range_within(const void *base, size_t len, uintptr_t start, size_t n);
+
+#endif /* MCSAFE_SRC_LANDING_LOSS_H */
