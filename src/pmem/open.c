@@ -2,6 +2,7 @@
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
 #include "base/errno_kept.h"
 #include "base/msan.h"
+#include "badblocks/devdax.h"
 #include "pmem.h"
 
 #include <errno.h>

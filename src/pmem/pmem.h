@@ -73,12 +73,6 @@ int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t
 /* Put fresh pages of the file at [offset, offset + n) of each view. */
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 
-/* ---- devdax.c --------------------------------------------------------------------------------- */
-
-/* Size and alignment of a device-dax node, below a directory like /sys: 0; -ENODEV: it is none;
- * -EBADMSG: they are not there, or make no sense; or -errno. */
-int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align);
-
 /* ---- access.c: what is common to reads and writes --------------------------------------------- */
 
 /* A part of the mapping that is going to be accessed. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "badblocks/ask.h"
+#include "badblocks/devdax.h"
 #include "base/errno_kept.h"
 #include "base/maps.h"
 #include "copy/engine.h"

@@ -17,6 +17,7 @@
 
 #include "copy/engine.h"
 #include "badblocks/ask.h"
+#include "badblocks/devdax.h"
 #include "run.h"
 
 #define PAGE   ((size_t)4096)
