@@ -42,24 +42,6 @@ bool mcsafe__list_is_cut(size_t text, size_t entries);
  */
 int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list);
 
-/* In clearing.c; or in clearing_none.c of a library without libndctl, which clears nothing. */
-struct mcsafe__clearing;
-
-/*
- * Find out whether the firmware can clear n bytes from a physical address on; nothing is changed. 0
- * and *clearing, which must be given back by mcsafe__clearing_end(); -ENOSYS if libndctl cannot be
- * loaded, or the library was built without it; -ENODEV if libndctl knows of no such region;
- * -EOPNOTSUPP if the firmware cannot clear; -EINVAL if the range is not made of the units in which
- * the firmware clears; -EIO if the firmware refuses to say; or -errno of the kernel, for example
- * -EACCES.
- */
-int mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *region, uint64_t address,
-			   uint64_t n);
-/* Clear the range: 0 if all of it is cleared; -EIO if the firmware refuses a part; or -errno. */
-int mcsafe__clearing_run(const struct mcsafe__clearing *clearing);
-/* NULL: nothing is done. */
-void mcsafe__clearing_end(struct mcsafe__clearing *clearing);
-
 /* extents.c: the parts of the file that are in the bad ranges of its disk. 0 or -errno. */
 int mcsafe__extents_bad(int fd, uint64_t file_size, const struct mcsafe_badblocks *disk,
 			struct mcsafe__ranges *bad);

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "badblocks/ask.h"
+#include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
 #include "base/errno_kept.h"
 #include "base/maps.h"

@@ -9,6 +9,7 @@
 
 #include "fake_ndctl.h"
 #include "badblocks/ask.h"
+#include "badblocks/clearing.h"
 #include "run.h"
 
 static int ask(const char *region, const char *count, struct mcsafe__list *list)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "copy/engine.h"
-#include "badblocks/ask.h"
+#include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
 #include "run.h"
 
