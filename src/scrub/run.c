@@ -117,17 +117,6 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 	sem_post(&scrub->wake);
 }
 
-void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
-			       struct mcsafe_scrub_progress *progress)
-{
-	*progress = (struct mcsafe_scrub_progress){
-		.offset = atomic_load(&scrub->offset),
-		.bad = atomic_load(&scrub->bad),
-		.skipped = atomic_load(&scrub->skipped),
-		.readable = atomic_load(&scrub->readable),
-	};
-}
-
 void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
 {
 	MCSAFE__KEEP_ERRNO();

@@ -226,6 +226,17 @@ static void pause_after(struct mcsafe_scrub *scrub, struct timespec begin, size_
 		;
 }
 
+void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
+			       struct mcsafe_scrub_progress *progress)
+{
+	*progress = (struct mcsafe_scrub_progress){
+		.offset = atomic_load(&scrub->offset),
+		.bad = atomic_load(&scrub->bad),
+		.skipped = atomic_load(&scrub->skipped),
+		.readable = atomic_load(&scrub->readable),
+	};
+}
+
 int mcsafe__scrub_walk(struct mcsafe_scrub *scrub)
 {
 	const struct mcsafe_scrub_options *options = &scrub->options;
