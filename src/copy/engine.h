@@ -9,12 +9,10 @@
 #include <stdint.h>
 
 #include "asm/routines.h"
+#include "flush.h"
 #include "landing/landing.h"
 
 #pragma GCC visibility push(hidden)
-
-/* The best write-back that the processor has (copy.c). */
-mcsafe__flush_fn mcsafe__flush;
 
 /* No cache is smaller, and a copy that is shorter need not ask. */
 #define MCSAFE_LONG ((size_t)4 << 20)

@@ -21,7 +21,8 @@
 #include "badblocks/devdax.h"
 #include "base/errno_kept.h"
 #include "base/maps.h"
-#include "copy/engine.h"
+#include "copy/flush.h"
+#include "landing/landing.h"
 
 /* Written at once; after a failure, page by page. */
 #define PIECE ((size_t)256 << 10)

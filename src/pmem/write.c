@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-#include "copy/engine.h"
 #include "base/errno_kept.h"
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "copy/flush.h"
+#include "landing/fault.h"
 
 /* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
 static void fence(void)
