@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* extents.c - where a file is on its disk: FIEMAP */
+#include "ask.h"
+
 #include <errno.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -7,7 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "ask.h"
+#include "base/page.h"
 
 #define AT_ONCE   128
 #define PAGE_SIZE ((uint64_t)4096)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* filter.c - keep the bits of a registry's filter */
-#include "registry.h"
+#include "filter.h"
 
 #include <stdlib.h>
+
+#include "registry.h"
 
 #define LEAST_LOG2 12u
 #define MOST_LOG2  24u

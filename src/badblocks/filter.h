@@ -8,6 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mcsafe/badblocks.h>
+
+#include "base/page.h"
+#include "base/stripe.h"
+
 /*
  * A bit for each page that has a bad byte; many pages share a bit. A bit that is 0 says that
  * nothing there is bad, and most memory is like that; a bit that is 1 says nothing.

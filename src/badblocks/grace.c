@@ -2,6 +2,7 @@
 /* grace.c - the writer's part: retire, and free what no reader holds */
 #include "grace.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 _Static_assert(MCSAFE__STRIPES == 16, "mcsafe__grace_enter() takes 4 bits of a hash");

@@ -3,11 +3,10 @@
 #ifndef MCSAFE_SRC_PMEM_GRACE_H
 #define MCSAFE_SRC_PMEM_GRACE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
 
+#include "base/page.h"
 #include "base/stripe.h"
 
 /*

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ndctl_list.c - the bad blocks of a region, by libndctl */
+#include "ask.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "ask.h"
 #include "base/msan.h"
 #include "ndctl.h"
 #include "registry.h"

@@ -5,11 +5,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <mcsafe/badblocks.h>
 
+#include "base/page.h"
 #include "filter.h"
 #include "grace.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sysfs.c - the kernel's lists of bad blocks, from /sys */
+#include "ask.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ask.h"
 #include "devdax.h"
 #include "sysfs_file.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* copy.c - copies to, from and between iterators: one loop for all flavours */
-#include <mcsafe/copy.h>
+#include "transfer.h"
 
 #include <errno.h>
 
-#include "transfer.h"
+#include <mcsafe/copy.h>
+
+#include "base/page.h"
 
 static size_t zero_piece(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {

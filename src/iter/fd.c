@@ -7,12 +7,11 @@
  * buffer on the stack, across as many segments as it takes to fill it; the system call sees that
  * buffer only.
  */
-#include <mcsafe/copy.h>
+#include "transfer.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "transfer.h"
 #include "base/errno_kept.h"
 
 /* Enough for the cost of a system call to fade, little enough for the stack of any thread. */

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/page.h"
+
 static bool is_side(enum mcsafe_side side)
 {
 	return side == MCSAFE_SIDE_SOURCE || side == MCSAFE_SIDE_DESTINATION;

@@ -3,10 +3,10 @@
 #ifndef MCSAFE_SRC_ITER_POSITION_H
 #define MCSAFE_SRC_ITER_POSITION_H
 
-#include <mcsafe/iter.h>
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <mcsafe/iter.h>
 
 enum mcsafe__flavour {
 	MCSAFE__EMPTY = 0, /* zeroed memory is an empty iterator */

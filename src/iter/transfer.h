@@ -3,9 +3,9 @@
 #ifndef MCSAFE_SRC_ITER_TRANSFER_H
 #define MCSAFE_SRC_ITER_TRANSFER_H
 
-#include <mcsafe/fault.h>
-
 #include <stdbool.h>
+
+#include <mcsafe/fault.h>
 
 #include "position.h"
 

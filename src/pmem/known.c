@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
-#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
+
+#include "base/errno_kept.h"
 
 struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem)
 {

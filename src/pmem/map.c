@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - map a file, follow its size, put fresh pages in place of bad ones */
-#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -11,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "base/errno_kept.h"
 
 /* Room for a file to grow into costs addresses only: behind the end a mapping is not accounted. */
 #define LEAST_ROOM ((size_t)64 << 10)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* open.c - open and close: files, devices, memory of the caller; and what they are */
-#include "base/errno_kept.h"
-#include "base/msan.h"
-#include "badblocks/devdax.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -17,6 +14,10 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
+
+#include "badblocks/devdax.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
 
 #define FILE_FLAGS   (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH)
 #define MEMORY_FLAGS (FILE_FLAGS | MCSAFE_PMEM_FLUSH)

@@ -3,12 +3,12 @@
 #ifndef MCSAFE_SRC_PMEM_PMEM_H
 #define MCSAFE_SRC_PMEM_PMEM_H
 
-#include <mcsafe/pmem.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <mcsafe/pmem.h>
 
 #include "base/page.h"
 #include "base/stripe.h"

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 
 #include <mcsafe/handler.h>
+#include "base/errno_kept.h"
+#include "base/page.h"
+
 
 int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t len,
 			struct mcsafe_badblocks *badblocks,

@@ -10,7 +10,6 @@
 #include "badblocks/registry.h"
 #include "base/page.h"
 #include "landing/loss.h"
-#include "scrub.h"
 
 /* How much is looked at between two looks at the clock. */
 #define STEP      ((size_t)65536)
