@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks_ask.c - ask the kernel what is bad in a file or a device */
+/* ask.c - ask the kernel what is bad in a file or a device */
 #include <mcsafe/badblocks.h>
 
 #include <errno.h>

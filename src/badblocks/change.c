@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks.c - registries of bad ranges: make them, and change them */
+/* change.c - registries of bad ranges: make them, and change them */
 #include <mcsafe/badblocks.h>
 
 #include <errno.h>

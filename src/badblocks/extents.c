@@ -48,7 +48,7 @@ static int add_extent(const struct fiemap_extent *extent, uint64_t file_size,
 }
 
 /* On XFS a file may be on a second disk, and FIEMAP does not say so. Others do not know the call. */
-static int is_on_another_disk(int fd)
+static bool is_on_another_disk(int fd)
 {
 	struct fsxattr attributes = {0};
 

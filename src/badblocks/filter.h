@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* filter.h - a quick "nothing is bad there" for most lookups in a registry */
-#ifndef MCSAFE_SRC_PMEM_FILTER_H
-#define MCSAFE_SRC_PMEM_FILTER_H
+#ifndef MCSAFE_SRC_BADBLOCKS_FILTER_H
+#define MCSAFE_SRC_BADBLOCKS_FILTER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,8 +30,6 @@ struct mcsafe__filter {
 	unsigned log2_bits;
 	_Atomic uint64_t words[];
 };
-
-struct mcsafe_badblocks;
 
 static inline size_t mcsafe__filter_bit(const struct mcsafe__filter *filter, size_t page)
 {
@@ -72,4 +70,4 @@ void mcsafe__filter_add(struct mcsafe_badblocks *badblocks, const struct mcsafe_
 /* With the registry. */
 void mcsafe__filter_end(struct mcsafe_badblocks *badblocks);
 
-#endif /* MCSAFE_SRC_PMEM_FILTER_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_FILTER_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * badblocks_find.c - lookups in a registry, from any thread or signal handler
+ * find.c - lookups in a registry, from any thread or signal handler
  *
  * Of libc only pthread_self() is called: async-signal-safe.
  */

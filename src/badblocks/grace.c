@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-_Static_assert(MCSAFE__STRIPES == 16, "mcsafe__grace_enter() takes 4 bits of a hash");
+_Static_assert(MCSAFE__STRIPES == 16, "a bit of `idle` for each");
 
 #define ALL_SLOTS ((1u << MCSAFE__STRIPES) - 1)
 
@@ -26,7 +26,7 @@ void mcsafe__grace_retire(struct mcsafe__grace *grace, struct mcsafe__retired *o
 }
 
 /* Whether the counters that are not taken now have all been 0 at some time since the turn began. */
-static int others_have_left(struct mcsafe__grace *grace)
+static bool others_have_left(struct mcsafe__grace *grace)
 {
 	unsigned other = 1 - atomic_load_explicit(&grace->turn, memory_order_relaxed);
 

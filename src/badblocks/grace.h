@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* grace.h - when memory that readers may be looking at can be given back */
-#ifndef MCSAFE_SRC_PMEM_GRACE_H
-#define MCSAFE_SRC_PMEM_GRACE_H
+#ifndef MCSAFE_SRC_BADBLOCKS_GRACE_H
+#define MCSAFE_SRC_BADBLOCKS_GRACE_H
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -67,4 +67,4 @@ void mcsafe__grace_reclaim(struct mcsafe__grace *grace);
 /* Free all that was retired; there are no readers. */
 void mcsafe__grace_end(struct mcsafe__grace *grace);
 
-#endif /* MCSAFE_SRC_PMEM_GRACE_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_GRACE_H */

@@ -24,7 +24,7 @@ int mcsafe__ranges_append(struct mcsafe__ranges *ranges, struct mcsafe_range ran
 	return 0;
 }
 
-static int is_blank(int c)
+static bool is_blank(int c)
 {
 	return c == ' ' || c == '\t';
 }
@@ -36,7 +36,7 @@ static int skip_blanks(FILE *from, int c)
 	return c;
 }
 
-static int is_digit(int c)
+static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* registry.h - how a registry of bad ranges is made */
-#ifndef MCSAFE_SRC_PMEM_REGISTRY_H
-#define MCSAFE_SRC_PMEM_REGISTRY_H
+#ifndef MCSAFE_SRC_BADBLOCKS_REGISTRY_H
+#define MCSAFE_SRC_BADBLOCKS_REGISTRY_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -84,7 +84,7 @@ static inline size_t mcsafe__ending_by(const struct mcsafe__chunk *chunk, size_t
 	return low;
 }
 
-static inline int mcsafe__range_is_valid(size_t start, size_t len)
+static inline bool mcsafe__range_is_valid(size_t start, size_t len)
 {
 	return len != 0 && start <= SIZE_MAX - len;
 }
@@ -103,4 +103,4 @@ int mcsafe__badblocks_add_all(struct mcsafe_badblocks *badblocks, struct mcsafe_
 int mcsafe__badblocks_add_block(struct mcsafe_badblocks *badblocks, const void *base, size_t len,
 				const void *addr, size_t extent);
 
-#endif /* MCSAFE_SRC_PMEM_REGISTRY_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_REGISTRY_H */

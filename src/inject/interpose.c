@@ -17,14 +17,16 @@
 
 #include <mcsafe/copy.h>
 
-#ifndef MCSAFE_INJECT_WRAP
+#include "base/page.h"
+
+#ifndef MCSAFE__INJECT_WRAP
 # include <dlfcn.h>
 #endif
 
 typedef size_t copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 typedef size_t set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
 
-#ifdef MCSAFE_INJECT_WRAP
+#ifdef MCSAFE__INJECT_WRAP
 
 # define INTERPOSED(name) __wrap_##name
 
@@ -87,9 +89,9 @@ __attribute__((constructor)) static void find_all(void)
 	real_memset();
 }
 
-#endif /* MCSAFE_INJECT_WRAP */
+#endif /* MCSAFE__INJECT_WRAP */
 
-static int is_memory(const void *start, size_t n)
+static bool is_memory(const void *start, size_t n)
 {
 	return n != 0 && n <= UINTPTR_MAX - (uintptr_t)start;
 }

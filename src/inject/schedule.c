@@ -98,7 +98,7 @@ void mcsafe__schedule_intercepted(void)
 
 /* ---- the schedule ------------------------------------------------------------------------- */
 
-static int parse_number(const char **text, size_t *number)
+static bool parse_number(const char **text, size_t *number)
 {
 	const char *digit = *text;
 	size_t value = 0;
@@ -106,24 +106,24 @@ static int parse_number(const char **text, size_t *number)
 	for (; *digit >= '0' && *digit <= '9'; digit++)
 		if (__builtin_mul_overflow(value, (size_t)10, &value) ||
 		    __builtin_add_overflow(value, (size_t)(*digit - '0'), &value))
-			return 0;
+			return false;
 	if (digit == *text)
-		return 0;
+		return false;
 	*text = digit;
 	*number = value;
-	return 1;
+	return true;
 }
 
-static int parse(const char *spec, struct plan *plan)
+static bool parse(const char *spec, struct plan *plan)
 {
 	*plan = (struct plan){0, false, HALF};
 	if (spec == NULL)
-		return 1;
+		return true;
 	if (strncmp(spec, "copy:", 5) != 0)
-		return 0;
+		return false;
 	spec += 5;
 	if (!parse_number(&spec, &plan->first) || plan->first == 0)
-		return 0;
+		return false;
 	if (*spec == '+') {
 		plan->onwards = true;
 		spec++;
@@ -131,7 +131,7 @@ static int parse(const char *spec, struct plan *plan)
 	if (*spec == '@') {
 		spec++;
 		if (!parse_number(&spec, &plan->offset))
-			return 0;
+			return false;
 	}
 	return *spec == '\0';
 }

@@ -171,9 +171,12 @@ static int replace_pages(const struct repair *r, size_t n, size_t offset)
 	if (fresh == MAP_FAILED)
 		return -errno;
 	memcpy(fresh, r->data, n);
-	/* The memory may end in the middle of a page: what is behind it is not ours. */
-	if (n < pages && mcsafe_memcpy(fresh + n, at + n, pages - n, NULL) != 0) {
-		/* Lost as well: what could be read has been kept. */
+	/* If our memory ends within a page, the rest of that page is not ours: keep what can be read
+	 * of it. */
+	if (n < pages) {
+		size_t lost = mcsafe_memcpy(fresh + n, at + n, pages - n, NULL);
+
+		(void)lost; /* zeros take the place of what cannot be read */
 	}
 	if (mremap(fresh, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
 		int err = -errno;
@@ -261,7 +264,7 @@ static bool is_in_file(const struct mcsafe_pmem *pmem, const struct stat *st, si
 }
 
 /* What forbids it: 0, or -errno. *st is of the descriptor, if there is one. */
-static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, off_t offset)
+static int check_request(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, off_t offset)
 {
 	size_t size = atomic_load(&pmem->size), align = pmem->align;
 
@@ -287,7 +290,7 @@ static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, of
 }
 
 /* The file is as large as it was, so that nothing is written behind its end. */
-static int is_as_large(const struct mcsafe_pmem *pmem)
+static int check_size(const struct mcsafe_pmem *pmem)
 {
 	size_t size = 0;
 	int err = 0;
@@ -300,10 +303,10 @@ static int is_as_large(const struct mcsafe_pmem *pmem)
 }
 
 /* The file has not changed its size, or the device is one that may be cleared: 0, or -errno. */
-static int is_ready(struct repair *r, const struct stat *st)
+static int get_ready(struct repair *r, const struct stat *st)
 {
 	if (!S_ISCHR(st->st_mode))
-		return is_as_large(r->pmem);
+		return check_size(r->pmem);
 	r->device = true;
 	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
 }
@@ -321,7 +324,7 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 	int err = -ENOMEM;
 
 	if (r.data != NULL && r.back != NULL)
-		err = is_ready(&r, st);
+		err = get_ready(&r, st);
 	if (err == 0)
 		done = repair_all(&r, data, n, offset, &err);
 	free(r.data);
@@ -337,7 +340,7 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 	ssize_t result;
 
 	pthread_mutex_lock(&pmem->change);
-	result = refused(pmem, &st, n, offset);
+	result = check_request(pmem, &st, n, offset);
 	if (result == 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);

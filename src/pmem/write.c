@@ -18,7 +18,7 @@ static void fence(void)
 }
 
 /* What forbids to write n bytes at an offset: 0, or -errno. */
-static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
+static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
 	if (offset < 0)
 		return -EINVAL;
@@ -34,7 +34,7 @@ ssize_t mcsafe_pmem_pwrite(struct mcsafe_pmem *pmem, const void *buf, size_t n, 
 {
 	struct mcsafe__access access;
 	struct mcsafe_fault stopped;
-	int err = refused(pmem, n, offset);
+	int err = check_request(pmem, n, offset);
 	unsigned char *to;
 	size_t left;
 
@@ -61,7 +61,7 @@ ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it,
 
 	if (n > mcsafe_iter_count(it))
 		n = mcsafe_iter_count(it);
-	err = refused(pmem, n, offset);
+	err = check_request(pmem, n, offset);
 	if (err != 0)
 		return err;
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
@@ -129,7 +129,7 @@ static int sync_pages(const struct mcsafe__access *access)
 int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
 {
 	struct mcsafe__access access;
-	int err = refused(pmem, 0, offset);
+	int err = check_request(pmem, 0, offset);
 
 	if (err != 0)
 		return err;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub_run.c - make a scrub, and run it here or in a thread of its own */
-#include "base/errno_kept.h"
+/* run.c - make a scrub, and run it here or in a thread of its own */
 #include "scrub.h"
 
 #include <errno.h>

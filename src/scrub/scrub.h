@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* scrub.h - what a scrub keeps */
-#ifndef MCSAFE_SRC_PMEM_SCRUB_H
-#define MCSAFE_SRC_PMEM_SCRUB_H
+#ifndef MCSAFE_SRC_SCRUB_SCRUB_H
+#define MCSAFE_SRC_SCRUB_SCRUB_H
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -35,7 +35,7 @@ struct mcsafe_scrub {
 	int result; /* of the thread */
 };
 
-/* scrub.c: from the offset on, to the end or until something stops it. 0 or -errno. */
+/* walk.c: from the offset on, to the end or until something stops it. 0 or -errno. */
 int mcsafe__scrub_walk(struct mcsafe_scrub *scrub);
 
-#endif /* MCSAFE_SRC_PMEM_SCRUB_H */
+#endif /* MCSAFE_SRC_SCRUB_SCRUB_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.c - walk mapped memory, and note what cannot be read */
-#include <mcsafe/scrub.h>
+/* walk.c - walk mapped memory, and note what cannot be read */
+#include "scrub.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "landing/loss.h"
 
 /* How much is looked at between two looks at the clock. */
-#define STEP      ((size_t)65536)
+#define STEP ((size_t)65536)
 
 /* linux/mman.h of Linux 5.14; the C library's header may be older. */
 #ifndef MADV_POPULATE_READ
@@ -94,7 +94,7 @@ static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, 
 	return mcsafe__range_within(scrub->base, scrub->len, loss.start, loss.len);
 }
 
-static int is_loss(const struct mcsafe_fault *fault)
+static bool is_loss(const struct mcsafe_fault *fault)
 {
 	return fault->cause == MCSAFE_CAUSE_POISON || fault->cause == MCSAFE_CAUSE_IO;
 }
