@@ -11,8 +11,7 @@
 
 #include "base/page.h"
 
-#define AT_ONCE   128
-#define PAGE_SIZE ((uint64_t)4096)
+#define AT_ONCE 128
 
 /* Not on the medium: not written yet, or to be read as zeros without looking there. */
 #define NOT_THERE (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNWRITTEN)
@@ -94,7 +93,7 @@ int mcsafe__extents_bad(int fd, uint64_t file_size, const struct mcsafe_badblock
 			struct mcsafe__ranges *bad)
 {
 	/* A mapping shows the rest of the last page as well. */
-	uint64_t visible = (file_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	uint64_t visible = mcsafe__up(file_size, MCSAFE__PAGE);
 	struct fiemap *map;
 	int err;
 

@@ -13,9 +13,9 @@
 
 static size_t pages_of(const struct mcsafe_range *range)
 {
-	size_t first = range->start >> MCSAFE__FILTER_PAGE;
+	size_t first = range->start >> MCSAFE__PAGE_SHIFT;
 
-	return ((range->start + range->len - 1) >> MCSAFE__FILTER_PAGE) - first + 1;
+	return ((range->start + range->len - 1) >> MCSAFE__PAGE_SHIFT) - first + 1;
 }
 
 static size_t count_pages(const struct mcsafe_range *ranges, size_t n)
@@ -41,7 +41,7 @@ static void set_word(_Atomic uint64_t *word, uint64_t value)
 static void set_bits(struct mcsafe__filter *filter, const struct mcsafe_range *ranges, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t first = ranges[i].start >> MCSAFE__FILTER_PAGE;
+		size_t first = ranges[i].start >> MCSAFE__PAGE_SHIFT;
 		size_t pages = pages_of(&ranges[i]);
 
 		if (pages >= (size_t)1 << filter->log2_bits) {

@@ -22,8 +22,7 @@
  * replaced by a larger one is kept as long as the registry is, so that readers do not have to be
  * counted; each has twice the size of the one before at least.
  */
-#define MCSAFE__FILTER_PAGE 12 /* bits of an offset */
-#define MCSAFE__FILTER_SPAN 4  /* pages of a lookup that is worth the bits */
+#define MCSAFE__FILTER_SPAN 4 /* pages of a lookup that is worth the bits */
 
 struct mcsafe__filter {
 	struct mcsafe__filter *older;
@@ -34,7 +33,7 @@ struct mcsafe__filter {
 static inline size_t mcsafe__filter_bit(const struct mcsafe__filter *filter, size_t page)
 {
 	/* Neighbours stay neighbours; what is far apart is spread. */
-	size_t spread = page + (page >> filter->log2_bits) * UINT64_C(0x9e3779b97f4a7c15);
+	size_t spread = page + (page >> filter->log2_bits) * MCSAFE__SPREAD;
 
 	return spread & (((size_t)1 << filter->log2_bits) - 1);
 }
@@ -43,7 +42,7 @@ static inline size_t mcsafe__filter_bit(const struct mcsafe__filter *filter, siz
 static inline bool mcsafe__filter_may_have(const struct mcsafe__filter *filter, size_t start,
 					   size_t end)
 {
-	size_t first = start >> MCSAFE__FILTER_PAGE, last = (end - 1) >> MCSAFE__FILTER_PAGE;
+	size_t first = start >> MCSAFE__PAGE_SHIFT, last = (end - 1) >> MCSAFE__PAGE_SHIFT;
 
 	if (last - first >= MCSAFE__FILTER_SPAN)
 		return true;

@@ -23,7 +23,7 @@
  */
 
 struct mcsafe__grace_slot {
-	_Alignas(64) _Atomic size_t readers[2];
+	_Alignas(MCSAFE__LINE) _Atomic size_t readers[2];
 };
 
 /* To be the first member of what is retired; it must have come from malloc(). */

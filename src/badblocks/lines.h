@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* lines.h - text of two numbers a line, as the kernel and libmcsafe write lists of bad ranges */
-#ifndef MCSAFE_SRC_PMEM_LINES_H
-#define MCSAFE_SRC_PMEM_LINES_H
+#ifndef MCSAFE_SRC_BADBLOCKS_LINES_H
+#define MCSAFE_SRC_BADBLOCKS_LINES_H
 
 #include <stddef.h>
 #include <stdio.h>
@@ -25,4 +25,4 @@ int mcsafe__ranges_append(struct mcsafe__ranges *ranges, struct mcsafe_range ran
  */
 int mcsafe__ranges_read(struct mcsafe__ranges *ranges, FILE *from, size_t unit, size_t *line);
 
-#endif /* MCSAFE_SRC_PMEM_LINES_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_LINES_H */

@@ -86,7 +86,7 @@ static inline size_t mcsafe__ending_by(const struct mcsafe__chunk *chunk, size_t
 
 static inline bool mcsafe__range_is_valid(size_t start, size_t len)
 {
-	return len != 0 && start <= SIZE_MAX - len;
+	return len != 0 && !mcsafe__wraps(start, len);
 }
 
 /*

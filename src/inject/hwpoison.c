@@ -50,10 +50,10 @@ static int lose(const struct job *job)
 {
 	int error = 0;
 
-	madvise((void *)job->page, MCSAFE_INJECT_PAGE, job->populate);
-	if (madvise((void *)job->page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0)
+	madvise((void *)job->page, MCSAFE__PAGE, job->populate);
+	if (madvise((void *)job->page, MCSAFE__PAGE, MADV_HWPOISON) != 0)
 		error = errno;
-	if (is_lost(job->page, MCSAFE_INJECT_PAGE))
+	if (is_lost(job->page, MCSAFE__PAGE))
 		return 0;
 	return error != 0 ? -error : -ENODATA;
 }
@@ -74,7 +74,7 @@ static int helper(void *arg)
 	libc_sigaction(SIGBUS, &action, NULL);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this process has one thread. */
 	sigprocmask(SIG_UNBLOCK, &sigbus, NULL);
-	for (; job->page < job->end; job->page += MCSAFE_INJECT_PAGE) {
+	for (; job->page < job->end; job->page += MCSAFE__PAGE) {
 		job->error = lose(job);
 		if (job->error != 0)
 			break;
@@ -156,12 +156,12 @@ int mcsafe__hwpoison_undo(struct mcsafe__injection *piece)
 /* Nothing can be poisoned at an address that cannot be read, so this asks for permission only. */
 int mcsafe__hwpoison_supported(void)
 {
-	void *page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, MCSAFE__PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int error;
 
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = madvise(page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0 ? -errno : 0;
-	munmap(page, MCSAFE_INJECT_PAGE);
+	error = madvise(page, MCSAFE__PAGE, MADV_HWPOISON) != 0 ? -errno : 0;
+	munmap(page, MCSAFE__PAGE);
 	return explain(error == -EFAULT ? 0 : error);
 }

@@ -23,10 +23,10 @@ static int check_range(const void *addr, size_t len)
 {
 	uintptr_t start = (uintptr_t)addr;
 
-	if (start == 0 || len == 0 || ((start | len) & (MCSAFE_INJECT_PAGE - 1)) != 0)
+	if (start == 0 || len == 0 || ((start | len) & (MCSAFE__PAGE - 1)) != 0)
 		return mcsafe__inject_fail(-EINVAL, "addr and len must be multiples of the page "
 						    "size, and not 0");
-	if (len > UINTPTR_MAX - start)
+	if (mcsafe__wraps(start, len))
 		return mcsafe__inject_fail(-EINVAL, "the range wraps around");
 	return 0;
 }
@@ -222,16 +222,16 @@ enum mcsafe_inject_kind mcsafe_inject_kind_at(const void *addr)
 
 static int try_on_own_page(enum mcsafe_inject_kind kind)
 {
-	void *page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 	int error;
 
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = mcsafe_inject(page, MCSAFE_INJECT_PAGE, kind);
+	error = mcsafe_inject(page, MCSAFE__PAGE, kind);
 	if (error == 0)
-		error = mcsafe_inject_clear(page, MCSAFE_INJECT_PAGE);
-	munmap(page, MCSAFE_INJECT_PAGE);
+		error = mcsafe_inject_clear(page, MCSAFE__PAGE);
+	munmap(page, MCSAFE__PAGE);
 	return error;
 }
 

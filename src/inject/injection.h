@@ -9,7 +9,7 @@
 
 #include <mcsafe/inject.h>
 
-#define MCSAFE_INJECT_PAGE ((size_t)4096)
+#include "base/page.h"
 
 /* A piece of one mapping that was made bad. */
 struct mcsafe__injection {

@@ -93,7 +93,7 @@ __attribute__((constructor)) static void find_all(void)
 
 static bool is_memory(const void *start, size_t n)
 {
-	return n != 0 && n <= UINTPTR_MAX - (uintptr_t)start;
+	return n != 0 && !mcsafe__wraps((uintptr_t)start, n);
 }
 
 /* The record of the real fault, but for the operand's address. */

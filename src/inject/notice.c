@@ -17,7 +17,7 @@ int mcsafe_inject_notice(void *addr, size_t extent)
 	int error = 0;
 	siginfo_t si;
 
-	if (extent < MCSAFE_INJECT_PAGE || (extent & (extent - 1)) != 0)
+	if (extent < MCSAFE__PAGE || (extent & (extent - 1)) != 0)
 		return mcsafe__inject_fail(-EINVAL, "extent must be a power of two from 4096 up");
 	memset(&si, 0, sizeof(si));
 	si.si_signo = SIGBUS;

@@ -152,13 +152,12 @@ static int make_bad_byte(void)
 
 	if (atomic_load(&bad_byte) != NULL)
 		return 0;
-	page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
+	page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = mcsafe_inject(page, MCSAFE_INJECT_PAGE, MCSAFE_INJECT_AUTO);
+	error = mcsafe_inject(page, MCSAFE__PAGE, MCSAFE_INJECT_AUTO);
 	if (error != 0) {
-		munmap(page, MCSAFE_INJECT_PAGE);
+		munmap(page, MCSAFE__PAGE);
 		return error;
 	}
 	atomic_store(&bad_byte, page);

@@ -110,11 +110,6 @@ static int prepare(struct mcsafe_iter *it, enum mcsafe_side side, size_t *n)
 	return it->error;
 }
 
-static bool wraps(const void *addr, size_t n)
-{
-	return n > UINTPTR_MAX - (uintptr_t)addr;
-}
-
 /* A range that wraps: the copy of copy.h refuses it as a whole, and writes the record. */
 static size_t refused(struct mcsafe_iter *it, mcsafe__piece_fn *op, void *dst, const void *src,
 		      size_t n, struct mcsafe_fault *fault)
@@ -135,7 +130,7 @@ size_t mcsafe_copy_to_iter(const void *addr, size_t n, struct mcsafe_iter *it,
 
 	if (prepare(it, MCSAFE_SIDE_DESTINATION, &n) != 0)
 		return 0;
-	if (it->flavour != MCSAFE__DISCARD && wraps(addr, n))
+	if (it->flavour != MCSAFE__DISCARD && mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, mcsafe_memcpy, (void *)(uintptr_t)addr, addr, n, fault);
 	mcsafe__iter_linear(&src, addr, n);
 	return transfer(it, &src, n, mcsafe_memcpy, fault);
@@ -153,7 +148,7 @@ static size_t copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it, mcsaf
 
 	if (prepare(it, MCSAFE_SIDE_SOURCE, &n) != 0)
 		return 0;
-	if (wraps(addr, n))
+	if (mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, zero_piece, addr, NULL, n, fault);
 	mcsafe__iter_linear(&dst, addr, n);
 	return transfer(&dst, it, n, op, fault);

@@ -13,11 +13,6 @@ static bool is_side(enum mcsafe_side side)
 	return side == MCSAFE_SIDE_SOURCE || side == MCSAFE_SIDE_DESTINATION;
 }
 
-static bool wraps(const void *base, size_t len)
-{
-	return len > UINTPTR_MAX - (uintptr_t)base;
-}
-
 /* Empty, and so it stays when the arguments are refused. */
 static void empty(struct mcsafe_iter *it)
 {
@@ -37,7 +32,7 @@ static int begin(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum mcsa
 int mcsafe_iter_ubuf(struct mcsafe_iter *it, enum mcsafe_side side, void *buf, size_t n)
 {
 	empty(it);
-	if (!is_side(side) || n > SSIZE_MAX || wraps(buf, n))
+	if (!is_side(side) || n > SSIZE_MAX || mcsafe__wraps((uintptr_t)buf, n))
 		return -EINVAL;
 	it->of.buf = buf;
 	return begin(it, MCSAFE__UBUF, side, n, n);
@@ -66,7 +61,8 @@ static int begin_iov(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum 
 	if (!is_side(side) || !is_array(iov, nr_segs, sizeof(*iov)))
 		return -EINVAL;
 	for (size_t i = 0; i < nr_segs; i++) {
-		if (wraps(iov[i].iov_base, iov[i].iov_len) || !add_length(&total, iov[i].iov_len))
+		if (mcsafe__wraps((uintptr_t)iov[i].iov_base, iov[i].iov_len) ||
+		    !add_length(&total, iov[i].iov_len))
 			return -EINVAL;
 	}
 	it->of.iov = iov;
@@ -92,8 +88,8 @@ static bool is_inside(const struct mcsafe_bvec *bvec)
 
 	if (region == NULL)
 		return bvec->len == 0;
-	return !wraps(region->base, region->len) && bvec->offset <= region->len &&
-	       bvec->len <= region->len - bvec->offset;
+	return !mcsafe__wraps((uintptr_t)region->base, region->len) &&
+	       bvec->offset <= region->len && bvec->len <= region->len - bvec->offset;
 }
 
 int mcsafe_iter_bvec(struct mcsafe_iter *it, enum mcsafe_side side, const struct mcsafe_bvec *bvec,

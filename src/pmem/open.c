@@ -211,7 +211,7 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	struct mcsafe_pmem *made;
 
 	if ((flags & ~MEMORY_FLAGS) != 0 || (uintptr_t)base % MCSAFE__PAGE != 0 || base == NULL ||
-	    len == 0 || len > SSIZE_MAX || len > UINTPTR_MAX - (uintptr_t)base || offset < 0 ||
+	    len == 0 || len > SSIZE_MAX || mcsafe__wraps((uintptr_t)base, len) || offset < 0 ||
 	    (size_t)offset % MCSAFE__PAGE != 0 || len > SSIZE_MAX - (size_t)offset ||
 	    (fd == -1 && offset != 0))
 		return -EINVAL;

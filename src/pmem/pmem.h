@@ -23,7 +23,7 @@ struct mcsafe__view {
 
 /* Calls that run, counted in several places so that threads do not fight for one line. */
 struct mcsafe__stripe {
-	_Alignas(64) _Atomic size_t running;
+	_Alignas(MCSAFE__LINE) _Atomic size_t running;
 };
 
 struct mcsafe_pmem {

@@ -3,8 +3,8 @@
 #include "pmem.h"
 
 #include <errno.h>
-#include "base/errno_kept.h"
 
+#include "base/errno_kept.h"
 
 struct scrubbed {
 	struct mcsafe_pmem *pmem;

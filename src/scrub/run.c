@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #include <mcsafe/handler.h>
+
 #include "base/errno_kept.h"
 #include "base/page.h"
-
 
 int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t len,
 			struct mcsafe_badblocks *badblocks,
@@ -23,7 +23,7 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 
 	if (options == NULL)
 		options = &defaults;
-	if ((uintptr_t)base > UINTPTR_MAX - len || options->start > len ||
+	if (mcsafe__wraps((uintptr_t)base, len) || options->start > len ||
 	    (options->recheck != 0 && options->recheck != 1))
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
