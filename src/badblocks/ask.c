@@ -12,7 +12,7 @@
 #include "base/errno_kept.h"
 #include "registry.h"
 
-/* From the bad ranges of a disk to those of a file that is on it. */
+/* Replace the bad ranges of a disk by those of a file on it. */
 static int map_to_file(int fd, const struct stat *file, struct mcsafe__list *list)
 {
 	struct mcsafe__ranges in_file = {0};

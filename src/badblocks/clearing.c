@@ -16,13 +16,15 @@ struct mcsafe__clearing {
 	uint64_t address, n;
 };
 
-/* The low half of the firmware's status is an error (ACPI 6.4, 9.20.7), the high half explains it. */
+/* The low half of the firmware's status is an error (ACPI 6.4, 9.20.7), the high half
+ * explains it. */
 #define STATUS_ERROR 0xffffu
 
 /* 0; -errno of the kernel; or -EIO: the firmware has refused. */
 static int submit(const struct mcsafe__ndctl *ndctl, struct ndctl_cmd *command)
 {
-	/* A result above 0 is the number of bytes that the firmware has left out. That is no error. */
+	/* A result above 0 is the number of bytes that the firmware has left out. That is
+	 * no error. */
 	int err = ndctl->submit(command);
 
 	if (err < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* grace.c - the writer's part: retire, and free what no reader holds */
+/* grace.c - the writer's part: retire objects, and free those that no reader holds */
 #include "grace.h"
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ void mcsafe__grace_retire(struct mcsafe__grace *grace, struct mcsafe__retired *o
 	grace->fresh = object;
 }
 
-/* Whether the counters that are not taken now have all been 0 at some time since the turn began. */
+/* True once every slot's counter of the other turn has been seen at 0. */
 static bool others_have_left(struct mcsafe__grace *grace)
 {
 	unsigned other = 1 - atomic_load_explicit(&grace->turn, memory_order_relaxed);
@@ -36,8 +36,8 @@ static bool others_have_left(struct mcsafe__grace *grace)
 	return grace->idle == ALL_SLOTS;
 }
 
-/* In two steps, one for each turn, since a late reader may count itself in for a turn that has
- * passed: it loaded the turn before. */
+/* In two steps, one for each turn. A late reader may have loaded the turn before it changed, and so
+ * count itself in for the turn that has passed. */
 static void step(struct mcsafe__grace *grace)
 {
 	if (!grace->turn_passed && others_have_left(grace)) {

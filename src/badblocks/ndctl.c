@@ -35,7 +35,7 @@ static void open_library(void)
 {
 	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-	is_there = handle != NULL && find(handle, "ndctl_new", &functions.new) &&
+	is_there = handle != NULL && find(handle, "ndctl_new", &functions.new_context) &&
 		   find(handle, "ndctl_unref", &functions.unref) &&
 		   find(handle, "ndctl_set_log_priority", &functions.set_log_priority) &&
 		   find(handle, "ndctl_bus_get_first", &functions.first_bus) &&
@@ -64,7 +64,7 @@ const struct mcsafe__ndctl *mcsafe__ndctl(void)
 
 int mcsafe__ndctl_new_context(const struct mcsafe__ndctl *ndctl, struct ndctl_ctx **context)
 {
-	int err = ndctl->new(context);
+	int err = ndctl->new_context(context);
 
 	if (err == 0) {
 		mcsafe__msan_written(context, sizeof(void *));

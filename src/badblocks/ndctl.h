@@ -6,7 +6,7 @@
 #include <ndctl/libndctl.h>
 
 struct mcsafe__ndctl {
-	__typeof__(ndctl_new) *new;
+	__typeof__(ndctl_new) *new_context;
 	__typeof__(ndctl_unref) *unref;
 	__typeof__(ndctl_set_log_priority) *set_log_priority;
 	__typeof__(ndctl_bus_get_first) *first_bus;

@@ -12,12 +12,13 @@
 #include "devdax.h"
 #include "sysfs_file.h"
 
-/* badblocks_show() of the kernel writes to one page, and the last byte is the string's end. */
+/* badblocks_show() of the kernel fills at most one page. Its last byte is the end of the string. */
 #define KERNEL_TEXT_MAX    ((size_t)4095)
-/* MAX_BADBLOCKS of the kernel: more are not kept. */
+/* MAX_BADBLOCKS of the kernel, which keeps no more entries. */
 #define KERNEL_ENTRIES_MAX 512
 
-/* A file of sysfs is read at once; there is room to see that it is longer than it can be. */
+/* A list is read as a whole. The room is larger than the kernel's limit, so that a longer
+ * list shows. */
 #define TEXT_ROOM ((size_t)65536)
 
 bool mcsafe__list_is_cut(size_t text, size_t entries)
@@ -25,7 +26,7 @@ bool mcsafe__list_is_cut(size_t text, size_t entries)
 	return text >= KERNEL_TEXT_MAX || entries >= KERNEL_ENTRIES_MAX;
 }
 
-/* Offsets are those of what the list is about. */
+/* Parse a list. Offsets count from the start of the device or region that the list is about. */
 static int parse(char *text, size_t n, struct mcsafe__list *list)
 {
 	size_t line;
@@ -57,7 +58,8 @@ static int read_list(const char *directory, const char *name, struct mcsafe__lis
 	if (text == NULL)
 		return -ENOMEM;
 	err = mcsafe__sysfs_read_text(directory, name, text, TEXT_ROOM, &n);
-	/* An empty line is what a disk shows whose driver keeps no list; an empty list is no line. */
+	/* If the driver of a disk keeps no list, the file is an empty line. An empty list is
+	 * no line. */
 	if (err == -ENOENT || (err == 0 && strcmp(text, "\n") == 0))
 		err = -EOPNOTSUPP;
 	if (err == 0)
@@ -66,7 +68,8 @@ static int read_list(const char *directory, const char *name, struct mcsafe__lis
 	return err;
 }
 
-/* Append the part of [start, start + len) that is in a window, as an offset in that. */
+/* Append the part of [start, start + len) that is in a window. It counts from the
+ * window's start. */
 static int append_clipped(struct mcsafe__ranges *ranges, uint64_t start, uint64_t len,
 			  uint64_t window_start, uint64_t window_len)
 {
@@ -85,7 +88,8 @@ static int append_clipped(struct mcsafe__ranges *ranges, uint64_t start, uint64_
 				     (struct mcsafe_range){start - window_start, end - start});
 }
 
-/* Keep what is in a window, as offsets in it; the list begins at list_start. */
+/* Keep the parts of a list that are in a window. They count from the window's start; the offsets of
+ * the list count from list_start. */
 static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t window_start,
 		    uint64_t window_len)
 {
@@ -106,7 +110,8 @@ static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t win
 	return err;
 }
 
-/* The list of a partition is that of its disk; its directory is in that of the disk. */
+/* A partition has no list of its own, so that of its disk is read. The directory of a partition is
+ * in that of its disk. */
 int mcsafe__sysfs_disk(const char *sysfs, dev_t device, struct mcsafe__list *list)
 {
 	char directory[PATH_MAX];
@@ -139,7 +144,7 @@ int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list
 
 	if (err != 0)
 		return err;
-	/* libndctl knows the machine, and no other tree. */
+	/* libndctl asks about this machine, not about another tree. */
 	err = strcmp(sysfs, "/sys") == 0 ? mcsafe__ndctl_region(mcsafe__region_name(&place), list)
 					 : -ENOSYS;
 	if (err == -ENOSYS || err == -ENODEV)
