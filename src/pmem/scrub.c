@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.c - a scrub of a mapping, which knows where its file ends */
+/* scrub.c - scrub a mapping up to the end of its file */
 #include "pmem.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 struct scrubbed {
 	struct mcsafe_pmem *pmem;
-	const struct mcsafe_scrub_options *options; /* of the caller; may be NULL */
+	const struct mcsafe_scrub_options *options; /* the caller's; may be NULL */
 };
 
 static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void *arg)
@@ -18,7 +18,7 @@ static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void
 	return scrubbed->options->progress(progress, scrubbed->options->arg);
 }
 
-/* What is behind the end of a file is not bad, and what is not wanted is not added. */
+/* 1, and the range is not added: it is past the end of the file. Otherwise the caller decides. */
 static int decide_found(const struct mcsafe_range *bad, const struct mcsafe_fault *fault, void *arg)
 {
 	const struct scrubbed *scrubbed = arg;

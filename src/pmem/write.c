@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* write.c - writes, and making stores durable */
+/* write.c - write, and make stores durable */
 #include "pmem.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 #include "copy/flush.h"
 #include "landing/fault.h"
 
-/* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
+/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
 static void fence(void)
 {
 	__builtin_ia32_sfence();
 }
 
-/* What forbids to write n bytes at an offset: 0, or -errno. */
+/* Whether n bytes may be written at an offset: 0, or -errno. */
 static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
 	if (offset < 0)
@@ -84,7 +84,7 @@ ssize_t mcsafe_pmem_pwritev(struct mcsafe_pmem *pmem, const struct iovec *iov, s
 	return err == 0 ? mcsafe_pmem_write_iter(pmem, &it, SSIZE_MAX, offset, fault) : err;
 }
 
-/* Write the lines of the access back, but for those that are known to be bad. */
+/* Write the cache lines of the access back, except those that are known to be bad. */
 static int flush(struct mcsafe__access *access)
 {
 	size_t end = access->offset + access->wanted;
@@ -120,7 +120,7 @@ static int sync_pages(const struct mcsafe__access *access)
 	MCSAFE__KEEP_ERRNO();
 	int err = 0;
 
-	/* ENOMEM: not mapped. Whatever it is, the data are not where they should be. */
+	/* ENOMEM: not mapped. Whatever the error is, the data are not durable. */
 	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) != 0)
 		err = -EIO;
 	return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* run.c - make a scrub, and run it here or in a thread of its own */
+/* run.c - make a scrub, and run it in this thread or in one of its own */
 #include "scrub.h"
 
 #include <errno.h>
@@ -34,13 +34,13 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 	made->badblocks = badblocks;
 	made->options = *options;
 	atomic_store(&made->offset, options->start);
-	/* It fails for a value that is too large only. */
+	/* This fails only if the value is too large. */
 	sem_init(&made->wake, 0, 0);
 	*scrub = made;
 	return 0;
 }
 
-/* Take an idle scrub. */
+/* Take a scrub that is idle. False: it is not. */
 static bool take(struct mcsafe_scrub *scrub, int state)
 {
 	int idle = MCSAFE__SCRUB_IDLE;
@@ -66,7 +66,8 @@ static void *run_thread(void *arg)
 	struct mcsafe_scrub *scrub = arg;
 	bool prepared;
 
-	/* Without either it does its work all the same: its own stack has room for the handler. */
+	/* If one of these fails, the scrub still works: the stack of this thread has room for the
+	 * handler. */
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &no_priority);
 	prepared = mcsafe_thread_prepare() == 0;
 	scrub->result = mcsafe__scrub_walk(scrub);
@@ -89,7 +90,7 @@ int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
 	err = pthread_create(&scrub->thread, NULL, run_thread, scrub);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	/* Only now does it have a name that can be waited for. */
+	/* Only now scrub->thread is set, so that mcsafe_scrub_wait() can join the thread. */
 	atomic_store(&scrub->state, err == 0 ? MCSAFE__SCRUB_THREAD : MCSAFE__SCRUB_IDLE);
 	return -err;
 }
@@ -101,7 +102,7 @@ int mcsafe_scrub_wait(struct mcsafe_scrub *scrub)
 	if (!atomic_compare_exchange_strong(&scrub->state, &thread, MCSAFE__SCRUB_WAITING))
 		return -EINVAL;
 	if (pthread_join(scrub->thread, NULL) != 0) {
-		/* EDEADLK: it is the caller. */
+		/* EDEADLK: the thread waits for itself. */
 		atomic_store(&scrub->state, MCSAFE__SCRUB_THREAD);
 		return -EINVAL;
 	}
@@ -115,7 +116,7 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 	MCSAFE__KEEP_ERRNO();
 
 	atomic_store(&scrub->cancelled, 1);
-	/* EOVERFLOW: it has been posted more often than enough. */
+	/* EOVERFLOW does not matter: then the semaphore has been posted often enough. */
 	sem_post(&scrub->wake);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* walk.c - walk mapped memory, and note what cannot be read */
+/* walk.c - read mapped memory, and note what cannot be read */
 #include "scrub.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "base/page.h"
 #include "landing/loss.h"
 
-/* How much is looked at between two looks at the clock. */
+/* Bytes that are read between two looks at the clock. */
 #define STEP ((size_t)65536)
 
 /* linux/mman.h of Linux 5.14; the C library's header may be older. */
@@ -19,10 +19,10 @@
 # define MADV_POPULATE_READ 22
 #endif
 
-/* ---- one look at some bytes ------------------------------------------------------------------ */
+/* ---- read some bytes ------------------------------------------------------------------------- */
 
-/* What the kernel says of the pages that hold these bytes, without a signal: 0 or an errno value.
- * EINVAL: it does not know the advice, or not for this kind of mapping. */
+/* Ask the kernel, without a signal, whether the pages that hold these bytes can be read. 0 or an
+ * errno value. EINVAL: the kernel does not know the advice, or not for this kind of mapping. */
 static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 {
 	uintptr_t first = mcsafe__down((uintptr_t)(scrub->base + from), MCSAFE__PAGE);
@@ -39,7 +39,7 @@ static size_t page_end(const struct mcsafe_scrub *scrub, size_t at, size_t to)
 	return rest < to - at ? at + rest : to;
 }
 
-/* The part of the memory that is in the page of an offset. */
+/* The part of the memory that is in one page with an offset. */
 static struct mcsafe_range page_of(const struct mcsafe_scrub *scrub, size_t at)
 {
 	uintptr_t page = mcsafe__down((uintptr_t)(scrub->base + at), MCSAFE__PAGE);
@@ -75,10 +75,10 @@ static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
 }
 
 /*
- * What is lost where a read of n bytes stopped. If more than a page is lost, the kernel may keep the
- * rest of it: of a huge page that it has split, or of persistent memory that is mapped by large
- * pages. Then only the page is noted, and the kernel is asked about each of the others, so that none
- * of them is touched.
+ * What is lost where a read of n bytes stopped. If more than a page is lost, the kernel may keep
+ * the rest of it: of a huge page that it has split, or of persistent memory that is mapped by large
+ * pages. Then only the page is noted, and the kernel is asked about each of the others, so that
+ * none of them is touched.
  */
 static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, size_t n,
 				   bool can_ask, const struct mcsafe_fault *fault)
@@ -88,8 +88,8 @@ static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, 
 
 	if (granule > MCSAFE__PAGE && can_ask)
 		granule = MCSAFE__PAGE;
-	/* If it may be the next granule, this one is noted nevertheless: it is less than a page. The
-	 * next one is read next. */
+	/* If it may be the next granule, this one is noted nevertheless: it is less than a page.
+	 * The next one is read next. */
 	loss = mcsafe__loss_at(fault, (uintptr_t)(scrub->base + at), n, granule);
 	return mcsafe__range_within(scrub->base, scrub->len, loss.start, loss.len);
 }
@@ -99,8 +99,8 @@ static bool is_loss(const struct mcsafe_fault *fault)
 	return fault->cause == MCSAFE_CAUSE_POISON || fault->cause == MCSAFE_CAUSE_IO;
 }
 
-/* Read to the end of the page or `to`. *at becomes where to go on; it stays at what ends the run.
- * LOSS, 0 or -errno. */
+/* Read to the end of the page or to `to`. *at becomes the offset at which to continue, or stays at
+ * the byte that ends the run. LOSS, 0 or -errno. */
 #define LOSS 1
 static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can_ask)
 {
@@ -118,14 +118,13 @@ static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can
 		return -EFAULT;
 	lost = lost_at(scrub, *at, left, can_ask, &fault);
 	err = note(scrub, lost, &fault);
-	/* It may fall short of the line that it stopped at, but not go on from there. */
 	if (err != 0)
 		return err;
 	*at = lost.start + lost.len > *at ? lost.start + lost.len : *at + 1;
 	return LOSS;
 }
 
-/* The kernel knows the page to be poisoned. */
+/* Note a page that the kernel knows to be poisoned. */
 static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	const struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_POISON,
@@ -139,7 +138,8 @@ static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 	return err;
 }
 
-/* Bytes that nothing bad is known of: all pages at once, and one by one where that fails. */
+/* Read bytes that are not known to be bad. The kernel is asked about all pages at once and, if that
+ * fails, about one after the other. */
 static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	int said = populate(scrub, *at, to), err = 0;
@@ -152,14 +152,15 @@ static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 			err = note_page(scrub, at, to);
 		else
 			err = read_page(scrub, at, to, can_ask);
-		/* What was lost may have taken other pages along. */
+		/* Other pages may have been lost together with this one. */
 		if (err == LOSS)
 			all_there = false;
 	}
 	return err < 0 ? err : 0;
 }
 
-/* Known to be bad, and to stay so: count what can be read. Nothing here ends the run. */
+/* Count the bytes of a bad range that can be read. The range stays bad, and no fault ends
+ * the run. */
 static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 {
 	while (at < to) {
@@ -174,7 +175,7 @@ static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 	}
 }
 
-/* All of [*at, to), which becomes where to go on. */
+/* Scrub [*at, to). *at becomes the offset at which to continue. */
 static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	int err = 0;
@@ -198,7 +199,8 @@ static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* Steps end where blocks of STEP bytes do; a low rate makes them shorter, so that its pauses are. */
+/* A step ends at a multiple of STEP. With a low rate steps are shorter, so that pauses
+ * are shorter. */
 static size_t step_end(const struct mcsafe_scrub *scrub, size_t at)
 {
 	size_t n = STEP - at % STEP, slow = scrub->options.rate / 16;
@@ -208,7 +210,8 @@ static size_t step_end(const struct mcsafe_scrub *scrub, size_t at)
 	return n < scrub->len - at ? at + n : scrub->len;
 }
 
-/* Until n bytes would have taken their time since `begin`, or the run is cancelled. */
+/* Wait until the time that n bytes take at this rate has passed since `begin`, or the run is
+ * cancelled. */
 static void pause_after(struct mcsafe_scrub *scrub, struct timespec begin, size_t n)
 {
 	double seconds = (double)n / (double)scrub->options.rate;
