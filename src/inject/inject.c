@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* inject.c - which memory is injected: make, clear, ask */
+/* inject.c - the list of injected memory: add to it, clear it, look it up */
 #include "injection.h"
 
 #include <errno.h>
@@ -69,8 +69,8 @@ static void discard(struct mcsafe__injection *pieces)
 	}
 }
 
-/* All mappings in the range, before any of them is touched: what is moved aside may well come to
- * lie in a hole of the range. */
+/* List all mappings in the range before any of them is changed: memory that is moved aside may come
+ * to lie in a hole of the range. */
 static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
 		   struct mcsafe__injection **pieces)
 {
@@ -89,14 +89,15 @@ static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
 	return error;
 }
 
-/* What could not be undone, and what HWPOISON has destroyed before it failed, is left for clear. */
+/* Whether a piece that failed must stay listed, so that it can be cleared: it could not be undone,
+ * or HWPOISON has destroyed a part of it. */
 static bool is_left(const struct mcsafe__injection *piece, enum mcsafe_inject_kind kind)
 {
 	return piece->aside != NULL || piece->copy != NULL ||
 	       (kind == MCSAFE_INJECT_HWPOISON && piece->len != 0);
 }
 
-/* Undo what one call has made so far. */
+/* Undo the pieces that a call has made so far. */
 static void unmake(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 {
 	const char *why = mcsafe_inject_reason();
@@ -149,7 +150,7 @@ int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
 
 /* ---- clear -------------------------------------------------------------------------------- */
 
-/* Cut the piece that holds `at`, if any, in two there. */
+/* If a piece holds `at`, cut it in two there. */
 static int cut(uintptr_t at)
 {
 	struct mcsafe__injection *piece = find(at, at + 1), *rest;

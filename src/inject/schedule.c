@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* schedule.c - which copy of this process fails: the specification, the counters, the log */
+/* schedule.c - decide which copies of this process fail: specification, counters, log */
 #include "schedule.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static const char *log_file;
 char mcsafe__schedule_probe;
 static _Atomic bool intercepted;
 
-/* ---- what the interposed functions ask ---------------------------------------------------- */
+/* ---- called by the interposed functions --------------------------------------------------- */
 
 bool mcsafe__schedule_next(size_t n, size_t *offset)
 {
@@ -56,7 +56,8 @@ bool mcsafe__schedule_next(size_t n, size_t *offset)
 	return true;
 }
 
-/* A line goes out in one write(2) to a file opened for appending, so that processes can share it. */
+/* A line is written by one write(2) to a file opened for appending, so that processes can share the
+ * file. */
 static void append(const char *line, size_t len)
 {
 	int fd = open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
@@ -64,7 +65,8 @@ static void append(const char *line, size_t len)
 	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
 		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
 
-		/* A log that lacks a failure would end the walk too early. */
+		/* A user who steps through all copies would stop too early if a failure were
+		 * missing in the log. */
 		if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
 			_exit(3);
 		_exit(2);
@@ -136,7 +138,7 @@ static bool parse(const char *spec, struct plan *plan)
 	return *spec == '\0';
 }
 
-/* A call through the symbol that the program's own calls go through. */
+/* Whether copies of the program come here: make one, by the symbol that the program uses. */
 static bool is_intercepted(void)
 {
 	atomic_store(&intercepted, false);
@@ -144,7 +146,7 @@ static bool is_intercepted(void)
 	       atomic_load(&intercepted);
 }
 
-/* One page for the life of the process: a copy may be about to use it at any time. */
+/* Make a page bad. It stays until the process ends, because a copy may use it at any time. */
 static int make_bad_byte(void)
 {
 	void *page;
@@ -187,7 +189,7 @@ int mcsafe_inject_schedule(const char *spec)
 	if (spec != NULL)
 		error = prepare();
 	if (error == 0) {
-		atomic_store(&first, 0); /* until all of the plan is there */
+		atomic_store(&first, 0); /* no copy fails until the whole plan is stored */
 		atomic_store(&copies, 0);
 		atomic_store(&failures, 0);
 		atomic_store(&onwards, plan.onwards);
@@ -210,7 +212,7 @@ size_t mcsafe_inject_failures(void)
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* secure_getenv(): a set-user-ID program takes no orders. */
+/* secure_getenv(): a set-user-ID program ignores these variables. */
 __attribute__((constructor)) static void obey_environment(void)
 {
 	const char *spec = secure_getenv("MCSAFE_INJECT"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* init.c - begin an iterator: what is refused, so that no later step has to check it again */
+/* init.c - begin an iterator, and refuse bad arguments, so that no later step has to check them */
 #include "position.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ static bool is_side(enum mcsafe_side side)
 	return side == MCSAFE_SIDE_SOURCE || side == MCSAFE_SIDE_DESTINATION;
 }
 
-/* Empty, and so it stays when the arguments are refused. */
+/* Make the iterator empty. It stays so if the arguments are refused. */
 static void empty(struct mcsafe_iter *it)
 {
 	memset(it, 0, sizeof(*it));
@@ -38,7 +38,7 @@ int mcsafe_iter_ubuf(struct mcsafe_iter *it, enum mcsafe_side side, void *buf, s
 	return begin(it, MCSAFE__UBUF, side, n, n);
 }
 
-/* Add to a sum that stays within SSIZE_MAX. */
+/* Add to *total. False: the sum would be above SSIZE_MAX. */
 static bool add_length(size_t *total, size_t len)
 {
 	if (len > SSIZE_MAX - *total)
@@ -120,7 +120,7 @@ int mcsafe_iter_discard(struct mcsafe_iter *it, enum mcsafe_side side, size_t n)
 int mcsafe_iter_fd(struct mcsafe_iter *it, enum mcsafe_side side, int fd, off_t offset, size_t n)
 {
 	empty(it);
-	/* off_t has the range of ssize_t here. */
+	/* On x86-64, off_t has the range of ssize_t. */
 	if (!is_side(side) || n > SSIZE_MAX || offset < -1 ||
 	    (offset > 0 && n > SSIZE_MAX - (size_t)offset))
 		return -EINVAL;

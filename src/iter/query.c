@@ -4,7 +4,7 @@
 
 #include "base/page.h"
 
-/* A copy of the iterator to walk along; empty for a flavour without memory. */
+/* A copy of the iterator, to be advanced. It is empty for a flavour without memory. */
 static struct mcsafe_iter walker(const struct mcsafe_iter *it)
 {
 	struct mcsafe_iter walk = *it;
