@@ -14,7 +14,8 @@ struct mcsafe__hole_list {
 	struct mcsafe_range last;   /* the last one found, whether it fits in or not */
 };
 
-/* Add a hole, which must begin at the end of the last one or after it. Holes that touch become one. */
+/* Add a hole, which must begin at the end of the last one or after it. Holes that touch
+ * become one. */
 static inline void mcsafe__hole_list_add(struct mcsafe__hole_list *list, size_t start, size_t len)
 {
 	if (list->found != 0 && list->last.start + list->last.len == start) {

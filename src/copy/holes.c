@@ -8,8 +8,8 @@
 #include "hole_list.h"
 #include "landing/loss.h"
 
-/* What is lost of the n bytes at an address, at the first of which an access stopped. Less than a page
- * is never lost: an access fails because of the page that it touches. */
+/* What is lost of the n bytes at an address, at the first of which an access stopped. Less than a
+ * page is never lost: an access fails because of the page that it touches. */
 static struct mcsafe__loss loss_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
 {
 	return mcsafe__loss_at(fault, addr, n, mcsafe__granule(fault, MCSAFE__PAGE));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fault.c - siginfo to struct mcsafe_fault: causes, names and errno values */
+/* fault.c - from siginfo to struct mcsafe_fault; names and errno values of causes */
 #include "fault.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static enum mcsafe_cause sigsegv_cause(int code)
 		return MCSAFE_CAUSE_PROTECTED;
 	case SEGV_PKUERR:
 		return MCSAFE_CAUSE_PKEY;
-	case SI_KERNEL: /* #GP: the processor gives no address for a non-canonical one */
+	case SI_KERNEL: /* #GP: the address is not canonical; the processor gives none */
 		return MCSAFE_CAUSE_ADDRESS;
 	default:
 		return MCSAFE_CAUSE_UNKNOWN;
@@ -56,8 +56,8 @@ enum mcsafe_cause mcsafe__facts_cause(uint64_t facts)
 }
 
 /*
- * A page fault stops REP MOVSB at the very byte, and a machine check where the processor likes. The
- * two cannot be told apart by the signal; the others are always page faults.
+ * A page fault stops REP MOVSB at the very byte, a machine check may stop it before. With causes
+ * POISON and UNKNOWN it can have been either; with the other causes it was no machine check.
  */
 static unsigned flags_of(enum mcsafe_cause cause, uint64_t facts)
 {

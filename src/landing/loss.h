@@ -2,9 +2,9 @@
 /*
  * loss.h - which memory is lost where an access stopped
  *
- * Memory is lost in granules: aligned blocks of a power of two bytes. The first granule that is lost
- * need not be the one in which the access stopped. If a memory error stopped a load, up to 7 bytes
- * before the bad line may not have been copied, and up to a page if REP MOVSB met the error
+ * Memory is lost in granules: aligned blocks of a power of two bytes. The first granule that is
+ * lost need not be the one in which the access stopped. If a memory error stopped a load, up to 7
+ * bytes before the bad line may not have been copied, and up to a page if REP MOVSB met the error
  * (MCSAFE_FAULT_MAY_FALL_SHORT). And si_addr does not always say where the error is: it can be the
  * start of the page, or an address in another mapping of the same memory.
  */
@@ -20,11 +20,11 @@
 
 /* A granule that is lost. */
 struct mcsafe__loss {
-	uintptr_t start; /* may be past the address where the access stopped: bytes between are good */
+	uintptr_t start; /* if the access stopped before that, the bytes between are good */
 	size_t len;
-	/* It is not known whether this granule or the next one is lost. This one is good if the byte
-	 * at which the access stopped can be read. The kernel has unmapped the lost page, so that
-	 * reading the byte is a page fault at worst. */
+	/* It is not known whether this granule or the next one is lost. This one is good if the
+	 * byte at which the access stopped can be read. The kernel has unmapped the lost page, so
+	 * that reading the byte is a page fault at worst. */
 	bool may_be_next;
 };
 
