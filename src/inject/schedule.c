@@ -20,7 +20,7 @@
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
- "\"@OFFSET\" behind (the first bad byte)"
+ "\"@OFFSET\" after it (the first bad byte)"
 
 #define HALF SIZE_MAX /* the offset where none is given */
 
