@@ -3,7 +3,7 @@
 #include <mcsafe/badblocks.h>
 
 #include "base/page.h"
-#include "landing/loss.h"
+#include "within.h"
 
 int mcsafe_badblocks_notice(struct mcsafe_badblocks *badblocks, const struct mcsafe_notice *notice,
 			    const void *base, size_t len)

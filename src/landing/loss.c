@@ -35,18 +35,3 @@ struct mcsafe__loss mcsafe__loss_at(const struct mcsafe_fault *fault, uintptr_t 
 	loss.may_be_next = rest <= most && rest < n;
 	return loss;
 }
-
-struct mcsafe_range mcsafe__range_within(const void *base, size_t len, uintptr_t start, size_t n)
-{
-	/* By their last bytes: a range may end where the address space does. */
-	uintptr_t first = start, last = start + (n - 1);
-	uintptr_t begin = (uintptr_t)base, end = begin + (len - 1);
-
-	if (len == 0 || last < begin || first > end)
-		return (struct mcsafe_range){0, 0};
-	if (first < begin)
-		first = begin;
-	if (last > end)
-		last = end;
-	return (struct mcsafe_range){first - begin, last - first + 1};
-}

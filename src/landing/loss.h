@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <mcsafe/copy.h>
 #include <mcsafe/fault.h>
 
 /* A granule that is lost. */
@@ -48,9 +47,5 @@ static inline size_t mcsafe__granule(const struct mcsafe_fault *fault, size_t le
 {
 	return fault->extent > least ? fault->extent : least;
 }
-
-/* The part of [start, start + n), n > 0, that is in the len bytes at base, as a range in these. Its
- * length is 0 if there is none. */
-struct mcsafe_range mcsafe__range_within(const void *base, size_t len, uintptr_t start, size_t n);
 
 #endif /* MCSAFE_SRC_LANDING_LOSS_H */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "badblocks/within.h"
 #include "base/errno_kept.h"
 #include "landing/loss.h"
 

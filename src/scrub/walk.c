@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "badblocks/registry.h"
+#include "badblocks/within.h"
 #include "base/page.h"
 #include "landing/loss.h"
 
