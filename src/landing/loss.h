@@ -4,9 +4,10 @@
  *
  * Memory is lost in granules: aligned blocks of a power of two bytes. The first granule that is
  * lost need not be the one in which the access stopped. If a memory error stopped a load, up to 7
- * bytes before the bad line may not have been copied, and up to a page if REP MOVSB met the error
- * (MCSAFE_FAULT_MAY_FALL_SHORT). And si_addr does not always say where the error is: it can be the
- * start of the page, or an address in another mapping of the same memory.
+ * good bytes before the bad line may not have been copied (rule C5). If REP MOVSB met the error
+ * (MCSAFE_FAULT_MAY_FALL_SHORT), their number is not known; a page is taken as the limit. And
+ * si_addr does not always say where the error is: it can be the start of the page, or an address in
+ * another mapping of the same memory.
  */
 #ifndef MCSAFE_SRC_LANDING_LOSS_H
 #define MCSAFE_SRC_LANDING_LOSS_H
