@@ -27,7 +27,7 @@ _Static_assert(offsetof(struct mcsafe__landing, facts) == MCSAFE_LANDING_FACTS, 
 _Static_assert((int)MCSAFE_SIDE_SOURCE == MCSAFE_ROW_LOAD, "a load faults on the source");
 _Static_assert((int)MCSAFE_SIDE_DESTINATION == MCSAFE_ROW_STORE, "a store on the destination");
 
-/* In the facts: the instruction reads and writes (MCSAFE_ROW_BOTH). The kind says which one failed. */
+/* A bit of the facts: the row is of kind MCSAFE_ROW_BOTH. The kind says which access failed. */
 #define MCSAFE__FACTS_BY_MOVE (UINT64_C(1) << 24)
 
 static inline uint64_t mcsafe__facts_pack(int signo, int code, unsigned lsb, unsigned kind)

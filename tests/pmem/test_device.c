@@ -15,9 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "copy/engine.h"
 #include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
+#include "copy/engine.h"
 #include "run.h"
 
 #define PAGE   ((size_t)4096)

@@ -144,8 +144,7 @@ static void check_record(void)
 {
 	struct mcsafe_fault fault;
 
-	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault),
-			 SIZE - BAD * PAGE + short_by);
+	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault), SIZE - BAD * PAGE + short_by);
 	assert_int_equal(fault.flags, MCSAFE_FAULT_MAY_FALL_SHORT);
 }
 
