@@ -9,19 +9,10 @@
 #include <stdint.h>
 
 #include "asm/routines.h"
+#include "flush.h"
 #include "landing/landing.h"
 
 #pragma GCC visibility push(hidden)
-
-/* Whether that is the REP MOVSB of mcsafe__copy_erms: where a machine check stops it, it may have
- * fallen short of the line that is bad. */
-static inline bool mcsafe__is_string_copy(uintptr_t ip)
-{
-	return ip - (uintptr_t)mcsafe__copy_erms < 64; /* an entry is aligned to that (asm.h) */
-}
-
-/* The best write-back that the processor has (copy.c). */
-mcsafe__flush_fn mcsafe__flush;
 
 /* No cache is smaller, and a copy that is shorter need not ask. */
 #define MCSAFE_LONG ((size_t)4 << 20)

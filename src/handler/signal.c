@@ -142,6 +142,8 @@ static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 	has_row = find(landing.ip, &hit);
 	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
 					   has_row ? side_of(hit.kind, si, regs) : 0);
+	if (hit.kind == MCSAFE_ROW_BOTH)
+		landing.facts |= MCSAFE__FACTS_BY_MOVE;
 	if (!has_row)
 		return land_at_guard(&landing, uc);
 

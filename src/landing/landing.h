@@ -27,6 +27,9 @@ _Static_assert(offsetof(struct mcsafe__landing, facts) == MCSAFE_LANDING_FACTS, 
 _Static_assert((int)MCSAFE_SIDE_SOURCE == MCSAFE_ROW_LOAD, "a load faults on the source");
 _Static_assert((int)MCSAFE_SIDE_DESTINATION == MCSAFE_ROW_STORE, "a store on the destination");
 
+/* A bit of the facts: the row is of kind MCSAFE_ROW_BOTH. The kind says which access failed. */
+#define MCSAFE__FACTS_BY_MOVE (UINT64_C(1) << 24)
+
 static inline uint64_t mcsafe__facts_pack(int signo, int code, unsigned lsb, unsigned kind)
 {
 	return (uint64_t)(uint32_t)code << 32 | (uint64_t)(kind & 0xff) << 16 |

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_ndctl.h"
 #include "badblocks/ask.h"
+#include "badblocks/clearing.h"
+#include "fake_ndctl.h"
 #include "run.h"
 
 static int ask(const char *region, const char *count, struct mcsafe__list *list)

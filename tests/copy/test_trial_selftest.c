@@ -152,7 +152,7 @@ WRONG_IN_RECORD(wrong_side, fault->side = MCSAFE_SIDE_DESTINATION)
 WRONG_IN_RECORD(wrong_addr, fault->addr = (char *)fault->addr - 1)
 WRONG_IN_RECORD(wrong_extent, fault->extent = T_PAGE)
 WRONG_IN_RECORD(wrong_ip, fault->ip = (char *)fault->ip + 1)
-WRONG_IN_RECORD(wrong_reserved, fault->reserved[3] = fault)
+WRONG_IN_RECORD(wrong_reserved, fault->reserved[2] = fault)
 
 /* The instruction of a row, but one of the wrong kind, or not the one that failed. */
 static void *row_of(enum mcsafe_side side, const void *other_than)
@@ -229,7 +229,7 @@ static const struct wrong {
 	{wrong_addr, SHORT, "record: addr"},
 	{wrong_extent, SHORT, "record: extent 4096"},
 	{wrong_ip, SHORT, "record: no row"},
-	{wrong_reserved, SHORT, "record: reserved[3]"},
+	{wrong_reserved, SHORT, "record: reserved[2]"},
 	{ip_of_a_store, SHORT, "record: the instruction is a row of the other side"},
 	{ip_of_another_load, SHORT, "record: not the instruction that failed last"},
 	{read_bad_source_twice, SHORT, "2 loads and 0 stores failed for a bad source"},

@@ -62,7 +62,7 @@ static void expect_record(const struct t_registers *registers, enum t_kind kind,
 	CHECK(fault.side == side && fault.addr == memory.bad && fault.extent == 0);
 	CHECK(fault.cause == (kind == T_PROTECTED ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
 	CHECK((uintptr_t)fault.ip == registers->r10 && fault.ip != NULL);
-	CHECK(fault.reserved[0] == NULL && fault.reserved[3] == NULL);
+	CHECK(fault.reserved[0] == NULL && fault.reserved[2] == NULL && fault.flags == 0);
 }
 
 IN_CHILD(test_rows_of_a_program_land)

@@ -15,8 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "badblocks/clearing.h"
+#include "badblocks/devdax.h"
 #include "copy/engine.h"
-#include "badblocks/ask.h"
 #include "run.h"
 
 #define PAGE   ((size_t)4096)

@@ -53,7 +53,7 @@ int lab_program_plain(int argc, char **argv)
 	unsigned char *pages = lab_pages(3);
 	const size_t at = PAGE + 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
-	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages, pages}};
+	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages}};
 	sigset_t mask = {{0}}, mask_after = {{0}}; /* the kernel fills in the first word only */
 	struct lab_events events;
 	size_t left;
