@@ -69,7 +69,7 @@ void t_child_setup(void)
 	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
 }
 
-int t_run(void (*body)(void *), void *arg)
+int t_in_child(void (*body)(void *), void *arg)
 {
 	pid_t pid, ended;
 	int status;

@@ -13,14 +13,15 @@
  * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
  * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL, soon or in a minute.
  */
-int t_run(void (*body)(void *), void *arg);
+int t_in_child(void (*body)(void *), void *arg);
 
-/* What t_run() does to the child, for those that fork in another way. */
+/* What t_in_child() does to the child, for those that fork in another way. */
 void t_child_setup(void);
 
-/* The child of t_run() returned from its body; it died of signo. CMocka assertions. */
-#define t_survives(body, arg)    t_expect_exit(t_run(body, arg), #body, __FILE__, __LINE__)
-#define t_dies(body, arg, signo) t_expect_death(t_run(body, arg), signo, #body, __FILE__, __LINE__)
+/* The child of t_in_child() returned from its body; it died of signo. CMocka assertions. */
+#define t_survives(body, arg) t_expect_exit(t_in_child(body, arg), #body, __FILE__, __LINE__)
+#define t_dies(body, arg, signo) \
+ t_expect_death(t_in_child(body, arg), signo, #body, __FILE__, __LINE__)
 void t_expect_exit(int status, const char *what, const char *file, int line);
 void t_expect_death(int status, int signo, const char *what, const char *file, int line);
 

@@ -148,12 +148,12 @@ static void compare(enum t_event event, int signo, const struct sigaction *previ
 		.report = t_shared(sizeof(struct report)),
 	};
 	struct report alone;
-	int status_alone = t_run(suffer, &c), status;
+	int status_alone = t_in_child(suffer, &c), status;
 
 	alone = *c.report;
 	memset(c.report, 0, sizeof(*c.report));
 	c.with_mcsafe = 1;
-	status = t_run(suffer, &c);
+	status = t_in_child(suffer, &c);
 	if (expected_status(&c, status_alone) == status && alone.calls == c.report->calls &&
 	    (status != status_alone || memcmp(&alone, c.report, sizeof(alone)) == 0))
 		return;

@@ -295,7 +295,7 @@ static void test_hosts_own_message(void **state)
 
 	(void)state;
 	seen = t_shared(sizeof(*seen));
-	status = t_run(crash_of_a_host_that_reports, NULL);
+	status = t_in_child(crash_of_a_host_that_reports, NULL);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 42);
 	assert_int_equal(*seen, 1);
@@ -386,7 +386,8 @@ static void test_every_distance_of_both_signals(void **state)
 		for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
 			struct matrix_case c = {&matrix[i], kind};
 
-			t_expect_exit(t_run(each_distance, &c), matrix[i].name, __FILE__, __LINE__);
+			t_expect_exit(t_in_child(each_distance, &c), matrix[i].name, __FILE__,
+				      __LINE__);
 		}
 }
 

@@ -19,7 +19,7 @@ struct t_stop {
 /* Skips the whole program if ptrace(2) is forbidden here. */
 void t_trace_needed(void);
 
-/* Fork a child as t_run() does. It stops before it runs body(arg). */
+/* Fork a child as t_in_child() does. It stops before it runs body(arg). */
 pid_t t_trace(void (*body)(void *), void *arg);
 
 /* Let it run on by request (PTRACE_CONT, PTRACE_SINGLESTEP, PTRACE_SYSCALL), delivering signo. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tracer.h - a parent that rewrites the signals of its child, which needs no privilege */
-#ifndef MCSAFE_TESTS_TRACER_H
-#define MCSAFE_TESTS_TRACER_H
+/* signal_editor.h - a parent that rewrites the signals of its child, which needs no privilege */
+#ifndef MCSAFE_TESTS_SIGNAL_EDITOR_H
+#define MCSAFE_TESTS_SIGNAL_EDITOR_H
 
 #include <signal.h>
 #include <stddef.h>
@@ -12,9 +12,9 @@
  * child's wait status: exit status 0 when run() returned. Skips the test where ptrace(2) is
  * forbidden.
  */
-int t_trace(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg);
+int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg);
 
 /* Memory of zeros that parent and child have in common; for good. */
 void *t_shared(size_t size);
 
-#endif /* MCSAFE_TESTS_TRACER_H */
+#endif /* MCSAFE_TESTS_SIGNAL_EDITOR_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tracer.c - a parent that rewrites the signals of its child, which needs no privilege */
-#include "tracer.h"
+/* signal_editor.c - a parent that rewrites the signals of its child, which needs no privilege */
+#include "signal_editor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static int rewrite(pid_t child, int status, void (*edit)(void *arg, siginfo_t *s
 	return signo;
 }
 
-int t_trace(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg)
+int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg)
 {
 	pid_t child;
 	int status, signo = 0;
