@@ -10,8 +10,8 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "copies.h"
 #include "base/cpu.h"
+#include "copies.h"
 #include "copy/engine.h"
 #include "run.h"
 #include "tool.h"

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "run.h"
 #include "signal_editor.h"
 #include "state.h"

@@ -19,6 +19,7 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/handler.h>
 
+#include "child.h"
 #include "landing/extable.h"
 #include "pattern.h"
 #include "run.h"

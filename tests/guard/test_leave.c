@@ -10,10 +10,10 @@
 
 #include <string.h>
 
+#include "base/msan.h"
 #include "child.h"
 #include "guard/guard.h"
 #include "memory.h"
-#include "base/msan.h"
 
 static struct t_memory memory;
 

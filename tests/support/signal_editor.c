@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -77,12 +76,4 @@ int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si
 			return status;
 		signo = rewrite(child, status, edit, arg);
 	}
-}
-
-void *t_shared(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	assert_ptr_not_equal(memory, MAP_FAILED);
-	return memory;
 }

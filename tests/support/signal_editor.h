@@ -4,7 +4,6 @@
 #define MCSAFE_TESTS_SIGNAL_EDITOR_H
 
 #include <signal.h>
-#include <stddef.h>
 
 /*
  * Runs run(arg) in a child; each SIGBUS and SIGSEGV that comes to it is first given to edit(arg),
@@ -13,8 +12,5 @@
  * forbidden.
  */
 int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg);
-
-/* Memory of zeros that parent and child have in common; for good. */
-void *t_shared(size_t size);
 
 #endif /* MCSAFE_TESTS_SIGNAL_EDITOR_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* event.h - signals that are not a protected access: faults of other code, and forged or sent ones */
-#ifndef MCSAFE_TESTS_HANDLER_EVENT_H
-#define MCSAFE_TESTS_HANDLER_EVENT_H
+#ifndef MCSAFE_TESTS_EVENT_H
+#define MCSAFE_TESTS_EVENT_H
 
 #include <signal.h>
 
@@ -39,4 +39,4 @@ void t_cause(enum t_event event, int signo, const struct t_memory *memory);
 
 const char *t_event_name(enum t_event event);
 
-#endif /* MCSAFE_TESTS_HANDLER_EVENT_H */
+#endif /* MCSAFE_TESTS_EVENT_H */

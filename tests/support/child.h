@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* child.h - run a case in a process of its own, where it may change dispositions and die */
-#ifndef MCSAFE_TESTS_HANDLER_CHILD_H
-#define MCSAFE_TESTS_HANDLER_CHILD_H
+#ifndef MCSAFE_TESTS_CHILD_H
+#define MCSAFE_TESTS_CHILD_H
 
 #include <signal.h>
 #include <stddef.h>
@@ -79,4 +79,4 @@ struct sigaction t_get_action(int signo);
 /* Same handler, mask and flags. The restorer flag is set by libc, and not always: not compared. */
 int t_same_action(const struct sigaction *a, const struct sigaction *b);
 
-#endif /* MCSAFE_TESTS_HANDLER_CHILD_H */
+#endif /* MCSAFE_TESTS_CHILD_H */

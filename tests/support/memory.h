@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* memory.h - memory that cannot be touched, and instructions of known address that touch it */
-#ifndef MCSAFE_TESTS_HANDLER_MEMORY_H
-#define MCSAFE_TESTS_HANDLER_MEMORY_H
+#ifndef MCSAFE_TESTS_MEMORY_H
+#define MCSAFE_TESTS_MEMORY_H
 
 #include <stddef.h>
 
@@ -34,4 +34,4 @@ void t_read_byte(const volatile void *p);
 void t_write_byte(const volatile void *p);
 void t_jump(const volatile void *p);
 
-#endif /* MCSAFE_TESTS_HANDLER_MEMORY_H */
+#endif /* MCSAFE_TESTS_MEMORY_H */
