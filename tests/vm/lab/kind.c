@@ -9,7 +9,6 @@
 
 #define BEFORE ((size_t)100)
 #define N      ((size_t)300)
-#define STEP   ((size_t)256) /* no engine falls further short of a poisoned line (C5) */
 #define MARGIN LINE
 
 static const char *place(const void *addr, const unsigned char *line)
@@ -53,7 +52,7 @@ static void consume(const unsigned char *line, const char *event)
 	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
 		return;
-	lab_check(done <= BEFORE && BEFORE - done < STEP, "%zu bytes copied", done);
+	lab_check(done <= BEFORE && BEFORE - done < LAB_SHORTFALL, "%zu bytes copied", done);
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);

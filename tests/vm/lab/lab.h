@@ -82,13 +82,16 @@ void lab_forget_signals(void);
 
 struct mcsafe__landing;
 
+/* C5: a copy falls short of a poisoned line by less than this, unless REP MOVSB met the line. */
+#define LAB_SHORTFALL ((size_t)8)
+
 /* One of copy, set and flush; see src/copy/engine.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
 	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
 	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
-	size_t step;    /* C5: by less than this may a copy fall short of a poisoned line */
+	size_t step;    /* this routine falls short of a poisoned line by less than this (C5) */
 	unsigned needs; /* MCSAFE__CPU_* */
 };
 
