@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_badblocks.c - libFuzzer: bytes are the text of a registry; what is loaded is saved alike */
+/* fuzz_badblocks.c - libFuzzer: the bytes are the text of a registry, which is loaded and saved */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
