@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmocka_all.h"
 #include "badblocks/registry.h"
+#include "cmocka_all.h"
 
 struct oracle oracle_open(size_t units, size_t base, size_t unit)
 {
@@ -28,16 +28,16 @@ void oracle_set(struct oracle *oracle, size_t from, size_t n, bool bad)
 
 bool oracle_next(const struct oracle *oracle, size_t from, size_t to, struct mcsafe_range *bad)
 {
-	size_t behind;
+	size_t end;
 
 	while (from < to && !oracle->bad[from])
 		from++;
 	if (from >= to)
 		return false;
-	for (behind = from; behind < to && oracle->bad[behind]; behind++)
+	for (end = from; end < to && oracle->bad[end]; end++)
 		;
 	bad->start = oracle->base + from * oracle->unit;
-	bad->len = (behind - from) * oracle->unit;
+	bad->len = (end - from) * oracle->unit;
 	return true;
 }
 

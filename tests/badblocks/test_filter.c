@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_filter.c - the filter in front of lookups says "nothing" often enough to be worth it */
+/* test_filter.c - the filter before lookups answers "nothing" often enough to be worth its cost */
 #include <stdlib.h>
 
 #include <mcsafe/badblocks.h>
@@ -23,7 +23,7 @@ static bool may_have(size_t page)
 				       page * PAGE + 64);
 }
 
-/* Of a thousand good pages, how many have to be looked up. */
+/* How many of a thousand good pages the filter does not answer, so that they must be looked up. */
 static size_t unanswered(size_t pages)
 {
 	struct t_rng rng = t_rng_start(4711, pages);
@@ -67,7 +67,7 @@ static void test_it_is_made_for_a_load_at_once(void **state)
 	free(list);
 }
 
-/* What was repaired long ago is not asked about for ever, nor does it take memory. */
+/* Ranges that were repaired long ago no longer cause lookups, and take no memory. */
 static void test_what_is_cleared_is_forgotten(void **state)
 {
 	(void)state;
@@ -83,7 +83,7 @@ static void test_what_is_cleared_is_forgotten(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* More bad pages than bits: nothing is answered, and nothing takes long. */
+/* There are more bad pages than bits in the filter: it answers nothing, and no call takes long. */
 static void test_a_huge_range_sets_all_bits(void **state)
 {
 	(void)state;
