@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_fallen_short.c - a REP MOVSB that a machine check stops some bytes before the bad line
+ * test_fallen_short.c - a machine check stops REP MOVSB some bytes before the bad line
  *
- * By how much the processor decides, so the linker puts a function of ours in its place (--wrap),
- * which stops where it is told, and says what a kernel says of a machine check. The page that it
- * says is lost raises SIGBUS from then on: it is one of a file that has none.
+ * The processor decides how many bytes early REP MOVSB stops. Therefore the linker replaces the
+ * copy (--wrap) with a function that stops where it is told to, and reports what a kernel reports
+ * for a machine check. The page that it reports as lost raises SIGBUS from then on, because the
+ * page maps an empty file.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -27,7 +28,7 @@ mcsafe__copy_fn __wrap_mcsafe__copy_erms;
 
 static unsigned char *memory;
 static size_t short_by;
-static uintptr_t said; /* the address */
+static uintptr_t said; /* the address that the kernel reports */
 static unsigned stops;
 
 size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
@@ -74,7 +75,7 @@ static void end(void)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-/* All but the bad page has arrived, and that is the fill. */
+/* All pages but the bad one have arrived, and that one holds the fill. */
 static void check_all_but_the_page(const unsigned char *got)
 {
 	for (size_t i = 0; i < SIZE; i++)
@@ -125,7 +126,10 @@ static void check_known(struct mcsafe_pmem *pmem)
 					   &bad));
 }
 
-/* The kernel names the page in this mapping, or in another one. */
+/*
+ * Runs check() for a kernel that names the page in this mapping, and for one that names it in
+ * another.
+ */
 static void for_each_address(void (*check)(void))
 {
 	for (size_t i = 0; i < T_LENGTH(shorts); i++)

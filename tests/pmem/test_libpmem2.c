@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_libpmem2.c - memory that libpmem2 has mapped, and the same file mapped by us */
+/* test_libpmem2.c - memory that libpmem2 has mapped, and the same file mapped by libmcsafe */
 #include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
 
@@ -61,7 +61,7 @@ static int take(struct mcsafe_pmem **pmem)
 				       MCSAFE_PMEM_WRITE | flush);
 }
 
-/* What one writes the other reads, durable or not, through either mapping. */
+/* Each mapping shows the stores through the other, durable or not. */
 static void test_their_stores_and_ours(void **state)
 {
 	struct mcsafe_pmem *pmem, *second;
@@ -81,7 +81,7 @@ static void test_their_stores_and_ours(void **state)
 	assert_string_equal(text, "ours");
 	mcsafe_pmem_close(second);
 	mcsafe_pmem_close(pmem);
-	/* It is still theirs. */
+	/* The memory is still libpmem2's. */
 	pmem2_get_persist_fn(theirs.map)(theirs.base, SIZE);
 }
 
@@ -105,7 +105,7 @@ static void test_a_bad_page_of_theirs_is_repaired(void **state)
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 3 * PAGE), PAGE);
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
 	assert_memory_equal(back + 3 * PAGE, data, PAGE);
-	/* Their own loads find the page as well. */
+	/* A plain load through libpmem2's mapping also finds the page. */
 	assert_memory_equal(theirs.base + 3 * PAGE, data, PAGE);
 	assert_int_equal(mcsafe_inject_clear(theirs.base + 3 * PAGE, PAGE), 0);
 	mcsafe_pmem_close(pmem);

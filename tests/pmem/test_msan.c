@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_msan.c - what MemorySanitizer is told of reads and writes: what was initialized, no more */
+/* test_msan.c - MemorySanitizer learns which bytes reads and writes initialize, and no more */
 #include <mcsafe/pmem.h>
 
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include "run.h"
 
 #define N    64
-#define GOOD 24 /* initialized bytes of what is read */
+#define GOOD 24 /* initialized bytes of the source */
 #define PAGE ((size_t)4096)
 
-/* The first byte of [p, p + n) that is not initialized; -1: there is none. */
+/* The first byte of [p, p + n) that is not initialized, or -1 if there is none. */
 static intptr_t first_poisoned(const void *p, size_t n)
 {
 	return __msan_test_shadow(p, n);
@@ -70,7 +70,7 @@ static void test_reads(void **state)
 	closed(pmem);
 }
 
-/* With each way to make them durable. */
+/* The writes use each way to make data durable. */
 static void test_writes(void **state)
 {
 	const int flags[] = {0, MCSAFE_PMEM_FLUSH};
@@ -91,7 +91,7 @@ static void test_writes(void **state)
 	}
 }
 
-/* What could not be read has the fill; what is behind it is as it was. */
+/* Bytes that could not be read hold the fill. Bytes after them keep their state. */
 static void test_salvage(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
