@@ -23,10 +23,10 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class OutputTest(unittest.TestCase):
-    """The command's output, and the result behind it."""
+    """The command's output, and the result after it."""
 
     def feed(self, data: bytes, size: int) -> tuple[bytes, int | None]:
-        """Feed data in pieces; return what was relayed, and the status."""
+        """Feed data in pieces, and return the relayed data and the status."""
         output = qemu.Output(TOKEN)
         pieces = (data[i : i + size] for i in range(0, len(data), size))
         relayed = b"".join(output.feed(piece) for piece in pieces)
@@ -53,7 +53,7 @@ class OutputTest(unittest.TestCase):
 
 
 class ProblemTest(unittest.TestCase):
-    """What counts as a failure of the guest, whatever the command's status."""
+    """What counts as a failure of the guest, whatever the command's status is."""
 
     def problem(self, ended: int | None, status: int | None, console: str = "") -> str:
         return str(qemu._problem(ended, status, console) or "")
@@ -163,7 +163,7 @@ class KernelTest(unittest.TestCase):
 
 
 class CommandLineTest(unittest.TestCase):
-    """The command line, and what becomes of a run that cannot be done."""
+    """The command line, and what happens when a run is impossible."""
 
     def run_main(self, *argv: str, **environment: str) -> tuple[int, str]:
         text = io.StringIO()

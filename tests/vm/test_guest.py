@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_guest.py - whether the driver tells the truth about real guests, above all bad ones."""
+"""test_guest.py - whether the driver tells the truth about real guests, especially about bad ones.
+"""
 
 import argparse
 import contextlib
@@ -26,7 +27,8 @@ class GuestTest(unittest.TestCase):
     cache: Path
 
     def setUp(self) -> None:
-        # What the runs leave behind shows in a cache of our own, which borrows the fetched files.
+        # The cache is our own, so that it shows every file that a run forgets. It borrows the
+        # fetched files.
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
@@ -110,7 +112,7 @@ class GuestTest(unittest.TestCase):
     def started(
         self, argv: list[str] | None = None
     ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-        """Start a driver; give it and QEMU's directory in /proc."""
+        """Start a driver, and yield it and QEMU's directory in /proc."""
         argv = argv or self.argv("sleep 1000")
         nowhere = subprocess.DEVNULL
         with subprocess.Popen(argv, stdin=nowhere, stdout=nowhere, stderr=nowhere) as driver:
@@ -133,7 +135,7 @@ class GuestTest(unittest.TestCase):
 
 
 def main() -> None:
-    """Skip in words, or run the tests."""
+    """Run the tests, or print why they were skipped."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cache", type=Path, required=True)
     args, rest = parser.parse_known_args()

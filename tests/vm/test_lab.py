@@ -34,7 +34,7 @@ from scenario import Result, Scenario
 
 
 class Peer:
-    """The other end of a connection: answers what arrives, piece by piece."""
+    """The other end of a connection: answers data as it arrives, piece by piece."""
 
     def __init__(self, test: unittest.TestCase, respond: Callable[[bytes], list[bytes]]) -> None:
         self.received: list[bytes] = []
@@ -61,7 +61,7 @@ class GdbTest(unittest.TestCase):
     """The client of QEMU's gdb stub."""
 
     def client(self, *answers: bytes) -> tuple[gdb.Client, Peer]:
-        """Return a client, and a stub which gives one answer for each packet."""
+        """Return a client, and a stub that gives one answer to each packet."""
         waiting = list(answers)
 
         def respond(data: bytes) -> list[bytes]:
@@ -181,7 +181,7 @@ class OperandsTest(unittest.TestCase):
 
 
 class FakeGdb:
-    """Records what is asked of a debugger; stops come from a list."""
+    """Records the requests to a debugger. Its stops come from a list."""
 
     def __init__(self, registers: dict[str, int], stops: list[gdb.Stop]) -> None:
         self.calls: list[tuple] = []
@@ -207,7 +207,7 @@ class FakeGdb:
 
 
 class InjectorTest(unittest.TestCase):
-    """When a machine check is raised, and when not."""
+    """When a machine check is raised, and when it is not."""
 
     LOAD, STRING = 0x6A001770, 0x6A001780
     OPERANDS = {LOAD: Operand(base="rsi"), STRING: Operand(base="rsi", string=True)}
@@ -338,7 +338,7 @@ class InjectorTest(unittest.TestCase):
 
 
 class ScenarioTest(unittest.TestCase):
-    """Tables, and judgement."""
+    """Tables, and judging results."""
 
     def judged(self, status: int = 0, **fields: object) -> list[str]:
         facts = fields.pop("facts", {})
@@ -397,7 +397,7 @@ class ScenarioTest(unittest.TestCase):
 
 
 class SessionTest(unittest.TestCase):
-    """What a guest says."""
+    """The output of a guest."""
 
     def session(self) -> lab.Session:
         return lab.Session([Scenario("one", "", ""), Scenario("two", "", "")], {})
@@ -435,7 +435,7 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(list(session.remaining), ["two"])
 
     def boots(self, *guests: bytes | Exception) -> tuple[lab.Lab, list[Result]]:
-        """Run two scenarios in guests that say what is given."""
+        """Run two scenarios in guests that give the given output."""
         waiting = list(guests)
 
         def guest(_self: object, _hardware: object, _script: str, feed: Callable, *_: object):
@@ -552,7 +552,7 @@ class ToolsTest(unittest.TestCase):
         self.unpacked: list[str] = []
 
     def unpack(self, package: str, into: Path) -> None:
-        """Stand in for a download: a package has its programs, and a directory of libraries."""
+        """Stand in for a download: a package has its programs and a directory of libraries."""
         self.unpacked.append(package)
         (into / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
         for name, of in tools.PROGRAMS.items():
@@ -642,7 +642,7 @@ DOCUMENT = Path()
 
 
 def main() -> None:
-    """Take the page's place from the command line, and run the tests."""
+    """Read the path of docs/poison.md from the command line, and run the tests."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--document", type=Path, required=True)
     args, rest = parser.parse_known_args()

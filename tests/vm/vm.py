@@ -33,7 +33,7 @@ EXIT_GUEST = 125
 def main() -> int:
     """Carry out the command line."""
     args = parse(sys.argv[1:])
-    # An ordinary exit ends QEMU on its way out.
+    # An ordinary exit also ends QEMU.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
@@ -98,7 +98,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def skip(reason: str) -> int:
-    """Say why nothing was run; return the exit status for it."""
+    """Print why nothing was run, and return the exit status for that."""
     if os.environ.get("MCSAFE_NO_SKIP") == "1":
         print(f"vm.py: would skip, but MCSAFE_NO_SKIP=1: {reason}", file=sys.stderr)
         return 1
@@ -107,7 +107,7 @@ def skip(reason: str) -> int:
 
 
 def fetch_all(args: argparse.Namespace) -> int:
-    """Download what a guest is made of."""
+    """Download the files that a guest is made of."""
     try:
         print(kernel.fetch(args.cache).image)
         print(image.fetch_busybox(args.cache))
@@ -165,7 +165,7 @@ def run_lab(args: argparse.Namespace) -> int:
 def choose(
     scenarios: dict[str, scenario.Scenario], names: Sequence[str], fast: bool
 ) -> list[scenario.Scenario]:
-    """Return the scenarios that were asked for."""
+    """Return the requested scenarios."""
     unknown = [name for name in names if name not in scenarios and name != "all"]
     if unknown:
         raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
@@ -174,14 +174,14 @@ def choose(
 
 
 def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:
-    """Write the page of the documentation that is made of measurements."""
+    """Write the page of the documentation that consists of measurements."""
     everything = scenarios.values()
     kernel_release, facts = report.measured(artefacts / "results.json", everything)
     page.write_text(report.page(kernel_release, everything, facts))
 
 
 def run_shell(args: argparse.Namespace) -> int:
-    """Give a person a shell in a guest."""
+    """Give the user a shell in a guest."""
     args.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
         make = build_with_nvdimm if args.nvdimm else build
@@ -189,7 +189,7 @@ def run_shell(args: argparse.Namespace) -> int:
 
 
 def ingredients(cache: Path, fetch: bool) -> tuple[kernel.Kernel, Path]:
-    """Return the kernel and the busybox for a guest, or say what is missing."""
+    """Return the kernel and the busybox for a guest, or report what is missing."""
     qemu.require()
     if fetch:
         return kernel.fetch(cache), image.fetch_busybox(cache)
@@ -210,7 +210,7 @@ def build(
 def build_with_nvdimm(
     args: argparse.Namespace, scratch: Path, command: Sequence[str] | None, token: str
 ) -> qemu.Machine:
-    """Make the files for the machine of the lab that has persistent memory."""
+    """Make the files for the lab's machine with persistent memory."""
     if args.kvm or args.cpu:
         raise SystemExit("vm.py shell: the lab's machine is emulated: no --kvm or --cpu")
     guest_kernel, busybox = ingredients(args.cache, args.fetch)
@@ -222,7 +222,7 @@ def build_with_nvdimm(
 
 
 def relay(data: bytes) -> None:
-    """Pass the guest's output on as it comes."""
+    """Pass the guest's output on as it arrives."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

@@ -2,16 +2,16 @@
 /*
  * accesses.c - every row of the routines for single words and for scans meets real poison
  *
- * Whatever reads meets a machine check, exchanges too; whatever writes meets a page that is lost.
- * The shapes are few and fixed, and the fault record says which row has met the line: in the end
- * that has to be each of them.
+ * Routines that read, and exchanges, meet a machine check. Routines that write meet a page that is
+ * lost. The shapes are few and fixed, and the fault record says which row met the line. In the end
+ * each row must have met one.
  */
 #include <mcsafe/access.h>
 #include <mcsafe/scan.h>
 
 #include "copy/access.h"
-#include "lab.h"
 #include "copy/scan.h"
+#include "lab.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 #define N_PAGES   ((size_t)3)
 #define IN_PAGE   (31 * LINE)
-#define SCAN      ((size_t)100) /* bytes from the poisoned line on: more than it has */
+#define SCAN      ((size_t)100) /* bytes from the poisoned line on: more than a line */
 #define UNTOUCHED UINT64_C(0x5aa55aa55aa55aa5)
 
 static void check_result(enum mcsafe_cause cause, uint64_t value, const char *name, size_t size)
@@ -105,7 +105,7 @@ static enum mcsafe_cause compare_b(unsigned char *at, const unsigned char *same,
 }
 
 #define ROUTINE(name) (void (*)(void)) mcsafe__##name
-/* clang-format off: one line each */
+/* clang-format off: one line for each */
 #define WORDS(size)                                                         \
  {"load_" #size, ROUTINE(load_##size), load, size, false, true},            \
 	 {"store_" #size, ROUTINE(store_##size), store, size, true, false}, \
@@ -136,7 +136,7 @@ const struct lab_access *lab_access_of(uintptr_t insn)
 	return NULL;
 }
 
-/* Rows that have met poison. */
+/* The rows that have met poison. */
 struct met {
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n;
@@ -152,7 +152,7 @@ static bool has(const struct met *met, uintptr_t insn)
 	return false;
 }
 
-/* The access has failed at a row of its own; `address` is what the kernel says. */
+/* Checks that the access failed at one of its own rows. The kernel reported `address`. */
 static void check_access(const struct lab_access *access, enum mcsafe_cause cause,
 			 const unsigned char *address, const struct mcsafe_fault *fault,
 			 struct met *met)
@@ -173,7 +173,10 @@ static void check_access(const struct lab_access *access, enum mcsafe_cause caus
 	}
 }
 
-/* One machine check: for a line, of an access that begins `start` bytes behind the line's first. */
+/*
+ * One machine check in a line, met by an access that begins `start` bytes after the line's first
+ * byte.
+ */
 static void consume(const struct lab_access *access, ptrdiff_t start, size_t misalignment)
 {
 	static unsigned char copy[PAGE] __attribute__((aligned(64)));
@@ -199,7 +202,7 @@ static void consume(const struct lab_access *access, ptrdiff_t start, size_t mis
 	munmap(pages, N_PAGES * PAGE);
 }
 
-/* A word of a page that is lost already. */
+/* Writes a word of a page that is already lost. */
 static void write_lost(const struct lab_access *access)
 {
 	unsigned char *pages = lab_pages(N_PAGES), *page = pages + PAGE;
@@ -217,7 +220,7 @@ static void write_lost(const struct lab_access *access)
 	munmap(pages, N_PAGES * PAGE);
 }
 
-/* The first word of a line, and the last. */
+/* Meets the first word of a line, and the last one. */
 static void meet_word(const struct lab_access *access)
 {
 	if (access->loads) {
@@ -228,7 +231,10 @@ static void meet_word(const struct lab_access *access)
 		write_lost(access);
 }
 
-/* In the line, and before it; the other operand of a comparison has vectors that cross a line. */
+/*
+ * Starts in the line, and before it. The other operand of a comparison has vectors that cross a
+ * line.
+ */
 static void meet_scan(const struct lab_access *access)
 {
 	static const ptrdiff_t starts[] = {37, 0, -1, -17, -70};

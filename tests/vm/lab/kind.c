@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* kind.c - a machine check in one kind of memory, and everything that can be seen afterwards */
+/* kind.c - a machine check in one kind of memory, and everything that can be observed afterwards */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -22,7 +22,7 @@ static const char *place(const void *addr, const unsigned char *line)
 	return at >= exact && at < exact + LINE ? "in the line" : "elsewhere";
 }
 
-/* The copy that meets the machine check; its line is BEFORE bytes on. */
+/* The copy that meets the machine check. The line is BEFORE bytes after the copy's start. */
 static void consume(const unsigned char *line, const char *event)
 {
 	static unsigned char arena[N + 2 * MARGIN];

@@ -12,7 +12,7 @@
 
 #define PATIENCE 20 /* seconds until the kernel has dealt with a lost page */
 
-/* What the function of mcsafe_on_notice() was told. */
+/* What the function given to mcsafe_on_notice() was told. */
 static struct {
 	unsigned calls;
 	pid_t thread;
@@ -35,11 +35,11 @@ static bool later_than(const struct timespec *start)
 	return now.tv_sec - start->tv_sec > PATIENCE;
 }
 
-/* ---- who is told --------------------------------------------------------------------------- */
+/* ---- who gets the notice ------------------------------------------------------------------- */
 
 static bool stop;
 
-/* Copies good memory, which no notice may stop. */
+/* Copies good memory. No notice may stop these copies. */
 static void copy_good(void)
 {
 	unsigned char *good = lab_pages(2), *to = lab_pages(2);
@@ -75,7 +75,7 @@ static void start(struct worker *worker)
 		usleep(1000);
 }
 
-/* Until the kernel has taken the page away, and for a while after that. */
+/* Waits until the kernel has taken the page away, and for a while after that. */
 static void wait_until_lost(long corrupted)
 {
 	struct timespec begin;
@@ -111,7 +111,7 @@ static void report_ring(const unsigned char *page)
 			  told.notice.extent);
 }
 
-/* With "early" one thread of three asks for notices; otherwise none. */
+/* With "early" one thread in three asks for notices. Otherwise none does. */
 int lab_program_notice(int argc, char **argv)
 {
 	struct worker workers[2] = {{.asks = false},
@@ -147,7 +147,7 @@ int lab_program_notice(int argc, char **argv)
 	return lab_status();
 }
 
-/* ---- where it arrives ---------------------------------------------------------------------- */
+/* ---- where the notice arrives -------------------------------------------------------------- */
 
 #define LONG_COPY ((size_t)1 << 20)
 #define TRIES     8
@@ -163,14 +163,14 @@ static bool is_at_load(const struct lab_engine *engine, uintptr_t ip)
 	return false;
 }
 
-/* Not by the thread that copies: the notice may come as soon as the host has been asked. */
+/* The copying thread must not do this: the notice can come as soon as the host has been asked. */
 static void *raise_event(void *page)
 {
 	lab_raise_now("scrub", lab_physical(page));
 	return NULL;
 }
 
-/* Copy until one notice has come; return where it has found this thread. */
+/* Copies until one notice has come, and returns the place where the notice found this thread. */
 static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *to,
 				const unsigned char *from)
 {
@@ -202,9 +202,9 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 }
 
 /*
- * A notice finds the thread at a load that has a row, and must not land there. The emulator looks
- * for interrupts between loops' turns only, and these begin with a load: so the first try is
- * nearly always one.
+ * The notice finds the thread at a load that has a row, and must not land there. The emulator looks
+ * for interrupts only between the turns of a loop, which begin with a load. Therefore the first try
+ * nearly always succeeds.
  */
 int lab_program_notice_at_row(int argc, char **argv)
 {

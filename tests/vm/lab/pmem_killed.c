@@ -19,7 +19,10 @@
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-/* Of a device-dax node: libndctl makes hundreds of calls, and these change something. */
+/*
+ * For a device-dax node only ioctls count: libndctl makes hundreds of calls, and only these change
+ * something.
+ */
 static bool ioctls_only;
 
 static void open_kind(const char *kind)
@@ -33,7 +36,9 @@ static void open_kind(const char *kind)
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 }
 
-/* The last sector of the one page and the first of the other: ndctl takes its time. */
+/*
+ * The last sector of one page and the first of the next, because ndctl takes long for each sector.
+ */
 static void inject_pages(void)
 {
 	uint64_t border = lab_physical(region.base + KILLED_AT + PAGE);
@@ -43,7 +48,7 @@ static void inject_pages(void)
 	lab_wait_bad_blocks(border);
 }
 
-/* Data that differ in each byte from what was there. */
+/* Data that differs in each byte from the content before. */
 static void new_data(unsigned char *to, size_t from, size_t n)
 {
 	lab_fill_pattern(to, from, n);
@@ -71,7 +76,10 @@ static bool is_of_interest(pid_t child)
 				      NULL) == SYS_ioctl;
 }
 
-/* Kill it with its n-th stop at a system call, at the entry and at the exit of each; true: killed. */
+/*
+ * Kills the child at its n-th stop. It stops at the entry and the exit of each system call. Returns
+ * true if the child was killed.
+ */
 static bool killed_at(pid_t child, unsigned n)
 {
 	int status;
@@ -91,7 +99,10 @@ static bool killed_at(pid_t child, unsigned n)
 	return true;
 }
 
-/* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
+/*
+ * Checks that each page is in the kernel's list or holds the new data. *bad and *good count the
+ * pages.
+ */
 static void check_pages(size_t *bad, size_t *good)
 {
 	unsigned char *wanted = buffer + KILLED_PAGES * PAGE;
@@ -136,7 +147,7 @@ int lab_program_pmem_killed(int argc, char **argv)
 		lab_need(child > 0, "fork");
 		killed = killed_at(child, ++n);
 		check_pages(&bad, &good);
-		/* For the next time. */
+		/* The data for the next round. */
 		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * PAGE);
 		lab_need(repair(), "cannot repair it again");
 	} while (killed && n < MOST_STOPS);

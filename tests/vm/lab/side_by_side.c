@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind */
+/*
+ * side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each case has two lines of its own, since poison can be met for the first time only once. */
+/* Each case has two lines of its own, because poison can be met for the first time only once. */
 #define APART    (64 * PAGE)
 #define IN_APART (20 * PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
@@ -58,7 +60,7 @@ static ssize_t ours(const struct lab_region *region, size_t from, size_t n)
 	return (ssize_t)done;
 }
 
-/* Past the bad block as well: how many bytes are good. */
+/* How many bytes are good, including those past the bad block. */
 static size_t all_good(const struct lab_region *region, size_t from, size_t n)
 {
 	struct mcsafe_range hole = {n, 0};
@@ -104,7 +106,7 @@ static void one_case(const struct lab_region *region, size_t i)
 	error = errno;
 	lab_check(lab_disarm().injected > 0, "the kernel has not met the line");
 
-	/* A long way: no stop at every load before the line. */
+	/* The way is long, so the driver must not stop at every load before the line. */
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
 	events = lab_disarm();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* special.c - machine checks in unusual company: twice, in two threads, chained */
+/* special.c - machine checks in unusual circumstances: twice, in two threads, chained */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -25,7 +25,7 @@ static void arm_loads(const char *mode, const char *event, const struct lab_targ
 	lab_arm(mode, event, targets, n, insns, n_insns);
 }
 
-/* What arrived of a copy from `from` on, with poison `good` bytes behind its start. */
+/* Checks what arrived of a copy that starts at `from`, with poison `good` bytes after its start. */
 static void check_arrived(size_t from, size_t done, size_t good)
 {
 	lab_check(done <= good && good - done < LAB_SHORTFALL, "%zu bytes copied, poison is at %zu",
@@ -47,7 +47,7 @@ static bool is_row(const void *ip)
 	return false;
 }
 
-/* Nothing but mcsafe_install(), the whole record, and the state around the call. */
+/* Only mcsafe_install(): checks the whole record, and the state around the call. */
 int lab_program_plain(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(3);
@@ -100,7 +100,9 @@ static void check_two(const struct lab_events *events)
 		  "not two machine checks in the kernel's log");
 }
 
-/* Two poisoned lines in one source: the copy goes on behind the first page, to the second. */
+/*
+ * Two poisoned lines in one source: the copy continues after the first page, up to the second one.
+ */
 int lab_program_twice(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
@@ -132,7 +134,9 @@ int lab_program_twice(int argc, char **argv)
 	return lab_status();
 }
 
-/* The same in one call: mcsafe_memcpy_holes() goes on behind the first, and meets the second. */
+/*
+ * The same in one call: mcsafe_memcpy_holes() continues after the first line, and meets the second.
+ */
 int lab_program_holes(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
@@ -184,7 +188,7 @@ struct racer {
 	struct mcsafe_fault fault;
 };
 
-static unsigned ready; /* racers at the start */
+static unsigned ready; /* racers that are ready to start */
 
 static void *race(void *arg)
 {
@@ -201,7 +205,7 @@ static void *race(void *arg)
 	return NULL;
 }
 
-/* Two processors meet the same line in the same moment. */
+/* Two processors meet the same line at the same moment. */
 int lab_program_race(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(2);
@@ -273,7 +277,10 @@ static void plain_load(const unsigned char *from)
 			 : "memory");
 }
 
-/* Somebody else owned SIGBUS before: gets what is not ours, whole, and nothing that is. */
+/*
+ * Somebody else owned SIGBUS before. That handler gets every signal that is not ours, complete, and
+ * no other.
+ */
 int lab_program_chained(int argc, char **argv)
 {
 	struct sigaction action = {.sa_sigaction = their_handler, .sa_flags = SA_SIGINFO};
@@ -318,7 +325,7 @@ int lab_program_chained(int argc, char **argv)
 	return lab_status();
 }
 
-/* The processor cannot go on where it was (no RIPV): the kernel sends a plain SIGBUS. */
+/* The processor cannot continue where it was (no RIPV). The kernel then sends a plain SIGBUS. */
 int lab_program_noripv(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(2);
