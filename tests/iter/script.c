@@ -221,7 +221,7 @@ static const char *check_pipe(size_t n)
 		got = 0;
 	errno = saved_errno;
 	if (got != (ssize_t)n)
-		return wrong("%zd bytes in the pipe and not %zu", got, n);
+		return wrong("%zd bytes in the pipe instead of %zu", got, n);
 	return memcmp(received, sent, n) == 0 ? NULL : wrong("the bytes in the pipe are wrong");
 }
 
@@ -242,7 +242,7 @@ static const char *check_record(const struct mcsafe_fault *fault, const struct m
 		return is_unwritten(fault) ? NULL : wrong("a record was written without a fault");
 	if (fault->cause != want->cause || fault->side != want->side ||
 	    (uintptr_t)fault->addr != want->addr)
-		return wrong("record: cause %s, side %d, addr %p and not %s, %d, 0x%" PRIxPTR,
+		return wrong("record: cause %s, side %d, addr %p instead of %s, %d, 0x%" PRIxPTR,
 			     mcsafe_cause_name(fault->cause), (int)fault->side, fault->addr,
 			     mcsafe_cause_name(want->cause), (int)want->side, want->addr);
 	return NULL;
@@ -284,9 +284,9 @@ static const char *check_copy(const struct model_end *dst, const struct model_en
 	script_tally.end_of_file += want.error == -ENODATA;
 	model_moved(dst, src, want.done, want.error);
 	if (got != want.done)
-		return wrong("%zu bytes copied and not %zu", got, want.done);
+		return wrong("%zu bytes copied instead of %zu", got, want.done);
 	if (error != want.error)
-		return wrong("error %d and not %d", error, want.error);
+		return wrong("error %d instead of %d", error, want.error);
 	return fault != NULL ? check_record(fault, &want) : NULL;
 }
 
@@ -306,7 +306,7 @@ static const char *check_refused(struct model *m, size_t got, int error, int wan
 	script_tally.refused++;
 	m->error = want_error;
 	if (got != 0 || error != want_error)
-		return wrong("refused: %zu bytes, error %d and not %d", got, error, want_error);
+		return wrong("refused: %zu bytes, error %d instead of %d", got, error, want_error);
 	return fault != NULL ? check_record(fault, &want) : NULL;
 }
 
@@ -450,7 +450,7 @@ static const char *op_control(struct actor *a)
 
 static const char *check_number(const char *what, size_t got, size_t want)
 {
-	return got == want ? NULL : wrong("%s: %zu and not %zu", what, got, want);
+	return got == want ? NULL : wrong("%s: %zu instead of %zu", what, got, want);
 }
 
 static const char *op_queries(struct actor *a)
@@ -482,7 +482,7 @@ static const char *op_queries(struct actor *a)
 	n = mcsafe_iter_to_iovec(&a->it, got, room);
 	bad = check_number("to_iovec", n, model_to_iovec(&a->m, want, room));
 	if (bad == NULL && memcmp(got, want, sizeof(got)) != 0)
-		bad = "to_iovec: not those pieces";
+		bad = "to_iovec: the wrong pieces";
 	return bad;
 }
 

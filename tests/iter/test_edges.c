@@ -223,7 +223,7 @@ static void all_windows(enum how how, const int *lengths, size_t bad)
 	}
 }
 
-static void test_short_lists(void **state)
+static void test_short_lists_are_copied_right(void **state)
 {
 	(void)state;
 	map_pages();
@@ -233,7 +233,7 @@ static void test_short_lists(void **state)
 	}
 }
 
-static void test_short_lists_with_a_fault_at_each_byte(void **state)
+static void test_short_lists_stop_at_each_bad_byte(void **state)
 {
 	(void)state;
 	t_install();
@@ -254,7 +254,7 @@ static void test_short_lists_with_a_fault_at_each_byte(void **state)
 }
 
 /* Uses more segments than one system call takes. */
-static void test_there_is_no_limit_of_segments(void **state)
+static void test_the_number_of_segments_has_no_limit(void **state)
 {
 	static const size_t numbers[] = {IOV_MAX - 1, IOV_MAX, IOV_MAX + 1, 3 * IOV_MAX};
 	struct iovec *iov = calloc(3 * IOV_MAX, sizeof(*iov)), out[IOV_MAX];
@@ -372,10 +372,10 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_short_lists),
-		cmocka_unit_test(test_short_lists_with_a_fault_at_each_byte),
+		cmocka_unit_test(test_short_lists_are_copied_right),
+		cmocka_unit_test(test_short_lists_stop_at_each_bad_byte),
 		cmocka_unit_test(test_a_bad_source_byte_is_read_once),
-		cmocka_unit_test(test_there_is_no_limit_of_segments),
+		cmocka_unit_test(test_the_number_of_segments_has_no_limit),
 		cmocka_unit_test(test_later_bytes_win_where_segments_overlap),
 	};
 

@@ -71,7 +71,7 @@ static void test_a_zeroed_iterator_is_empty(void **state)
 	assert_empty(&it);
 }
 
-static void test_a_side_that_is_neither_is_refused(void **state)
+static void test_an_invalid_side_is_refused(void **state)
 {
 	static const enum mcsafe_side sides[] = {MCSAFE_SIDE_NONE, (enum mcsafe_side)3,
 						 (enum mcsafe_side)257, (enum mcsafe_side) - 1};
@@ -149,7 +149,7 @@ static void *lonely(size_t size)
 	return pages + 4096 - size;
 }
 
-static void test_arrays_that_cannot_be_are_refused(void **state)
+static void test_impossible_arrays_are_refused(void **state)
 {
 	struct mcsafe_iter it;
 	struct iovec *iov = lonely(sizeof(*iov));
@@ -221,7 +221,7 @@ static void test_segments_outside_their_region_are_refused(void **state)
 	}
 }
 
-static void test_descriptors_and_offsets(void **state)
+static void test_bad_descriptors_and_offsets_are_refused(void **state)
 {
 	struct mcsafe_iter it;
 	off_t last = SSIZE_MAX;
@@ -371,13 +371,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_zeroed_iterator_is_empty),
-		cmocka_unit_test(test_a_side_that_is_neither_is_refused),
+		cmocka_unit_test(test_an_invalid_side_is_refused),
 		cmocka_unit_test(test_sizes_above_ssize_max_are_refused),
 		cmocka_unit_test(test_ranges_that_wrap_are_refused),
-		cmocka_unit_test(test_arrays_that_cannot_be_are_refused),
+		cmocka_unit_test(test_impossible_arrays_are_refused),
 		cmocka_unit_test(test_no_segments_are_an_empty_iterator),
 		cmocka_unit_test(test_segments_outside_their_region_are_refused),
-		cmocka_unit_test(test_descriptors_and_offsets),
+		cmocka_unit_test(test_bad_descriptors_and_offsets_are_refused),
 		cmocka_unit_test(test_the_count_is_limited_to_the_segments),
 		cmocka_unit_test(test_huge_iterators_move_at_once),
 		cmocka_unit_test(test_the_wrong_side_is_refused),

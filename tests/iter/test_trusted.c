@@ -123,7 +123,7 @@ static void test_a_truncated_trusted_destination_is_fatal(void **state)
 
 	(void)state;
 	if (t_with_valgrind())
-		t_skip("a queued SIGBUS ends it, and so this one kills");
+		t_skip("a queued SIGBUS ends valgrind, and this one would kill the test");
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, PAGE), 0);
 	map_area(fd);
