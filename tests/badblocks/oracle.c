@@ -62,7 +62,7 @@ static void check_shape(const struct mcsafe_badblocks *badblocks)
 
 	if (directory == NULL)
 		return;
-	assert_true(directory->n > 0);
+	assert_int_not_equal(directory->n, 0);
 	assert_int_equal(directory->from[0], 0);
 	for (size_t i = 0; i < directory->n; i++) {
 		const struct mcsafe__chunk *chunk = atomic_load(&directory->chunks[i]);
@@ -73,7 +73,7 @@ static void check_shape(const struct mcsafe_badblocks *badblocks)
 			const struct mcsafe_range *range = &chunk->ranges[r];
 			size_t end = range->start + range->len;
 
-			assert_true(range->len > 0);
+			assert_int_not_equal(range->len, 0);
 			assert_true(first || range->start > last_end);
 			assert_true(range->start >= directory->from[i]);
 			assert_true(i + 1 == directory->n || end <= directory->from[i + 1]);

@@ -214,7 +214,8 @@ static void assert_not_asked(int error)
 	assert_int_equal(ask(), -error);
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
 	assert_int_equal(answer.error, error);
-	assert_true(answer.count == 0 && answer.bytes == 0);
+	assert_int_equal(answer.count, 0);
+	assert_int_equal(answer.bytes, 0);
 	assert_int_equal(mcsafe_badblocks_bytes(badblocks), before);
 }
 
@@ -222,7 +223,9 @@ static void assert_none(void)
 {
 	assert_int_equal(ask(), 0);
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NONE);
-	assert_true(answer.error == 0 && answer.count == 0 && answer.bytes == 0);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(answer.count, 0);
+	assert_int_equal(answer.bytes, 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
 }
 
@@ -322,7 +325,7 @@ static void test_bad_text_is_no_answer(void **state)
 }
 
 /* The kernel's text ends at 4095 bytes, in the middle of a line. Its list ends at 512 entries. */
-static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
+static void test_a_cut_list_is_reported_as_cut(void **state)
 {
 	char text[8192];
 	size_t n = 0, lines = 0;
@@ -362,7 +365,7 @@ static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
 	begin_device(S_IFBLK, 259, 0);
 	for (size_t i = n = 0; i < 512; i++)
 		n += (size_t)sprintf(text + n, "%zu 1\n", 100 + 2 * i);
-	assert_true(n < 4095);
+	assert_in_range(n, 0, 4094);
 	put(DISK "badblocks", text, n);
 	assert_int_equal(ask(), 0);
 	assert_int_equal(answer.error, EOVERFLOW);
@@ -453,7 +456,7 @@ static void test_the_end_of_a_file_is_the_end(void **state)
 	assert_none();
 }
 
-static void test_extents_that_cannot_be_had(void **state)
+static void test_unreadable_extents_are_reported(void **state)
 {
 	(void)state;
 	put_string(DISK "badblocks", "8 8\n");
@@ -580,7 +583,7 @@ static void test_the_machine_answers(void **state)
 		int fd = open(paths[i], O_RDONLY | O_CLOEXEC), err;
 
 		if (fd == -1) {
-			print_message("%s is not here\n", paths[i]);
+			print_message("%s does not exist here\n", paths[i]);
 			continue;
 		}
 		begin_file(0);
@@ -623,11 +626,11 @@ int main(void)
 		cmocka_unit_test(test_a_disk_has_none_some_or_no_list),
 		cmocka_unit_test(test_a_partition_has_its_part),
 		cmocka_unit_test(test_bad_text_is_no_answer),
-		cmocka_unit_test(test_a_list_that_was_cut_off_is_said_to_be),
+		cmocka_unit_test(test_a_cut_list_is_reported_as_cut),
 		cmocka_unit_test(test_a_file_has_what_its_extents_have),
 		cmocka_unit_test(test_extents_without_data_are_left_out),
 		cmocka_unit_test(test_the_end_of_a_file_is_the_end),
-		cmocka_unit_test(test_extents_that_cannot_be_had),
+		cmocka_unit_test(test_unreadable_extents_are_reported),
 		cmocka_unit_test(test_device_dax_has_its_part_of_the_region),
 		cmocka_unit_test(test_other_files_cannot_be_asked_about),
 		cmocka_unit_test(test_random_text_never_harms),

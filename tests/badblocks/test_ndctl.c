@@ -134,7 +134,7 @@ static void test_all_is_cleared(void **state)
 /*
  * The rest is requested again, as often as necessary. The upper 16 bits of a status mean no error.
  */
-static void test_parts_are_put_together(void **state)
+static void test_a_partial_clear_is_continued(void **state)
 {
 	struct fake_ndctl *fake = good_firmware();
 
@@ -162,7 +162,7 @@ static void test_a_part_is_no_success(void **state)
 	assert_int_equal(fake->live, 0);
 }
 
-static void test_what_forbids_to_clear(void **state)
+static void test_reasons_not_to_clear_are_reported(void **state)
 {
 	static const struct {
 		const char *region;
@@ -215,9 +215,9 @@ int main(void)
 		cmocka_unit_test(test_nothing_bad_is_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),
 		cmocka_unit_test(test_all_is_cleared),
-		cmocka_unit_test(test_parts_are_put_together),
+		cmocka_unit_test(test_a_partial_clear_is_continued),
 		cmocka_unit_test(test_a_part_is_no_success),
-		cmocka_unit_test(test_what_forbids_to_clear),
+		cmocka_unit_test(test_reasons_not_to_clear_are_reported),
 	};
 
 	return t_run("badblocks.ndctl", tests, T_LENGTH(tests));

@@ -79,7 +79,7 @@ static void test_a_notice_of_the_queue_is_taken(void **state)
 
 	(void)state;
 	if (t_with_valgrind())
-		t_skip("a queued SIGBUS ends it");
+		t_skip("valgrind ends at a queued SIGBUS");
 	/*
 	 * The library passes a notice on to the previous handler, and CMocka's handler would end
 	 * the test.
