@@ -62,7 +62,7 @@ static int take(struct mcsafe_pmem **pmem)
 }
 
 /* Each mapping shows the stores through the other, durable or not. */
-static void test_their_stores_and_ours(void **state)
+static void test_each_mapping_shows_the_stores_of_the_other(void **state)
 {
 	struct mcsafe_pmem *pmem, *second;
 	char text[32] = "";
@@ -85,7 +85,7 @@ static void test_their_stores_and_ours(void **state)
 	pmem2_get_persist_fn(theirs.map)(theirs.base, SIZE);
 }
 
-static void test_a_bad_page_of_theirs_is_repaired(void **state)
+static void test_a_bad_page_of_libpmem2_is_repaired(void **state)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
 	struct mcsafe_pmem *pmem;
@@ -114,9 +114,9 @@ static void test_a_bad_page_of_theirs_is_repaired(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_their_stores_and_ours, map_with_libpmem2,
-						unmap_with_libpmem2),
-		cmocka_unit_test_setup_teardown(test_a_bad_page_of_theirs_is_repaired,
+		cmocka_unit_test_setup_teardown(test_each_mapping_shows_the_stores_of_the_other,
+						map_with_libpmem2, unmap_with_libpmem2),
+		cmocka_unit_test_setup_teardown(test_a_bad_page_of_libpmem2_is_repaired,
 						map_with_libpmem2, unmap_with_libpmem2),
 	};
 

@@ -40,7 +40,7 @@ static void closed(struct mcsafe_pmem *pmem)
 	assert_int_equal(munmap(memory, 2 * PAGE), 0);
 }
 
-static void test_reads(void **state)
+static void test_reads_mark_what_they_initialize(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct iovec parts[2];
@@ -71,7 +71,7 @@ static void test_reads(void **state)
 }
 
 /* The writes use each way to make data durable. */
-static void test_writes(void **state)
+static void test_writes_report_what_is_not_initialized(void **state)
 {
 	const int flags[] = {0, MCSAFE_PMEM_FLUSH};
 
@@ -92,7 +92,7 @@ static void test_writes(void **state)
 }
 
 /* Bytes that could not be read hold the fill. Bytes after them keep their state. */
-static void test_salvage(void **state)
+static void test_salvage_marks_what_it_initializes(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct mcsafe_fault fault;
@@ -118,9 +118,9 @@ static void test_salvage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_writes),
-		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_reads_mark_what_they_initialize),
+		cmocka_unit_test(test_writes_report_what_is_not_initialized),
+		cmocka_unit_test(test_salvage_marks_what_it_initializes),
 	};
 
 	return t_run("pmem.msan", tests, T_LENGTH(tests));
