@@ -41,13 +41,13 @@ static size_t readable(const void *from, size_t n)
 {
 	static _Thread_local unsigned char buffer[16 * PAGE];
 
-	assert_true(n <= sizeof(buffer));
+	assert_in_range(n, 0, sizeof(buffer));
 	return n - memcpy_mcsafe(buffer, from, n);
 }
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
-static void test_bad_arguments(void **unused)
+static void test_bad_arguments_are_refused(void **unused)
 {
 	unsigned char *page = map(4);
 	const struct {
@@ -98,7 +98,7 @@ static void test_bad_arguments(void **unused)
 	assert_int_equal(munmap(page, 4 * PAGE), 0);
 }
 
-static void test_names(void **unused)
+static void test_every_kind_has_a_name(void **unused)
 {
 	static const char *const names[] = {"none",    "hwpoison", "poison", "guard",
 					    "protect", "eof",      "auto",   "unknown"};
@@ -110,7 +110,7 @@ static void test_names(void **unused)
 	assert_string_equal(mcsafe_inject_kind_name((enum mcsafe_inject_kind) - 1), "unknown");
 }
 
-static void test_supported(void **unused)
+static void test_supported_kinds_can_be_injected(void **unused)
 {
 	static const enum mcsafe_inject_kind always[] = {MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 							 MCSAFE_INJECT_AUTO};
@@ -138,7 +138,7 @@ static void test_supported(void **unused)
 /* ---- overlaps ----------------------------------------------------------------------------- */
 
 /* Ten pages of four mappings. One call injects into pages 1 to 8. */
-static void test_several_mappings(void **unused)
+static void test_one_call_injects_into_several_mappings(void **unused)
 {
 	unsigned char *base = map(10);
 	size_t i, mappings;
@@ -290,7 +290,7 @@ static void *cycle_own(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **unused)
+static void test_threads_inject_at_the_same_time(void **unused)
 {
 	pthread_t threads[4];
 	size_t i, mappings;
@@ -347,7 +347,7 @@ static int clear_in_child(unsigned char *page)
 	return 0;
 }
 
-static void test_fork(void **unused)
+static void test_a_child_clears_only_its_own_memory(void **unused)
 {
 	unsigned char *page = map(1);
 
@@ -400,7 +400,7 @@ static int inject_as_nobody(unsigned char *page)
 	return 0;
 }
 
-static void test_ordinary_user(void **unused)
+static void test_an_ordinary_user_can_inject(void **unused)
 {
 	unsigned char *page = map(1);
 
@@ -422,7 +422,7 @@ static void on_sigbus(int signo, siginfo_t *si, void *ctx)
 	notices++;
 }
 
-static void test_notice(void **unused)
+static void test_a_notice_reaches_the_handler(void **unused)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
 	unsigned char *page = map(1);
@@ -464,17 +464,22 @@ static void test_notice(void **unused)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bad_arguments),    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_supported),        cmocka_unit_test(test_several_mappings),
-		cmocka_unit_test(test_no_store_is_lost), cmocka_unit_test(test_nothing_leaks),
-		cmocka_unit_test(test_threads),          cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_ordinary_user),    cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_every_kind_has_a_name),
+		cmocka_unit_test(test_supported_kinds_can_be_injected),
+		cmocka_unit_test(test_one_call_injects_into_several_mappings),
+		cmocka_unit_test(test_no_store_is_lost),
+		cmocka_unit_test(test_nothing_leaks),
+		cmocka_unit_test(test_threads_inject_at_the_same_time),
+		cmocka_unit_test(test_a_child_clears_only_its_own_memory),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_reaches_the_handler),
 	};
 	const struct CMUnitTest user[] = {
-		cmocka_unit_test(test_bad_arguments),
-		cmocka_unit_test(test_supported),
-		cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_supported_kinds_can_be_injected),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_reaches_the_handler),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "user") == 0)

@@ -241,7 +241,7 @@ static void try_or_not(enum memory_type type, enum mcsafe_inject_kind kind)
 		try_in_vain(type, kind, error);
 }
 
-static void test_ordinary_memory(void **unused)
+static void test_each_kind_works_on_ordinary_memory(void **unused)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 							MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
@@ -255,7 +255,7 @@ static void test_ordinary_memory(void **unused)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
 
-static void test_hugetlb(void **unused)
+static void test_each_kind_works_on_huge_pages(void **unused)
 {
 	enum memory_type type;
 	struct region region;
@@ -277,7 +277,7 @@ static void test_hugetlb(void **unused)
 	}
 }
 
-static void test_hwpoison(void **unused)
+static void test_hwpoison_works_on_each_type_of_memory(void **unused)
 {
 	static const enum memory_type types[] = {PRIVATE_ANON,    SHARED_ANON,   MEMFD,
 						 FILE_PRIVATE,    FILE_SHARED,   THP,
@@ -308,21 +308,25 @@ static int skip_all(const char *reason)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest ordinary[] = {cmocka_unit_test(test_ordinary_memory)};
-	const struct CMUnitTest hugetlb[] = {cmocka_unit_test(test_hugetlb)};
-	const struct CMUnitTest hwpoison[] = {cmocka_unit_test(test_hwpoison)};
+	const struct CMUnitTest ordinary[] = {
+		cmocka_unit_test(test_each_kind_works_on_ordinary_memory)};
+	const struct CMUnitTest hugetlb[] = {cmocka_unit_test(test_each_kind_works_on_huge_pages)};
+	const struct CMUnitTest hwpoison[] = {
+		cmocka_unit_test(test_hwpoison_works_on_each_type_of_memory)};
 	const char *group = argc > 1 ? argv[1] : "ordinary";
 
 	if (strcmp(group, "ordinary") == 0)
 		return cmocka_run_group_tests(ordinary, NULL, NULL);
 	if (strcmp(group, "hugetlb") == 0)
-		return reserve_huge_pages() ? cmocka_run_group_tests(hugetlb, NULL, NULL)
-					    : skip_all("no huge pages; root can reserve them "
-						       "(vm.nr_hugepages)");
+		return reserve_huge_pages()
+			       ? cmocka_run_group_tests(hugetlb, NULL, NULL)
+			       : skip_all("there are no huge pages; root can reserve some "
+					  "(vm.nr_hugepages)");
 	if (strcmp(group, "hwpoison") == 0)
 		return getenv("MCSAFE_GUEST") != NULL
 			       ? cmocka_run_group_tests(hwpoison, NULL, NULL)
-			       : skip_all("it would cost this machine memory: it runs in a guest");
+			       : skip_all("this would take memory from the machine for good; it "
+					  "runs in a guest");
 	fprintf(stderr, "test_kinds: unknown group: %s\n", group);
 	return 2;
 }

@@ -104,7 +104,7 @@ static void copy(const struct way *way, size_t n, size_t done)
 	assert_non_null(fault.ip);
 }
 
-static void test_nth_copy_fails(void **unused)
+static void test_only_the_nth_copy_fails(void **unused)
 {
 	char spec[32];
 	size_t n, i, w;
@@ -124,7 +124,7 @@ static void test_nth_copy_fails(void **unused)
 	schedule(NULL);
 }
 
-static void test_all_from_the_nth_on(void **unused)
+static void test_all_copies_from_the_nth_on_fail(void **unused)
 {
 	size_t i;
 
@@ -141,7 +141,7 @@ static void test_all_from_the_nth_on(void **unused)
 	assert_int_equal(mcsafe_inject_copies(), 10);
 }
 
-static void test_offset(void **unused)
+static void test_a_copy_stops_at_the_given_offset(void **unused)
 {
 	static const struct {
 		const char *spec;
@@ -165,7 +165,7 @@ static void test_offset(void **unused)
 }
 
 /* A copy of no bytes does not count as a copy, nor does a refused copy. */
-static void test_what_is_no_copy(void **unused)
+static void test_empty_and_refused_copies_do_not_count(void **unused)
 {
 	size_t w;
 
@@ -201,7 +201,7 @@ static void test_iterators_count_by_segment(void **unused)
 }
 
 /* A real fault before the injected byte counts. It is not an injected failure. */
-static void test_real_fault_first(void **unused)
+static void test_a_real_fault_comes_first(void **unused)
 {
 	struct mcsafe_fault fault;
 
@@ -218,7 +218,7 @@ static void test_real_fault_first(void **unused)
 	schedule(NULL);
 }
 
-static void test_bad_specifications(void **unused)
+static void test_bad_specifications_are_refused(void **unused)
 {
 	static const char *const specs[] = {
 		"",
@@ -270,7 +270,7 @@ static int application(void)
 	return 0;
 }
 
-static void test_walk(void **unused)
+static void test_a_walk_makes_each_copy_fail(void **unused)
 {
 	static const int results[] = {-EIO, 0, 1, 0};
 	size_t n;
@@ -303,7 +303,7 @@ static void *copy_much(void *failures)
 }
 
 /* Exactly one copy is the 7000th, whichever thread makes it. */
-static void test_threads(void **unused)
+static void test_one_copy_of_all_threads_fails(void **unused)
 {
 	pthread_t threads[3];
 	size_t failures[3], i;
@@ -322,7 +322,7 @@ static void test_threads(void **unused)
 }
 
 /* Without mcsafe_install() the program dies of an injected failure, as it would of real poison. */
-static void test_not_installed(void **unused)
+static void test_without_install_a_failure_is_fatal(void **unused)
 {
 	int status;
 	pid_t pid;
@@ -345,16 +345,16 @@ static void test_not_installed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nth_copy_fails),
-		cmocka_unit_test(test_all_from_the_nth_on),
-		cmocka_unit_test(test_offset),
-		cmocka_unit_test(test_what_is_no_copy),
+		cmocka_unit_test(test_only_the_nth_copy_fails),
+		cmocka_unit_test(test_all_copies_from_the_nth_on_fail),
+		cmocka_unit_test(test_a_copy_stops_at_the_given_offset),
+		cmocka_unit_test(test_empty_and_refused_copies_do_not_count),
 		cmocka_unit_test(test_iterators_count_by_segment),
-		cmocka_unit_test(test_real_fault_first),
-		cmocka_unit_test(test_bad_specifications),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_not_installed),
+		cmocka_unit_test(test_a_real_fault_comes_first),
+		cmocka_unit_test(test_bad_specifications_are_refused),
+		cmocka_unit_test(test_a_walk_makes_each_copy_fail),
+		cmocka_unit_test(test_one_copy_of_all_threads_fails),
+		cmocka_unit_test(test_without_install_a_failure_is_fatal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

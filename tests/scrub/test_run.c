@@ -124,7 +124,7 @@ static void run_at(size_t rate)
 		      seconds);
 	assert_true(seconds >= least - 1e-6);
 	assert_true(seconds <= (double)SIZE / (double)rate);
-	assert_true(sleeps >= SIZE / 65536 - 1);
+	assert_in_range(sleeps, SIZE / 65536 - 1, SIZE_MAX);
 	/* A low rate has short pauses: 1/16 s, or the time that a page takes. */
 	assert_true(seconds / (double)sleeps <= 0.0626 || rate < 16 * PAGE);
 	mcsafe_scrub_destroy(scrub);
@@ -149,7 +149,7 @@ static int stop_after(const struct mcsafe_scrub_progress *progress, void *arg)
 	return (*left)-- == 1;
 }
 
-static void test_a_run_that_was_stopped_goes_on(void **state)
+static void test_a_stopped_run_continues(void **state)
 {
 	struct mcsafe_badblocks *badblocks = new_registry();
 	size_t steps = 3;
@@ -293,7 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong_arguments_are_refused),
 		cmocka_unit_test(test_the_rate_is_kept),
-		cmocka_unit_test(test_a_run_that_was_stopped_goes_on),
+		cmocka_unit_test(test_a_stopped_run_continues),
 		cmocka_unit_test(test_a_handler_may_cancel),
 		cmocka_unit_test(test_a_thread_scrubs_and_is_cancelled),
 	};

@@ -48,7 +48,9 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 	if (advice != MADV_POPULATE_READ)
 		return __real_madvise(start, n, advice);
-	assert_true(from % PAGE == 0 && n % PAGE == 0 && from + n <= SIZE);
+	assert_int_equal(from % PAGE, 0);
+	assert_int_equal(n % PAGE, 0);
+	assert_in_range(from + n, n, SIZE);
 	errno = fake.asks_work ? EHWPOISON : EINVAL;
 	if (!fake.asks_work)
 		return -1;
@@ -304,7 +306,8 @@ static void test_what_is_declined_is_not_added(void **state)
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
-	assert_true(told_of == 1 && signals_seen == 1);
+	assert_int_equal(told_of, 1);
+	assert_int_equal(signals_seen, 1);
 	assert_int_equal(fake.reads[SIZE / 64 - 1], 1);
 	mcsafe_badblocks_destroy(badblocks);
 }
