@@ -49,7 +49,7 @@ def extend(source: str, methods: str) -> str:
     header = re.search(r"(DefinitionBlock \(.*, )0x([0-9A-F]{8})\)", source)
     method = re.search(r"^( *)Method \(_DSM,.*?\n\1\}\n", source, re.M | re.S)
     if not header or not method:
-        raise GuestFailure("the disassembled table is not as QEMU makes it")
+        raise GuestFailure("the disassembled table does not have QEMU's form")
     revision = int(header.group(2), 16) + 1
     return (
         source[: header.start()]

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from errors import GuestFailure
 
 # The order in which QEMU's stub sends the registers of an x86-64 processor, 8 bytes each.
-REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
+REGISTERS = (
+    *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+    *(f"r{n}" for n in range(8, 16)),
+)
 EXECUTE, READ = 1, 3  # types of hardware breakpoint in "Z" packets
 REPLY_SECONDS = 20
 PACKET = re.compile(rb"\$([^#]*)#([0-9a-f]{2})")
@@ -102,7 +105,7 @@ class Client:
         """Read memory as the selected processor sees it."""
         answer = self.command(f"m{address:x},{size:x}")
         if len(answer) != 2 * size:
-            raise GuestFailure(f"gdb: no memory at {address:#x}: {answer!r}")
+            raise GuestFailure(f"gdb: cannot read memory at {address:#x}: {answer!r}")
         return bytes.fromhex(answer)
 
     def insert(self, kind: int, address: int, size: int = 1) -> None:

@@ -189,7 +189,7 @@ static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 	assert_int_equal(caught, right ? 1 : 2);
 }
 
-static void test_walks(void **state)
+static void test_guarded_walks_stop_at_the_poison(void **state)
 {
 	const struct memory *memory = *state;
 
@@ -223,12 +223,13 @@ int main(void)
 	struct CMUnitTest tests[LENGTH(memories)];
 
 	if (!getenv("MCSAFE_GUEST")) {
-		print_error("guarded_walks takes memory out of service for good: "
+		print_error("guarded_walks takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < LENGTH(memories); i++)
 		tests[i] =
-			(struct CMUnitTest){memories[i].name, test_walks, NULL, NULL, &memories[i]};
+			(struct CMUnitTest){memories[i].name, test_guarded_walks_stop_at_the_poison,
+					    NULL, NULL, &memories[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,7 +181,7 @@ class Lab:
                 if not done:
                     failed_boots += 1
                     if failed_boots > 1:
-                        raise GuestFailure("the guest does not boot, twice; see above")
+                        raise GuestFailure("the guest failed to boot twice; see above")
         return results
 
     def _boot(self, scenarios: Sequence[Scenario]) -> list[Result]:

@@ -146,7 +146,7 @@ class Injector:
     def _disarm(self) -> None:
         armed = self._armed
         if armed is None:
-            raise GuestFailure("the guest disarms what is not armed")
+            raise GuestFailure("the guest disarms, but nothing is armed")
         self._gdb.interrupt()
         if armed.mode == "approach":
             self._change_approach(False)
@@ -183,7 +183,7 @@ class Injector:
     def _stopped(self, stop: gdb.Stop) -> None:
         armed = self._armed
         if armed is None:
-            raise GuestFailure(f"gdb: {stop} with nothing armed")
+            raise GuestFailure(f"gdb: {stop}, but nothing is armed")
         if armed.mode == "approach":
             self._change_approach(False)
             self._breakpoints(True)

@@ -520,12 +520,12 @@ static void print_result(const struct region *region)
 
 	print_message("%s: %zu copies", region->memory->name, region->copies);
 	if (region->memory->view != NO_FILE)
-		print_message("; the kernel's pread() %s, %zu of %zu times it is shorter",
+		print_message("; the kernel's pread() %s; it is shorter %zu of %zu times",
 			      views[region->memory->view], region->shorter, region->preads);
 	print_message("\n");
 }
 
-static void test_poison(void **state)
+static void test_engines_stop_at_the_poison(void **state)
 {
 	const struct memory *memory = *state;
 	struct region region;
@@ -616,7 +616,7 @@ static void find_engines(void)
 	char *rest = engine_names;
 	const char *name;
 
-	assert_true(strlen(mcsafe_engine_names()) < sizeof(engine_names));
+	assert_in_range(strlen(mcsafe_engine_names()), 0, sizeof(engine_names) - 1);
 	snprintf(engine_names, sizeof(engine_names), "%s", mcsafe_engine_names());
 	while ((name = strtok_r(rest, " ", &rest)) != NULL) {
 		bool possible = mcsafe_engine_set(name) == 0;
@@ -624,7 +624,7 @@ static void find_engines(void)
 		print_message("engine %s%s\n", name, possible ? "" : ": not on this processor");
 		if (!possible)
 			continue;
-		assert_true(n_engines < LENGTH(engines));
+		assert_in_range(n_engines, 0, LENGTH(engines) - 1);
 		engines[n_engines++] = name;
 	}
 	assert_int_not_equal(n_engines, 0);
@@ -649,18 +649,20 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{"test_anonymous_memory", test_poison, NULL, NULL, &memories[0]},
-		{"test_transparent_huge_page", test_poison, NULL, NULL, &memories[1]},
-		{"test_hugetlb_page", test_poison, NULL, NULL, &memories[2]},
-		{"test_hugetlbfs_file", test_poison, NULL, NULL, &memories[3]},
-		{"test_memfd", test_poison, NULL, NULL, &memories[4]},
-		{"test_tmpfs_file", test_poison, NULL, NULL, &memories[5]},
-		{"test_ext4_dirty_page", test_poison, NULL, NULL, &memories[6]},
-		{"test_ext4_clean_page", test_poison, NULL, NULL, &memories[7]},
+		{"test_anonymous_memory", test_engines_stop_at_the_poison, NULL, NULL,
+		 &memories[0]},
+		{"test_transparent_huge_page", test_engines_stop_at_the_poison, NULL, NULL,
+		 &memories[1]},
+		{"test_hugetlb_page", test_engines_stop_at_the_poison, NULL, NULL, &memories[2]},
+		{"test_hugetlbfs_file", test_engines_stop_at_the_poison, NULL, NULL, &memories[3]},
+		{"test_memfd", test_engines_stop_at_the_poison, NULL, NULL, &memories[4]},
+		{"test_tmpfs_file", test_engines_stop_at_the_poison, NULL, NULL, &memories[5]},
+		{"test_ext4_dirty_page", test_engines_stop_at_the_poison, NULL, NULL, &memories[6]},
+		{"test_ext4_clean_page", test_engines_stop_at_the_poison, NULL, NULL, &memories[7]},
 	};
 
 	if (!getenv("MCSAFE_GUEST")) {
-		print_error("poison_matrix takes memory out of service for good: "
+		print_error("poison_matrix takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}

@@ -78,7 +78,7 @@ def unlike(patterns: tuple[str, ...], failures: list[str]) -> list[str]:
     """Return the failures that match no pattern, and the patterns that match no failure."""
     unexpected = [text for text in failures if not any(re.search(p, text) for p in patterns)]
     missing = [p for p in patterns if not any(re.search(p, text) for text in failures)]
-    return unexpected + [f"no failure like {p!r}, which was made on purpose" for p in missing]
+    return unexpected + [f"no failure like {p!r}, which was caused on purpose" for p in missing]
 
 
 def differences(expected: dict[str, str], measured: dict[str, str]) -> list[str]:

@@ -120,7 +120,7 @@ class CrashTest(unittest.TestCase):
         self.assertEqual(guest.facts, facts, guest.text)
         return guest
 
-    def test_crashes(self) -> None:
+    def test_no_crash_loses_data_or_bad_pages(self) -> None:
         first = self.lab.boot(
             "echo @table $(cat /sys/firmware/acpi/tables/SSDT* | base64 -w 0); "
             "lab-scenario crash-set-up fsdax_ext4 pmem-crash"

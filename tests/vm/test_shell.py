@@ -47,7 +47,7 @@ class ShellTest(unittest.TestCase):
             said += os.read(terminal, 4096)
         return said
 
-    def test_persistent_memory(self) -> None:
+    def test_a_shell_has_persistent_memory(self) -> None:
         ours, theirs = pty.openpty()
         argv = [sys.executable, "-B", str(VM), "shell", "--nvdimm", "--cache", str(self.cache)]
         with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs) as shell:

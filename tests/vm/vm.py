@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     guest.add_argument("--kvm", action="store_true", help="use KVM instead of emulation")
     guest.add_argument("--cpu", default="", help="QEMU's name of a processor")
     guest.add_argument("--memory", default="768M", help="the guest's memory (default %(default)s)")
-    guest.add_argument("--fetch", action="store_true", help="download what is missing")
+    guest.add_argument("--fetch", action="store_true", help="download missing files")
     guest.add_argument(
         "--program", type=Path, action="append", default=[], help="file to put into /bin"
     )
@@ -86,13 +86,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     lab_run.add_argument("--artefacts", type=Path, help="where results go (default: the cache)")
     lab_run.add_argument("--memory", default="768M", help="as above (default %(default)s)")
-    lab_run.add_argument("--list", action="store_true", help="say what there is")
-    lab_run.add_argument("--fast", action="store_true", help="only what takes little time")
+    lab_run.add_argument("--list", action="store_true", help="list the scenarios")
+    lab_run.add_argument("--fast", action="store_true", help="only the fast scenarios")
     lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
     lab_run.add_argument("scenario", nargs="*", help="names, or all")
     lab_run.set_defaults(action=run_lab)
 
-    fetch = actions.add_parser("fetch", parents=[common], help="download what a guest is made of")
+    fetch = actions.add_parser(
+        "fetch", parents=[common], help="download the files that a guest is made of"
+    )
     fetch.set_defaults(action=fetch_all)
     return parser.parse_args(argv)
 
@@ -132,7 +134,7 @@ def run_command(args: argparse.Namespace) -> int:
         console.unlink()
     else:
         print(f"vm.py: exit status {status}; the console is in {console}", file=sys.stderr)
-    return skip("the command in the guest said so") if status == EXIT_SKIP else status
+    return skip("the command in the guest reported a skip") if status == EXIT_SKIP else status
 
 
 def run_lab(args: argparse.Namespace) -> int:
@@ -153,10 +155,10 @@ def run_lab(args: argparse.Namespace) -> int:
     results = run.run(chosen)
     report.write(artefacts, run.kernel_release, results)
     if any(result.problems for result in results):
-        print(f"vm.py: what is known about the failures is in {artefacts}", file=sys.stderr)
+        print(f"vm.py: details of the failures are in {artefacts}", file=sys.stderr)
         return 1
     if any(result.skipped for result in results):
-        return skip("a scenario in the guest said so")
+        return skip("a scenario in the guest reported a skip")
     if args.report:
         write_page(args.report, artefacts, scenarios)
     return 0
@@ -170,7 +172,8 @@ def choose(
     if unknown:
         raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
     wanted = scenarios if "all" in names or not names else dict.fromkeys(names)
-    return [entry for name, entry in scenarios.items() if name in wanted and (entry.fast or not fast)]
+    chosen = [entry for name, entry in scenarios.items() if name in wanted]
+    return [entry for entry in chosen if entry.fast or not fast]
 
 
 def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:

@@ -25,7 +25,7 @@
 static void check_result(enum mcsafe_cause cause, uint64_t value, const char *name, size_t size)
 {
 	lab_check(cause == MCSAFE_CAUSE_NONE || value == UNTOUCHED,
-		  "%s of %zu bytes has failed, and gives %#jx", name, size, (uintmax_t)value);
+		  "%s of %zu bytes has failed, but gives %#jx", name, size, (uintmax_t)value);
 }
 
 static enum mcsafe_cause load(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
@@ -87,7 +87,7 @@ static enum mcsafe_cause compare(const unsigned char *a, const unsigned char *b,
 
 	*done = result.equal;
 	lab_check(cause == MCSAFE_CAUSE_NONE || (result.failed == failed && result.order == 0),
-		  "memcmp: operand %d has failed, and not %d; order %d", result.failed, failed,
+		  "memcmp: operand %d has failed instead of %d; order %d", result.failed, failed,
 		  result.order);
 	return cause;
 }
@@ -263,7 +263,8 @@ int lab_program_accesses(int argc, char **argv)
 {
 	bool scans = argc > 1 && strcmp(argv[1], "scans") == 0;
 
-	lab_need(scans || (argc > 1 && strcmp(argv[1], "words") == 0), "words, or scans?");
+	lab_need(scans || (argc > 1 && strcmp(argv[1], "words") == 0),
+		 "the argument must be words or scans");
 	lab_install();
 	lab_kernel_log("");
 	for (size_t i = 0; i < lab_n_accesses; i++)

@@ -47,7 +47,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	if (!getenv("MCSAFE_GUEST")) {
-		fprintf(stderr, "the lab takes memory out of service for good: "
+		fprintf(stderr, "the lab takes memory out of service permanently: "
 				"run it in a guest, see tests/vm/lab.py\n");
 		return EXIT_FAILURE;
 	}

@@ -142,7 +142,7 @@ int lab_program_notice(int argc, char **argv)
 	report_ring(pages + PAGE);
 	lab_fact("a copy of the page", "%s", lab_outcome(pages + PAGE, PAGE, PAGE));
 	lab_fact("the page before", "%s", lab_outcome(pages, 0, PAGE));
-	lab_check(told.calls == lab_signals.n - 1, "a copy of the page was taken for a notice");
+	lab_check(told.calls == lab_signals.n - 1, "a failed copy of the page counted as a notice");
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -221,6 +221,6 @@ int lab_program_notice_at_row(int argc, char **argv)
 		met = is_at_load(engine, notice_in_copy(engine, to, from));
 	lab_check(met, "no notice has come at a load with a row");
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 0,
-		  "the kernel has taken it for a consumed one");
+		  "the kernel took the notice for consumed poison");
 	return lab_status();
 }

@@ -236,8 +236,8 @@ static size_t check_killed(size_t n)
 		if (!check_page(page, was_bad(at) ? NEW : NEW | OLD))
 			continue;
 		bad++;
-		lab_check(is_known(saved, page), "page %zu is bad, and the registry lost it",
-			  page / PAGE);
+		lab_check(is_known(saved, page),
+			  "page %zu is bad, but the registry does not know it", page / PAGE);
 	}
 	mcsafe_badblocks_destroy(saved);
 	return bad;
@@ -266,7 +266,7 @@ static void check_all(size_t killed)
 		all += bad;
 	}
 	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * PAGE,
-		  "other pages are listed as well");
+		  "other pages are also listed");
 }
 
 static void repair_all(void)
@@ -274,9 +274,10 @@ static void repair_all(void)
 	for (size_t n = 0; n < CRASHES; n++) {
 		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
 		for (size_t at = 0; at < RANGE; at += PAGE)
-			lab_check(!check_page(range_of(n) + at, NEW), "it is bad still");
+			lab_check(!check_page(range_of(n) + at, NEW), "the range is still bad");
 	}
-	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0, "there is more");
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0,
+		  "more pages are listed");
 }
 
 /*

@@ -239,7 +239,7 @@ static void salvage(void)
 	for (size_t i = 0; i < n; i++) {
 		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
 				  lab_is_fill(buffer + holes[i].start, holes[i].len),
-			  "hole %zu is not where it is said", i);
+			  "hole %zu is in the wrong place", i);
 		at = holes[i].start + holes[i].len;
 		lost += holes[i].len;
 	}
@@ -290,11 +290,11 @@ static void all_is_well(void)
 	clear_buffer(LAB_REGION_SIZE);
 	got = mcsafe_pmem_pread(pmem, buffer, LAB_REGION_SIZE, 0, NULL);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the mapping is not as it was: %zd", got);
+		  "the mapping has changed: %zd", got);
 	clear_buffer(LAB_REGION_SIZE);
 	got = pread(region.fd, buffer, LAB_REGION_SIZE, 0);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the file is not as it was: %zd", got);
+		  "the file has changed: %zd", got);
 }
 
 /* pmem-files KIND */

@@ -43,7 +43,8 @@ static void inject_pages(void)
 {
 	uint64_t border = lab_physical(region.base + KILLED_AT + PAGE);
 
-	lab_need(lab_physical(region.base + KILLED_AT) + PAGE == border, "they are not neighbours");
+	lab_need(lab_physical(region.base + KILLED_AT) + PAGE == border,
+		 "the pages are not neighbours");
 	lab_inject(border - LAB_SECTOR, 2);
 	lab_wait_bad_blocks(border);
 }
@@ -92,7 +93,7 @@ static bool killed_at(pid_t child, unsigned n)
 			lab_check(WEXITSTATUS(status) == 0, "an undisturbed repair fails");
 			return false;
 		}
-		lab_need(WIFSTOPPED(status), "the child was killed by itself");
+		lab_need(WIFSTOPPED(status), "the child died without being killed");
 	}
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
@@ -121,7 +122,7 @@ static void check_pages(size_t *bad, size_t *good)
 		}
 		new_data(wanted, page, PAGE);
 		lab_check(memcmp(buffer, wanted, PAGE) == 0,
-			  "a page that can be read has not the new data");
+			  "a page that can be read does not have the new data");
 		++*good;
 	}
 	mcsafe_pmem_close(fresh);

@@ -55,7 +55,7 @@ static void check_file(int fd, size_t size)
 {
 	memset(buffer, FILL, size);
 	lab_check(pread(fd, buffer, size, 0) == (ssize_t)size && lab_is_pattern(buffer, 0, size),
-		  "the file has not the data");
+		  "the file does not have the data");
 }
 
 /* The byte offset on the disk of a page of a file. */

@@ -114,7 +114,8 @@ struct lab_region lab_region(const char *name)
 	region.base = map(region.fd);
 	if (current->filling != BY_WRITE)
 		lab_fill_pattern(region.base, 0, LAB_REGION_SIZE);
-	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE), "the memory is not as filled");
+	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE),
+		 "the memory does not have the pattern");
 	if (current->advice == MADV_HUGEPAGE)
 		lab_need(lab_meminfo("AnonHugePages") >= (long)(LAB_REGION_SIZE / 1024),
 			 "no transparent huge pages");

@@ -29,7 +29,7 @@ static void consume(size_t before, size_t misaligned, const char *after)
 	uintptr_t insn;
 	size_t done;
 
-	lab_need(lab_rows(erms, MCSAFE_ROW_BOTH, &insn, 1) == 1, "erms has not one row");
+	lab_need(lab_rows(erms, MCSAFE_ROW_BOTH, &insn, 1) == 1, "erms must have exactly one row");
 	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();

@@ -75,7 +75,7 @@ int lab_program_plain(int argc, char **argv)
 	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
 		  events.injected, events.touched);
 	lab_check(memcmp(&mask, &mask_after, sizeof(mask)) == 0, "the signal mask has changed");
-	lab_check(mcsafe_installed() == 1, "the handler is not the live one any more");
+	lab_check(mcsafe_installed() == 1, "the handler is no longer the installed one");
 	lab_check(fault.signo == SIGBUS && fault.code == BUS_MCEERR_AR, "signal %d code %d",
 		  fault.signo, fault.code);
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON && mcsafe_fault_errno(&fault) == EHWPOISON,
