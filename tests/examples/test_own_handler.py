@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_own_handler.py PROGRAM - a host with its own handler recovers, and dies of its own bugs."""
+"""test_own_handler.py PROGRAM - a host with its own handler recovers, but dies of its own bugs."""
 
 import signal
 import subprocess

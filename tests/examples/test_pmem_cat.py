@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_pmem_cat.py PROGRAM - the example writes a file, and leaves out what a list says is bad."""
+"""test_pmem_cat.py PROGRAM - the example writes a file, and leaves out the ranges that a list
+names."""
 
 import re
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 PROGRAM = sys.argv[1]
 SIZE = (2 << 20) + 12345
-# The second is within a line, all of which is left out; the third goes over the end of a chunk.
+# The second range is inside a line, which is left out entirely. The third crosses the end of a
+# chunk.
 KNOWN = "4096 512\n10000 8\n1048000 1000\n"
 
 
@@ -19,7 +21,7 @@ def run(*args: str) -> subprocess.CompletedProcess:
 
 
 def holes(stderr: bytes) -> list[tuple[int, int]]:
-    """Return start and length of each hole that was told."""
+    """Return start and length of each reported hole."""
     found = re.findall(rb": (\d+) bytes at (\d+) are lost\n", stderr)
     return [(int(start), int(n)) for n, start in found]
 
@@ -39,7 +41,8 @@ with tempfile.TemporaryDirectory() as directory:
     assert done.returncode == 1, done.stderr
     left_out = bytearray(data)
     told = holes(done.stderr)
-    lines = {at // 64 for start, n in ((4096, 512), (10000, 8), (1048000, 1000)) for at in range(start, start + n)}
+    ranges = ((4096, 512), (10000, 8), (1048000, 1000))
+    lines = {at // 64 for start, n in ranges for at in range(start, start + n)}
     assert {at // 64 for start, n in told for at in range(start, start + n)} == lines, told
     for line in lines:
         left_out[line * 64 : line * 64 + 64] = bytes(64)
