@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE ((size_t)4096)
+#include "basics.h"
 
 /* The first byte of an object that is not initialized; -1: there is none. */
 #define FIRST_POISONED(object) __msan_test_shadow(&(object), sizeof(object))
@@ -170,11 +170,11 @@ static void test_search(void **state)
 
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
-	memset(good, 'a', PAGE);
+	memset(good, 'a', T_PAGE);
 	good[100] = 'b';
 	__msan_poison(good + 101, 1);
 	__msan_poison(&at, sizeof(at));
-	assert_int_equal(mcsafe_memchr(good, 'b', PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_memchr(good, 'b', T_PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), -1);
 	assert_int_equal(at, 100);
 	assert_int_equal(mcsafe_memchr(good, 'c', 101, &at, NULL), MCSAFE_CAUSE_NONE);
@@ -182,7 +182,7 @@ static void test_search(void **state)
 	assert_int_equal(mcsafe_memchr(good, 'c', 102, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), 0);
 	__msan_poison(good + 100, 1);
-	assert_int_equal(mcsafe_memchr(good, 'b', PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_memchr(good, 'b', T_PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), 0);
 	assert_int_equal(mcsafe_strnlen(good, 100, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), -1);
@@ -204,7 +204,7 @@ static void test_comparison(void **state)
 
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
-	memset(good, 'a', PAGE);
+	memset(good, 'a', T_PAGE);
 	memset(other, 'a', sizeof(other));
 	for (int side = 0; side < 2; side++) {
 		char *poisoned = side == 0 ? good : other;
@@ -241,9 +241,9 @@ int main(void)
 		cmocka_unit_test(test_comparison),
 	};
 
-	good = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (good == MAP_FAILED || mprotect(good + PAGE, PAGE, PROT_NONE) != 0)
+	good = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (good == MAP_FAILED || mprotect(good + T_PAGE, T_PAGE, PROT_NONE) != 0)
 		return 1;
-	bad = good + PAGE;
+	bad = good + T_PAGE;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
 
@@ -163,7 +164,7 @@ static void test_observer_notices(void **unused)
 	size_t i;
 
 	(void)unused;
-	for (i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+	for (i = 0; i < T_LENGTH(accesses); i++) {
 		struct witness witness = clean;
 
 		see(&witness, accesses[i].kind, accesses[i].addr, accesses[i].size, 0);

@@ -109,7 +109,7 @@ static void test_crash_that_must_not_be_handled(void **state)
 
 	(void)state;
 	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t i = 0; i < T_LENGTH(cases); i++)
 			t_dies(cases[i], &kind, t_signo(kind));
 }
 

@@ -21,13 +21,9 @@
 #include "memory.h"
 #include "tool.h"
 
-#define PAGE    ((uintptr_t)4096)
-#define HUGE    ((uintptr_t)2 << 20)
-#define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of HUGE */
+#define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of T_HUGE */
 #define THREADS 4
 #define DEPTH   6
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct code {
 	int signo, code;
@@ -48,16 +44,16 @@ static const struct code codes[] = {
 	{SIGSEGV, 10, MCSAFE_CAUSE_UNKNOWN, false}, /* SEGV_CPERR: a return to the wrong place */
 };
 
-/* A lost byte, its block, and windows around them; all relative to WORLD + 2 * HUGE. */
+/* A lost byte, its block, and windows around them; all relative to WORLD + 2 * T_HUGE. */
 static const intptr_t places[] = {
-	0, 1, 4095, 4096, 5 * 4096, 5 * 4096 + 64, (intptr_t)HUGE - 4096, (intptr_t)HUGE - 1,
+	0, 1, 4095, 4096, 5 * 4096, 5 * 4096 + 64, (intptr_t)T_HUGE - 4096, (intptr_t)T_HUGE - 1,
 };
 
 static const unsigned lsbs[] = {0, 6, 12, 21};
 
 /* Where windows begin and end. */
 static const intptr_t edges[] = {
-	-(intptr_t)HUGE,
+	-(intptr_t)T_HUGE,
 	-4096,
 	-1,
 	0,
@@ -70,20 +66,20 @@ static const intptr_t edges[] = {
 	5 * 4096 + 63,
 	5 * 4096 + 65,
 	6 * 4096,
-	(intptr_t)HUGE - 4097,
-	(intptr_t)HUGE - 4096,
-	(intptr_t)HUGE - 1,
-	(intptr_t)HUGE,
-	(intptr_t)HUGE + 1,
-	2 * (intptr_t)HUGE,
+	(intptr_t)T_HUGE - 4097,
+	(intptr_t)T_HUGE - 4096,
+	(intptr_t)T_HUGE - 1,
+	(intptr_t)T_HUGE,
+	(intptr_t)T_HUGE + 1,
+	2 * (intptr_t)T_HUGE,
 };
 
 /* The oracle, byte by byte where that is bearable: is this byte lost? */
 static bool is_lost(const siginfo_t *si, uintptr_t byte)
 {
-	uintptr_t addr = (uintptr_t)si->si_addr, block = PAGE;
+	uintptr_t addr = (uintptr_t)si->si_addr, block = T_PAGE;
 
-	if (si->si_signo != SIGBUS || si->si_code != BUS_MCEERR_AR || addr % PAGE != 0)
+	if (si->si_signo != SIGBUS || si->si_code != BUS_MCEERR_AR || addr % T_PAGE != 0)
 		return byte == addr;
 	while (block < (uintptr_t)1 << si->si_addr_lsb)
 		block *= 2;
@@ -99,8 +95,9 @@ static uintptr_t first_lost(const siginfo_t *si, uintptr_t from, uintptr_t to)
 		if (is_lost(si, byte))
 			return byte;
 		/* Nothing begins between here and the next page but the address itself. */
-		if (byte % PAGE == 0 && (addr < byte || addr >= byte + PAGE) && byte + PAGE < to)
-			byte += PAGE - 1;
+		if (byte % T_PAGE == 0 && (addr < byte || addr >= byte + T_PAGE) &&
+		    byte + T_PAGE < to)
+			byte += T_PAGE - 1;
 	}
 	return to;
 }
@@ -154,7 +151,7 @@ static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *wind
 
 static void try_window(const struct code *code, const siginfo_t *si, intptr_t from, intptr_t to)
 {
-	uintptr_t middle = WORLD + 2 * HUGE, base = middle + (uintptr_t)from;
+	uintptr_t middle = WORLD + 2 * T_HUGE, base = middle + (uintptr_t)from;
 	const struct mcsafe_window window = {(void *)base, (size_t)(to - from)};
 	uintptr_t lost = first_lost(si, base, middle + (uintptr_t)to);
 	bool expected = code->has_address && lost < middle + (uintptr_t)to;
@@ -179,19 +176,19 @@ static void try_window(const struct code *code, const siginfo_t *si, intptr_t fr
 
 static void try_all_windows(const struct code *code, const siginfo_t *si)
 {
-	for (size_t from = 0; from < LENGTH(edges); from++)
-		for (size_t to = from; to < LENGTH(edges); to++)
+	for (size_t from = 0; from < T_LENGTH(edges); from++)
+		for (size_t to = from; to < T_LENGTH(edges); to++)
 			try_window(code, si, edges[from], edges[to]);
 }
 
 IN_CHILD(test_every_code_and_window)
 {
 	install_over_counter();
-	for (size_t c = 0; c < LENGTH(codes); c++)
-		for (size_t p = 0; p < LENGTH(places); p++)
-			for (size_t l = 0; l < LENGTH(lsbs); l++) {
+	for (size_t c = 0; c < T_LENGTH(codes); c++)
+		for (size_t p = 0; p < T_LENGTH(places); p++)
+			for (size_t l = 0; l < T_LENGTH(lsbs); l++) {
 				siginfo_t si =
-					forge(&codes[c], WORLD + 2 * HUGE + (uintptr_t)places[p],
+					forge(&codes[c], WORLD + 2 * T_HUGE + (uintptr_t)places[p],
 					      lsbs[l]);
 
 				if (l == 0 || codes[c].cause == MCSAFE_CAUSE_POISON)
@@ -206,7 +203,7 @@ IN_CHILD(test_anywhere)
 	struct mcsafe_guard guard;
 
 	install_over_counter();
-	for (size_t c = 0; c < LENGTH(codes); c++) {
+	for (size_t c = 0; c < T_LENGTH(codes); c++) {
 		siginfo_t si = forge(&codes[c], codes[c].has_address ? WORLD + 64 : 0, 0);
 
 		CHECK(catches(&guard, &anywhere, 1, &si));
@@ -226,13 +223,13 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 
 	install_over_counter();
 	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
-		for (size_t i = 0; i < LENGTH(sent); i++) {
+		for (size_t i = 0; i < T_LENGTH(sent); i++) {
 			si = forge(&(struct code){.signo = signo, .code = sent[i]}, WORLD, 0);
 			CHECK(!catches(&guard, &anywhere, 1, &si));
 		}
 	si = forge(&(struct code){.signo = SIGBUS, .code = BUS_MCEERR_AO}, WORLD, 12);
 	CHECK(!catches(&guard, &anywhere, 1, &si));
-	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 1);
+	CHECK(atomic_load(&passed_on) == 2 * T_LENGTH(sent) + 1);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		CHECK(raise(SIGBUS) == 0);
 		CHECK(kill(getpid(), SIGSEGV) == 0);
@@ -240,7 +237,7 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("a signal that was sent has jumped");
 	}
-	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 3);
+	CHECK(atomic_load(&passed_on) == 2 * T_LENGTH(sent) + 3);
 }
 
 /* The first window of a list that it is inside is named. */
@@ -249,9 +246,9 @@ IN_CHILD(test_lists)
 	const struct mcsafe_window windows[] = {
 		{NULL, 0},
 		{(void *)WORLD, 0},
-		{(void *)(WORLD + HUGE), PAGE},
-		{(void *)WORLD, PAGE},
-		{(void *)WORLD, 2 * PAGE},
+		{(void *)(WORLD + T_HUGE), T_PAGE},
+		{(void *)WORLD, T_PAGE},
+		{(void *)WORLD, 2 * T_PAGE},
 		{(void *)(UINTPTR_MAX - 10), SIZE_MAX}, /* ends with the memory */
 	};
 	static const struct {
@@ -260,12 +257,12 @@ IN_CHILD(test_lists)
 		size_t offset;
 	} cases[] = {
 		{WORLD, 3, 0},
-		{WORLD + PAGE - 1, 3, PAGE - 1},
-		{WORLD + PAGE, 4, PAGE},
-		{WORLD + 2 * PAGE, -1, 0},
-		{WORLD + HUGE - 1, -1, 0},
-		{WORLD + HUGE, 2, 0},
-		{WORLD + HUGE + PAGE, -1, 0},
+		{WORLD + T_PAGE - 1, 3, T_PAGE - 1},
+		{WORLD + T_PAGE, 4, T_PAGE},
+		{WORLD + 2 * T_PAGE, -1, 0},
+		{WORLD + T_HUGE - 1, -1, 0},
+		{WORLD + T_HUGE, 2, 0},
+		{WORLD + T_HUGE + T_PAGE, -1, 0},
 		{UINTPTR_MAX, 5, 10},
 		{UINTPTR_MAX - 11, -1, 0},
 		{0, -1, 0},
@@ -273,9 +270,9 @@ IN_CHILD(test_lists)
 	struct mcsafe_guard guard;
 
 	install_over_counter();
-	for (size_t i = 0; i < LENGTH(cases); i++) {
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
 		siginfo_t si = forge(&codes[5], cases[i].addr, 0);
-		bool caught = catches(&guard, windows, LENGTH(windows), &si);
+		bool caught = catches(&guard, windows, T_LENGTH(windows), &si);
 
 		CHECK(caught == (cases[i].window >= 0));
 		CHECK(!caught ||
@@ -316,9 +313,9 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 static void try_real(const struct t_memory *m)
 {
 	const struct mcsafe_window right[] = {
-		{m->bad, 1}, {m->good, 2 * PAGE}, {m->bad - 1, 2}, {m->bad, PAGE}};
+		{m->bad, 1}, {m->good, 2 * T_PAGE}, {m->bad - 1, 2}, {m->bad, T_PAGE}};
 
-	for (size_t i = 0; i < LENGTH(right); i++) {
+	for (size_t i = 0; i < T_LENGTH(right); i++) {
 		access_inside(m, &right[i], 0, MCSAFE_SIDE_SOURCE);
 		access_inside(m, &right[i], 1, MCSAFE_SIDE_DESTINATION);
 		access_inside(m, &right[i], 2, MCSAFE_SIDE_SOURCE);
@@ -331,9 +328,9 @@ static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsig
 		 struct mcsafe_guard *guards)
 {
 	struct mcsafe_guard *guard = &guards[level];
-	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + PAGE;
+	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + T_PAGE;
 
-	MCSAFE_TRY(guard, base, PAGE) {
+	MCSAFE_TRY(guard, base, T_PAGE) {
 		if (level + 1 < depth)
 			nest(m, level + 1, depth, right, guards);
 		else
@@ -389,7 +386,7 @@ IN_CHILD(test_non_canonical_addresses)
 
 	CHECK(mcsafe_install() == 0);
 	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
-		MCSAFE_TRY(&inner, wild, PAGE) {
+		MCSAFE_TRY(&inner, wild, T_PAGE) {
 			t_read_byte(wild);
 			UNREACHED("no fault");
 		}
@@ -421,19 +418,19 @@ static void touch(void *arg)
 static void try_call(const struct t_memory *m, int err)
 {
 	struct call call = {m->bad, 0, 0}, harmless = {NULL, 0, 0};
-	const struct mcsafe_window windows[] = {{m->good, PAGE}, {m->good, 2 * PAGE}};
+	const struct mcsafe_window windows[] = {{m->good, T_PAGE}, {m->good, 2 * T_PAGE}};
 	struct mcsafe_fault fault;
 	struct mcsafe_guard guard;
 
 	memset(&fault, 0x5a, sizeof(fault));
 	errno = 4711;
-	CHECK(mcsafe_call(m->bad, PAGE, touch, &harmless, &fault) == 0);
+	CHECK(mcsafe_call(m->bad, T_PAGE, touch, &harmless, &fault) == 0);
 	CHECK(harmless.began == 1 && harmless.ended == 1 && fault.signo == 0x5a5a5a5a);
-	CHECK(mcsafe_call(m->bad, PAGE, touch, &call, &fault) == err);
+	CHECK(mcsafe_call(m->bad, T_PAGE, touch, &call, &fault) == err);
 	CHECK(fault.addr == m->bad && -mcsafe_fault_errno(&fault) == err);
 	CHECK(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL) == err);
 	CHECK(mcsafe_call_windows(windows, 2, touch, &call, &guard) == err);
-	CHECK(guard.window == 1 && guard.offset == PAGE && guard.fault.addr == m->bad);
+	CHECK(guard.window == 1 && guard.offset == T_PAGE && guard.fault.addr == m->bad);
 	CHECK(mcsafe_call_windows(windows, 2, touch, &call, NULL) == err);
 	CHECK(call.began == 4 && call.ended == 0);
 	CHECK(errno == 4711);

@@ -305,7 +305,7 @@ static void run_threads(void)
 	static void *(*const work[])(void *) = {module_user, module_changer, guard_user,
 						guard_user,  host,           host,
 						installer,   forker,         notifier};
-	enum { N = COPIERS + sizeof(work) / sizeof(work[0]) };
+	enum { N = COPIERS + T_LENGTH(work) };
 	pthread_t threads[N];
 
 	for (uintptr_t i = 0; i < N; i++)

@@ -65,7 +65,7 @@ static void run_steps(void *arg)
 	(void)arg;
 	install();
 	CHECK(mcsafe_uninstall() == 0);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(steps); i++) {
 		T_BREAK();
 		steps[i].run();
 	}
@@ -78,7 +78,7 @@ static void test_system_calls(void **state)
 	struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(steps); i++) {
 		int stops = 0, signo = 0;
 
 		assert_true(t_at_break(&stop));

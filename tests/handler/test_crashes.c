@@ -88,7 +88,7 @@ static void test_crash_that_must_not_be_handled(void **state)
 
 	(void)state;
 	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t i = 0; i < T_LENGTH(cases); i++)
 			t_dies(cases[i], &kind, t_signo(kind));
 }
 
@@ -383,7 +383,7 @@ static void test_every_distance_of_both_signals(void **state)
 {
 	(void)state;
 	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+		for (size_t i = 0; i < T_LENGTH(matrix); i++) {
 			struct matrix_case c = {&matrix[i], kind};
 
 			t_expect_exit(t_in_child(each_distance, &c), matrix[i].name, __FILE__,

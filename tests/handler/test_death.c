@@ -127,7 +127,7 @@ static void faults_of_other_code_kill(void)
 		{"read past EOF", SIGBUS, BUS_ADRERR, t_read_byte, past_eof + 5, BARE},
 	};
 
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(faults); i++) {
 		for (int d = BARE; d < DISPOSITIONS; d++) {
 			struct fault fault = faults[i];
 			uintptr_t addr = (uintptr_t)fault.addr, ip = (uintptr_t)fault.access;
@@ -214,7 +214,7 @@ static void test_core_dumps_are_as_without_us(void **state)
 	assert_non_null(getcwd(back, sizeof(back)));
 	assert_non_null(mkdtemp(directory));
 	assert_int_equal(chdir(directory), 0);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(faults); i++) {
 		struct fault fault = faults[i];
 		siginfo_t bare, ended;
 		int expected = unwatched_death(&fault, &bare);
@@ -258,7 +258,7 @@ static void read_past_eof(void *arg)
 /* It dies of that, and not of the page fault that a second look at the page would raise. */
 static void poison_met_by_other_code_kills_without_a_second_look(void)
 {
-	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(forged); i++) {
 		for (enum disposition d = DEFAULT; d <= IGNORED; d++) {
 			pid_t pid = t_trace(read_past_eof, &d);
 			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
@@ -323,7 +323,7 @@ static void test_signals_from_outside_are_not_swallowed(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(all); i++) {
 		pid_t pid = t_trace(install_and_wait, NULL);
 		struct t_stop stop = t_resume(pid, PTRACE_CONT, 0), at = stop;
 
@@ -379,7 +379,7 @@ static void test_copies_die_where_no_handler_is(void **state)
 						 copy_bad_while_blocked};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(bodies); i++) {
 		for (size_t kind = 0; kind < 2; kind++) {
 			int status;
 			struct t_stop last = last_signal(bodies[i], &memory[kind], &status);

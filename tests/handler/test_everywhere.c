@@ -256,7 +256,7 @@ static void deliver_everywhere(const struct copy *copy)
 		const struct mcsafe_row *row = mcsafe__extable_find(ips[i]);
 
 		rows[row != NULL ? row->kind : 0]++;
-		for (size_t s = 0; s < sizeof(signals) / sizeof(signals[0]); s++)
+		for (size_t s = 0; s < T_LENGTH(signals); s++)
 			deliver_at(pid, copy, &signals[s], ips[i]);
 	}
 	t_trace_end(pid);

@@ -89,7 +89,7 @@ static void test_result_follows_from_code_and_table(void **state)
 
 	(void)state;
 	assert_true(first < end);
-	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(asks); i++) {
 		for (uintptr_t ip = low; ip < high; ip++)
 			ask_at(&asks[i], ip);
 		ask_at(&asks[i], 0);

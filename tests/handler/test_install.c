@@ -59,7 +59,7 @@ IN_CHILD(test_flags_of_our_action)
 {
 	static const int restart[][2] = {{0, 0}, {SA_RESTART, 0}, {0, SA_RESTART}};
 
-	for (size_t row = 0; row < sizeof(restart) / sizeof(restart[0]); row++) {
+	for (size_t row = 0; row < T_LENGTH(restart); row++) {
 		for (size_t i = 0; i < 2; i++)
 			t_set_action(signals[i], on_info, restart[row][i], SIGUSR1);
 		CHECK(mcsafe_install() == 0);

@@ -242,7 +242,7 @@ static void test_stacks_of_handlers(void **state)
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
 		memory = t_memory((enum t_kind)kind);
-		for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		for (size_t i = 0; i < T_LENGTH(bodies); i++) {
 			print_message("stack %zu, signal %d\n", i, t_signo(memory.kind));
 			t_spoil(&memory); /* a child that heals a file does so for all */
 			t_survives(bodies[i], NULL);

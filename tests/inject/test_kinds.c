@@ -205,7 +205,7 @@ static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 		assert_int_equal(bad[0], 1);
 	}
 	/* The kernel never merges mappings of huge pages again. */
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	assert_int_equal(count_descriptors(), fds);
 	print_message("%s on %s: signal %d, code %d, extent %zu\n", mcsafe_inject_kind_name(kind),
 		      memory_name(type), expected.signo, expected.code, expected.extent);
@@ -222,7 +222,7 @@ static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int
 	assert_string_not_equal(mcsafe_inject_reason(), "");
 	assert_int_equal(mcsafe_inject_kind_at(region.base + region.unit), MCSAFE_INJECT_NONE);
 	check_content(&region, 0, region.size, false);
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	print_message("%s on %s: %d: %s\n", mcsafe_inject_kind_name(kind), memory_name(type), error,
 		      mcsafe_inject_reason());
 	region_close(&region);
@@ -247,7 +247,7 @@ static void test_ordinary_memory(void **unused)
 	int type;
 
 	(void)unused;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < T_LENGTH(kinds); i++)
 		for (type = PRIVATE_ANON; type <= THP; type++)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
@@ -266,9 +266,10 @@ static void test_hugetlb(void **unused)
 		try_in_vain(type, MCSAFE_INJECT_EOF, -EOPNOTSUPP);
 
 		region = region_open(type);
-		assert_int_equal(mcsafe_inject(region.base + PAGE, HUGE, MCSAFE_INJECT_AUTO),
+		assert_int_equal(mcsafe_inject(region.base + T_PAGE, T_HUGE, MCSAFE_INJECT_AUTO),
 				 -EINVAL);
-		assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_PROTECT), -EINVAL);
+		assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_PROTECT),
+				 -EINVAL);
 		check_content(&region, 0, region.size, false);
 		region_close(&region);
 	}
@@ -284,12 +285,12 @@ static void test_hwpoison(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_inject_supported(MCSAFE_INJECT_HWPOISON), 0);
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (i = 0; i < T_LENGTH(types); i++)
 		try(types[i], MCSAFE_INJECT_HWPOISON);
 
 	/* Clean, and not to be made dirty: the kernel reads it in again. */
 	region = region_open(FILE_SHARED_READONLY);
-	assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
+	assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
 	check_content(&region, 0, region.size, false);
 	region_close(&region);
 }

@@ -20,6 +20,8 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
+
 #define N    1000
 #define FILL 0xa5
 
@@ -61,7 +63,7 @@ static const struct way ways[] = {
 	{"mcsafe_memset", by_memset, true, MCSAFE_SIDE_DESTINATION},
 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define WAYS (T_LENGTH(ways))
 
 static void schedule(const char *spec)
 {
@@ -154,7 +156,7 @@ static void test_offset(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < T_LENGTH(cases); i++)
 		for (w = 0; w < WAYS; w++) {
 			schedule(cases[i].spec);
 			copy(&ways[w], cases[i].n, cases[i].done);
@@ -243,7 +245,7 @@ static void test_bad_specifications(void **unused)
 	assert_int_equal(mcsafe_install(), 0);
 	schedule("copy:2");
 	errno = 4711;
-	for (i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+	for (i = 0; i < T_LENGTH(specs); i++) {
 		assert_int_equal(mcsafe_inject_schedule(specs[i]), -EINVAL);
 		assert_non_null(strstr(mcsafe_inject_reason(), "copy:N"));
 	}

@@ -350,7 +350,7 @@ static void test_report_that_cannot_be_written(void **state)
 						file_size_limit, full_device};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
 		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
 			struct t_memory m = t_memory((enum t_kind)kind);
 

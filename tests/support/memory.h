@@ -3,9 +3,7 @@
 #ifndef MCSAFE_TESTS_MEMORY_H
 #define MCSAFE_TESTS_MEMORY_H
 
-#include <stddef.h>
-
-#define T_PAGE 4096u
+#include "basics.h"
 
 /* One good page, filled with a pattern, and one behind it that is bad. */
 enum t_kind {
