@@ -27,8 +27,8 @@ static int read_under_guard(const struct t_memory *m)
 			t_read_byte(m->good + i);
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK(guard.fault.signo == t_signo(m->kind));
-		CHECK(guard.offset == T_PAGE);
+		CHECK_EQ(guard.fault.signo, t_signo(m->kind));
+		CHECK_EQ(guard.offset, T_PAGE);
 		return 1;
 	}
 	return 0;
@@ -36,14 +36,14 @@ static int read_under_guard(const struct t_memory *m)
 
 IN_CHILD(test_half_of_a_file_is_survived)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
 		struct t_memory m = t_memory(kind);
 
 		for (int round = 0; round < 100; round++)
-			CHECK(read_under_guard(&m) == 1);
+			CHECK_EQ(read_under_guard(&m), 1);
 		t_heal(&m);
-		CHECK(read_under_guard(&m) == 0);
+		CHECK_EQ(read_under_guard(&m), 0);
 	}
 }
 
@@ -53,8 +53,8 @@ static void crash_elsewhere(void *arg)
 	struct t_memory right = t_memory(T_PROTECTED), wrong = t_memory(*(const enum t_kind *)arg);
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&right) == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&right), 1);
 	MCSAFE_TRY(&guard, right.good, 2 * (size_t)T_PAGE) {
 		t_read_byte(wrong.bad);
 	}
@@ -68,7 +68,7 @@ static void crash_in_catch(void *arg)
 	struct t_memory m = t_memory(*(const enum t_kind *)arg);
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(m.bad);
 	}
@@ -88,9 +88,9 @@ static void after_uninstall(void *arg)
 {
 	struct t_memory m = t_memory(*(const enum t_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&m) == 1);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&m), 1);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	read_under_guard(&m);
 }
 
@@ -98,8 +98,8 @@ static void an_empty_window(void *arg)
 {
 	struct t_memory m = t_memory(*(const enum t_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL) == 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL), 4711);
 }
 
 static void test_crash_that_must_not_be_handled(void **state)
@@ -129,13 +129,15 @@ IN_CHILD(test_blocked_signal_stays_pending)
 	t_set_plain(SIGUSR1, deliver, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&m) == 1);
-	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) && delivered == 0);
-	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
-	CHECK(delivered == 1);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&m), 1);
+	CHECK_EQ(sigpending(&pending), 0);
+	CHECK(sigismember(&pending, SIGUSR1));
+	CHECK_EQ(delivered, 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
+	CHECK_EQ(delivered, 1);
 }
 
 /* This thread waits in a body that would catch everything; the other one crashes. */
@@ -151,10 +153,10 @@ static void crash_of_another_thread(void *arg)
 	struct mcsafe_guard guard;
 	pthread_t thread;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-		CHECK(pthread_create(&thread, NULL, crash, m.bad) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK_EQ(pthread_create(&thread, NULL, crash, m.bad), 0);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("caught in the wrong thread");
@@ -176,7 +178,7 @@ static void heal(int signo, siginfo_t *si, void *ctx)
 	(void)signo;
 	(void)ctx;
 	calls++;
-	CHECK(si->si_addr == healed.bad);
+	CHECK_PTR_EQ(si->si_addr, healed.bad);
 	t_heal(&healed);
 }
 
@@ -189,10 +191,10 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 
 	healed = t_memory(T_PROTECTED);
 	t_set_action(SIGSEGV, heal, SA_NODEFER, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(healed.bad);
-		CHECK(calls == 1);
+		CHECK_EQ(calls, 1);
 		bodies++;
 		t_read_byte(m.bad);
 		UNREACHED("no fault");
@@ -201,7 +203,8 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 		t_spoil(&healed);
 		t_read_byte(healed.bad);
 	}
-	CHECK(bodies == 1 && calls == 2);
+	CHECK_EQ(bodies, 1);
+	CHECK_EQ(calls, 2);
 }
 
 /* A fault in the second part is one for the guard around. */
@@ -212,23 +215,26 @@ IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 	static struct mcsafe_guard outer, inner = {.offset = 4711};
 	volatile int inner_faults = 0, outer_faults = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&outer, m.bad, T_PAGE) {
 		MCSAFE_TRY(&inner, m.bad, T_PAGE) {
 			t_read_byte(m.bad);
 		}
 		MCSAFE_CATCH(&inner) {
 			inner_faults++;
-			CHECK(mcsafe__guard_top == &outer);
+			CHECK_PTR_EQ(mcsafe__guard_top, &outer);
 			t_read_byte(m.bad + 1);
 			UNREACHED("no fault");
 		}
 	}
 	MCSAFE_CATCH(&outer) {
 		outer_faults++;
-		CHECK(outer.offset == 1 && inner.offset == 0);
+		CHECK_EQ(outer.offset, 1);
+		CHECK_EQ(inner.offset, 0);
 	}
-	CHECK(inner_faults == 1 && outer_faults == 1 && mcsafe__guard_top == NULL);
+	CHECK_EQ(inner_faults, 1);
+	CHECK_EQ(outer_faults, 1);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 /* A copy in the body has a landing of its own, which comes first. */
@@ -239,14 +245,14 @@ IN_CHILD(test_copies_land_and_do_not_jump)
 	char dst[16];
 	volatile size_t left = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		left = memcpy_mcsafe(dst, m.bad - 5, sizeof(dst));
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("jumped out of a copy");
 	}
-	CHECK(left == sizeof(dst) - 5);
+	CHECK_EQ(left, sizeof(dst) - 5);
 }
 
 int main(void)

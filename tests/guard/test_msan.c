@@ -38,7 +38,7 @@ IN_CHILD(test_after_a_fault)
 {
 	static char from[8], to[8];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	memory = t_memory(T_PROTECTED);
 	poison_guards();
 	__msan_poison(from + 3, 1);
@@ -57,13 +57,13 @@ IN_CHILD(test_after_a_fault)
 		}
 	}
 	MCSAFE_CATCH(&outer) {
-		CHECK(__msan_test_shadow(&outer.fault, sizeof(outer.fault)) == -1);
-		CHECK(__msan_test_shadow(&outer.window, sizeof(outer.window)) == -1);
-		CHECK(__msan_test_shadow(&outer.offset, sizeof(outer.offset)) == -1);
-		CHECK(__msan_test_shadow(&guard.fault, sizeof(guard.fault)) == 0);
-		CHECK(__msan_test_shadow(to, sizeof(to)) == 3);
-		CHECK(__msan_test_shadow(&kept, sizeof(kept)) == 0);
-		CHECK(outer.fault.cause == MCSAFE_CAUSE_PROTECTED);
+		CHECK_EQ(__msan_test_shadow(&outer.fault, sizeof(outer.fault)), -1);
+		CHECK_EQ(__msan_test_shadow(&outer.window, sizeof(outer.window)), -1);
+		CHECK_EQ(__msan_test_shadow(&outer.offset, sizeof(outer.offset)), -1);
+		CHECK_EQ(__msan_test_shadow(&guard.fault, sizeof(guard.fault)), 0);
+		CHECK_EQ(__msan_test_shadow(to, sizeof(to)), 3);
+		CHECK_EQ(__msan_test_shadow(&kept, sizeof(kept)), 0);
+		CHECK_EQ(outer.fault.cause, MCSAFE_CAUSE_PROTECTED);
 		return;
 	}
 	UNREACHED("no fault");
@@ -74,7 +74,7 @@ IN_CHILD(test_entered_by_hand)
 {
 	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	memory = t_memory(T_PROTECTED);
 	poison_guards();
 	guard.windows = &anywhere;
@@ -84,7 +84,7 @@ IN_CHILD(test_entered_by_hand)
 		t_read_byte(memory.bad);
 		UNREACHED("the body goes on");
 	}
-	CHECK(guard.fault.cause == MCSAFE_CAUSE_PROTECTED);
+	CHECK_EQ(guard.fault.cause, MCSAFE_CAUSE_PROTECTED);
 }
 
 struct copy {
@@ -104,14 +104,14 @@ IN_CHILD(test_a_function_called)
 	struct mcsafe_fault fault;
 	static struct copy copy;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	memory = t_memory(T_PROTECTED);
 	__msan_poison(copy.from + 5, 1);
 	__msan_poison(copy.to, sizeof(copy.to));
 	__msan_poison(&fault, sizeof(fault));
-	CHECK(mcsafe_call(memory.bad, T_PAGE, copy_and_fail, &copy, &fault) < 0);
-	CHECK(__msan_test_shadow(&fault, sizeof(fault)) == -1);
-	CHECK(__msan_test_shadow(copy.to, sizeof(copy.to)) == 5);
+	CHECK_LT(mcsafe_call(memory.bad, T_PAGE, copy_and_fail, &copy, &fault), 0);
+	CHECK_EQ(__msan_test_shadow(&fault, sizeof(fault)), -1);
+	CHECK_EQ(__msan_test_shadow(copy.to, sizeof(copy.to)), 5);
 }
 
 int main(void)

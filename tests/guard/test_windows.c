@@ -128,7 +128,7 @@ static void install_over_counter(void)
 {
 	t_set_action(SIGBUS, count, 0, 0);
 	t_set_action(SIGSEGV, count, 0, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 /* Whether the guard caught it. What is said of it must be right. */
@@ -140,12 +140,14 @@ static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *wind
 		t_send_to_self(si);
 	}
 	MCSAFE_CATCH(guard) {
-		CHECK(guard->fault.signo == si->si_signo && guard->fault.code == si->si_code);
-		CHECK(guard->fault.addr == si->si_addr);
-		CHECK(guard->window < n);
+		CHECK_EQ(guard->fault.signo, si->si_signo);
+		CHECK_EQ(guard->fault.code, si->si_code);
+		CHECK_PTR_EQ(guard->fault.addr, si->si_addr);
+		CHECK_LT(guard->window, n);
 		return true;
 	}
-	CHECK(guard->window == (size_t)0x5a5a5a5a5a5a5a5a && guard->fault.signo == 0x5a5a5a5a);
+	CHECK_EQ(guard->window, (size_t)0x5a5a5a5a5a5a5a5a);
+	CHECK_EQ(guard->fault.signo, 0x5a5a5a5a);
 	return false;
 }
 
@@ -163,15 +165,15 @@ static void try_window(const struct code *code, const siginfo_t *si, intptr_t fr
 		fprintf(stderr, "signal %d, code %d, address %#tx, lsb %d, window [%#tx, %#tx)\n",
 			si->si_signo, si->si_code, (intptr_t)((uintptr_t)si->si_addr - middle),
 			si->si_addr_lsb, from, to);
-	CHECK(caught == expected);
-	CHECK(atomic_load(&passed_on) == before + !expected);
+	CHECK_EQ(caught, expected);
+	CHECK_EQ(atomic_load(&passed_on), before + !expected);
 	if (!caught)
 		return;
-	CHECK(guard.fault.cause == code->cause);
-	CHECK(guard.offset == lost - base);
-	CHECK(guard.fault.extent == (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
-					     ? (size_t)1 << si->si_addr_lsb
-					     : 0));
+	CHECK_EQ(guard.fault.cause, code->cause);
+	CHECK_EQ(guard.offset, lost - base);
+	CHECK_EQ(guard.fault.extent, (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
+					      ? (size_t)1 << si->si_addr_lsb
+					      : 0));
 }
 
 static void try_all_windows(const struct code *code, const siginfo_t *si)
@@ -207,9 +209,10 @@ IN_CHILD(test_anywhere)
 		siginfo_t si = forge(&codes[c], codes[c].has_address ? WORLD + 64 : 0, 0);
 
 		CHECK(catches(&guard, &anywhere, 1, &si));
-		CHECK(guard.offset == (uintptr_t)si.si_addr && guard.window == 0);
-		CHECK(guard.fault.cause == codes[c].cause);
-		CHECK(catches(&guard, &all, 1, &si) == codes[c].has_address);
+		CHECK_EQ(guard.offset, (uintptr_t)si.si_addr);
+		CHECK_EQ(guard.window, 0);
+		CHECK_EQ(guard.fault.cause, codes[c].cause);
+		CHECK_EQ(catches(&guard, &all, 1, &si), codes[c].has_address);
 	}
 }
 
@@ -229,15 +232,15 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 		}
 	si = forge(&(struct code){.signo = SIGBUS, .code = BUS_MCEERR_AO}, WORLD, 12);
 	CHECK(!catches(&guard, &anywhere, 1, &si));
-	CHECK(atomic_load(&passed_on) == 2 * T_LENGTH(sent) + 1);
+	CHECK_EQ(atomic_load(&passed_on), 2 * T_LENGTH(sent) + 1);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-		CHECK(raise(SIGBUS) == 0);
-		CHECK(kill(getpid(), SIGSEGV) == 0);
+		CHECK_EQ(raise(SIGBUS), 0);
+		CHECK_EQ(kill(getpid(), SIGSEGV), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("a signal that was sent has jumped");
 	}
-	CHECK(atomic_load(&passed_on) == 2 * T_LENGTH(sent) + 3);
+	CHECK_EQ(atomic_load(&passed_on), 2 * T_LENGTH(sent) + 3);
 }
 
 /* The first window of a list that it is inside is named. */
@@ -274,7 +277,7 @@ IN_CHILD(test_lists)
 		siginfo_t si = forge(&codes[5], cases[i].addr, 0);
 		bool caught = catches(&guard, windows, T_LENGTH(windows), &si);
 
-		CHECK(caught == (cases[i].window >= 0));
+		CHECK_EQ(caught, (cases[i].window >= 0));
 		CHECK(!caught ||
 		      (guard.window == (size_t)cases[i].window && guard.offset == cases[i].offset));
 		CHECK(!catches(&guard, windows, 0, &si));
@@ -303,10 +306,13 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK(guard.fault.signo == t_signo(m->kind) && guard.fault.code == t_code(m->kind));
-		CHECK(guard.fault.addr == m->bad && guard.fault.side == side);
-		CHECK(guard.fault.extent == 0 && guard.fault.ip != NULL);
-		CHECK(guard.offset == (size_t)(m->bad - (const char *)window->base));
+		CHECK_EQ(guard.fault.signo, t_signo(m->kind));
+		CHECK_EQ(guard.fault.code, t_code(m->kind));
+		CHECK_PTR_EQ(guard.fault.addr, m->bad);
+		CHECK_EQ(guard.fault.side, side);
+		CHECK_EQ(guard.fault.extent, 0);
+		CHECK_PTR_NE(guard.fault.ip, NULL);
+		CHECK_EQ(guard.offset, (size_t)(m->bad - (const char *)window->base));
 	}
 }
 
@@ -335,11 +341,13 @@ static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsig
 			nest(m, level + 1, depth, right, guards);
 		else
 			t_read_byte(m->bad);
-		CHECK(level < right); /* an inner guard has caught it; or else there was no fault */
+		CHECK_LT(level,
+			 right); /* an inner guard has caught it; or else there was no fault */
 	}
 	MCSAFE_CATCH(guard) {
-		CHECK(level == right);
-		CHECK(guard->fault.addr == m->bad && guard->offset == 0);
+		CHECK_EQ(level, right);
+		CHECK_PTR_EQ(guard->fault.addr, m->bad);
+		CHECK_EQ(guard->offset, 0);
 		/* The inner ones are disarmed as well: to disarm them again does nothing. */
 		for (unsigned i = level; i < depth; i++)
 			mcsafe_guard_disarm(&guards[i]);
@@ -361,7 +369,7 @@ static void *try_depths(void *arg)
 				UNREACHED("no fault");
 			}
 			MCSAFE_CATCH(&outermost) {
-				CHECK(outermost.fault.addr == memory.bad);
+				CHECK_PTR_EQ(outermost.fault.addr, memory.bad);
 			}
 		}
 	return NULL;
@@ -371,11 +379,11 @@ IN_CHILD(test_real_faults_at_every_depth_in_every_thread)
 {
 	pthread_t threads[THREADS];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (uintptr_t i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&threads[i], NULL, try_depths, (void *)i) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, try_depths, (void *)i), 0);
 	for (size_t i = 0; i < THREADS; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	try_depths(NULL);
 }
 
@@ -384,7 +392,7 @@ IN_CHILD(test_non_canonical_addresses)
 	const char *const wild = (const char *)0x8000000000000000;
 	struct mcsafe_guard outer, inner;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
 		MCSAFE_TRY(&inner, wild, T_PAGE) {
 			t_read_byte(wild);
@@ -395,8 +403,10 @@ IN_CHILD(test_non_canonical_addresses)
 		}
 	}
 	MCSAFE_CATCH(&outer) {
-		CHECK(outer.fault.cause == MCSAFE_CAUSE_ADDRESS && outer.fault.addr == NULL);
-		CHECK(outer.fault.side == MCSAFE_SIDE_NONE && outer.offset == 0);
+		CHECK_EQ(outer.fault.cause, MCSAFE_CAUSE_ADDRESS);
+		CHECK_PTR_EQ(outer.fault.addr, NULL);
+		CHECK_EQ(outer.fault.side, MCSAFE_SIDE_NONE);
+		CHECK_EQ(outer.offset, 0);
 	}
 }
 
@@ -424,23 +434,29 @@ static void try_call(const struct t_memory *m, int err)
 
 	memset(&fault, 0x5a, sizeof(fault));
 	errno = 4711;
-	CHECK(mcsafe_call(m->bad, T_PAGE, touch, &harmless, &fault) == 0);
-	CHECK(harmless.began == 1 && harmless.ended == 1 && fault.signo == 0x5a5a5a5a);
-	CHECK(mcsafe_call(m->bad, T_PAGE, touch, &call, &fault) == err);
-	CHECK(fault.addr == m->bad && -mcsafe_fault_errno(&fault) == err);
-	CHECK(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL) == err);
-	CHECK(mcsafe_call_windows(windows, 2, touch, &call, &guard) == err);
-	CHECK(guard.window == 1 && guard.offset == T_PAGE && guard.fault.addr == m->bad);
-	CHECK(mcsafe_call_windows(windows, 2, touch, &call, NULL) == err);
-	CHECK(call.began == 4 && call.ended == 0);
-	CHECK(errno == 4711);
+	CHECK_EQ(mcsafe_call(m->bad, T_PAGE, touch, &harmless, &fault), 0);
+	CHECK_EQ(harmless.began, 1);
+	CHECK_EQ(harmless.ended, 1);
+	CHECK_EQ(fault.signo, 0x5a5a5a5a);
+	CHECK_EQ(mcsafe_call(m->bad, T_PAGE, touch, &call, &fault), err);
+	CHECK_PTR_EQ(fault.addr, m->bad);
+	CHECK_EQ(-mcsafe_fault_errno(&fault), err);
+	CHECK_EQ(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL), err);
+	CHECK_EQ(mcsafe_call_windows(windows, 2, touch, &call, &guard), err);
+	CHECK_EQ(guard.window, 1);
+	CHECK_EQ(guard.offset, T_PAGE);
+	CHECK_PTR_EQ(guard.fault.addr, m->bad);
+	CHECK_EQ(mcsafe_call_windows(windows, 2, touch, &call, NULL), err);
+	CHECK_EQ(call.began, 4);
+	CHECK_EQ(call.ended, 0);
+	CHECK_EQ(errno, 4711);
 }
 
 IN_CHILD(test_calls)
 {
 	struct t_memory protected = t_memory(T_PROTECTED), eof = t_memory(T_PAST_EOF);
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	try_call(&protected, -EFAULT);
 	try_call(&eof, -EIO);
 }

@@ -33,8 +33,8 @@ static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;
 	size_t left;
 
-	CHECK(stack != MAP_FAILED);
-	CHECK(mprotect(stack, T_PAGE, PROT_NONE) == 0);
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	CHECK_EQ(mprotect(stack, T_PAGE, PROT_NONE), 0);
 	__asm__ volatile("movq	%%rsp, %%rbx\n"
 			 "	movq	%[top], %%rsp\n"
 			 "	call	*%[copy]\n"
@@ -51,19 +51,19 @@ static void use_alternate_stack(void)
 
 	stack.ss_sp =
 		mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(stack.ss_sp != MAP_FAILED);
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_PTR_NE(stack.ss_sp, MAP_FAILED);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 }
 
 static void copy_bad(void *arg)
 {
 	char dst[16];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (arg != NULL)
 		use_alternate_stack();
 	for (int round = 0; round < 3; round++)
-		CHECK(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)) == sizeof(dst) - 6);
+		CHECK_EQ(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)), sizeof(dst) - 6);
 }
 
 /* The first shows that the second one is needed. */

@@ -68,7 +68,7 @@ static uint64_t blocked(void)
 {
 	sigset_t set;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &set) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &set), 0);
 	return bits(&set);
 }
 
@@ -116,10 +116,10 @@ static void suffer(void *arg)
 
 	sigemptyset(&usr2);
 	sigaddset(&usr2, SIGUSR2);
-	CHECK(sigprocmask(SIG_BLOCK, &usr2, NULL) == 0);
-	CHECK(sigaction(c->signo, c->previous, NULL) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &usr2, NULL), 0);
+	CHECK_EQ(sigaction(c->signo, c->previous, NULL), 0);
 	if (c->with_mcsafe)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct observed *seen = &c->report->seen[round];
 

@@ -21,12 +21,12 @@ static char dst[64];
 
 static void install(void)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static void ask(void)
 {
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 }
 
 static void handle(void)
@@ -34,19 +34,19 @@ static void handle(void)
 	static ucontext_t ctx;
 	static siginfo_t si = {.si_signo = SIGBUS, .si_code = BUS_ADRERR};
 
-	CHECK(mcsafe_handle_signal(SIGBUS, &si, &ctx) == 0);
+	CHECK_EQ(mcsafe_handle_signal(SIGBUS, &si, &ctx), 0);
 }
 
 static void copy(void)
 {
-	CHECK(memcpy_mcsafe(dst, memory.good + 3, sizeof(dst)) == 0);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.good + 3, sizeof(dst)), 0);
 }
 
 static void copy_bad(void)
 {
 	struct mcsafe_fault fault;
 
-	CHECK(mcsafe_memcpy(dst, memory.bad - 3, sizeof(dst), &fault) == sizeof(dst) - 3);
+	CHECK_EQ(mcsafe_memcpy(dst, memory.bad - 3, sizeof(dst), &fault), sizeof(dst) - 3);
 }
 
 /* In this order; mcsafe_install() has been called and undone before. */
@@ -64,7 +64,7 @@ static void run_steps(void *arg)
 {
 	(void)arg;
 	install();
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	for (size_t i = 0; i < T_LENGTH(steps); i++) {
 		T_BREAK();
 		steps[i].run();

@@ -60,15 +60,15 @@ static void prepare(enum disposition disposition)
 	if (disposition == BARE)
 		return;
 	if (disposition == IGNORED) {
-		CHECK(signal(SIGBUS, SIG_IGN) != SIG_ERR);
-		CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
+		CHECK_PTR_NE(signal(SIGBUS, SIG_IGN), SIG_ERR);
+		CHECK_PTR_NE(signal(SIGSEGV, SIG_IGN), SIG_ERR);
 	} else if (disposition == ONCE) {
 		t_set_plain(SIGBUS, had_turn, (int)SA_RESETHAND);
 		t_set_plain(SIGSEGV, had_turn, (int)SA_RESETHAND);
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (with_report)
-		CHECK(mcsafe_set_report(report_fd, MCSAFE_REPORT_NO_BACKTRACE) == 0);
+		CHECK_EQ(mcsafe_set_report(report_fd, MCSAFE_REPORT_NO_BACKTRACE), 0);
 }
 
 /* Whether a report was written since the last call. */
@@ -172,11 +172,11 @@ static void allow_core_dump(void)
 {
 	struct rlimit core;
 
-	CHECK(signal(SIGBUS, SIG_DFL) != SIG_ERR);
-	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
-	CHECK(getrlimit(RLIMIT_CORE, &core) == 0);
+	CHECK_PTR_NE(signal(SIGBUS, SIG_DFL), SIG_ERR);
+	CHECK_PTR_NE(signal(SIGSEGV, SIG_DFL), SIG_ERR);
+	CHECK_EQ(getrlimit(RLIMIT_CORE, &core), 0);
 	core.rlim_cur = core.rlim_max < CORE_SIZE ? core.rlim_max : CORE_SIZE;
-	CHECK(setrlimit(RLIMIT_CORE, &core) == 0);
+	CHECK_EQ(setrlimit(RLIMIT_CORE, &core), 0);
 }
 
 /* The wait status of a death that nobody watches by ptrace(2): it has the core bit. */
@@ -298,7 +298,7 @@ struct sent {
 static void install_and_wait(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	T_BREAK();
 	UNREACHED("it was killed before this");
 }
@@ -350,7 +350,7 @@ static void copy_bad(void *arg)
 {
 	char dst[64];
 
-	CHECK(memcpy_mcsafe(dst, ((struct t_memory *)arg)->bad, sizeof(dst)) == sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, ((struct t_memory *)arg)->bad, sizeof(dst)), sizeof(dst));
 }
 
 static void copy_bad_while_blocked(void *arg)
@@ -358,17 +358,17 @@ static void copy_bad_while_blocked(void *arg)
 	const struct t_memory *m = arg;
 	sigset_t set;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	sigemptyset(&set);
 	sigaddset(&set, t_signo(m->kind));
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
 	copy_bad(arg);
 }
 
 static void install_uninstall_and_copy_bad(void *arg)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	copy_bad(arg);
 }
 
@@ -397,10 +397,11 @@ static void copy_with_bad_landing(void *arg)
 {
 	char dst[8];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	/* The copy lands; then its fixup stores through this pointer, and that has no row. */
-	CHECK(mcsafe__copy_word(dst, memory[T_PAST_EOF].bad, sizeof(dst),
-				(void *)((struct t_memory *)arg)->bad) == 0);
+	CHECK_EQ(mcsafe__copy_word(dst, memory[T_PAST_EOF].bad, sizeof(dst),
+				   (void *)((struct t_memory *)arg)->bad),
+		 0);
 }
 
 static void test_a_fault_of_ours_without_a_row_kills(void **state)
@@ -422,8 +423,8 @@ static void *copy_for_ever(void *arg)
 	char dst[64];
 
 	for (;;) {
-		CHECK(memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 5, sizeof(dst)) ==
-		      sizeof(dst) - 5);
+		CHECK_EQ(memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 5, sizeof(dst)),
+			 sizeof(dst) - 5);
 		__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -434,8 +435,8 @@ static void fault_while_another_copies(void *arg)
 	pthread_t thread;
 	int copies = 0;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(pthread_create(&thread, NULL, copy_for_ever, &copies) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, copy_for_ever, &copies), 0);
 	while (__atomic_load_n(&copies, __ATOMIC_RELAXED) < 10)
 		usleep(100);
 	t_write_byte(((struct t_memory *)arg)->bad);

@@ -99,7 +99,7 @@ static void copy_between_breaks(void *arg)
 
 	t_set_action(SIGBUS, previous, 0, 0);
 	t_set_action(SIGSEGV, previous, 0, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (;;) {
 		T_BREAK();
 		outcome->left = mcsafe_memcpy(copy->dst, copy->src, copy->n, &outcome->fault);

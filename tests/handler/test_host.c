@@ -118,14 +118,17 @@ IN_CHILD(test_copies_land_through_the_host)
 		const struct t_memory *m = &memory[round % 2];
 
 		calls = dealt_with = 0;
-		CHECK(mcsafe_memcpy(dst, m->bad - 7, sizeof(dst), &fault) == sizeof(dst) - 7);
-		CHECK(calls == 1 && dealt_with == 1);
-		CHECK(fault.signo == t_signo(m->kind) && fault.code == t_code(m->kind));
-		CHECK(fault.addr == m->bad);
-		CHECK(raise(t_signo(m->kind)) == 0);
-		CHECK(calls == 2 && dealt_with == 1);
+		CHECK_EQ(mcsafe_memcpy(dst, m->bad - 7, sizeof(dst), &fault), sizeof(dst) - 7);
+		CHECK_EQ(calls, 1);
+		CHECK_EQ(dealt_with, 1);
+		CHECK_EQ(fault.signo, t_signo(m->kind));
+		CHECK_EQ(fault.code, t_code(m->kind));
+		CHECK_PTR_EQ(fault.addr, m->bad);
+		CHECK_EQ(raise(t_signo(m->kind)), 0);
+		CHECK_EQ(calls, 2);
+		CHECK_EQ(dealt_with, 1);
 	}
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 }
 
 int main(void)

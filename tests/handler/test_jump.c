@@ -35,7 +35,7 @@ static int blocked_signals(void)
 	sigset_t set;
 	int n = 0;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &set) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &set), 0);
 	for (int signo = 1; signo < _NSIG; signo++)
 		n += sigismember(&set, signo);
 	return n;
@@ -48,7 +48,7 @@ static void leave_again_and_again(int save_mask, int flags)
 
 	for (size_t kind = 0; kind < 2; kind++) {
 		t_set_action(t_signo(memory[kind].kind), leave, flags, SIGUSR1);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	}
 	for (int round = 0; round < ROUNDS; round++) {
 		const struct t_memory *m = &memory[round % 2];
@@ -58,12 +58,12 @@ static void leave_again_and_again(int save_mask, int flags)
 			t_read_byte(m->bad);
 			UNREACHED("the fault came back");
 		}
-		CHECK(calls == 1);
-		CHECK(memcpy_mcsafe(dst, m->bad - 2, sizeof(dst)) == sizeof(dst) - 2);
-		CHECK(calls == 1);
+		CHECK_EQ(calls, 1);
+		CHECK_EQ(memcpy_mcsafe(dst, m->bad - 2, sizeof(dst)), sizeof(dst) - 2);
+		CHECK_EQ(calls, 1);
 		/* Without sigsetjmp's mask the handler's own stays: SIGUSR1, as from the kernel. */
-		CHECK(blocked_signals() == (save_mask ? 0 : 1));
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(blocked_signals(), (save_mask ? 0 : 1));
+		CHECK_EQ(mcsafe_installed(), 1);
 	}
 }
 
@@ -95,10 +95,10 @@ IN_CHILD(test_copies_land_inside_the_previous_handler)
 {
 	for (size_t kind = 0; kind < 2; kind++) {
 		t_set_action(t_signo(memory[kind].kind), copy_inside, SA_NODEFER, 0);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		t_read_byte(memory[kind].bad);
-		CHECK(calls == 1);
-		CHECK(left_inside == 5);
+		CHECK_EQ(calls, 1);
+		CHECK_EQ(left_inside, 5);
 		t_spoil(&memory[kind]);
 		calls = 0;
 	}
@@ -114,10 +114,10 @@ static void change_errno(int signo)
 IN_CHILD(test_errno_survives_the_previous_handler)
 {
 	t_set_plain(SIGBUS, change_errno, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	errno = 4711;
-	CHECK(raise(SIGBUS) == 0);
-	CHECK(errno == 4711);
+	CHECK_EQ(raise(SIGBUS), 0);
+	CHECK_EQ(errno, 4711);
 }
 
 int main(void)

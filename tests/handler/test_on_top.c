@@ -88,17 +88,18 @@ static void expect_calls(int first_calls, int second_calls)
 
 	t_spoil(&memory);
 	first.calls = second.calls = bottom_calls = 0;
-	CHECK(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)) == sizeof(dst) - 3);
-	CHECK(bottom_calls == 0);
-	CHECK(first.calls <= 1 && second.calls <= 1);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)), sizeof(dst) - 3);
+	CHECK_EQ(bottom_calls, 0);
+	CHECK_LE(first.calls, 1);
+	CHECK_LE(second.calls, 1);
 
 	for (int sent = 0; sent < 2; sent++) {
 		t_spoil(&memory);
 		first.calls = second.calls = bottom_calls = 0;
 		t_cause(sent ? T_KILL : T_FAULT, t_signo(memory.kind), &memory);
-		CHECK(bottom_calls == 1);
-		CHECK(first.calls == first_calls);
-		CHECK(second.calls == second_calls);
+		CHECK_EQ(bottom_calls, 1);
+		CHECK_EQ(first.calls, first_calls);
+		CHECK_EQ(second.calls, second_calls);
 	}
 }
 
@@ -106,22 +107,22 @@ static void top_that_chains(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 	expect_calls(1, 0);
 
 	/* Ours is over it now, and it still passes on to ours: to the older one then. */
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
 	expect_calls(1, 0);
 
 	/* Over ours again, which knows it: it runs once above ours, and once below. */
 	for (int round = 0; round < 20; round++) {
 		put_on_top(&first, on_first);
-		CHECK(mcsafe_installed() == 0);
+		CHECK_EQ(mcsafe_installed(), 0);
 		expect_calls(2, 0);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		expect_calls(1, 0);
 	}
 }
@@ -130,27 +131,27 @@ static void two_on_top(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
 	put_on_top(&second, on_second);
 	expect_calls(1, 1);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_calls(1, 1);
 
 	/* In turns: each finds ours below, and ours has found each. */
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&second, on_second);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int round = 0; round < 20; round++) {
 		expect_calls(1, 1);
 		put_on_top(&first, on_first);
 		expect_calls(2, 1);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		expect_calls(1, 1);
 		put_on_top(&second, on_second);
 		expect_calls(1, 2);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	}
 }
 
@@ -159,11 +160,11 @@ static void top_that_chains_twice(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first_twice);
 	t_cause(T_KILL, t_signo(memory.kind), &memory);
-	CHECK(first.calls == 2);
-	CHECK(bottom_calls == 2);
+	CHECK_EQ(first.calls, 2);
+	CHECK_EQ(bottom_calls, 2);
 }
 
 /* After mcsafe_uninstall() it is the live handler, and ours is only what it passes on to. */
@@ -171,12 +172,12 @@ static void uninstalled_with_one_on_top(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(t_get_action(SIGBUS).sa_sigaction == on_first);
-	CHECK(t_get_action(SIGSEGV).sa_sigaction == on_first);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_PTR_EQ(t_get_action(SIGBUS).sa_sigaction, on_first);
+	CHECK_PTR_EQ(t_get_action(SIGSEGV).sa_sigaction, on_first);
 	expect_calls(1, 0); /* what it passes on to is the entry that was below it */
 }
 
@@ -196,7 +197,7 @@ static int copy_is_lost(void)
 
 	if (sigsetjmp(back, 1))
 		return 1;
-	CHECK(memcpy_mcsafe(dst, memory.bad, sizeof(dst)) == sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad, sizeof(dst)), sizeof(dst));
 	return 0;
 }
 
@@ -205,19 +206,19 @@ static void top_that_does_not_chain(void *arg)
 {
 	(void)arg;
 	for (int round = 0; round < 3; round++) {
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_installed(), 1);
 		CHECK(!copy_is_lost());
 		set_both(leave);
-		CHECK(mcsafe_installed() == 0);
+		CHECK_EQ(mcsafe_installed(), 0);
 		CHECK(copy_is_lost());
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (!sigsetjmp(back, 1)) {
 		t_read_byte(memory.bad);
 		UNREACHED("the handler that was found on top gets what is not ours");
 	}
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 }
 
 /* Covered on one signal only, the other one works. */
@@ -226,9 +227,9 @@ static void top_of_one_signal(void *arg)
 	int other = memory.kind == T_PROTECTED ? SIGBUS : SIGSEGV;
 
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_set_action(other, leave, 0, 0);
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 	CHECK(!copy_is_lost());
 }
 
@@ -253,9 +254,9 @@ static void test_stacks_of_handlers(void **state)
 /* The same stack, and below it the default. */
 static void die_below_a_top_that_chains(void *arg)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (*(int *)arg)
 		put_on_top(&first, on_first);
 	t_read_byte(memory.bad);
@@ -292,19 +293,19 @@ static int *t_told;
 static void tell_and_raise(int signo)
 {
 	++*t_told;
-	CHECK(sigaction(signo, &found_below[signo == SIGSEGV], NULL) == 0);
-	CHECK(raise(signo) == 0);
+	CHECK_EQ(sigaction(signo, &found_below[signo == SIGSEGV], NULL), 0);
+	CHECK_EQ(raise(signo), 0);
 }
 
 static void top_that_steps_aside(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (size_t i = 0; i < 2; i++) {
 		found_below[i] = t_get_action(signals[i]);
 		t_set_plain(signals[i], tell_and_raise, SA_NODEFER);
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory.bad);
 }
 

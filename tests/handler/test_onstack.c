@@ -43,9 +43,9 @@ static void use_alt(void)
 	stack_t stack = {.ss_size = ALT_SIZE};
 
 	alt = mmap(NULL, ALT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(alt != MAP_FAILED);
+	CHECK_PTR_NE(alt, MAP_FAILED);
 	stack.ss_sp = alt;
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 }
 
 static void look_and_heal(int signo, siginfo_t *si, void *ctx)
@@ -53,10 +53,11 @@ static void look_and_heal(int signo, siginfo_t *si, void *ctx)
 	volatile char here = 0;
 	sigset_t mask;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &mask), 0);
 	mask_ok = sigismember(&mask, signo) && sigismember(&mask, SIGUSR2);
-	CHECK(si->si_addr == memory.bad && si->si_signo == signo);
-	CHECK(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP] != 0);
+	CHECK_PTR_EQ(si->si_addr, memory.bad);
+	CHECK_EQ(si->si_signo, signo);
+	CHECK_NE(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP], 0);
 	on_alt = is_on_alt(&here);
 	calls++;
 	t_heal(&memory);
@@ -76,7 +77,7 @@ static void nothing_of_the_mask_is_left(void)
 {
 	sigset_t mask;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &mask), 0);
 	for (int signo = 1; signo < _NSIG; signo++)
 		CHECK(!sigismember(&mask, signo));
 }
@@ -94,12 +95,13 @@ static void check_info(void *arg)
 	memory = t_memory(run->kind);
 	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
 		t_spoil(&memory);
-		CHECK(t_onstack_probe(memory.bad) == 0);
-		CHECK(calls == i && mask_ok);
-		CHECK(on_alt == !!(run->flags & SA_ONSTACK));
+		CHECK_EQ(t_onstack_probe(memory.bad), 0);
+		CHECK_EQ(calls, i);
+		CHECK(mask_ok);
+		CHECK_EQ(on_alt, !!(run->flags & SA_ONSTACK));
 		nothing_of_the_mask_is_left();
 	}
 }
@@ -112,9 +114,10 @@ static void check_plain(void *arg)
 	memory = t_memory(run->kind);
 	t_set_plain(t_signo(run->kind), look_and_heal_plain, run->flags);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 0);
-	CHECK(calls == 1 && on_alt == !!(run->flags & SA_ONSTACK));
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, !!(run->flags & SA_ONSTACK));
 }
 
 static void each_kind(void (*body)(void *), int flags)
@@ -157,8 +160,8 @@ static void heal_after_another_signal(int signo, siginfo_t *si, void *ctx)
 {
 	(void)signo;
 	(void)ctx;
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(si->si_addr == memory.bad);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_PTR_EQ(si->si_addr, memory.bad);
 	calls++;
 	t_heal(&memory);
 }
@@ -172,11 +175,12 @@ static void check_nested(void *arg)
 	t_set_plain(SIGUSR1, scribble, SA_ONSTACK);
 	t_set_action(t_signo(run->kind), heal_after_another_signal, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
 		t_spoil(&memory);
-		CHECK(t_onstack_probe(memory.bad) == 0);
-		CHECK(calls == i && nested == i);
+		CHECK_EQ(t_onstack_probe(memory.bad), 0);
+		CHECK_EQ(calls, i);
+		CHECK_EQ(nested, i);
 	}
 }
 
@@ -206,8 +210,8 @@ static void check_context(void *arg)
 	memory = t_memory(run->kind);
 	t_set_action(t_signo(run->kind), skip_the_load, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 77);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 77);
 }
 
 static void test_changed_context_takes_effect(void **state)
@@ -234,7 +238,7 @@ static void check_jump(void *arg)
 	memory = t_memory(run->kind);
 	t_set_action(t_signo(run->kind), jump_out, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (volatile int i = 0; i < 5; i++) {
 		if (sigsetjmp(escape, 1) == 0) {
 			t_read_byte(memory.bad);
@@ -242,8 +246,10 @@ static void check_jump(void *arg)
 		}
 		nothing_of_the_mask_is_left();
 	}
-	CHECK(sigaltstack(NULL, &stack) == 0);
-	CHECK(stack.ss_flags == 0 && stack.ss_sp == alt && stack.ss_size == ALT_SIZE);
+	CHECK_EQ(sigaltstack(NULL, &stack), 0);
+	CHECK_EQ(stack.ss_flags, 0);
+	CHECK_PTR_EQ(stack.ss_sp, alt);
+	CHECK_EQ(stack.ss_size, ALT_SIZE);
 }
 
 static void test_handler_may_leave_by_siglongjmp(void **state)
@@ -262,7 +268,7 @@ static void check_no_stack(void *arg)
 	memory = t_memory(run->kind);
 	t_set_action(SIGSEGV, look_and_heal, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
 			 "movq %0, %%rsp\n\t"
 			 "movb (%0), %%al\n\t"
@@ -286,7 +292,7 @@ static void test_no_room_kills_as_the_kernel_does(void **state)
 static void fault_again(int signo)
 {
 	(void)signo;
-	CHECK(t_onstack_probe(memory.bad) == 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
 }
 
 static void check_fault_on_alt(void *arg)
@@ -298,9 +304,10 @@ static void check_fault_on_alt(void *arg)
 	t_set_plain(SIGUSR1, fault_again, SA_ONSTACK);
 	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(calls == 1 && on_alt == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, 1);
 }
 
 static void test_fault_on_the_alternate_stack_stays_there(void **state)
@@ -321,15 +328,17 @@ static void check_autodisarm(void *arg)
 
 	use_alt();
 	stack = (stack_t){.ss_sp = alt, .ss_size = ALT_SIZE, .ss_flags = (int)SS_AUTODISARM};
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 	memory = t_memory(run->kind);
 	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 0);
-	CHECK(calls == 1 && on_alt == 0);
-	CHECK(sigaltstack(NULL, &stack) == 0);
-	CHECK(stack.ss_sp == alt && stack.ss_flags == (int)SS_AUTODISARM);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, 0);
+	CHECK_EQ(sigaltstack(NULL, &stack), 0);
+	CHECK_PTR_EQ(stack.ss_sp, alt);
+	CHECK_EQ(stack.ss_flags, (int)SS_AUTODISARM);
 }
 
 static void test_autodisarm_is_kept(void **state)

@@ -47,7 +47,7 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 
 		memset(&other, 0, sizeof(other));
 		other.sa_handler = intruder;
-		CHECK(__real_sigaction(signo, &other, NULL) == 0);
+		CHECK_EQ(__real_sigaction(signo, &other, NULL), 0);
 		intruded_on = signo;
 	}
 	result = __real_sigaction(signo, action, old);
@@ -60,7 +60,7 @@ static int intruder_is_live(void)
 {
 	struct sigaction live;
 
-	CHECK(__real_sigaction(intruded_on, NULL, &live) == 0);
+	CHECK_EQ(__real_sigaction(intruded_on, NULL, &live), 0);
 	return live.sa_handler == intruder;
 }
 
@@ -69,20 +69,20 @@ static void cause_fault(void)
 	memory = t_memory(intruded_on == SIGSEGV ? T_PROTECTED : T_PAST_EOF);
 	intruder_calls = 0;
 	t_read_byte(memory.bad);
-	CHECK(intruder_calls == 1);
+	CHECK_EQ(intruder_calls, 1);
 }
 
 /* Whenever it comes, it is not lost: it is the live handler, or gets what is not ours. */
 static void install_with_intruder(void *arg)
 {
 	countdown = *(int *)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (countdown != 0)
 		return; /* fewer calls than that */
-	CHECK(intruder_is_live() == !mcsafe_installed());
+	CHECK_EQ(intruder_is_live(), !mcsafe_installed());
 	cause_fault();
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
 	cause_fault();
 }
 
@@ -91,15 +91,15 @@ static void uninstall_with_intruder(void *arg)
 {
 	int result, other;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	countdown = *(int *)arg;
 	result = mcsafe_uninstall();
 	if (countdown != 0)
 		return;
-	CHECK(result == -EBUSY);
+	CHECK_EQ(result, -EBUSY);
 	CHECK(intruder_is_live());
 	other = intruded_on == SIGBUS ? SIGSEGV : SIGBUS;
-	CHECK(t_get_action(other).sa_handler != SIG_DFL);
+	CHECK_PTR_NE(t_get_action(other).sa_handler, SIG_DFL);
 }
 
 /* The same with room for one more action: "both signals are left as they were", or it is all right. */
@@ -112,9 +112,9 @@ static void install_with_intruder_and_little_room(void *arg)
 	action.sa_handler = SIG_IGN;
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		sigaddset(&action.sa_mask, SIGRTMIN + number);
-		CHECK(__real_sigaction(SIGSEGV, &action, NULL) == 0);
+		CHECK_EQ(__real_sigaction(SIGSEGV, &action, NULL), 0);
 		if (number < ACTIONS_MAX - 1)
-			CHECK(mcsafe_install() == 0);
+			CHECK_EQ(mcsafe_install(), 0);
 	}
 	countdown = *(int *)arg;
 	result = mcsafe_install();
@@ -151,11 +151,16 @@ IN_CHILD(test_errno_is_left_alone_whatever_libc_does)
 {
 	changes_errno = 1;
 	errno = 4711;
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 1 && errno == 4711);
-	CHECK(mcsafe_uninstall() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 0 && errno == 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(errno, 4711);
 }
 
 int main(void)

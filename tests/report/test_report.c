@@ -78,8 +78,8 @@ static unsigned count(const char *needle)
 
 static void ready(unsigned flags)
 {
-	CHECK(mcsafe_set_report(report_fd, flags) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(report_fd, flags), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static int has_backtrace(void)
@@ -97,7 +97,7 @@ static int has_backtrace(void)
 static void load_bad(void *arg)
 {
 	ready(*(const unsigned *)arg);
-	CHECK(prctl(PR_SET_NAME, "a name", 0, 0, 0) == 0);
+	CHECK_EQ(prctl(PR_SET_NAME, "a name", 0, 0, 0), 0);
 	t_read_byte(memory->bad + 5);
 	NO_TAIL_CALL();
 }
@@ -176,13 +176,13 @@ static void lose_a_page(void *arg)
 	si.si_addr = arg;
 	si.si_addr_lsb = 12;
 	ready(0);
-	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si) == 0);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si), 0);
 }
 
 static void kill_self(void *arg)
 {
 	ready(0);
-	CHECK(kill(getpid(), *(const int *)arg) == 0);
+	CHECK_EQ(kill(getpid(), *(const int *)arg), 0);
 }
 
 static void test_other_ways_to_die(void **state)
@@ -246,22 +246,22 @@ static void nothing_to_report(void *arg)
 	ready(0);
 	t_read_byte(memory->bad);
 	t_spoil(memory);
-	CHECK(memcpy_mcsafe(dst, memory->bad, sizeof(dst)) == sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, memory->bad, sizeof(dst)), sizeof(dst));
 }
 
 static void not_wanted_any_more(void *arg)
 {
 	(void)arg;
 	ready(0);
-	CHECK(mcsafe_set_report(-1, 0) == 0);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
 	t_read_byte(memory->bad);
 }
 
 static void never_wanted(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_set_report(-1, 0) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory->bad);
 }
 
@@ -290,8 +290,8 @@ static void test_no_report_without_a_death_or_a_wish(void **state)
  * SIGKILL of a child that hangs. */
 static void die_beside(int fd)
 {
-	CHECK(mcsafe_set_report(fd, 0) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(fd, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory->bad);
 }
 
@@ -301,10 +301,11 @@ static void full_pipe(void *arg)
 	char byte = 0;
 
 	(void)arg;
-	CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
 	while (write(ends[1], &byte, 1) == 1)
 		;
-	CHECK(fcntl(ends[1], F_SETFL, 0) == 0);
+	CHECK_EQ(fcntl(ends[1], F_SETFL, 0), 0);
 	die_beside(ends[1]);
 }
 
@@ -313,7 +314,8 @@ static void broken_pipe(void *arg)
 	int ends[2];
 
 	(void)arg;
-	CHECK(pipe(ends) == 0 && close(ends[0]) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(close(ends[0]), 0);
 	die_beside(ends[1]);
 }
 
@@ -322,7 +324,8 @@ static void broken_socket(void *arg)
 	int ends[2];
 
 	(void)arg;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	CHECK_EQ(close(ends[0]), 0);
 	die_beside(ends[1]);
 }
 
@@ -331,7 +334,7 @@ static void file_size_limit(void *arg)
 	const struct rlimit limit = {16, 16};
 
 	(void)arg;
-	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	die_beside(report_fd);
 }
 
@@ -340,7 +343,7 @@ static void full_device(void *arg)
 	int fd = open("/dev/full", O_WRONLY);
 
 	(void)arg;
-	CHECK(fd >= 0);
+	CHECK_GE(fd, 0);
 	die_beside(fd);
 }
 
@@ -387,7 +390,7 @@ static void die_while_the_loader_is_locked(void *arg)
 
 	(void)arg;
 	ready(0);
-	CHECK(pthread_create(&thread, NULL, hold_the_loader, NULL) == 0);
+	CHECK_EQ(pthread_create(&thread, NULL, hold_the_loader, NULL), 0);
 	while (!is_held)
 		usleep(1000);
 	t_read_byte(memory->bad);
@@ -485,11 +488,11 @@ static void die_in_many_threads(void *arg)
 
 	(void)arg;
 	ready(0);
-	CHECK(pthread_barrier_init(&barrier, NULL, 8) == 0);
+	CHECK_EQ(pthread_barrier_init(&barrier, NULL, 8), 0);
 	for (size_t i = 0; i < 8; i++)
-		CHECK(pthread_create(&threads[i], NULL, die_together, NULL) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, die_together, NULL), 0);
 	for (size_t i = 0; i < 8; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 }
 
 static void test_several_threads_die_and_one_reports(void **state)
@@ -517,10 +520,11 @@ static void die_in_a_child_of_fork(void *arg)
 	(void)arg;
 	ready(0);
 	pid = fork();
-	CHECK(pid >= 0);
+	CHECK_GE(pid, 0);
 	if (pid == 0)
 		t_read_byte(memory->bad);
-	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status));
 	t_read_byte(memory->bad);
 }
 
@@ -542,7 +546,7 @@ static void close_and_die(void *arg)
 {
 	(void)arg;
 	ready(0);
-	CHECK(close(report_fd) == 0);
+	CHECK_EQ(close(report_fd), 0);
 	t_read_byte(memory->bad);
 }
 
@@ -554,7 +558,7 @@ static void reuse_and_die(void *arg)
 	for (int fd = 3; fd < 64; fd++)
 		if (fd != innocent && fd != report_fd && fd != memory->fd &&
 		    fcntl(fd, F_GETFD) >= 0)
-			CHECK(dup2(innocent, fd) == fd);
+			CHECK_EQ(dup2(innocent, fd), fd);
 	*(int *)arg = 1;
 	t_read_byte(memory->bad);
 }
@@ -565,10 +569,11 @@ static void replace_and_die(void *arg)
 	struct stat st;
 
 	(void)arg;
-	CHECK(mcsafe_set_report(first, 0) == 0);
-	CHECK(mcsafe_set_report(second, 0) == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(fstat(first, &st) == 0 && st.st_size == 0);
+	CHECK_EQ(mcsafe_set_report(first, 0), 0);
+	CHECK_EQ(mcsafe_set_report(second, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(fstat(first, &st), 0);
+	CHECK_EQ(st.st_size, 0);
 	t_read_byte(memory->bad);
 }
 
@@ -606,28 +611,34 @@ IN_CHILD(test_turned_off_lets_go_of_the_file)
 	int ends[2];
 	char byte;
 
-	CHECK(pipe(ends) == 0);
-	CHECK(mcsafe_set_report(ends[1], 0) == 0);
-	CHECK(close(ends[1]) == 0);
-	CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
-	CHECK(read(ends[0], &byte, 1) == -1 && errno == EAGAIN);
-	CHECK(mcsafe_set_report(-1, 0) == 0);
-	CHECK(read(ends[0], &byte, 1) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(mcsafe_set_report(ends[1], 0), 0);
+	CHECK_EQ(close(ends[1]), 0);
+	CHECK_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_EQ(read(ends[0], &byte, 1), -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(read(ends[0], &byte, 1), 0);
 }
 
 IN_CHILD(test_results)
 {
 	int read_only = open("/dev/null", O_RDONLY);
 
-	CHECK(read_only >= 0);
+	CHECK_GE(read_only, 0);
 	errno = 4711;
-	CHECK(mcsafe_set_report(1, 2) == -EINVAL && errno == 4711);
-	CHECK(mcsafe_set_report(1, ~0u) == -EINVAL);
-	CHECK(mcsafe_set_report(read_only, 0) == -EBADF && errno == 4711);
-	CHECK(mcsafe_set_report(1000, 0) == -EBADF && errno == 4711);
-	CHECK(mcsafe_set_report(-2, 0) == -EBADF);
-	CHECK(mcsafe_set_report(1, MCSAFE_REPORT_NO_BACKTRACE) == 0 && errno == 4711);
-	CHECK(mcsafe_set_report(-1, 0) == 0 && errno == 4711);
+	CHECK_EQ(mcsafe_set_report(1, 2), -EINVAL);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(1, ~0u), -EINVAL);
+	CHECK_EQ(mcsafe_set_report(read_only, 0), -EBADF);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(1000, 0), -EBADF);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(-2, 0), -EBADF);
+	CHECK_EQ(mcsafe_set_report(1, MCSAFE_REPORT_NO_BACKTRACE), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(errno, 4711);
 }
 
 /* mcsafe_backtrace() from a host's handler. */
@@ -641,7 +652,8 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 	errno = 4711;
 	n_frames = mcsafe_backtrace(ctx, frames, 64);
 	n_first = mcsafe_backtrace(ctx, frames, 1);
-	CHECK(mcsafe_backtrace(ctx, NULL, 0) == 0 && errno == 4711);
+	CHECK_EQ(mcsafe_backtrace(ctx, NULL, 0), 0);
+	CHECK_EQ(errno, 4711);
 	t_heal(memory);
 }
 
@@ -658,8 +670,10 @@ IN_CHILD(test_backtrace_in_a_handler)
 	t_read_byte(m.bad);
 	if (n_frames == -ENOSYS)
 		return;
-	CHECK(n_frames >= 3 && n_frames < 64 && n_first == 1);
-	CHECK((uintptr_t)frames[0] == (uintptr_t)t_read_byte);
+	CHECK_GE(n_frames, 3);
+	CHECK_LT(n_frames, 64);
+	CHECK_EQ(n_first, 1);
+	CHECK_EQ((uintptr_t)frames[0], (uintptr_t)t_read_byte);
 	for (int i = 1; i < n_frames; i++)
 		if ((uintptr_t)frames[i] > (uintptr_t)main &&
 		    (uintptr_t)frames[i] < (uintptr_t)main + 4096)

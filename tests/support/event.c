@@ -42,8 +42,8 @@ void t_send_to_self(const siginfo_t *si)
 {
 	siginfo_t copy = *si;
 
-	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), si->si_signo, &copy) ==
-	      0);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), si->si_signo, &copy),
+		 0);
 }
 
 void t_cause(enum t_event event, int signo, const struct t_memory *memory)
@@ -55,13 +55,13 @@ void t_cause(enum t_event event, int signo, const struct t_memory *memory)
 		t_read_byte(memory->bad);
 		break;
 	case T_KILL:
-		CHECK(kill(getpid(), signo) == 0);
+		CHECK_EQ(kill(getpid(), signo), 0);
 		break;
 	case T_TGKILL:
-		CHECK(raise(signo) == 0);
+		CHECK_EQ(raise(signo), 0);
 		break;
 	case T_QUEUE:
-		CHECK(sigqueue(getpid(), signo, (union sigval){.sival_int = T_VALUE}) == 0);
+		CHECK_EQ(sigqueue(getpid(), signo, (union sigval){.sival_int = T_VALUE}), 0);
 		break;
 	case T_NOTICE:
 	case T_POISON:

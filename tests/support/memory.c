@@ -13,10 +13,10 @@ struct t_memory t_memory(enum t_kind kind)
 {
 	struct t_memory memory = {.kind = kind, .fd = memfd_create("mcsafe test", MFD_CLOEXEC)};
 
-	CHECK(memory.fd >= 0);
-	CHECK(ftruncate(memory.fd, 2 * T_PAGE) == 0);
+	CHECK_GE(memory.fd, 0);
+	CHECK_EQ(ftruncate(memory.fd, 2 * T_PAGE), 0);
 	memory.good = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memory.fd, 0);
-	CHECK(memory.good != MAP_FAILED);
+	CHECK_PTR_NE(memory.good, MAP_FAILED);
 	memory.bad = memory.good + T_PAGE;
 	for (size_t i = 0; i < 2 * T_PAGE; i++)
 		memory.good[i] = (char)(i * 7 + 1);
@@ -29,9 +29,9 @@ static void set(const struct t_memory *memory, int prot, off_t size)
 	int saved_errno = errno;
 
 	if (memory->kind == T_PROTECTED)
-		CHECK(mprotect(memory->bad, T_PAGE, prot) == 0);
+		CHECK_EQ(mprotect(memory->bad, T_PAGE, prot), 0);
 	else
-		CHECK(ftruncate(memory->fd, size) == 0);
+		CHECK_EQ(ftruncate(memory->fd, size), 0);
 	errno = saved_errno;
 }
 
