@@ -13,12 +13,12 @@
 
 #include <pthread.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
 #include "tool.h"
 
-static int read_under_guard(const struct t_memory *m)
+static int read_under_guard(const struct t_bad_page *m)
 {
 	struct mcsafe_guard guard;
 
@@ -27,7 +27,7 @@ static int read_under_guard(const struct t_memory *m)
 			t_read_byte(m->good + i);
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK_EQ(guard.fault.signo, t_signo(m->kind));
+		CHECK_EQ(guard.fault.signo, t_bad_page_signo(m->kind));
 		CHECK_EQ(guard.offset, T_PAGE);
 		return 1;
 	}
@@ -37,12 +37,12 @@ static int read_under_guard(const struct t_memory *m)
 IN_CHILD(test_half_of_a_file_is_survived)
 {
 	CHECK_EQ(mcsafe_install(), 0);
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		struct t_memory m = t_memory(kind);
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		struct t_bad_page m = t_bad_page(kind);
 
 		for (int round = 0; round < 100; round++)
 			CHECK_EQ(read_under_guard(&m), 1);
-		t_heal(&m);
+		t_bad_page_heal(&m);
 		CHECK_EQ(read_under_guard(&m), 0);
 	}
 }
@@ -50,7 +50,8 @@ IN_CHILD(test_half_of_a_file_is_survived)
 /* In the body, but not in the window. */
 static void crash_elsewhere(void *arg)
 {
-	struct t_memory right = t_memory(T_PROTECTED), wrong = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page right = t_bad_page(T_PROT_NONE),
+			  wrong = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 
 	CHECK_EQ(mcsafe_install(), 0);
@@ -65,7 +66,7 @@ static void crash_elsewhere(void *arg)
 
 static void crash_in_catch(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 
 	CHECK_EQ(mcsafe_install(), 0);
@@ -79,14 +80,14 @@ static void crash_in_catch(void *arg)
 
 static void never_installed(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	read_under_guard(&m);
 }
 
 static void after_uninstall(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(read_under_guard(&m), 1);
@@ -96,7 +97,7 @@ static void after_uninstall(void *arg)
 
 static void an_empty_window(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL), 4711);
@@ -108,9 +109,9 @@ static void test_crash_that_must_not_be_handled(void **state)
 						after_uninstall, an_empty_window};
 
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
 		for (size_t i = 0; i < T_LENGTH(cases); i++)
-			t_dies(cases[i], &kind, t_signo(kind));
+			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
 static volatile sig_atomic_t delivered;
@@ -123,7 +124,7 @@ static void deliver(int signo)
 
 IN_CHILD(test_blocked_signal_stays_pending)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 	sigset_t set, pending;
 
 	t_set_plain(SIGUSR1, deliver, 0);
@@ -149,7 +150,7 @@ static void *crash(void *arg)
 
 static void crash_of_another_thread(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 	pthread_t thread;
 
@@ -166,11 +167,11 @@ static void crash_of_another_thread(void *arg)
 static void test_crash_of_another_thread_kills(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		t_dies(crash_of_another_thread, &kind, t_signo(kind));
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		t_dies(crash_of_another_thread, &kind, t_bad_page_signo(kind));
 }
 
-static struct t_memory healed;
+static struct t_bad_page healed;
 static volatile sig_atomic_t calls;
 
 static void heal(int signo, siginfo_t *si, void *ctx)
@@ -179,17 +180,17 @@ static void heal(int signo, siginfo_t *si, void *ctx)
 	(void)ctx;
 	calls++;
 	CHECK_PTR_EQ(si->si_addr, healed.bad);
-	t_heal(&healed);
+	t_bad_page_heal(&healed);
 }
 
 /* A fault that no guard wants reaches the previous handler, and the body goes on. */
 IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct mcsafe_guard guard;
 	volatile int bodies = 0;
 
-	healed = t_memory(T_PROTECTED);
+	healed = t_bad_page(T_PROT_NONE);
 	t_set_action(SIGSEGV, heal, SA_NODEFER, 0);
 	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
@@ -200,7 +201,7 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		t_spoil(&healed);
+		t_bad_page_spoil(&healed);
 		t_read_byte(healed.bad);
 	}
 	CHECK_EQ(bodies, 1);
@@ -210,7 +211,7 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 /* A fault in the second part is one for the guard around. */
 IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 	/* What the inner guard says is read by the outer one's second part: no local variable. */
 	static struct mcsafe_guard outer, inner = {.offset = 4711};
 	volatile int inner_faults = 0, outer_faults = 0;
@@ -240,7 +241,7 @@ IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 /* A copy in the body has a landing of its own, which comes first. */
 IN_CHILD(test_copies_land_and_do_not_jump)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct mcsafe_guard guard;
 	char dst[16];
 	volatile size_t left = 0;

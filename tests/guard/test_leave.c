@@ -10,12 +10,12 @@
 
 #include <string.h>
 
+#include "bad_page.h"
 #include "base/msan.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int leave_by_return(struct mcsafe_guard *guard)
 {
@@ -298,6 +298,6 @@ int main(void)
 		cmocka_unit_test(test_sanitizers_know_what_was_left),
 	};
 
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

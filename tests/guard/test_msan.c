@@ -11,10 +11,10 @@
 #include <sanitizer/msan_interface.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static struct mcsafe_guard outer, guard; /* static: what the second parts read */
 static volatile uint64_t kept;
 
@@ -39,7 +39,7 @@ IN_CHILD(test_after_a_fault)
 	static char from[8], to[8];
 
 	CHECK_EQ(mcsafe_install(), 0);
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	poison_guards();
 	__msan_poison(from + 3, 1);
 	__msan_poison(to, sizeof(to));
@@ -75,7 +75,7 @@ IN_CHILD(test_entered_by_hand)
 	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
 
 	CHECK_EQ(mcsafe_install(), 0);
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	poison_guards();
 	guard.windows = &anywhere;
 	guard.n_windows = 1;
@@ -105,7 +105,7 @@ IN_CHILD(test_a_function_called)
 	static struct copy copy;
 
 	CHECK_EQ(mcsafe_install(), 0);
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	__msan_poison(copy.from + 5, 1);
 	__msan_poison(copy.to, sizeof(copy.to));
 	__msan_poison(&fault, sizeof(fault));

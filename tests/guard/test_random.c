@@ -22,9 +22,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
 #include "tool.h"
 
 #define PAGES 16

@@ -18,9 +18,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
 #include "tool.h"
 
 #ifndef SS_AUTODISARM /* Linux 4.7; not in every libc */
@@ -30,7 +30,7 @@
 #define STACK  ((size_t)256 * 1024)
 #define ROUNDS 200
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static volatile sig_atomic_t inner_faults;
 
 static int blocked(int signo)
@@ -328,6 +328,6 @@ int main(void)
 		cmocka_unit_test(test_threads_that_end_in_a_body),
 	};
 
-	memory = t_memory(T_PAST_EOF);
+	memory = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 #include "tool.h"
 
 #define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of T_HUGE */
@@ -285,7 +285,7 @@ IN_CHILD(test_lists)
 }
 
 /* Real faults: a read, a write, and an access that begins in the good page. */
-static void access_inside(const struct t_memory *m, const struct mcsafe_window *window, int how,
+static void access_inside(const struct t_bad_page *m, const struct mcsafe_window *window, int how,
 			  enum mcsafe_side side)
 {
 	static volatile uint64_t wide;
@@ -306,8 +306,8 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK_EQ(guard.fault.signo, t_signo(m->kind));
-		CHECK_EQ(guard.fault.code, t_code(m->kind));
+		CHECK_EQ(guard.fault.signo, t_bad_page_signo(m->kind));
+		CHECK_EQ(guard.fault.code, t_bad_page_code(m->kind));
 		CHECK_PTR_EQ(guard.fault.addr, m->bad);
 		CHECK_EQ(guard.fault.side, side);
 		CHECK_EQ(guard.fault.extent, 0);
@@ -316,7 +316,7 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 	}
 }
 
-static void try_real(const struct t_memory *m)
+static void try_real(const struct t_bad_page *m)
 {
 	const struct mcsafe_window right[] = {
 		{m->bad, 1}, {m->good, 2 * T_PAGE}, {m->bad - 1, 2}, {m->bad, T_PAGE}};
@@ -330,7 +330,7 @@ static void try_real(const struct t_memory *m)
 
 /* Depth levels; the one at `right` names the bad page, some name what is beside it. */
 /* NOLINTNEXTLINE(misc-no-recursion): nests are what this is about. */
-static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsigned right,
+static void nest(const struct t_bad_page *m, unsigned level, unsigned depth, unsigned right,
 		 struct mcsafe_guard *guards)
 {
 	struct mcsafe_guard *guard = &guards[level];
@@ -356,7 +356,7 @@ static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsig
 
 static void *try_depths(void *arg)
 {
-	struct t_memory memory = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page memory = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	struct mcsafe_guard guards[DEPTH], outermost;
 
 	try_real(&memory);
@@ -425,7 +425,7 @@ static void touch(void *arg)
 	call->ended++;
 }
 
-static void try_call(const struct t_memory *m, int err)
+static void try_call(const struct t_bad_page *m, int err)
 {
 	struct call call = {m->bad, 0, 0}, harmless = {NULL, 0, 0};
 	const struct mcsafe_window windows[] = {{m->good, T_PAGE}, {m->good, 2 * T_PAGE}};
@@ -454,7 +454,7 @@ static void try_call(const struct t_memory *m, int err)
 
 IN_CHILD(test_calls)
 {
-	struct t_memory protected = t_memory(T_PROTECTED), eof = t_memory(T_PAST_EOF);
+	struct t_bad_page protected = t_bad_page(T_PROT_NONE), eof = t_bad_page(T_TRUNCATED);
 
 	CHECK_EQ(mcsafe_install(), 0);
 	try_call(&protected, -EFAULT);

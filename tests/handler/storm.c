@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #include "async_handler.h"
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "module_rows.h"
 
 #define COPIERS 3
@@ -63,7 +63,7 @@ T_ASYNC_HANDLER static void on_timer(int signo)
 	atomic_fetch_add(signo == SIGPROF ? &prof_signals : &alarm_signals, 1);
 }
 
-static void expect_stopped(const struct t_memory *m, size_t before, size_t n)
+static void expect_stopped(const struct t_bad_page *m, size_t before, size_t n)
 {
 	struct mcsafe_fault fault;
 	char dst[256];
@@ -74,15 +74,15 @@ static void expect_stopped(const struct t_memory *m, size_t before, size_t n)
 	CHECK_EQ(left, n - before);
 	CHECK_MEM_EQ(dst, m->bad - before, before);
 	CHECK(before + 1 > sizeof(dst) - 1 || dst[before] == 0);
-	CHECK_EQ(fault.signo, t_signo(m->kind));
-	CHECK_EQ(fault.code, t_code(m->kind));
+	CHECK_EQ(fault.signo, t_bad_page_signo(m->kind));
+	CHECK_EQ(fault.code, t_bad_page_code(m->kind));
 	CHECK_PTR_EQ(fault.addr, m->bad);
 	CHECK_EQ(fault.side, MCSAFE_SIDE_SOURCE);
 }
 
 static void *copier(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	unsigned long i = 0;
 
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
@@ -110,7 +110,7 @@ static int load(const volatile void *p, struct t_registers *registers)
 
 static void *module_user(void *arg)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct t_registers registers = {0};
 
 	(void)arg;
@@ -124,7 +124,7 @@ static void *module_user(void *arg)
 }
 
 /* Two guards, of which now the inner one and now the outer one has the window. */
-static void fault_under_guards(const struct t_memory *m, int outer_has_it)
+static void fault_under_guards(const struct t_bad_page *m, int outer_has_it)
 {
 	const char *const elsewhere = m->good;
 	struct mcsafe_guard outer, inner;
@@ -138,7 +138,7 @@ static void fault_under_guards(const struct t_memory *m, int outer_has_it)
 			CHECK(!outer_has_it);
 			CHECK_PTR_EQ(inner.fault.addr, m->bad + 9);
 			CHECK_EQ(inner.offset, 9);
-			CHECK_EQ(inner.fault.code, t_code(m->kind));
+			CHECK_EQ(inner.fault.code, t_bad_page_code(m->kind));
 		}
 		CHECK(!outer_has_it);
 	}
@@ -151,7 +151,7 @@ static void fault_under_guards(const struct t_memory *m, int outer_has_it)
 
 static void *guard_user(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	unsigned long i = 0;
 
 	while (!is_over()) {
@@ -186,7 +186,7 @@ static void *module_changer(void *arg)
 
 static void *host(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 
 	while (!is_over()) {
 		t_read_byte(m.bad);
@@ -229,7 +229,7 @@ static void install_anew(void)
 
 static void *forker(void *arg)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 
 	(void)arg;
 	while (!is_over()) {

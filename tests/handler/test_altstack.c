@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "copy/engine.h"
-#include "memory.h"
 
 /* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red
  * zone, 128 of siginfo, and more for AVX. */
@@ -21,7 +21,7 @@
 
 #define ALT_STACK 65536u
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 /* Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
  * as a sanitizer may need more stack for C. */
@@ -71,7 +71,7 @@ static void test_copy_lands_on_a_nearly_full_stack(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		t_dies(copy_bad, NULL, SIGSEGV);
 		t_survives(copy_bad, &memory);
 	}

@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "trace.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static char dst[64];
 
 static void install(void)
@@ -105,6 +105,6 @@ int main(void)
 	};
 
 	t_trace_needed();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

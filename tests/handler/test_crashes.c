@@ -22,13 +22,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "tool.h"
 
-static void lands(enum t_kind kind)
+static void lands(enum t_bad_page_kind kind)
 {
-	struct t_memory m = t_memory(kind);
+	struct t_bad_page m = t_bad_page(kind);
 	char dst[64];
 
 	CHECK_EQ(memcpy_mcsafe(dst, m.bad - 7, sizeof(dst)), sizeof(dst) - 7);
@@ -39,14 +39,14 @@ static void lands(enum t_kind kind)
 IN_CHILD(test_own_mapping_is_survived)
 {
 	CHECK_EQ(mcsafe_install(), 0);
-	lands(T_PAST_EOF);
-	lands(T_PROTECTED);
+	lands(T_TRUNCATED);
+	lands(T_PROT_NONE);
 }
 
 /* The same fault outside a copy is the host's. */
 static void touch_bad(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	CHECK_EQ(mcsafe_install(), 0);
 	lands(m.kind);
@@ -55,7 +55,7 @@ static void touch_bad(void *arg)
 
 static void write_bad(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	CHECK_EQ(mcsafe_install(), 0);
 	lands(m.kind);
@@ -64,7 +64,7 @@ static void write_bad(void *arg)
 
 static void after_uninstall(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	char dst[8];
 
 	CHECK_EQ(mcsafe_install(), 0);
@@ -75,7 +75,7 @@ static void after_uninstall(void *arg)
 
 static void never_installed(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	char dst[8];
 
 	CHECK_EQ(memcpy_mcsafe(dst, m.bad, sizeof(dst)), 1234);
@@ -87,9 +87,9 @@ static void test_crash_that_must_not_be_handled(void **state)
 						never_installed};
 
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
 		for (size_t i = 0; i < T_LENGTH(cases); i++)
-			t_dies(cases[i], &kind, t_signo(kind));
+			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
 static volatile sig_atomic_t delivered;
@@ -111,8 +111,8 @@ IN_CHILD(test_blocked_signal_stays_pending)
 	CHECK_EQ(raise(SIGUSR1), 0);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
-	lands(T_PROTECTED);
-	lands(T_PAST_EOF);
+	lands(T_PROT_NONE);
+	lands(T_TRUNCATED);
 	CHECK_EQ(mcsafe_thread_release(), 0);
 	CHECK_EQ(mcsafe_uninstall(), 0);
 	CHECK_EQ(sigpending(&pending), 0);
@@ -126,7 +126,7 @@ IN_CHILD(test_blocked_signal_stays_pending)
 static void *recover_for_ever(void *arg)
 {
 	for (;;)
-		lands(*(const enum t_kind *)arg);
+		lands(*(const enum t_bad_page_kind *)arg);
 	return NULL;
 }
 
@@ -142,7 +142,7 @@ static void crash_of_another_thread(void *arg)
 	pthread_t recovering, crashing;
 
 	CHECK_EQ(mcsafe_install(), 0);
-	lands(T_PROTECTED);
+	lands(T_PROT_NONE);
 	CHECK_EQ(pthread_create(&recovering, NULL, recover_for_ever, arg), 0);
 	CHECK_EQ(pthread_create(&crashing, NULL, crash, NULL), 0);
 	CHECK_EQ(pthread_join(crashing, NULL), 0);
@@ -150,7 +150,7 @@ static void crash_of_another_thread(void *arg)
 
 static void test_crash_of_another_thread_kills(void **state)
 {
-	enum t_kind kind = T_PROTECTED;
+	enum t_bad_page_kind kind = T_PROT_NONE;
 
 	(void)state;
 	t_dies(crash_of_another_thread, &kind, SIGSEGV);
@@ -175,7 +175,7 @@ static void *overrun_in_thread(void *arg)
 
 	if (*(const int *)arg)
 		CHECK_EQ(mcsafe_thread_prepare(), 0);
-	lands(T_PAST_EOF);
+	lands(T_TRUNCATED);
 	CHECK_EQ(overrun(&start), 0);
 	return NULL;
 }
@@ -203,7 +203,7 @@ static void fiber(void)
 {
 	volatile char start = 1;
 
-	lands(T_PROTECTED);
+	lands(T_PROT_NONE);
 	CHECK_EQ(overrun(&start), 0);
 }
 
@@ -288,7 +288,7 @@ static void crash_of_a_host_that_reports(void *arg)
 	(void)arg;
 	t_set_action(SIGSEGV, host_message, 0, 0);
 	CHECK_EQ(mcsafe_install(), 0);
-	lands(T_PROTECTED);
+	lands(T_PROT_NONE);
 	t_write_byte((void *)8);
 }
 
@@ -346,13 +346,13 @@ static const struct matrix_row matrix[] = {
 
 struct matrix_case {
 	const struct matrix_row *row;
-	enum t_kind kind;
+	enum t_bad_page_kind kind;
 };
 
 static void each_distance(void *arg)
 {
 	const struct matrix_case *c = arg;
-	struct t_memory m = t_memory(c->kind);
+	struct t_bad_page m = t_bad_page(c->kind);
 	char good[3 * FAR], before[3 * FAR], source[FAR];
 
 	CHECK_EQ(mcsafe_install(), 0);
@@ -367,7 +367,7 @@ static void each_distance(void *arg)
 			memcpy(source, bad_side, distance < FAR ? distance : FAR);
 			left = c->row->run(bad_side, good_side, n, &fault);
 			CHECK_EQ(left, n - distance);
-			CHECK_EQ(fault.signo, t_signo(c->kind));
+			CHECK_EQ(fault.signo, t_bad_page_signo(c->kind));
 			CHECK_PTR_EQ(fault.addr, m.bad);
 			CHECK_EQ(fault.side, c->row->side);
 			if (c->row->side == MCSAFE_SIDE_SOURCE) {
@@ -386,7 +386,7 @@ static void each_distance(void *arg)
 static void test_every_distance_of_both_signals(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
 		for (size_t i = 0; i < T_LENGTH(matrix); i++) {
 			struct matrix_case c = {&matrix[i], kind};
 

@@ -23,11 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "copy/engine.h"
 #include "event.h"
 #include "landing/extable.h"
-#include "memory.h"
 #include "trace.h"
 
 /* Not canonical: the processor raises #GP, and the kernel has no address to give. */
@@ -36,7 +36,7 @@
 /* Room for all of a plain program; that of a sanitizer is cut off. */
 #define CORE_SIZE ((rlim_t)8 << 20)
 
-static struct t_memory memory[2]; /* by enum t_kind */
+static struct t_bad_page memory[2]; /* by enum t_bad_page_kind */
 
 enum disposition { BARE, DEFAULT, IGNORED, ONCE, DISPOSITIONS };
 
@@ -115,7 +115,7 @@ static void do_fault(void *arg)
 
 static void faults_of_other_code_kill(void)
 {
-	const char *protected = memory[T_PROTECTED].bad, *past_eof = memory[T_PAST_EOF].bad;
+	const char *protected = memory[T_PROT_NONE].bad, *past_eof = memory[T_TRUNCATED].bad;
 	const struct fault faults[] = {
 		{"write to NULL", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
 		{"read of NULL", SIGSEGV, SEGV_MAPERR, t_read_byte, NULL, BARE},
@@ -207,7 +207,7 @@ static void test_core_dumps_are_as_without_us(void **state)
 	char directory[] = "/tmp/mcsafe-death-XXXXXX", file[64], back[4096];
 	const struct fault faults[] = {
 		{"SIGSEGV", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
-		{"SIGBUS", SIGBUS, BUS_ADRERR, t_read_byte, memory[T_PAST_EOF].bad, BARE},
+		{"SIGBUS", SIGBUS, BUS_ADRERR, t_read_byte, memory[T_TRUNCATED].bad, BARE},
 	};
 
 	(void)state;
@@ -252,7 +252,7 @@ static const struct forged {
 static void read_past_eof(void *arg)
 {
 	prepare(*(enum disposition *)arg);
-	t_read_byte(memory[T_PAST_EOF].bad);
+	t_read_byte(memory[T_TRUNCATED].bad);
 }
 
 /* It dies of that, and not of the page fault that a second look at the page would raise. */
@@ -350,17 +350,17 @@ static void copy_bad(void *arg)
 {
 	char dst[64];
 
-	CHECK_EQ(memcpy_mcsafe(dst, ((struct t_memory *)arg)->bad, sizeof(dst)), sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, ((struct t_bad_page *)arg)->bad, sizeof(dst)), sizeof(dst));
 }
 
 static void copy_bad_while_blocked(void *arg)
 {
-	const struct t_memory *m = arg;
+	const struct t_bad_page *m = arg;
 	sigset_t set;
 
 	CHECK_EQ(mcsafe_install(), 0);
 	sigemptyset(&set);
-	sigaddset(&set, t_signo(m->kind));
+	sigaddset(&set, t_bad_page_signo(m->kind));
 	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
 	copy_bad(arg);
 }
@@ -385,8 +385,8 @@ static void test_copies_die_where_no_handler_is(void **state)
 			struct t_stop last = last_signal(bodies[i], &memory[kind], &status);
 
 			assert_true(WIFSIGNALED(status));
-			assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
-			assert_int_equal(last.si.si_code, t_code(memory[kind].kind));
+			assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
+			assert_int_equal(last.si.si_code, t_bad_page_code(memory[kind].kind));
 			assert_ptr_equal(last.si.si_addr, memory[kind].bad);
 			assert_non_null(mcsafe__extable_find(last.regs.rip));
 		}
@@ -399,8 +399,8 @@ static void copy_with_bad_landing(void *arg)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	/* The copy lands; then its fixup stores through this pointer, and that has no row. */
-	CHECK_EQ(mcsafe__copy_word(dst, memory[T_PAST_EOF].bad, sizeof(dst),
-				   (void *)((struct t_memory *)arg)->bad),
+	CHECK_EQ(mcsafe__copy_word(dst, memory[T_TRUNCATED].bad, sizeof(dst),
+				   (void *)((struct t_bad_page *)arg)->bad),
 		 0);
 }
 
@@ -412,7 +412,7 @@ static void test_a_fault_of_ours_without_a_row_kills(void **state)
 		struct t_stop last = last_signal(copy_with_bad_landing, &memory[kind], &status);
 
 		assert_true(WIFSIGNALED(status));
-		assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
+		assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
 		assert_ptr_equal(last.si.si_addr, memory[kind].bad);
 		assert_null(mcsafe__extable_find(last.regs.rip));
 	}
@@ -423,7 +423,7 @@ static void *copy_for_ever(void *arg)
 	char dst[64];
 
 	for (;;) {
-		CHECK_EQ(memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 5, sizeof(dst)),
+		CHECK_EQ(memcpy_mcsafe(dst, memory[T_PROT_NONE].bad - 5, sizeof(dst)),
 			 sizeof(dst) - 5);
 		__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
 	}
@@ -439,14 +439,15 @@ static void fault_while_another_copies(void *arg)
 	CHECK_EQ(pthread_create(&thread, NULL, copy_for_ever, &copies), 0);
 	while (__atomic_load_n(&copies, __ATOMIC_RELAXED) < 10)
 		usleep(100);
-	t_write_byte(((struct t_memory *)arg)->bad);
+	t_write_byte(((struct t_bad_page *)arg)->bad);
 }
 
 static void test_a_fault_in_another_thread_kills(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < 2; kind++)
-		t_dies(fault_while_another_copies, &memory[kind], t_signo(memory[kind].kind));
+		t_dies(fault_while_another_copies, &memory[kind],
+		       t_bad_page_signo(memory[kind].kind));
 }
 
 int main(void)
@@ -468,7 +469,7 @@ int main(void)
 		perror("memfd_create");
 		return 1;
 	}
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,11 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
 #include "landing/extable.h"
 #include "landing/landing.h"
-#include "memory.h"
 #include "trace.h"
 
 /* Linker symbols: the code of this program, in which libmcsafe is, but not that of libc. */
@@ -265,7 +265,7 @@ static void deliver_everywhere(const struct copy *copy)
 	assert_true(rows[0] != 0 && rows[MCSAFE_ROW_LOAD] != 0 && rows[MCSAFE_ROW_STORE] != 0);
 }
 
-static struct t_memory from, to;
+static struct t_bad_page from, to;
 
 static void test_during_a_copy(void **state)
 {
@@ -303,7 +303,7 @@ int main(void)
 
 	t_trace_needed();
 	outcome = t_shared(sizeof(*outcome));
-	from = t_memory(T_PROTECTED);
-	to = t_memory(T_PROTECTED);
+	from = t_bad_page(T_PROT_NONE);
+	to = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,12 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 #define FORKS 200
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int child_returns(void (*body)(void))
 {
@@ -204,6 +204,6 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "dispositions") == 0)
 		return report_dispositions();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

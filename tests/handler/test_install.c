@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 /* How many different actions are remembered; see mcsafe_install(). */
 #define ACTIONS_MAX 15
@@ -153,7 +153,7 @@ IN_CHILD(test_uninstall_is_refused_while_covered)
 
 IN_CHILD(test_copies_land_after_each_install)
 {
-	struct t_memory memory = t_memory(T_PROTECTED);
+	struct t_bad_page memory = t_bad_page(T_PROT_NONE);
 	char dst[16];
 
 	for (int i = 0; i < 5; i++) {

@@ -11,12 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 #define ROUNDS 50
 
-static struct t_memory memory[2];
+static struct t_bad_page memory[2];
 
 static sigjmp_buf back;
 static volatile sig_atomic_t calls;
@@ -47,11 +47,11 @@ static void leave_again_and_again(int save_mask, int flags)
 	char dst[8];
 
 	for (size_t kind = 0; kind < 2; kind++) {
-		t_set_action(t_signo(memory[kind].kind), leave, flags, SIGUSR1);
+		t_set_action(t_bad_page_signo(memory[kind].kind), leave, flags, SIGUSR1);
 		CHECK_EQ(mcsafe_install(), 0);
 	}
 	for (int round = 0; round < ROUNDS; round++) {
-		const struct t_memory *m = &memory[round % 2];
+		const struct t_bad_page *m = &memory[round % 2];
 
 		calls = 0;
 		if (sigsetjmp(back, save_mask) == 0) {
@@ -86,20 +86,20 @@ static void copy_inside(int signo, siginfo_t *si, void *ctx)
 	(void)si;
 	(void)ctx;
 	calls++;
-	left_inside = memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 3, sizeof(dst));
-	t_heal(&memory[signo == SIGBUS ? T_PAST_EOF : T_PROTECTED]);
+	left_inside = memcpy_mcsafe(dst, memory[T_PROT_NONE].bad - 3, sizeof(dst));
+	t_bad_page_heal(&memory[signo == SIGBUS ? T_TRUNCATED : T_PROT_NONE]);
 }
 
 /* The handler runs with its own signal unblocked, so a copy in it lands. */
 IN_CHILD(test_copies_land_inside_the_previous_handler)
 {
 	for (size_t kind = 0; kind < 2; kind++) {
-		t_set_action(t_signo(memory[kind].kind), copy_inside, SA_NODEFER, 0);
+		t_set_action(t_bad_page_signo(memory[kind].kind), copy_inside, SA_NODEFER, 0);
 		CHECK_EQ(mcsafe_install(), 0);
 		t_read_byte(memory[kind].bad);
 		CHECK_EQ(calls, 1);
 		CHECK_EQ(left_inside, 5);
-		t_spoil(&memory[kind]);
+		t_bad_page_spoil(&memory[kind]);
 		calls = 0;
 	}
 }
@@ -129,7 +129,7 @@ int main(void)
 		cmocka_unit_test(test_errno_survives_the_previous_handler),
 	};
 
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

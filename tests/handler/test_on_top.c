@@ -12,15 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 #include "tool.h"
 #include "trace.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 /* Below everything: it heals the memory and counts. */
 static int bottom_calls;
@@ -31,7 +31,7 @@ static void bottom(int signo, siginfo_t *si, void *ctx)
 	(void)si;
 	(void)ctx;
 	bottom_calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 /* Two handlers as any library might write them: what was found below gets all signals. */
@@ -86,7 +86,7 @@ static void expect_calls(int first_calls, int second_calls)
 {
 	char dst[8];
 
-	t_spoil(&memory);
+	t_bad_page_spoil(&memory);
 	first.calls = second.calls = bottom_calls = 0;
 	CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)), sizeof(dst) - 3);
 	CHECK_EQ(bottom_calls, 0);
@@ -94,9 +94,9 @@ static void expect_calls(int first_calls, int second_calls)
 	CHECK_LE(second.calls, 1);
 
 	for (int sent = 0; sent < 2; sent++) {
-		t_spoil(&memory);
+		t_bad_page_spoil(&memory);
 		first.calls = second.calls = bottom_calls = 0;
-		t_cause(sent ? T_KILL : T_FAULT, t_signo(memory.kind), &memory);
+		t_cause(sent ? T_KILL : T_FAULT, t_bad_page_signo(memory.kind), &memory);
 		CHECK_EQ(bottom_calls, 1);
 		CHECK_EQ(first.calls, first_calls);
 		CHECK_EQ(second.calls, second_calls);
@@ -162,7 +162,7 @@ static void top_that_chains_twice(void *arg)
 	set_both(bottom);
 	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first_twice);
-	t_cause(T_KILL, t_signo(memory.kind), &memory);
+	t_cause(T_KILL, t_bad_page_signo(memory.kind), &memory);
 	CHECK_EQ(first.calls, 2);
 	CHECK_EQ(bottom_calls, 2);
 }
@@ -224,7 +224,7 @@ static void top_that_does_not_chain(void *arg)
 /* Covered on one signal only, the other one works. */
 static void top_of_one_signal(void *arg)
 {
-	int other = memory.kind == T_PROTECTED ? SIGBUS : SIGSEGV;
+	int other = memory.kind == T_PROT_NONE ? SIGBUS : SIGSEGV;
 
 	(void)arg;
 	CHECK_EQ(mcsafe_install(), 0);
@@ -242,10 +242,10 @@ static void test_stacks_of_handlers(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		for (size_t i = 0; i < T_LENGTH(bodies); i++) {
-			print_message("stack %zu, signal %d\n", i, t_signo(memory.kind));
-			t_spoil(&memory); /* a child that heals a file does so for all */
+			print_message("stack %zu, signal %d\n", i, t_bad_page_signo(memory.kind));
+			t_bad_page_spoil(&memory); /* a child that heals a file does so for all */
 			t_survives(bodies[i], NULL);
 		}
 	}
@@ -266,17 +266,17 @@ static void test_the_oldest_is_the_default(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		for (int again = 0; again < 2; again++) {
 			pid_t pid = t_trace(die_below_a_top_that_chains, &again);
 			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
-			int signo = t_signo(memory.kind);
+			int signo = t_bad_page_signo(memory.kind);
 
 			assert_int_equal(stop.si.si_signo, signo);
 			stop = t_resume(pid, PTRACE_CONT, signo);
 			assert_true(WIFSTOPPED(stop.status));
 			assert_int_equal(stop.si.si_signo, signo);
-			assert_int_equal(stop.si.si_code, t_code(memory.kind));
+			assert_int_equal(stop.si.si_code, t_bad_page_code(memory.kind));
 			assert_ptr_equal(stop.si.si_addr, memory.bad);
 			assert_int_equal(stop.regs.rip, (uintptr_t)t_read_byte);
 			stop = t_resume(pid, PTRACE_CONT, signo);
@@ -314,9 +314,9 @@ static void test_top_that_steps_aside_and_raises(void **state)
 	(void)state;
 	t_told = t_shared(sizeof(*t_told));
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		*t_told = 0;
-		t_dies(top_that_steps_aside, NULL, t_signo(memory.kind));
+		t_dies(top_that_steps_aside, NULL, t_bad_page_signo(memory.kind));
 		assert_int_equal(*t_told, 1);
 	}
 }

@@ -19,8 +19,8 @@
 #include <sys/resource.h>
 #include <ucontext.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 #define OTHER_FRAMES (T_THREAD_SANITIZER || T_MEMORY_SANITIZER)
 
@@ -29,7 +29,7 @@
 unsigned t_onstack_probe(const volatile void *bad);
 
 static char *alt;
-static struct t_memory memory;
+static struct t_bad_page memory;
 static volatile sig_atomic_t calls, on_alt, mask_ok, nested;
 static sigjmp_buf escape;
 
@@ -60,7 +60,7 @@ static void look_and_heal(int signo, siginfo_t *si, void *ctx)
 	CHECK_NE(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP], 0);
 	on_alt = is_on_alt(&here);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void look_and_heal_plain(int signo)
@@ -70,7 +70,7 @@ static void look_and_heal_plain(int signo)
 	(void)signo;
 	on_alt = is_on_alt(&here);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void nothing_of_the_mask_is_left(void)
@@ -83,7 +83,7 @@ static void nothing_of_the_mask_is_left(void)
 }
 
 struct run {
-	enum t_kind kind;
+	enum t_bad_page_kind kind;
 	int flags, with_us;
 };
 
@@ -92,12 +92,12 @@ static void check_info(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
-		t_spoil(&memory);
+		t_bad_page_spoil(&memory);
 		CHECK_EQ(t_onstack_probe(memory.bad), 0);
 		CHECK_EQ(calls, i);
 		CHECK(mask_ok);
@@ -111,8 +111,8 @@ static void check_plain(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_plain(t_signo(run->kind), look_and_heal_plain, run->flags);
+	memory = t_bad_page(run->kind);
+	t_set_plain(t_bad_page_signo(run->kind), look_and_heal_plain, run->flags);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(t_onstack_probe(memory.bad), 0);
@@ -123,8 +123,8 @@ static void check_plain(void *arg)
 static void each_kind(void (*body)(void *), int flags)
 {
 	for (int with_us = 0; with_us < 2; with_us++)
-		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-			struct run run = {(enum t_kind)kind, flags, with_us};
+		for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+			struct run run = {(enum t_bad_page_kind)kind, flags, with_us};
 
 			t_survives(body, &run);
 		}
@@ -163,7 +163,7 @@ static void heal_after_another_signal(int signo, siginfo_t *si, void *ctx)
 	CHECK_EQ(raise(SIGUSR1), 0);
 	CHECK_PTR_EQ(si->si_addr, memory.bad);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void check_nested(void *arg)
@@ -171,13 +171,13 @@ static void check_nested(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_plain(SIGUSR1, scribble, SA_ONSTACK);
-	t_set_action(t_signo(run->kind), heal_after_another_signal, run->flags, 0);
+	t_set_action(t_bad_page_signo(run->kind), heal_after_another_signal, run->flags, 0);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
-		t_spoil(&memory);
+		t_bad_page_spoil(&memory);
 		CHECK_EQ(t_onstack_probe(memory.bad), 0);
 		CHECK_EQ(calls, i);
 		CHECK_EQ(nested, i);
@@ -207,8 +207,8 @@ static void check_context(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), skip_the_load, run->flags, 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), skip_the_load, run->flags, 0);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(t_onstack_probe(memory.bad), 77);
@@ -235,8 +235,8 @@ static void check_jump(void *arg)
 	stack_t stack;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), jump_out, run->flags, 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), jump_out, run->flags, 0);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	for (volatile int i = 0; i < 5; i++) {
@@ -265,7 +265,7 @@ static void check_no_stack(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_action(SIGSEGV, look_and_heal, run->flags, 0);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
@@ -282,7 +282,7 @@ static void test_no_room_kills_as_the_kernel_does(void **state)
 {
 	(void)state;
 	for (int with_us = 0; with_us < 2; with_us++) {
-		struct run run = {T_PROTECTED, 0, with_us};
+		struct run run = {T_PROT_NONE, 0, with_us};
 
 		t_dies(check_no_stack, &run, SIGSEGV);
 	}
@@ -300,9 +300,9 @@ static void check_fault_on_alt(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_plain(SIGUSR1, fault_again, SA_ONSTACK);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(raise(SIGUSR1), 0);
@@ -329,8 +329,8 @@ static void check_autodisarm(void *arg)
 	use_alt();
 	stack = (stack_t){.ss_sp = alt, .ss_size = ALT_SIZE, .ss_flags = (int)SS_AUTODISARM};
 	CHECK_EQ(sigaltstack(&stack, NULL), 0);
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
 		CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(t_onstack_probe(memory.bad), 0);

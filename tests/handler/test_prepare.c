@@ -18,13 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "tool.h"
 
 #define BLOCKED (MCSAFE_THREAD_SIGBUS_BLOCKED | MCSAFE_THREAD_SIGSEGV_BLOCKED)
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static size_t frame_size(void)
 {
@@ -139,7 +139,7 @@ IN_CHILD(test_stack_of_the_host_is_not_touched)
 	CHECK_EQ(mcsafe_thread_check(), 0);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	CHECK(is_live(&host));
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
 	CHECK_EQ(mcsafe_thread_release(), 0);
@@ -154,7 +154,7 @@ IN_CHILD(test_stack_that_is_too_small_is_exchanged)
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	CHECK(!is_live(&host));
 	CHECK_EQ(mcsafe_thread_check(), 0);
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
 	CHECK_EQ(mcsafe_thread_release(), 0);
@@ -243,9 +243,9 @@ IN_CHILD(test_check_tells_which_signal_is_blocked)
 /* What the kernel does with a fault that is blocked, and what mcsafe_thread_check() is for. */
 static void fault_while_blocked(void *arg)
 {
-	enum t_kind kind = *(const enum t_kind *)arg;
+	enum t_bad_page_kind kind = *(const enum t_bad_page_kind *)arg;
 
-	memory = t_memory(kind);
+	memory = t_bad_page(kind);
 	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
 	block(SIG_BLOCK, SIGBUS, SIGSEGV);
@@ -256,8 +256,8 @@ static void fault_while_blocked(void *arg)
 static void test_fault_of_a_blocked_signal_kills(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		t_dies(fault_while_blocked, &kind, t_signo(kind));
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		t_dies(fault_while_blocked, &kind, t_bad_page_signo(kind));
 }
 
 IN_CHILD(test_prepared_thread_lands_although_it_was_blocked)
@@ -265,8 +265,8 @@ IN_CHILD(test_prepared_thread_lands_although_it_was_blocked)
 	block(SIG_BLOCK, SIGBUS, SIGSEGV);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		memory = t_memory((enum t_kind)kind);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		expect_landing();
 	}
 }
@@ -297,7 +297,7 @@ static void on_narrow_stack(void *arg)
 	CHECK_PTR_NE(stack, MAP_FAILED);
 	CHECK_EQ(mprotect(stack, T_PAGE, PROT_NONE), 0);
 	no_stack();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	if (prepared)
 		CHECK_EQ(mcsafe_thread_prepare(), 0);
@@ -324,7 +324,7 @@ IN_CHILD(test_handler_needs_less_room_than_is_asked_for)
 	const unsigned char *p = stack.ss_sp;
 	size_t used;
 
-	memory = t_memory(T_PAST_EOF);
+	memory = t_bad_page(T_TRUNCATED);
 	CHECK_EQ(mcsafe_install(), 0);
 	memset(stack.ss_sp, 0x77, stack.ss_size);
 	expect_landing();
@@ -349,7 +349,7 @@ static void *prepare_and_end(void *arg)
 
 IN_CHILD(test_thread_that_ends_without_a_release_leaves_nothing)
 {
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 0; i < 100; i++) {
 		pthread_t thread;
@@ -369,7 +369,7 @@ IN_CHILD(test_child_of_fork_is_prepared)
 	pid_t pid;
 
 	no_stack();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	pid = fork();

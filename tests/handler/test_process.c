@@ -15,15 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 
 #define STACK ((size_t)256 * 1024)
 
-static struct t_memory memory[2];
+static struct t_bad_page memory[2];
 
-static int lands(const struct t_memory *m)
+static int lands(const struct t_bad_page *m)
 {
 	char dst[16];
 
@@ -33,7 +33,7 @@ static int lands(const struct t_memory *m)
 
 static int both_land(void)
 {
-	return lands(&memory[T_PROTECTED]) && lands(&memory[T_PAST_EOF]);
+	return lands(&memory[T_PROT_NONE]) && lands(&memory[T_TRUNCATED]);
 }
 
 /* ---- children that share memory ------------------------------------------------------------ */
@@ -121,7 +121,7 @@ static void top(int signo, siginfo_t *si, void *ctx)
 	below_top.sa_sigaction(signo, si, ctx);
 	top_calls++;
 	if (si->si_code <= 0)
-		CHECK(lands(&memory[T_PAST_EOF]));
+		CHECK(lands(&memory[T_TRUNCATED]));
 }
 
 /* It dies of its signal, and leaves nothing behind in the memory that it shares. */
@@ -130,8 +130,8 @@ IN_CHILD(test_child_with_our_memory_dies_alone)
 	CHECK_EQ(mcsafe_install(), 0);
 	for (int kind = 0; kind < 2; kind++)
 		CHECK(died_of(run_sharing(0, die_of_a_fault, memory[kind].bad),
-			      t_signo((enum t_kind)kind)));
-	CHECK(died_of(run_sharing(0, die_of_a_forged_one, &memory[T_PAST_EOF]), SIGBUS));
+			      t_bad_page_signo((enum t_bad_page_kind)kind)));
+	CHECK(died_of(run_sharing(0, die_of_a_forged_one, &memory[T_TRUNCATED]), SIGBUS));
 	CHECK_EQ(mcsafe_installed(), 1);
 	CHECK(both_land());
 
@@ -151,11 +151,11 @@ IN_CHILD(test_child_with_our_memory_dies_alone)
 IN_CHILD(test_child_with_our_handlers_takes_them_away_when_it_dies)
 {
 	CHECK_EQ(mcsafe_install(), 0);
-	CHECK(died_of(run_sharing(CLONE_SIGHAND, die_of_a_fault, memory[T_PROTECTED].bad),
+	CHECK(died_of(run_sharing(CLONE_SIGHAND, die_of_a_fault, memory[T_PROT_NONE].bad),
 		      SIGSEGV));
 	CHECK_PTR_EQ(t_get_action(SIGSEGV).sa_handler, SIG_DFL);
 	CHECK_EQ(mcsafe_installed(), 0);
-	CHECK(lands(&memory[T_PAST_EOF]));
+	CHECK(lands(&memory[T_TRUNCATED]));
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_installed(), 1);
 	CHECK(both_land());
@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], argument) == 0)
 		return dispositions();
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 /* The most sigaction(2) calls in one of ours: two for each signal to ask, one for each to change. */
 #define CALLS_MAX 6
@@ -28,14 +28,14 @@
 int __real_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static int countdown, intruder_calls, intruded_on, changes_errno;
 
 static void intruder(int signo)
 {
 	(void)signo;
 	intruder_calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
@@ -66,7 +66,7 @@ static int intruder_is_live(void)
 
 static void cause_fault(void)
 {
-	memory = t_memory(intruded_on == SIGSEGV ? T_PROTECTED : T_PAST_EOF);
+	memory = t_bad_page(intruded_on == SIGSEGV ? T_PROT_NONE : T_TRUNCATED);
 	intruder_calls = 0;
 	t_read_byte(memory.bad);
 	CHECK_EQ(intruder_calls, 1);

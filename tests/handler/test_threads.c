@@ -11,14 +11,14 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "tool.h"
 
 #define THREADS 6
 #define ROUNDS  200
 
-static struct t_memory memory[2];
+static struct t_bad_page memory[2];
 static pthread_barrier_t barrier;
 
 static void run_threads(void *(*const bodies[])(void *), size_t n_bodies)
@@ -42,7 +42,7 @@ static void copies_land(void)
 		size_t left = mcsafe_memcpy(dst, memory[kind].bad - 11, sizeof(dst), &fault);
 
 		CHECK_EQ(left, sizeof(dst) - 11);
-		CHECK_EQ(fault.signo, t_signo(memory[kind].kind));
+		CHECK_EQ(fault.signo, t_bad_page_signo(memory[kind].kind));
 		CHECK_PTR_EQ(fault.addr, memory[kind].bad);
 	}
 }
@@ -69,14 +69,15 @@ static void install_from_many_threads(void *arg)
 	run_threads(bodies, 1);
 	CHECK_EQ(mcsafe_installed(), 1);
 	copies_land();
-	t_read_byte(((struct t_memory *)arg)->bad);
+	t_read_byte(((struct t_bad_page *)arg)->bad);
 }
 
 static void test_install_from_many_threads(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < 2; kind++)
-		t_dies(install_from_many_threads, &memory[kind], t_signo(memory[kind].kind));
+		t_dies(install_from_many_threads, &memory[kind],
+		       t_bad_page_signo(memory[kind].kind));
 }
 
 static void *install_in_a_loop(void *arg)
@@ -144,7 +145,7 @@ int main(void)
 		cmocka_unit_test(test_copies_fault_in_every_thread_at_once),
 	};
 
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,8 +18,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "module_rows.h"
 #include "tool.h"
 
@@ -28,7 +28,7 @@
 int t_many_load(const volatile void *p, size_t i);
 extern const char t_many_insns[], t_many_failed[];
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int load(const volatile void *p, struct t_registers *registers)
 {
@@ -51,19 +51,19 @@ static int register_ours(void)
 	return mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END);
 }
 
-static void expect_record(const struct t_registers *registers, enum t_kind kind,
+static void expect_record(const struct t_registers *registers, enum t_bad_page_kind kind,
 			  enum mcsafe_side side)
 {
 	struct mcsafe_fault fault;
 
 	memset(&fault, 0x5a, sizeof(fault));
 	mcsafe_row_fault(&fault, registers->r9, registers->r10, registers->r11, memory.bad);
-	CHECK_EQ(fault.signo, t_signo(kind));
-	CHECK_EQ(fault.code, t_code(kind));
+	CHECK_EQ(fault.signo, t_bad_page_signo(kind));
+	CHECK_EQ(fault.code, t_bad_page_code(kind));
 	CHECK_EQ(fault.side, side);
 	CHECK_PTR_EQ(fault.addr, memory.bad);
 	CHECK_EQ(fault.extent, 0);
-	CHECK_EQ(fault.cause, (kind == T_PROTECTED ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
+	CHECK_EQ(fault.cause, (kind == T_PROT_NONE ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
 	CHECK_EQ((uintptr_t)fault.ip, registers->r10);
 	CHECK_PTR_NE(fault.ip, NULL);
 	CHECK_PTR_EQ(fault.reserved[0], NULL);
@@ -78,15 +78,15 @@ IN_CHILD(test_rows_of_a_program_land)
 	CHECK_EQ(register_ours(), 0);
 	CHECK_EQ(errno, 4711);
 	CHECK_EQ(mcsafe_install(), 0);
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		memory = t_memory((enum t_kind)kind);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		CHECK_EQ(load(memory.good, &registers), 0);
 		CHECK_EQ(load(memory.bad, &registers), 1);
-		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_SOURCE);
+		expect_record(&registers, (enum t_bad_page_kind)kind, MCSAFE_SIDE_SOURCE);
 		CHECK_EQ(store(memory.good, &registers), 0);
 		CHECK_EQ(*memory.good, 1);
 		CHECK_EQ(store(memory.bad, &registers), 1);
-		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_DESTINATION);
+		expect_record(&registers, (enum t_bad_page_kind)kind, MCSAFE_SIDE_DESTINATION);
 	}
 	CHECK_EQ(errno, 4711);
 	CHECK_EQ(mcsafe_module_unregister(MCSAFE_MODULE_ROWS), 0);
@@ -111,7 +111,7 @@ static void fault_unregistered(void *arg)
 {
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	if (*(int *)arg) {
 		CHECK_EQ(register_ours(), 0);
@@ -175,7 +175,7 @@ IN_CHILD(test_hundred_thousand_rows_in_any_order)
 	uint64_t facts;
 
 	make_many();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_module_register(many, many + MANY), 0);
 	memset(many, 0, sizeof(many)); /* it was copied */
@@ -312,11 +312,11 @@ IN_CHILD(test_rows_of_a_shared_object_land)
 	struct object object = open_object();
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PAST_EOF);
+	memory = t_bad_page(T_TRUNCATED);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_module_register(object.first, object.end), 0);
 	CHECK_EQ(object.load(memory.bad, &registers), 1);
-	expect_record(&registers, T_PAST_EOF, MCSAFE_SIDE_SOURCE);
+	expect_record(&registers, T_TRUNCATED, MCSAFE_SIDE_SOURCE);
 	CHECK_EQ(mcsafe_module_unregister(object.first), 0);
 	CHECK(is_mapped(object.first));
 	CHECK_EQ(dlclose(object.handle), 0);
@@ -329,7 +329,7 @@ IN_CHILD(test_registered_object_survives_dlclose)
 	struct object object = open_object();
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_module_register(object.first, object.end), 0);
 	CHECK_EQ(dlclose(object.handle), 0);
@@ -428,7 +428,7 @@ IN_CHILD(test_tables_come_and_go_while_others_fault)
 	struct object object;
 
 	make_tables();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(register_ours(), 0);
 	CHECK_EQ(mcsafe_install(), 0);
 	for (uintptr_t i = 0; i < 4; i++)

@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 static void notify(void *addr, int lsb)
 {

@@ -25,13 +25,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 static int report_fd = -1;
 static char text[65536];
 
-static struct t_memory *memory; /* made before the fork, so that the parent knows its addresses */
+static struct t_bad_page *memory; /* made before the fork, so that the parent knows its addresses */
 
 static void start(void)
 {
@@ -107,20 +107,20 @@ static void test_fault_of_each_kind(void **state)
 	const unsigned flags = 0;
 
 	(void)state;
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		struct t_memory m = t_memory((enum t_kind)kind);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		struct t_bad_page m = t_bad_page((enum t_bad_page_kind)kind);
 
 		memory = &m;
 		start();
-		t_dies(load_bad, (void *)(uintptr_t)&flags, t_signo(m.kind));
+		t_dies(load_bad, (void *)(uintptr_t)&flags, t_bad_page_signo(m.kind));
 		fetch();
 		expect("mcsafe: %s is about to kill process ",
-		       m.kind == T_PROTECTED ? "SIGSEGV" : "SIGBUS");
+		       m.kind == T_PROT_NONE ? "SIGSEGV" : "SIGBUS");
 		expect("  cause:       %s\n",
-		       m.kind == T_PROTECTED ? "protected, SEGV_ACCERR" : "io, BUS_ADRERR");
+		       m.kind == T_PROT_NONE ? "protected, SEGV_ACCERR" : "io, BUS_ADRERR");
 		expect("  address:     0x%lx\n", (unsigned long)m.bad + 5);
 		expect("  mapping:     /memfd:mcsafe test (deleted) + 0x1005 (%s)\n",
-		       m.kind == T_PROTECTED ? "---s" : "rw-s");
+		       m.kind == T_PROT_NONE ? "---s" : "rw-s");
 		expect("  instruction: 0x%lx, ", (unsigned long)(uintptr_t)t_read_byte);
 		expect("  thread:      ");
 		expect(", a name\n");
@@ -139,10 +139,10 @@ static void test_fault_of_each_kind(void **state)
 static void test_report_without_backtrace(void **state)
 {
 	const unsigned flags = MCSAFE_REPORT_NO_BACKTRACE;
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(load_bad, (void *)(uintptr_t)&flags, SIGSEGV);
@@ -233,7 +233,7 @@ static void test_signal_that_was_sent(void **state)
 static void heal(int signo)
 {
 	(void)signo;
-	t_heal(memory);
+	t_bad_page_heal(memory);
 }
 
 /* Claimed by a handler, landed, told early, or not wanted any more: no report. */
@@ -245,7 +245,7 @@ static void nothing_to_report(void *arg)
 	t_set_plain(SIGSEGV, heal, 0);
 	ready(0);
 	t_read_byte(memory->bad);
-	t_spoil(memory);
+	t_bad_page_spoil(memory);
 	CHECK_EQ(memcpy_mcsafe(dst, memory->bad, sizeof(dst)), sizeof(dst));
 }
 
@@ -267,10 +267,10 @@ static void never_wanted(void *arg)
 
 static void test_no_report_without_a_death_or_a_wish(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_survives(nothing_to_report, NULL);
@@ -354,12 +354,12 @@ static void test_report_that_cannot_be_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(cases); i++)
-		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-			struct t_memory m = t_memory((enum t_kind)kind);
+		for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+			struct t_bad_page m = t_bad_page((enum t_bad_page_kind)kind);
 
 			memory = &m;
 			start();
-			t_dies(cases[i], NULL, t_signo(m.kind));
+			t_dies(cases[i], NULL, t_bad_page_signo(m.kind));
 			close(report_fd);
 		}
 }
@@ -398,14 +398,14 @@ static void die_while_the_loader_is_locked(void *arg)
 
 static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
 	if (T_THREAD_SANITIZER) {
 		print_message("SKIPPED: ThreadSanitizer itself waits for the loader's lock\n");
 		skip();
 	}
-	m = t_memory(T_PAST_EOF);
+	m = t_bad_page(T_TRUNCATED);
 	memory = &m;
 	start();
 	t_dies(die_while_the_loader_is_locked, NULL, SIGBUS);
@@ -433,10 +433,10 @@ static void die_on_a_damaged_stack(void *arg)
 
 static void test_damaged_stack(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PAST_EOF);
+	m = t_bad_page(T_TRUNCATED);
 	memory = &m;
 	start();
 	t_dies(die_on_a_damaged_stack, NULL, SIGBUS);
@@ -460,10 +460,10 @@ static void die_with_an_eye_on_children(void *arg)
 static void test_host_does_not_see_the_child(void **state)
 {
 	const unsigned flags = 0;
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(die_with_an_eye_on_children, (void *)(uintptr_t)&flags, SIGSEGV);
@@ -497,10 +497,10 @@ static void die_in_many_threads(void *arg)
 
 static void test_several_threads_die_and_one_reports(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	for (int i = 0; i < 10; i++) {
 		start();
@@ -530,10 +530,10 @@ static void die_in_a_child_of_fork(void *arg)
 
 static void test_child_and_parent_both_report(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(die_in_a_child_of_fork, NULL, SIGSEGV);
@@ -579,12 +579,12 @@ static void replace_and_die(void *arg)
 
 static void test_descriptor_is_the_librarys_own(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 	int *reached = t_shared(sizeof(*reached));
 	struct stat st;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(close_and_die, NULL, SIGSEGV);
@@ -654,17 +654,17 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 	n_first = mcsafe_backtrace(ctx, frames, 1);
 	CHECK_EQ(mcsafe_backtrace(ctx, NULL, 0), 0);
 	CHECK_EQ(errno, 4711);
-	t_heal(memory);
+	t_bad_page_heal(memory);
 }
 
 int main(void);
 
 IN_CHILD(test_backtrace_in_a_handler)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 	int found_main = 0;
 
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	t_set_action(SIGSEGV, walk, 0, 0);
 	t_read_byte(m.bad);

@@ -46,7 +46,7 @@ void t_send_to_self(const siginfo_t *si)
 		 0);
 }
 
-void t_cause(enum t_event event, int signo, const struct t_memory *memory)
+void t_cause(enum t_event event, int signo, const struct t_bad_page *memory)
 {
 	siginfo_t si;
 

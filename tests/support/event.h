@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-#include "memory.h"
+#include "bad_page.h"
 
 enum t_event {
 	T_FAULT,   /* of an ordinary instruction */
@@ -35,7 +35,7 @@ siginfo_t t_forged(enum t_event event);
 void t_send_to_self(const siginfo_t *si);
 
 /* Make it happen to this thread. T_FAULT reads the bad byte of memory, which must be spoilt. */
-void t_cause(enum t_event event, int signo, const struct t_memory *memory);
+void t_cause(enum t_event event, int signo, const struct t_bad_page *memory);
 
 const char *t_event_name(enum t_event event);
 
