@@ -110,7 +110,7 @@ FOR_EACH_SIZE(DEFINE_WORDS)
  stores_##bits();  \
  exchanges_##bits(), compares_##bits();
 
-static void test_words(void **state)
+static void test_word_accesses_carry_shadow(void **state)
 {
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
@@ -118,7 +118,7 @@ static void test_words(void **state)
 }
 
 /* Within a line, and over the end of one, which is a copy. */
-static void test_unaligned_words(void **state)
+static void test_unaligned_words_carry_shadow_over_a_line(void **state)
 {
 	uint32_t value;
 
@@ -136,7 +136,7 @@ static void test_unaligned_words(void **state)
 	assert_int_equal(mcsafe_load_unaligned_u32(bad - 2, &value), MCSAFE_CAUSE_PROTECTED);
 }
 
-static void test_words_by_call(void **state)
+static void test_words_by_call_carry_shadow(void **state)
 {
 	uint32_t word = 7;
 	uint64_t value;
@@ -163,7 +163,7 @@ static void test_words_by_call(void **state)
 }
 
 /* What is behind the byte that decides is not looked at; it may be in the same vector. */
-static void test_search(void **state)
+static void test_search_does_not_look_past_the_byte_that_decides(void **state)
 {
 	struct mcsafe_fault fault;
 	size_t at;
@@ -196,7 +196,7 @@ static void test_search(void **state)
 	assert_int_equal(at, 9);
 }
 
-static void test_comparison(void **state)
+static void test_comparison_does_not_look_past_the_difference(void **state)
 {
 	struct mcsafe_comparison result;
 	struct mcsafe_fault fault;
@@ -236,9 +236,11 @@ static void test_comparison(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),         cmocka_unit_test(test_unaligned_words),
-		cmocka_unit_test(test_words_by_call), cmocka_unit_test(test_search),
-		cmocka_unit_test(test_comparison),
+		cmocka_unit_test(test_word_accesses_carry_shadow),
+		cmocka_unit_test(test_unaligned_words_carry_shadow_over_a_line),
+		cmocka_unit_test(test_words_by_call_carry_shadow),
+		cmocka_unit_test(test_search_does_not_look_past_the_byte_that_decides),
+		cmocka_unit_test(test_comparison_does_not_look_past_the_difference),
 	};
 
 	good = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -152,7 +152,7 @@ static void try_both_sides(void)
 	tear_down();
 }
 
-static void test_both_sides_at_random(void **state)
+static void test_holes_are_right_with_both_sides_bad_at_random(void **state)
 {
 	(void)state;
 	by_each_engine(try_both_sides);
@@ -179,7 +179,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_are_what_the_model_says),
-		cmocka_unit_test(test_both_sides_at_random),
+		cmocka_unit_test(test_holes_are_right_with_both_sides_bad_at_random),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
 	};
 

@@ -53,7 +53,7 @@ static void test_a_copy_hands_on_what_was_initialized(void **state)
 	assert_int_equal(first_poisoned(dst, N), GOOD);
 }
 
-static void test_a_copy_that_stopped(void **state)
+static void test_a_copy_that_stopped_hands_on_only_what_it_copied(void **state)
 {
 	char *page =
 		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -80,7 +80,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_copy_hands_on_what_was_initialized),
-		cmocka_unit_test(test_a_copy_that_stopped),
+		cmocka_unit_test(test_a_copy_that_stopped_hands_on_only_what_it_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

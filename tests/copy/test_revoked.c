@@ -91,7 +91,7 @@ static void try_each(size_t (*run)(unsigned char *, const unsigned char *, size_
 	printf("%s, %s: %ld times\n", mcsafe_engine_name(), name, tried);
 }
 
-static void test_every_engine(void **state)
+static void test_every_engine_survives_a_page_revoked_at_each_step(void **state)
 {
 	const struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
 	char names[64], *rest = NULL;
@@ -119,7 +119,7 @@ static void test_every_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_engine),
+		cmocka_unit_test(test_every_engine_survives_a_page_revoked_at_each_step),
 	};
 
 	return t_run("copy.revoked", tests, T_LENGTH(tests));

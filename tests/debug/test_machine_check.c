@@ -148,14 +148,14 @@ static void setup(void)
 	assert_int_equal(mcsafe_install(), 0);
 }
 
-static void test_page(void **unused)
+static void test_a_lost_page_is_consumed_once(void **unused)
 {
 	(void)unused;
 	setup();
 	for_each_engine(consume_page);
 }
 
-static void test_huge_page(void **unused)
+static void test_a_lost_huge_page_is_consumed_once(void **unused)
 {
 	(void)unused;
 	setup();
@@ -189,8 +189,8 @@ static void test_second_look_is_counted(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_huge_page),
+		cmocka_unit_test(test_a_lost_page_is_consumed_once),
+		cmocka_unit_test(test_a_lost_huge_page_is_consumed_once),
 		cmocka_unit_test(test_second_look_is_counted),
 	};
 

@@ -81,7 +81,7 @@ static void slide_all(const struct engine *engine)
 	print_message("%s: %zu copies\n", engine->name, copies);
 }
 
-static void test_series(void **unused)
+static void test_counts_are_right_as_the_bad_byte_slides(void **unused)
 {
 	(void)unused;
 	for_each_engine(slide_all);
@@ -222,7 +222,7 @@ static void run_all(const struct engine *engine)
 	}
 }
 
-static void test_both_sides(void **unused)
+static void test_counts_are_right_with_both_sides_bad(void **unused)
 {
 	size_t k;
 
@@ -268,7 +268,7 @@ static void set(const struct mcsafe__engine *engine, size_t n, size_t align, siz
 	}
 }
 
-static void test_memset(void **unused)
+static void test_memset_counts_right(void **unused)
 {
 	size_t i, n, bad;
 
@@ -337,7 +337,7 @@ static void flush(const struct flusher *flusher, size_t n, size_t align)
 	}
 }
 
-static void test_flush(void **unused)
+static void test_flushes_stop_at_the_bad_byte(void **unused)
 {
 	size_t i, n;
 
@@ -354,7 +354,7 @@ static void test_flush(void **unused)
 }
 
 /* The public copies go the same way, and fill the caller's record. */
-static void test_flushcache(void **unused)
+static void test_flushcache_fills_the_record(void **unused)
 {
 	unsigned char *dst = operands.dst + MARGIN, *src = operands.src + MARGIN;
 	struct mcsafe_fault fault;
@@ -377,9 +377,11 @@ static void test_flushcache(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_series),     cmocka_unit_test(test_both_sides),
-		cmocka_unit_test(test_memset),     cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_flushcache),
+		cmocka_unit_test(test_counts_are_right_as_the_bad_byte_slides),
+		cmocka_unit_test(test_counts_are_right_with_both_sides_bad),
+		cmocka_unit_test(test_memset_counts_right),
+		cmocka_unit_test(test_flushes_stop_at_the_bad_byte),
+		cmocka_unit_test(test_flushcache_fills_the_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

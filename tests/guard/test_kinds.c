@@ -95,7 +95,7 @@ static void try_relation(const struct relation *relation, const struct mcsafe_fa
 }
 
 /* What a copy says of the same memory is what a guard must say. */
-static void test_every_kind(void **state)
+static void test_a_guard_says_of_every_kind_what_a_copy_says(void **state)
 {
 	unsigned tried = 0;
 
@@ -131,7 +131,7 @@ static void test_every_kind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_kind),
+		cmocka_unit_test(test_a_guard_says_of_every_kind_what_a_copy_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,7 @@ IN_CHILD(test_it_is_one_statement)
 }
 
 /* A longjmp of the program out of the body is against the rules; to arm again is survived. */
-IN_CHILD(test_one_guard_armed_again)
+IN_CHILD(test_one_guard_can_be_armed_again)
 {
 	static jmp_buf back;
 	static struct mcsafe_guard guard;
@@ -294,7 +294,7 @@ int main(void)
 		cmocka_unit_test(test_every_way_out_disarms),
 		cmocka_unit_test(test_a_fault_after_the_body_kills),
 		cmocka_unit_test(test_it_is_one_statement),
-		cmocka_unit_test(test_one_guard_armed_again),
+		cmocka_unit_test(test_one_guard_can_be_armed_again),
 		cmocka_unit_test(test_sanitizers_know_what_was_left),
 	};
 

@@ -34,7 +34,7 @@ static void poison_guards(void)
 }
 
 /* The second result is always known, and so is the record; what was copied before is as it was. */
-IN_CHILD(test_after_a_fault)
+IN_CHILD(test_record_and_result_are_known_after_a_fault)
 {
 	static char from[8], to[8];
 
@@ -70,7 +70,7 @@ IN_CHILD(test_after_a_fault)
 }
 
 /* The function itself, for those who write macros of their own. */
-IN_CHILD(test_entered_by_hand)
+IN_CHILD(test_record_is_known_where_a_guard_is_entered_by_hand)
 {
 	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
 
@@ -99,7 +99,7 @@ static void copy_and_fail(void *arg)
 	t_read_byte(memory.bad);
 }
 
-IN_CHILD(test_a_function_called)
+IN_CHILD(test_record_is_known_after_a_function_that_was_called)
 {
 	struct mcsafe_fault fault;
 	static struct copy copy;
@@ -117,9 +117,9 @@ IN_CHILD(test_a_function_called)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_after_a_fault),
-		cmocka_unit_test(test_entered_by_hand),
-		cmocka_unit_test(test_a_function_called),
+		cmocka_unit_test(test_record_and_result_are_known_after_a_fault),
+		cmocka_unit_test(test_record_is_known_where_a_guard_is_entered_by_hand),
+		cmocka_unit_test(test_record_is_known_after_a_function_that_was_called),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,7 +148,7 @@ out:
 
 /* NOLINTEND(misc-no-recursion) */
 
-IN_CHILD(test_random_nests)
+IN_CHILD(test_random_nests_agree_with_the_model)
 {
 	const char *number = getenv("MCSAFE_TEST_NESTS"), *seed = getenv("MCSAFE_TEST_SEED");
 
@@ -176,7 +176,7 @@ IN_CHILD(test_random_nests)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_nests),
+		cmocka_unit_test(test_random_nests_agree_with_the_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

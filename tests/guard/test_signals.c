@@ -83,7 +83,7 @@ static void interrupt_body(int flags)
 	CHECK_EQ(faults, ROUNDS);
 }
 
-IN_CHILD(test_a_guard_in_a_signal_handler)
+IN_CHILD(test_a_guard_in_a_signal_handler_catches_its_own_faults)
 {
 	CHECK_EQ(mcsafe_install(), 0);
 	interrupt_body(0);
@@ -231,7 +231,7 @@ static void *overrun_under_guard(void *arg)
 }
 
 /* No byte of the interrupted stack is needed for the jump. */
-IN_CHILD(test_an_overrun_of_the_stack)
+IN_CHILD(test_an_overrun_of_the_stack_is_caught)
 {
 	pthread_attr_t attr;
 	int faults = 0;
@@ -245,7 +245,7 @@ IN_CHILD(test_an_overrun_of_the_stack)
 	CHECK_EQ(faults, 3);
 }
 
-IN_CHILD(test_guards_across_fork)
+IN_CHILD(test_guards_are_armed_in_a_child_of_fork)
 {
 	struct mcsafe_guard guard;
 	volatile pid_t pid = -1;
@@ -318,13 +318,13 @@ IN_CHILD(test_threads_that_end_in_a_body)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_TSAN(test_a_guard_in_a_signal_handler),
+		NOT_WITH_TSAN(test_a_guard_in_a_signal_handler_catches_its_own_faults),
 		NOT_WITH_TSAN(test_a_handler_without_guards_belongs_to_the_body),
 		NOT_WITH_VALGRIND(test_alternate_stacks_come_back),
 		cmocka_unit_test(test_the_mask_comes_back_through_a_host),
 		cmocka_unit_test(test_the_mask_is_that_of_the_fault),
-		cmocka_unit_test(test_an_overrun_of_the_stack),
-		cmocka_unit_test(test_guards_across_fork),
+		cmocka_unit_test(test_an_overrun_of_the_stack_is_caught),
+		cmocka_unit_test(test_guards_are_armed_in_a_child_of_fork),
 		cmocka_unit_test(test_threads_that_end_in_a_body),
 	};
 

@@ -183,7 +183,7 @@ static void try_all_windows(const struct code *code, const siginfo_t *si)
 			try_window(code, si, edges[from], edges[to]);
 }
 
-IN_CHILD(test_every_code_and_window)
+IN_CHILD(test_every_code_is_caught_in_its_window_only)
 {
 	install_over_counter();
 	for (size_t c = 0; c < T_LENGTH(codes); c++)
@@ -199,7 +199,7 @@ IN_CHILD(test_every_code_and_window)
 }
 
 /* Only this one catches what has no address. */
-IN_CHILD(test_anywhere)
+IN_CHILD(test_only_anywhere_catches_what_has_no_address)
 {
 	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE}, all = {(void *)1, SIZE_MAX};
 	struct mcsafe_guard guard;
@@ -244,7 +244,7 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 }
 
 /* The first window of a list that it is inside is named. */
-IN_CHILD(test_lists)
+IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 {
 	const struct mcsafe_window windows[] = {
 		{NULL, 0},
@@ -375,7 +375,7 @@ static void *try_depths(void *arg)
 	return NULL;
 }
 
-IN_CHILD(test_real_faults_at_every_depth_in_every_thread)
+IN_CHILD(test_real_faults_are_caught_at_every_depth_in_every_thread)
 {
 	pthread_t threads[THREADS];
 
@@ -387,7 +387,7 @@ IN_CHILD(test_real_faults_at_every_depth_in_every_thread)
 	try_depths(NULL);
 }
 
-IN_CHILD(test_non_canonical_addresses)
+IN_CHILD(test_non_canonical_addresses_are_caught_anywhere_only)
 {
 	const char *const wild = (const char *)0x8000000000000000;
 	struct mcsafe_guard outer, inner;
@@ -452,7 +452,7 @@ static void try_call(const struct t_bad_page *m, int err)
 	CHECK_EQ(errno, 4711);
 }
 
-IN_CHILD(test_calls)
+IN_CHILD(test_calls_return_the_error_of_the_fault)
 {
 	struct t_bad_page protected = t_bad_page(T_PROT_NONE), eof = t_bad_page(T_TRUNCATED);
 
@@ -464,13 +464,13 @@ IN_CHILD(test_calls)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_VALGRIND(test_every_code_and_window),
-		NOT_WITH_VALGRIND(test_anywhere),
+		NOT_WITH_VALGRIND(test_every_code_is_caught_in_its_window_only),
+		NOT_WITH_VALGRIND(test_only_anywhere_catches_what_has_no_address),
 		NOT_WITH_VALGRIND(test_notices_and_sent_signals_never_jump),
-		NOT_WITH_VALGRIND(test_lists),
-		cmocka_unit_test(test_real_faults_at_every_depth_in_every_thread),
-		cmocka_unit_test(test_non_canonical_addresses),
-		cmocka_unit_test(test_calls),
+		NOT_WITH_VALGRIND(test_the_first_window_that_has_the_address_is_named),
+		cmocka_unit_test(test_real_faults_are_caught_at_every_depth_in_every_thread),
+		cmocka_unit_test(test_non_canonical_addresses_are_caught_anywhere_only),
+		cmocka_unit_test(test_calls_return_the_error_of_the_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

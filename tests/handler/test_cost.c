@@ -72,7 +72,7 @@ static void run_steps(void *arg)
 	T_BREAK();
 }
 
-static void test_system_calls(void **state)
+static void test_each_step_makes_as_many_system_calls_as_promised(void **state)
 {
 	pid_t pid = t_trace(run_steps, NULL);
 	struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
@@ -101,7 +101,7 @@ static void test_system_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system_calls),
+		cmocka_unit_test(test_each_step_makes_as_many_system_calls_as_promised),
 	};
 
 	t_trace_needed();

@@ -292,7 +292,7 @@ static void crash_of_a_host_that_reports(void *arg)
 	t_write_byte((void *)8);
 }
 
-static void test_hosts_own_message(void **state)
+static void test_host_still_prints_its_own_message(void **state)
 {
 	int status;
 
@@ -383,7 +383,7 @@ static void each_distance(void *arg)
 		}
 }
 
-static void test_every_distance_of_both_signals(void **state)
+static void test_every_distance_of_both_signals_is_counted_right(void **state)
 {
 	(void)state;
 	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
@@ -405,8 +405,8 @@ int main(void)
 		cmocka_unit_test(test_stack_overrun_kills),
 		cmocka_unit_test(test_crash_in_a_fiber_kills),
 		NOT_WITH_VALGRIND(test_crash_in_what_we_call_kills),
-		cmocka_unit_test(test_hosts_own_message),
-		cmocka_unit_test(test_every_distance_of_both_signals),
+		cmocka_unit_test(test_host_still_prints_its_own_message),
+		cmocka_unit_test(test_every_distance_of_both_signals_is_counted_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,7 +159,7 @@ static void test_faults_of_other_code_kill(void **state)
 }
 
 /* The report does not change what it dies of: neither signal, siginfo, nor instruction. */
-static void test_the_same_with_a_report(void **state)
+static void test_faults_of_other_code_kill_alike_with_a_report(void **state)
 {
 	(void)state;
 	with_report = 1;
@@ -454,7 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults_of_other_code_kill),
-		cmocka_unit_test(test_the_same_with_a_report),
+		cmocka_unit_test(test_faults_of_other_code_kill_alike_with_a_report),
 		cmocka_unit_test(test_core_dumps_are_as_without_us),
 		cmocka_unit_test(test_poison_met_by_other_code_kills_without_a_second_look),
 		cmocka_unit_test(test_signals_from_outside_are_not_swallowed),

@@ -267,7 +267,7 @@ static void deliver_everywhere(const struct copy *copy)
 
 static struct t_bad_page from, to;
 
-static void test_during_a_copy(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy(void **state)
 {
 	const struct copy copy = {"copy", from.good + 3, to.good + 5, N, 0};
 
@@ -276,7 +276,7 @@ static void test_during_a_copy(void **state)
 }
 
 /* Its handler and its landing are interrupted as well. */
-static void test_during_a_copy_from_bad_memory(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy_from_bad_memory(void **state)
 {
 	const struct copy copy = {"from bad memory", from.bad - 21, to.good + 5, N, N - 21};
 
@@ -285,7 +285,7 @@ static void test_during_a_copy_from_bad_memory(void **state)
 }
 
 /* The second word straddles into the bad page, and is stored by the byte. */
-static void test_during_a_copy_to_bad_memory(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy_to_bad_memory(void **state)
 {
 	const struct copy copy = {"to bad memory", from.good + 3, to.bad - 20, N, N - 20};
 
@@ -296,9 +296,9 @@ static void test_during_a_copy_to_bad_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_during_a_copy),
-		cmocka_unit_test(test_during_a_copy_from_bad_memory),
-		cmocka_unit_test(test_during_a_copy_to_bad_memory),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy_from_bad_memory),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy_to_bad_memory),
 	};
 
 	t_trace_needed();

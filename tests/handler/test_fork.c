@@ -89,7 +89,7 @@ static void install_at_once(void)
 
 /* The other thread holds whatever there is to hold in most of the moments in which this one forks,
  * and is not there in the child. */
-IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install)
+IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install_can_install)
 {
 	pthread_t thread;
 	int stop = 0;
@@ -154,7 +154,7 @@ static void after_fork(void)
 	CHECK_EQ(sem_post(&fork_done), 0);
 }
 
-IN_CHILD(test_child_of_a_fork_in_the_middle_of_the_first_install)
+IN_CHILD(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install)
 {
 	pthread_t thread;
 
@@ -197,8 +197,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_and_decides_for_itself),
-		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install),
-		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install_can_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install),
 		cmocka_unit_test(test_nothing_is_left_after_exec),
 	};
 

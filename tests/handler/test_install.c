@@ -55,7 +55,7 @@ IN_CHILD(test_install_is_idempotent)
 }
 
 /* SA_RESTART is that of the action before, each signal for itself; the rest is always the same. */
-IN_CHILD(test_flags_of_our_action)
+IN_CHILD(test_flags_of_our_action_are_as_documented)
 {
 	static const int restart[][2] = {{0, 0}, {SA_RESTART, 0}, {0, SA_RESTART}};
 
@@ -289,7 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_installed_by_itself),
 		cmocka_unit_test(test_install_is_idempotent),
-		cmocka_unit_test(test_flags_of_our_action),
+		cmocka_unit_test(test_flags_of_our_action_are_as_documented),
 		cmocka_unit_test(test_uninstall_restores_exactly),
 		cmocka_unit_test(test_uninstall_leaves_alone_what_was_never_taken),
 		cmocka_unit_test(test_uninstall_is_refused_while_covered),

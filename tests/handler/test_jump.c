@@ -67,12 +67,12 @@ static void leave_again_and_again(int save_mask, int flags)
 	}
 }
 
-IN_CHILD(test_leave_with_the_mask)
+IN_CHILD(test_handler_may_leave_with_the_mask)
 {
 	leave_again_and_again(1, 0);
 }
 
-IN_CHILD(test_leave_without_the_mask)
+IN_CHILD(test_handler_may_leave_without_the_mask)
 {
 	leave_again_and_again(0, SA_NODEFER);
 }
@@ -123,8 +123,8 @@ IN_CHILD(test_errno_survives_the_previous_handler)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leave_with_the_mask),
-		NOT_WITH_TSAN(test_leave_without_the_mask),
+		cmocka_unit_test(test_handler_may_leave_with_the_mask),
+		NOT_WITH_TSAN(test_handler_may_leave_without_the_mask),
 		NOT_WITH_TSAN(test_copies_land_inside_the_previous_handler),
 		cmocka_unit_test(test_errno_survives_the_previous_handler),
 	};

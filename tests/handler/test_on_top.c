@@ -238,7 +238,7 @@ static void (*const bodies[])(void *) = {
 	top_that_does_not_chain, top_of_one_signal,
 };
 
-static void test_stacks_of_handlers(void **state)
+static void test_every_stack_of_handlers_works(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
@@ -324,7 +324,7 @@ static void test_top_that_steps_aside_and_raises(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_of_handlers),
+		cmocka_unit_test(test_every_stack_of_handlers_works),
 		NOT_WITH_VALGRIND(test_the_oldest_is_the_default),
 		cmocka_unit_test(test_top_that_steps_aside_and_raises),
 	};

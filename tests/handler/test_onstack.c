@@ -184,7 +184,7 @@ static void check_nested(void *arg)
 	}
 }
 
-static void test_signal_on_the_alternate_stack_meanwhile(void **state)
+static void test_signal_on_the_alternate_stack_meanwhile_does_no_harm(void **state)
 {
 	(void)state;
 	each_kind(check_nested, 0);
@@ -352,7 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handler_runs_where_its_flag_says),
 		cmocka_unit_test(test_plain_handler_runs_where_its_flag_says),
-		cmocka_unit_test(test_signal_on_the_alternate_stack_meanwhile),
+		cmocka_unit_test(test_signal_on_the_alternate_stack_meanwhile_does_no_harm),
 		cmocka_unit_test(test_changed_context_takes_effect),
 		cmocka_unit_test(test_handler_may_leave_by_siglongjmp),
 		cmocka_unit_test(test_no_room_kills_as_the_kernel_does),

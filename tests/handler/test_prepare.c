@@ -306,7 +306,7 @@ static void on_narrow_stack(void *arg)
 	CHECK_MEM_EQ(narrow_dst, memory.bad - 3, 3);
 }
 
-static void test_nearly_exhausted_stack(void **state)
+static void test_a_nearly_exhausted_stack_needs_a_prepared_thread(void **state)
 {
 	int prepared = 1;
 
@@ -399,7 +399,7 @@ int main(void)
 		cmocka_unit_test(test_check_tells_which_signal_is_blocked),
 		cmocka_unit_test(test_fault_of_a_blocked_signal_kills),
 		cmocka_unit_test(test_prepared_thread_lands_although_it_was_blocked),
-		NOT_WITH_MSAN(test_nearly_exhausted_stack),
+		NOT_WITH_MSAN(test_a_nearly_exhausted_stack_needs_a_prepared_thread),
 		NOT_WITH_VALGRIND(test_handler_needs_less_room_than_is_asked_for),
 		NOT_WITH_VALGRIND(test_thread_that_ends_without_a_release_leaves_nothing),
 		cmocka_unit_test(test_child_of_fork_is_prepared),

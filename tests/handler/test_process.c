@@ -232,7 +232,7 @@ IN_CHILD(test_new_program_has_the_defaults)
 }
 
 /* A signal that is ignored stays so in a new program; one that is handled gets the default. */
-IN_CHILD(test_ignored_signals_and_new_programs)
+IN_CHILD(test_new_programs_inherit_only_ignored_signals)
 {
 	CHECK_PTR_NE(signal(SIGBUS, SIG_IGN), SIG_ERR);
 	CHECK_EQ(executed(NULL), BUS_IGNORED);
@@ -245,7 +245,7 @@ IN_CHILD(test_ignored_signals_and_new_programs)
 }
 
 /* The mask goes on to a new program; attributes of posix_spawn(3) change it there only. */
-IN_CHILD(test_mask_of_new_programs)
+IN_CHILD(test_new_programs_inherit_the_mask)
 {
 	posix_spawnattr_t attributes;
 	sigset_t set;
@@ -276,8 +276,8 @@ int main(int argc, char **argv)
 		NOT_WITH_TSAN(test_child_with_our_memory_dies_alone),
 		NOT_WITH_TSAN(test_child_with_our_handlers_takes_them_away_when_it_dies),
 		cmocka_unit_test(test_new_program_has_the_defaults),
-		cmocka_unit_test(test_ignored_signals_and_new_programs),
-		cmocka_unit_test(test_mask_of_new_programs),
+		cmocka_unit_test(test_new_programs_inherit_only_ignored_signals),
+		cmocka_unit_test(test_new_programs_inherit_the_mask),
 	};
 
 	if (argc == 2 && strcmp(argv[1], argument) == 0)

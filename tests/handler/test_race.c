@@ -125,21 +125,21 @@ static void install_with_intruder_and_little_room(void *arg)
 	cause_fault();
 }
 
-static void test_install_with_an_intruder(void **state)
+static void test_install_survives_an_intruder(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
 		t_survives(install_with_intruder, &call);
 }
 
-static void test_install_with_an_intruder_and_little_room(void **state)
+static void test_install_survives_an_intruder_and_little_room(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
 		t_survives(install_with_intruder_and_little_room, &call);
 }
 
-static void test_uninstall_with_an_intruder(void **state)
+static void test_uninstall_survives_an_intruder(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
@@ -166,9 +166,9 @@ IN_CHILD(test_errno_is_left_alone_whatever_libc_does)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_install_with_an_intruder),
-		cmocka_unit_test(test_install_with_an_intruder_and_little_room),
-		cmocka_unit_test(test_uninstall_with_an_intruder),
+		cmocka_unit_test(test_install_survives_an_intruder),
+		cmocka_unit_test(test_install_survives_an_intruder_and_little_room),
+		cmocka_unit_test(test_uninstall_survives_an_intruder),
 		cmocka_unit_test(test_errno_is_left_alone_whatever_libc_does),
 	};
 

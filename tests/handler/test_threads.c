@@ -72,7 +72,7 @@ static void install_from_many_threads(void *arg)
 	t_read_byte(((struct t_bad_page *)arg)->bad);
 }
 
-static void test_install_from_many_threads(void **state)
+static void test_many_threads_can_install_at_once(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < 2; kind++)
@@ -140,7 +140,7 @@ IN_CHILD(test_copies_fault_in_every_thread_at_once)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_VALGRIND(test_install_from_many_threads),
+		NOT_WITH_VALGRIND(test_many_threads_can_install_at_once),
 		cmocka_unit_test(test_copies_while_others_install_and_uninstall),
 		cmocka_unit_test(test_copies_fault_in_every_thread_at_once),
 	};

@@ -47,7 +47,7 @@ static size_t readable(const void *from, size_t n)
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
-static void test_bad_arguments(void **unused)
+static void test_bad_arguments_are_refused(void **unused)
 {
 	unsigned char *page = map(4);
 	const struct {
@@ -98,7 +98,7 @@ static void test_bad_arguments(void **unused)
 	assert_int_equal(munmap(page, 4 * T_PAGE), 0);
 }
 
-static void test_names(void **unused)
+static void test_every_kind_has_a_name(void **unused)
 {
 	static const char *const names[] = {"none",    "hwpoison", "poison", "guard",
 					    "protect", "eof",      "auto",   "unknown"};
@@ -110,7 +110,7 @@ static void test_names(void **unused)
 	assert_string_equal(mcsafe_inject_kind_name((enum mcsafe_inject_kind) - 1), "unknown");
 }
 
-static void test_supported(void **unused)
+static void test_what_is_supported_is_said_without_a_trace(void **unused)
 {
 	static const enum mcsafe_inject_kind always[] = {MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 							 MCSAFE_INJECT_AUTO};
@@ -138,7 +138,7 @@ static void test_supported(void **unused)
 /* ---- overlaps ----------------------------------------------------------------------------- */
 
 /* 10 pages of four mappings; of them 1 to 8 are injected by one call. */
-static void test_several_mappings(void **unused)
+static void test_one_call_injects_into_several_mappings(void **unused)
 {
 	unsigned char *base = map(10);
 	size_t i, mappings;
@@ -286,7 +286,7 @@ static void *cycle_own(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **unused)
+static void test_threads_can_inject_at_once(void **unused)
 {
 	pthread_t threads[4];
 	size_t i, mappings;
@@ -343,7 +343,7 @@ static int clear_in_child(unsigned char *page)
 	return 0;
 }
 
-static void test_fork(void **unused)
+static void test_a_child_clears_its_own_copy_only(void **unused)
 {
 	unsigned char *page = map(1);
 
@@ -393,7 +393,7 @@ static int inject_as_nobody(unsigned char *page)
 	return 0;
 }
 
-static void test_ordinary_user(void **unused)
+static void test_an_ordinary_user_can_inject(void **unused)
 {
 	unsigned char *page = map(1);
 
@@ -415,7 +415,7 @@ static void on_sigbus(int signo, siginfo_t *si, void *ctx)
 	notices++;
 }
 
-static void test_notice(void **unused)
+static void test_a_notice_is_delivered(void **unused)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
 	unsigned char *page = map(1);
@@ -454,17 +454,22 @@ static void test_notice(void **unused)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bad_arguments),    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_supported),        cmocka_unit_test(test_several_mappings),
-		cmocka_unit_test(test_no_store_is_lost), cmocka_unit_test(test_nothing_leaks),
-		cmocka_unit_test(test_threads),          cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_ordinary_user),    cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_every_kind_has_a_name),
+		cmocka_unit_test(test_what_is_supported_is_said_without_a_trace),
+		cmocka_unit_test(test_one_call_injects_into_several_mappings),
+		cmocka_unit_test(test_no_store_is_lost),
+		cmocka_unit_test(test_nothing_leaks),
+		cmocka_unit_test(test_threads_can_inject_at_once),
+		cmocka_unit_test(test_a_child_clears_its_own_copy_only),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_is_delivered),
 	};
 	const struct CMUnitTest user[] = {
-		cmocka_unit_test(test_bad_arguments),
-		cmocka_unit_test(test_supported),
-		cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_what_is_supported_is_said_without_a_trace),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_is_delivered),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "user") == 0)

@@ -238,7 +238,7 @@ static void try_or_not(enum memory_type type, enum mcsafe_inject_kind kind)
 		try_in_vain(type, kind, error);
 }
 
-static void test_ordinary_memory(void **unused)
+static void test_every_kind_works_on_ordinary_memory(void **unused)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 							MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
@@ -252,7 +252,7 @@ static void test_ordinary_memory(void **unused)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
 
-static void test_hugetlb(void **unused)
+static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 {
 	enum memory_type type;
 	struct region region;
@@ -275,7 +275,7 @@ static void test_hugetlb(void **unused)
 	}
 }
 
-static void test_hwpoison(void **unused)
+static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 {
 	static const enum memory_type types[] = {PRIVATE_ANON,    SHARED_ANON,   MEMFD,
 						 FILE_PRIVATE,    FILE_SHARED,   THP,
@@ -306,9 +306,12 @@ static int skip_all(const char *reason)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest ordinary[] = {cmocka_unit_test(test_ordinary_memory)};
-	const struct CMUnitTest hugetlb[] = {cmocka_unit_test(test_hugetlb)};
-	const struct CMUnitTest hwpoison[] = {cmocka_unit_test(test_hwpoison)};
+	const struct CMUnitTest ordinary[] = {
+		cmocka_unit_test(test_every_kind_works_on_ordinary_memory)};
+	const struct CMUnitTest hugetlb[] = {
+		cmocka_unit_test(test_every_kind_works_on_hugetlb_or_says_why_not)};
+	const struct CMUnitTest hwpoison[] = {
+		cmocka_unit_test(test_hwpoison_works_on_every_type_of_memory)};
 	const char *group = argc > 1 ? argv[1] : "ordinary";
 
 	if (strcmp(group, "ordinary") == 0)

@@ -219,7 +219,7 @@ static void all_windows(enum how how, const int *lengths, size_t bad)
 	}
 }
 
-static void test_short_lists(void **state)
+static void test_short_lists_are_copied_right(void **state)
 {
 	(void)state;
 	map_pages();
@@ -229,7 +229,7 @@ static void test_short_lists(void **state)
 	}
 }
 
-static void test_short_lists_with_a_fault_at_each_byte(void **state)
+static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 {
 	(void)state;
 	t_install();
@@ -357,8 +357,8 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_short_lists),
-		cmocka_unit_test(test_short_lists_with_a_fault_at_each_byte),
+		cmocka_unit_test(test_short_lists_are_copied_right),
+		cmocka_unit_test(test_short_lists_stop_at_a_fault_at_each_byte),
 		cmocka_unit_test(test_a_bad_source_byte_is_read_once),
 		cmocka_unit_test(test_there_is_no_limit_of_segments),
 		cmocka_unit_test(test_later_bytes_win_where_segments_overlap),

@@ -243,7 +243,7 @@ static void assert_fails(int fd, off_t offset, enum mcsafe_side side, int error)
 	assert_int_equal(mcsafe_iter_count(&it), 100);
 }
 
-static void test_errors_of_descriptors(void **state)
+static void test_errors_of_descriptors_are_reported(void **state)
 {
 	struct sink pipe_sink = open_pipe(), file = open_file(0);
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -401,7 +401,7 @@ static void test_a_file_moves(void **state)
 	close_sink(&file);
 }
 
-static void test_from_file_to_pipe(void **state)
+static void test_a_file_is_copied_to_a_pipe(void **state)
 {
 	struct sink file = open_file(0), sink = open_pipe();
 	struct mcsafe_iter to, from;
@@ -525,12 +525,12 @@ int main(void)
 		cmocka_unit_test(test_never_less_than_write),
 		cmocka_unit_test(test_a_hole_can_be_filled_and_passed),
 		cmocka_unit_test(test_small_segments_share_a_system_call),
-		cmocka_unit_test(test_errors_of_descriptors),
+		cmocka_unit_test(test_errors_of_descriptors_are_reported),
 		cmocka_unit_test(test_a_sink_that_fails_midway_takes_the_source_back),
 		cmocka_unit_test(test_a_full_pipe_can_be_tried_again),
 		cmocka_unit_test(test_a_stream_does_not_move),
 		cmocka_unit_test(test_a_file_moves),
-		cmocka_unit_test(test_from_file_to_pipe),
+		cmocka_unit_test(test_a_file_is_copied_to_a_pipe),
 		cmocka_unit_test(test_interrupted_system_calls_are_repeated),
 		cmocka_unit_test(test_an_interrupted_read_is_repeated),
 		cmocka_unit_test(test_a_write_of_nothing_is_an_error_and_no_loop),

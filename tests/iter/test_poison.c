@@ -198,7 +198,7 @@ static void print_score(const struct score *score)
 
 /* ---- from the lost page to segments of good memory ------------------------------------------ */
 
-static void test_scatter(void **state)
+static void test_scatter_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
 	struct score vm = {"process_vm_readv()", 0, 0}, pread = {"preadv()", 0, 0};
@@ -280,7 +280,7 @@ static void collect(const struct iovec *iov, size_t n, size_t good)
 	}
 }
 
-static void test_gather(void **state)
+static void test_gather_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 1);
 	struct mcsafe_region region = {file.start, SIZE};
@@ -334,7 +334,7 @@ static void test_gather(void **state)
 
 /* ---- to segments that are lost in part ----------------------------------------------------- */
 
-static void test_store(void **state)
+static void test_store_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 2);
 	size_t stopped = 0;
@@ -379,9 +379,9 @@ static void test_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scatter),
-		cmocka_unit_test(test_gather),
-		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_scatter_stops_where_poison_begins),
+		cmocka_unit_test(test_gather_stops_where_poison_begins),
+		cmocka_unit_test(test_store_stops_where_poison_begins),
 	};
 
 	return t_run("iter.poison", tests, T_LENGTH(tests));

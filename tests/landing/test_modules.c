@@ -93,7 +93,7 @@ IN_CHILD(test_rows_of_a_program_land)
 	CHECK_EQ(errno, 4711);
 }
 
-IN_CHILD(test_address_of_the_operand_where_the_kernel_has_none)
+IN_CHILD(test_address_is_the_operands_where_the_kernel_has_none)
 {
 	volatile char *wild = (volatile char *)0x8000000000000000;
 	struct t_registers registers = {0};
@@ -169,7 +169,7 @@ static int ask(uintptr_t ip, uintptr_t *fixup, uint64_t *facts)
 	return landed;
 }
 
-IN_CHILD(test_hundred_thousand_rows_in_any_order)
+IN_CHILD(test_a_hundred_thousand_rows_in_any_order_are_found)
 {
 	uintptr_t fixup;
 	uint64_t facts;
@@ -195,7 +195,7 @@ IN_CHILD(test_hundred_thousand_rows_in_any_order)
 	CHECK_EQ(ask(many_insn(0), &fixup, &facts), 0);
 }
 
-IN_CHILD(test_tables_that_are_refused)
+IN_CHILD(test_tables_that_break_a_rule_are_refused)
 {
 	static struct mcsafe_row rows[4];
 	const struct mcsafe_row *odd =
@@ -457,10 +457,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_of_a_program_land),
-		NOT_WITH_VALGRIND(test_address_of_the_operand_where_the_kernel_has_none),
+		NOT_WITH_VALGRIND(test_address_is_the_operands_where_the_kernel_has_none),
 		cmocka_unit_test(test_rows_that_are_not_registered_are_not_ours),
-		cmocka_unit_test(test_hundred_thousand_rows_in_any_order),
-		cmocka_unit_test(test_tables_that_are_refused),
+		cmocka_unit_test(test_a_hundred_thousand_rows_in_any_order_are_found),
+		cmocka_unit_test(test_tables_that_break_a_rule_are_refused),
 		cmocka_unit_test(test_as_many_tables_as_are_promised),
 		cmocka_unit_test(test_memory_does_not_grow),
 		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),

@@ -275,7 +275,7 @@ static void *read_notices(void *arg)
 	return NULL;
 }
 
-IN_CHILD(test_many_threads_at_the_queue)
+IN_CHILD(test_many_threads_at_the_queue_lose_nothing_unseen)
 {
 	pthread_t threads[WRITERS + READERS];
 	size_t lost;
@@ -403,7 +403,7 @@ int main(void)
 		cmocka_unit_test(test_host_below_our_handler_asks_too),
 		cmocka_unit_test(test_ignored_and_default_are_noted_and_survived),
 		cmocka_unit_test(test_overflow_is_counted_and_the_oldest_are_kept),
-		cmocka_unit_test(test_many_threads_at_the_queue),
+		cmocka_unit_test(test_many_threads_at_the_queue_lose_nothing_unseen),
 		cmocka_unit_test(test_function_is_exchanged_meanwhile),
 		cmocka_unit_test(test_thread_policy_is_set_and_given_back),
 		cmocka_unit_test(test_child_starts_with_an_empty_queue),

@@ -62,7 +62,7 @@ static void walk_and_leave(int signo, siginfo_t *si, void *ctx)
 }
 
 /* Whatever the processor can run: an instruction that it does not know is also a signal there. */
-static void test_backtrace_from_every_row(void **state)
+static void test_backtrace_is_complete_from_every_row(void **state)
 {
 	const struct mcsafe_row *first, *end;
 
@@ -120,7 +120,7 @@ static void test_copies_land_after_a_backtrace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_backtrace_from_every_row),
+		cmocka_unit_test(test_backtrace_is_complete_from_every_row),
 		cmocka_unit_test(test_copies_land_after_a_backtrace),
 	};
 

@@ -84,7 +84,7 @@ static void check_all_but_the_page(const unsigned char *got)
 static unsigned char buffer[SIZE];
 static const size_t shorts[] = {0, 1, 8, 64, 192, 4032};
 
-static void test_holes(void **state)
+static void test_holes_name_the_lost_page_only(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(shorts); i++) {
@@ -151,7 +151,7 @@ static void check_pread(void)
 	mcsafe_pmem_close(pmem);
 }
 
-static void test_pread(void **state)
+static void test_pread_stops_at_the_lost_page(void **state)
 {
 	(void)state;
 	for_each_address(check_pread);
@@ -173,7 +173,7 @@ static void check_salvage(void)
 	mcsafe_pmem_close(pmem);
 }
 
-static void test_salvage(void **state)
+static void test_salvage_names_the_lost_page_only(void **state)
 {
 	(void)state;
 	for_each_address(check_salvage);
@@ -182,9 +182,9 @@ static void test_salvage(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_holes),
-		cmocka_unit_test(test_pread),
-		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_holes_name_the_lost_page_only),
+		cmocka_unit_test(test_pread_stops_at_the_lost_page),
+		cmocka_unit_test(test_salvage_names_the_lost_page_only),
 	};
 
 	return t_run("pmem.fallen_short", tests, T_LENGTH(tests));

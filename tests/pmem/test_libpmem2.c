@@ -61,7 +61,7 @@ static int take(struct mcsafe_pmem **pmem)
 }
 
 /* What one writes the other reads, durable or not, through either mapping. */
-static void test_their_stores_and_ours(void **state)
+static void test_their_stores_and_ours_are_seen_by_both(void **state)
 {
 	struct mcsafe_pmem *pmem, *second;
 	char text[32] = "";
@@ -113,8 +113,8 @@ static void test_a_bad_page_of_theirs_is_repaired(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_their_stores_and_ours, map_with_libpmem2,
-						unmap_with_libpmem2),
+		cmocka_unit_test_setup_teardown(test_their_stores_and_ours_are_seen_by_both,
+						map_with_libpmem2, unmap_with_libpmem2),
 		cmocka_unit_test_setup_teardown(test_a_bad_page_of_theirs_is_repaired,
 						map_with_libpmem2, unmap_with_libpmem2),
 	};

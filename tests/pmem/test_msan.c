@@ -39,7 +39,7 @@ static void closed(struct mcsafe_pmem *pmem)
 	assert_int_equal(munmap(memory, 2 * T_PAGE), 0);
 }
 
-static void test_reads(void **state)
+static void test_reads_hand_on_what_was_initialized(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct iovec parts[2];
@@ -70,7 +70,7 @@ static void test_reads(void **state)
 }
 
 /* With each way to make them durable. */
-static void test_writes(void **state)
+static void test_writes_hand_on_what_was_initialized(void **state)
 {
 	const int flags[] = {0, MCSAFE_PMEM_FLUSH};
 
@@ -91,7 +91,7 @@ static void test_writes(void **state)
 }
 
 /* What could not be read has the fill; what is behind it is as it was. */
-static void test_salvage(void **state)
+static void test_salvage_initializes_what_it_fills(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct mcsafe_fault fault;
@@ -117,9 +117,9 @@ static void test_salvage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_writes),
-		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_reads_hand_on_what_was_initialized),
+		cmocka_unit_test(test_writes_hand_on_what_was_initialized),
+		cmocka_unit_test(test_salvage_initializes_what_it_fills),
 	};
 
 	return t_run("pmem.msan", tests, T_LENGTH(tests));

@@ -146,7 +146,7 @@ static void test_an_empty_file_is_all_end(void **state)
 	close(fd);
 }
 
-static void test_arguments_out_of_range(void **state)
+static void test_arguments_out_of_range_are_refused(void **state)
 {
 	int fd = file_of("0123456789");
 	struct mcsafe_pmem *pmem;
@@ -367,7 +367,7 @@ static void test_partial_repair_is_reported(void **state)
 }
 
 /* Data that cannot be read: nothing is repaired with them. */
-static void test_repair_with_bad_data(void **state)
+static void test_repair_with_bad_data_repairs_nothing(void **state)
 {
 	int fd = file_of("");
 	struct mcsafe_pmem *pmem;
@@ -602,14 +602,14 @@ int main(void)
 		cmocka_unit_test(test_says_what_memory_is),
 		cmocka_unit_test(test_refuses_what_it_cannot_map),
 		cmocka_unit_test(test_an_empty_file_is_all_end),
-		cmocka_unit_test(test_arguments_out_of_range),
+		cmocka_unit_test(test_arguments_out_of_range_are_refused),
 		cmocka_unit_test(test_reading_is_not_writing),
 		cmocka_unit_test(test_a_known_range_is_not_touched),
 		cmocka_unit_test(test_flushing_says_what_it_cannot_flush),
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
 		cmocka_unit_test(test_repair_stays_where_it_belongs),
 		cmocka_unit_test(test_partial_repair_is_reported),
-		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_repair_with_bad_data_repairs_nothing),
 		cmocka_unit_test(test_a_long_repair_puts_each_byte_in_its_place),
 		cmocka_unit_test(test_a_fault_is_noted_too_late),
 		cmocka_unit_test(test_the_kernel_is_asked),

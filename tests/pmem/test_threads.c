@@ -135,7 +135,7 @@ static enum mcsafe_inject_kind kind_to_use(void)
 	t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
 }
 
-static void test_readers_beside_a_repair(void **state)
+static void test_readers_beside_a_repair_see_no_wrong_byte(void **state)
 {
 	enum mcsafe_inject_kind kind = kind_to_use();
 	int fd = memfd_create("threads", MFD_CLOEXEC);
@@ -244,7 +244,7 @@ static void test_close_waits_for_a_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_readers_beside_a_repair),
+		cmocka_unit_test(test_readers_beside_a_repair_see_no_wrong_byte),
 		cmocka_unit_test(test_close_waits_for_a_read),
 	};
 

@@ -102,7 +102,7 @@ static void load_bad(void *arg)
 	NO_TAIL_CALL();
 }
 
-static void test_fault_of_each_kind(void **state)
+static void test_report_names_a_fault_of_each_kind(void **state)
 {
 	const unsigned flags = 0;
 
@@ -136,7 +136,7 @@ static void test_fault_of_each_kind(void **state)
 	}
 }
 
-static void test_report_without_backtrace(void **state)
+static void test_backtrace_can_be_left_out(void **state)
 {
 	const unsigned flags = MCSAFE_REPORT_NO_BACKTRACE;
 	static struct t_bad_page m;
@@ -185,7 +185,7 @@ static void kill_self(void *arg)
 	CHECK_EQ(kill(getpid(), *(const int *)arg), 0);
 }
 
-static void test_other_ways_to_die(void **state)
+static void test_other_ways_to_die_are_reported(void **state)
 {
 	(void)state;
 	start();
@@ -216,7 +216,7 @@ static void test_other_ways_to_die(void **state)
 	expect("  extent:      4096 bytes\n");
 }
 
-static void test_signal_that_was_sent(void **state)
+static void test_signal_that_was_sent_is_reported_as_sent(void **state)
 {
 	static const int signals[] = {SIGBUS, SIGSEGV};
 
@@ -265,7 +265,7 @@ static void never_wanted(void *arg)
 	t_read_byte(memory->bad);
 }
 
-static void test_no_report_without_a_death_or_a_wish(void **state)
+static void test_nothing_is_reported_without_a_death_or_a_wish(void **state)
 {
 	static struct t_bad_page m;
 
@@ -347,7 +347,7 @@ static void full_device(void *arg)
 	die_beside(fd);
 }
 
-static void test_report_that_cannot_be_written(void **state)
+static void test_report_that_cannot_be_written_changes_no_death(void **state)
 {
 	static void (*const cases[])(void *) = {full_pipe, broken_pipe, broken_socket,
 						file_size_limit, full_device};
@@ -431,7 +431,7 @@ static void die_on_a_damaged_stack(void *arg)
 			 : "rdi", "memory");
 }
 
-static void test_damaged_stack(void **state)
+static void test_damaged_stack_does_not_prevent_the_report(void **state)
 {
 	static struct t_bad_page m;
 
@@ -621,7 +621,7 @@ IN_CHILD(test_turned_off_lets_go_of_the_file)
 	CHECK_EQ(read(ends[0], &byte, 1), 0);
 }
 
-IN_CHILD(test_results)
+IN_CHILD(test_wrong_arguments_are_refused_and_errno_is_kept)
 {
 	int read_only = open("/dev/null", O_RDONLY);
 
@@ -659,7 +659,7 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 
 int main(void);
 
-IN_CHILD(test_backtrace_in_a_handler)
+IN_CHILD(test_backtrace_in_a_handler_begins_at_the_fault)
 {
 	static struct t_bad_page m;
 	int found_main = 0;
@@ -684,21 +684,21 @@ IN_CHILD(test_backtrace_in_a_handler)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fault_of_each_kind),
-		cmocka_unit_test(test_report_without_backtrace),
-		cmocka_unit_test(test_other_ways_to_die),
-		cmocka_unit_test(test_signal_that_was_sent),
-		cmocka_unit_test(test_no_report_without_a_death_or_a_wish),
-		cmocka_unit_test(test_report_that_cannot_be_written),
+		cmocka_unit_test(test_report_names_a_fault_of_each_kind),
+		cmocka_unit_test(test_backtrace_can_be_left_out),
+		cmocka_unit_test(test_other_ways_to_die_are_reported),
+		cmocka_unit_test(test_signal_that_was_sent_is_reported_as_sent),
+		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
+		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
 		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
-		cmocka_unit_test(test_damaged_stack),
+		cmocka_unit_test(test_damaged_stack_does_not_prevent_the_report),
 		cmocka_unit_test(test_host_does_not_see_the_child),
 		cmocka_unit_test(test_several_threads_die_and_one_reports),
 		cmocka_unit_test(test_child_and_parent_both_report),
 		cmocka_unit_test(test_descriptor_is_the_librarys_own),
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
-		cmocka_unit_test(test_results),
-		cmocka_unit_test(test_backtrace_in_a_handler),
+		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
+		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,13 +204,13 @@ static void try_everywhere(enum mcsafe_inject_kind kind)
 	assert_true(tried > 0);
 }
 
-static void test_poison(void **state)
+static void test_poison_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_POISON);
 }
 
-static void test_the_end_of_a_file(void **state)
+static void test_what_is_past_the_end_of_a_file_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_EOF);
@@ -228,7 +228,7 @@ static void test_protected_pages_are_no_losses(void **state)
 	try_everywhere(MCSAFE_INJECT_PROTECT);
 }
 
-static void test_real_poison(void **state)
+static void test_real_poison_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_HWPOISON);
@@ -237,12 +237,12 @@ static void test_real_poison(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_poison),
-		cmocka_unit_test(test_the_end_of_a_file),
+		cmocka_unit_test(test_poison_is_found),
+		cmocka_unit_test(test_what_is_past_the_end_of_a_file_is_found),
 		cmocka_unit_test(test_guards_are_no_losses),
 		cmocka_unit_test(test_protected_pages_are_no_losses),
 	};
-	const struct CMUnitTest real[] = {cmocka_unit_test(test_real_poison)};
+	const struct CMUnitTest real[] = {cmocka_unit_test(test_real_poison_is_found)};
 
 	if (argc > 1 && strcmp(argv[1], "hwpoison") == 0)
 		return t_run("scrub.kinds_hwpoison", real, T_LENGTH(real));

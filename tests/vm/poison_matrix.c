@@ -517,7 +517,7 @@ static void print_result(const struct region *region)
 	print_message("\n");
 }
 
-static void test_poison(void **state)
+static void test_every_engine_stops_at_poison(void **state)
 {
 	const struct memory *memory = *state;
 	struct region region;
@@ -638,14 +638,19 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{"test_anonymous_memory", test_poison, NULL, NULL, &memories[0]},
-		{"test_transparent_huge_page", test_poison, NULL, NULL, &memories[1]},
-		{"test_hugetlb_page", test_poison, NULL, NULL, &memories[2]},
-		{"test_hugetlbfs_file", test_poison, NULL, NULL, &memories[3]},
-		{"test_memfd", test_poison, NULL, NULL, &memories[4]},
-		{"test_tmpfs_file", test_poison, NULL, NULL, &memories[5]},
-		{"test_ext4_dirty_page", test_poison, NULL, NULL, &memories[6]},
-		{"test_ext4_clean_page", test_poison, NULL, NULL, &memories[7]},
+		{"test_anonymous_memory", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[0]},
+		{"test_transparent_huge_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[1]},
+		{"test_hugetlb_page", test_every_engine_stops_at_poison, NULL, NULL, &memories[2]},
+		{"test_hugetlbfs_file", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[3]},
+		{"test_memfd", test_every_engine_stops_at_poison, NULL, NULL, &memories[4]},
+		{"test_tmpfs_file", test_every_engine_stops_at_poison, NULL, NULL, &memories[5]},
+		{"test_ext4_dirty_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[6]},
+		{"test_ext4_clean_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[7]},
 	};
 
 	if (!getenv("MCSAFE_GUEST")) {
