@@ -15,6 +15,7 @@
 
 #include "bad_page.h"
 #include "child.h"
+#include "event.h"
 #include "guard/guard.h"
 #include "tool.h"
 
@@ -114,31 +115,14 @@ static void test_crash_that_must_not_be_handled(void **state)
 			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
-static volatile sig_atomic_t delivered;
-
-static void deliver(int signo)
-{
-	(void)signo;
-	delivered++;
-}
-
 IN_CHILD(test_blocked_signal_stays_pending)
 {
 	struct t_bad_page m = t_bad_page(T_TRUNCATED);
-	sigset_t set, pending;
 
-	t_set_plain(SIGUSR1, deliver, 0);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-	CHECK_EQ(raise(SIGUSR1), 0);
+	t_make_pending(SIGUSR1);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(read_under_guard(&m), 1);
-	CHECK_EQ(sigpending(&pending), 0);
-	CHECK(sigismember(&pending, SIGUSR1));
-	CHECK_EQ(delivered, 0);
-	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
-	CHECK_EQ(delivered, 1);
+	t_expect_pending(SIGUSR1);
 }
 
 /* This thread waits in a body that would catch everything; the other one crashes. */

@@ -21,6 +21,7 @@
 #include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
+#include "overrun.h"
 #include "tool.h"
 
 #ifndef SS_AUTODISARM /* Linux 4.7; not in every libc */
@@ -199,28 +200,15 @@ IN_CHILD(test_the_mask_is_that_of_the_fault)
 	UNREACHED("no fault");
 }
 
-static volatile int endless = 1;
-
-/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
-static int overrun(volatile char *caller)
-{
-	volatile char frame[4096];
-
-	frame[0] = caller[0];
-	frame[4095] = frame[0];
-	return endless ? overrun(frame) + frame[4095] : 0;
-}
-
 static void *overrun_under_guard(void *arg)
 {
 	struct mcsafe_guard guard;
 	volatile int *faults = arg;
-	volatile char start = 1;
 
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	for (int round = 0; round < 3; round++) {
 		MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-			CHECK_EQ(overrun(&start), 0);
+			CHECK_EQ(t_overrun_stack(), 0);
 		}
 		MCSAFE_CATCH(&guard) {
 			CHECK_EQ(guard.fault.signo, SIGSEGV);

@@ -24,6 +24,8 @@
 
 #include "bad_page.h"
 #include "child.h"
+#include "event.h"
+#include "overrun.h"
 #include "tool.h"
 
 static void lands(enum t_bad_page_kind kind)
@@ -92,34 +94,16 @@ static void test_crash_that_must_not_be_handled(void **state)
 			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
-static volatile sig_atomic_t delivered;
-
-static void deliver(int signo)
-{
-	(void)signo;
-	delivered++;
-}
-
 IN_CHILD(test_blocked_signal_stays_pending)
 {
-	sigset_t set, pending;
-
-	t_set_plain(SIGUSR1, deliver, 0);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-	CHECK_EQ(raise(SIGUSR1), 0);
+	t_make_pending(SIGUSR1);
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	lands(T_PROT_NONE);
 	lands(T_TRUNCATED);
 	CHECK_EQ(mcsafe_thread_release(), 0);
 	CHECK_EQ(mcsafe_uninstall(), 0);
-	CHECK_EQ(sigpending(&pending), 0);
-	CHECK(sigismember(&pending, SIGUSR1));
-	CHECK_EQ(delivered, 0);
-	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
-	CHECK_EQ(delivered, 1);
+	t_expect_pending(SIGUSR1);
 }
 
 /* A thread crashes while another one recovers all the time. */
@@ -157,26 +141,12 @@ static void test_crash_of_another_thread_kills(void **state)
 }
 
 /* The host overruns its stack: with and without an alternate one. */
-static volatile int endless = 1;
-
-/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
-static int overrun(volatile char *caller)
-{
-	volatile char frame[4096];
-
-	frame[0] = caller[0];
-	frame[4095] = frame[0];
-	return endless ? overrun(frame) + frame[4095] : 0;
-}
-
 static void *overrun_in_thread(void *arg)
 {
-	volatile char start = 1;
-
 	if (*(const int *)arg)
 		CHECK_EQ(mcsafe_thread_prepare(), 0);
 	lands(T_TRUNCATED);
-	CHECK_EQ(overrun(&start), 0);
+	CHECK_EQ(t_overrun_stack(), 0);
 	return NULL;
 }
 
@@ -201,10 +171,8 @@ static ucontext_t main_context, fiber_context;
 
 static void fiber(void)
 {
-	volatile char start = 1;
-
 	lands(T_PROT_NONE);
-	CHECK_EQ(overrun(&start), 0);
+	CHECK_EQ(t_overrun_stack(), 0);
 }
 
 static void crash_in_a_fiber(void *arg)

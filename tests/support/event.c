@@ -72,6 +72,43 @@ void t_cause(enum t_event event, int signo, const struct t_bad_page *memory)
 	}
 }
 
+static volatile sig_atomic_t delivered;
+
+static void deliver(int signo)
+{
+	(void)signo;
+	delivered++;
+}
+
+static sigset_t only(int signo)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	return set;
+}
+
+void t_make_pending(int signo)
+{
+	sigset_t set = only(signo);
+
+	t_set_plain(signo, deliver, 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(raise(signo), 0);
+}
+
+void t_expect_pending(int signo)
+{
+	sigset_t set = only(signo), pending;
+
+	CHECK_EQ(sigpending(&pending), 0);
+	CHECK(sigismember(&pending, signo));
+	CHECK_EQ(delivered, 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
+	CHECK_EQ(delivered, 1);
+}
+
 const char *t_event_name(enum t_event event)
 {
 	static const char *const names[T_EVENTS] = {
