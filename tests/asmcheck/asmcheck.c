@@ -66,7 +66,7 @@ static void right(const struct t_copy *copy)
 	print_message("%s: right\n", copy->name);
 }
 
-static void test_results_are_right(void **state)
+static void test_every_routine_is_right(void **state)
 {
 	(void)state;
 	for_each(true, right);
@@ -106,7 +106,7 @@ void mask_features(unsigned features)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-static void test_the_entry_points_choose_the_right_engine(void **state)
+static void test_each_processor_gets_its_routines(void **state)
 {
 	unsigned features = mcsafe__cpu_features();
 
@@ -159,7 +159,7 @@ static void rows(const struct t_copy *copy)
 	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
 }
 
-static void test_a_fault_at_every_row_lands(void **state)
+static void test_a_fault_at_each_row_is_right(void **state)
 {
 	(void)state;
 	t_install();
@@ -184,7 +184,7 @@ static void lines(const struct t_copy *copy)
 		      copy->name, tally.accesses, tally.runs, tally.steps);
 }
 
-static void test_accesses_stay_in_their_lines(void **state)
+static void test_each_access_stays_where_it_may(void **state)
 {
 	(void)state;
 	rng = t_rng_start(t_seed(), 0);
@@ -239,10 +239,10 @@ static const struct {
 	struct CMUnitTest test;
 } parts[] = {
 	{"selftest", cmocka_unit_test(test_each_check_finds_the_broken_functions)},
-	{"right", cmocka_unit_test(test_results_are_right)},
-	{"chosen", cmocka_unit_test(test_the_entry_points_choose_the_right_engine)},
-	{"rows", cmocka_unit_test(test_a_fault_at_every_row_lands)},
-	{"lines", cmocka_unit_test(test_accesses_stay_in_their_lines)},
+	{"right", cmocka_unit_test(test_every_routine_is_right)},
+	{"chosen", cmocka_unit_test(test_each_processor_gets_its_routines)},
+	{"rows", cmocka_unit_test(test_a_fault_at_each_row_is_right)},
+	{"lines", cmocka_unit_test(test_each_access_stays_where_it_may)},
 };
 
 static int usage(void)

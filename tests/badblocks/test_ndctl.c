@@ -162,7 +162,7 @@ static void test_a_part_is_no_success(void **state)
 	assert_int_equal(fake->live, 0);
 }
 
-static void test_reasons_not_to_clear_are_reported(void **state)
+static void test_what_forbids_to_clear_is_respected(void **state)
 {
 	static const struct {
 		const char *region;
@@ -217,7 +217,7 @@ int main(void)
 		cmocka_unit_test(test_all_is_cleared),
 		cmocka_unit_test(test_a_partial_clear_is_continued),
 		cmocka_unit_test(test_a_part_is_no_success),
-		cmocka_unit_test(test_reasons_not_to_clear_are_reported),
+		cmocka_unit_test(test_what_forbids_to_clear_is_respected),
 	};
 
 	return t_run("badblocks.ndctl", tests, T_LENGTH(tests));

@@ -130,8 +130,8 @@ class LmdbRescue(unittest.TestCase):
         whole = {k for k, good in readable.items() if good == len(self.values[k])}
         found = dict(re.findall(r"^found: (\w+)=(\w+)$", said, re.M))
         self.assertEqual(found, {key: self.values[key] for key in whole})
-        pattern = r"^part: (\w+), (\d+) of \d+ bytes, then \w+ at page \d+$"
-        part = dict(re.findall(pattern, said, re.M))
+        part_line = r"^part: (\w+), (\d+) of \d+ bytes, then \w+ at page \d+$"
+        part = dict(re.findall(part_line, said, re.M))
         self.assertEqual(
             {key: int(good) for key, good in part.items()},
             {key: good for key, good in readable.items() if key not in whole},
@@ -200,7 +200,7 @@ class LmdbRescue(unittest.TestCase):
     def test_errors_have_their_exit_status(self) -> None:
         for status, words, args in (
             (2, "usage", []),
-            (2, "no page", ["--inject", "x", str(self.env)]),
+            (2, "not a page", ["--inject", "x", str(self.env)]),
             (3, "No such file", [str(self.env / "none")]),
         ):
             done = subprocess.run([program, *args], capture_output=True, text=True, check=False)

@@ -17,7 +17,7 @@ if done.returncode == 77:
     sys.exit(1 if os.environ.get("MCSAFE_NO_SKIP") == "1" else 77)
 assert done.returncode == 0, f"exit status {done.returncode}"
 
-# If the file was truncated, everything past its end is lost. Otherwise only the one page is.
+# With a truncated file everything past its end is lost, otherwise only the one page.
 lost = END - BAD if kind == "truncate" else PAGE
 found = re.findall(r"^hole: bytes (\d+) to (\d+) ", done.stdout, re.M)
 holes = [tuple(map(int, hole)) for hole in found]

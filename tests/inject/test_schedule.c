@@ -22,6 +22,8 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
+
 #define N    1000
 #define FILL 0xa5
 
@@ -63,7 +65,7 @@ static const struct way ways[] = {
 	{"mcsafe_memset", by_memset, true, MCSAFE_SIDE_DESTINATION},
 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define WAYS (T_LENGTH(ways))
 
 static void schedule(const char *spec)
 {
@@ -124,7 +126,7 @@ static void test_only_the_nth_copy_fails(void **unused)
 	schedule(NULL);
 }
 
-static void test_all_copies_from_the_nth_on_fail(void **unused)
+static void test_all_copies_fail_from_the_nth_on(void **unused)
 {
 	size_t i;
 
@@ -141,7 +143,7 @@ static void test_all_copies_from_the_nth_on_fail(void **unused)
 	assert_int_equal(mcsafe_inject_copies(), 10);
 }
 
-static void test_a_copy_stops_at_the_given_offset(void **unused)
+static void test_offset_says_where_the_copy_stops(void **unused)
 {
 	static const struct {
 		const char *spec;
@@ -156,7 +158,7 @@ static void test_a_copy_stops_at_the_given_offset(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < T_LENGTH(cases); i++)
 		for (w = 0; w < WAYS; w++) {
 			schedule(cases[i].spec);
 			copy(&ways[w], cases[i].n, cases[i].done);
@@ -165,7 +167,7 @@ static void test_a_copy_stops_at_the_given_offset(void **unused)
 }
 
 /* A copy of no bytes does not count as a copy, nor does a refused copy. */
-static void test_empty_and_refused_copies_do_not_count(void **unused)
+static void test_what_is_no_copy_is_not_counted(void **unused)
 {
 	size_t w;
 
@@ -201,7 +203,7 @@ static void test_iterators_count_by_segment(void **unused)
 }
 
 /* A real fault before the injected byte counts. It is not an injected failure. */
-static void test_a_real_fault_comes_first(void **unused)
+static void test_a_real_fault_comes_before_an_injected_one(void **unused)
 {
 	struct mcsafe_fault fault;
 
@@ -245,7 +247,7 @@ static void test_bad_specifications_are_refused(void **unused)
 	assert_int_equal(mcsafe_install(), 0);
 	schedule("copy:2");
 	errno = 4711;
-	for (i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+	for (i = 0; i < T_LENGTH(specs); i++) {
 		assert_int_equal(mcsafe_inject_schedule(specs[i]), -EINVAL);
 		assert_non_null(strstr(mcsafe_inject_reason(), "copy:N"));
 	}
@@ -270,7 +272,7 @@ static int application(void)
 	return 0;
 }
 
-static void test_a_walk_makes_each_copy_fail(void **unused)
+static void test_a_loop_over_n_walks_every_error_path(void **unused)
 {
 	static const int results[] = {-EIO, 0, 1, 0};
 	size_t n;
@@ -303,7 +305,7 @@ static void *copy_much(void *failures)
 }
 
 /* Exactly one copy is the 7000th, whichever thread makes it. */
-static void test_one_copy_of_all_threads_fails(void **unused)
+static void test_one_copy_of_all_threads_is_the_nth(void **unused)
 {
 	pthread_t threads[3];
 	size_t failures[3], i;
@@ -322,7 +324,7 @@ static void test_one_copy_of_all_threads_fails(void **unused)
 }
 
 /* Without mcsafe_install() the program dies of an injected failure, as it would of real poison. */
-static void test_without_install_a_failure_is_fatal(void **unused)
+static void test_a_program_that_has_not_installed_dies(void **unused)
 {
 	int status;
 	pid_t pid;
@@ -346,15 +348,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_the_nth_copy_fails),
-		cmocka_unit_test(test_all_copies_from_the_nth_on_fail),
-		cmocka_unit_test(test_a_copy_stops_at_the_given_offset),
-		cmocka_unit_test(test_empty_and_refused_copies_do_not_count),
+		cmocka_unit_test(test_all_copies_fail_from_the_nth_on),
+		cmocka_unit_test(test_offset_says_where_the_copy_stops),
+		cmocka_unit_test(test_what_is_no_copy_is_not_counted),
 		cmocka_unit_test(test_iterators_count_by_segment),
-		cmocka_unit_test(test_a_real_fault_comes_first),
+		cmocka_unit_test(test_a_real_fault_comes_before_an_injected_one),
 		cmocka_unit_test(test_bad_specifications_are_refused),
-		cmocka_unit_test(test_a_walk_makes_each_copy_fail),
-		cmocka_unit_test(test_one_copy_of_all_threads_fails),
-		cmocka_unit_test(test_without_install_a_failure_is_fatal),
+		cmocka_unit_test(test_a_loop_over_n_walks_every_error_path),
+		cmocka_unit_test(test_one_copy_of_all_threads_is_the_nth),
+		cmocka_unit_test(test_a_program_that_has_not_installed_dies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,22 +50,21 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 #define SRC    MCSAFE_SIDE_SOURCE
 #define DST    MCSAFE_SIDE_DESTINATION
-#define PAGE   4096
 #define BOUNCE 8192 /* the most that one system call carries: see iter.h */
 #define PAGES  6
-#define GOOD   ((size_t)PAGES * PAGE)
+#define GOOD   ((size_t)PAGES * T_PAGE)
 
 static unsigned char *memory; /* GOOD bytes that can be read, then a page that cannot */
 static unsigned char back[2 * GOOD];
 
 static void map_memory(void)
 {
-	memory =
-		mmap(NULL, GOOD + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, GOOD + T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	assert_true(memory != MAP_FAILED);
 	for (size_t i = 0; i < GOOD; i++)
 		memory[i] = (unsigned char)(i * 73 >> 3);
-	assert_int_equal(mprotect(memory + GOOD, PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(memory + GOOD, T_PAGE, PROT_NONE), 0);
 }
 
 /*
@@ -129,12 +128,12 @@ static void assert_exact(struct sink sink, size_t good)
 	struct mcsafe_fault fault = {0};
 	struct mcsafe_iter it;
 
-	assert_int_equal(mcsafe_iter_fd(&it, DST, sink.in, sink.offset, GOOD + PAGE), 0);
+	assert_int_equal(mcsafe_iter_fd(&it, DST, sink.in, sink.offset, GOOD + T_PAGE), 0);
 	assert_int_equal(mcsafe_copy_to_iter(memory + GOOD - good, good + 100, &it, &fault), good);
 	assert_int_equal(fault.side, SRC);
 	assert_ptr_equal(fault.addr, memory + GOOD);
 	assert_int_equal(mcsafe_iter_error(&it), -EFAULT);
-	assert_int_equal(mcsafe_iter_count(&it), GOOD + PAGE - good);
+	assert_int_equal(mcsafe_iter_count(&it), GOOD + T_PAGE - good);
 	assert_int_equal(take(&sink), good);
 	assert_memory_equal(back, memory + GOOD - good, good);
 	close_sink(&sink);
@@ -165,7 +164,7 @@ static void test_it_delivers_no_less_than_write(void **state)
 	(void)state;
 	t_install();
 	map_memory();
-	for (size_t good = 1; good < 2 * PAGE; good += 97) {
+	for (size_t good = 1; good < 2 * T_PAGE; good += 97) {
 		struct sink sink = open_pipe();
 		ssize_t put = write(sink.in, memory + GOOD - good, good + 100);
 		size_t kernel = put > 0 ? (size_t)put : 0;
@@ -339,7 +338,7 @@ static void test_a_full_pipe_can_be_tried_again(void **state)
 
 	(void)state;
 	map_memory();
-	assert_true(fcntl(sink.in, F_SETPIPE_SZ, PAGE) >= 0);
+	assert_true(fcntl(sink.in, F_SETPIPE_SZ, T_PAGE) >= 0);
 	assert_int_equal(mcsafe_iter_fd(&to, DST, sink.in, -1, GOOD), 0);
 	assert_int_equal(mcsafe_iter_ubuf(&from, SRC, memory, GOOD), 0);
 	while (mcsafe_iter_count(&to) != 0) {
@@ -470,7 +469,7 @@ static void test_interrupted_system_calls_are_repeated(void **state)
 	(void)state;
 	map_memory();
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	assert_true(fcntl(ends[1], F_SETPIPE_SZ, PAGE) >= 0);
+	assert_true(fcntl(ends[1], F_SETPIPE_SZ, T_PAGE) >= 0);
 	writer.sink.in = ends[1];
 	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_all, &writer), 0);

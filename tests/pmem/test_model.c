@@ -589,13 +589,13 @@ static void test_a_memfd_agrees_with_the_model(void **state)
 	run(MEMFD);
 }
 
-static void test_a_file_on_disk_agrees_with_the_model(void **state)
+static void test_a_file_on_a_disk_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(DISK_FILE);
 }
 
-static void test_memory_of_a_file_agrees_with_the_model(void **state)
+static void test_mapped_memory_of_a_file_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(MAPPED);
@@ -635,7 +635,7 @@ static void *in_a_slice(void *arg)
 	return NULL;
 }
 
-static void test_threads_agree_with_the_model_of_their_slice(void **state)
+static void test_threads_with_a_slice_each_agree_with_the_model(void **state)
 {
 	int fd = memfd_create("model", MFD_CLOEXEC);
 	pthread_t threads[THREADS];
@@ -663,10 +663,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_memfd_agrees_with_the_model),
-		cmocka_unit_test(test_a_file_on_disk_agrees_with_the_model),
-		cmocka_unit_test(test_memory_of_a_file_agrees_with_the_model),
+		cmocka_unit_test(test_a_file_on_a_disk_agrees_with_the_model),
+		cmocka_unit_test(test_mapped_memory_of_a_file_agrees_with_the_model),
 		cmocka_unit_test(test_anonymous_memory_agrees_with_the_model),
-		cmocka_unit_test(test_threads_agree_with_the_model_of_their_slice),
+		cmocka_unit_test(test_threads_with_a_slice_each_agree_with_the_model),
 	};
 	const unsigned stride = (unsigned)t_stride(6, 30);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "check.h"
 #include "sanitizer.h"
 
 /*
@@ -34,11 +35,6 @@ void t_expect_death(int status, int signo, const char *what, const char *file, i
   t_survives(name##_in_child, NULL);     \
  }                                       \
  static void name##_in_child(void *arg __attribute__((unused)))
-
-/* For a child: CMocka's assertions would go on with the next test there. */
-#define CHECK(condition) ((condition) ? (void)0 : t_check_failed(#condition, __FILE__, __LINE__))
-#define UNREACHED(what)  t_check_failed(what, __FILE__, __LINE__)
-void t_check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 /* Zeroed memory that a child shares with its parent; never freed. */
 void *t_shared(size_t size);

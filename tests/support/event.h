@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-#include "memory.h"
+#include "bad_page.h"
 
 enum t_event {
 	T_FAULT,   /* of an ordinary instruction */
@@ -35,7 +35,14 @@ siginfo_t t_forged(enum t_event event);
 void t_send_to_self(const siginfo_t *si);
 
 /* Make it happen to this thread. T_FAULT reads the bad byte of memory, which must be spoilt. */
-void t_cause(enum t_event event, int signo, const struct t_memory *memory);
+void t_cause(enum t_event event, int signo, const struct t_bad_page *memory);
+
+/*
+ * Block the signal and send it, so that it stays pending; check that it still is, and that it is
+ * delivered once when it is unblocked. The handler is one of the kit's own.
+ */
+void t_make_pending(int signo);
+void t_expect_pending(int signo);
 
 const char *t_event_name(enum t_event event);
 

@@ -26,11 +26,11 @@ static const unsigned killing_call[] = {1, 3, 4};
 
 #define CRASHES LENGTH(killing_call)
 #define PIECE   ((size_t)256 << 10) /* the most that a repair writes in one call */
-#define RANGE   (PIECE + 16 * PAGE)
+#define RANGE   (PIECE + 16 * T_PAGE)
 #define APART   (2 * PIECE)
 
 /* One bad page in each piece. The others are good. */
-static const size_t bad_pages[] = {3 * PAGE, PIECE + 5 * PAGE};
+static const size_t bad_pages[] = {3 * T_PAGE, PIECE + 5 * T_PAGE};
 
 /*
  * In a register that these calls do not use, this value marks a call that was stopped and may go
@@ -55,7 +55,7 @@ static bool kernel_lists(size_t page)
 
 static bool is_known(const struct mcsafe_badblocks *badblocks, size_t page)
 {
-	return mcsafe_badblocks_next(badblocks, page, page + PAGE, NULL);
+	return mcsafe_badblocks_next(badblocks, page, page + T_PAGE, NULL);
 }
 
 /* Data that differs in each byte from the content before. */
@@ -73,7 +73,7 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 static void tell_bad_pages(void)
 {
 	for (size_t n = 0; n < CRASHES; n++)
-		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += PAGE)
+		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += T_PAGE)
 			if (kernel_lists(page))
 				printf("@bad %" PRIu64 "\n", start + page);
 }
@@ -85,7 +85,7 @@ static int set_up(void)
 	struct lab_region region = lab_region("dax-2m");
 
 	start = lab_physical(region.base) - lab_region_start();
-	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
+	for (size_t page = 0; page < LAB_REGION_SIZE; page += T_PAGE)
 		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
 	for (size_t n = 0; n < CRASHES; n++)
@@ -198,21 +198,21 @@ enum contents {
  */
 static bool check_page(size_t page, unsigned allowed)
 {
-	unsigned char got[PAGE], wanted[PAGE];
+	unsigned char got[T_PAGE], wanted[T_PAGE];
 	bool bad = kernel_lists(page);
-	ssize_t n = mcsafe_pmem_pread(pmem, got, PAGE, (off_t)page, NULL);
+	ssize_t n = mcsafe_pmem_pread(pmem, got, T_PAGE, (off_t)page, NULL);
 
 	lab_check(is_known(mcsafe_pmem_badblocks(pmem), page) == bad,
-		  "page %zu is in one list only, the kernel's: %d", page / PAGE, bad);
+		  "page %zu is in one list only, the kernel's: %d", page / T_PAGE, bad);
 	if (bad) {
 		/* The kernel lists sectors of 512 bytes. Here it lists the whole page. */
-		lab_check(n == -EIO, "bad page %zu reads %zd", page / PAGE, n);
+		lab_check(n == -EIO, "bad page %zu reads %zd", page / T_PAGE, n);
 		return true;
 	}
-	new_data(wanted, page, PAGE);
-	lab_check(n == (ssize_t)PAGE && ((allowed & NEW && memcmp(got, wanted, PAGE) == 0) ||
-					 (allowed & OLD && lab_is_pattern(got, page, PAGE))),
-		  "page %zu, which is in no list, is wrong: %zd", page / PAGE, n);
+	new_data(wanted, page, T_PAGE);
+	lab_check(n == (ssize_t)T_PAGE && ((allowed & NEW && memcmp(got, wanted, T_PAGE) == 0) ||
+					   (allowed & OLD && lab_is_pattern(got, page, T_PAGE))),
+		  "page %zu, which is in no list, is wrong: %zd", page / T_PAGE, n);
 	return false;
 }
 
@@ -230,14 +230,14 @@ static size_t check_killed(size_t n)
 	struct mcsafe_badblocks *saved = saved_registry(n);
 	size_t bad = 0;
 
-	for (size_t at = 0; at < RANGE; at += PAGE) {
+	for (size_t at = 0; at < RANGE; at += T_PAGE) {
 		size_t page = range_of(n) + at;
 
 		if (!check_page(page, was_bad(at) ? NEW : NEW | OLD))
 			continue;
 		bad++;
 		lab_check(is_known(saved, page),
-			  "page %zu is bad, but the registry does not know it", page / PAGE);
+			  "page %zu is bad, but the registry does not know it", page / T_PAGE);
 	}
 	mcsafe_badblocks_destroy(saved);
 	return bad;
@@ -247,7 +247,7 @@ static size_t check_untouched(size_t n)
 {
 	size_t bad = 0;
 
-	for (size_t at = 0; at < RANGE; at += PAGE)
+	for (size_t at = 0; at < RANGE; at += T_PAGE)
 		bad += check_page(range_of(n) + at, OLD);
 	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
 	return bad;
@@ -265,7 +265,7 @@ static void check_all(size_t killed)
 		lab_fact(key, "%zu", bad);
 		all += bad;
 	}
-	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * PAGE,
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * T_PAGE,
 		  "other pages are also listed");
 }
 
@@ -273,7 +273,7 @@ static void repair_all(void)
 {
 	for (size_t n = 0; n < CRASHES; n++) {
 		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
-		for (size_t at = 0; at < RANGE; at += PAGE)
+		for (size_t at = 0; at < RANGE; at += T_PAGE)
 			lab_check(!check_page(range_of(n) + at, NEW), "the range is still bad");
 	}
 	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0,

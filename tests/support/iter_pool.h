@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pool.h - memory whose faults are planted once, and a model of its content */
+/* iter_pool.h - memory whose faults are planted once, and a model of its content */
 #ifndef MCSAFE_TESTS_ITER_POOL_H
 #define MCSAFE_TESTS_ITER_POOL_H
 
