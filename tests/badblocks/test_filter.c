@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_filter.c - the filter in front of lookups says "nothing" often enough to be worth it */
+/* test_filter.c - the filter before lookups answers "nothing" often enough to be worth its cost */
 #include <stdlib.h>
 
 #include <mcsafe/badblocks.h>
@@ -7,8 +7,6 @@
 #include "badblocks/registry.h"
 #include "rng.h"
 #include "run.h"
-
-#define PAGE ((size_t)4096)
 
 static struct mcsafe_badblocks *badblocks;
 
@@ -19,11 +17,11 @@ static void begin(void)
 
 static bool may_have(size_t page)
 {
-	return mcsafe__filter_may_have(atomic_load(&badblocks->filter), page * PAGE,
-				       page * PAGE + 64);
+	return mcsafe__filter_may_have(atomic_load(&badblocks->filter), page * T_PAGE,
+				       page * T_PAGE + 64);
 }
 
-/* Of a thousand good pages, how many have to be looked up. */
+/* How many of a thousand good pages the filter does not answer, so that they must be looked up. */
 static size_t unanswered(size_t pages)
 {
 	struct t_rng rng = t_rng_start(4711, pages);
@@ -40,9 +38,9 @@ static void test_most_lookups_are_answered_at_any_size(void **state)
 	for (size_t n = 1; n <= 100000; n *= 10) {
 		begin();
 		for (size_t i = 0; i < n; i++)
-			assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * PAGE + 512, 512),
+			assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE + 512, 512),
 					 0);
-		assert_true(unanswered(n) <= 100);
+		assert_in_range(unanswered(n), 0, 100);
 		for (size_t i = 0; i < n; i++)
 			assert_true(may_have(2 * i));
 		mcsafe_badblocks_destroy(badblocks);
@@ -59,31 +57,31 @@ static void test_it_is_made_for_a_load_at_once(void **state)
 	assert_non_null(list);
 	begin();
 	for (size_t i = 0; i < n; i++)
-		list[i] = (struct mcsafe_range){2 * i * PAGE, PAGE};
+		list[i] = (struct mcsafe_range){2 * i * T_PAGE, T_PAGE};
 	assert_int_equal(mcsafe__badblocks_add_all(badblocks, list, &n), 0);
-	assert_true(unanswered(n) <= 100);
+	assert_in_range(unanswered(n), 0, 100);
 	assert_null(atomic_load(&badblocks->filter)->older);
 	mcsafe_badblocks_destroy(badblocks);
 	free(list);
 }
 
-/* What was repaired long ago is not asked about for ever, nor does it take memory. */
+/* Ranges that were repaired long ago no longer cause lookups, and take no memory. */
 static void test_what_is_cleared_is_forgotten(void **state)
 {
 	(void)state;
 	begin();
 	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
 	for (size_t i = 1; i < 50000; i++) {
-		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, 2 * i * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
 	}
-	assert_true(unanswered(50000) <= 100);
+	assert_in_range(unanswered(50000), 0, 100);
 	assert_true(may_have(0));
 	assert_null(atomic_load(&badblocks->filter)->older);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* More bad pages than bits: nothing is answered, and nothing takes long. */
+/* There are more bad pages than bits in the filter: it answers nothing, and no call takes long. */
 static void test_a_huge_range_sets_all_bits(void **state)
 {
 	(void)state;
@@ -99,18 +97,18 @@ static void test_lookups_of_many_pages_do_without(void **state)
 {
 	(void)state;
 	begin();
-	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000 * PAGE, PAGE), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000 * T_PAGE, T_PAGE), 0);
 	for (size_t pages = 1; pages < 10; pages++) {
-		size_t end = (20 + pages) * PAGE;
+		size_t end = (20 + pages) * T_PAGE;
 
 		assert_int_equal(
-			mcsafe__filter_may_have(atomic_load(&badblocks->filter), 20 * PAGE, end),
+			mcsafe__filter_may_have(atomic_load(&badblocks->filter), 20 * T_PAGE, end),
 			pages > MCSAFE__FILTER_SPAN);
-		assert_false(mcsafe_badblocks_next(badblocks, 20 * PAGE, end, NULL));
-		assert_true(mcsafe_badblocks_next(badblocks, (1001 - pages) * PAGE, 1000 * PAGE + 1,
-						  NULL));
-		assert_true(mcsafe_badblocks_next(badblocks, 1001 * PAGE - 1, (1000 + pages) * PAGE,
-						  NULL));
+		assert_false(mcsafe_badblocks_next(badblocks, 20 * T_PAGE, end, NULL));
+		assert_true(mcsafe_badblocks_next(badblocks, (1001 - pages) * T_PAGE,
+						  1000 * T_PAGE + 1, NULL));
+		assert_true(mcsafe_badblocks_next(badblocks, 1001 * T_PAGE - 1,
+						  (1000 + pages) * T_PAGE, NULL));
 	}
 	mcsafe_badblocks_destroy(badblocks);
 }

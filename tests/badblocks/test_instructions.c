@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_instructions.c - a lookup at every instruction of a change finds what is bad throughout */
+/*
+ * test_instructions.c - a lookup between any two instructions of a change finds all ranges that
+ * stay bad
+ */
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -9,10 +12,12 @@
 #include "badblocks/registry.h"
 #include "run.h"
 
-#define PAGE ((size_t)4096)
 #define TRAP ((size_t)1 << 8) /* RFLAGS.TF */
 
-/* Page p is bad for ever if p % 4 is 0, and good for ever if it is 1; what is changed is between. */
+/*
+ * Page p is always bad if p % 4 is 0, and always good if p % 4 is 1. Changes are to the pages in
+ * between.
+ */
 #define PAGES ((size_t)1200)
 
 static struct mcsafe_badblocks *badblocks;
@@ -28,20 +33,21 @@ static void look(int signo)
 	for (size_t i = 0; i < T_LENGTH(watched); i++) {
 		size_t page = watched[i] & ~(size_t)3;
 
-		wrong += !mcsafe_badblocks_next(badblocks, page * PAGE, (page + 1) * PAGE, &bad) ||
-			 bad.len != PAGE;
-		wrong += mcsafe_badblocks_next(badblocks, (page + 1) * PAGE, (page + 2) * PAGE,
-					       NULL);
-		/* Many pages at once, past the filter. */
-		wrong += !mcsafe_badblocks_next(badblocks, (page - 3) * PAGE, (page + 4) * PAGE,
+		wrong += !mcsafe_badblocks_next(badblocks, page * T_PAGE, (page + 1) * T_PAGE,
 						&bad) ||
-			 bad.start > page * PAGE;
+			 bad.len != T_PAGE;
+		wrong += mcsafe_badblocks_next(badblocks, (page + 1) * T_PAGE, (page + 2) * T_PAGE,
+					       NULL);
+		/* A lookup of many pages does not use the filter. */
+		wrong += !mcsafe_badblocks_next(badblocks, (page - 3) * T_PAGE, (page + 4) * T_PAGE,
+						&bad) ||
+			 bad.start > page * T_PAGE;
 	}
 }
 
 static void trap(size_t on)
 {
-	/* The red zone may hold something of ours. */
+	/* The red zone may hold data of this function. */
 	__asm__ volatile("sub $128, %%rsp\n\tpushfq\n\tandq $-257, (%%rsp)\n\torq %0, (%%rsp)\n\t"
 			 "popfq\n\tadd $128, %%rsp"
 			 :
@@ -49,7 +55,7 @@ static void trap(size_t on)
 			 : "memory", "cc");
 }
 
-/* A change that is looked at from within, with some pages around a place. */
+/* Makes a change and looks up some pages around a place at each instruction of the change. */
 static void change_watching(size_t place,
 			    int (*function)(struct mcsafe_badblocks *, size_t, size_t), size_t page,
 			    size_t n)
@@ -60,13 +66,13 @@ static void change_watching(size_t place,
 	watched[1] = place > 300 ? place - 300 : place + 60;
 	watched[2] = PAGES - 8;
 	trap(TRAP);
-	err = function(badblocks, page * PAGE, n * PAGE);
+	err = function(badblocks, page * T_PAGE, n * T_PAGE);
 	trap(0);
 	assert_int_equal(err, 0);
 	assert_int_equal(wrong, 0);
 }
 
-/* Pages that are neither good nor bad for ever, and those beside them. */
+/* Changes pages that are not always good or always bad, and watches their neighbours. */
 static void change(int (*function)(struct mcsafe_badblocks *, size_t, size_t), size_t page,
 		   size_t n)
 {
@@ -81,7 +87,7 @@ static void begin(void)
 	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
 	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
 	for (size_t page = 0; page < PAGES; page += 4)
-		assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 	assert_true(atomic_load(&badblocks->directory)->n >= 2);
 }
 
@@ -89,7 +95,7 @@ static void end(size_t least)
 {
 	signal(SIGTRAP, SIG_DFL);
 	print_message("%zu instructions\n", instructions);
-	assert_true(instructions > least);
+	assert_in_range(instructions, least + 1, SIZE_MAX);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -109,7 +115,7 @@ static void test_chunks_are_replaced(void **state)
 static bool is_in_full_chunk(size_t page)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
-	size_t part = mcsafe__part_of(directory, page * PAGE);
+	size_t part = mcsafe__part_of(directory, page * T_PAGE);
 
 	return atomic_load(&directory->chunks[part])->n == MCSAFE__CHUNK_ROOM;
 }
@@ -125,14 +131,17 @@ static void test_chunks_are_split_and_joined(void **state)
 			change(mcsafe_badblocks_add, page, 1);
 			split++;
 		} else {
-			assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+			assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 		}
 	}
-	assert_true(split > 0);
-	/* All of a chunk but what is bad for ever goes, and then that, which is not watched. */
+	assert_int_not_equal(split, 0);
+	/*
+	 * First clear everything in some chunks that is not always bad. Then clear the rest of
+	 * these chunks. The lookups watch pages elsewhere.
+	 */
 	parts = atomic_load(&badblocks->directory)->n;
 	for (size_t page = 6; page < PAGES - 20; page += 4)
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
 	for (size_t page = 404; page < 800; page += 4) {
 		change_watching(80, mcsafe_badblocks_clear, page, 1);
 	}
@@ -148,14 +157,14 @@ static void test_bits_are_set_anew(void **state)
 	(void)state;
 	begin();
 	filter = atomic_load(&badblocks->filter);
-	/* Until the next page makes the filter be looked at again. */
+	/* Fill the filter until the next page makes the registry look at it again. */
 	for (; badblocks->filter_pages < badblocks->filter_limit; page = page == 502 ? 506 : 502) {
-		assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
 	}
 	change(mcsafe_badblocks_add, page, 1);
 	assert_true(badblocks->filter_pages < badblocks->filter_limit);
-	/* In place. */
+	/* The filter was set in place. */
 	assert_ptr_equal(atomic_load(&badblocks->filter), filter);
 	end(10000);
 }
@@ -171,7 +180,7 @@ static void test_a_filter_is_replaced(void **state)
 		if (badblocks->filter_pages >= badblocks->filter_limit)
 			change(mcsafe_badblocks_add, page, 1);
 		else
-			assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+			assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 	}
 	end(10000);
 }

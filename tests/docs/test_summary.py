@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_summary.py - tests/summary.py counts right and gives the reason of each skip."""
+"""test_summary.py - tests/summary.py counts correctly and gives the reason of each skip."""
 
 import os
 import subprocess
@@ -31,9 +31,9 @@ def summary(*cases: str) -> list[str]:
 
 
 class Summary(unittest.TestCase):
-    """Small runs of ctest."""
+    """Summaries of short runs of ctest."""
 
-    def test_all_passed(self) -> None:
+    def test_a_run_without_failures_is_one_line(self) -> None:
         self.assertEqual(
             summary(case("a", "run", "SKIP: not skipped at all"), case("b", "run", "")),
             ["dev: 100% tests passed, 0 tests failed out of 2, 0 skipped"],
@@ -53,7 +53,10 @@ class Summary(unittest.TestCase):
         for output, reason in (
             ("SKIP: no guest & no kernel\n", "no guest & no kernel"),
             ("poisoned_read: SKIP: no such page\n", "no such page"),
-            ("[ RUN      ] x\nskipped: ptrace is forbidden\n[  SKIPPED ] x\n", "ptrace is forbidden"),
+            (
+                "[ RUN      ] x\nskipped: ptrace is forbidden\n[  SKIPPED ] x\n",
+                "ptrace is forbidden",
+            ),
             ("skipped: one\nskipped: two\nskipped: one\n", "one; two"),
             ("libunwind was not found\n", "libunwind was not found"),
             ("", "it does not say why"),
@@ -67,17 +70,20 @@ class Summary(unittest.TestCase):
                     ],
                 )
 
-    def test_a_case_that_was_left_out_is_told(self) -> None:
+    def test_a_case_that_was_left_out_is_listed(self) -> None:
         output = (
             "[ RUN      ] x\nleft out: no such stack\n[  SKIPPED ] x\n"
             "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] x\n"
         )
         self.assertEqual(
             summary(case("a", "run", output)),
-            ["left out a x: no such stack", "dev: 100% tests passed, 0 tests failed out of 1, 0 skipped"],
+            [
+                "left out a x: no such stack",
+                "dev: 100% tests passed, 0 tests failed out of 1, 0 skipped",
+            ],
         )
 
-    def test_a_program_that_is_missing_has_failed(self) -> None:
+    def test_a_missing_program_counts_as_failed(self) -> None:
         missing = '<testcase name="a" status="fail"><failure message="Unable to find"/></testcase>'
         self.assertEqual(
             summary(missing),

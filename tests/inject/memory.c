@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* memory.c - every type of memory that an injection is tried on */
+/* memory.c - every type of memory that the injection tests try */
 #include "memory.h"
 #include "sanitizer.h"
 
@@ -40,10 +40,10 @@ const char *memory_name(enum memory_type type)
 
 unsigned char content_byte(size_t i)
 {
-	return (unsigned char)(1 + (i + i / PAGE) % 251);
+	return (unsigned char)(1 + (i + i / T_PAGE) % 251);
 }
 
-/* Where files have a disk behind them: /mnt/ext4 in the guest of tests/vm, whose /tmp is memory. */
+/* A file on a disk. The guest of tests/vm has /mnt/ext4 for this, because its /tmp is in memory. */
 static int open_file(void)
 {
 	const char *dir = getenv("MCSAFE_GUEST") != NULL ? "/mnt/ext4" : "/var/tmp";
@@ -100,19 +100,22 @@ static void *map_aligned(size_t size, size_t alignment, int prot, int flags, int
 	unsigned char *base = (unsigned char *)(((uintptr_t)area + 2 * alignment - 1) &
 						~(uintptr_t)(alignment - 1));
 
-	/* Inaccessible memory stays on both sides: no neighbour merges with the region. */
+	/*
+	 * Inaccessible memory stays on both sides, so that the kernel merges no neighbour with the
+	 * region.
+	 */
 	assert_ptr_not_equal(area, MAP_FAILED);
 	return mmap(base, size, prot, flags | MAP_FIXED, fd, 0);
 }
 
 struct region region_open(enum memory_type type)
 {
-	struct region region = {.type = type, .unit = is_huge(type) ? HUGE : PAGE};
+	struct region region = {.type = type, .unit = is_huge(type) ? T_HUGE : T_PAGE};
 	bool is_file = type >= FILE_PRIVATE && type <= FILE_SHARED_READONLY;
 	int flags;
 	size_t i;
 
-	region.size = type == THP ? 2 * HUGE : UNITS * region.unit;
+	region.size = type == THP ? 2 * T_HUGE : UNITS * region.unit;
 	region.writable = type != FILE_PRIVATE_READONLY && type != FILE_SHARED_READONLY;
 	region.shared = type == SHARED_ANON || type == MEMFD || type == FILE_SHARED ||
 			type == FILE_SHARED_READONLY || type == HUGETLB_SHARED;
@@ -127,7 +130,7 @@ struct region region_open(enum memory_type type)
 		flags |= MAP_ANONYMOUS;
 	if (type == HUGETLB_PRIVATE)
 		flags |= MAP_HUGETLB;
-	region.base = map_aligned(region.size, type == THP ? HUGE : region.unit,
+	region.base = map_aligned(region.size, type == THP ? T_HUGE : region.unit,
 				  region.writable ? RW : PROT_READ, flags, region.fd);
 	assert_ptr_not_equal(region.base, MAP_FAILED);
 	if (type == THP)
@@ -172,9 +175,12 @@ static bool can_map_huge(size_t size)
 
 bool reserve_huge_pages(void)
 {
-	size_t size = (UNITS + 2) * HUGE;
+	size_t size = (UNITS + 2) * T_HUGE;
 	FILE *file;
-	/* Tests of other builds may want some at the same time: they wait for this process to end. */
+	/*
+	 * Tests of other builds may need huge pages at the same time. They wait until this process
+	 * ends.
+	 */
 	int lock = open(POOL, O_RDONLY | O_CLOEXEC);
 
 	if (lock >= 0)
@@ -196,7 +202,7 @@ bool reserve_huge_pages(void)
 size_t count_mappings(void)
 {
 #if T_SANITIZER
-	/* They map memory whenever they like; the plain build counts. */
+	/* Sanitizers map memory at any time, so only the plain build counts. */
 	return 0;
 #endif
 	FILE *maps = fopen("/proc/self/maps", "re");

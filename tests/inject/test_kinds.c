@@ -34,7 +34,7 @@ struct expectation {
 	size_t extent;
 };
 
-/* This line is there if and only if the kernel has CONFIG_MEMORY_FAILURE. */
+/* The kernel writes this line if and only if it has CONFIG_MEMORY_FAILURE. */
 static bool kernel_knows_poison(void)
 {
 	FILE *meminfo = fopen("/proc/meminfo", "re");
@@ -81,7 +81,7 @@ static void check_fault(const struct mcsafe_fault *fault, enum mcsafe_side side,
 	assert_int_equal(fault->extent, expected.extent);
 }
 
-/* Units 1 and 2 are bad: into them, from good memory and from within. */
+/* Units 1 and 2 are bad. Loads start in good memory and run into them, or start inside them. */
 static void check_loads(const struct region *region, struct expectation expected)
 {
 	unsigned char *bad = region->base + region->unit, buffer[300];
@@ -93,7 +93,7 @@ static void check_loads(const struct region *region, struct expectation expected
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 777, expected);
 	assert_int_equal(mcsafe_memcpy(buffer, bad + 2 * region->unit - 1, 1, &fault), 1);
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 2 * region->unit - 1, expected);
-	/* Good on both sides, to the byte. */
+	/* The memory is good on both sides, up to the first bad byte. */
 	assert_int_equal(memcpy_mcsafe(buffer, bad - 300, 300), 0);
 	assert_int_equal(memcpy_mcsafe(buffer, bad + 2 * region->unit, 300), 0);
 }
@@ -113,7 +113,10 @@ static void check_stores(const struct region *region, struct expectation expecte
 	check_fault(&fault, MCSAFE_SIDE_DESTINATION, bad + region->unit + 9, expected);
 }
 
-/* The file, and another mapping of it, know nothing; what is stored there is not forgotten. */
+/*
+ * The file and another mapping of the file do not notice the fault. Bytes stored there are not
+ * lost.
+ */
 static void check_other_view(const struct region *region)
 {
 	size_t at = region->unit + 11;
@@ -151,7 +154,7 @@ static void restore_byte(const struct region *region, size_t at)
 	assert_int_equal(pwrite(region->fd, &byte, 1, (off_t)at), 1);
 }
 
-/* Only HWPOISON loses content, and only what has no copy on a disk. */
+/* Only HWPOISON loses content, and only content that has no copy on a disk. */
 static bool is_lost(const struct region *region, enum mcsafe_inject_kind kind)
 {
 	return kind == MCSAFE_INJECT_HWPOISON && region->type != FILE_PRIVATE &&
@@ -205,14 +208,14 @@ static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 		assert_int_equal(bad[0], 1);
 	}
 	/* The kernel never merges mappings of huge pages again. */
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	assert_int_equal(count_descriptors(), fds);
 	print_message("%s on %s: signal %d, code %d, extent %zu\n", mcsafe_inject_kind_name(kind),
 		      memory_name(type), expected.signo, expected.code, expected.extent);
 	region_close(&region);
 }
 
-/* A kernel that lacks the kind says so, and leaves the memory alone. */
+/* A kernel that lacks the kind reports that, and does not change the memory. */
 static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int error)
 {
 	struct region region = region_open(type);
@@ -222,7 +225,7 @@ static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int
 	assert_string_not_equal(mcsafe_inject_reason(), "");
 	assert_int_equal(mcsafe_inject_kind_at(region.base + region.unit), MCSAFE_INJECT_NONE);
 	check_content(&region, 0, region.size, false);
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	print_message("%s on %s: %d: %s\n", mcsafe_inject_kind_name(kind), memory_name(type), error,
 		      mcsafe_inject_reason());
 	region_close(&region);
@@ -238,7 +241,7 @@ static void try_or_not(enum memory_type type, enum mcsafe_inject_kind kind)
 		try_in_vain(type, kind, error);
 }
 
-static void test_ordinary_memory(void **unused)
+static void test_every_kind_works_on_ordinary_memory(void **unused)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 							MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
@@ -247,12 +250,12 @@ static void test_ordinary_memory(void **unused)
 	int type;
 
 	(void)unused;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < T_LENGTH(kinds); i++)
 		for (type = PRIVATE_ANON; type <= THP; type++)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
 
-static void test_hugetlb(void **unused)
+static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 {
 	enum memory_type type;
 	struct region region;
@@ -266,15 +269,16 @@ static void test_hugetlb(void **unused)
 		try_in_vain(type, MCSAFE_INJECT_EOF, -EOPNOTSUPP);
 
 		region = region_open(type);
-		assert_int_equal(mcsafe_inject(region.base + PAGE, HUGE, MCSAFE_INJECT_AUTO),
+		assert_int_equal(mcsafe_inject(region.base + T_PAGE, T_HUGE, MCSAFE_INJECT_AUTO),
 				 -EINVAL);
-		assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_PROTECT), -EINVAL);
+		assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_PROTECT),
+				 -EINVAL);
 		check_content(&region, 0, region.size, false);
 		region_close(&region);
 	}
 }
 
-static void test_hwpoison(void **unused)
+static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 {
 	static const enum memory_type types[] = {PRIVATE_ANON,    SHARED_ANON,   MEMFD,
 						 FILE_PRIVATE,    FILE_SHARED,   THP,
@@ -284,17 +288,17 @@ static void test_hwpoison(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_inject_supported(MCSAFE_INJECT_HWPOISON), 0);
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (i = 0; i < T_LENGTH(types); i++)
 		try(types[i], MCSAFE_INJECT_HWPOISON);
 
-	/* Clean, and not to be made dirty: the kernel reads it in again. */
+	/* The page is clean and cannot be made dirty: the kernel reads it in again. */
 	region = region_open(FILE_SHARED_READONLY);
-	assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
+	assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
 	check_content(&region, 0, region.size, false);
 	region_close(&region);
 }
 
-/* 77, or a failure where nothing may be skipped. */
+/* Returns 77 for a skipped test, or a failure if nothing may be skipped. */
 static int skip_all(const char *reason)
 {
 	const char *no_skip = getenv("MCSAFE_NO_SKIP");
@@ -305,21 +309,26 @@ static int skip_all(const char *reason)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest ordinary[] = {cmocka_unit_test(test_ordinary_memory)};
-	const struct CMUnitTest hugetlb[] = {cmocka_unit_test(test_hugetlb)};
-	const struct CMUnitTest hwpoison[] = {cmocka_unit_test(test_hwpoison)};
+	const struct CMUnitTest ordinary[] = {
+		cmocka_unit_test(test_every_kind_works_on_ordinary_memory)};
+	const struct CMUnitTest hugetlb[] = {
+		cmocka_unit_test(test_every_kind_works_on_hugetlb_or_says_why_not)};
+	const struct CMUnitTest hwpoison[] = {
+		cmocka_unit_test(test_hwpoison_works_on_every_type_of_memory)};
 	const char *group = argc > 1 ? argv[1] : "ordinary";
 
 	if (strcmp(group, "ordinary") == 0)
 		return cmocka_run_group_tests(ordinary, NULL, NULL);
 	if (strcmp(group, "hugetlb") == 0)
-		return reserve_huge_pages() ? cmocka_run_group_tests(hugetlb, NULL, NULL)
-					    : skip_all("no huge pages; root can reserve them "
-						       "(vm.nr_hugepages)");
+		return reserve_huge_pages()
+			       ? cmocka_run_group_tests(hugetlb, NULL, NULL)
+			       : skip_all("there are no huge pages; root can reserve some "
+					  "(vm.nr_hugepages)");
 	if (strcmp(group, "hwpoison") == 0)
 		return getenv("MCSAFE_GUEST") != NULL
 			       ? cmocka_run_group_tests(hwpoison, NULL, NULL)
-			       : skip_all("it would cost this machine memory: it runs in a guest");
+			       : skip_all("this would take memory from the machine for good; it "
+					  "runs in a guest");
 	fprintf(stderr, "test_kinds: unknown group: %s\n", group);
 	return 2;
 }

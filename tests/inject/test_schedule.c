@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_schedule.c - the Nth copy fails, and only that, as a real one would; shared and static */
+/*
+ * test_schedule.c - only the Nth copy fails, as a really bad one would; shared and static library
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,12 +22,14 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
+
 #define N    1000
 #define FILL 0xa5
 
 static unsigned char src[N], dst[N];
 
-/* Every function that is counted, as a copy of src to dst. */
+/* Every function that the injector counts, as a copy of src to dst. */
 static size_t by_memcpy_mcsafe(size_t n, struct mcsafe_fault *fault)
 {
 	(void)fault;
@@ -61,7 +65,7 @@ static const struct way ways[] = {
 	{"mcsafe_memset", by_memset, true, MCSAFE_SIDE_DESTINATION},
 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define WAYS (T_LENGTH(ways))
 
 static void schedule(const char *spec)
 {
@@ -73,7 +77,7 @@ static void schedule(const char *spec)
 	assert_int_equal(mcsafe_inject_failures(), 0);
 }
 
-/* A copy of n bytes that must have done `done` of them. */
+/* Makes a copy of n bytes that must copy exactly `done` of them. */
 static void copy(const struct way *way, size_t n, size_t done)
 {
 	struct mcsafe_fault fault = {0};
@@ -102,7 +106,7 @@ static void copy(const struct way *way, size_t n, size_t done)
 	assert_non_null(fault.ip);
 }
 
-static void test_nth_copy_fails(void **unused)
+static void test_only_the_nth_copy_fails(void **unused)
 {
 	char spec[32];
 	size_t n, i, w;
@@ -122,7 +126,7 @@ static void test_nth_copy_fails(void **unused)
 	schedule(NULL);
 }
 
-static void test_all_from_the_nth_on(void **unused)
+static void test_all_copies_fail_from_the_nth_on(void **unused)
 {
 	size_t i;
 
@@ -139,7 +143,7 @@ static void test_all_from_the_nth_on(void **unused)
 	assert_int_equal(mcsafe_inject_copies(), 10);
 }
 
-static void test_offset(void **unused)
+static void test_offset_says_where_the_copy_stops(void **unused)
 {
 	static const struct {
 		const char *spec;
@@ -154,7 +158,7 @@ static void test_offset(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < T_LENGTH(cases); i++)
 		for (w = 0; w < WAYS; w++) {
 			schedule(cases[i].spec);
 			copy(&ways[w], cases[i].n, cases[i].done);
@@ -162,8 +166,8 @@ static void test_offset(void **unused)
 	schedule(NULL);
 }
 
-/* No byte, no copy; nor is one that is refused. */
-static void test_what_is_no_copy(void **unused)
+/* A copy of no bytes does not count as a copy, nor does a refused copy. */
+static void test_what_is_no_copy_is_not_counted(void **unused)
 {
 	size_t w;
 
@@ -179,8 +183,7 @@ static void test_what_is_no_copy(void **unused)
 	schedule(NULL);
 }
 
-/* What is really bad before the injected byte counts, and is no injected failure. */
-/* Linked either way, the copies inside libmcsafe are seen as well. */
+/* The injector also sees the copies inside libmcsafe, whichever way it is linked. */
 static void test_iterators_count_by_segment(void **unused)
 {
 	struct iovec segments[] = {{dst, N / 4}, {dst + N / 4, N / 2}, {dst + 3 * N / 4, N / 4}};
@@ -199,7 +202,8 @@ static void test_iterators_count_by_segment(void **unused)
 	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
 }
 
-static void test_real_fault_first(void **unused)
+/* A real fault before the injected byte counts. It is not an injected failure. */
+static void test_a_real_fault_comes_before_an_injected_one(void **unused)
 {
 	struct mcsafe_fault fault;
 
@@ -216,7 +220,7 @@ static void test_real_fault_first(void **unused)
 	schedule(NULL);
 }
 
-static void test_bad_specifications(void **unused)
+static void test_bad_specifications_are_refused(void **unused)
 {
 	static const char *const specs[] = {
 		"",
@@ -243,18 +247,18 @@ static void test_bad_specifications(void **unused)
 	assert_int_equal(mcsafe_install(), 0);
 	schedule("copy:2");
 	errno = 4711;
-	for (i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+	for (i = 0; i < T_LENGTH(specs); i++) {
 		assert_int_equal(mcsafe_inject_schedule(specs[i]), -EINVAL);
 		assert_non_null(strstr(mcsafe_inject_reason(), "copy:N"));
 	}
 	assert_int_equal(errno, 4711);
-	/* The schedule before remains. */
+	/* The previous schedule still applies. */
 	copy(&ways[0], 10, 10);
 	copy(&ways[0], 10, 5);
 	schedule(NULL);
 }
 
-/* As the application of a user would: three copies, two of which it can do without. */
+/* The application of a user could do this: three copies, and it can do without two of them. */
 static int application(void)
 {
 	char header[16], body[64];
@@ -268,7 +272,7 @@ static int application(void)
 	return 0;
 }
 
-static void test_walk(void **unused)
+static void test_a_loop_over_n_walks_every_error_path(void **unused)
 {
 	static const int results[] = {-EIO, 0, 1, 0};
 	size_t n;
@@ -300,8 +304,8 @@ static void *copy_much(void *failures)
 	return NULL;
 }
 
-/* Whichever thread does it, one copy is the 7000th. */
-static void test_threads(void **unused)
+/* Exactly one copy is the 7000th, whichever thread makes it. */
+static void test_one_copy_of_all_threads_is_the_nth(void **unused)
 {
 	pthread_t threads[3];
 	size_t failures[3], i;
@@ -319,8 +323,8 @@ static void test_threads(void **unused)
 	schedule(NULL);
 }
 
-/* A program that has forgotten mcsafe_install() dies of it, as it would of real poison. */
-static void test_not_installed(void **unused)
+/* Without mcsafe_install() the program dies of an injected failure, as it would of real poison. */
+static void test_a_program_that_has_not_installed_dies(void **unused)
 {
 	int status;
 	pid_t pid;
@@ -343,16 +347,16 @@ static void test_not_installed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nth_copy_fails),
-		cmocka_unit_test(test_all_from_the_nth_on),
-		cmocka_unit_test(test_offset),
-		cmocka_unit_test(test_what_is_no_copy),
+		cmocka_unit_test(test_only_the_nth_copy_fails),
+		cmocka_unit_test(test_all_copies_fail_from_the_nth_on),
+		cmocka_unit_test(test_offset_says_where_the_copy_stops),
+		cmocka_unit_test(test_what_is_no_copy_is_not_counted),
 		cmocka_unit_test(test_iterators_count_by_segment),
-		cmocka_unit_test(test_real_fault_first),
-		cmocka_unit_test(test_bad_specifications),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_not_installed),
+		cmocka_unit_test(test_a_real_fault_comes_before_an_injected_one),
+		cmocka_unit_test(test_bad_specifications_are_refused),
+		cmocka_unit_test(test_a_loop_over_n_walks_every_error_path),
+		cmocka_unit_test(test_one_copy_of_all_threads_is_the_nth),
+		cmocka_unit_test(test_a_program_that_has_not_installed_dies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

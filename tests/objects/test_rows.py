@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_rows.py - the landing table of everything that we link is complete, right and in order."""
+"""test_rows.py - the landing table of every linked file is complete, right and in order."""
 
 import subprocess
 import tempfile
@@ -12,7 +12,7 @@ import rows
 TOOLS = rows.Tools(built.OBJDUMP, built.CAPSTONE)
 LAYOUT = rows.Layout.read(built.SOURCE / "asm" / "layout.h")
 
-# Assembly that is no engine: it touches memory that the handler or the caller has made for it.
+# Assembly that is not an engine: it touches memory that the handler or the caller made for it.
 OTHERS = {
     "mcsafe__guard_land",
     "mcsafe__signal_entries",
@@ -20,7 +20,7 @@ OTHERS = {
     "mcsafe_guard_enter",
 }
 
-# An engine that is right, in a form in which each line can be broken.
+# A correct engine, written so that a test can break each line.
 GOOD = """
 #include "asm.h"
 func mcsafe__good
@@ -40,19 +40,23 @@ func mcsafe__other
 endfunc mcsafe__other
 """
 
-# The same with a constant, which needs no row.
+# The same engine with a constant, which needs no row.
 CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10), %r8; .Lagain:")
 CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
 CONSTANT_OF_IP = CONSTANT.replace("movq 8(%r10), %r8", "movq .Lconstant(%rip), %r8")
 
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
-# What is done to it, and what must be said about it.
+# A change to the engine, and what the checker must say about it.
 BROKEN = [
     (LOAD, "movq (%rsi), %rax", "0 rows instead of one"),
     (LOAD, f"{LOAD}; extable 9999b, .Lfault, 1", "does not ascend"),
     (LOAD, "STORE(.Lfault, 8, movq, (%rsi), %rax)", "kind 2 instead of LOAD"),
-    (LOAD, "9999: lock cmpxchgq %rax, (%rsi); extable 9999b, .Lfault, 1", "kind 1 instead of STORE"),
+    (
+        LOAD,
+        "9999: lock cmpxchgq %rax, (%rsi); extable 9999b, .Lfault, 1",
+        "kind 1 instead of STORE",
+    ),
     (LOAD, "LOAD(.Lfault, 8, addq, (%rsi), $1)", "reads and writes memory"),
     (LOAD, "8888: movq (%rsi), %rax; extable 8888b+1, .Lfault, 1", "middle of an instruction"),
     (LOAD, "LOAD(mcsafe__other, 8, movq, %rax, (%rsi))", "is elsewhere"),
@@ -64,10 +68,18 @@ BROKEN = [
     ("decq	%rdx", "movq (%r10), %r8; leaq 8(%rsi), %r10; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "movq (%r10), %r8; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "leaq 8(%rip), %r10; movq %rdx, (%r10); decq %rdx", "0 rows instead of one"),
-    ("decq	%rdx", "leaq 8(%rip), %r10; LOAD(.Lfault, 8, movq, %r8, (%r10))", "row for a constant"),
+    (
+        "decq	%rdx",
+        "leaq 8(%rip), %r10; LOAD(.Lfault, 8, movq, %r8, (%r10))",
+        "row for a constant",
+    ),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
-    ("	ret\nendfunc mcsafe__good", "	ret\n	note_fault %rcx\nendfunc mcsafe__good", "no fault leads to"),
+    (
+        "	ret\nendfunc mcsafe__good",
+        "	ret\n	note_fault %rcx\nendfunc mcsafe__good",
+        "no fault leads to",
+    ),
     (LOAD, "vmovd %eax, %xmm0", "above its level: avx"),
     (LOAD, "popcntq %rax, %rax", "above its level: popcnt"),
     (LOAD, "clwb (%rax)", "above its level: clwb"),
@@ -75,7 +87,11 @@ BROKEN = [
     (LOAD, "vpermt2b (%rsi), %zmm2, %zmm3", "libcapstone does not know it"),
     (LOAD, "incq written(%rip); .data; written: .quad 0; .text", "reads and writes memory"),
     (LOAD, "movq written(%rip), %rax; .data; written: .quad 0; .text", "can be written"),
-    ("	ret\nendfunc mcsafe__other", "8888: movb (%rsi), %al; ret\nendfunc mcsafe__other", "0 rows"),
+    (
+        "	ret\nendfunc mcsafe__other",
+        "8888: movb (%rsi), %al; ret\nendfunc mcsafe__other",
+        "0 rows",
+    ),
 ]
 
 
@@ -94,7 +110,7 @@ def problems_of(source: str, directory: str) -> list[str]:
 
 
 class Checker(unittest.TestCase):
-    """The checker is believed only if it finds what is wrong."""
+    """The checker is trusted only if it finds what is wrong."""
 
     def test_it_accepts_what_is_right(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -111,7 +127,7 @@ class Checker(unittest.TestCase):
 
 
 class Table(unittest.TestCase):
-    """The tables that are in the library, and in programs that are linked with it statically."""
+    """The tables in the library, and in programs that are linked with it statically."""
 
     def test_every_access_has_its_row(self) -> None:
         linked = built.paths("MCSAFE_LINKED")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_steps.c - what a scrub touches and what it notes, of memory that a stand-in calls bad */
+/* test_steps.c - what a scrub touches and what it notes; a stand-in decides which memory is bad */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,28 +11,26 @@
 #include "rng.h"
 #include "run.h"
 
-#define PAGE  ((size_t)4096)
 #define PAGES ((size_t)1200)
-#define SIZE  (PAGES * PAGE)
-#define HUGE  ((size_t)2 << 20)
+#define SIZE  (PAGES * T_PAGE)
 
 #ifndef MADV_POPULATE_READ
 # define MADV_POPULATE_READ 22
 #endif
 
-/* Poison that shows in a read, and pages that the kernel knows to be lost. */
+/* Poison that only a read can find, and pages that the kernel already knows to be lost. */
 static struct {
 	unsigned char *base;
-	bool asks_work;        /* MADV_POPULATE_READ */
-	bool page_lost[PAGES]; /* it fails for these */
+	bool asks_work;        /* the kernel has MADV_POPULATE_READ */
+	bool page_lost[PAGES]; /* MADV_POPULATE_READ fails for these pages */
 	size_t poison[8];      /* offsets of bytes that nobody has read yet */
 	size_t n_poison;
-	size_t extent;                  /* what the record says is lost with one */
-	bool exact;                     /* si_addr is that of the byte, not of the page */
-	size_t short_by;                /* how much a copy stops before it */
-	bool only_page;                 /* a read costs the page only, whatever the record says */
+	size_t extent;                  /* the extent that a fault record reports */
+	bool exact;                     /* si_addr is the address of the byte, not of the page */
+	size_t short_by;                /* how many bytes before the poison a copy stops */
+	bool only_page;                 /* a read loses only the page, whatever the record says */
 	unsigned char reads[SIZE / 64]; /* how often each line has been read */
-	int add_fails;                  /* with -ENOMEM, so often */
+	int add_fails;                  /* how often an add fails with -ENOMEM */
 } fake;
 
 int __real_madvise(void *start, size_t n, int advice);
@@ -48,11 +46,13 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 	if (advice != MADV_POPULATE_READ)
 		return __real_madvise(start, n, advice);
-	assert_true(from % PAGE == 0 && n % PAGE == 0 && from + n <= SIZE);
+	assert_int_equal(from % T_PAGE, 0);
+	assert_int_equal(n % T_PAGE, 0);
+	assert_in_range(from + n, n, SIZE);
 	errno = fake.asks_work ? EHWPOISON : EINVAL;
 	if (!fake.asks_work)
 		return -1;
-	for (size_t page = from / PAGE; page < (from + n) / PAGE; page++)
+	for (size_t page = from / T_PAGE; page < (from + n) / T_PAGE; page++)
 		if (fake.page_lost[page])
 			return -1;
 	return 0;
@@ -60,9 +60,9 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 static void lose(size_t offset)
 {
-	size_t block = fake.only_page || fake.extent < PAGE ? PAGE : fake.extent;
+	size_t block = fake.only_page || fake.extent < T_PAGE ? T_PAGE : fake.extent;
 
-	memset(&fake.page_lost[(offset & ~(block - 1)) / PAGE], 1, block / PAGE);
+	memset(&fake.page_lost[(offset & ~(block - 1)) / T_PAGE], 1, block / T_PAGE);
 }
 
 size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
@@ -73,10 +73,12 @@ size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_
 	for (size_t i = 0; i < fake.n_poison; i++)
 		if (fake.poison[i] >= from && fake.poison[i] < at)
 			at = fake.poison[i];
-	/* What is lost is unmapped: a read that gets there is the same loss once more. */
-	for (size_t page = from / PAGE; page * PAGE < at; page++) {
+	/*
+	 * A lost page is unmapped, so a read that reaches the page fails with the same loss again.
+	 */
+	for (size_t page = from / T_PAGE; page * T_PAGE < at; page++) {
 		if (fake.page_lost[page]) {
-			at = page * PAGE > from ? page * PAGE : from;
+			at = page * T_PAGE > from ? page * T_PAGE : from;
 			break;
 		}
 	}
@@ -91,7 +93,7 @@ size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_
 				       .cause = MCSAFE_CAUSE_POISON,
 				       .side = MCSAFE_SIDE_SOURCE,
 				       .extent = fake.extent};
-	fault->addr = fake.base + (fake.exact ? at : at & ~(PAGE - 1));
+	fault->addr = fake.base + (fake.exact ? at : at & ~(T_PAGE - 1));
 	(void)dst;
 	at = at - from > fake.short_by ? at - fake.short_by : from;
 	return stop - at;
@@ -116,15 +118,15 @@ static struct mcsafe_badblocks *begin(void)
 
 	if (aligned == NULL) {
 		unsigned char *base =
-			mmap(NULL, SIZE + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			mmap(NULL, SIZE + T_HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		assert_ptr_not_equal(base, MAP_FAILED);
-		aligned = base + (HUGE - (uintptr_t)base % HUGE) % HUGE;
+		aligned = base + (T_HUGE - (uintptr_t)base % T_HUGE) % T_HUGE;
 	}
 	memset(&fake, 0, sizeof(fake));
 	fake.base = aligned;
 	fake.asks_work = true;
-	fake.extent = PAGE;
+	fake.extent = T_PAGE;
 	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
 	return badblocks;
 }
@@ -142,7 +144,7 @@ static int scrub(struct mcsafe_badblocks *badblocks, size_t from, size_t to,
 	return err;
 }
 
-/* The registry has one range. */
+/* The registry has exactly this one range. */
 static void assert_only(const struct mcsafe_badblocks *badblocks, size_t start, size_t len)
 {
 	struct mcsafe_range bad;
@@ -175,7 +177,7 @@ static void test_what_the_kernel_knows_is_not_touched(void **state)
 	signals_seen = told_of = 0;
 	fake.page_lost[20] = fake.page_lost[21] = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
-	assert_only(badblocks, 20 * PAGE, 2 * PAGE);
+	assert_only(badblocks, 20 * T_PAGE, 2 * T_PAGE);
 	assert_int_equal(signals_seen, 0);
 	assert_int_equal(told_of, 2);
 	for (size_t line = 0; line < SIZE / 64; line++)
@@ -192,10 +194,10 @@ static void test_latent_poison_is_read_once(void **state)
 
 			fake.asks_work = asks;
 			fake.short_by = short_by;
-			fake.poison[0] = 30 * PAGE + 640;
+			fake.poison[0] = 30 * T_PAGE + 640;
 			fake.n_poison = 1;
 			assert_int_equal(scrub(badblocks, 100, SIZE - 100, NULL), 0);
-			assert_only(badblocks, 30 * PAGE - 100, PAGE);
+			assert_only(badblocks, 30 * T_PAGE - 100, T_PAGE);
 			for (size_t line = 0; line < SIZE / 64; line++)
 				assert_int_equal(fake.reads[line] != 0,
 						 line >= 1 && line < SIZE / 64 - 1 &&
@@ -215,49 +217,55 @@ static void test_a_lost_line_is_noted_as_a_line(void **state)
 	fake.exact = true;
 	fake.short_by = 7;
 	fake.asks_work = false;
-	fake.poison[0] = 30 * PAGE + 640;
+	fake.poison[0] = 30 * T_PAGE + 640;
 	fake.n_poison = 1;
-	/* The stand-in has no part of a page to lose, so end before the rest of it is read. */
-	assert_int_equal(scrub(badblocks, 0, 30 * PAGE + 700, NULL), 0);
-	assert_true(mcsafe_badblocks_next(badblocks, 30 * PAGE + 640, 30 * PAGE + 641, NULL));
-	assert_false(mcsafe_badblocks_next(badblocks, 0, 30 * PAGE + 640, NULL));
+	/*
+	 * The stand-in cannot lose part of a page, so the scrub ends before it reads the rest of
+	 * the page.
+	 */
+	assert_int_equal(scrub(badblocks, 0, 30 * T_PAGE + 700, NULL), 0);
+	assert_true(mcsafe_badblocks_next(badblocks, 30 * T_PAGE + 640, 30 * T_PAGE + 641, NULL));
+	assert_false(mcsafe_badblocks_next(badblocks, 0, 30 * T_PAGE + 640, NULL));
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* Of a large page that is said to be lost, the kernel may have kept all but one. */
+/* If a large page is reported lost, the kernel may have kept all its small pages but one. */
 static void test_large_extents_are_asked_about(void **state)
 {
 	struct mcsafe_badblocks *badblocks = begin();
 
 	(void)state;
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	fake.only_page = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE + 30 * PAGE, PAGE);
+	assert_only(badblocks, T_HUGE + 30 * T_PAGE, T_PAGE);
 	mcsafe_badblocks_destroy(badblocks);
 
-	/* Or none, and then those that were read before are noted by who needs them. */
+	/*
+	 * The kernel may also have kept none. The scrub does not note the pages that it had already
+	 * read: whoever needs them will.
+	 */
 	badblocks = begin();
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE + 30 * PAGE, HUGE - 30 * PAGE);
-	for (size_t line = (HUGE + 31 * PAGE) / 64; line < 2 * HUGE / 64; line++)
+	assert_only(badblocks, T_HUGE + 30 * T_PAGE, T_HUGE - 30 * T_PAGE);
+	for (size_t line = (T_HUGE + 31 * T_PAGE) / 64; line < 2 * T_HUGE / 64; line++)
 		assert_int_equal(fake.reads[line], 0);
 	mcsafe_badblocks_destroy(badblocks);
 
-	/* A kernel that cannot be asked is believed. */
+	/* If the kernel cannot be asked, the extent in the record counts. */
 	badblocks = begin();
 	fake.asks_work = false;
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	fake.only_page = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE, HUGE);
+	assert_only(badblocks, T_HUGE, T_HUGE);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -292,11 +300,12 @@ static void test_what_is_declined_is_not_added(void **state)
 	(void)state;
 	signals_seen = told_of = 0;
 	fake.page_lost[20] = true;
-	fake.poison[0] = 30 * PAGE;
+	fake.poison[0] = 30 * T_PAGE;
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
-	assert_true(told_of == 1 && signals_seen == 1);
+	assert_int_equal(told_of, 1);
+	assert_int_equal(signals_seen, 1);
 	assert_int_equal(fake.reads[SIZE / 64 - 1], 1);
 	mcsafe_badblocks_destroy(badblocks);
 }
@@ -309,20 +318,20 @@ static void test_without_memory_nothing_is_passed_over(void **state)
 
 	(void)state;
 	fake.page_lost[20] = true;
-	fake.poison[0] = 30 * PAGE + 640;
+	fake.poison[0] = 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	assert_int_equal(mcsafe_scrub_create(&made, fake.base, SIZE, badblocks, NULL), 0);
 	fake.add_fails = 1;
 	assert_int_equal(mcsafe_scrub_run(made), -ENOMEM);
 	mcsafe_scrub_get_progress(made, &progress);
-	assert_int_equal(progress.offset, 20 * PAGE);
+	assert_int_equal(progress.offset, 20 * T_PAGE);
 	assert_int_equal(progress.bad, 0);
-	/* The next run begins with the page; then it is the poison's turn. */
+	/* The next run begins with that page. After it the run meets the poison. */
 	fake.add_fails = 0;
 	fake.page_lost[30] = false;
 	assert_int_equal(mcsafe_scrub_run(made), 0);
 	mcsafe_scrub_get_progress(made, &progress);
-	assert_int_equal(progress.bad, 2 * PAGE);
+	assert_int_equal(progress.bad, 2 * T_PAGE);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 2);
 	mcsafe_scrub_destroy(made);
 	mcsafe_badblocks_destroy(badblocks);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guarded_walks.c - ordinary code over really poisoned memory, under guards; for tests/vm */
+/* guarded_walks.c - ordinary code reads really poisoned memory under guards; for tests/vm */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,31 +17,30 @@
 
 #include <mcsafe/mcsafe.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE          ((size_t)4096)
-#define HUGE          ((size_t)2 << 20)
-#define SIZE          (4 * HUGE)
-#define POISONED      (HUGE + 5 * PAGE)
+#include "basics.h"
+
+#define SIZE     (4 * T_HUGE)
+#define POISONED (T_HUGE + 5 * T_PAGE)
 
 struct memory {
 	const char *name;
 	const char *file; /* NULL: anonymous; "": a memfd */
 	int flags;        /* of mmap(2) */
-	int advice;       /* of madvise(2), or 0 */
-	size_t lost;      /* the block around the poisoned page that is lost */
+	int advice;       /* advice for madvise(2), or 0 */
+	size_t lost;      /* size of the block around the poisoned page that is lost */
 };
 
 static struct memory memories[] = {
-	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, PAGE},
-	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, PAGE},
-	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, HUGE},
-	{"memfd", "", MAP_SHARED, 0, PAGE},
-	{"tmpfs file", "/tmp/guarded", MAP_SHARED, 0, PAGE},
-	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, PAGE},
+	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, T_PAGE},
+	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, T_PAGE},
+	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, T_HUGE},
+	{"memfd", "", MAP_SHARED, 0, T_PAGE},
+	{"tmpfs file", "/tmp/guarded", MAP_SHARED, 0, T_PAGE},
+	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, T_PAGE},
 };
 
 static unsigned char *region;
-static size_t bad, bad_end; /* offsets of what is lost */
+static size_t bad, bad_end; /* offsets of the lost bytes */
 
 static unsigned char pattern(size_t i)
 {
@@ -66,16 +65,16 @@ static int open_file(const char *path)
 }
 
 /*
- * Since Linux 6.11 madvise(2) ends with SIGBUS if the process has the page dirty: then the guard
- * catches that, which comes at the instruction behind the system call.
+ * Since Linux 6.11 madvise(2) ends with SIGBUS if the process has dirtied the page. The signal
+ * comes at the instruction after the system call, and the guard catches it.
  */
 static void poison(void)
 {
 	struct mcsafe_guard guard;
 	volatile int err = 0;
 
-	MCSAFE_TRY(&guard, &region[POISONED], PAGE) {
-		if (madvise(&region[POISONED], PAGE, MADV_HWPOISON) != 0)
+	MCSAFE_TRY(&guard, &region[POISONED], T_PAGE) {
+		if (madvise(&region[POISONED], T_PAGE, MADV_HWPOISON) != 0)
 			err = errno;
 	}
 	MCSAFE_CATCH(&guard) {
@@ -89,12 +88,12 @@ static void set_up(const struct memory *memory)
 {
 	const int protection = PROT_READ | PROT_WRITE;
 	int fd = memory->file != NULL ? open_file(memory->file) : -1;
-	char *room = mmap(NULL, SIZE + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
+	char *room = mmap(NULL, SIZE + T_HUGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *base;
 
 	assert_ptr_not_equal(room, MAP_FAILED);
-	base = room + (HUGE - (uintptr_t)room % HUGE);
+	base = room + (T_HUGE - (uintptr_t)room % T_HUGE);
 	assert_ptr_equal(mmap(base, SIZE, protection, memory->flags | MAP_FIXED, fd, 0), base);
 	if (fd != -1)
 		close(fd);
@@ -137,7 +136,9 @@ static void check_fault(const struct mcsafe_fault *fault, size_t at)
 	assert_non_null(fault->ip);
 }
 
-/* From a good byte, and from within what is lost; the same answer every time. */
+/*
+ * Starts from a good byte, and from inside the lost block. The answer must be the same every time.
+ */
 static void walk_into(size_t from)
 {
 	const struct mcsafe_window window = {region, SIZE};
@@ -145,7 +146,7 @@ static void walk_into(size_t from)
 	struct mcsafe_guard guard;
 
 	for (int round = 0; round < 3; round++) {
-		struct walk w = {from, from + 3 * PAGE, 0};
+		struct walk w = {from, from + 3 * T_PAGE, 0};
 
 		assert_int_equal(mcsafe_call_windows(&window, 1, walk, &w, &guard), -EHWPOISON);
 		assert_int_equal(w.done, at - from);
@@ -162,7 +163,9 @@ static void walk_beside(size_t from, size_t to)
 	assert_int_equal(w.done, to - from);
 }
 
-/* The fault is at `at`; the window is not the right one if right is 0: the outer guard catches. */
+/*
+ * The fault is at `at`. If `right` is 0, the window is the wrong one, and the outer guard catches.
+ */
 static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 {
 	struct mcsafe_guard outer, inner;
@@ -185,29 +188,29 @@ static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 	assert_int_equal(caught, right ? 1 : 2);
 }
 
-static void test_walks(void **state)
+static void test_guarded_walks_stop_at_the_poison(void **state)
 {
 	const struct memory *memory = *state;
 
 	set_up(memory);
 	walk_into(bad - 1);
-	walk_into(bad - 2 * PAGE);
+	walk_into(bad - 2 * T_PAGE);
 	walk_into(bad);
 	walk_into(bad + 65);
 	walk_into(bad_end - 1);
-	walk_beside(bad - HUGE, bad);
+	walk_beside(bad - T_HUGE, bad);
 	walk_beside(bad_end, SIZE);
 
 	touch(bad + 65, bad, bad_end - bad, 1, 65);
 	touch(bad + 65, bad + 65, 1, 1, 0);
-	touch(bad + 65, bad + 66, PAGE, 0, 0); /* an exact address, beside the window */
-	touch(bad + 65, bad - PAGE, PAGE, 0, 0);
-	touch(bad + 65, bad_end, PAGE, 0, 0); /* the neighbour of the lost block */
-	touch(bad, bad_end, HUGE, 0, 0);
-	touch(bad, bad - HUGE, HUGE, 0, 0);
-	/* The start of a page: the whole block is taken to be meant. */
+	touch(bad + 65, bad + 66, T_PAGE, 0, 0); /* an exact address, outside the window */
+	touch(bad + 65, bad - T_PAGE, T_PAGE, 0, 0);
+	touch(bad + 65, bad_end, T_PAGE, 0, 0); /* the window begins after the lost block */
+	touch(bad, bad_end, T_HUGE, 0, 0);
+	touch(bad, bad - T_HUGE, T_HUGE, 0, 0);
+	/* The address is the start of a page, so the whole block counts as lost. */
 	touch(bad, bad_end - 1, 1, 1, 0);
-	touch(bad, bad_end - 1, PAGE, 1, 0);
+	touch(bad, bad_end - 1, T_PAGE, 1, 0);
 	touch(bad, bad - 7, 8, 1, 7);
 	assert_int_equal(mcsafe_uninstall(), 0);
 	assert_int_equal(munmap(region, SIZE), 0);
@@ -216,15 +219,16 @@ static void test_walks(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[LENGTH(memories)];
+	struct CMUnitTest tests[T_LENGTH(memories)];
 
 	if (!getenv("MCSAFE_GUEST")) {
-		print_error("guarded_walks takes memory out of service for good: "
+		print_error("guarded_walks takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; i < LENGTH(memories); i++)
+	for (size_t i = 0; i < T_LENGTH(memories); i++)
 		tests[i] =
-			(struct CMUnitTest){memories[i].name, test_walks, NULL, NULL, &memories[i]};
+			(struct CMUnitTest){memories[i].name, test_guarded_walks_stop_at_the_poison,
+					    NULL, NULL, &memories[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

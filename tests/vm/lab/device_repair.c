@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* device_repair.c - the repair of a device-dax node, beside a process that has it mapped */
+/* device_repair.c - the repair of a device-dax node while another process has the node mapped */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -18,19 +18,19 @@ static void meet(const struct lab_target *target)
 	lab_wait_bad_blocks(target->physical);
 }
 
-/* A page that was injected or met, to be repaired by somebody else; then through our mapping. */
+/* A page was injected or met. Somebody else repairs it, then we repair it through our mapping. */
 static void repair(const char *when, const struct lab_region *region, size_t page)
 {
 	char key[64];
 
 	lab_with_ndctl("repair '%s' %zu", when, page);
 	snprintf(key, sizeof(key), "%s: another mapping after it", when);
-	lab_fact(key, "%s", lab_outcome(region->base + page, page, PAGE));
+	lab_fact(key, "%s", lab_outcome(region->base + page, page, T_PAGE));
 }
 
 int lab_program_device_repair(int argc, char **argv)
 {
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
 	struct lab_region region;
 	struct lab_target target;
 	uint64_t start;
@@ -47,14 +47,14 @@ int lab_program_device_repair(int argc, char **argv)
 	repair("injected", &region, other);
 	meet(&target);
 	repair("met", &region, page);
-	/* The kernel has its page for lost still. */
+	/* The kernel still considers the page lost. */
 	meet(&target);
 	repair("met again", &region, page);
 
-	lab_inject(LAB_WORN - 2 * PAGE, 1);
-	lab_inject(LAB_WORN + PAGE, 1);
-	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * PAGE - start));
+	lab_inject(LAB_WORN - 2 * T_PAGE, 1);
+	lab_inject(LAB_WORN + T_PAGE, 1);
+	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * T_PAGE - start));
 	lab_kernel_log("");
-	lab_take_back(LAB_WORN + PAGE, 1); /* so that the next scenario finds nothing bad */
+	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds no bad block */
 	return lab_status();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ndctl.c - a program of its own in the guest, linked with the shared library
+ * ndctl.c - a separate program in the guest, linked with the shared library
  *
- * The lab's other program is static, and cannot open libndctl. This one asks for the bad blocks of
- * a device-dax node and repairs it; the machine checks before that are made by the other.
+ * The lab's main program is static and cannot open libndctl. This one asks for the bad blocks of a
+ * device-dax node and repairs the node. The main program raises the machine checks before that.
  */
 #include "lab.h"
 #include "watched_open.h"
@@ -16,9 +16,9 @@
 
 #define DEVICE "/dev/dax0.0"
 
-static unsigned char buffer[16 * PAGE];
+static unsigned char buffer[16 * T_PAGE];
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static const char *who_read(unsigned who)
 {
@@ -28,7 +28,10 @@ static const char *who_read(unsigned who)
 	return who < LENGTH(names) ? names[who] : "somebody else";
 }
 
-/* Ask while the list is kept from some. A fact: the answer, the ranges, and who has read it. */
+/*
+ * Asks while some libraries cannot read the list. The fact has the answer, the ranges, and who read
+ * the list.
+ */
 static void ask(const char *when, const char *how, unsigned refused, int fd, size_t from)
 {
 	struct mcsafe_badblocks_answer answer;
@@ -46,7 +49,7 @@ static void ask(const char *when, const char *how, unsigned refused, int fd, siz
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* A number that follows a name in the JSON text at *text, which moves on behind it. */
+/* Finds the number after a name in the JSON text at *text. Moves *text to the number. */
 static bool number_after(const char **text, const char *name, size_t *number)
 {
 	const char *found = strstr(*text, name);
@@ -58,7 +61,7 @@ static bool number_after(const char **text, const char *name, size_t *number)
 	return true;
 }
 
-/* What ndctl says, which knows nothing of us. */
+/* The answer of ndctl, which does not know libmcsafe. */
 static void ask_ndctl(const char *when, size_t from)
 {
 	static char json[16384];
@@ -95,7 +98,7 @@ static int program_ask(const char *when, size_t from)
 	return lab_status();
 }
 
-/* ---- repair ----------------------------------------------------------------------------------- */
+/* ---- repair ---------------------------------------------------------------------------------- */
 
 static struct mcsafe_pmem *pmem;
 
@@ -119,7 +122,7 @@ static void known_fact(const char *when, const char *what, size_t from)
 	fact(when, what, lab_bad_sectors(mcsafe_pmem_badblocks(pmem), from));
 }
 
-/* What the kernel lists of the device, asked anew: in a registry of its own. */
+/* The kernel's list for the device, asked again into a separate registry. */
 static void listed_fact(const char *when, const char *what, size_t from)
 {
 	struct mcsafe_pmem *fresh;
@@ -141,38 +144,38 @@ static void open_device(void)
 	lab_install();
 	lab_need(mcsafe_pmem_open(&pmem, DEVICE, MCSAFE_PMEM_WRITE) == 0, "cannot open " DEVICE);
 	mcsafe_pmem_get_info(pmem, &info);
-	lab_check(info.align == PAGE && info.page_size == HUGE, "alignment %zu of %zu", info.align,
-		  info.page_size);
+	lab_check(info.align == T_PAGE && info.page_size == T_HUGE, "alignment %zu of %zu",
+		  info.align, info.page_size);
 }
 
-/* repair WHEN PAGE: a page that is bad, all of it or a part */
+/* repair WHEN PAGE: PAGE is bad, all of it or a part */
 static int program_repair(const char *when, size_t page)
 {
 	open_device();
 	known_fact(when, "known when opened", page);
-	read_fact(when, "mcsafe_pmem_pread()", page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread()", page, T_PAGE);
 	repair_fact(when, "repair of 512 bytes", LAB_SECTOR, page);
 	lab_need(rename("/dev/ndctl0", "/dev/hidden") == 0, "no /dev/ndctl0");
-	repair_fact(when, "repair without /dev/ndctl0", PAGE, page);
+	repair_fact(when, "repair without /dev/ndctl0", T_PAGE, page);
 	lab_need(rename("/dev/hidden", "/dev/ndctl0") == 0, "rename");
 	known_fact(when, "known after that", page);
-	read_fact(when, "mcsafe_pmem_pread() after that", page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread() after that", page, T_PAGE);
 
-	repair_fact(when, "repair", PAGE, page);
+	repair_fact(when, "repair", T_PAGE, page);
 	known_fact(when, "known after it", page);
 	listed_fact(when, "known when opened anew", page);
-	read_fact(when, "mcsafe_pmem_pread() after it", page, PAGE);
-	lab_fill_pattern(buffer, page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread() after it", page, T_PAGE);
+	lab_fill_pattern(buffer, page, T_PAGE);
 	fact(when, "mcsafe_pmem_pwrite() after it",
-	     lab_count(mcsafe_pmem_pwrite(pmem, buffer, PAGE, (off_t)page, NULL)));
+	     lab_count(mcsafe_pmem_pwrite(pmem, buffer, T_PAGE, (off_t)page, NULL)));
 	mcsafe_pmem_close(pmem);
 	return lab_status();
 }
 
-/* worn WHEN PAGE: pages of which the firmware does not clear the second half */
+/* worn WHEN PAGE: pages whose second half the firmware does not clear */
 static int program_worn(const char *when, size_t page)
 {
-	const size_t n = 4 * PAGE;
+	const size_t n = 4 * T_PAGE;
 
 	open_device();
 	known_fact(when, "known when opened", page);

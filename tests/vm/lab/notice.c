@@ -12,7 +12,7 @@
 
 #define PATIENCE 20 /* seconds until the kernel has dealt with a lost page */
 
-/* What the function of mcsafe_on_notice() was told. */
+/* What the function given to mcsafe_on_notice() was told. */
 static struct {
 	unsigned calls;
 	pid_t thread;
@@ -35,19 +35,19 @@ static bool later_than(const struct timespec *start)
 	return now.tv_sec - start->tv_sec > PATIENCE;
 }
 
-/* ---- who is told --------------------------------------------------------------------------- */
+/* ---- who gets the notice ------------------------------------------------------------------- */
 
 static bool stop;
 
-/* Copies good memory, which no notice may stop. */
+/* Copies good memory. No notice may stop these copies. */
 static void copy_good(void)
 {
 	unsigned char *good = lab_pages(2), *to = lab_pages(2);
 
-	lab_fill_pattern(good, 0, 2 * PAGE);
+	lab_fill_pattern(good, 0, 2 * T_PAGE);
 	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
-		lab_check(memcpy_mcsafe(to, good, 2 * PAGE) == 0, "a notice has stopped a copy");
-		lab_check(lab_is_pattern(to, 0, 2 * PAGE), "a copy is wrong");
+		lab_check(memcpy_mcsafe(to, good, 2 * T_PAGE) == 0, "a notice has stopped a copy");
+		lab_check(lab_is_pattern(to, 0, 2 * T_PAGE), "a copy is wrong");
 	}
 }
 
@@ -75,7 +75,7 @@ static void start(struct worker *worker)
 		usleep(1000);
 }
 
-/* Until the kernel has taken the page away, and for a while after that. */
+/* Waits until the kernel has taken the page away, and for a while after that. */
 static void wait_until_lost(long corrupted)
 {
 	struct timespec begin;
@@ -101,17 +101,17 @@ static void report_ring(const unsigned char *page)
 	lab_fact("in the queue", "%zu", n);
 	lab_check(lost == 0, "%zu notices were lost", lost);
 	for (size_t i = 0; i < n; i++) {
-		lab_check(notices[i].addr == page && notices[i].extent == PAGE,
+		lab_check(notices[i].addr == page && notices[i].extent == T_PAGE,
 			  "the queue has %p, %zu bytes", notices[i].addr, notices[i].extent);
 		lab_check(notices[i].time.tv_sec > 0, "the queue has no time");
 	}
 	if (told.calls)
-		lab_check(told.notice.addr == page && told.notice.extent == PAGE,
+		lab_check(told.notice.addr == page && told.notice.extent == T_PAGE,
 			  "the function was told of %p, %zu bytes", told.notice.addr,
 			  told.notice.extent);
 }
 
-/* With "early" one thread of three asks for notices; otherwise none. */
+/* With "early" one thread in three asks for notices. Otherwise none does. */
 int lab_program_notice(int argc, char **argv)
 {
 	struct worker workers[2] = {{.asks = false},
@@ -119,13 +119,13 @@ int lab_program_notice(int argc, char **argv)
 	unsigned char *pages = lab_pages(3);
 	long corrupted = lab_meminfo("HardwareCorrupted");
 
-	lab_fill_pattern(pages, 0, 3 * PAGE);
+	lab_fill_pattern(pages, 0, 3 * T_PAGE);
 	lab_install();
 	lab_need(mcsafe_on_notice(on_notice, &told) == 0, "mcsafe_on_notice() fails");
 	for (size_t i = 0; i < LENGTH(workers); i++)
 		start(&workers[i]);
 	lab_kernel_log("");
-	lab_raise_now("scrub", lab_physical(pages + PAGE));
+	lab_raise_now("scrub", lab_physical(pages + T_PAGE));
 	wait_until_lost(corrupted);
 	lab_check(lab_disarm().injected == 1, "not one machine check");
 	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
@@ -139,15 +139,15 @@ int lab_program_notice(int argc, char **argv)
 			  lab_signals.noted[i].code);
 	lab_fact("told", "%s", who(&workers[1]));
 	lab_check(told.calls == lab_signals.n, "the function was called %u times", told.calls);
-	report_ring(pages + PAGE);
-	lab_fact("a copy of the page", "%s", lab_outcome(pages + PAGE, PAGE, PAGE));
-	lab_fact("the page before", "%s", lab_outcome(pages, 0, PAGE));
-	lab_check(told.calls == lab_signals.n - 1, "a copy of the page was taken for a notice");
+	report_ring(pages + T_PAGE);
+	lab_fact("a copy of the page", "%s", lab_outcome(pages + T_PAGE, T_PAGE, T_PAGE));
+	lab_fact("the page before", "%s", lab_outcome(pages, 0, T_PAGE));
+	lab_check(told.calls == lab_signals.n - 1, "a failed copy of the page counted as a notice");
 	lab_kernel_log("");
 	return lab_status();
 }
 
-/* ---- where it arrives ---------------------------------------------------------------------- */
+/* ---- where the notice arrives -------------------------------------------------------------- */
 
 #define LONG_COPY ((size_t)1 << 20)
 #define TRIES     8
@@ -163,14 +163,14 @@ static bool is_at_load(const struct lab_engine *engine, uintptr_t ip)
 	return false;
 }
 
-/* Not by the thread that copies: the notice may come as soon as the host has been asked. */
+/* The copying thread must not do this: the notice can come as soon as the host has been asked. */
 static void *raise_event(void *page)
 {
 	lab_raise_now("scrub", lab_physical(page));
 	return NULL;
 }
 
-/* Copy until one notice has come; return where it has found this thread. */
+/* Copies until one notice has come, and returns the place where the notice found this thread. */
 static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *to,
 				const unsigned char *from)
 {
@@ -184,7 +184,7 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 	lab_need(pthread_create(&raiser, NULL, raise_event, page) == 0, "no thread");
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (__atomic_load_n(&lab_signals.n, __ATOMIC_SEQ_CST) == 0 && !later_than(&begin)) {
-		memset(to, FILL, PAGE);
+		memset(to, FILL, T_PAGE);
 		lab_check(lab_run(engine, to, from, LONG_COPY, &fault) == 0,
 			  "the notice has stopped the copy");
 	}
@@ -195,21 +195,21 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 			  lab_signals.noted[0].addr == (uintptr_t)page,
 		  "%u signals, code %d, address %#lx", lab_signals.n, lab_signals.noted[0].code,
 		  lab_signals.noted[0].addr);
-	lab_check(told.calls == 1 && told.notice.addr == page && told.notice.extent == PAGE,
+	lab_check(told.calls == 1 && told.notice.addr == page && told.notice.extent == T_PAGE,
 		  "the function was called %u times", told.calls);
 	lab_check(lab_is_pattern(to, 0, LONG_COPY), "the copy is wrong");
 	return lab_signals.noted[0].ip;
 }
 
 /*
- * A notice finds the thread at a load that has a row, and must not land there. The emulator looks
- * for interrupts between loops' turns only, and these begin with a load: so the first try is
- * nearly always one.
+ * The notice finds the thread at a load that has a row, and must not land there. The emulator looks
+ * for interrupts only between the turns of a loop, which begin with a load. Therefore the first try
+ * nearly always succeeds.
  */
 int lab_program_notice_at_row(int argc, char **argv)
 {
 	const struct lab_engine *engine = lab_engine(argc > 1 ? argv[1] : "");
-	unsigned char *from = lab_pages(LONG_COPY / PAGE), *to = lab_pages(LONG_COPY / PAGE);
+	unsigned char *from = lab_pages(LONG_COPY / T_PAGE), *to = lab_pages(LONG_COPY / T_PAGE);
 	bool met = false;
 
 	lab_fill_pattern(from, 0, LONG_COPY);
@@ -221,6 +221,6 @@ int lab_program_notice_at_row(int argc, char **argv)
 		met = is_at_load(engine, notice_in_copy(engine, to, from));
 	lab_check(met, "no notice has come at a load with a row");
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 0,
-		  "the kernel has taken it for a consumed one");
+		  "the kernel took the notice for consumed poison");
 	return lab_status();
 }

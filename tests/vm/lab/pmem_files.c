@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_files.c - files of pmem.h beside the kernel, call by call, on real poison; and repair */
+/*
+ * pmem_files.c - pmem.h and the kernel read the same files on real poison, call by call; and repair
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -10,26 +12,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Each case has two lines of its own, since poison can be met for the first time only once. */
-#define APART    (64 * PAGE)
-#define IN_APART (20 * PAGE + 31 * LINE)
+/* Each case has two lines of its own, because poison can be met for the first time only once. */
+#define APART    (64 * T_PAGE)
+#define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
 
 static const struct {
 	size_t before; /* bytes from the start of the read to the line */
 	size_t n;
 } cases[] = {
-	{4 * PAGE + 256, 65536},
+	{4 * T_PAGE + 256, 65536},
 	{256, 4096},
 	{0, 4096},
-	{PAGE, 2 * PAGE},
+	{T_PAGE, 2 * T_PAGE},
 };
 
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-static bool has_read;      /* read(2) of it works, */
-static bool survives_read; /* by copies in which the lab can raise machine checks: DAX */
+static bool has_read;      /* the kernel's read(2) works on the file, */
+static bool survives_read; /* and uses copies in which the lab can raise machine checks: DAX */
 
 static void open_kind(const char *kind)
 {
@@ -41,8 +43,8 @@ static void open_kind(const char *kind)
 	lab_install();
 	lab_kernel_log("");
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
-	/* All pages are there, so that they have a physical address. */
-	for (size_t at = 0; at < LAB_REGION_SIZE; at += PAGE)
+	/* Touches all pages, so that they have physical addresses. */
+	for (size_t at = 0; at < LAB_REGION_SIZE; at += T_PAGE)
 		lab_need(mcsafe_pmem_pread(pmem, buffer, 1, (off_t)at, NULL) == 1, "no page");
 }
 
@@ -64,7 +66,7 @@ static const char *bytes_or_error(ssize_t got, int error)
 	return text;
 }
 
-/* What a call of the kernel, or one of ours, has returned. */
+/* Reports the result of a call, the kernel's or ours. */
 static void told(const char *what, const char *call, ssize_t got)
 {
 	int error = got == -1 ? errno : 0;
@@ -89,7 +91,7 @@ static void clear_buffer(size_t n)
 	memset(buffer, FILL, n);
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void kernel_reads(const char *what, size_t from, size_t n)
 {
@@ -130,8 +132,8 @@ static bool is_known(struct mcsafe_pmem *of, size_t page)
 {
 	struct mcsafe_range bad;
 
-	return mcsafe_badblocks_next(mcsafe_pmem_badblocks(of), page, page + PAGE, &bad) &&
-	       bad.start == page && bad.len == PAGE;
+	return mcsafe_badblocks_next(mcsafe_pmem_badblocks(of), page, page + T_PAGE, &bad) &&
+	       bad.start == page && bad.len == T_PAGE;
 }
 
 static void one_case(size_t i)
@@ -153,7 +155,7 @@ static void one_case(size_t i)
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	we_read(what, from, cases[i].n);
 	lab_check(lab_disarm().injected == 1, "we have not met the line");
-	lab_check(is_known(pmem, line[1] / PAGE * PAGE), "the page is not in the registry");
+	lab_check(is_known(pmem, line[1] / T_PAGE * T_PAGE), "the page is not in the registry");
 
 	if (region.pmem)
 		lab_wait_bad_blocks(target.physical);
@@ -167,12 +169,12 @@ static void one_case(size_t i)
 	lab_check(lab_signals.n == 0, "known poison was touched");
 }
 
-/* What comes behind the bad page can be asked for at once. */
-static void behind_it(void)
+/* The bytes after the bad page can be read at once. */
+static void after_it(void)
 {
-	const size_t page = (APART + IN_APART) / PAGE * PAGE + PAGE;
+	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE + T_PAGE;
 
-	we_read("the page after it", page, PAGE);
+	we_read("the page after it", page, T_PAGE);
 }
 
 static const char *state_name(enum mcsafe_badblocks_state state)
@@ -205,7 +207,7 @@ static size_t known_bytes(struct mcsafe_pmem *of)
 	return mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(of));
 }
 
-/* Our list, the kernel's, and that of somebody who opens the file now. */
+/* Our list, the kernel's list, and the list of somebody who opens the file now. */
 static void lists(const char *when)
 {
 	struct mcsafe_badblocks_answer answer;
@@ -237,7 +239,7 @@ static void salvage(void)
 	for (size_t i = 0; i < n; i++) {
 		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
 				  lab_is_fill(buffer + holes[i].start, holes[i].len),
-			  "hole %zu is not where it is said", i);
+			  "hole %zu is in the wrong place", i);
 		at = holes[i].start + holes[i].len;
 		lost += holes[i].len;
 	}
@@ -245,12 +247,12 @@ static void salvage(void)
 	lab_fact("salvage", "%zu holes, %zu bytes", n, lost);
 }
 
-/* A store does not clear poison, so we do not try; nor does a write of less than a page. */
+/* A store does not clear poison, so we do not try one. Nor does a write of less than a page. */
 static void writes(void)
 {
-	const size_t page = (APART + IN_APART) / PAGE * PAGE;
+	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE;
 
-	memset(buffer, 0, PAGE);
+	memset(buffer, 0, T_PAGE);
 	lab_forget_signals();
 	if (has_read)
 		told("64 bytes into it", "pwrite()", pwrite(region.fd, buffer, LINE, (off_t)page));
@@ -270,9 +272,9 @@ static void repair_all(void)
 
 	while (put >= 0 &&
 	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_REGION_SIZE, &bad)) {
-		/* The kernel counts in sectors, and repairs pages. */
-		bad.len = (bad.start % PAGE + bad.len + PAGE - 1) / PAGE * PAGE;
-		bad.start -= bad.start % PAGE;
+		/* The kernel counts in sectors, and repairs whole pages. */
+		bad.len = (bad.start % T_PAGE + bad.len + T_PAGE - 1) / T_PAGE * T_PAGE;
+		bad.start -= bad.start % T_PAGE;
 		lab_fill_pattern(buffer, bad.start, bad.len);
 		put = mcsafe_pmem_repair(pmem, buffer, bad.len, (off_t)bad.start);
 		lab_check(put < 0 || put == (ssize_t)bad.len, "repaired %zd bytes", put);
@@ -288,11 +290,11 @@ static void all_is_well(void)
 	clear_buffer(LAB_REGION_SIZE);
 	got = mcsafe_pmem_pread(pmem, buffer, LAB_REGION_SIZE, 0, NULL);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the mapping is not as it was: %zd", got);
+		  "the mapping has changed: %zd", got);
 	clear_buffer(LAB_REGION_SIZE);
 	got = pread(region.fd, buffer, LAB_REGION_SIZE, 0);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the file is not as it was: %zd", got);
+		  "the file has changed: %zd", got);
 }
 
 /* pmem-files KIND */
@@ -301,7 +303,7 @@ int lab_program_pmem_files(int argc, char **argv)
 	open_kind(argc > 1 ? argv[1] : "");
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		one_case(i);
-	behind_it();
+	after_it();
 	lists("before");
 	salvage();
 	writes();
@@ -314,13 +316,13 @@ int lab_program_pmem_files(int argc, char **argv)
 	return lab_status();
 }
 
-/* ---- poison that nobody has met --------------------------------------------------------------- */
+/* ---- poison that nobody has met -------------------------------------------------------------- */
 
-/* The first sector of each page: the firmware of the lab has room for eight. */
+/* Injects into the first sector of each page, because the lab's firmware has room for eight. */
 static void inject_pages(size_t page, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		lab_inject(lab_physical(mapped(page + i * PAGE)), 1);
+		lab_inject(lab_physical(mapped(page + i * T_PAGE)), 1);
 }
 
 /* pmem-injected KIND */
@@ -332,10 +334,10 @@ int lab_program_pmem_injected(int argc, char **argv)
 	inject_pages(page, 2);
 	lab_forget_signals();
 	lists("injected");
-	kernel_reads("from the page before", page - PAGE, 3 * PAGE);
-	we_read("from the page before", page - PAGE, 3 * PAGE);
-	we_read("from the page", page, PAGE);
-	we_read("the page after it", page + 2 * PAGE, PAGE);
+	kernel_reads("from the page before", page - T_PAGE, 3 * T_PAGE);
+	we_read("from the page before", page - T_PAGE, 3 * T_PAGE);
+	we_read("from the page", page, T_PAGE);
+	we_read("the page after it", page + 2 * T_PAGE, T_PAGE);
 	lab_fact("signals", "%u", lab_signals.n);
 	repair_all();
 	lists("repaired");

@@ -12,38 +12,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILLED_AT    (64 * PAGE)
+#define KILLED_AT    (64 * T_PAGE)
 #define KILLED_PAGES ((size_t)2)
 #define MOST_STOPS   1000u
 
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-/* Of a device-dax node: libndctl makes hundreds of calls, and these change something. */
+/*
+ * For a device-dax node only ioctls count: libndctl makes hundreds of calls, and only these change
+ * something.
+ */
 static bool ioctls_only;
 
 static void open_kind(const char *kind)
 {
 	region = lab_region(kind);
 	ioctls_only = strcmp(kind, "devdax") == 0;
-	buffer = malloc(2 * KILLED_PAGES * PAGE);
+	buffer = malloc(2 * KILLED_PAGES * T_PAGE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 }
 
-/* The last sector of the one page and the first of the other: ndctl takes its time. */
+/*
+ * The last sector of one page and the first of the next, because ndctl takes long for each sector.
+ */
 static void inject_pages(void)
 {
-	uint64_t border = lab_physical(region.base + KILLED_AT + PAGE);
+	uint64_t border = lab_physical(region.base + KILLED_AT + T_PAGE);
 
-	lab_need(lab_physical(region.base + KILLED_AT) + PAGE == border, "they are not neighbours");
+	lab_need(lab_physical(region.base + KILLED_AT) + T_PAGE == border,
+		 "the pages are not neighbours");
 	lab_inject(border - LAB_SECTOR, 2);
 	lab_wait_bad_blocks(border);
 }
 
-/* Data that differ in each byte from what was there. */
+/* Data that differs in each byte from the content before. */
 static void new_data(unsigned char *to, size_t from, size_t n)
 {
 	lab_fill_pattern(to, from, n);
@@ -53,13 +59,13 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 
 static bool repair(void)
 {
-	return mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)KILLED_AT) ==
-	       (ssize_t)(KILLED_PAGES * PAGE);
+	return mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * T_PAGE, (off_t)KILLED_AT) ==
+	       (ssize_t)(KILLED_PAGES * T_PAGE);
 }
 
 static void repair_in_child(void)
 {
-	new_data(buffer, KILLED_AT, KILLED_PAGES * PAGE);
+	new_data(buffer, KILLED_AT, KILLED_PAGES * T_PAGE);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	_exit(repair() ? 0 : 1);
@@ -71,7 +77,10 @@ static bool is_of_interest(pid_t child)
 				      NULL) == SYS_ioctl;
 }
 
-/* Kill it with its n-th stop at a system call, at the entry and at the exit of each; true: killed. */
+/*
+ * Kills the child at its n-th stop. It stops at the entry and the exit of each system call. Returns
+ * true if the child was killed.
+ */
 static bool killed_at(pid_t child, unsigned n)
 {
 	int status;
@@ -84,33 +93,36 @@ static bool killed_at(pid_t child, unsigned n)
 			lab_check(WEXITSTATUS(status) == 0, "an undisturbed repair fails");
 			return false;
 		}
-		lab_need(WIFSTOPPED(status), "the child was killed by itself");
+		lab_need(WIFSTOPPED(status), "the child died without being killed");
 	}
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
 	return true;
 }
 
-/* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
+/*
+ * Checks that each page is in the kernel's list or holds the new data. *bad and *good count the
+ * pages.
+ */
 static void check_pages(size_t *bad, size_t *good)
 {
-	unsigned char *wanted = buffer + KILLED_PAGES * PAGE;
+	unsigned char *wanted = buffer + KILLED_PAGES * T_PAGE;
 	struct mcsafe_pmem *fresh;
 
 	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
-	for (size_t page = KILLED_AT; page < KILLED_AT + KILLED_PAGES * PAGE; page += PAGE) {
-		ssize_t got = mcsafe_pmem_pread(fresh, buffer, PAGE, (off_t)page, NULL);
+	for (size_t page = KILLED_AT; page < KILLED_AT + KILLED_PAGES * T_PAGE; page += T_PAGE) {
+		ssize_t got = mcsafe_pmem_pread(fresh, buffer, T_PAGE, (off_t)page, NULL);
 
-		if (got != (ssize_t)PAGE) {
+		if (got != (ssize_t)T_PAGE) {
 			lab_check(mcsafe_badblocks_next(mcsafe_pmem_badblocks(fresh), page,
-							page + PAGE, NULL),
+							page + T_PAGE, NULL),
 				  "a bad page is in no list");
 			++*bad;
 			continue;
 		}
-		new_data(wanted, page, PAGE);
-		lab_check(memcmp(buffer, wanted, PAGE) == 0,
-			  "a page that can be read has not the new data");
+		new_data(wanted, page, T_PAGE);
+		lab_check(memcmp(buffer, wanted, T_PAGE) == 0,
+			  "a page that can be read does not have the new data");
 		++*good;
 	}
 	mcsafe_pmem_close(fresh);
@@ -136,8 +148,8 @@ int lab_program_pmem_killed(int argc, char **argv)
 		lab_need(child > 0, "fork");
 		killed = killed_at(child, ++n);
 		check_pages(&bad, &good);
-		/* For the next time. */
-		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * PAGE);
+		/* The data for the next round. */
+		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * T_PAGE);
 		lab_need(repair(), "cannot repair it again");
 	} while (killed && n < MOST_STOPS);
 	lab_check(!killed, "the repair does not end");

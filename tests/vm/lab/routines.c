@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A function with rows, as often as it has some, that no line of lab_engines[] or lab_accesses[] is for. */
+/*
+ * Finds functions with rows that no entry of lab_engines[] or lab_accesses[] covers. Reports one
+ * failure for each row.
+ */
 static void check_table(void)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
@@ -18,8 +21,10 @@ static void check_table(void)
 			  "the lab does not know the row %s", lab_insn_name(insns[i]));
 }
 
-/* Every engine that a program can ask for by name. One that uses REP MOVSB as well is named after
- * both; the scenario "strings" puts the two together. */
+/*
+ * Every engine that a program can select by name. An engine that also uses REP MOVSB is named after
+ * both routines. The scenario "strings" tests them together.
+ */
 static void check_names(void)
 {
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
@@ -33,25 +38,25 @@ static void check_names(void)
 	}
 }
 
-/* Some emulators take the flush of a line for nothing: then it cannot fail. */
+/* Some emulators ignore the flush of a line: then it cannot fail. */
 static bool faults_on_forbidden_page(const struct lab_engine *engine)
 {
 	unsigned char *page = lab_pages(1);
 	struct mcsafe_fault fault;
 	size_t left;
 
-	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_NONE) == 0, "mprotect");
 	left = lab_run(engine, page, page, LINE, &fault);
-	munmap(page, PAGE);
+	munmap(page, T_PAGE);
 	return left != 0;
 }
 
-/* Words and scans: they need no more than any x86-64 has. */
+/* Words and scans need no more than any x86-64 processor has. */
 static void try_accesses(void)
 {
 	unsigned char *page = lab_pages(1);
 
-	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_NONE) == 0, "mprotect");
 	for (size_t i = 0; i < lab_n_accesses; i++) {
 		const struct lab_access *access = &lab_accesses[i];
 		size_t n = access->size ? access->size : 1, done = 0;
@@ -63,7 +68,7 @@ static void try_accesses(void)
 		else
 			lab_fact(access->name, "runs");
 	}
-	munmap(page, PAGE);
+	munmap(page, T_PAGE);
 }
 
 int lab_program_routines(int argc, char **argv)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind */
+/*
+ * side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -9,19 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each case has two lines of its own, since poison can be met for the first time only once. */
-#define APART    (64 * PAGE)
-#define IN_APART (20 * PAGE + 31 * LINE)
+/* Each case has two lines of its own, because poison can be met for the first time only once. */
+#define APART    (64 * T_PAGE)
+#define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
 
 static const struct {
 	size_t before; /* bytes from the start of the read to the line */
 	size_t n;
 } cases[] = {
-	{4 * PAGE + 256, 65536},
+	{4 * T_PAGE + 256, 65536},
 	{256, 4096},
 	{0, 4096},
-	{PAGE, 2 * PAGE},
+	{T_PAGE, 2 * T_PAGE},
 };
 
 static unsigned char *buffer;
@@ -58,7 +60,7 @@ static ssize_t ours(const struct lab_region *region, size_t from, size_t n)
 	return (ssize_t)done;
 }
 
-/* Past the bad block as well: how many bytes are good. */
+/* How many bytes are good, including those past the bad block. */
 static size_t all_good(const struct lab_region *region, size_t from, size_t n)
 {
 	struct mcsafe_range hole = {n, 0};
@@ -104,7 +106,7 @@ static void one_case(const struct lab_region *region, size_t i)
 	error = errno;
 	lab_check(lab_disarm().injected > 0, "the kernel has not met the line");
 
-	/* A long way: no stop at every load before the line. */
+	/* The way is long, so the driver must not stop at every load before the line. */
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
 	events = lab_disarm();
