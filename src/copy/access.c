@@ -7,8 +7,8 @@
 
 #include <mcsafe/access.h>
 
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "landing/fault.h"
 
 /* Which routine of four: of 1, 2, 4 or 8 bytes; 4 for any other size. */
 static unsigned index_of(size_t size)

@@ -16,8 +16,8 @@
 
 #include <mcsafe/inject.h>
 
-#include "landing/landing.h"
 #include "base/errno_kept.h"
+#include "landing/landing.h"
 
 #define LINE_SIZE 64
 

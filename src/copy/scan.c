@@ -2,8 +2,8 @@
 /* scan.c - strnlen, memchr and memcmp: results, and the fault record of one that stopped */
 #include <mcsafe/scan.h>
 
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "landing/fault.h"
 #include "scan.h"
 
 /* A scan of p that has looked at done bytes. */
