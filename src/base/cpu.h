@@ -15,8 +15,7 @@ enum {
 	MCSAFE__CPU_ERMS = 1 << 4,
 	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2; and the kernel saves the registers */
 	MCSAFE__CPU_AVX512 = 1 << 5,
-	MCSAFE__CPU_WIDE = 1 << 6,  /* if there are 64-byte vectors, they are the fastest */
-	MCSAFE__CPU_NEVER = 1 << 7, /* never set */
+	MCSAFE__CPU_WIDE = 1 << 6, /* if there are 64-byte vectors, they are the fastest */
 };
 
 /* Asked once for each process with CPUID. MT-Safe, AS-Safe. */

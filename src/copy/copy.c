@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
+#include "base/msan.h"
 #include "engine.h"
 #include "landing/fault.h"
-#include "base/msan.h"
 
 static bool wraps(const void *start, size_t n)
 {
@@ -97,7 +97,7 @@ static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void
 {
 	if (engine->copy_nt != NULL && n >= MCSAFE_LONG && n >= mcsafe__cpu_cache_size())
 		return engine->copy_nt(dst, src, n, landing);
-	if (engine->strings && n >= short_below() && n >= 4 * LINE)
+	if (engine->rep_movsb && n >= short_below() && n >= 4 * LINE)
 		return copy_by_strings(engine->copy, dst, src, n, landing);
 	return engine->copy(dst, src, n, landing);
 }
@@ -205,11 +205,11 @@ size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing
 {
 	unsigned features = mcsafe__cpu_features();
 
-	if (features & MCSAFE__CPU_CLWB)
-		return mcsafe__flush_clwb(addr, n, landing);
-	if (features & MCSAFE__CPU_CLFLUSHOPT)
-		return mcsafe__flush_clflushopt(addr, n, landing);
-	return mcsafe__flush_clflush(addr, n, landing);
+#define FLUSH(name, ...)                                               \
+ if ((((struct mcsafe__routine){__VA_ARGS__}).needs & ~features) == 0) \
+  return mcsafe__flush_##name(addr, n, landing);
+#include "asm/engines.def"
+	__builtin_unreachable(); /* the last one needs nothing */
 }
 
 /* What a copy past the caches has left in them. */

@@ -15,20 +15,8 @@
 #include "base/cpu.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, false, mcsafe__set_word, 0, 0},
-	/* On request only: it is the slowest of all for short copies. */
-	{"erms", mcsafe__copy_erms, NULL, false, mcsafe__set_sse2, MCSAFE__CPU_ERMS,
-	 MCSAFE__CPU_NEVER},
-	{"sse2", mcsafe__copy_sse2, NULL, false, mcsafe__set_sse2, 0, 0},
-	/* On request only: whether it pays was not measured where there is no avx512. */
-	{"avx2_erms", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, true, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_NEVER},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, false, mcsafe__set_avx2, MCSAFE__CPU_AVX2,
-	 0},
-	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, false, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, MCSAFE__CPU_WIDE},
-	{"avx512_erms", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, true, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_WIDE},
+#define ENGINE(name_, ...) {.name = #name_, __VA_ARGS__},
+#include "asm/engines.def"
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
@@ -57,14 +45,20 @@ bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine)
 	return (engine->needs & ~(mcsafe__cpu_features() & ~UNSEEN)) == 0;
 }
 
+/* Whether it may be the default here. */
+static bool is_eligible(const struct mcsafe__engine *engine)
+{
+	return !engine->on_request && (engine->also_needs & ~mcsafe__cpu_features()) == 0 &&
+	       mcsafe__engine_is_possible(engine);
+}
+
 static const struct mcsafe__engine *best(void)
 {
-	size_t i = N_ENGINES;
+	size_t i = 0;
 
-	while (i-- > 1)
-		if ((mcsafe__engines[i].unasked & ~mcsafe__cpu_features()) == 0 &&
-		    mcsafe__engine_is_possible(&mcsafe__engines[i]))
-			break;
+	/* The last one is always possible. */
+	while (i < N_ENGINES - 1 && !is_eligible(&mcsafe__engines[i]))
+		i++;
 	return &mcsafe__engines[i];
 }
 
@@ -105,7 +99,7 @@ static size_t short_below(const struct mcsafe__engine *engine)
 
 	if (engine == NULL)
 		return 0;
-	if (!engine->strings)
+	if (!engine->rep_movsb)
 		return MCSAFE_LONG;
 	cache = mcsafe__cpu_first_cache_size();
 	return cache == 0 || cache > MCSAFE_LONG ? MCSAFE_LONG : (cache / 2 & ~(size_t)63) + 64;

@@ -26,18 +26,19 @@ mcsafe__flush_fn mcsafe__flush;
 /* No cache is smaller, and a copy that is shorter need not ask. */
 #define MCSAFE_LONG ((size_t)4 << 20)
 
-/* What stands behind one name of mcsafe_engine_names(). */
+/* What mcsafe_engine_set() selects by one name. asm/engines.def has a line for each. */
 struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
-	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; NULL: it has none */
-	bool strings;             /* longer copies go by REP MOVSB, but for their ends (copy.c) */
+	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
 	mcsafe__set_fn *set;
-	unsigned needs;   /* MCSAFE__CPU_* */
-	unsigned unasked; /* and these as well, to be chosen without being asked for */
+	bool rep_movsb;      /* longer copies use REP MOVSB for all but their ends (copy.c) */
+	bool on_request;     /* never the default */
+	unsigned needs;      /* MCSAFE__CPU_*: without them the engine cannot be selected */
+	unsigned also_needs; /* MCSAFE__CPU_*: without them the engine is not the default */
 };
 
-/* From the least to the most preferred. */
+/* The most preferred first. */
 extern const struct mcsafe__engine mcsafe__engines[];
 extern const size_t mcsafe__n_engines;
 

@@ -11,12 +11,15 @@
 #include "engine.h"
 #include "handler/install_hook.h"
 
-/* As in mcsafe__engines[]; the test "copy.engine" holds them together. */
-static const char names[] = "avx512_erms avx512 avx2 avx2_erms sse2 erms word";
+/* Each name after a blank, in the order of mcsafe__engines[]. */
+static const char names[] =
+#define ENGINE(name, ...) " " #name
+#include "asm/engines.def"
+	;
 
 const char *mcsafe_engine_names(void)
 {
-	return names;
+	return names + 1;
 }
 
 int mcsafe_engine_set(const char *name)
@@ -54,7 +57,8 @@ static int use_engine_of_environment(void)
 	err = name != NULL && *name != '\0' ? mcsafe_engine_set(name) : 0;
 	if (err != 0)
 		fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", name,
-			err == -ENOTSUP ? "not for this processor" : "no such engine", names);
+			err == -ENOTSUP ? "not for this processor" : "no such engine",
+			mcsafe_engine_names());
 	else
 		atomic_store(&done, true);
 	mcsafe__engine(); /* chosen now, no copy has to */

@@ -63,7 +63,7 @@ static void for_each_engine(void (*check)(const struct mcsafe__engine *engine))
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
 		const struct mcsafe__engine *engine = &mcsafe__engines[i];
 
-		if (!engine->strings || mcsafe_engine_set(engine->name) != 0)
+		if (!engine->rep_movsb || mcsafe_engine_set(engine->name) != 0)
 			continue;
 		check(engine);
 		n++;
