@@ -16,8 +16,8 @@
 #include <mcsafe/mcsafe.h>
 
 #include "asmcheck.h"
-#include "broken.h"
 #include "base/cpu.h"
+#include "broken.h"
 #include "copy/engine.h"
 #include "run.h"
 #include "tool.h"
@@ -171,7 +171,7 @@ static void lines(const struct t_copy *copy)
 {
 	struct tally tally = {0};
 
-	if (copy->fn == (void (*)(void))mcsafe__copy_erms) {
+	if (copy->is.rep_movsb) {
 		print_message("%s: exempt: REP MOVSB loads as the processor pleases\n", copy->name);
 		return;
 	}
