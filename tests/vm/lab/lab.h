@@ -81,15 +81,15 @@ void lab_forget_signals(void);
 /* ---- engines.c: the library's assembly routines and their rows ------------------------------ */
 
 struct mcsafe__landing;
+struct mcsafe__routine;
 
-/* One of copy, set and flush; see src/copy/engine.h. */
+/* One of copy, set and flush; see asm/routines.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
 	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
 	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
-	size_t step;    /* C5: by less than this may a copy fall short of a poisoned line */
-	unsigned needs; /* MCSAFE__CPU_* */
+	const struct mcsafe__routine *is;
 };
 
 extern const struct lab_engine lab_engines[];
