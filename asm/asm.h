@@ -15,7 +15,7 @@
 #define _CET_ENDBR
 #endif
 
-/* A hidden function. 64: an entry begins on a cache line. */
+/* A hidden function; "endfunc" ends it. Its entry begins a cache line of 64 bytes. */
 .macro	func name
 	.text
 	.p2align 6
@@ -33,8 +33,8 @@
 .endm
 
 /*
- * One struct mcsafe_row (mcsafe/extable.h). "o" links the section to .text: the rows live and die
- * with the code under --gc-sections, and the linker keeps them in the order of the code.
+ * One struct mcsafe_row (mcsafe/extable.h). "o" links the section to .text: --gc-sections drops
+ * the rows together with the code, and the linker keeps them in the order of the code.
  */
 .macro	extable insn, fixup, kind
 	.pushsection mcsafe_extable, "ao", @progbits, .text
@@ -46,10 +46,10 @@
 .endm
 
 /*
- * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it shall fail. The
- * answer comes in the registers that the handler would have set; %r11 = 0 means go on. An access
- * therefore changes %r9 to %r11 and the flags in such a build, and engines keep nothing there, nor
- * anything in the red zone.
+ * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it must fail. The
+ * answer comes in the registers that the handler would have set; %r11 = 0 means that the access
+ * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build. Engines keep
+ * nothing in these registers across an access, and nothing in the red zone.
  */
 .macro	debug_access fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG
@@ -62,7 +62,10 @@
 #endif
 .endm
 
-/* The same for an access of the 1 to 64 bytes behind the last whole 64 of \size, a register. */
+/*
+ * The same for the last access of a copy of \size bytes, 64 at a time: it has 1 to 64 bytes.
+ * \size is a register, and not 0.
+ */
 .macro	debug_access_rest fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG
 	leaq	\mem, %r9
@@ -78,9 +81,9 @@
 .endm
 
 /*
- * An access that may fault, and its row, which cannot drift away from it: where it goes when it
- * faults, how many bytes it touches, mnemonic, register, and the memory operand. Nothing else in
- * an engine touches memory, but for note_fault.
+ * An access that may fault, together with its row, so that neither can change without the other:
+ * the label to go to when it faults, the number of bytes that it touches, mnemonic, register, and
+ * memory operand. Only these and note_fault touch memory in an engine.
  */
 #define LOAD(fixup, size, insn, reg, ...)                                      \
 	debug_access fixup, MCSAFE_ROW_LOAD, size, __VA_ARGS__;                \
@@ -88,20 +91,24 @@
 #define STORE(fixup, size, insn, reg, ...)                                     \
 	debug_access fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;               \
 	9999: insn reg, __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
-/* A store with the mask in %k1: of the 1 to 64 bytes behind the last whole 64 of \size. */
+/* A store with the mask in %k1: the last one of a copy of \size bytes, 64 at a time. */
 #define STORE_MASKED(fixup, size, insn, reg, ...)                              \
 	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
 	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
-/* Load and store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see what it touches. */
+/* A load and a store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see its accesses. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH
-/* Write a cache line back. It has no register, and faults as a store would. */
+/* Write a cache line back. It has no register, and its row is the row of a store. */
 #define FLUSH(fixup, insn, ...)                                                \
 	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \
 	9999: insn __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
 
-/* In a fixup: store what the handler left in %r9 to %r11 into the caller's landing record, if there
- * is one. Changes the flags. */
+/*
+ * In a fixup: fill in the caller's landing record.
+ * In: \landing, the record, or 0 if there is none; %r9 to %r11, as the handler left them
+ * Out: the record
+ * Changes: flags
+ */
 .macro	note_fault landing
 	testq	\landing, \landing
 	jz	.Lno_record_\@

@@ -40,8 +40,8 @@ struct mcsafe__routine {
 };
 
 /*
- * If the first load of a poisoned line raises a machine check, a copy that stops there has left out
- * fewer than this many good bytes. The exception is REP MOVSB, which may leave out more.
+ * C5: if the first load of a poisoned line raises a machine check, a copy that stops there has left
+ * out fewer than this many good bytes. The exception is REP MOVSB, which may leave out more.
  */
 #define MCSAFE__SHORT_BY 8
 

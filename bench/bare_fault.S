@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * bare_fault.S - one load that fails, for a handler that steps over it: the least that a fault costs
+ * bare_fault.S - one load that fails, for a handler that skips it: the lowest cost of a fault
  *
  *	void bare_fault(const void *bad);
  */

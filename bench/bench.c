@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * bench.c - what protected copies cost, beside what they compete with, in one run
+ * bench.c - measure protected copies and their alternatives, in one run
  *
  *	mcsafe_bench [--quick | --smoke] [--longest BYTES] >FILE.json
  *
- * Times are in nanoseconds, and the least of several repeats, which are interleaved: what disturbs
- * the machine disturbs all that is compared.
+ * Times are in nanoseconds. Each is the least of several repeats. The repeats of all contenders are
+ * interleaved, so that a disturbance of the machine meets all of them alike.
  */
 #include "bench.h"
 
@@ -17,7 +17,7 @@
 
 #include "base/cpu.h"
 
-/* The first processor of /proc/cpuinfo. */
+/* Prints the model and family of the first processor in /proc/cpuinfo. */
 static void print_processor(void)
 {
 	char line[256], model[256] = "unknown";
@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 	bench_words(&effort);
 	bench_badblocks(&effort);
 	bench_pmem(&effort);
+	bench_iter(&effort);
 	printf("\"end\": true\n}\n");
 	return 0;
 }

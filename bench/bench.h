@@ -12,13 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How much is done: everything, or just enough to see that it works. */
+/* How much to measure: everything, or just enough to see that it works. */
 struct effort {
-	size_t longest;   /* copy */
+	size_t longest;   /* the longest copy, in bytes */
 	unsigned repeats; /* interleaved; the least time counts */
-	double run_ns;    /* of the copies of a length that are timed at once, about */
-	size_t bytes;     /* that each thread copies in one repeat */
-	unsigned faults;  /* in one repeat */
+	double run_ns;    /* about how long to copy between two looks at the clock */
+	size_t bytes;     /* how many bytes each thread copies in one repeat */
+	unsigned faults;  /* how many faults to take in one repeat */
 };
 
 static inline double now_ns(void)
@@ -29,7 +29,7 @@ static inline double now_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Touched memory; the program ends if there is none. */
+/* Returns memory whose pages were touched. Ends the program if there is no memory. */
 static inline unsigned char *get_memory(size_t size, int fill)
 {
 	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -44,15 +44,17 @@ static inline unsigned char *get_memory(size_t size, int fill)
 	return memory;
 }
 
-/* Moves the calling thread to the processor so many behind that one, whatever the program is bound to:
- * where several threads run, it is the whole machine that counts. */
-static inline void move_behind(unsigned processor, unsigned so_many)
+/*
+ * Moves the calling thread to a processor: the one whose number is larger by `distance`, modulo the
+ * number of processors. The program may be bound to one processor; its threads must use others.
+ */
+static inline void move_from(unsigned processor, unsigned distance)
 {
 	unsigned n = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
-	CPU_SET((processor + so_many) % n, &cpus);
+	CPU_SET((processor + distance) % n, &cpus);
 	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 }
 
@@ -62,6 +64,7 @@ void bench_guards(const struct effort *effort);    /* "guards" */
 void bench_words(const struct effort *effort);     /* "loads", "scans" */
 void bench_badblocks(const struct effort *effort); /* "badblocks" */
 void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
+void bench_iter(const struct effort *effort);      /* "iter" */
 void bench_sets(const struct effort *effort);      /* "sets" */
 
 #endif /* MCSAFE_BENCH_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bench_badblocks.c - lookups in registries of bad ranges, and loading one of a million */
+/* bench_badblocks.c - lookups in registries of bad ranges, changes, and loading a million ranges */
 #include <stdint.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #include "bench.h"
 
-#define APART ((size_t)65536) /* a bad sector in each so many bytes */
+#define APART ((size_t)65536) /* bytes from one bad sector to the next */
 
 static FILE *text_of(size_t n, char **text, size_t *len)
 {
@@ -21,7 +21,7 @@ static FILE *text_of(size_t n, char **text, size_t *len)
 	return fmemopen(*text, *len + (*len == 0), "r");
 }
 
-/* Loads n ranges from text in memory; the time goes to *ns. */
+/* Loads n ranges from text in memory, and sets *ns to the time that it took. */
 static struct mcsafe_badblocks *load(size_t n, double *ns)
 {
 	struct mcsafe_badblocks *badblocks;
@@ -40,7 +40,7 @@ static struct mcsafe_badblocks *load(size_t n, double *ns)
 	return badblocks;
 }
 
-/* A good 64 bytes anywhere: the time of a lookup that finds nothing, which is what a read pays. */
+/* The time of a lookup of 64 good bytes at random. A read pays this, as it finds nothing bad. */
 static double look_up(const struct mcsafe_badblocks *badblocks, size_t places, unsigned times)
 {
 	uint64_t random = 88172645463325252u;

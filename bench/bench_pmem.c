@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bench_pmem.c - reads from a mapped file beside pread(2), with bad ranges, and beside a repair */
+/* bench_pmem.c - reads from a mapped file: against pread(2), with bad ranges, during a repair */
 #include "bench.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 
 #define FILE_SIZE ((size_t)64 << 20)
 #define STEP      ((size_t)1 << 20)
-/* What is read lies before it; known bad ranges begin there, one in each other line. */
+/* Reads are before this offset. From here on, every second cache line is a known bad range. */
 #define GOOD      (FILE_SIZE / 2)
 
-/* Reads in one repeat at most: less than a time slice, of which one is not interrupted then. */
+/* The most reads in one repeat. They take less than a time slice, so some repeat is undisturbed. */
 #define MOST_READS ((size_t)2000)
 
-#define REPAIRED ((size_t)65536) /* at once */
+#define REPAIRED ((size_t)65536) /* bytes in one repair */
 
 static const size_t lengths[] = {64, 512, 4096, 65536, 1u << 20};
 static const size_t ranges[] = {0, 1000, 1000000};
@@ -26,7 +26,7 @@ static const size_t ranges[] = {0, 1000, 1000000};
 #define N_RANGES  (sizeof(ranges) / sizeof(ranges[0]))
 
 static int file = -1;
-static struct mcsafe_pmem *pmem[N_RANGES]; /* the same file, with so many known bad ranges */
+static struct mcsafe_pmem *pmem[N_RANGES]; /* the same file, with ranges[i] known bad ranges */
 static unsigned char *buffer;
 
 static void need(bool ok, const char *what)
@@ -46,7 +46,7 @@ static struct mcsafe_pmem *open_with(size_t n_ranges)
 	for (size_t i = 0; i < n_ranges; i++)
 		need(mcsafe_badblocks_add(mcsafe_pmem_badblocks(opened), GOOD + i * 128, 64) == 0,
 		     "badblocks_add");
-	/* So that the first read is like the others. */
+	/* Map every page now, so that the first timed read is like the others. */
 	for (size_t at = 0; at < GOOD; at += STEP)
 		need(mcsafe_pmem_pread(opened, buffer, STEP, (off_t)at, NULL) == (ssize_t)STEP,
 		     "mcsafe_pmem_pread");
@@ -71,7 +71,7 @@ static size_t reads_for(size_t n, size_t bytes)
 	return bytes / n + 1 < MOST_READS ? bytes / n + 1 : MOST_READS;
 }
 
-/* One read by pread(2), or from a mapping, in a stretch of the file that stays in the cache. */
+/* The time of a read from a part of the file that stays in the cache; from NULL: by pread(2). */
 static double measure(struct mcsafe_pmem *from, size_t n, size_t bytes)
 {
 	size_t count = reads_for(n, bytes), stretch = STEP / n < 16 ? STEP / n : 16;
@@ -87,7 +87,7 @@ static double measure(struct mcsafe_pmem *from, size_t n, size_t bytes)
 	return (now_ns() - start) / (double)count;
 }
 
-/* A read of a good line between two bad ones: each needs a lookup. */
+/* The time of one read of a good line between two bad lines. Each read needs a lookup. */
 static double measure_between(struct mcsafe_pmem *from, size_t n_ranges, size_t bytes)
 {
 	size_t count = reads_for(64, bytes), at = 0,
@@ -108,7 +108,7 @@ static void keep_least(double *least, double value)
 		*least = value;
 }
 
-/* Interleaved, so that what disturbs the machine disturbs all. */
+/* The repeats are interleaved, so that a disturbance of the machine meets all alike. */
 static void reads_of(const struct effort *effort, size_t n)
 {
 	double kernel = 0, ours[N_RANGES] = {0};
@@ -137,15 +137,15 @@ static void reads_between(const struct effort *effort)
 	printf("null],\n");
 }
 
-/* ---- readers beside a repair ---------------------------------------------------------------- */
+/* ---- readers during a repair ---------------------------------------------------------------- */
 
 static atomic_bool stop, repairing;
 static atomic_ulong repairs;
 
-/* arg: where the reader runs. */
+/* arg: the number of the processor that the reader runs on */
 static void *repair_on(void *arg)
 {
-	move_behind(*(const unsigned *)arg, 1);
+	move_from(*(const unsigned *)arg, 1);
 	while (!atomic_load(&stop)) {
 		need(mcsafe_pmem_repair(pmem[0], NULL, REPAIRED, GOOD) == (ssize_t)REPAIRED,
 		     "repair");
@@ -155,9 +155,9 @@ static void *repair_on(void *arg)
 	return NULL;
 }
 
-#define REPAIRS_LEAST 100 /* that a reader has to go along with */
+#define REPAIRS_LEAST 100 /* that must happen while the reader is timed */
 
-/* The mean of all: the least would be the time between two repairs. */
+/* The mean of all repeats. The least would be a time at which no repair was running. */
 static double mean_of_reads(const struct effort *effort, unsigned long least)
 {
 	double sum = 0;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""report.py - tables and plots of what mcsafe_bench has measured.
+"""report.py - print tables and draw plots of the figures that mcsafe_bench measured.
 
 usage: report.py FILE.json [DIRECTORY-FOR-PLOTS [SOURCE-DIRECTORY]]
 
-Ratios are of speed to the C library's memcpy in the same run: 2 is twice as fast. With the source
-directory, the table in README.md there and its plot, docs/speed.png, are made anew.
+A ratio compares the speed with that of the C library's memcpy() in the same run: 2 means twice as
+fast. With a source directory, report.py renews the table in its README.md and the plot
+docs/speed.png.
 """
 
 import json
@@ -20,7 +21,7 @@ LAYOUTS = ("aligned", "odd", "random", "cold")
 
 
 def size(n: int) -> str:
-    """A length, as short as can be."""
+    """A length in the largest unit that divides it."""
     for unit, shift in (("MiB", 20), ("KiB", 10)):
         if n >= 1 << shift and n % (1 << shift) == 0:
             return f"{n >> shift} {unit}"
@@ -33,7 +34,7 @@ def rows(result: dict, layout: str) -> list[dict]:
 
 
 def ratio(row: dict, name: str) -> float:
-    """How much faster than the C library."""
+    """The speed, as a multiple of the C library's."""
     return row["ns"]["libc"] / row["ns"][name]
 
 
@@ -43,7 +44,7 @@ def mean(values: list[float]) -> float:
 
 
 def print_layout(result: dict, layout: str) -> None:
-    """One table: a line for each length."""
+    """Print one table, with a line for each length."""
     measured = rows(result, layout)
     if not measured:
         return
@@ -53,11 +54,12 @@ def print_layout(result: dict, layout: str) -> None:
     for row in measured:
         numbers = (f"{ratio(row, name):12.2f}" for name in names[1:])
         print(f"{size(row['n']):>9} {row['ns']['libc']:12.1f}", *numbers)
-    print(f"{'mean':>9} {'':>12}", *(f"{mean([ratio(r, n) for r in measured]):12.2f}" for n in names[1:]))
+    means = (mean([ratio(row, name) for row in measured]) for name in names[1:])
+    print(f"{'mean':>9} {'':>12}", *(f"{value:12.2f}" for value in means))
 
 
 def print_targets(result: dict) -> None:
-    """What was to be reached, and what was."""
+    """Print the targets, and the figures that were measured."""
     print("\ntarget                                        wanted  measured")
     lines = []
     for layout, wanted in (("aligned", 1.10), ("random", 1.00)):
@@ -77,12 +79,13 @@ def print_targets(result: dict) -> None:
     print(f"{'recovered fault / bare signal':<44} <= 1.10  {cost:8.2f}")
     print("below 0.80:", "; ".join(slow) or "none")
     ns = guard_costs(result["guards"])
-    print(f"{'guard / sigsetjmp without the mask':<44} <= 2.00  {ns['guard'] / ns['sigsetjmp']:8.2f}")
-    print(f"{'sigsetjmp with the mask / guard':<44} >= 30.0  {ns['sigsetjmp_mask'] / ns['guard']:8.1f}")
+    plain, mask = ns["guard"] / ns["sigsetjmp"], ns["sigsetjmp_mask"] / ns["guard"]
+    print(f"{'guard / sigsetjmp without the mask':<44} <= 2.00  {plain:8.2f}")
+    print(f"{'sigsetjmp with the mask / guard':<44} >= 30.0  {mask:8.1f}")
 
 
 def guard_costs(measured: dict) -> dict:
-    """What is above the empty loop, in ns; never nothing."""
+    """The time above that of the empty loop, in ns; never 0, as it is divided by."""
     return {
         name.removesuffix("_ns"): max(value - measured["loop_ns"], 0.01)
         for name, value in measured.items()
@@ -90,42 +93,46 @@ def guard_costs(measured: dict) -> dict:
 
 
 def print_rest(result: dict) -> None:
-    """Chains, readers, threads, faults, look-ups."""
-    print("\ncopies of which each waits for the one before it: ns")
+    """Print dependent copies, readers, threads, faults, fills, guards, and lookups."""
+    print("\ndependent copies, each of which waits for the one before it: ns")
     for row in filter(None, result["chain"]):
         print(f"{size(row['n']):>9}", *(f"{k} {v:.1f}  " for k, v in row["ns"].items()))
-    print("\ncopy, then read one byte of each line: us")
+    print("\ncopy, then read one byte of each cache line: us")
     for row in filter(None, result["then_read"]):
         print(f"{size(row['n']):>9}", *(f"{k} {v / 1000:.1f}  " for k, v in row["ns"].items()))
-    print("\nthreads: GB/s together")
+    print("\nthreads: GB/s of all threads together")
     for row in filter(None, result["threads"]):
         speeds = (f"{k} {v:.1f}  " for k, v in row["bytes_per_ns"].items())
         print(f"{row['threads']:>9} x {size(row['n'])}:", *speeds)
     fault = result["faults"]
-    print(f"\na fault: bare signal {fault['bare_ns']:.0f} ns, recovered {fault['recovered_ns']:.0f} ns")
-    print("\nfills, anywhere: ns, and the speed of mcsafe_memset with memset = 1")
+    bare, recovered = fault["bare_ns"], fault["recovered_ns"]
+    print(f"\na fault: bare signal {bare:.0f} ns, recovered {recovered:.0f} ns")
+    print("\nfills at any offset: ns, then the speed of mcsafe_memset(), where memset() = 1")
     for row in filter(None, result["sets"]):
         times = (f"{k} {v:.1f}  " for k, v in row["ns"].items())
-        print(f"{size(row['n']):>9}", *times, f"{row['ns']['libc'] / row['ns']['mcsafe_memset']:.2f}")
+        speed = row["ns"]["libc"] / row["ns"]["mcsafe_memset"]
+        print(f"{size(row['n']):>9}", *times, f"{speed:.2f}")
     ns = guard_costs(result["guards"])
-    print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, mcsafe_call {ns['call']:.1f}, "
-          f"sigsetjmp {ns['sigsetjmp']:.1f}, with the mask {ns['sigsetjmp_mask']:.0f}; "
-          f"a fault that is caught {ns['fault']:.0f}")
-    print("bad ranges:")
+    print(f"guards, ns above an empty loop: MCSAFE_TRY {ns['guard']:.1f}, ",
+          f"mcsafe_call {ns['call']:.1f}, sigsetjmp {ns['sigsetjmp']:.1f}, ",
+          f"sigsetjmp with the mask {ns['sigsetjmp_mask']:.0f}; ",
+          f"a caught fault {ns['fault']:.0f}", sep="")
+    print("registries of bad ranges:")
     for row in filter(None, result["badblocks"]):
-        print(f"{row['ranges']:>9}: look-up {row['one_place_ns']:.1f} ns in one place,",
+        print(f"{row['ranges']:>9}: lookup {row['one_place_ns']:.1f} ns in one place,",
               f"{row['everywhere_ns']:.1f} ns anywhere; change {row['change_ns']:.0f} ns;",
               f"load {row['load_ms']:.0f} ms")
-    print("look-up:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in filter(None, result["lookup"])))
+    lookups = filter(None, result["lookup"])
+    print("lookup in the table:", *(f"{row['rows']} rows {row['ns']:.0f} ns; " for row in lookups))
 
 
 def print_words(result: dict) -> None:
-    """Inline words and scans."""
+    """Print inline words and scans."""
     chain = result["loads"]
-    print("\na chain of dependent loads: ns for each")
+    print("\ndependent loads: ns for each")
     print("".join(f"{name:>12}" for name in chain))
     print("".join(f"{ns:12.3f}" for ns in chain.values()))
-    print("\nscans that find nothing: ns of the C library's, then speed as a multiple of it")
+    print("\nscans that find nothing: ns of the C library's, then speed as a multiple of that")
     for row in filter(None, result["scans"]):
         print(f"{row['name']:>9} {size(row['n']):>9} {'odd' if row['offset'] else 'aligned':>8}"
               f" {row['ns']['libc']:12.1f} {ratio(row, 'mcsafe'):12.2f}")
@@ -134,29 +141,48 @@ def print_words(result: dict) -> None:
 
 
 def print_pmem(result: dict) -> None:
-    """Reads from a mapped file, and what known bad ranges cost."""
+    """Print reads from a mapped file, and how much known bad ranges add."""
     measured = [row for row in result["pmem"] if row]
-    print("\nreads from a mapped file: ns; the second as a multiple of the speed of pread(2)")
+    whole = [row for row in measured if not row["ranges"]]
+    without = {row["n"]: row["ns"]["mcsafe_pmem_pread"] for row in whole}
+    print("\nreads from a mapped file: ns, then speed as a multiple of the speed of pread(2), then")
+    print("time as a multiple of the time without known bad ranges")
     print(f"{'n':>9} {'bad ranges':>12} {'pread':>12} {'mcsafe':>12} {'speed':>8} {'cost':>8}")
-    without = {row["n"]: row["ns"]["mcsafe_pmem_pread"] for row in measured if not row["ranges"]}
     for row in measured:
         kernel, ours = row["ns"]["pread"], row["ns"]["mcsafe_pmem_pread"]
-        numbers = f"{kernel:12.1f} {ours:12.1f} {kernel / ours:8.2f} {ours / without[row['n']]:8.2f}"
-        print(f"{size(row['n']):>9} {row['ranges']:>12} {numbers}")
-    between = (f"{row['ranges']} ranges {row['ns']:.0f} ns; " for row in filter(None, result["pmem_between"]))
-    print("64 B between two bad ranges, each with a lookup:", *between)
-    repair = result["pmem_repair"]
-    print(f"beside a repair: {repair['alone_ns']:.0f} ns alone, {repair['beside_ns']:.0f} ns beside it")
+        speed, cost = kernel / ours, ours / without[row["n"]]
+        print(f"{size(row['n']):>9} {row['ranges']:>12} {kernel:12.1f} {ours:12.1f}",
+              f"{speed:8.2f} {cost:8.2f}")
+    between = filter(None, result["pmem_between"])
+    print("reads of 64 B between two bad ranges, each with a lookup:",
+          *(f"{row['ranges']} ranges {row['ns']:.0f} ns; " for row in between))
+    alone, beside = (result["pmem_repair"][name] for name in ("alone_ns", "beside_ns"))
+    print(f"reads: {alone:.0f} ns alone, {beside:.0f} ns while another thread repairs")
     print("\ntarget                                        wanted  measured")
-    speed = {row["n"]: row["ns"]["pread"] / row["ns"]["mcsafe_pmem_pread"] for row in measured if not row["ranges"]}
+    speeds = {row["n"]: row["ns"]["pread"] / row["ns"]["mcsafe_pmem_pread"] for row in whole}
     for n, wanted in ((64, 10), (4096, 4), (1 << 20, 1)):
-        print(f"{f'pread(2) / mcsafe_pmem_pread(), {size(n)}':<44} >= {wanted:5.2f} {speed[n]:8.2f}")
+        what = f"pread(2) / mcsafe_pmem_pread(), {size(n)}"
+        print(f"{what:<44} >= {wanted:5.2f} {speeds[n]:8.2f}")
     worst = max(row["ns"]["mcsafe_pmem_pread"] / without[row["n"]] for row in measured)
     print(f"{'cost of known bad ranges, worst':<44} <= {1.1:5.2f} {worst:8.2f}")
 
 
+def print_iter(result: dict) -> None:
+    """Print scatter and gather, and how much a segment costs above a loop of memcpy()."""
+    measured = [row for row in result["iter"] if row]
+    names = list(measured[0]["ns"])
+    print("\nscatter and gather: ns for a transfer of all segments; the last column is what each")
+    print("segment costs in a scatter above its cost in a loop of memcpy()")
+    print(f"{'segments':>9} {'n':>9}", *(f"{name:>16}" for name in names), f"{'each':>8}")
+    for row in measured:
+        ns = row["ns"]
+        times = (f"{ns[name]:16.1f}" for name in names)
+        each = (ns["scatter"] - ns["memcpy"]) / row["segments"]
+        print(f"{row['segments']:>9} {size(row['n']):>9}", *times, f"{each:8.1f}")
+
+
 def get_pyplot() -> ModuleType:
-    """What draws; only who wants a picture must have it."""
+    """Import matplotlib, which is needed only for plots."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -166,7 +192,7 @@ def get_pyplot() -> ModuleType:
 
 
 def decorate(axes: Any, title: str) -> None:
-    """What all plots have in common."""
+    """Set what all plots have in common."""
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
@@ -178,7 +204,7 @@ def decorate(axes: Any, title: str) -> None:
 
 
 def plot(result: dict, directory: Path) -> None:
-    """One picture for each layout."""
+    """Draw one plot for each layout."""
     pyplot = get_pyplot()
     directory.mkdir(parents=True, exist_ok=True)
     for layout in LAYOUTS:
@@ -208,7 +234,7 @@ README_COLUMNS = (  # heading, layout, contender
 
 
 def readme_table(result: dict) -> list[str]:
-    """The lines of Markdown between the two marks of README.md."""
+    """Return the lines of Markdown between the two markers in README.md."""
     cells = {(row["layout"], row["n"]): row for row in filter(None, result["copies"])}
     columns = [
         (heading, layout, name)
@@ -230,20 +256,22 @@ def readme_table(result: dict) -> list[str]:
             for _, layout, name in columns
         )
         memcpy = cells[columns[0][1], n]["ns"]["libc"]
-        lines.append(f"| {size(n)} | {memcpy:.{1 if memcpy < 100 else 0}f} | " + " | ".join(ratios) + " |")
-    means = (f"{mean([ratio(r, name) for r in rows(result, layout)]):.2f}" for _, layout, name in columns)
-    lines.append("| mean of all | | " + " | ".join(means) + " |")
-    fault = result["faults"]
+        time = f"{memcpy:.{1 if memcpy < 100 else 0}f}"
+        lines.append(f"| {size(n)} | {time} | " + " | ".join(ratios) + " |")
+    means = (
+        mean([ratio(row, name) for row in rows(result, layout)]) for _, layout, name in columns
+    )
+    lines.append("| mean of all | | " + " | ".join(f"{value:.2f}" for value in means) + " |")
+    recovered, bare = (result["faults"][name] / 1000 for name in ("recovered_ns", "bare_ns"))
     return [
         *lines,
         "",
-        f"A fault costs {fault['recovered_ns'] / 1000:.1f} us, of which {fault['bare_ns'] / 1000:.1f} "
-        "us are the signal and its return.",
+        f"A fault costs {recovered:.1f} us, of which {bare:.1f} us are the signal and its return.",
     ]
 
 
 def update_readme(result: dict, source: Path) -> None:
-    """The table in README.md, and its plot."""
+    """Renew the table in README.md, and its plot."""
     path = source / "README.md"
     text = path.read_text()
     start, end = (text.index(mark) for mark in ("<!-- speed -->", "<!-- /speed -->"))
@@ -258,7 +286,8 @@ def update_readme(result: dict, source: Path) -> None:
         if name in measured[0]["ns"]:
             style = "-" if name == MAIN else "--"
             lengths = [row["n"] for row in measured]
-            axes.plot(lengths, [ratio(row, name) for row in measured], style, label=heading, linewidth=1.2)
+            ratios = [ratio(row, name) for row in measured]
+            axes.plot(lengths, ratios, style, label=heading, linewidth=1.2)
     decorate(axes, f"memcpy_mcsafe; {result['processor']}, {result['date']}")
     figure.tight_layout()
     figure.savefig(source / "docs" / "speed.png", dpi=80)
@@ -266,15 +295,17 @@ def update_readme(result: dict, source: Path) -> None:
 
 
 def main() -> None:
-    """Print everything, and plot it if there is a place for that."""
+    """Print all tables. Draw plots and renew README.md if the arguments ask for it."""
     result = json.loads(Path(sys.argv[1]).read_text())
-    print(f"{result['processor']}, Linux {result['kernel']}, {result['date']}; engine {result['engine']}")
+    machine = f"{result['processor']}, Linux {result['kernel']}"
+    print(f"{machine}, {result['date']}; engine {result['engine']}")
     for layout in LAYOUTS:
         print_layout(result, layout)
     print_rest(result)
     print_targets(result)
     print_words(result)
     print_pmem(result)
+    print_iter(result)
     if len(sys.argv) > 2:
         plot(result, Path(sys.argv[2]))
     if len(sys.argv) > 3:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# libunwind as the target Libunwind::Libunwind: it ships no CMake package.
+# Defines the target Libunwind::Libunwind. libunwind ships no CMake package.
 find_path(LIBUNWIND_INCLUDE_DIR libunwind.h)
 find_library(LIBUNWIND_LIBRARY unwind)
 mark_as_advanced(LIBUNWIND_INCLUDE_DIR LIBUNWIND_LIBRARY)

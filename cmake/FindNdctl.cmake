@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The headers of libndctl, as NDCTL_INCLUDE_DIR: the library itself is opened when it is needed.
+# Finds the headers of libndctl, as NDCTL_INCLUDE_DIR. The library is opened at run time.
 find_path(NDCTL_INCLUDE_DIR ndctl/libndctl.h)
 mark_as_advanced(NDCTL_INCLUDE_DIR)
 include(FindPackageHandleStandardArgs)

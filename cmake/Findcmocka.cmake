@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# CMocka as the target cmocka::cmocka: the package config of Debian 12 sets variables only.
+# Defines the target cmocka::cmocka. The package config of Debian 12 sets variables only.
 find_package(cmocka QUIET CONFIG)
 if(NOT TARGET cmocka::cmocka)
   find_path(CMOCKA_INCLUDE_DIR cmocka.h)

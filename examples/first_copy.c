@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* first_copy.c - the example of README.md: a copy that reaches the end of a truncated file */
+/* first_copy.c - the first example of README.md: a copy that meets the end of a truncated file */
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ int main(void)
 
 	if (file == NULL || ftruncate(fileno(file), 4096) != 0 || mcsafe_install() != 0)
 		return 1;
-	/* Two pages of a file that has one: in the second, memcpy() would die of SIGBUS. */
+	/* Map two pages of a file that has one. In the second memcpy() would die of SIGBUS. */
 	const void *map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fileno(file), 0);
 	size_t left = mcsafe_memcpy(copy, map, sizeof(copy), &fault);
 

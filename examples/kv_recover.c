@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kv_recover.c - a store of keys and values that loses a record to poison, and goes on
+ * kv_recover.c - a store of keys and values that loses a record to poison, and continues
  *
- * The store is a log in a mapped file: a record in each block, appended when a key is set. A block
- * is what can be repaired at once, so that one bad place costs one record. An index in memory says
- * which record of a key is the latest, and each record says which one came before.
+ * The store is a log in a mapped file. Each block of the log holds one record. To set a key, the
+ * store appends a record. A block is also the unit of repair, so one bad place costs one record. An
+ * index in memory names the latest record of each key, and each record names the record before it.
  *
- * The program fills a store and makes a block of it fail. The next look at its key meets that: the
- * store says which record is lost, returns the value before, and puts that into the block, which
- * repairs it. New values are set, the store is opened anew, and everything is checked.
+ * The program fills a store and makes one block fail. Then it looks up the key of that block. The
+ * store reports which record is lost, and returns the previous value. It repairs the block by
+ * writing that value into it. Then the program sets new values, opens the store again, and checks
+ * everything.
  *
  *	kv_recover [hwpoison | uffd]
  *
- * Without an argument the block fails by the first of these that the machine allows. Exit status: 0
- * the store has lost that one record and nothing else; 1 not so; 2 wrong usage; 77 the block cannot
- * be made to fail.
+ * The argument says how the block fails. The default is the first way that the machine allows. Exit
+ * status: 0 the store has lost that one record and nothing else; 1 it has lost something else; 2
+ * wrong usage; 77 this machine cannot make the block fail.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -39,10 +40,10 @@
 #define MAGIC    UINT32_C(0x6b766c67)
 
 struct record {
-	uint64_t sum; /* of all that follows */
+	uint64_t sum; /* of all following members */
 	uint32_t magic;
 	uint32_t key;
-	uint32_t before; /* the block with the value before, or NO_BLOCK */
+	uint32_t before; /* the block with the previous value, or NO_BLOCK */
 	uint32_t reserved;
 	char value[BLOCK - 24];
 };
@@ -52,7 +53,7 @@ struct store {
 	struct mcsafe_pmem *pmem;
 	uint32_t end; /* the first free block */
 	uint32_t latest[KEYS];
-	uint32_t before[BLOCKS]; /* what the records say, in case one is lost */
+	uint32_t before[BLOCKS]; /* from the records, in case one of them is lost */
 	unsigned lost;
 };
 
@@ -64,7 +65,7 @@ static void die(const char *what, int err)
 
 /* ---- the store ---------------------------------------------------------------------------- */
 
-/* FNV-1a. A record that was written in part when the machine stopped does not have its sum. */
+/* FNV-1a. If the machine stops while a record is written, the record does not match its sum. */
 static uint64_t sum_of(const struct record *record)
 {
 	const unsigned char *at = (const unsigned char *)&record->magic;
@@ -101,7 +102,7 @@ static void note(struct store *store, uint32_t block, const struct record *recor
 	store->latest[record->key] = block;
 }
 
-/* 0, or -EIO: the record is bad; or -ENODATA: there is none. */
+/* Returns 0; -EIO if the record is bad; or -ENODATA if there is no record. */
 static int read_record(struct store *store, uint32_t block, struct record *record)
 {
 	ssize_t got = mcsafe_pmem_pread(store->pmem, record, BLOCK, offset_of(block), NULL);
@@ -113,7 +114,7 @@ static int read_record(struct store *store, uint32_t block, struct record *recor
 	return is_whole(record) ? 0 : -ENODATA;
 }
 
-/* The log ends at the first block that can be read and holds no record. */
+/* The log ends at the first block that can be read and has no record. It may have bad blocks. */
 static void open_store(struct store *store, int fd)
 {
 	struct record record;
@@ -144,7 +145,7 @@ static void put(struct store *store, uint32_t key, const char *value)
 		die("the store", ENOSPC);
 	make_record(&record, key, store->latest[key], value);
 	put = mcsafe_pmem_pwrite(store->pmem, &record, BLOCK, offset_of(store->end), NULL);
-	/* A free block that is bad is repaired by what is to be in it. */
+	/* If the free block is bad, the new record repairs it. */
 	if (put != (ssize_t)BLOCK)
 		put = mcsafe_pmem_repair(store->pmem, &record, BLOCK, offset_of(store->end));
 	if (put != (ssize_t)BLOCK)
@@ -155,7 +156,7 @@ static void put(struct store *store, uint32_t key, const char *value)
 	note(store, store->end++, &record);
 }
 
-/* The record of a key in a bad block: put the value before in its place, and say so. */
+/* The latest record of a key is in a bad block: replace it by the previous value, and report it. */
 static void recover(struct store *store, uint32_t key, struct record *record)
 {
 	uint32_t block = store->latest[key], before = store->before[block];
@@ -173,7 +174,7 @@ static void recover(struct store *store, uint32_t key, struct record *record)
 	printf("repaired: block %u, with \"%s\" from block %u\n", block, value, before);
 }
 
-/* The value of a key; "" if it has none. */
+/* Returns the value of a key, or "" if the key has none. */
 static const char *get(struct store *store, uint32_t key)
 {
 	static struct record record;
@@ -185,7 +186,7 @@ static const char *get(struct store *store, uint32_t key)
 	return record.value;
 }
 
-/* ---- what is done with it ------------------------------------------------------------------ */
+/* ---- a life of the store ------------------------------------------------------------------- */
 
 static void set_all(struct store *store, const char *round)
 {
@@ -197,7 +198,7 @@ static void set_all(struct store *store, const char *round)
 	}
 }
 
-/* How many keys do not have the value of that round; `but` has that of another. */
+/* Counts keys without the value of this round; the key `but` must have that of round `other`. */
 static unsigned count_wrong(struct store *store, const char *round, uint32_t but, const char *other)
 {
 	unsigned wrong = 0;
@@ -211,11 +212,11 @@ static unsigned count_wrong(struct store *store, const char *round, uint32_t but
 	return wrong;
 }
 
-/* Make a block fail: by that kind, or by any if it is NULL. */
+/* Makes a block fail, in the wanted way, or in any way if `wanted` is NULL. */
 static void spoil(const struct store *store, int fd, uint32_t block, const char *wanted)
 {
 	static const enum poison_kind kinds[] = {POISON_HWPOISON, POISON_UFFD};
-	char why[256] = "there is no such kind";
+	char why[256] = "no such kind of failure";
 	bool known = wanted == NULL;
 	struct mcsafe_pmem_info info;
 	struct mapping mapping;
@@ -249,7 +250,7 @@ int main(int argc, char **argv)
 	}
 	fd = memfd_create("kv_recover", MFD_CLOEXEC);
 	if (fd == -1 || ftruncate(fd, (off_t)(BLOCKS * BLOCK)) == -1 || mcsafe_install() != 0)
-		die("libmcsafe or memory cannot be had", errno);
+		die("libmcsafe or memory is not available", errno);
 
 	open_store(&store, fd);
 	set_all(&store, "first");

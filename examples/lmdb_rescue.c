@@ -4,28 +4,31 @@
  *
  *	lmdb_rescue [--inject PAGE] DIRECTORY <KEYS
  *
- * LMDB follows pointers in a mapped file: where a page is missing or poisoned, mdb_dump dies of
- * SIGBUS. Here each call that looks at the map runs in a guard. First the database is walked from
- * both ends, up to the damage; then each key that ought to be there, a line of the standard input,
- * is looked up, and its value is printed or said to be lost. --inject makes a page of the map fail
- * first, and leaves the file alone.
+ * LMDB follows pointers in a mapped file. If a page of the file is missing or poisoned, mdb_dump
+ * dies of SIGBUS. In this program each call that reads the map runs in a guard. First the program
+ * walks the database from both ends, up to the damage. Then it reads keys from standard input, one
+ * a line. It looks up each key, and prints its value or reports that it is lost. --inject makes a
+ * page of the map fail first, and does not change the file.
  *
- * What makes it safe to leave LMDB in the middle of a call:
- *   - A fault can only hit where LMDB touches the map. It takes locks and allocates, but does not
- *     touch the map meanwhile. MDB_NOLOCK leaves out the table of readers and its lock as well, so
- *     nobody may write to the environment: a damaged one is to be put aside first anyway.
- *   - A read-only transaction changes nothing in the map, so nothing is left half changed there.
- *     In memory, the cursor is: it and its transaction are given up after a fault. Both are freed
- *     without a look at the map or at where the cursor was, so nothing leaks. A transaction that
- *     faults while it begins is abandoned, with what LMDB had allocated for it.
- *   - LMDB is C, and no frame of anything else lies between: nothing needs to be unwound. It gets no
- *     callback of ours, such as mdb_set_compare(), that would hold a lock at a fault.
- *   - The environment itself stays in use, and is closed in the end: that unmaps, and reads nothing.
- * What LMDB returns points into the map: it is copied by mcsafe_memcpy(), as a value can be lost
- * without its key.
+ * Why it is safe to leave LMDB in the middle of a call:
+ *   - A fault can occur only where LMDB touches the map. LMDB takes locks and allocates memory, but
+ *     does not touch the map while it does so. MDB_NOLOCK leaves out the table of readers and its
+ *     lock. So nobody may write to the environment. (Put a damaged environment aside in any case.)
+ *   - A read-only transaction does not change the map, so no change of the map is left half done.
+ *     The cursor, which is in memory, can be left half changed. After a fault the program gives up
+ *     the cursor and its transaction. LMDB frees both without reading the map or the position of
+ *     the cursor, so nothing leaks. If a transaction faults while it begins, the program abandons
+ *     it, with the memory that LMDB allocated for it.
+ *   - LMDB is C, and there is no frame of another language between it and the guard, so nothing
+ *     needs to be unwound. The program gives LMDB no callback, such as with mdb_set_compare(), that
+ *     could hold a lock at a fault.
+ *   - The environment itself stays in use. To close it at the end unmaps the file and reads
+ *     nothing.
+ * LMDB returns pointers into the map. The program copies values with mcsafe_memcpy(), because a
+ * value can be lost while its key is not.
  *
- * Exit status: 0 nothing is lost, 1 something is, 2 wrong usage, 3 it cannot be read at all, 77 the
- * page cannot be made to fail here.
+ * Exit status: 0 nothing is lost; 1 something is lost; 2 wrong usage; 3 the environment cannot be
+ * read at all; 77 this machine cannot make the page fail.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -44,7 +47,7 @@
 enum { EXIT_LOST = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3, EXIT_CANNOT = 77 };
 
 #define PAGE     4096u
-#define KEY_MAX  511 /* of LMDB, as it is built */
+#define KEY_MAX  511 /* the limit of LMDB in its default build */
 #define NO_FAULT 0
 
 static struct {
@@ -72,7 +75,7 @@ static void need(int rc, const char *what)
 /* ---- the map --------------------------------------------------------------------------------- */
 
 /*
- * LMDB does not tell where it has mapped data.mdb; the kernel does, by device and inode:
+ * LMDB does not say where it has mapped data.mdb. /proc/self/maps does. Compare device and inode:
  * START-END PERMISSIONS OFFSET MAJOR:MINOR INODE PATH
  */
 static bool is_map_of(const char *line, const struct stat *file)
@@ -81,7 +84,7 @@ static bool is_map_of(const char *line, const struct stat *file)
 	uintptr_t start = strtoul(line, &rest, 16), end = strtoul(rest + 1, &rest, 16);
 	unsigned dev_major, dev_minor;
 
-	rest = strchr(rest + 1, ' '); /* behind the permissions */
+	rest = strchr(rest + 1, ' '); /* after the permissions */
 	if (rest == NULL)
 		return false;
 	(void)strtoul(rest, &rest, 16);
@@ -110,7 +113,7 @@ static void find_map(void)
 		found = is_map_of(line, &file);
 	fclose(maps);
 	if (!found)
-		die("data.mdb", "it is not mapped");
+		die("data.mdb", "not mapped");
 }
 
 /* ---- calls of LMDB that may fault ------------------------------------------------------------ */
@@ -163,7 +166,7 @@ static void print_fault(const struct mcsafe_fault *fault)
 	       (size_t)((char *)fault->addr - db.map) / PAGE);
 }
 
-/* From one end up to the other, or to the first page that cannot be read. */
+/* Walks from one end to the other, or to the first page that cannot be read. */
 static void walk(const char *name, MDB_cursor_op first, MDB_cursor_op next)
 {
 	struct step step = {.op = first, .rc = MDB_SUCCESS};
@@ -192,7 +195,7 @@ static void walk(const char *name, MDB_cursor_op first, MDB_cursor_op next)
 	mdb_txn_abort(db.txn);
 }
 
-/* value points into the map. */
+/* The value is in the map, so copying it may fault. */
 static void print_value(const char *key, const MDB_val *value)
 {
 	char *copy = malloc(value->mv_size + 1);
@@ -240,7 +243,7 @@ static void inject(const char *text)
 	size_t page = strtoul(text, &end, 10);
 
 	if (*text == '\0' || *end != '\0' || page >= db.size / PAGE) {
-		fprintf(stderr, "lmdb_rescue: \"%s\" is no page of the map\n", text);
+		fprintf(stderr, "lmdb_rescue: \"%s\" is not a page of the map\n", text);
 		exit(EXIT_USAGE);
 	}
 	if (mcsafe_inject(db.map + page * PAGE, PAGE, MCSAFE_INJECT_AUTO) != 0) {
@@ -259,7 +262,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (mcsafe_install() != 0)
-		die("mcsafe_install", "it has failed");
+		die("mcsafe_install", "it failed");
 	need(mdb_env_create(&db.env), "mdb_env_create");
 	need(mdb_env_open(db.env, argv[argc - 1], MDB_RDONLY | MDB_NOLOCK, 0), argv[argc - 1]);
 	find_map();
@@ -277,6 +280,6 @@ int main(int argc, char **argv)
 		mcsafe_inject_clear(db.map, db.size / PAGE * PAGE);
 	mdb_env_close(db.env);
 	if (ferror(stdin) || fflush(stdout) != 0)
-		die("standard input or output", "it has failed");
+		die("standard input or output", "it failed");
 	return anything_lost ? EXIT_LOST : EXIT_SUCCESS;
 }

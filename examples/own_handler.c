@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * own_handler.c - a host that owns SIGBUS and SIGSEGV, and installs nothing of libmcsafe
+ * own_handler.c - a program that keeps its own handler of SIGBUS and SIGSEGV
  *
  *	own_handler [--crash]
  *
- * The host is a small language runtime. Its scripts read a page of the runtime now and then, which
- * protects that page to stop them: the fault is how it gets hold of a script. Its handler asks
- * mcsafe_handle_signal() first: a copy that met bad memory goes on. Then it looks whether the fault
- * is one of its own. Everything else is a bug, which it reports before it dies, with --crash, of the
- * true signal.
+ * The program is a small language runtime, and does not call mcsafe_install(). Its scripts read a
+ * certain page from time to time. To stop a script, the runtime protects this page, so that the
+ * script faults. The runtime's handler calls mcsafe_handle_signal() first, which recovers a copy
+ * that met bad memory. Then the handler checks whether a script has faulted on the page. Every
+ * other fault is a bug. The handler reports the bug, and the program dies of the original signal.
+ * --crash causes such a bug at the end.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -22,7 +23,7 @@
 
 #define PAGE ((size_t)4096)
 
-/* ---- the host, as it was before it had libmcsafe, but for one line ------------------------- */
+/* ---- the runtime: only one line of it is for libmcsafe ------------------------------------- */
 
 static char *stop_page;
 static sigjmp_buf in_script;
@@ -33,7 +34,7 @@ static void say(const char *text)
 	(void)!write(STDERR_FILENO, text, strlen(text));
 }
 
-/* NOLINTNEXTLINE(bugprone-signal-handler): siglongjmp(3) out of a fault of our own is safe */
+/* NOLINTNEXTLINE(bugprone-signal-handler): run_script() faults where siglongjmp(3) is safe */
 static void on_signal(int signo, siginfo_t *si, void *context)
 {
 	if (mcsafe_handle_signal(signo, si, context))
@@ -42,8 +43,8 @@ static void on_signal(int signo, siginfo_t *si, void *context)
 	if (signo == SIGSEGV && si->si_code > 0 && script_runs && si->si_addr == stop_page)
 		siglongjmp(in_script, 1);
 
-	say("own_handler: a bug of the host itself\n");
-	/* The fault comes again when this returns, and kills with its true siginfo and core. */
+	say("own_handler: a bug of the program itself\n");
+	/* After the return the fault occurs again, and kills with its own siginfo and core file. */
 	signal(signo, SIG_DFL);
 }
 
@@ -53,8 +54,8 @@ static int set_up_signals(void)
 
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = on_signal;
-	/* ONSTACK: a script may have used up its stack. There is no need for NODEFER: a copy is not
-	 * resumed by a jump out of the handler, but by its return. */
+	/* SA_ONSTACK: a script may have used up its stack. SA_NODEFER is not needed, because
+	 * libmcsafe resumes a copy by returning from the handler, and not by a jump out of it. */
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK;
 	sigemptyset(&action.sa_mask);
 	return sigaction(SIGBUS, &action, NULL) == 0 && sigaction(SIGSEGV, &action, NULL) == 0;
@@ -77,7 +78,7 @@ static int stop_scripts(int stop)
 	return mprotect(stop_page, PAGE, stop ? PROT_NONE : PROT_READ) == 0;
 }
 
-/* ---- a mapped file that may lose its end --------------------------------------------------- */
+/* ---- a mapped file that is shorter than its mapping ---------------------------------------- */
 
 static const char *map_half_a_file(void)
 {
@@ -101,10 +102,9 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "usage: own_handler [--crash]\n");
 		return 2;
 	}
-	/* An alternate stack, and both signals unblocked. */
 	stop_page = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == NULL || stop_page == MAP_FAILED || !set_up_signals() ||
-	    mcsafe_thread_prepare() != 0) {
+	    mcsafe_thread_prepare() != 0) { /* an alternate stack, and both signals unblocked */
 		perror("own_handler");
 		return 1;
 	}
@@ -124,6 +124,6 @@ int main(int argc, char *argv[])
 	       mcsafe_installed() ? "installed" : "not installed");
 	fflush(stdout);
 	if (argc == 2)
-		copy[0] = *(const volatile char *)(map + PAGE); /* without protection */
+		copy[0] = *(const volatile char *)(map + PAGE); /* a plain access: it faults */
 	return mcsafe_installed() ? 1 : 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pmem_cat.c - write a mapped file or device to standard output, with zeros for what is bad
+ * pmem_cat.c - write a mapped file or device to standard output, with zeros for bad ranges
  *
  *	pmem_cat [-k KNOWN] [-s SAVE] FILE
  *
- * What the kernel knows to be bad is not touched, nor what a list says that an earlier run has
- * saved (-k); what turns out to be bad is left out. Each hole is a line on standard error, and -s
- * saves all that is known now. Exit status: 0 all was read; 1 there are holes, or it could not be
- * read at all; 2 wrong usage.
+ * The program does not touch ranges that the kernel lists as bad. It does not touch ranges in the
+ * list KNOWN either, which an earlier run has saved. It leaves out ranges that turn out to be bad
+ * when they are read. It reports each hole in a line on standard error. -s saves all known bad
+ * ranges to the file SAVE. Exit status: 0 everything was read; 1 there are holes, or nothing could
+ * be read; 2 wrong usage.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 
 #define EXIT_USAGE 2
 #define CHUNK      ((size_t)1 << 20)
-#define MOST_HOLES (CHUNK / 64) /* one in each other line at most */
+#define MOST_HOLES (CHUNK / 64) /* at most every second cache line begins a hole */
 
 static int fail(const char *what, int err)
 {
@@ -40,7 +41,7 @@ static int load(struct mcsafe_pmem *pmem, const char *path)
 	if (err == 0)
 		return EXIT_SUCCESS;
 	if (line != 0)
-		fprintf(stderr, "pmem_cat: %s: line %zu is no range\n", path, line);
+		fprintf(stderr, "pmem_cat: %s: line %zu is not a range\n", path, line);
 	return fail(path, err);
 }
 
@@ -57,7 +58,7 @@ static int save(struct mcsafe_pmem *pmem, const char *path)
 	return err == 0 ? EXIT_SUCCESS : fail(path, err);
 }
 
-/* All of it; a hole that reaches over the end of a chunk is told in two parts. */
+/* Copies everything. A hole that crosses the end of a chunk is reported in two parts. */
 static int cat(struct mcsafe_pmem *pmem, const char *path)
 {
 	static struct mcsafe_range holes[MOST_HOLES];

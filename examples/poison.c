@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* poison.c - make one page of a mapping fail, by the strongest means that the machine allows */
+/* poison.c - make one page of a mapping fail, in the strongest way that the machine allows */
 #include "poison.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ const char *poison_kind_name(enum poison_kind kind)
 const char *poison_kind_means(enum poison_kind kind)
 {
 	static const char *const means[POISON_KINDS] = {
-		"madvise(MADV_HWPOISON): the kernel has given the page of memory up",
+		"madvise(MADV_HWPOISON): the kernel has taken the page of memory out of use",
 		"ioctl(UFFDIO_POISON): a poison marker in the page table",
 		"ftruncate(): the file ends before the page",
 	};
@@ -46,7 +46,7 @@ const char *poison_kind_means(enum poison_kind kind)
 	return means[kind];
 }
 
-/* The reason for an errno value that has one more exact than its text. */
+/* A reason that is more exact than the text of the errno value. */
 struct cause {
 	int error;
 	const char *text;
@@ -65,9 +65,10 @@ static int refuse(const char *call, int error, const struct cause *causes, char 
 }
 
 /*
- * In a child, which shares the page: since Linux 6.11 the injection counts as consumption, and
- * whoever calls madvise() on a dirty page gets the SIGBUS at once (memory_failure() with
- * MF_ACTION_REQUIRED). The parent's mapping of the page is taken away in any case.
+ * A child injects the poison, because the caller of madvise() may be killed. Since Linux 6.11 the
+ * injection counts as consumption: the kernel sends SIGBUS to the caller at once if the page is
+ * dirty (memory_failure() with MF_ACTION_REQUIRED). The child shares the page, and the kernel
+ * unmaps the page from the parent in any case.
  */
 static int hwpoison(const struct mapping *mapping, size_t offset, size_t page, char *why,
 		    size_t why_size)
@@ -99,7 +100,7 @@ static int hwpoison(const struct mapping *mapping, size_t offset, size_t page, c
 	return 0;
 }
 
-/* The marker goes into an empty entry of the page table only, and outlives the file descriptor. */
+/* The entry of the page table must be empty. The marker stays when the descriptor is closed. */
 static int mark(int uffd, unsigned char *start, size_t page, const char **call)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_POISON};

@@ -2,9 +2,9 @@
 /*
  * poisoned_read.c - read a mapped file of which one page fails, and prove what the copy did
  *
- * The work of a storage server in small: a file is mapped into the process, part of its memory
- * fails, and a copy runs into it. The page is made to fail in a copy of the file that this
- * program holds in memory (memfd_create(2)), so the file itself is only read, and is safe.
+ * This is the work of a storage server on a small scale: the program maps a file, part of the
+ * memory fails, and a copy meets it. The page fails in a private copy of the file in memory
+ * (memfd_create(2)). The program only reads the file itself, so the file is safe.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,40 +25,40 @@
 #include "poison.h"
 #include "report.h"
 
-/* What a byte holds that was never written; no byte of the pattern. */
+/* The value of bytes that were never written. The pattern does not contain it. */
 #define UNTOUCHED 0xee
 
 #define MADE_PAGES     8
 #define DEFAULT_LENGTH (UINT64_C(1) << 20)
-#define LENGTH_MAX     (UINT64_C(1) << 30) /* the range is held in memory, twice */
+#define LENGTH_MAX     (UINT64_C(1) << 30) /* the range is in memory twice */
 
 #define EXIT_USAGE  2
 #define EXIT_CANNOT 77 /* this machine cannot make a page fail in that way */
 
 static const char usage[] =
 	"usage: poisoned_read [OPTION]... [FILE]\n"
-	"Map FILE, make one page of the mapping fail, copy through it, and prove what the copy "
+	"Map FILE, make one page of the mapping fail, copy across it, and prove what the copy "
 	"did.\n"
-	"Without FILE a file of 8 pages is made, in which each byte follows from its offset.\n"
-	"FILE itself is never changed: a private copy of the range is mapped, and fails.\n"
+	"Without FILE, make a file of 8 pages in which each byte depends on its offset.\n"
+	"FILE itself is never changed: the page fails in a private copy of the range.\n"
 	"\n"
 	"  -k, --kind=KIND      how the page fails:\n"
-	"                         hwpoison  as after a machine check, by MADV_HWPOISON; needs "
+	"                         hwpoison  as after a machine check, with MADV_HWPOISON; needs "
 	"root\n"
-	"                                   and CONFIG_MEMORY_FAILURE; the machine does without\n"
-	"                                   that page of memory until it restarts\n"
-	"                         uffd      a marker in the page table, by UFFDIO_POISON\n"
+	"                                   and CONFIG_MEMORY_FAILURE; the machine cannot use\n"
+	"                                   that page again until it restarts\n"
+	"                         uffd      a marker in the page table, with UFFDIO_POISON\n"
 	"                         truncate  the file ends before the page\n"
 	"                         auto      the first of these that this machine allows (default)\n"
-	"  -o, --offset=BYTES   where in the file the copy begins (default 0)\n"
-	"  -l, --length=BYTES   how much is copied (default: the rest of the file, up to 1 MiB)\n"
+	"  -o, --offset=BYTES   where in the file the copy begins (default: 0)\n"
+	"  -l, --length=BYTES   how much to copy (default: the rest of the file, up to 1 MiB)\n"
 	"  -p, --poison=BYTES   an offset in the page that fails (default: the middle of the "
 	"copy)\n"
-	"  -j, --json           report one JSON object\n"
-	"  -h, --help           show this help\n"
+	"  -j, --json           print the report as one JSON object\n"
+	"  -h, --help           print this help\n"
 	"\n"
 	"Exit status: 0 the copy stopped at the page and kept every promise; 1 it did not, or\n"
-	"something failed; 2 wrong usage; 77 this machine cannot make a page fail in that way.\n";
+	"an error occurred; 2 wrong usage; 77 this machine cannot make a page fail in that way.\n";
 
 struct options {
 	const char *path;
@@ -94,7 +94,7 @@ static uint64_t bytes(const char *option, const char *text)
 	value = strtoull(text, &end, 0);
 	if (errno != 0 || end == text || *end != '\0' || strchr(text, '-') != NULL ||
 	    value > INT64_MAX)
-		die(EXIT_USAGE, "--%s: \"%s\" is no number of bytes", option, text);
+		die(EXIT_USAGE, "--%s: \"%s\" is not a number of bytes", option, text);
 	return value;
 }
 
@@ -108,7 +108,7 @@ static void set_kind(struct options *options, const char *name)
 			options->kind = (enum poison_kind)kind;
 			return;
 		}
-	die(EXIT_USAGE, "--kind: \"%s\" is none of hwpoison, uffd, truncate, auto", name);
+	die(EXIT_USAGE, "--kind: \"%s\" is not one of hwpoison, uffd, truncate, auto", name);
 }
 
 static struct options parse(int argc, char **argv)
@@ -136,7 +136,7 @@ static struct options parse(int argc, char **argv)
 		case 'l':
 			options.length = bytes("length", optarg);
 			if (options.length == 0 || options.length > LENGTH_MAX)
-				die(EXIT_USAGE, "--length: not in 1 to %" PRIu64, LENGTH_MAX);
+				die(EXIT_USAGE, "--length: must be 1 to %" PRIu64, LENGTH_MAX);
 			break;
 		case 'p':
 			options.poison = bytes("poison", optarg);
@@ -153,7 +153,7 @@ static struct options parse(int argc, char **argv)
 		}
 	}
 	if (argc - optind > 1)
-		die(EXIT_USAGE, "one file, please; try --help");
+		die(EXIT_USAGE, "more than one file; try --help");
 	options.path = argv[optind];
 	return options;
 }
@@ -161,10 +161,10 @@ static struct options parse(int argc, char **argv)
 /* ---- the file in memory ------------------------------------------------------------------ */
 
 struct source {
-	const char *name; /* for messages */
+	const char *name; /* to print in messages */
 	int file;         /* the given file; -1 if there is none */
 	uint64_t size;
-	uint64_t base; /* the file's offset that the mapping starts with */
+	uint64_t base; /* the offset in the file at which the mapping starts */
 	struct mapping mapping;
 };
 
@@ -184,7 +184,7 @@ static void read_exactly(const struct source *source, int fd, unsigned char *to,
 			die(EXIT_FAILURE, "%s: offset %" PRIu64 ": pread(): %s", source->name, at,
 			    strerror(errno));
 		if (got == 0)
-			die(EXIT_FAILURE, "%s: offset %" PRIu64 ": the file has become shorter",
+			die(EXIT_FAILURE, "%s: offset %" PRIu64 ": the file has shrunk",
 			    source->name, at);
 		to += got;
 		at += (uint64_t)got;
@@ -216,7 +216,7 @@ static void open_source(struct source *source, const char *path, size_t page)
 	source->size = MADE_PAGES * page;
 }
 
-/* A shared mapping, as of a file on persistent memory; what it holds is our own. */
+/* Makes a shared mapping, like that of a file on persistent memory, with a copy of the file. */
 static void map_source(struct source *source, size_t n)
 {
 	struct mapping *mapping = &source->mapping;
@@ -240,9 +240,9 @@ static void map_source(struct source *source, size_t n)
 		mapping->start[i] = pattern(source->base + i);
 }
 
-/* ---- what is asked for ------------------------------------------------------------------- */
+/* ---- the request ------------------------------------------------------------------------- */
 
-/* Turns the options into a range of the file and a page in it, or says why that cannot be. */
+/* Turns the options into a range of the file and a page in it, or ends with the reason. */
 static void plan(struct report *report, const struct options *options, const struct source *source,
 		 size_t page)
 {
@@ -260,11 +260,11 @@ static void plan(struct report *report, const struct options *options, const str
 	if (length > source->size - options->offset)
 		die(EXIT_FAILURE,
 		    "%s: offset %" PRIu64 ": %" PRIu64
-		    " bytes from there on are past the end, %" PRIu64,
+		    " bytes from there reach past the end, %" PRIu64,
 		    source->name, options->offset, length, source->size);
 	poison = options->poison_given ? options->poison : options->offset + length / 2;
 	if (poison < options->offset || poison - options->offset >= length)
-		die(EXIT_FAILURE, "%s: offset %" PRIu64 ": to be poisoned, but not copied",
+		die(EXIT_FAILURE, "%s: offset %" PRIu64 ": must fail, but is not in the copy",
 		    source->name, poison);
 
 	report->path = options->path;
@@ -299,7 +299,7 @@ static void inject(struct report *report, const struct options *options,
 
 /* ---- the copy, and the proof --------------------------------------------------------------- */
 
-/* Reads the good bytes a second time, by another way, and compares. */
+/* Reads the good bytes a second time, in another way, and compares. */
 static bool prefix_right(const struct report *report, const struct source *source,
 			 const unsigned char *copy)
 {

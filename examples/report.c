@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* report.c - what poisoned_read found out, as text for people and as JSON for programs */
+/* report.c - print the report of poisoned_read, as text for people and as JSON for programs */
 #include "report.h"
 
 #include <inttypes.h>
@@ -74,9 +74,9 @@ bool report_survived(const struct report *report)
 static void text_setting(const struct report *report, FILE *out)
 {
 	if (report->path == NULL)
-		fprintf(out, "file        made for this run; each byte follows from its offset\n");
+		fprintf(out, "file        made for this run; each byte depends on its offset\n");
 	else
-		fprintf(out, "file        %s; a private copy of it is read, the file is safe\n",
+		fprintf(out, "file        %s; a private copy of it is read, so the file is safe\n",
 			report->path);
 	for (int kind = 0; kind < POISON_KINDS; kind++)
 		if (report->refused[kind][0] != '\0')
@@ -87,7 +87,7 @@ static void text_setting(const struct report *report, FILE *out)
 	fprintf(out, "            at file offset %" PRIu64 ", %zu bytes\n", report->poison,
 		report->poison_size);
 	if (report->kind == POISON_HWPOISON)
-		fprintf(out, "            the machine does without that page until it restarts\n");
+		fprintf(out, "            the machine cannot use that page until it restarts\n");
 	fprintf(out, "copy        %zu bytes from file offset %" PRIu64 "\n\n", report->length,
 		report->offset);
 }
@@ -106,7 +106,7 @@ static void text_fault(const struct report *report, FILE *out)
 	else
 		fprintf(out, ", not in the mapping of the file\n");
 	if (fault->extent == 0)
-		fprintf(out, "extent      not known\n");
+		fprintf(out, "extent      unknown\n");
 	else
 		fprintf(out, "extent      %zu bytes are lost, from address %p\n", fault->extent,
 			(void *)((uintptr_t)fault->addr & ~(uintptr_t)(fault->extent - 1)));
@@ -126,7 +126,7 @@ void report_text(const struct report *report, FILE *out)
 		report->rest_untouched ? "untouched, to the last byte" : "WRITTEN TO");
 	fprintf(out, "%s\n",
 		report_survived(report) ? "The copy survived, and every promise was kept."
-					: "FAILED: the copy did not do what it promises.");
+					: "FAILED: the copy did not keep its promises.");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* report.h - what poisoned_read found out, and how it is told */
+/* report.h - the report of poisoned_read, and functions that print it */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -16,19 +16,19 @@
 
 struct report {
 	const char *path; /* NULL: the file was made for this run */
-	uint64_t offset;  /* in the file, as every offset here */
+	uint64_t offset;  /* in the file, like every offset here */
 	size_t length;
 
-	/* The page that was made to fail, how, and why not in a stronger way. */
+	/* The page that fails, how it was made to fail, and why stronger ways were refused. */
 	enum poison_kind kind;
-	char refused[POISON_KINDS][REASON_MAX]; /* "": was not tried, or worked */
+	char refused[POISON_KINDS][REASON_MAX]; /* "" if it was not tried, or worked */
 	uint64_t poison;
 	size_t poison_size;
 
 	size_t remaining;
 	struct mcsafe_fault fault;
-	bool fault_in_file; /* whether fault.addr lies in the mapping ... */
-	uint64_t fault_at;  /* ... and where in the file that is */
+	bool fault_in_file; /* whether fault.addr is in the mapping */
+	uint64_t fault_at;  /* if so, the offset of fault.addr in the file */
 
 	/* The proof, byte by byte. */
 	size_t expected; /* good bytes before the page */
@@ -36,7 +36,7 @@ struct report {
 	bool rest_untouched;
 };
 
-/* Whether the copy did all that it promises. */
+/* Whether the copy kept every promise. */
 bool report_survived(const struct report *report);
 
 void report_text(const struct report *report, FILE *out);

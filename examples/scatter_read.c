@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * scatter_read.c - read header and payload of a record in one call, past poison in the payload
+ * scatter_read.c - read the header and the payload of a record in one call, past poison
  *
- * A record is mapped memory: a header and, right behind it, a payload of some pages. The reader
+ * A record is mapped memory: a header, and directly after it a payload of some pages. The reader
  * wants them in two places, so it scatters the mapping over two segments. One page of the payload
- * fails. The copy stops there with an exact count, the iterator stands at the first byte that is
- * missing; the reader puts zeros in place of what is lost, notes the hole, and goes on.
+ * fails. The copy stops there with an exact count, and the iterator stands at the first missing
+ * byte. The reader writes zeros in place of the lost bytes, reports the hole, and continues.
  *
  *	scatter_read [hwpoison | uffd | truncate]
  *
- * Without an argument the page fails by the first of these that the machine allows. Exit status: 0
- * all that could be read was read; 1 not so; 2 wrong usage; 77 the page cannot be made to fail.
+ * The argument says how the page fails. The default is the first way that the machine allows. Exit
+ * status: 0 the reader read all that can be read; 1 it did not; 2 wrong usage; 77 this machine
+ * cannot make the page fail.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +37,7 @@ struct header {
 
 static const struct header written = {"record1", PAYLOAD, {0}};
 
-/* Never 0, so that a hole can be told from what was written. */
+/* Never 0, so that a hole differs from the payload. */
 static unsigned char pattern(size_t i)
 {
 	return (unsigned char)(i % 255 + 1);
@@ -67,10 +68,10 @@ static struct mapping make_record(size_t page)
 	return record;
 }
 
-/* Makes the third page of the record fail: by that kind, or by any if it is NULL. */
+/* Makes the third page of the record fail, in the wanted way, or in any way if `wanted` is NULL. */
 static enum poison_kind spoil(const struct mapping *record, size_t page, const char *wanted)
 {
-	char why[256] = "there is no such kind";
+	char why[256] = "no such kind of failure";
 	bool known = wanted == NULL;
 
 	for (int i = 0; i < POISON_KINDS; i++) {
@@ -88,7 +89,7 @@ static enum poison_kind spoil(const struct mapping *record, size_t page, const c
 
 /* ---- the reader -------------------------------------------------------------------------- */
 
-/* Bytes from `at` to the end of what is lost there; a page if the kernel does not say how much. */
+/* Bytes from `at` to the end of the lost extent, which is a page if the kernel does not name it. */
 static size_t lost_from(const unsigned char *at, const struct mcsafe_fault *fault, size_t page)
 {
 	size_t extent = fault->extent > page ? fault->extent : page;
@@ -96,7 +97,7 @@ static size_t lost_from(const unsigned char *at, const struct mcsafe_fault *faul
 	return extent - (uintptr_t)at % extent;
 }
 
-/* Fills the iterator from the record; how many bytes of that are zeros for want of better. */
+/* Fills the iterator from the record. Returns how many bytes were lost and are zeros instead. */
 static size_t read_record(struct mcsafe_iter *it, const unsigned char *record, size_t page)
 {
 	size_t done = 0, lost = 0;
@@ -150,7 +151,7 @@ int main(int argc, char **argv)
 
 	if (mcsafe_install() != 0 ||
 	    mcsafe_iter_iovec(&it, MCSAFE_SIDE_DESTINATION, segments, 2, SIZE_MAX) != 0) {
-		fprintf(stderr, "scatter_read: libmcsafe cannot be set up\n");
+		fprintf(stderr, "scatter_read: libmcsafe is not available\n");
 		return EXIT_FAILURE;
 	}
 	lost = read_record(&it, record.start, page);

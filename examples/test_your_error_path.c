@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_your_error_path.c - a CMocka test that makes the memory under a program fail
+ * test_your_error_path.c - a CMocka test that makes the memory of a program fail
  *
- * The program under test is the first part: it reads a record from mapped memory, and falls back
- * to a second copy of it. The tests below it need neither bad hardware nor root:
+ * The first part is the program under test. It reads a record from mapped memory, and falls back to
+ * a mirror of the record. The tests below need neither bad hardware nor root:
  *
  *	cc test_your_error_path.c $(pkg-config --cflags --libs mcsafe-inject cmocka)
  */
@@ -27,13 +27,13 @@
 #define PAGE   ((size_t)4096)
 #define RECORD 64
 
-/* Two copies of all records, as the program has mapped them. */
+/* All records, which the program has mapped twice. */
 struct store {
 	const char *primary;
 	const char *mirror;
 };
 
-/* 0, or -errno if both copies are bad. */
+/* Returns 0, or a negated error number if both copies of the record are bad. */
 static int read_record(const struct store *store, size_t i, char record[RECORD])
 {
 	struct mcsafe_fault fault;
@@ -61,14 +61,14 @@ static char *map_records(void)
 	return records;
 }
 
-/* Bad memory: all of the primary copy is gone. */
+/* Bad memory: the whole primary copy is lost. */
 static void test_mirror_is_used(void **state)
 {
 	char *primary = map_records(), *mirror = map_records(), record[RECORD];
 	struct store store = {primary, mirror};
 
 	(void)state;
-	assert_int_equal(mcsafe_install(), 0); /* in the test itself: CMocka sets handlers, too */
+	assert_int_equal(mcsafe_install(), 0); /* here: CMocka sets handlers for each test */
 
 	assert_int_equal(mcsafe_inject(primary, PAGE, MCSAFE_INJECT_AUTO), 0);
 	print_message("memory made bad by: %s\n",
@@ -79,7 +79,7 @@ static void test_mirror_is_used(void **state)
 	assert_int_equal(mcsafe_inject(mirror, PAGE, MCSAFE_INJECT_AUTO), 0);
 	assert_in_range(-read_record(&store, 3, record), 1, 200);
 
-	/* What was injected holds what it held before. */
+	/* The memory has its content again. */
 	assert_int_equal(mcsafe_inject_clear(primary, PAGE), 0);
 	assert_int_equal(mcsafe_inject_clear(mirror, PAGE), 0);
 	assert_string_equal(primary + (size_t)3 * RECORD, "record 3");
@@ -88,7 +88,7 @@ static void test_mirror_is_used(void **state)
 	munmap(mirror, PAGE);
 }
 
-/* Failing copies: every error path in its turn, until a run has met none. */
+/* Failing copies: let copy 1 fail, then copy 2 and so on, until a run meets no failure. */
 static void test_every_copy_may_fail(void **state)
 {
 	char *records = map_records(), record[RECORD], spec[32];
@@ -105,9 +105,9 @@ static void test_every_copy_may_fail(void **state)
 		if (mcsafe_inject_failures() == 0)
 			break;
 	}
-	assert_int_equal(n, 2); /* one copy, which may fail */
+	assert_int_equal(n, 2); /* the program makes one copy, so the second run met no failure */
 
-	/* Both copies: the caller is told, and by which error. */
+	/* Both copies fail: the caller gets the error. */
 	assert_int_equal(mcsafe_inject_schedule("copy:1+"), 0);
 	assert_in_range(-read_record(&store, 5, record), 1, 200);
 	assert_int_equal(mcsafe_inject_failures(), 2);

@@ -8,12 +8,15 @@
  *	uint64_t mcsafe__cmpxchg_SIZE(void *p, uint64_t value, struct mcsafe__landing *landing,
  *				      uint64_t expected);
  *
- * SIZE is 1, 2, 4 or 8 bytes. Each is one access, and returns the word that was in memory before,
- * with its upper bytes 0 (store: nothing). *landing is written only if it fails, and then the
- * result means nothing. An exchange needs memory that can be written, so its row is one of a store.
+ * SIZE is 1, 2, 4 or 8 bytes. Each function makes one access. It returns the word that was in
+ * memory before the access, with its upper bytes 0; mcsafe__store_SIZE returns nothing. *landing is
+ * written only if the access fails, and then the result means nothing. An exchange needs memory
+ * that can be written, so its row is the row of a store.
  *
  * Needs	x86-64
  * Clobbers	%rax, %rsi; %r9-%r11 on a fault
+ *
+ * On a fault	Invariant, in each function: the access failed as a whole.
  */
 #include "asm.h"
 
@@ -21,57 +24,148 @@
 #define landing		%rdx
 #define expected	%rcx
 
-/* Of the size: the suffix, and the parts of the registers. */
-.macro	accesses size, suffix, extend, ax, si
-func mcsafe__load_\size
-	LOAD(.Lfault_load_\size, \size, \extend, \ax, (p))
+func mcsafe__load_1
+	LOAD(.Lfault_load_1, 1, movzbl, %eax, (p))
 	ret
-.Lfault_load_\size:
+.Lfault_load_1:
 	note_fault %rsi
 	ret
-endfunc mcsafe__load_\size
+endfunc mcsafe__load_1
 
-func mcsafe__store_\size
-	STORE(.Lfault_store_\size, \size, mov\suffix, \si, (p))
+func mcsafe__store_1
+	STORE(.Lfault_store_1, 1, movb, %sil, (p))
 	ret
-.Lfault_store_\size:
+.Lfault_store_1:
 	note_fault landing
 	ret
-endfunc mcsafe__store_\size
+endfunc mcsafe__store_1
 
-func mcsafe__xchg_\size
-	STORE(.Lfault_xchg_\size, \size, xchg\suffix, \si, (p))
-	zero_extended \size, %rsi
-	ret
-.Lfault_xchg_\size:
-	note_fault landing
-	ret
-endfunc mcsafe__xchg_\size
-
-func mcsafe__cmpxchg_\size
-	movq	expected, %rax
-	STORE(.Lfault_cmpxchg_\size, \size, lock cmpxchg\suffix, \si, (p))
-	zero_extended \size, %rax
-	ret
-.Lfault_cmpxchg_\size:
-	note_fault landing
-	ret
-endfunc mcsafe__cmpxchg_\size
-.endm
-
-/* %rax = the lower \size bytes of \from, %rax or %rsi. */
-.macro	zero_extended size, from
-	movq	\from, %rax
-.if \size == 1
+func mcsafe__xchg_1
+	STORE(.Lfault_xchg_1, 1, xchgb, %sil, (p))
+	movq	%rsi, %rax
 	movzbl	%al, %eax
-.elseif \size == 2
-	movzwl	%ax, %eax
-.elseif \size == 4
-	movl	%eax, %eax
-.endif
-.endm
+	ret
+.Lfault_xchg_1:
+	note_fault landing
+	ret
+endfunc mcsafe__xchg_1
 
-	accesses 1, b, movzbl, %eax, %sil
-	accesses 2, w, movzwl, %eax, %si
-	accesses 4, l, movl, %eax, %esi
-	accesses 8, q, movq, %rax, %rsi
+func mcsafe__cmpxchg_1
+	movq	expected, %rax
+	STORE(.Lfault_cmpxchg_1, 1, lock cmpxchgb, %sil, (p))
+	movq	%rax, %rax
+	movzbl	%al, %eax
+	ret
+.Lfault_cmpxchg_1:
+	note_fault landing
+	ret
+endfunc mcsafe__cmpxchg_1
+
+func mcsafe__load_2
+	LOAD(.Lfault_load_2, 2, movzwl, %eax, (p))
+	ret
+.Lfault_load_2:
+	note_fault %rsi
+	ret
+endfunc mcsafe__load_2
+
+func mcsafe__store_2
+	STORE(.Lfault_store_2, 2, movw, %si, (p))
+	ret
+.Lfault_store_2:
+	note_fault landing
+	ret
+endfunc mcsafe__store_2
+
+func mcsafe__xchg_2
+	STORE(.Lfault_xchg_2, 2, xchgw, %si, (p))
+	movq	%rsi, %rax
+	movzwl	%ax, %eax
+	ret
+.Lfault_xchg_2:
+	note_fault landing
+	ret
+endfunc mcsafe__xchg_2
+
+func mcsafe__cmpxchg_2
+	movq	expected, %rax
+	STORE(.Lfault_cmpxchg_2, 2, lock cmpxchgw, %si, (p))
+	movq	%rax, %rax
+	movzwl	%ax, %eax
+	ret
+.Lfault_cmpxchg_2:
+	note_fault landing
+	ret
+endfunc mcsafe__cmpxchg_2
+
+func mcsafe__load_4
+	LOAD(.Lfault_load_4, 4, movl, %eax, (p))
+	ret
+.Lfault_load_4:
+	note_fault %rsi
+	ret
+endfunc mcsafe__load_4
+
+func mcsafe__store_4
+	STORE(.Lfault_store_4, 4, movl, %esi, (p))
+	ret
+.Lfault_store_4:
+	note_fault landing
+	ret
+endfunc mcsafe__store_4
+
+func mcsafe__xchg_4
+	STORE(.Lfault_xchg_4, 4, xchgl, %esi, (p))
+	movq	%rsi, %rax
+	movl	%eax, %eax
+	ret
+.Lfault_xchg_4:
+	note_fault landing
+	ret
+endfunc mcsafe__xchg_4
+
+func mcsafe__cmpxchg_4
+	movq	expected, %rax
+	STORE(.Lfault_cmpxchg_4, 4, lock cmpxchgl, %esi, (p))
+	movq	%rax, %rax
+	movl	%eax, %eax
+	ret
+.Lfault_cmpxchg_4:
+	note_fault landing
+	ret
+endfunc mcsafe__cmpxchg_4
+
+func mcsafe__load_8
+	LOAD(.Lfault_load_8, 8, movq, %rax, (p))
+	ret
+.Lfault_load_8:
+	note_fault %rsi
+	ret
+endfunc mcsafe__load_8
+
+func mcsafe__store_8
+	STORE(.Lfault_store_8, 8, movq, %rsi, (p))
+	ret
+.Lfault_store_8:
+	note_fault landing
+	ret
+endfunc mcsafe__store_8
+
+func mcsafe__xchg_8
+	STORE(.Lfault_xchg_8, 8, xchgq, %rsi, (p))
+	movq	%rsi, %rax
+	ret
+.Lfault_xchg_8:
+	note_fault landing
+	ret
+endfunc mcsafe__xchg_8
+
+func mcsafe__cmpxchg_8
+	movq	expected, %rax
+	STORE(.Lfault_cmpxchg_8, 8, lock cmpxchgq, %rsi, (p))
+	movq	%rax, %rax
+	ret
+.Lfault_cmpxchg_8:
+	note_fault landing
+	ret
+endfunc mcsafe__cmpxchg_8

@@ -5,33 +5,40 @@
  *	size_t mcsafe__copy_avx2(void *dst, const void *src, size_t n,
  *				 struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0 or a write fault went away while it was looked at. vector.h has the rules for loads and
- * faults, and the copies up to 64 bytes.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 64 bytes.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
- * Keeps	in %r8 while blocks are copied: as in the last group (vector.h), for they overlap the head
+ * Keeps	%r8 while blocks are copied: it has its meaning of the last group (windows_avx2.h),
+ *		because the blocks overlap the head
  * Clobbers	%rax, %r8-%r10, %xmm0-%xmm7 and the argument registers; %r11 on a fault
  *
- * Phases	n > 64		as blocks if src and n are multiples of 32
+ * Phases	n > 64		as blocks, if src and n are multiples of 32
  *		n <= 128	64 bytes of windows from the start, and 64 up to the end
  *		n > 128	head	32 bytes of windows
- *			blocks	32 bytes, aligned at the source, which is read; stores that cross
- *				a line cost less than shuffles. There are n / 32 - 1 or n / 32
- *				whole blocks behind the head: the first n / 32 - 1 are copied,
- *				and then the last, which may be one of these. So the number
+ *			blocks	32 bytes, aligned at the source, which is read. Stores that cross a
+ *				line cost less than shuffles. After the head there are n / 32 - 1 or
+ *				n / 32 whole blocks. The first n / 32 - 1 are copied. Then the last
+ *				block is copied, which may be one of these. So the number of blocks
  *				does not depend on the alignment.
  *			tail	32 bytes of windows up to the end
+ *
+ * Trace	n = 100, src % 64 = 13: short_avx2.inc goes to .L65_and_more; n is no multiple of 32
+ *		first group: loads the 5 chunks from src - 13 on, stores 4 windows from dst on
+ *		to_last: src and dst go on by 36, %r8 = 36; now src % 64 = 49
+ *		last group: loads the 5 chunks from src - 1 on, stores 4 windows up to the end
+ *		returns 0
  */
-#include "vector.h"
+#include "windows_avx2.h"
 
 #define blocks	%rax		/* whole blocks to go */
 
 func mcsafe__copy_avx2
-	copy_short
+#include "short_avx2.inc"
 
 	.p2align 4
-.Lmore:
+.L65_and_more:
 	movl	%edx, %eax
 	orl	%esi, %eax
 	testb	$31, %al
@@ -40,16 +47,62 @@ func mcsafe__copy_avx2
 	jz	.Lall_blocks
 	cmpq	$128, left
 	ja	.Lhead
-	group_64
+
+.L65_to_128:
+	/* The first 64 bytes. */
+	shift_setup
+	at_first_chunk
+	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	window	%xmm1, %xmm2
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.Lfault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	window	%xmm2, %xmm3
+	STORE(.Lfault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	at_last_chunk 64
+	LOAD(.Lfault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	window	%xmm3, %xmm0
+	STORE(.Lfault_window_3, 16, vmovdqu, %xmm5, 48(dst))
+
+	/* The last 64 bytes. */
 	leaq	-64(left), %r8
 	to_last	64
-	group_64 tail_
+	shift_setup
+	at_first_chunk
+	LOAD(.Ltail_fault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Ltail_fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Ltail_fault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.Ltail_fault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	window	%xmm1, %xmm2
+	STORE(.Ltail_fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.Ltail_fault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	window	%xmm2, %xmm3
+	STORE(.Ltail_fault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	at_last_chunk 64
+	LOAD(.Ltail_fault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	window	%xmm3, %xmm0
+	STORE(.Ltail_fault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 	xorl	%eax, %eax
 	ret
 
 	.p2align 4
 .Lhead:
-	group_32
+	shift_setup
+	at_first_chunk
+	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+	at_last_chunk 32
+	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
+	window	%xmm1, %xmm2
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+
+	/* Go on to the first block. */
 	movq	left, blocks
 	leaq	-32(left), %r8
 	movl	%esi, %r9d
@@ -100,22 +153,34 @@ func mcsafe__copy_avx2
 	testq	left, left
 	jz	.Ldone
 
+	/* The last block. */
 	leaq	(src,left), %rax
 	andq	$-32, %rax
 	subq	$32, %rax
-	subq	src, %rax			/* the last block: 0, or -32 if it is done */
+	subq	src, %rax			/* 0, or -32 if this block is copied already */
 	LOAD(.Lfault_load, 32, vmovdqa, %ymm0, (src,%rax))
 	STORE(.Lfault_last_block, 32, vmovdqu, %ymm0, (dst,%rax))
+
+	/* The last 32 bytes. */
 	leaq	-32(left), %r8
 	subq	%rax, %r8
 	to_last	32
-	group_32 tail_
+	shift_setup
+	at_first_chunk
+	LOAD(.Ltail_fault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Ltail_fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Ltail_fault_window_0, 16, vmovdqu, %xmm5, (dst))
+	at_last_chunk 32
+	LOAD(.Ltail_fault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
+	window	%xmm1, %xmm2
+	STORE(.Ltail_fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
 .Ldone:
 	vzeroupper
 	xorl	%eax, %eax
 	ret
 
-	/* Invariant: k blocks from src on are stored, and nothing behind them was read. */
+	/* Invariant: k blocks from src on are stored, and block k was not read. */
 .Lfault_block_3:
 	subq	$32, left
 .Lfault_block_2:
@@ -126,7 +191,7 @@ func mcsafe__copy_avx2
 	vmovq	%r8, %xmm7
 	jmp	.Lfault_byte
 
-	/* Invariant: ymm k is whole, and belongs behind the k blocks from dst on, which are stored. */
+	/* Invariant: the k blocks from dst on are stored. The whole ymm k belongs after them. */
 .Lfault_store_3:
 	vmovq	%r8, %xmm7
 	movl	$96, %r8d
@@ -146,9 +211,13 @@ func mcsafe__copy_avx2
 	vmovq	%r8, %xmm7
 	xorl	%r8d, %r8d
 	jmp	.Lfault_ymm_again
+	/* Invariant: ymm0 is whole, and belongs at dst + %rax. All bytes before dst are stored. */
 .Lfault_last_block:
 	vmovq	left, %xmm7
 	movq	%rax, %r8
 	jmp	.Lfault_ymm_again
-	vector_fixups mcsafe__copy_avx2
+
+#define NAME mcsafe__copy_avx2
+#define FENCE
+#include "fixups_avx2.inc"
 endfunc mcsafe__copy_avx2

@@ -5,18 +5,20 @@
  *	size_t mcsafe__copy_erms(void *dst, const void *src, size_t n,
  *				 struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0. The processor chooses how it loads, and the rule that no load crosses a line does not
- * bind it. So engine.c never takes this on processors whose fast strings can consume poison in the
- * line behind the operand (Intel family 6 model 85), nor in builds with MCSAFE_DEBUG, where an
- * access must be visible.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0. The processor chooses how it loads, so the rule that no load crosses a line does not hold
+ * here. Therefore engine.c never takes this function on processors whose fast strings can consume
+ * poison in the line after the operand (Intel family 6 model 85). It does not take it in builds
+ * with MCSAFE_DEBUG either, where an access must be visible.
  *
  * Needs	ERMS to be worth it (CPUID leaf 7, EBX bit 9); runs on every x86-64
  * Clobbers	%rax and the argument registers; %r8-%r11 on a fault
  *
- * On a fault	REP MOVSB is restartable: at a fault %rcx is what is left, and %rsi and %rdi are at
- *		the byte that failed (Intel SDM vol. 2, REP). Which of the two sides it was the
- *		handler knows from the error code.
+ * Trace	n = 100, src % 64 = 13: one REP MOVSB with %rcx = 100; returns 0
+ *
+ * On a fault	REP MOVSB is restartable: at a fault %rcx is the number of bytes that are left, and
+ *		%rsi and %rdi are at the byte that failed (Intel SDM vol. 2, REP). The handler knows
+ *		from the error code whether the source or the destination failed.
  */
 #include "asm.h"
 

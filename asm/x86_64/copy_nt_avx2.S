@@ -5,15 +5,16 @@
  *	size_t mcsafe__copy_nt_avx2(void *dst, const void *src, size_t n,
  *				    struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0 or a write fault went away while it was looked at. vector.h has the rules for loads and
- * faults, and the copies up to 64 bytes.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 64 bytes.
  *
  * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
  * *landing is not written. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
- * Keeps	in %r8 behind the head: as in the last group (vector.h), for the loops overlap it
+ * Keeps	%r8 after the head: it has its meaning of the last group (windows_avx2.h), because
+ *		the loops overlap the head
  * Clobbers	%rax, %r8-%r11, %xmm0-%xmm7 and the argument registers
  *
  * Phases	n <= 192	groups of 64 bytes of windows; the last one overlaps
@@ -24,22 +25,48 @@
  *			mixed	else: 32 bytes that lie in one line, and 32 that do not, in the
  *				chunks at src + %rax
  *			tail	64 bytes of windows up to the end
+ *
+ * Trace	n = 1000, src % 64 = 13, dst % 64 = 0: .L65_and_more stores 64 bytes of windows
+ *		dst is a multiple of 32: src and dst go on by 64, so that src % 64 = 13, left = 936
+ *		.Lmixed: %rax = 19; 14 turns of 64 bytes, until left = 40
+ *		.Ltail: %r8 = 40, src and dst go back by 24; 64 bytes of windows up to the end
+ *		sfence; returns 0
  */
 #include "prefetch.h"
-#include "vector.h"
+#include "windows_avx2.h"
 
-/* So that LOAD() can put the memory operand second, and the registers last. */
+/*
+ * VINSERTI128 to the upper half, with its operands in the order that LOAD() writes.
+ * In: \mem, the memory operand and the registers
+ * Out: the last register
+ * Changes: nothing else
+ */
 .macro	vinserti128_high mem:vararg
 	vinserti128 $1, \mem
 .endm
 #define YMM0_HIGH %ymm0, %ymm0
 
 func mcsafe__copy_nt_avx2
-	copy_short
+#include "short_avx2.inc"
 
 	.p2align 4
-.Lmore:
-	group_64
+.L65_and_more:
+	shift_setup
+	at_first_chunk
+	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	window	%xmm1, %xmm2
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.Lfault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	window	%xmm2, %xmm3
+	STORE(.Lfault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	at_last_chunk 64
+	LOAD(.Lfault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	window	%xmm3, %xmm0
+	STORE(.Lfault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 	cmpq	$192, left
 	jbe	.Lgroups
 	leaq	-64(left), %r8
@@ -48,13 +75,22 @@ func mcsafe__copy_nt_avx2
 	subq	$32, left
 	movl	%edi, %eax
 	andl	$31, %eax
-	subq	$32, %rax			/* on by 1 to 32 bytes, until dst is a multiple of 32 */
+	subq	$32, %rax			/* on by 1 to 32 bytes, to a multiple of 32 */
 	subq	%rax, src
 	subq	%rax, dst
 	addq	%rax, left
 	testb	$32, %sil
 	jz	.Llower_half
-	group_32 tail_
+	shift_setup
+	at_first_chunk
+	LOAD(.Ltail_fault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Ltail_fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Ltail_fault_window_0, 16, vmovdqu, %xmm5, (dst))
+	at_last_chunk 32
+	LOAD(.Ltail_fault_chunk_2, 16, vmovdqa, %xmm2, (%rax))
+	window	%xmm1, %xmm2
+	STORE(.Ltail_fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
 	addq	$32, src
 	addq	$32, dst
 	subq	$32, left
@@ -63,8 +99,8 @@ func mcsafe__copy_nt_avx2
 	jz	.Ldirect
 
 	/*
-	 * The last of the three chunks may lie behind the 64 bytes, but not in a line behind the
-	 * operand: more than 64 bytes are left.
+	 * The last of the three chunks may lie past the 64 bytes. It does not lie in a line past
+	 * the end of the source, because more than 64 bytes are left.
 	 */
 	shift_setup
 	vinserti128 $1, %xmm6, %ymm6, %ymm6
@@ -107,7 +143,22 @@ func mcsafe__copy_nt_avx2
 .Ltail:
 	movq	left, %r8
 	to_last	64
-	group_64 tail_
+	shift_setup
+	at_first_chunk
+	LOAD(.Ltail_fault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Ltail_fault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Ltail_fault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.Ltail_fault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	window	%xmm1, %xmm2
+	STORE(.Ltail_fault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.Ltail_fault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	window	%xmm2, %xmm3
+	STORE(.Ltail_fault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	at_last_chunk 64
+	LOAD(.Ltail_fault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	window	%xmm3, %xmm0
+	STORE(.Ltail_fault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 	sfence
 	vzeroupper
 	xorl	%eax, %eax
@@ -119,37 +170,58 @@ func mcsafe__copy_nt_avx2
 	subq	$64, left
 	cmpq	$64, left
 	jbe	.Ltail
-	group_64
+	shift_setup
+	at_first_chunk
+	LOAD(.Lfault_chunk_0, 16, vmovdqa, %xmm0, (%rax))
+	LOAD(.Lfault_chunk_1, 16, vmovdqa, %xmm1, 16(%rax))
+	window	%xmm0, %xmm1
+	STORE(.Lfault_window_0, 16, vmovdqu, %xmm5, (dst))
+	LOAD(.Lfault_chunk_2, 16, vmovdqa, %xmm2, 32(%rax))
+	window	%xmm1, %xmm2
+	STORE(.Lfault_window_1, 16, vmovdqu, %xmm5, 16(dst))
+	LOAD(.Lfault_chunk_3, 16, vmovdqa, %xmm3, 48(%rax))
+	window	%xmm2, %xmm3
+	STORE(.Lfault_window_2, 16, vmovdqu, %xmm5, 32(dst))
+	at_last_chunk 64
+	LOAD(.Lfault_chunk_4, 16, vmovdqa, %xmm0, (%rax))
+	window	%xmm3, %xmm0
+	STORE(.Lfault_window_3, 16, vmovdqu, %xmm5, 48(dst))
 	jmp	.Lgroups
 
-	/* Invariant: 32 bytes of the group are stored, and nothing more was read. */
+	/* Invariant: 32 bytes of the group are stored, and no byte after them was read. */
 .Lfault_half:
 	subq	$32, left
-	/* Invariant: nothing of the group was read. */
+	/* Invariant: no byte of the group was read. */
 .Lfault_start:
 	vmovq	%r8, %xmm7
 	jmp	.Lfault_byte
 
-	/* Invariant: the same, and xmm0 is the chunk at src + %rax, in which the next byte lies. */
+	/*
+	 * Invariant: 32 bytes of the group are stored. xmm0 is the chunk at src + %rax, in which
+	 * the next byte lies.
+	 */
 .Lfault_mixed_1:
 	note_fault landing
-	leaq	-32(left), %r8			/* the chunk begins in what is stored */
+	leaq	-32(left), %r8			/* the chunk begins in bytes that are stored */
 	vmovq	%r8, %xmm7
 	movq	%rax, %r8
 	movl	$16, %eax
 	jmp	.Lrescue
 
-	/* Invariant: the same, and the chunk after it is in the upper half of ymm0. */
+	/*
+	 * Invariant: 32 bytes of the group are stored. ymm0 holds the two chunks at src + %rax, and
+	 * the next byte lies in the first one.
+	 */
 .Lfault_mixed_2:
 	note_fault landing
-	leaq	-32(left), %r8			/* the chunk begins in what is stored */
+	leaq	-32(left), %r8			/* the chunk begins in bytes that are stored */
 	vmovq	%r8, %xmm7
 	movq	%rax, %r8
 	movl	$32, %eax
 	vextracti128 $1, %ymm0, %xmm1
 	jmp	.Lrescue
 
-	/* Invariant: ymm2 or ymm0 belongs at dst, ymm1 32 bytes behind it. */
+	/* Invariant: ymm2 (mixed) or ymm0 (direct) belongs at dst, and ymm1 at dst + 32. */
 .Lfault_mixed:
 	vmovdqa	%ymm2, %ymm0
 .Lfault_direct:
@@ -161,5 +233,8 @@ func mcsafe__copy_nt_avx2
 	vmovq	%r8, %xmm7
 	movl	$32, %r8d
 	jmp	.Lfault_ymm_again
-	vector_fixups mcsafe__copy_nt_avx2, sfence
+
+#define NAME mcsafe__copy_nt_avx2
+#define FENCE sfence
+#include "fixups_avx2.inc"
 endfunc mcsafe__copy_nt_avx2

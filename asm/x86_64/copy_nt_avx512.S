@@ -5,9 +5,9 @@
  *	size_t mcsafe__copy_nt_avx512(void *dst, const void *src, size_t n,
  *				      struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0 or a write fault went away while it was looked at. vector512.h has the rules for loads and
- * faults.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * windows_avx512.h has the rules for loads and faults.
  *
  * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
  * *landing is not written. Ends with SFENCE wherever it has stored so.
@@ -20,50 +20,83 @@
  *		n > 64	head	up to a line of the destination
  *			turns	4 windows, each one line of the destination, then 1
  *			tail	the last window, 1 to 64 bytes
+ *
+ * Trace	n = 1000, src % 64 = 13, dst % 64 = 0: the head stores 64 bytes; left = 936
+ *		find_line: %r8 = -13; zmm16 is the line that holds src
+ *		.Lturn: three turns of 4 windows; left = 168, and zmm16 is again the line of src
+ *		.Lsingle: two windows; left = 40
+ *		.Ltail: sfence; stores 40 bytes with a mask; returns 0
  */
 #include "prefetch.h"
-#include "vector512.h"
+#include "windows_avx512.h"
 
 func mcsafe__copy_nt_avx512
 	testq	left, left
 	jz	.Lnothing
 	cmpq	$64, left
-	ja	.Lmore
+	ja	.L65_and_more
 	find_line
-	first_line
+	LOAD(.Lfault_start, 64, vmovdqa64, %zmm16, (src,back))
 	leaq	-1(left), %rax
-	window_last 0, 16, 17
+	addq	src, %rax
+	andq	$-64, %rax
+	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, (%rax))
+	last_mask 0
+	window	%zmm16, %zmm17
+	STORE_MASKED(.Lfault_window_0, %edx, vmovdqu8, %zmm16, (dst))
+	xorl	%eax, %eax
+	ret
 .Lnothing:
 	xorl	%eax, %eax
 	ret
 
 	.p2align 6
-.Lmore:
-	align_destination
+.L65_and_more:
+#include "align_destination_avx512.inc"
 	find_line
-	first_line
+	LOAD(.Lfault_start, 64, vmovdqa64, %zmm16, (src,back))
 	cmpq	$256, left
 	jbe	.Lsingle
 	.p2align 6
 .Lturn:
 	prefetch_ahead 256
-	window_step 0, 16, 17, vmovntdq
-	window_step 1, 17, 18, vmovntdq
-	window_step 2, 18, 19, vmovntdq
-	window_step 3, 19, 16, vmovntdq
+	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, 64(src,back))
+	window	%zmm16, %zmm17
+	STORE(.Lfault_window_0, 64, vmovntdq, %zmm16, (dst))
+	LOAD(.Lfault_line_1, 64, vmovdqa64, %zmm18, 128(src,back))
+	window	%zmm17, %zmm18
+	STORE(.Lfault_window_1, 64, vmovntdq, %zmm17, 64(dst))
+	LOAD(.Lfault_line_2, 64, vmovdqa64, %zmm19, 192(src,back))
+	window	%zmm18, %zmm19
+	STORE(.Lfault_window_2, 64, vmovntdq, %zmm18, 128(dst))
+	LOAD(.Lfault_line_3, 64, vmovdqa64, %zmm16, 256(src,back))
+	window	%zmm19, %zmm16
+	STORE(.Lfault_window_3, 64, vmovntdq, %zmm19, 192(dst))
 	advance	$256
 	cmpq	$256, left
 	ja	.Lturn
 .Lsingle:
 	cmpq	$64, left
 	jbe	.Ltail
-	window_step 0, 16, 17, vmovntdq
+	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, 64(src,back))
+	window	%zmm16, %zmm17
+	STORE(.Lfault_window_0, 64, vmovntdq, %zmm16, (dst))
 	vmovdqa64 %zmm17, %zmm16
 	advance	$64
 	jmp	.Lsingle
 .Ltail:
 	sfence
 	leaq	-1(left), %rax
-	window_last 0, 16, 17
-	vector512_fixups mcsafe__copy_nt_avx512, sfence
+	addq	src, %rax
+	andq	$-64, %rax
+	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, (%rax))
+	last_mask 0
+	window	%zmm16, %zmm17
+	STORE_MASKED(.Lfault_window_0, %edx, vmovdqu8, %zmm16, (dst))
+	xorl	%eax, %eax
+	ret
+
+#define NAME mcsafe__copy_nt_avx512
+#define FENCE sfence
+#include "fixups_avx512.inc"
 endfunc mcsafe__copy_nt_avx512

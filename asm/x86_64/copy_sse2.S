@@ -5,39 +5,51 @@
  *	size_t mcsafe__copy_sse2(void *dst, const void *src, size_t n,
  *				 struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0 or a write fault went away while it was looked at. Every load is aligned to its size, so
- * that none crosses a 64-byte line or a page; the destination is not.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0, or if a store failed whose cause was gone when its bytes were stored again. Every load is
+ * aligned to its size, so none crosses a 64-byte line or a page. The stores need not be aligned.
  *
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm3 and the argument registers; %r9-%r11 on a fault
  *
  * Phases	n < 16	single bytes, in a loop
- *		lead	1, 2, 4 and 8 bytes, as the bits of -src ask, until src is a multiple of 16
+ *		lead	1, 2, 4 and 8 bytes, by the bits of -src, until src is a multiple of 16
  *		blocks	64 bytes in four vectors
- *		tail	32, 16, 8, 4, 2 and 1 bytes, as the bits of what is left ask
+ *		tail	32, 16, 8, 4, 2 and 1 bytes, by the bits of "left"
  *
- * On a fault	%rdi, %rsi and %rdx are at the start of the step, and all before it is stored.
- *		- A load is never repeated. It fails as a whole, and all of it lies in the page
- *		  and in the line that is bad: exact.
+ * Trace	n = 100, src % 64 = 13: -13 % 16 = 3, so the lead copies 1 and 2 bytes; left = 97
+ *		.Lblocks: one turn of four vectors; left = 33
+ *		.Ltail: bit 5 of 33 is set, so two vectors are copied; then bit 0, so 1 byte
+ *		returns 0
+ *
+ * On a fault	%rdi, %rsi and %rdx are at the start of the step, and all bytes before it are
+ *		stored.
+ *		- A load is never repeated. It fails as a whole, and all of it lies in the page and
+ *		  in the line that is bad. So the result is exact.
  *		- A store can straddle into a bad page, and the processor stores all of it or
- *		  nothing. bytes.h stores the same register again, byte by byte. If all of
- *		  it goes in, what forbade the store is gone, and the function begins again.
+ *		  nothing. store_bytes.inc stores the same register again, byte by byte. If all of
+ *		  its bytes can be stored, the cause of the fault is gone, and the function begins
+ *		  again after them.
  */
 #include "asm.h"
-#include "bytes.h"
 
 #define dst	%rdi
 #define src	%rsi
 #define left	%rdx		/* bytes from dst on */
 #define landing	%rcx		/* only a fixup looks at it */
 
-/* One step of \size bytes if that bit of \bits is set. */
-.macro	step size, bits, insn, register
+/*
+ * Copy \size bytes if that bit of \bits is set. A load that fails goes to .Lfault_load, a store to
+ * \fault_store.
+ * In: \bits; dst, src, left
+ * Out: dst, src and left, moved on if the bit is set
+ * Changes: \register, flags
+ */
+.macro	step size, bits, insn, register, fault_store
 	testb	$\size, \bits
 	jz	.Lno_\@
 	LOAD(.Lfault_load, \size, \insn, \register, (src))
-	STORE(.Lfault_store_\size, \size, \insn, \register, (dst))
+	STORE(\fault_store, \size, \insn, \register, (dst))
 	addq	$\size, src
 	addq	$\size, dst
 	subq	$\size, left
@@ -50,10 +62,10 @@ func mcsafe__copy_sse2
 
 	movl	%esi, %r8d
 	negl	%r8d				/* 16 - src mod 16 in the lower bits */
-	step	1, %r8b, movb, %al
-	step	2, %r8b, movw, %ax
-	step	4, %r8b, movl, %eax
-	step	8, %r8b, movq, %rax
+	step	1, %r8b, movb, %al, .Lfault_store_1
+	step	2, %r8b, movw, %ax, .Lfault_store_2
+	step	4, %r8b, movl, %eax, .Lfault_store_4
+	step	8, %r8b, movq, %rax, .Lfault_store_8
 	cmpq	$64, left
 	jb	.Ltail
 
@@ -85,16 +97,16 @@ func mcsafe__copy_sse2
 	addq	$32, dst
 	subq	$32, left
 .Ltail_16:
-	step	16, %r8b, movdqu, %xmm0
-	step	8, %r8b, movq, %rax
-	step	4, %r8b, movl, %eax
-	step	2, %r8b, movw, %ax
-	step	1, %r8b, movb, %al
+	step	16, %r8b, movdqu, %xmm0, .Lfault_store_16
+	step	8, %r8b, movq, %rax, .Lfault_store_8
+	step	4, %r8b, movl, %eax, .Lfault_store_4
+	step	2, %r8b, movw, %ax, .Lfault_store_2
+	step	1, %r8b, movb, %al, .Lfault_store_1
 .Lnothing:
 	xorl	%eax, %eax
 	ret
 
-	/* Invariant: k vectors of the step are stored, and nothing behind them was read. */
+	/* Invariant: k vectors of the step are stored, and vector k was not read. */
 .Lfault_load_3:
 	subq	$16, left
 .Lfault_load_2:
@@ -108,7 +120,7 @@ func mcsafe__copy_sse2
 	movq	left, %rax
 	ret
 
-	/* Invariant: the register that failed to be stored is whole, all before it is stored. */
+	/* Invariant: the register whose store failed is whole; all bytes before it are stored. */
 .Lfault_store_1:
 	movl	$1, %r8d
 	jmp	.Lfault_register
@@ -142,11 +154,11 @@ func mcsafe__copy_sse2
 .Lfault_vector:
 	movl	$16, %eax
 
-	/* Invariant: %eax bytes in xmm0 belong %r8 bytes behind dst. */
+	/* Invariant: %eax bytes in xmm0 belong at dst + %r8. */
 .Lagain:
 	note_fault landing
-	go_to_bytes
-	store_bytes mcsafe__copy_sse2
+#define EXIT mcsafe__copy_sse2
+#include "store_bytes.inc"
 
 .Lbytes:
 	testq	left, left

@@ -5,9 +5,10 @@
  *	size_t mcsafe__copy_word(void *dst, const void *src, size_t n,
  *				 struct mcsafe__landing *landing);
  *
- * Copies n bytes upwards and returns how many were not copied; *landing is written only if that is
- * not 0 or a write fault went away while it was looked at. The source is aligned to 8, so that no
- * load crosses a 64-byte line or a page; the destination is not.
+ * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * not 0, or if a store failed whose cause was gone when its bytes were stored again. The words are
+ * aligned at the source, so no load crosses a 64-byte line or a page. The stores need not be
+ * aligned.
  *
  * Needs	x86-64
  * Clobbers	%rax, %r8 and the argument registers; %r9-%r11 on a fault
@@ -17,14 +18,18 @@
  *		words	8 bytes at a time while 8 are left
  *		tail	single bytes: 0 to 7
  *
- * On a fault	One invariant serves every phase: %rdx counts the bytes whose store has not been
- *		done, and src and dst point at the first of them. So %rdx is the result wherever
- *		a fault hits.
- *		- A load is never repeated. A byte load is exact. A word load fails as a whole,
- *		  and all of it lies in the page, and in the line, that is bad: also exact.
+ * Trace	n = 100, src % 64 = 13: the lead copies 3 bytes, to a multiple of 8; left = 97
+ *		.Lwords: 12 words; left = 1
+ *		.Ltail: 1 byte; returns 0
+ *
+ * On a fault	One invariant serves every phase: %rdx counts the bytes that are not stored yet, and
+ *		src and dst point at the first of them. So %rdx is the result wherever a fault
+ *		happens.
+ *		- A load is never repeated. A byte load is exact. A word load fails as a whole, and
+ *		  all of it lies in the page and in the line that is bad. So it is exact too.
  *		- A word store can straddle into a bad page. The processor stores all of it or
- *		  nothing, so the word that is held in %rax is stored again byte by byte, up to
- *		  the exact byte that fails. The source is not read for that.
+ *		  nothing. So the word in %rax is stored again byte by byte, up to the exact byte
+ *		  that fails. The source is not read.
  */
 #include "asm.h"
 
@@ -79,15 +84,15 @@ func mcsafe__copy_word
 	movq	left, %rax
 	ret
 
-	/* Invariant: the byte or the word at src was not read, nothing of it was stored. */
+	/* Invariant: the byte or the word at src was not read, and none of its bytes are stored. */
 .Lfault_load:
-	/* Invariant: the one byte at dst was not stored. */
+	/* Invariant: the single byte at dst was not stored. */
 .Lfault_store_byte:
 	note_fault landing
 	movq	left, %rax
 	ret
 
-	/* Invariant: word holds the 8 source bytes at src, none of them was stored. */
+	/* Invariant: word holds the 8 bytes from src on, and none of them is stored. */
 .Lfault_store_word:
 	note_fault landing
 	movl	$8, steps
@@ -99,7 +104,7 @@ func mcsafe__copy_word
 	decq	left
 	decl	steps
 	jnz	.Lagain_byte
-	/* All 8 went in: what forbade the store is gone. 8 bytes further on, so this ends. */
+	/* All 8 are stored: the cause of the fault is gone. 8 bytes further on, so this ends. */
 	cmpq	$8, left
 	jae	.Lwords
 	jmp	.Ltail

@@ -2,12 +2,15 @@
 /*
  * debug_access.S - from an access of an engine to C and back; only in builds with MCSAFE_DEBUG
  *
- * Not a function of the C ABI. In:	%r9 address, %r10 the instruction, %r11d kind << 16 | size.
- * Out: %r11 = 0: go on with the access; or the facts of a fault (landing.h), with %r9 its address.
- * Changes %r9, %r11 and the flags and nothing else: vector registers too are kept, since debug.c
- * is compiled to use general registers only.
+ * Not a function of the C ABI.
+ * In: %r9, the address; %r10, the instruction; %r11d = kind << 16 | size
+ * Out: %r11 = 0 if the access goes on; else %r11 is the facts of a fault (landing.h), and %r9 its
+ *	address
+ * Changes: %r9, %r11, flags. Vector registers are kept because debug.c is compiled to use general
+ *	registers only.
  *
- * The engines are leaf functions that do not move the stack pointer, so it is 16-aligned here.
+ * The engines are leaf functions that do not move the stack pointer. So it is a multiple of 16 at
+ * the first instruction here.
  */
 #include "asm.h"
 

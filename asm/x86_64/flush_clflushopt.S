@@ -2,12 +2,13 @@
 /*
  * flush_clflushopt.S - write cache lines back with CLFLUSHOPT; the line leaves the cache
  *
- *	size_t mcsafe__flush_clflushopt(const void *addr, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__flush_clflushopt(const void *addr, size_t n,
+ *					struct mcsafe__landing *landing);
  *
- * See flush.h, which is all of it.
+ * flush.inc has the code, and says what it does.
  *
  * Needs	CLFLUSHOPT (CPUID leaf 7, EBX bit 23)
  */
-#include "flush.h"
-
-flush_function mcsafe__flush_clflushopt, clflushopt
+#define NAME mcsafe__flush_clflushopt
+#define INSN clflushopt
+#include "flush.inc"

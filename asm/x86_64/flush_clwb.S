@@ -4,10 +4,10 @@
  *
  *	size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
  *
- * See flush.h, which is all of it.
+ * flush.inc has the code, and says what it does.
  *
  * Needs	CLWB (CPUID leaf 7, EBX bit 24)
  */
-#include "flush.h"
-
-flush_function mcsafe__flush_clwb, clwb
+#define NAME mcsafe__flush_clwb
+#define INSN clwb
+#include "flush.inc"

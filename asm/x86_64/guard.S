@@ -1,35 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * guard.S - arm a guard, disarm it, and go on behind it after a fault
+ * guard.S - arm a guard, disarm it, and continue after it when a fault was caught
  *
  *	int mcsafe_guard_enter(struct mcsafe_guard *guard);
  *	void mcsafe_guard_disarm(struct mcsafe_guard *guard);
  *
- * enter saves what a function keeps for its caller, puts the guard on the thread's chain and
- * returns 0. After a fault the handler (src/guard/claim.c) writes the saved registers into the
- * interrupted context and returns. So the signal is over, with its mask and alternate stack, when
- * mcsafe__guard_land begins: it clears what the fault has left in other registers, and returns 1
- * from enter a second time. No longjmp is called in the signal, which would leave its mask and its frame behind.
+ * mcsafe_guard_enter() saves the registers that a function keeps for its caller, puts the guard on
+ * the thread's chain and returns 0. After a fault the handler (src/guard/claim.c) writes the saved
+ * registers into the interrupted context and returns. So the signal is over when
+ * mcsafe__guard_land begins: its mask and its alternate stack are left. mcsafe__guard_land clears
+ * what the fault has left in other registers. Then mcsafe_guard_enter() returns a second time,
+ * with 1. The handler calls no longjmp, which would keep the mask and the frame of the signal.
  *
  * MXCSR and the x87 control word are not saved: STMXCSR alone costs more than all the rest on some
- * processors. sigreturn(2) gives those of the fault, where a longjmp in the signal would leave the
- * kernel's defaults.
+ * processors. sigreturn(2) restores those that the faulting instruction had. A longjmp in the
+ * signal would keep the kernel's defaults.
  *
- * The outermost guard is told by a branch. So arming a guard does not wait for the store that has
- * disarmed the one before.
+ * A branch finds out whether a guard is the outermost. So arming a guard does not wait for the
+ * store that has disarmed the guard before it.
  *
- * The chain is changed by one store, last when arming and first when disarming, so that a signal
- * handler between any two instructions may use guards of its own.
+ * The chain is changed by one store. This store is the last when arming, and the first when
+ * disarming. So a signal handler between any two instructions may use guards of its own.
  *
- * In assembly, so that a compiler can move no access of the guarded code into or past them, not
- * even when it optimizes the whole program.
+ * The functions are in assembly, so that a compiler cannot move an access of the guarded code into
+ * them or past them, even when it optimizes the whole program.
  *
- * Needs	x86-64; shadow stacks and AVX are looked for
+ * Needs	x86-64; works with and without shadow stacks and AVX
  * Clobbers	%rax, %rcx, %rdx, flags
  */
 #include "asm.h"
 #include "layout.h"
 
+/*
+ * A function that programs call; "endfunc" ends it. Its entry begins a cache line.
+ * In: \name
+ * Out: the symbol, CFI and the landing pad of the function
+ * Changes: nothing
+ */
 .macro	public_func name
 	.text
 	.p2align 6
@@ -71,8 +78,8 @@ public_func mcsafe_guard_enter
 	ret
 
 .Lnested:
-	cmpq	%rdi, %rax			/* left armed, by a longjmp of the program: */
-	je	.Lon_chain			/* it is not to become its own outer guard */
+	cmpq	%rdi, %rax			/* still armed after a longjmp of the program: */
+	je	.Lon_chain			/* it must not become its own outer guard */
 	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
 	jmp	.Larm
 
@@ -90,7 +97,10 @@ public_func mcsafe_guard_disarm
 	movq	MCSAFE_GUARD_OUTER(%rdi), %rdx
 	movq	%rdx, %fs:(%rcx)
 
-	/* Those that were armed since: nothing is to put them, or what they are in, on the chain. */
+	/*
+	 * Disarm the guards that were armed after this one. Otherwise a guard that is disarmed
+	 * later could put one of them, or a guard around one, on the chain again.
+	 */
 .Ldisarm:
 	cmpq	%rdi, %rax
 	je	.Ldisarmed
@@ -106,22 +116,25 @@ public_func mcsafe_guard_disarm
 endfunc mcsafe_guard_disarm
 
 func mcsafe__guard_land
-	.cfi_def_cfa %rsp, 0			/* enter has returned already */
+	.cfi_def_cfa %rsp, 0			/* enter has already returned */
 	/* DW_CFA_expression: %rip is saved at DW_OP_breg5 (%rdi) + MCSAFE_GUARD_RIP. */
 	.cfi_escape 0x10, 0x10, 0x03, 0x75, (MCSAFE_GUARD_RIP & 0x7f) | 0x80, MCSAFE_GUARD_RIP >> 7
 	testl	%esi, %esi
 	jz	.Lhalves_clear
 	vzeroupper
 .Lhalves_clear:
-	emms					/* the x87 stack may be full of what was computed */
+	emms					/* the guarded code may have filled the x87 stack */
 
-	/* sigreturn(2) has restored the shadow stack of the fault: drop what was called since. */
+	/*
+	 * sigreturn(2) has restored the shadow stack of the fault. Drop the entries of the calls
+	 * that were made after mcsafe_guard_enter().
+	 */
 	movq	MCSAFE_GUARD_SSP(%rdi), %rcx
 	testq	%rcx, %rcx
 	jz	.Ldropped
 	xorl	%eax, %eax
 	rdsspq	%rax
-	addq	$8, %rcx			/* the return of enter itself, too */
+	addq	$8, %rcx			/* and the return address of enter */
 	subq	%rax, %rcx
 	jbe	.Ldropped
 	shrq	$3, %rcx			/* entries */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * prefetch.h - have the source come nearer, for the loops that bypass the caches
+ * prefetch.h - prefetch the source, for the loops that bypass the caches
  *
- * The processor's own prefetchers stop at the end of each page, and a loop that waits for memory
- * there is the slower by a tenth. A prefetch is a hint: it cannot fault, and what it meets is not
- * consumed. It never looks behind the source.
+ * The processor's own prefetchers stop at the end of each page. A loop that waits for memory there
+ * is slower by a tenth. A prefetch is a hint: it cannot fault, and poison that it meets is not
+ * consumed. It never goes past the end of the source.
  *
- * Two pages ahead is where copies of 32 MiB to 256 MiB were the fastest: with one they are slower by
- * up to a tenth, and from four on no faster (bench/).
+ * With a distance of two pages, copies of 32 MiB to 256 MiB were the fastest. With one page they
+ * are slower by up to a tenth, and with four pages or more they are not faster (bench/).
  */
 #ifndef MCSAFE_PREFETCH_H
 #define MCSAFE_PREFETCH_H
@@ -15,8 +15,10 @@
 #define PREFETCH_DISTANCE 8192
 
 /*
- * The \size bytes that are so far ahead, or the last ones; more than \size must be left from %rsi on,
- * and %rdx says how many. Changes %r9, %r11 and the flags.
+ * Prefetch the \size bytes at PREFETCH_DISTANCE, or the last \size bytes of the source.
+ * In: %rsi, the source; %rdx, the bytes that are left from %rsi on: more than \size
+ * Out: nothing
+ * Changes: %r9, %r11, flags
  */
 .macro	prefetch_ahead size
 	leaq	PREFETCH_DISTANCE(%rsi), %r9

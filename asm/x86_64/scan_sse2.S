@@ -6,26 +6,30 @@
  *	struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
  *							  struct mcsafe__landing *landing);
  *
- * The first returns how many bytes are in front of the byte c, n or more if there is none. The
- * second returns in %rax how many bytes are left from the first that differs on, and in %rdx which
- * is the lesser: -1 a, 1 b. If a load fails, *landing is written, and the result counts up to, or
- * from, the first byte that cannot be read; the kind in *landing is then 1 for a and 2 for b.
+ * mcsafe__find_byte() returns the number of bytes before the first byte c, or n or more if there is
+ * none. mcsafe__find_difference() returns in %rax the number of bytes that are left from the first
+ * that differs on, and in %rdx -1 if a is the lesser there, 1 if b is. If a load fails, *landing is
+ * written, and the result counts up to, or from, the first byte that cannot be read. For
+ * mcsafe__find_difference() the kind in *landing is then 1 for a and 2 for b.
  *
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11 on a fault
  *
- * Loads	A vector load is aligned to 16 or, of b, lies within a 64-byte line; any other is of one
- *		byte. So none crosses a line or a page; and each holds a byte that has to be looked
- *		at, as all before it are in vain.
+ * Loads	A vector load is aligned to 16, or, if it is of b, lies within a 64-byte line. Every
+ *		other load is of one byte. So none crosses a line or a page. Each load holds a byte
+ *		that must be compared, because the bytes before it did not decide.
  *
  * On a fault	A load is never repeated. It fails as a whole, and all of it lies in the page and in
- *		the line that is bad, so the first byte of it that counts is the exact one.
+ *		the line that is bad. So the first of its bytes that counts is the exact one.
  */
 #include "asm.h"
 
 /*
- * Phases	head	the aligned vector that p lies in; what is in front of p does not count
- *		blocks	aligned vectors while n bytes have not been looked at
+ * Phases	head	the aligned vector that holds the byte at p; bytes before p do not count
+ *		blocks	aligned vectors, until n bytes are compared
+ *
+ * Trace	n = 100, p % 16 = 13, and no byte is c: the head compares 3 bytes; done = 3
+ *		.Lfind_byte_blocks: 7 vectors; done = 115, which is not less than n; returns 115
  */
 #define done	%rax
 #define landing	%r8		/* only a fixup looks at it */
@@ -41,7 +45,7 @@ func mcsafe__find_byte
 	pshufd	$0, %xmm1, %xmm1		/* c, sixteen times */
 
 	movl	%edi, %ecx
-	andl	$15, %ecx			/* bytes in front of p */
+	andl	$15, %ecx			/* bytes before p */
 	subq	%rcx, %rdi
 	LOAD(.Lfind_byte_fault, 16, movdqa, %xmm0, (%rdi))
 	pcmpeqb	%xmm1, %xmm0
@@ -71,7 +75,7 @@ func mcsafe__find_byte
 .Lfind_byte_out:
 	ret
 
-	/* Invariant: done bytes from p on were looked at, and the next was not read. */
+	/* Invariant: "done" bytes from p on were compared, and the next was not read. */
 .Lfind_byte_fault:
 	note_fault landing
 	ret
@@ -83,6 +87,10 @@ endfunc mcsafe__find_byte
  *		lead	single bytes until a is a multiple of 16: 0 to 15
  *		blocks	16 bytes at a time: vectors, or single bytes where b crosses a line
  *		tail	single bytes: 0 to 15
+ *
+ * Trace	n = 100, a % 16 = 13, b % 64 = 0, no difference: 3 single bytes; left = 97
+ *		b % 64 = 3: .Ldifference_vector compares 3 vectors; then b % 64 = 51 crosses a line
+ *		16 single bytes; then 2 vectors, left = 1; 1 single byte; returns 0
  */
 #define a	%rdi
 #define b	%rsi
@@ -142,7 +150,7 @@ func mcsafe__find_difference
 	bsfl	%eax, %eax
 	subq	%rax, left
 	pminub	%xmm0, %xmm1
-	pcmpeqb	%xmm0, %xmm1			/* where a is the lesser, or the same */
+	pcmpeqb	%xmm0, %xmm1			/* the bytes in which a is the lesser, or equal */
 	pmovmskb %xmm1, steps
 	btl	%eax, steps
 .Ldifference_found:
@@ -151,9 +159,10 @@ func mcsafe__find_difference
 	orl	$1, %edx
 	ret
 
-	/* Invariant: all in front of a and b is the same; what failed has not been read. */
+	/* Invariant: all bytes before a and b are equal; the load that failed has read nothing. */
 .Ldifference_fault_b:
-	addq	$0x10000, %r11			/* the kind: 2 in the place of 1 */
+	/* The kind: 2 instead of 1. */
+	addq	$(MCSAFE_ROW_STORE - MCSAFE_ROW_LOAD) << 16, %r11
 .Ldifference_fault:
 	note_fault landing
 	movq	left, %rax

@@ -4,15 +4,25 @@
  *
  *	size_t mcsafe__set_sse2(void *dst, int c, size_t n, struct mcsafe__landing *landing);
  *
- * Sets n bytes to the low byte of c, upwards, and returns how many were not set; *landing is
- * written only if that is not 0 or a write fault went away while it was looked at. set_vector.h,
- * which is all of it, has the rule for faults.
+ * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *landing is
+ * written only if that is not 0, or if a store failed whose cause was gone when its bytes were
+ * stored again. set_vector.inc has the code and the rule for faults.
  *
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0, %rdi and %rdx; %r9-%r11 on a fault
+ *
+ * Trace	n = 100, dst % 16 = 13: more than 4 vectors
+ *		head: one vector from dst on; dst goes on by 3, to a multiple of 16; left = 97
+ *		.Lblocks: one turn of four vectors; left = 33
+ *		.Ltail: unset = 33; dst goes back by 31; four vectors up to the end; returns 0
  */
-#include "set_vector.h"
+#include "asm.h"
 
+/*
+ * In: %sil, the byte
+ * Out: %xmm0, the byte sixteen times
+ * Changes: nothing else
+ */
 .macro	fill_16
 	movd	%esi, %xmm0
 	punpcklbw %xmm0, %xmm0
@@ -20,10 +30,17 @@
 	punpcklqdq %xmm0, %xmm0
 .endm
 
+/* A vector is %xmm0. In: %xmm0. Out: %xmm0. Changes: nothing. */
 .macro	fill_vector
 .endm
 
+/* No upper half is used. In: nothing. Out: nothing. Changes: nothing. */
 .macro	clean
 .endm
 
-set_function mcsafe__set_sse2, 16, %xmm0, movdqu, movdqa
+#define NAME mcsafe__set_sse2
+#define SIZE 16
+#define VECTOR %xmm0
+#define MOVE_UNALIGNED movdqu
+#define MOVE_ALIGNED movdqa
+#include "set_vector.inc"

@@ -4,16 +4,20 @@
  *
  *	size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
  *
- * Sets n bytes to the low byte of c, upwards, and returns how many were not set; *landing is
- * written only if that is not 0. The destination is aligned to 8 for the words.
+ * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *landing is
+ * written only if that is not 0. The words are aligned at the destination.
  *
  * Needs	x86-64
  * Clobbers	%rax, %r8 and the argument registers; %r9-%r11 on a fault
  *
  * Phases	as in copy_word.S, with dst in the place of src
  *
- * On a fault	%rdx counts the bytes whose store has not been done, and dst points at the first of
- *		them. Every store is aligned to its size, so it fails as a whole and exactly.
+ * Trace	n = 100, dst % 64 = 13: the lead sets 3 bytes, to a multiple of 8; left = 97
+ *		.Lwords: 12 words; left = 1
+ *		.Ltail: 1 byte; returns 0
+ *
+ * On a fault	%rdx counts the bytes that are not stored yet, and dst points at the first of them.
+ *		Every store is aligned to its size. So it fails as a whole, and the result is exact.
  */
 #include "asm.h"
 

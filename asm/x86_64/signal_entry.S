@@ -4,17 +4,18 @@
  *
  *	void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
  *
- * Not one entry but MCSAFE_GENERATIONS of them, MCSAFE_ENTRY_SIZE bytes apart, which differ in the
- * last argument of mcsafe__on_signal() (src/handler/chain.c says why).
+ * There are MCSAFE_GENERATIONS entries, MCSAFE_ENTRY_SIZE bytes apart. They differ in the last
+ * argument of mcsafe__on_signal() (src/handler/chain.c says why).
  *
  * Calls mcsafe__on_signal() (src/handler/signal.c) with the address of the signal frame, which
- * begins at the return address that is on the stack now. When that asks for it, goes on in the
- * previous handler on the frame that src/handler/frame.c has moved to the interrupted stack: by a
- * jump, with %rsp at the moved return address, exactly as if the kernel had put the frame there.
+ * begins at the return address that is on the stack now. If mcsafe__on_signal() returns other than
+ * 0, src/handler/frame.c has moved the frame to the interrupted stack. Then the entry jumps to the
+ * previous handler, with %rsp at the moved return address, exactly as if the kernel had put the
+ * frame there.
  *
- * The previous handler then returns into the same restorer, so the shadow stack, on which the
- * kernel has pushed that address, stays in step; and nothing that is still needed is left on the
- * alternate stack, whose top the next signal with SA_ONSTACK will overwrite.
+ * The previous handler then returns into the same restorer. So the shadow stack, on which the
+ * kernel has pushed the address of the restorer, stays in step. Nothing that is still needed is
+ * left on the alternate stack, whose top the next signal with SA_ONSTACK will overwrite.
  *
  * Needs	x86-64
  * Clobbers	what a C function may
@@ -22,23 +23,59 @@
 #include "asm.h"
 #include "layout.h"
 
-	.altmacro			/* "%generation" is its value */
-
+/*
+ * One entry. The first one has its alignment and its landing pad from "func".
+ * In: \generation; the registers that the kernel sets
+ * Out: goes to .Lcommon with %r9d = \generation
+ * Changes: nothing else
+ */
 .macro	entry generation
 	.if	\generation
-	.p2align 4			/* MCSAFE_ENTRY_SIZE; the first one is aligned already */
+	.balign	MCSAFE_ENTRY_SIZE
 	_CET_ENDBR
 	.endif
 	movl	$\generation, %r9d
 	jmp	.Lcommon
 .endm
 
+#if MCSAFE_GENERATIONS != 32
+# error "an entry is missing below, or there is one too many"
+#endif
+
+	/* Each on a line of its own, so that a debugger shows which one it is. */
 func mcsafe__signal_entries
-	.set	generation, 0
-	.rept	MCSAFE_GENERATIONS
-	entry	%generation
-	.set	generation, generation + 1
-	.endr
+	entry	0
+	entry	1
+	entry	2
+	entry	3
+	entry	4
+	entry	5
+	entry	6
+	entry	7
+	entry	8
+	entry	9
+	entry	10
+	entry	11
+	entry	12
+	entry	13
+	entry	14
+	entry	15
+	entry	16
+	entry	17
+	entry	18
+	entry	19
+	entry	20
+	entry	21
+	entry	22
+	entry	23
+	entry	24
+	entry	25
+	entry	26
+	entry	27
+	entry	28
+	entry	29
+	entry	30
+	entry	31
 
 .Lcommon:
 	movq	%rsp, %rcx			/* the frame */
@@ -61,6 +98,6 @@ func mcsafe__signal_entries
 	movq	MCSAFE_RESUME_HANDLER(%rsp), %rcx
 	movq	MCSAFE_RESUME_FRAME(%rsp), %rsp
 	.cfi_def_cfa_offset 8
-	xorl	%eax, %eax			/* as the kernel: for handlers without a prototype */
+	xorl	%eax, %eax			/* as from the kernel: no prototype needed */
 	jmp	*%rcx
 endfunc mcsafe__signal_entries

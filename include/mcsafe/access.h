@@ -2,8 +2,8 @@
 /*
  * access.h - single words of memory that can fail, at the cost of an ordinary access
  *
- * For headers in shared memory, nodes of trees, slots of rings: where one word is wanted, and a
- * call would cost more than the access.
+ * For code that needs one word, and for which a call would cost more than the access: headers in
+ * shared memory, nodes of trees, slots of rings.
  *
  *	#include <mcsafe/access.h>
  *
@@ -16,25 +16,27 @@
  *		return value == magic;
  *	}
  *
- * The functions are inline: one instruction and, in a table of the including object, one row for
- * it. When all goes well there is no call, no branch and nothing to test: the part after != above
- * is where a fault jumps to. Three registers (%r9, %r10, %r11) are not kept over an access.
+ * The functions are inline. Each compiles to one instruction, and to one row for that instruction
+ * in a table of the including object. Without a fault there is no call, no branch and no test: a
+ * fault jumps directly to the code for the failed case, which is "return -1" above. The registers
+ * %r9, %r10 and %r11 do not survive an access.
  *
- * mcsafe_install() must have been called, or a host's handler must pass its signals on. The rows of
- * a program or a shared object become known in a constructor, and unknown in a destructor when
- * dlclose(3) unloads it: mcsafe_access_ready() says whether that has worked. An access that runs
- * before, in a constructor of priority 101 or below, is an ordinary one; and so is one of a thread
- * that still runs when exit(3) has come to the destructors.
+ * Call mcsafe_install() first, or call mcsafe_handle_signal() in a handler of your own. A
+ * constructor registers the rows of the program or shared object, and a destructor unregisters them
+ * when dlclose(3) unloads the object. mcsafe_access_ready() says whether that worked. Without
+ * registered rows an access is ordinary, and a fault kills the process. That is so in constructors
+ * of priority 101 or below, and in threads that still run after exit(3) has called the destructors.
  *
- * Alignment: an address must be a multiple of the size, except for mcsafe_load_unaligned_*(). So no
- * access crosses a 64-byte line, which can be fatal where one of the two is poisoned, and every
- * access is atomic. This is not checked, unless MCSAFE_CHECK_ALIGNMENT is defined before the header
- * is included: then a wrong address ends the program by __builtin_trap().
+ * Alignment: an address must be a multiple of the size, except for mcsafe_load_unaligned_*().
+ * Therefore no access crosses a 64-byte line, which can be fatal if one of the two lines is
+ * poisoned, and every access is atomic. The alignment is not checked, unless MCSAFE_CHECK_ALIGNMENT
+ * is defined before the header is included. In that case a wrong address ends the program by
+ * __builtin_trap().
  *
- * Compilers: gcc 11 and clang 11, C11 and C++11 or later, at every level of optimization. For
- * others, or if MCSAFE_ACCESS_INLINE is defined as 0, each function is a call into the library.
- * MCSAFE_ACCESS_INLINE and MCSAFE_CHECK_ALIGNMENT must be the same in all of a program's files
- * that share inline functions of C++.
+ * Compilers: gcc 11 and clang 11 or later, C11 and C++11 or later, at every level of optimization.
+ * With other compilers, or if MCSAFE_ACCESS_INLINE is defined as 0, each function is a call into
+ * the library. MCSAFE_ACCESS_INLINE and MCSAFE_CHECK_ALIGNMENT must be the same in all files of a
+ * program that share inline functions of C++.
  */
 #ifndef MCSAFE_ACCESS_H
 #define MCSAFE_ACCESS_H
@@ -53,10 +55,10 @@ MCSAFE_BEGIN_DECLS
 /**
  * Say whether faults at the inline accesses of this program or shared object can land.
  *
- * @return 0        they can, as soon as the handler is installed.
+ * @return 0        They can, as soon as the handler is installed.
  *         -ENOSPC, -ENOMEM
- *                  they cannot: mcsafe_module_attach() has failed in the constructor. They are
- *                  ordinary accesses.
+ *                  They cannot, because mcsafe_module_attach() failed in the constructor. The
+ *                  accesses are ordinary: a fault kills the process.
  *
  * @par Safety      MT-Safe, AS-Safe
  * @since 0.1       @see mcsafe_module_attach()
@@ -66,16 +68,16 @@ MCSAFE_INLINE int mcsafe_access_ready(void) MCSAFE_NOEXCEPT;
 /**
  * Load a word.
  *
- * A relaxed atomic load: the compiler may move it among accesses to other memory, and does not
- * repeat, merge or leave it out. mcsafe_load_explicit_u8() has more order.
+ * A relaxed atomic load. The compiler may move it among accesses to other memory, but does not
+ * repeat, merge or omit it. mcsafe_load_explicit_u8() offers stronger orders.
  *
  * @param[in]  p      Aligned. May be unmapped, protected, truncated or poisoned.
- * @param[out] value  Receives the word; as it was if the load failed.
+ * @param[out] value  Receives the word. Unchanged if the load failed.
  *
  * @return MCSAFE_CAUSE_NONE, which is 0, or why the load failed.
  *
- * @par Poison        The word is not read again by the call, and must not be by the caller.
- * @par Safety        MT-Safe, AS-Safe. errno, the signal mask and the stack are as before.
+ * @par Poison        The call does not read the word again, and the caller must not read it again.
+ * @par Safety        MT-Safe, AS-Safe. errno, the signal mask and the stack are unchanged.
  * @par Cost          That of a plain load. A fault costs some microseconds.
  * @since 0.1         @see mcsafe_load_or(), mcsafe_load_explicit_u8()
  */
@@ -89,14 +91,14 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_u64(const volatile uint64_t *p, uint
 	MCSAFE_NOEXCEPT;
 
 /**
- * Load a word, wherever it lies.
+ * Load a word from an address of any alignment.
  *
- * One load if the word lies in one 64-byte line; otherwise mcsafe_memcpy(), whose loads do not
- * cross lines, and then it is not atomic.
+ * If the word lies in one 64-byte line, this is one load. Otherwise mcsafe_memcpy(), whose loads do
+ * not cross lines, copies the word; the load is then not atomic.
  *
- * @param[in]  p      Any alignment.
+ * @param[in]  p      Any alignment. May be unmapped, protected, truncated or poisoned.
  * @param[out] value  As for mcsafe_load_u8().
- * @return            As mcsafe_load_u8().
+ * @return            As for mcsafe_load_u8().
  *
  * @par Safety        MT-Safe, AS-Safe
  * @par Cost          That of a plain load, a comparison and a branch.
@@ -112,10 +114,10 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_load_unaligned_u64(const volatile void *p
 /**
  * Store a word.
  *
- * A relaxed atomic store, as mcsafe_load_u8() is a relaxed load.
+ * A relaxed atomic store, as mcsafe_load_u8() is a relaxed atomic load.
  *
  * @param[out] p      Aligned. May be unmapped, read-only, truncated or poisoned.
- * @param      value  The word. If the store failed, the memory is as it was.
+ * @param      value  The word. If the store failed, the memory is unchanged.
  *
  * @return MCSAFE_CAUSE_NONE, or why the store failed.
  *
@@ -132,13 +134,14 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_store_u64(volatile uint64_t *p, uint64_t 
 	MCSAFE_NOEXCEPT;
 
 /**
- * Exchange a word for another, at once; sequentially consistent.
+ * Exchange a word atomically. Sequentially consistent.
  *
- * @param[in,out] p      Aligned. Must be writable; a fault is one of a store, whichever half failed.
- * @param         value  The new word. If the exchange failed, the memory is as it was.
- * @param[out]    old    Receives the word that was there; as it was if the exchange failed.
+ * @param[in,out] p      Aligned. Must be writable. A fault counts as that of a store, whether the
+ *                       load or the store failed.
+ * @param         value  The new word. If the exchange failed, the memory is unchanged.
+ * @param[out]    old    Receives the previous word. Unchanged if the exchange failed.
  *
- * @return MCSAFE_CAUSE_NONE, or why it failed.
+ * @return MCSAFE_CAUSE_NONE, or why the exchange failed.
  *
  * @par Safety           MT-Safe, AS-Safe
  * @par Cost             That of XCHG.
@@ -154,15 +157,15 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_u64(volatile uint64_t *p, uint64_t v
 	MCSAFE_NOEXCEPT;
 
 /**
- * Exchange a word for another if it is what is expected, at once; sequentially consistent.
+ * Exchange a word atomically if it has the expected value. Sequentially consistent.
  *
- * @param[in,out] p         As for mcsafe_xchg_u8(): writable also where the words differ.
- * @param         expected  The word that is to be there.
- * @param         desired   The word that is to be there afterwards.
- * @param[out]    seen      Receives the word that was there: it was exchanged if that is expected.
- *                          As it was if the access failed.
+ * @param[in,out] p         As for mcsafe_xchg_u8(). Must be writable even if the words differ.
+ * @param         expected  The word is exchanged only if it has this value.
+ * @param         desired   The new word.
+ * @param[out]    seen      Receives the previous word. If it equals expected, the word was
+ *                          exchanged. Unchanged if the access failed.
  *
- * @return MCSAFE_CAUSE_NONE, exchanged or not; or why the access failed.
+ * @return MCSAFE_CAUSE_NONE, whether or not the word was exchanged; or why the access failed.
  *
  * @par Safety              MT-Safe, AS-Safe
  * @par Cost                That of LOCK CMPXCHG.
@@ -182,19 +185,20 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_u64(volatile uint64_t *p, uint64_
 	MCSAFE_NOEXCEPT;
 
 /**
- * The same with a memory order and a fault record.
+ * Access a word with a memory order and a fault record.
+ *
+ * These functions are like the functions above that have the same name without "explicit".
  *
  * @param      order  __ATOMIC_RELAXED, __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, __ATOMIC_ACQ_REL or
- *                    __ATOMIC_SEQ_CST, which have the values of memory_order in <stdatomic.h>;
- *                    any other counts as the last, and an order that the operation cannot have
- *                    (a load cannot release) as one that it can. The processor orders loads and
- *                    stores as acquire and release ask at no cost; a store that is sequentially
- *                    consistent is an XCHG. Exchanges of the processor are sequentially consistent
- *                    always: a weaker order gives freedom to the compiler only.
- * @param[out] fault  Receives what the fault was; NULL if not wanted. Written if and only if the
- *                    result is not MCSAFE_CAUSE_NONE. Its side is SOURCE for loads, otherwise
- *                    DESTINATION.
- * @return            As the functions above, and as their names say.
+ *                    __ATOMIC_SEQ_CST, which have the values of memory_order in <stdatomic.h>. Any
+ *                    other value counts as __ATOMIC_SEQ_CST. An order that the operation cannot
+ *                    have (a load cannot release) counts as one that it can have. On x86-64 loads
+ *                    acquire and stores release at no cost. A sequentially consistent store is an
+ *                    XCHG. Exchanges are always sequentially consistent in the processor; a weaker
+ *                    order only gives the compiler more freedom.
+ * @param[out] fault  Receives what the fault was; may be NULL. Written if and only if the result is
+ *                    not MCSAFE_CAUSE_NONE. Its side is SOURCE for loads, otherwise DESTINATION.
+ * @return            As for the functions above.
  *
  * @par Safety        MT-Safe, AS-Safe
  * @since 0.1         @see mcsafe_load_u8(), struct mcsafe_fault
@@ -259,14 +263,14 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_explicit_u64(volatile uint64_t *p
 	MCSAFE_NOEXCEPT;
 
 /**
- * The same out of line, for callers in other languages and for compilers without asm goto.
+ * Load a word by a call, for callers in other languages and for compilers without asm goto.
  *
- * @param[in]     p         As for the functions above.
- * @param         size      1, 2, 4 or 8.
- * @param[out]    value     Receives the word, its upper bytes 0; as it was if the load failed.
+ * @param[in]     p         As for mcsafe_load_u8().
+ * @param         size      The size of the word in bytes: 1, 2, 4 or 8.
+ * @param[out]    value     Receives the word, with its upper bytes 0. Unchanged if the load failed.
  * @param[out]    fault     As for mcsafe_load_explicit_u8().
- * @return                  As mcsafe_load_u8(); MCSAFE_CAUSE_UNKNOWN for any other size, with
- *                          nothing touched and *fault not written.
+ * @return                  As for mcsafe_load_u8(). For any other size MCSAFE_CAUSE_UNKNOWN: then
+ *                          nothing was accessed, and *fault was not written.
  *
  * @par Safety              MT-Safe, AS-Safe. Sequentially consistent.
  * @since 0.1               @see mcsafe_load_explicit_u8()
@@ -276,29 +280,30 @@ MCSAFE_API enum mcsafe_cause mcsafe_access_load(const volatile void *p, size_t s
 	MCSAFE_NOEXCEPT;
 
 /**
- * Store out of line.
+ * Store a word by a call.
  *
  * @param[out]    p         As for mcsafe_store_u8().
- * @param         size      1, 2, 4 or 8.
- * @param         value     Its lower bytes are stored.
+ * @param         size      The size of the word in bytes: 1, 2, 4 or 8.
+ * @param         value     Its lower size bytes are stored.
  * @param[out]    fault     As for mcsafe_access_load().
- * @return                  As mcsafe_access_load().
+ * @return                  As for mcsafe_access_load().
  *
- * @par Safety              MT-Safe, AS-Safe. Ordered as release; see mcsafe_access_xchg().
+ * @par Safety              MT-Safe, AS-Safe. The store has release order. For a sequentially
+ *                          consistent store, use mcsafe_access_xchg().
  * @since 0.1               @see mcsafe_store_explicit_u8()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_access_store(volatile void *p, size_t size, uint64_t value,
 						 struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
 /**
- * Exchange out of line.
+ * Exchange a word by a call.
  *
  * @param[in,out] p         As for mcsafe_xchg_u8().
- * @param         size      1, 2, 4 or 8.
- * @param         value     Its lower bytes are stored.
- * @param[out]    old       Receives the word that was there, its upper bytes 0.
+ * @param         size      The size of the word in bytes: 1, 2, 4 or 8.
+ * @param         value     Its lower size bytes are stored.
+ * @param[out]    old       Receives the previous word, with its upper bytes 0.
  * @param[out]    fault     As for mcsafe_access_load().
- * @return                  As mcsafe_access_load().
+ * @return                  As for mcsafe_access_load().
  *
  * @par Safety              MT-Safe, AS-Safe. Sequentially consistent.
  * @since 0.1               @see mcsafe_xchg_explicit_u8()
@@ -308,15 +313,15 @@ MCSAFE_API enum mcsafe_cause mcsafe_access_xchg(volatile void *p, size_t size, u
 	MCSAFE_NOEXCEPT;
 
 /**
- * Compare and exchange out of line.
+ * Compare and exchange a word by a call.
  *
  * @param[in,out] p         As for mcsafe_cmpxchg_u8().
- * @param         size      1, 2, 4 or 8.
- * @param         expected  Its lower bytes count.
- * @param         desired   Its lower bytes are stored.
- * @param[out]    seen      Receives the word that was there, its upper bytes 0.
+ * @param         size      The size of the word in bytes: 1, 2, 4 or 8.
+ * @param         expected  Its lower size bytes are compared.
+ * @param         desired   Its lower size bytes are stored.
+ * @param[out]    seen      Receives the previous word, with its upper bytes 0.
  * @param[out]    fault     As for mcsafe_access_load().
- * @return                  As mcsafe_access_load().
+ * @return                  As for mcsafe_access_load().
  *
  * @par Safety              MT-Safe, AS-Safe. Sequentially consistent.
  * @since 0.1               @see mcsafe_cmpxchg_explicit_u8()

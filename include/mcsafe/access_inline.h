@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* access_inline.h - the functions of access.h, which is to be included instead */
-/* Whoever includes it by itself gets all of it, in the order in which it is meant. */
+/* access_inline.h - the definitions of the functions that access.h declares; include access.h */
+/* If this header is included directly, include all of access.h first. */
 #ifndef MCSAFE_ACCESS_H
 # include <mcsafe/access.h>
 #endif
@@ -11,10 +11,11 @@
 # include <mcsafe/copy.h>
 
 /*
- * In a program that is built with MemorySanitizer, it is told what the instructions have done: a
- * word takes along which of its bits were initialized. An instruction may have an operand that is
- * not; as a compiler's own code may copy such a word, this is kept from the sanitizer until then.
- * Otherwise there is nothing of this.
+ * In a program that is built with MemorySanitizer (MSan), the macros with MSAN in their names tell
+ * MSan what the instructions did: a word keeps the information which of its bits are initialized.
+ * An uninitialized operand is allowed here, as in a copy that the compiler generates. Therefore
+ * MSan is told before the access that the operand is initialized, and after the access which of its
+ * bits are. Without MSan the macros are empty.
  */
 # if defined(__has_feature)
 #  if __has_feature(memory_sanitizer)
@@ -25,7 +26,7 @@
 
 MCSAFE_BEGIN_DECLS
 
-/* C++ has other casts, and wants the exception specification of a declaration again. */
+/* C++ needs other casts, and the exception specification again in the definition. */
 # ifdef __cplusplus
 #  define MCSAFE_CAST_(type, value) static_cast<type>(value)
 #  define MCSAFE_ADDRESS_(p)        reinterpret_cast<uintptr_t>(p)
@@ -46,8 +47,9 @@ MCSAFE_BEGIN_DECLS
 # endif
 
 /*
- * COPIED: size bytes of the second are now in the first. WRITTEN: size bytes have been initialized.
- * KEPT: declares a word that knows what is initialized at `from` now.
+ * MCSAFE_MSAN_COPIED_: size bytes were copied from `from` to `to`.
+ * MCSAFE_MSAN_WRITTEN_: size bytes at p are initialized.
+ * MCSAFE_MSAN_KEPT_: declare a variable that keeps the information about `from` as of now.
  */
 # ifdef MCSAFE_ACCESS_MSAN_
 #  define MCSAFE_MSAN_COPIED_(to, from, size) __msan_copy_shadow(to, from, size)
@@ -61,7 +63,7 @@ MCSAFE_BEGIN_DECLS
 #  define MCSAFE_MSAN_KEPT_(type, name, from) MCSAFE_CAST_(void, 0)
 # endif
 
-/* The record of an access that the library has been asked about; it may be built without. */
+/* The library wrote this record. It may have been built without MSan, so tell MSan here. */
 MCSAFE_INLINE enum mcsafe_cause mcsafe_noted_(enum mcsafe_cause cause, struct mcsafe_fault *fault)
 {
 	if (cause != MCSAFE_CAUSE_NONE && fault != NULL)
@@ -70,8 +72,8 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_noted_(enum mcsafe_cause cause, struct mc
 }
 
 /*
- * Order among the accesses of this thread is all that is left to ask for: the processor's loads
- * acquire, its stores release, its exchanges do everything.
+ * Order the accesses of this thread in the compiler. The processor needs no fence, because on
+ * x86-64 loads acquire, stores release, and exchanges are sequentially consistent.
  */
 MCSAFE_INLINE void mcsafe_order_(int order)
 {
@@ -79,7 +81,7 @@ MCSAFE_INLINE void mcsafe_order_(int order)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* So that nobody has to ask again whether there was a fault. */
+/* Tell the compiler that there was a fault, so that callers do not test the cause again. */
 MCSAFE_INLINE enum mcsafe_cause mcsafe_is_fault_(enum mcsafe_cause cause)
 {
 	if (cause == MCSAFE_CAUSE_NONE)
@@ -105,12 +107,13 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_failed_(const uint64_t landed[3], const v
 /* clang-format off */
 # define MCSAFE_LANDING_CLOBBERS_ "r9", "r10", "r11"
 
-/* raw: the type of the register that is loaded; a MOVZX leaves no stale upper half. */
+/* raw: the type of the register that is loaded. MOVZX leaves no stale upper half. */
 # define MCSAFE_DEFINE_ACCESS_(bits, raw, load, b, s)                                             \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_load_noted_u##bits##_(                                     \
 	const volatile void *p, uint##bits##_t *value, struct mcsafe_fault *fault)                \
 {                                                                                                 \
-	const volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(const volatile mcsafe_alias_u##bits##_ *, p); \
+	const volatile mcsafe_alias_u##bits##_ *at =                                              \
+		MCSAFE_CAST_(const volatile mcsafe_alias_u##bits##_ *, p);                        \
 	uint64_t landed[3];                                                                       \
 	raw got;                                                                                  \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_(load, MCSAFE_ROW_LOAD)                     \
@@ -126,7 +129,8 @@ fault:                                                                          
 }                                                                                                 \
 MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bits##_t *value)     \
 {                                                                                                 \
-	const volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(const volatile mcsafe_alias_u##bits##_ *, p); \
+	const volatile mcsafe_alias_u##bits##_ *at =                                              \
+		MCSAFE_CAST_(const volatile mcsafe_alias_u##bits##_ *, p);                        \
 	raw got;                                                                                  \
 	MCSAFE_NEED_ALIGNED_(p, sizeof(*value));                                                  \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_QUIET_(load, MCSAFE_ROW_LOAD)                     \
@@ -138,14 +142,15 @@ MCSAFE_INLINE int mcsafe_load_quiet_u##bits##_(const volatile void *p, uint##bit
 	MCSAFE_MSAN_COPIED_(value, p, sizeof(*value));                                            \
 	return 0;                                                                                 \
 fault:                                                                                            \
-	/* gcc 12 gives this edge the loaded value, and not the result below, if nothing is on it. */ \
+	/* Without an instruction on this edge, gcc 12 returns the loaded value here, not 1. */   \
 	__asm__ __volatile__("" : : : "memory");                                                  \
 	return 1;                                                                                 \
 }                                                                                                 \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_store_noted_u##bits##_(                                    \
 	volatile void *p, uint##bits##_t value, struct mcsafe_fault *fault)                       \
 {                                                                                                 \
-	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
+	volatile mcsafe_alias_u##bits##_ *at =                                                    \
+		MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p);                              \
 	uint64_t landed[3];                                                                       \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
 	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
@@ -163,7 +168,8 @@ fault:                                                                          
 MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_noted_u##bits##_(                                     \
 	volatile void *p, uint##bits##_t value, uint##bits##_t *old, struct mcsafe_fault *fault)  \
 {                                                                                                 \
-	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
+	volatile mcsafe_alias_u##bits##_ *at =                                                    \
+		MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p);                              \
 	uint64_t landed[3];                                                                       \
 	uint##bits##_t got;                                                                       \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
@@ -186,7 +192,8 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_noted_u##bits##_(                
 	volatile void *p, uint##bits##_t expected, uint##bits##_t desired, uint##bits##_t *seen,  \
 	struct mcsafe_fault *fault)                                                               \
 {                                                                                                 \
-	volatile mcsafe_alias_u##bits##_ *at = MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p); \
+	volatile mcsafe_alias_u##bits##_ *at =                                                    \
+		MCSAFE_CAST_(volatile mcsafe_alias_u##bits##_ *, p);                              \
 	uint64_t landed[3];                                                                       \
 	uint##bits##_t got;                                                                       \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
@@ -398,7 +405,7 @@ MCSAFE_DEFINE_UNALIGNED_(64)
 # undef MCSAFE_DEFINE_ORDERED_
 # undef MCSAFE_DEFINE_UNALIGNED_
 
-/* A value of size 1, 2, 4 or 8: 0, or 1 if it cannot be read, and then *value is as it was. */
+/* Load size bytes, 1, 2, 4 or 8. Returns 0; or 1 if they cannot be read, with *value unchanged. */
 MCSAFE_INLINE int mcsafe_load_sized_(const volatile void *p, size_t size, void *value)
 {
 	uint8_t u8 = 0;
@@ -433,8 +440,9 @@ MCSAFE_END_DECLS
 # define MCSAFE_IS_WORD_(size) ((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8)
 
 /*
- * mcsafe_load_or(p, otherwise): see access.h. In C the comma takes the qualifiers away from the
- * type of *(p).
+ * mcsafe_load_or(p, otherwise): the word that p points to, or otherwise if it cannot be read. The
+ * size of the word must be 1, 2, 4 or 8 bytes. A macro in C, a template in C++. In C, the comma
+ * operator removes the qualifiers from the type of *(p).
  */
 # ifdef __cplusplus
 extern "C++" {

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * access_rows.h - what access.h is made of: one instruction, its row, and how rows get known
+ * access_rows.h - the parts of access.h: one instruction, its row, and the registration of the rows
  *
- * Not to be included by itself, and nothing here is for users.
+ * Include access.h instead. Nothing here is for users.
  *
- * Each inline access is an "asm goto" of one instruction and one row (extable.h), in the section
- * mcsafe_access_rows of the including object. "o" ties the row to the section of the instruction,
- * "?" to its group: the linker keeps and merges rows along with the code, such as inline functions
- * and templates of C++, which come in many copies. With --gc-sections, lld drops them along with
- * it, and so does GNU ld with -z start-stop-gc; otherwise GNU ld and gold keep code that has rows.
+ * Each inline access is an "asm goto" with one instruction and one row (extable.h). The row lies in
+ * the section mcsafe_access_rows of the including object. The section flag "o" ties the row to the
+ * section of the instruction, and "?" puts it into the same section group. The linker then keeps or
+ * merges rows together with their code, for example the many copies of an inline function or a C++
+ * template. With --gc-sections, lld drops the rows of unused code together with the code, and so
+ * does GNU ld with -z start-stop-gc. Otherwise GNU ld and gold keep all code that has rows.
  *
- * At a fault the handler goes on in the stub, which saves what it found in three registers and
- * jumps to the label. The compilers agree on outputs at that label only if they are in memory
- * (clang before 17), hence the stub. ".subsection" puts it behind the code of the same section.
+ * At a fault the handler continues at a stub. The stub stores the three registers that describe the
+ * fault, and jumps to the label of the asm goto. It is needed because not all compilers (clang
+ * before 17) support outputs at that label in registers; they all support outputs in memory.
+ * ".subsection" places the stub after the code of the same section.
  */
-/* Whoever includes it by itself gets all of it, in the order in which it is meant. */
+/* If this header is included directly, include all of access.h first. */
 #ifndef MCSAFE_ACCESS_H
 # include <mcsafe/access.h>
 #endif
@@ -22,7 +24,7 @@
 #ifndef MCSAFE_ACCESS_ROWS_H
 # define MCSAFE_ACCESS_ROWS_H
 
-/* Whether there are outputs of asm goto. */
+/* 1 if the compiler supports asm goto with outputs. */
 # ifndef MCSAFE_ACCESS_INLINE
 #  if defined(__clang__)
 #   define MCSAFE_ACCESS_INLINE (__clang_major__ >= 11)
@@ -33,7 +35,7 @@
 #  endif
 # endif
 
-/* Any object may be accessed as an integer of its size, without the compiler being misled. */
+/* These types may alias any object, so that a word of any type can be accessed as an integer. */
 typedef uint8_t __attribute__((may_alias)) mcsafe_alias_u8_;
 typedef uint16_t __attribute__((may_alias)) mcsafe_alias_u16_;
 typedef uint32_t __attribute__((may_alias)) mcsafe_alias_u32_;
@@ -47,15 +49,15 @@ typedef uint64_t __attribute__((may_alias)) mcsafe_alias_u64_;
 	".balign 4\n"                                                              \
 	".long .Lmcsafe_access_%= - .\n"                                           \
 	".long " fixup " - .\n"                                                    \
-	".long " MCSAFE_ROW_STRING(kind) "\n"                                      \
+	".long " MCSAFE_ROW_EXPANDED_(kind) "\n"                                   \
 	".popsection\n"
 
-/* An instruction that goes straight to the label, whatever the fault was. */
+/* An access whose faults continue at the label, without information about the fault. */
 # define MCSAFE_ACCESS_QUIET_(insn, kind) \
 	".Lmcsafe_access_%=: " insn "\n"  \
 	MCSAFE_ACCESS_ROW_("%l[fault]", kind)
 
-/* One that notes what the fault was before. */
+/* An access whose faults first save the three registers that describe the fault. */
 # define MCSAFE_ACCESS_NOTED_(insn, kind)                     \
 	".Lmcsafe_access_%=: " insn "\n"                      \
 	".subsection 1\n"                                     \
@@ -67,7 +69,7 @@ typedef uint64_t __attribute__((may_alias)) mcsafe_alias_u64_;
 	".previous\n"                                         \
 	MCSAFE_ACCESS_ROW_(".Lmcsafe_landed_%=", kind)
 
-/* Where it notes the three registers: in uint64_t landed[3]. */
+/* The outputs that receive the three registers: uint64_t landed[3]. */
 # define MCSAFE_ACCESS_NOTES_(landed) \
 	[r9] "=m"((landed)[0]), [r10] "=m"((landed)[1]), [r11] "=m"((landed)[2])
 /* clang-format on */
@@ -75,8 +77,9 @@ typedef uint64_t __attribute__((may_alias)) mcsafe_alias_u64_;
 MCSAFE_BEGIN_DECLS
 
 /*
- * The rows of this program or shared object. Weak: it may have none. All its objects share one
- * copy of what follows, which is weak for that; a constructor is called once for each of them.
+ * The rows of this program or shared object. The symbols are weak, because there may be no rows.
+ * The variables and functions below are weak too, so that all objects of the program or shared
+ * object share one copy. The constructor is called once for each of these objects.
  */
 extern const struct mcsafe_row __start_mcsafe_access_rows[]
 	__attribute__((weak, visibility("hidden")));
@@ -85,7 +88,7 @@ extern const struct mcsafe_row __stop_mcsafe_access_rows[]
 
 #  define MCSAFE_SHARED_IN_MODULE_ __attribute__((weak, visibility("hidden")))
 
-int mcsafe_access_state_ MCSAFE_SHARED_IN_MODULE_ = 1; /* 1: not tried yet */
+int mcsafe_access_state_ MCSAFE_SHARED_IN_MODULE_ = 1; /* 1: not tried yet; 0: done; < 0: error */
 
 void mcsafe_access_begin_(void) MCSAFE_SHARED_IN_MODULE_ __attribute__((constructor(101)));
 void mcsafe_access_begin_(void)

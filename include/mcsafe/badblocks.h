@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks.h - which parts of a file, a device or a mapping are known to be bad */
+/* badblocks.h - registries of the known bad ranges of a file, a device or a mapping */
 #ifndef MCSAFE_BADBLOCKS_H
 #define MCSAFE_BADBLOCKS_H
 
@@ -14,22 +14,23 @@
 MCSAFE_BEGIN_DECLS
 
 /**
- * A registry: an ordered set of bad ranges. Their starts are offsets, in bytes, from wherever the
- * program counts from. Ranges that overlap or touch are one; a range has at least one byte, and
- * ends at SIZE_MAX at most.
+ * A registry: an ordered set of bad ranges. The start of a range is an offset in bytes. The program
+ * chooses what the offsets are relative to: the start of a file, a device or a mapping. Ranges that
+ * overlap or touch are merged. A range has at least one byte, and its end is at most SIZE_MAX.
  *
- * Any number of threads and signal handlers may look something up while others change it, without
- * a lock: a lookup waits for nobody. Changes are made one after the other.
+ * Any number of threads and signal handlers can look up ranges while other threads change the
+ * registry. A lookup takes no lock and waits for nobody. Changes are made one after the other.
  */
 struct mcsafe_badblocks;
 
 /**
- * Make an empty registry.
+ * Create an empty registry.
  *
- * @param[out] badblocks  Receives it, to be given back by mcsafe_badblocks_destroy(). Must not be
- *                        NULL. Unchanged after a failure.
+ * @param[out] badblocks  Receives the registry. Free it with mcsafe_badblocks_destroy(). Must not
+ *                        be NULL. Unchanged after a failure.
  *
- * @return     0; or -ENOMEM.
+ * @return     0        Success.
+ *             -ENOMEM  Out of memory.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_badblocks_destroy()
@@ -37,10 +38,10 @@ struct mcsafe_badblocks;
 MCSAFE_API int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks) MCSAFE_NOEXCEPT;
 
 /**
- * Give a registry back.
+ * Free a registry.
  *
- * @param badblocks  The registry, which nobody is using any more, no signal handler either. NULL:
- *                   nothing is done.
+ * @param badblocks  The registry. No thread and no signal handler may be using it. NULL: nothing is
+ *                   done.
  *
  * @par Safety MT-Safe for different registries. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_badblocks_create()
@@ -48,66 +49,74 @@ MCSAFE_API int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks) MCSA
 MCSAFE_API void mcsafe_badblocks_destroy(struct mcsafe_badblocks *badblocks) MCSAFE_NOEXCEPT;
 
 /**
- * Note that a range is bad. What of it is known already stays known.
+ * Add a bad range. Parts of it may be in the registry already; they stay.
  *
  * @param badblocks  The registry. Not NULL.
  * @param start      Offset of the first bad byte.
- * @param len        Bytes, 1..SIZE_MAX - start.
+ * @param len        Length in bytes, 1 .. SIZE_MAX - start.
  *
- * @return     0        Noted. A lookup that begins after this sees all of it.
- *             -EINVAL  len is 0, or the range ends behind SIZE_MAX. Nothing was changed.
- *             -ENOMEM  There is no memory for it. Nothing was changed.
+ * @return     0        Added. Every lookup that begins after this call sees the whole range.
+ *             -EINVAL  len is 0, or start + len exceeds SIZE_MAX. Nothing was changed.
+ *             -ENOMEM  Out of memory. Nothing was changed.
  *
- * @par fork   In a child of fork(2), only if no other thread was changing the registry then.
+ * @par fork   A child of fork(2) may call this only if no other thread of the parent was changing
+ *             the registry when the child was created.
  * @par Safety MT-Safe; waits for other changes. Not AS-Safe. errno is left alone.
- * @par Cost   O(sqrt(n)) at worst, with n ranges; 1 microsecond or so.
+ * @par Cost   At worst O(sqrt(n)) for n ranges; about 1 microsecond.
  * @since 0.1  @see mcsafe_badblocks_clear(), mcsafe_badblocks_notice()
  */
 MCSAFE_API int mcsafe_badblocks_add(struct mcsafe_badblocks *badblocks, size_t start, size_t len)
 	MCSAFE_NOEXCEPT;
 
 /**
- * Note that a range is good (again). A bad range around it becomes two.
+ * Remove a range, because its bytes are good (again). A bad range around it is split in two.
  *
- * Nothing in libmcsafe does this on its own; it is for who has put good data there.
+ * Call this after writing good data to the range. Of the functions of this library,
+ * mcsafe_pmem_repair() and mcsafe_pmem_refresh() remove ranges from the registry of their mapping.
+ * No other function does.
  *
  * @param badblocks  The registry. Not NULL.
  * @param start      Offset of the first good byte.
- * @param len        Bytes, 1..SIZE_MAX - start; none of them needs to be known as bad.
+ * @param len        Length in bytes, 1 .. SIZE_MAX - start. Some or all of the bytes may be missing
+ *                   from the registry.
  *
- * @return     0        Noted. A lookup that begins after this sees nothing of it.
- *             -EINVAL  As mcsafe_badblocks_add().
- *             -ENOMEM  As mcsafe_badblocks_add(); splitting may need memory.
+ * @return     0        Removed. Lookups that begin after this call see nothing of the range.
+ *             -EINVAL  As for mcsafe_badblocks_add().
+ *             -ENOMEM  As for mcsafe_badblocks_add(): splitting a range can need memory.
  *
- * @par fork   As mcsafe_badblocks_add().
+ * @par fork   As for mcsafe_badblocks_add().
  * @par Safety MT-Safe; waits for other changes. Not AS-Safe. errno is left alone.
- * @par Cost   As mcsafe_badblocks_add().
+ * @par Cost   As for mcsafe_badblocks_add().
  * @since 0.1  @see mcsafe_badblocks_add()
  */
 MCSAFE_API int mcsafe_badblocks_clear(struct mcsafe_badblocks *badblocks, size_t start, size_t len)
 	MCSAFE_NOEXCEPT;
 
 /**
- * Look for the first bad range that meets [start, end).
+ * Find the first bad range that overlaps [start, end).
  *
- *	for (size_t at = start; mcsafe_badblocks_next(known, at, end, &bad); at = bad.start + bad.len)
+ *	for (size_t at = start; mcsafe_badblocks_next(known, at, end, &bad);
+ *	     at = bad.start + bad.len)
  *		printf("%zu bytes at %zu are bad\n", bad.len, bad.start);
  *
  * @param      badblocks  The registry. Not NULL.
- * @param      start      Offset of the first byte to ask about.
- * @param      end        Offset behind the last; if it is not above start, nothing is found.
- * @param[out] bad        Receives the part of the range that is in [start, end); NULL: not wanted.
- *                        Unchanged if there is none.
+ * @param      start      Offset of the first byte to look at.
+ * @param      end        Offset just past the last byte to look at. If end <= start, nothing is
+ *                        found.
+ * @param[out] bad        Receives the part of the bad range that lies in [start, end). NULL if not
+ *                        wanted. Unchanged if nothing is found.
  *
- * @return     Whether there is one.
+ * @return     Whether a bad range was found.
  *
  * @par Changes at the same time
- *             Bytes that are bad during the whole call are seen, and bytes that are good during the
- *             whole call are not; a byte that changes meanwhile is either.
- * @par Safety MT-Safe, AS-Safe. No lock, no system call, no allocation, no loop that a writer could
- *             prolong. A lookup that is left by siglongjmp(3), from a signal handler, keeps memory
- *             that is no longer needed from being given back before mcsafe_badblocks_destroy().
- * @par Cost   O(log n) with n ranges; a load and a branch if there are none.
+ *             A byte that is bad during the whole call is seen as bad. A byte that is good during
+ *             the whole call is seen as good. A byte that changes during the call is seen as
+ *             either.
+ * @par Safety MT-Safe, AS-Safe. The lookup takes no lock, makes no system call, does not allocate,
+ *             and has no loop that a writer could prolong. If a signal handler leaves a lookup by
+ *             siglongjmp(3), memory that the registry no longer needs is not freed before
+ *             mcsafe_badblocks_destroy().
+ * @par Cost   O(log n) for n ranges. One load and one branch if the registry is empty.
  * @since 0.1  @see mcsafe_badblocks_add()
  */
 MCSAFE_API bool mcsafe_badblocks_next(const struct mcsafe_badblocks *badblocks, size_t start,
@@ -117,7 +126,7 @@ MCSAFE_API bool mcsafe_badblocks_next(const struct mcsafe_badblocks *badblocks, 
  * Count the bad ranges.
  *
  * @param badblocks  The registry. Not NULL.
- * @return           Their number, 0 if nothing is known to be bad.
+ * @return           The number of bad ranges; 0 if the registry is empty.
  *
  * @par Safety       MT-Safe, AS-Safe
  * @since 0.1        @see mcsafe_badblocks_bytes()
@@ -136,23 +145,23 @@ MCSAFE_API size_t mcsafe_badblocks_count(const struct mcsafe_badblocks *badblock
 MCSAFE_API size_t mcsafe_badblocks_bytes(const struct mcsafe_badblocks *badblocks) MCSAFE_NOEXCEPT;
 
 /**
- * Note what an early notice says, if it is about a given mapping.
+ * Add the memory that an early notice reports as lost, if it lies in a given mapping.
  *
- * The queue of notices is one for the whole process, so whoever reads it (mcsafe_notice_read())
- * offers each notice to the registries of all mappings.
+ * A process has only one queue of notices. Therefore the thread that calls mcsafe_notice_read()
+ * must pass each notice to the registries of all mappings.
  *
- * @param     badblocks  The registry, which counts from base. Not NULL.
- * @param[in] notice     The notice. Its block of `extent` bytes is lost; of an unknown extent, the
- *                       4096-byte page is.
+ * @param     badblocks  The registry. Its offsets are relative to base. Not NULL.
+ * @param[in] notice     The notice. The aligned block of `extent` bytes around its address is lost.
+ *                       If the extent is unknown (0), the 4096-byte page is.
  * @param     base       Start of the mapping.
- * @param     len        Its length in bytes.
+ * @param     len        Length of the mapping in bytes.
  *
- * @return    1        The block, or what of it is in [base, base + len), was noted.
- *            0        It is elsewhere.
- *            -ENOMEM  There is no memory for it. Nothing was changed.
+ * @return    1        The part of the block that lies in [base, base + len) was added.
+ *            0        No part of the block lies in the mapping.
+ *            -ENOMEM  Out of memory. Nothing was changed.
  *
- * @par Safety MT-Safe; waits for changes of the registry. Not AS-Safe: not to be called by the
- *             function of mcsafe_on_notice(). errno is left alone.
+ * @par Safety MT-Safe; waits for changes of the registry. Not AS-Safe: the function that was passed
+ *             to mcsafe_on_notice() must not call it. errno is left alone.
  * @since 0.1  @see mcsafe_notice_read()
  */
 MCSAFE_API int mcsafe_badblocks_notice(struct mcsafe_badblocks *badblocks,
@@ -162,16 +171,16 @@ MCSAFE_API int mcsafe_badblocks_notice(struct mcsafe_badblocks *badblocks,
 /**
  * Write a registry as text.
  *
- * A line for each range, in ascending order: start and length in bytes, as decimal numbers, with a
- * blank between them: "4096 512". That is the form of the kernel's badblocks files, which count
- * 512-byte sectors, though. A first line that begins with "#" says what it is.
+ * The text has one line for each range, in ascending order: start and length in bytes, as decimal
+ * numbers separated by a blank ("4096 512"). The kernel's badblocks files have the same form, but
+ * count in sectors of 512 bytes. The first line is a heading that begins with "#".
  *
- * @param     badblocks  The registry. Not NULL. A range that changes meanwhile may be written as it
- *                       was before or after.
- * @param     to         Where to write; it is flushed at the end.
+ * @param     badblocks  The registry. Not NULL. A range that changes during the call is written
+ *                       either as it was before or as it is after the change.
+ * @param     to         The stream to write to. It is flushed at the end.
  *
  * @return    0       Written.
- *            -errno  Writing failed, with what fprintf(3) or fflush(3) say.
+ *            -errno  Writing failed, with the error of fprintf(3) or fflush(3).
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_badblocks_load()
@@ -180,22 +189,22 @@ MCSAFE_API int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, F
 	MCSAFE_NOEXCEPT;
 
 /**
- * Add what mcsafe_badblocks_save() has written, or somebody by hand.
+ * Add ranges from a text that mcsafe_badblocks_save() or a person wrote.
  *
- * Lines may come in any order, and ranges may overlap. Blanks and tabs may stand before, between
- * and after the numbers. Empty lines, and those whose first character is "#", are passed over. The
- * last line needs its end: text that was cut off is noticed.
+ * Lines may come in any order, and ranges may overlap. Blanks and tabs are allowed before, between
+ * and after the numbers. Empty lines and lines whose first character is "#" are ignored. Every
+ * line, including the last one, must end with a newline. Therefore truncated text is detected.
  *
  * @param      badblocks  The registry. Not NULL.
- * @param      from       Where to read, up to the end.
- * @param[out] line       Receives the number of the line, from 1, that is at fault; NULL: not
- *                        wanted. Written for -EINVAL only.
+ * @param      from       The stream to read from, up to its end.
+ * @param[out] line       Receives the number, counted from 1, of the line that was not understood.
+ *                        NULL if not wanted. Written for -EINVAL only.
  *
- * @return     0        All was added, at once: a lookup sees all of it or nothing.
- *             -EINVAL  A line does not hold two numbers, or they make no range (see
- *                      mcsafe_badblocks_add()). Nothing was changed.
- *             -ENOMEM  There is no memory for it. Nothing was changed.
- *             -errno   Reading failed, with what getc(3) says. Nothing was changed.
+ * @return     0        All ranges were added, in one step: a lookup sees all of them or none.
+ *             -EINVAL  A line does not consist of two numbers, or the numbers are not a valid range
+ *                      (see mcsafe_badblocks_add()). Nothing was changed.
+ *             -ENOMEM  Out of memory. Nothing was changed.
+ *             -errno   Reading failed, with the error of getc(3). Nothing was changed.
  *
  * @par Safety MT-Safe; waits for changes of the registry. Not AS-Safe. errno is left alone.
  * @par Cost   O(n log n); a million ranges take less than a second.
@@ -204,57 +213,62 @@ MCSAFE_API int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, F
 MCSAFE_API int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t *line)
 	MCSAFE_NOEXCEPT;
 
-/** What came of asking the kernel. */
+/** Whether the kernel answered, and with what. */
 enum mcsafe_badblocks_state {
 	MCSAFE_BADBLOCKS_NONE,      /**< the kernel knows of nothing bad */
-	MCSAFE_BADBLOCKS_FOUND,     /**< it does, and all that it told was added */
-	MCSAFE_BADBLOCKS_NOT_ASKED, /**< it could not be asked; that says nothing */
+	MCSAFE_BADBLOCKS_FOUND,     /**< the kernel listed bad ranges; all were added */
+	MCSAFE_BADBLOCKS_NOT_ASKED, /**< no answer; says nothing about the medium */
 };
 
 /** The kernel's answer. */
 struct mcsafe_badblocks_answer {
 	enum mcsafe_badblocks_state state;
-	int error;         /**< NOT_ASKED: why, an errno value. FOUND: 0, or EOVERFLOW if the kernel
-	                        has cut its list off, so that there may be more. NONE: 0 */
-	size_t count;      /**< ranges that it told, after merging; 0 unless FOUND */
-	size_t bytes;      /**< their length; 0 unless FOUND */
+	int error;         /**< NOT_ASKED: the reason, an errno value. FOUND: 0, or EOVERFLOW if the
+	                        kernel cut its list off: there may be more ranges. NONE: 0 */
+	size_t count;      /**< number of ranges listed, after merging; 0 unless FOUND */
+	size_t bytes;      /**< sum of their lengths; 0 unless FOUND */
 	void *reserved[4]; /**< NULL; room to grow without a new ABI */
 };
 
 /**
- * Ask the kernel what it knows to be bad in a file or a device, and add it.
+ * Ask the kernel which parts of a file or device are bad, and add them.
  *
- * Starts are offsets in the file or device.
+ * The ranges are offsets in the file or device. Where they come from:
  *
- *	a file              the badblocks list of the disk below its file system, and where the file's
- *	                    parts are on it (FIEMAP). Preallocated space that was never written reads
- *	                    as zeros without touching the medium, and is left out; so is what is not
- *	                    on the medium yet. Parts that are stored in another form, compressed say,
- *	                    are bad as a whole.
- *	a block device      the badblocks list of the disk, for a partition its part of it
- *	a device-dax node   the badblocks list of its region, by libndctl if that is there
- *	                    (MCSAFE_WITH_NDCTL when the library was built; it is loaded at the first
- *	                    call); from sysfs if it is not, or lists nothing: it does not tell that
- *	                    from a list that it could not read
+ *	a file              The badblocks list of the disk below the file system, and FIEMAP, which
+ *	                    tells where the parts of the file are on the disk. Two kinds of parts
+ *	                    are left out: preallocated space that was never written, because it
+ *	                    reads as zeros without an access to the medium; and data that is not on
+ *	                    the medium yet. A part that is stored encoded, for example compressed,
+ *	                    is added as a whole if any byte of it on the disk is bad.
+ *	a block device      The badblocks list of the disk. For a partition, the part of the list
+ *	                    that lies in the partition.
+ *	a device-dax node   The badblocks list of its region. If libmcsafe was built with
+ *	                    MCSAFE_WITH_NDCTL, libndctl reads the list; the first call loads
+ *	                    libndctl. If libndctl is missing or lists nothing, the list is read
+ *	                    from sysfs, since libndctl does not distinguish an empty list from one
+ *	                    that it failed to read.
  *
- * The kernel counts in sectors of 512 bytes. It learns of bad blocks from the firmware and from
- * machine checks, the latter some time after the fault. It keeps 512 entries of a list, and shows as
- * much of it as a page of text holds.
+ * The kernel counts in sectors of 512 bytes. It learns of bad blocks from the firmware and, some
+ * time after the fault, from machine checks. It keeps at most 512 entries in a list, and shows only
+ * the entries that fit into one page of text.
  *
  * @param      badblocks  The registry. Not NULL.
- * @param      fd         A descriptor of it, open for reading.
- * @param[out] answer     What came of it. Not NULL. Always written.
+ * @param      fd         A descriptor of the file or device, open for reading.
+ * @param[out] answer     Receives the kernel's answer. Not NULL. Always written.
  *
- * @return     0        Asked: state NONE or FOUND.
- *             -errno   Not asked, the same as -answer->error, and nothing was changed:
+ * @return     0        The kernel answered: the state is NONE or FOUND.
+ *             -errno   The kernel could not be asked: the state is NOT_ASKED, and the value is
+ *                      -answer->error. Nothing was changed.
  *             -EBADF       fd is not open.
- *             -EOPNOTSUPP  The driver keeps no list; or fd is neither a file nor such a device; or the
- *                          file system cannot say where the file is, or has it on another disk.
- *             -ENODEV      The file system is not on one disk (tmpfs, overlayfs, btrfs, network).
- *             -EACCES      Only root may read the region's place in memory.
- *             -EBADMSG     sysfs holds something that is no list of bad blocks.
- *             -ENOMEM      There is no memory for it.
- *             others       As open(2), read(2) and ioctl(2) give them.
+ *             -EOPNOTSUPP  The driver keeps no list; fd is neither a file nor such a device; or the
+ *                          file system cannot tell where the file is, or stores it on another disk.
+ *             -ENODEV      The file system is not on a single disk (tmpfs, overlayfs, btrfs,
+ *                          network).
+ *             -EACCES      Only root may read the physical address of the region.
+ *             -EBADMSG     The content of a file in sysfs is not a valid list of bad blocks.
+ *             -ENOMEM      Out of memory.
+ *             others       Errors of open(2), read(2) and ioctl(2).
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_badblocks_add(), ndctl-list(1)

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* compiler.h - attributes of the public declarations, and nothing else */
+/*
+ * compiler.h - attributes of the public declarations
+ *
+ * In all public headers, a private name ends in one underscore: mcsafe_x_, MCSAFE_X_. No name has
+ * two underscores in a row, because C++ reserves such names.
+ */
 #ifndef MCSAFE_COMPILER_H
 #define MCSAFE_COMPILER_H
 
@@ -9,16 +14,17 @@
 
 #define MCSAFE_API __attribute__((visibility("default")))
 
-/* For results that say whether data arrived: ignoring one is a bug. */
+/* For results that say whether data arrived. Ignoring such a result is a bug. */
 #define MCSAFE_NODISCARD __attribute__((warn_unused_result))
 
-/* A function that is defined in the header, too. */
+/* For functions that are defined in a header. */
 #define MCSAFE_INLINE static inline __attribute__((always_inline, unused))
 
-/* Called after a fault only: callers keep it out of the way of what is not. */
+/* For functions that are called only after a fault. They are kept out of hot code. */
 #define MCSAFE_COLD __attribute__((cold))
 
-/* As setjmp(): the compiler keeps nothing in registers that a second return would find changed. */
+/* For functions that return twice, like setjmp(3). The compiler then keeps no value in a register
+ * that the second return would change. */
 #define MCSAFE_RETURNS_TWICE __attribute__((returns_twice))
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engine.h - which routines do the copies: ask, and choose */
+/* engine.h - which assembly routines do the copies: query and select them */
 #ifndef MCSAFE_ENGINE_H
 #define MCSAFE_ENGINE_H
 
@@ -8,34 +8,38 @@
 MCSAFE_BEGIN_DECLS
 
 /**
- * Name the engine that does the copies of this process.
+ * Return the name of the engine that does the copies of this process.
  *
- *   avx512_erms  avx512; but what no longer fits into the first cache with its copy, from half of
- *                its size on, goes by REP MOVSB, up to where stores bypass the caches. Chosen by
- *                itself on AMD family 1Ah (Zen 5) and later, where it was measured to be the
- *                fastest; on request elsewhere. Needs ERMS as well.
- *   avx512       64-byte vectors; stores bypass the caches in copies as long as the largest cache;
- *                needs AVX512F, AVX512BW, AVX512_VBMI and BMI2. Chosen by itself there if
- *                avx512_erms cannot be.
- *   avx2         32-byte vectors; stores bypass the caches in long copies; needs AVX2
- *   avx2_erms    avx2, with REP MOVSB as above. On request only. Needs ERMS as well.
- *   sse2         16-byte vectors; every x86-64
- *   erms         REP MOVSB; needs ERMS. On request only: much slower than the others for short
- *                copies.
- *   word         one aligned word at a time: the reference for the others
+ *   avx512_erms  Like avx512, but uses REP MOVSB for the middle of copies that are longer than half
+ *                of the L1 data cache. Still longer copies use non-temporal stores, like avx512.
+ *                The default on AMD family 1Ah (Zen 5) and later, where it measured fastest;
+ *                available on request elsewhere. Requires what avx512 requires, and ERMS.
+ *   avx512       64-byte vectors. Copies that are at least as long as the largest cache use
+ *                non-temporal stores, which bypass the caches. The default where avx512_erms would
+ *                be the default but cannot run. Requires AVX512F, AVX512BW, AVX512_VBMI and BMI2.
+ *   avx2         32-byte vectors, and non-temporal stores like avx512. Requires AVX2.
+ *   avx2_erms    Like avx2, with REP MOVSB as in avx512_erms. On request only. Requires AVX2 and
+ *                ERMS.
+ *   sse2         16-byte vectors. Runs on every x86-64 processor.
+ *   erms         REP MOVSB only. On request only, because it is much slower than the others for
+ *                short copies. Requires ERMS.
+ *   word         One aligned word at a time. The reference for the other engines.
  *
- * All of them keep the contract of mcsafe_memcpy(). Unless one is asked for, the first of
- * avx512_erms and avx512 (if they are to be chosen), avx2 and sse2 that the processor and the kernel
- * support is chosen by mcsafe_install(), or at the first copy.
+ * All engines keep the contract of mcsafe_memcpy(). If no engine was selected, mcsafe_install() or
+ * the first copy selects the first of avx512_erms, avx512, avx2 and sse2 that is a default on this
+ * processor and that the processor and the kernel support.
  *
- * REP MOVSB loads as the processor pleases. The engines whose names end in _erms begin it at a
- * 64-byte line of the source, and end it before the last one, which vectors copy: what it touches in
- * the line behind its operand, if it does, is still the source. The kernel copies from memory that
- * may be poisoned by the same instruction. Who wants only loads that are known never to cross a line asks for avx512 or avx2.
- * All three are refused on Intel family 6 model 85 (Skylake-SP, Cascade Lake, Cooper Lake), whose
- * fast strings can consume poison in the line behind the operand, and in builds with MCSAFE_DEBUG.
+ * The processor chooses the loads of REP MOVSB. The engines avx512_erms and avx2_erms therefore
+ * start REP MOVSB at a 64-byte line of the source, and stop it before the last line, which vectors
+ * copy. If REP MOVSB reads from the line past its operand, that line is still part of the source.
+ * The kernel uses the same instruction to copy from memory that may be poisoned. To rule out loads
+ * that cross a cache line, select avx512 or avx2.
  *
- * @return A static string: one of mcsafe_engine_names(). Never NULL; not to be freed.
+ * The three engines with erms in their names are refused on Intel family 6 model 85 (Skylake-SP,
+ * Cascade Lake, Cooper Lake), where REP MOVSB can consume poison in the line past the operand. They
+ * are also refused in builds with MCSAFE_DEBUG.
+ *
+ * @return A static string: one of mcsafe_engine_names(). Never NULL. Must not be freed.
  *
  * @par Safety   MT-Safe, AS-Safe
  * @since 0.1    @see mcsafe_engine_set()
@@ -43,9 +47,10 @@ MCSAFE_BEGIN_DECLS
 MCSAFE_API const char *mcsafe_engine_name(void) MCSAFE_NOEXCEPT;
 
 /**
- * List the engines that this library was built with, whether or not this processor can run them.
+ * List the engines that this library was built with, including those that this processor cannot
+ * run.
  *
- * @return A static string: the names, with one space between them. Never NULL; not to be freed.
+ * @return A static string: the names, separated by single spaces. Never NULL. Must not be freed.
  *
  * @par Safety   MT-Safe, AS-Safe
  * @since 0.1    @see mcsafe_engine_set()
@@ -53,19 +58,20 @@ MCSAFE_API const char *mcsafe_engine_name(void) MCSAFE_NOEXCEPT;
 MCSAFE_API const char *mcsafe_engine_names(void) MCSAFE_NOEXCEPT;
 
 /**
- * Choose the engine for all copies of this process that begin after the call.
+ * Select the engine for all copies of this process that begin after the call.
  *
- * The environment variable MCSAFE_ENGINE does the same from outside: mcsafe_install() reads it the
- * first time that it is called, so this function, called later, overrides it.
+ * The environment variable MCSAFE_ENGINE selects an engine from outside the program.
+ * mcsafe_install() reads the variable until one call of it has succeeded. A later
+ * mcsafe_engine_set() overrides the variable.
  *
- * @param name  One of mcsafe_engine_names(); NULL: the automatic choice again.
+ * @param name  One of mcsafe_engine_names(). NULL returns to the automatic selection.
  *
- * @return 0         it is in use.
- *         -EINVAL   there is no engine of that name.
- *         -ENOTSUP  this processor cannot run it, or it is not safe there.
- *         After an error the engine in use is as before.
+ * @return 0         The engine is in use.
+ *         -EINVAL   No engine has that name.
+ *         -ENOTSUP  This processor cannot run the engine, or the engine is not safe on it.
+ *         After an error the previous engine stays in use.
  *
- * @par Safety   MT-Safe, AS-Safe. errno is left alone.
+ * @par Safety   MT-Safe, AS-Safe. errno is unchanged.
  * @since 0.1    @see mcsafe_engine_name(), mcsafe_engine_names()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_engine_set(const char *name) MCSAFE_NOEXCEPT;

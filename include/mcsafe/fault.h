@@ -10,26 +10,26 @@
 MCSAFE_BEGIN_DECLS
 
 /**
- * Why an access failed. Derived from the signal and its si_code, see sigaction(2):
+ * Why an access failed. The cause is derived from the signal and its si_code; see sigaction(2):
  *
  *   cause       signal and si_code                    typical origin
  *   POISON      SIGBUS  BUS_MCEERR_AR                 uncorrectable memory error in the page
- *   IO          SIGBUS  BUS_ADRERR, BUS_OBJERR        mapped file was truncated, media error,
- *                                                     no space for a hole of a file
+ *   IO          SIGBUS  BUS_ADRERR, BUS_OBJERR        the mapped file was truncated; a media error;
+ *                                                     no space to fill a hole of the file
  *   UNMAPPED    SIGSEGV SEGV_MAPERR                   nothing is mapped there; a guard page
  *   PROTECTED   SIGSEGV SEGV_ACCERR                   mapped without the needed permission
  *   PKEY        SIGSEGV SEGV_PKUERR                   denied by a protection key, pkeys(7)
- *   ADDRESS     SIGSEGV SI_KERNEL; or no signal       non-canonical address; or a range that
- *                                                     wraps around the end of memory and was
- *                                                     refused before anything was touched
+ *   ADDRESS     SIGSEGV SI_KERNEL; or no signal       non-canonical address; or a range that wraps
+ *                                                     around the end of memory and was refused
+ *                                                     before anything was accessed
  *   UNKNOWN     anything else                         for example SIGBUS SI_KERNEL, a memory
  *                                                     error that the kernel could not locate
  *
- * A kernel without CONFIG_MEMORY_FAILURE reports a page poisoned by UFFDIO_POISON as
- * BUS_ADRERR, that is as IO.
+ * A kernel without CONFIG_MEMORY_FAILURE reports a page that UFFDIO_POISON poisoned as BUS_ADRERR,
+ * so the cause is IO.
  */
 enum mcsafe_cause {
-	MCSAFE_CAUSE_NONE = 0, /**< no fault; never written by the library into a record */
+	MCSAFE_CAUSE_NONE = 0, /**< no fault; the library never writes it into a record */
 	MCSAFE_CAUSE_POISON = 1,
 	MCSAFE_CAUSE_IO = 2,
 	MCSAFE_CAUSE_UNMAPPED = 3,
@@ -47,32 +47,32 @@ enum mcsafe_side {
 };
 
 /**
- * What a recovered fault was. Functions that take a pointer to one write it only when they stop
- * at a fault: on success the caller's record is left exactly as it was.
+ * What a recovered fault was. A function that takes a pointer to a record writes the record only if
+ * it stops at a fault. On success the caller's record is unchanged.
  *
- * How far an operation came is never derived from addr: that is the count which the operation
- * returns. The kernel gives the page's start for poison that is consumed for the first time, and
- * the exact byte afterwards; when a page is mapped twice, addr may lie in the other mapping.
+ * Do not derive from addr how far an operation came. The operation returns that as a count. When
+ * poison is consumed for the first time, the kernel reports the start of the page; afterwards it
+ * reports the exact byte. If a page is mapped twice, addr may lie in the other mapping.
  */
 struct mcsafe_fault {
 	int signo; /**< SIGBUS or SIGSEGV; 0: refused without a signal */
-	int code;  /**< si_code of that signal; 0 when signo is 0 */
+	int code;  /**< si_code of that signal; 0 if signo is 0 */
 	enum mcsafe_cause cause;
 	enum mcsafe_side side;
-	void *addr;        /**< si_addr; where the kernel gave none (ADDRESS), the first byte
+	void *addr;        /**< si_addr; if the kernel reported none (ADDRESS), the first byte
 	                             of the operand that was not copied */
-	size_t extent;     /**< POISON: bytes lost, a power of two (1 << si_addr_lsb): all of
-	                             the aligned block of that size around addr; 0: unknown */
-	void *ip;          /**< the instruction that faulted; NULL when signo is 0 */
+	size_t extent;     /**< POISON: bytes lost, a power of two (1 << si_addr_lsb); the
+	                             aligned block of this size around addr is lost; 0: unknown */
+	void *ip;          /**< the instruction that faulted; NULL if signo is 0 */
 	void *reserved[4]; /**< written as NULL; room to grow without a new ABI */
 };
 
 /**
- * Translate a fault record into an errno value, as the kernel's own I/O paths would report it.
+ * Translate a fault record into the errno value that the kernel's own I/O paths would report.
  *
- * @param fault  A record, or NULL, which counts as "no fault".
+ * @param fault  A record. NULL counts as "no fault".
  * @return       POISON -> EHWPOISON; IO -> EIO; NONE or NULL -> 0; all others -> EFAULT.
- *               A positive number; errno itself is not touched.
+ *               A positive number; errno itself is unchanged.
  *
  * @par Safety   MT-Safe, AS-Safe
  * @since 0.1
@@ -80,12 +80,12 @@ struct mcsafe_fault {
 MCSAFE_API int mcsafe_fault_errno(const struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
 /**
- * Name a cause for a message or a log.
+ * Name a cause, for a message or a log.
  *
  * @param cause  Any value.
  * @return       A static string: "none", "poison", "io", "unmapped", "protected", "pkey",
- *               "address"; "unknown" for MCSAFE_CAUSE_UNKNOWN and for values that are not listed
- *               in the enumeration. Never NULL; not to be freed.
+ *               "address"; "unknown" for MCSAFE_CAUSE_UNKNOWN and for values that are not in the
+ *               enumeration. Never NULL. Must not be freed.
  *
  * @par Safety   MT-Safe, AS-Safe
  * @since 0.1

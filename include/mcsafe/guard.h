@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * guard.h - let ordinary code touch memory that can fail
+ * guard.h - let ordinary code access memory that can fail
  *
- * A parser, a checksum or a function of another library reads mapped memory with instructions
- * that are not ours. A guard lets a region of such code be left when it faults on the memory that
- * the guard names:
+ * A parser, a checksum or a function of another library reads mapped memory with its own
+ * instructions. A guard lets the program leave such code when it faults on the memory that the
+ * guard names:
  *
  *	#include <mcsafe/guard.h>
  *
@@ -23,41 +23,48 @@
  *		return 0;
  *	}
  *
- * A fault jumps from the instruction that failed to MCSAFE_CATCH(), as siglongjmp(3) would, and
- * everything in between is left where it is: locks stay locked, memory stays allocated, data that
- * was being changed stays half changed. So these are the rules of the body, and of all that it
- * calls:
+ * A fault jumps from the instruction that failed to MCSAFE_CATCH(), as siglongjmp(3) would. The
+ * code in between is abandoned: locks stay locked, memory stays allocated, and data that was being
+ * changed stays half changed. Therefore these rules hold for the body and for all that it calls:
  *
- *   - It does not take locks, allocate, use stdio or call anything else that keeps a state of its
- *     own, unless that state does not matter after a fault. What the body only reads, and stores
- *     of its own, are safe. A fault cannot hit where the guarded memory is not touched.
- *   - Frames of C++ with destructors, of Rust, Go, Java or another runtime must not lie between the
- *     guard and the fault: they are not unwound. mcsafe_guard_check() reports such a jump.
- *   - A local variable of the function that arms the guard, which was changed in the body and is
- *     read after a fault, must be volatile, as with setjmp(3); or be in the function that
- *     mcsafe_call() runs, or behind a pointer. An inner guard whose record the outer one's second
- *     part reads is such a variable: make it static, or the caller's. What was stored behind a pointer is as the
- *     abstract machine has it if MCSAFE_GUARD_BARRIER() came between the store and the fault.
- *   - A compiler may move a load through a "restrict" pointer out of the body, as it may take the
- *     calls of this library not to change what such a pointer points to. MCSAFE_GUARD_OPAQUE() in
- *     the body makes a pointer of which it knows nothing.
- *   - No siglongjmp(3), swapcontext(3) or C++ exception of another scope leads out of a body in C:
- *     the guard would stay armed. return, break, continue and goto may; in C++ exceptions may.
- *   - A signal handler that runs during the body belongs to it: if it faults on the guarded memory
- *     outside guards of its own, the jump leaves the handler, and what the handler blocked stays
- *     blocked.
+ *   - Do not take locks, allocate memory, use stdio, or call other code that keeps a state of its
+ *     own, unless that state does not matter after a fault. Reading memory and storing to your own
+ *     variables is safe. Only accesses to the guarded memory can fault: code that does not touch it
+ *     runs to its end.
+ *   - Frames of C++ with destructors, or of Rust, Go, Java or another runtime, must not lie between
+ *     the guard and the fault, because they are not unwound. mcsafe_guard_check() reports a jump
+ *     over such frames.
+ *   - A local variable of the function that arms the guard must be volatile if it is changed in the
+ *     body and read after a fault, as with setjmp(3). Instead, the variable can be declared in the
+ *     function that mcsafe_call() runs, or be accessed through a pointer. The rule also applies to
+ *     an inner guard: if the MCSAFE_CATCH() of an outer guard reads the inner guard's record,
+ *     declare the inner guard static or in the calling function. A store through a pointer is
+ *     certain to be visible after a fault only if MCSAFE_GUARD_BARRIER() came between the store and
+ *     the fault.
+ *   - The compiler may move a load through a "restrict" pointer out of the body, because it may
+ *     assume that the functions of this library do not change the memory. Use
+ *     MCSAFE_GUARD_OPAQUE() in the body to get a pointer about which the compiler knows nothing.
+ *   - Do not leave the body by siglongjmp(3) or swapcontext(3) or, in C, by a C++ exception: the
+ *     guard would stay armed. You may leave it by return, break, continue and goto, and in C++ by
+ *     an exception.
+ *   - A signal handler that runs during the body counts as part of it. If the handler faults on the
+ *     guarded memory outside guards of its own, the jump leaves the handler. Signals that were
+ *     blocked for the handler then stay blocked.
  *
- * After the jump the signal mask, the alternate stack, errno, and rounding and the other settings of
- * SSE (MXCSR) and x87 are those of the faulting instruction: the signal has been left as by its
- * handler's return, nothing is blocked by it. A body that changes them puts them back after a fault.
- * The registers that a function keeps for its caller are as they were when the guard was armed; the
- * x87 stack is empty, the direction flag clear, the upper vector halves zero.
+ * The guard leaves libmcsafe's signal handler by a normal return. Therefore MCSAFE_CATCH() sees the
+ * signal mask, the alternate stack, errno, and the floating-point settings (MXCSR, x87 control
+ * word) that the faulting instruction had. The fault's signal does not stay blocked. A body that
+ * changes any of these must restore them after a fault. The callee-saved registers have the values
+ * from when the guard was armed. The x87 stack is empty, the direction flag is clear, and the upper
+ * vector halves are zero.
  *
- * Guards belong to the thread that armed them, and nest. A child of fork(2) has those of the thread
- * that forked. A thread that ends takes its guards with it; it must not touch what they name after
- * the frames that hold them are gone (by pthread_exit(3), in destructors of pthread_key_create(3)).
+ * A guard belongs to the thread that armed it. Guards nest. A child of fork(2) has the guards of
+ * the thread that called fork(2). When a thread ends, its guards end with it. After pthread_exit(3)
+ * has left the frames that hold them, the thread must not access the guarded memory, for example in
+ * destructors of pthread_key_create(3).
  *
- * The handler must be installed: mcsafe_install(), or mcsafe_handle_signal() in a host's handler.
+ * The handler must be installed: call mcsafe_install() first, or call mcsafe_handle_signal() in a
+ * handler of your own.
  */
 #ifndef MCSAFE_GUARD_H
 #define MCSAFE_GUARD_H
@@ -83,88 +90,94 @@
 # endif
 #endif
 
-/* ThreadSanitizer needs a jmp_buf of its own. */
+/* For ThreadSanitizer, a guard also holds a jmp_buf. */
 #ifdef MCSAFE_GUARD_TSAN_
 # include <setjmp.h>
-# define MCSAFE_GUARD_WORDS (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
+# define MCSAFE_GUARD_WORDS_ (16 + sizeof(jmp_buf) / (sizeof(uintptr_t)))
 #else
-# define MCSAFE_GUARD_WORDS 16
+# define MCSAFE_GUARD_WORDS_ 16
 #endif
 
 MCSAFE_BEGIN_DECLS
 
 /**
- * Memory that a guarded region may fault on.
+ * Memory on which guarded code may fault.
  *
- * A fault is inside a window if
- *   - the kernel gave an exact address (SIGSEGV with SEGV_MAPERR, SEGV_ACCERR or SEGV_PKUERR;
- *     SIGBUS with BUS_ADRERR or BUS_OBJERR) that is in [base, base + len). An access that begins
- *     before the window is inside if the first byte that faults is;
- *   - memory was poisoned (BUS_MCEERR_AR), and si_addr is in the window; or si_addr is the start of
- *     a page, which is all that the kernel says when poison is met for the first time, and the
- *     lost block overlaps the window: the block of the size 1 << si_addr_lsb, of a page at least,
- *     that holds si_addr. Poison in one 2 MiB page is never inside a window that lies in the next;
- *   - the window is MCSAFE_ANYWHERE. Nothing else catches a fault without an address: of a
- *     non-canonical one (SI_KERNEL), of an alignment check, and any other cause.
- * A page that is mapped twice may be reported at its other address: name both then.
+ * A fault is inside a window in these cases:
+ *   - The kernel reported an exact address in [base, base + len): SIGSEGV with SEGV_MAPERR,
+ *     SEGV_ACCERR or SEGV_PKUERR, or SIGBUS with BUS_ADRERR or BUS_OBJERR. The address is that of
+ *     the first byte that faults, so an access that begins before the window can be inside.
+ *   - The memory was poisoned (BUS_MCEERR_AR), and si_addr is in the window.
+ *   - The memory was poisoned, si_addr is the start of a page, and the lost block overlaps the
+ *     window. The kernel reports the start of the page when poison is consumed for the first time.
+ *     The lost block is the aligned block of 1 << si_addr_lsb bytes, at least a page, that holds
+ *     si_addr. Poison in one 2 MiB page is therefore never inside a window in the next page.
+ *   - The window is MCSAFE_ANYWHERE. Only this window catches a fault for which the kernel reports
+ *     no address: a non-canonical address (SI_KERNEL), an alignment check, or any other cause.
+ * If a page is mapped twice, the fault may be reported at its other address. Name both addresses.
  */
 struct mcsafe_window {
 	const void *base;
-	size_t len; /**< bytes; a window that would pass the end of memory ends there; 0: none */
+	size_t len; /**< bytes; 0: no window; a window that would wrap around ends at
+	             the end of memory */
 };
 
 /** As base and length of a window: every fault of the thread is inside. */
 #define MCSAFE_ANYWHERE NULL, SIZE_MAX
 
 /**
- * A guard. Its memory belongs to the caller, and must stay while it is armed; it need not be
- * initialized. The first three members are written by a fault that this guard catches, and by
- * nothing else. The others are the library's.
+ * A guard. The caller owns its memory, which must stay valid while the guard is armed. It need not
+ * be initialized. The first three members are written only by a fault that this guard catches. The
+ * other members belong to the library.
  */
 struct mcsafe_guard {
-	struct mcsafe_fault fault; /**< addr is si_addr, NULL where there was none; side is
-	                                          SOURCE for a load, DESTINATION for a store, NONE
-	                                          where the processor did not say */
-	size_t window;             /**< which window of the list, from 0 */
-	size_t offset;             /**< how far into that window the first lost byte is */
+	struct mcsafe_fault fault; /**< addr is si_addr, NULL if the kernel reported none. side is
+	                                          SOURCE for a load, DESTINATION for a store,
+	                                          NONE if the processor did not report which */
+	size_t window;             /**< index of the window in the list, from 0 */
+	size_t offset;             /**< offset of the first lost byte in that window; 0 if the loss
+	                                          begins before the window */
 	const struct mcsafe_window *windows;
 	size_t n_windows;
 	struct mcsafe_window own;
 	struct mcsafe_guard *outer;
-	uintptr_t state[MCSAFE_GUARD_WORDS];
+	uintptr_t state[MCSAFE_GUARD_WORDS_];
 };
 
 /**
- * Arm a guard, and return once more if it catches a fault; what MCSAFE_TRY() is made of.
+ * Arm a guard; return a second time if it catches a fault. MCSAFE_TRY() is built on this function.
  *
- * For those who write macros of their own. guard->windows and guard->n_windows must have been set.
- * The rules of setjmp(3) hold for where a call may stand, and the function that calls must not
- * return before the guard is disarmed.
+ * For authors of their own macros. Set guard->windows and guard->n_windows first. The function may
+ * be called only where setjmp(3) may be called. The calling function must not return before the
+ * guard is disarmed.
  *
  * @param[in,out] guard  Not armed; not NULL.
  *
- * @return 0             armed. It is now the innermost guard of the thread.
- *         1             a fault was inside one of its windows; guard->fault says what it was. It
- *                       and all guards that were armed since are disarmed.
+ * @return 0             The guard is armed. It is now the innermost guard of the thread.
+ *         1             A fault was inside one of its windows; guard->fault says what it was. The
+ *                       guard, and all guards that were armed after it, are disarmed.
  *
- * @par Fault            A fault goes to the innermost guard that has a window for it. Guards within
- *                       that one are disarmed, too. If no guard has one, the fault is not ours, and
- *                       goes to the previous handler (mcsafe_install()). The same for a fault after
- *                       the second return: in MCSAFE_CATCH().
- * @par Signals          Only a fault of the thread itself is caught: never BUS_MCEERR_AO, and never
- *                       a signal that was sent (si_code <= 0).
- * @par Rows             Accesses that have a landing of their own (memcpy_mcsafe(), say) land there.
+ * @par Fault            A fault goes to the innermost guard that has a window for it. Guards inside
+ *                       that guard are disarmed too. If no guard has a window for the fault, it
+ *                       goes to the previous handler (mcsafe_install()). A fault after the second
+ *                       return, in MCSAFE_CATCH(), is treated in the same way: this guard is no
+ *                       longer armed.
+ * @par Signals          A guard catches only faults of the thread itself: never BUS_MCEERR_AO, and
+ *                       never a signal that was sent (si_code <= 0).
+ * @par Rows             An access that has a landing of its own, such as one of memcpy_mcsafe(),
+ *                       lands there and not at the guard.
  * @par Safety           MT-Safe, AS-Safe
- * @par Cost             Some 20 instructions; no system call.
+ * @par Cost             About 20 instructions; no system call.
  * @since 0.1            @see mcsafe_guard_disarm(), mcsafe_call()
  */
 MCSAFE_API int mcsafe_guard_enter(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT MCSAFE_RETURNS_TWICE;
 
 /**
- * Disarm a guard that mcsafe_guard_enter() has armed, and all that were armed since.
+ * Disarm a guard that mcsafe_guard_enter() armed, and all guards that were armed after it.
  *
- * @param[in,out] guard  The guard. Nothing is done if it is not armed; MCSAFE_TRY() calls it
- *                       whichever way the body is left.
+ * MCSAFE_TRY() calls this function whichever way the body is left.
+ *
+ * @param[in,out] guard  The guard. If it is not armed, nothing is done.
  *
  * @par Safety           MT-Safe, AS-Safe
  * @since 0.1            @see mcsafe_guard_enter()
@@ -174,19 +187,20 @@ MCSAFE_API void mcsafe_guard_disarm(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT;
 /**
  * Call a function that may fault on a window.
  *
- * For callers that cannot use MCSAFE_TRY(): other languages, and code whose variables should not
- * be subject to the rules of setjmp(3). The function, and all that it calls, obeys the rules at the
- * top of this file; no exception may leave it.
+ * For callers in other languages, and for C code whose variables should not be subject to the rules
+ * of setjmp(3). fn and all that it calls must obey the rules at the top of this file: fn must be C
+ * code, or code without cleanup. No exception may leave fn.
  *
- * @param[in]  base   The window, or MCSAFE_ANYWHERE in place of base and len.
- * @param      len    In bytes; 0: no fault is caught.
+ * @param[in]  base   Start of the window. MCSAFE_ANYWHERE can take the place of base and len.
+ * @param      len    Length of the window in bytes; 0: no fault is caught.
  * @param      fn     Called as fn(arg), in this thread, before mcsafe_call() returns.
- * @param      arg    Anything.
- * @param[out] fault  May be NULL. Written only if a fault was caught.
+ * @param      arg    Passed to fn.
+ * @param[out] fault  Receives what the fault was; may be NULL. Written only if a fault was caught.
  *
- * @return 0          fn has returned.
+ * @return 0          fn returned.
  *         -EHWPOISON, -EIO, -EFAULT
- *                    it was left at a fault inside the window: -mcsafe_fault_errno(fault).
+ *                    fn was left at a fault inside the window. The value is
+ *                    -mcsafe_fault_errno(fault).
  *
  * @par Safety        MT-Safe, AS-Safe
  * @since 0.1         @see mcsafe_call_windows(), MCSAFE_TRY()
@@ -197,16 +211,18 @@ MCSAFE_API int mcsafe_call(const void *base, size_t len, void (*fn)(void *), voi
 /**
  * Call a function that may fault on any of several windows.
  *
- * @param[in]     windows    Read when a fault happens; the first that it is inside counts.
- * @param         n_windows  How many; 0: no fault is caught.
+ * @param[in]     windows    The list of windows, which is read when a fault happens. The first
+ *                           window that the fault is inside counts.
+ * @param         n_windows  The number of windows; 0: no fault is caught.
  * @param         fn         As for mcsafe_call().
- * @param         arg
- * @param[in,out] guard      May be NULL. A guard that is not armed; after a fault it says what that
- *                           was, and where.
+ * @param         arg        As for mcsafe_call().
+ * @param[in,out] guard      A guard that is not armed; may be NULL. After a fault, it says what the
+ *                           fault was, and where.
  *
- * @return 0                 fn has returned.
+ * @return 0                 fn returned.
  *         -EHWPOISON, -EIO, -EFAULT
- *                           it was left at a fault: -mcsafe_fault_errno(&guard->fault).
+ *                           fn was left at a fault. The value is
+ *                           -mcsafe_fault_errno(&guard->fault).
  *
  * @par Safety               MT-Safe, AS-Safe
  * @since 0.1                @see mcsafe_call()
@@ -215,43 +231,45 @@ MCSAFE_API int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n
 				   void (*fn)(void *), void *arg, struct mcsafe_guard *guard);
 
 /**
- * Report each jump that leaves frames behind which were to be unwound. For tests and debugging.
+ * Report each jump that skips frames which should have been unwound. For tests and debugging.
  *
- * A jump is reported, and goes on, if between the fault and the function that armed the guard there
- * is a frame
- *   - in which an exception would run code: destructors or catch blocks of C++, the same of another
- *     language, __attribute__((cleanup)) in C that was compiled with -fexceptions;
- *   - without unwind information, as of a just-in-time compiler;
- *   - of a signal handler.
- * One line says which jump it is, and one more for each such frame what is wrong with it. The
- * compiler's tables for exceptions are what is looked at: a frame that has nothing to destroy at
- * that very place is named all the same if its function has, and one is not seen of which the
- * compiler knew that nothing which it calls can throw, nor one that was inlined into the function
- * that armed the guard.
+ * A jump is reported, and then continues, if one of these frames lies between the fault and the
+ * function that armed the guard:
+ *   - a frame in which an exception would run code: destructors or catch blocks of C++, the same in
+ *     another language, or __attribute__((cleanup)) in C that was compiled with -fexceptions;
+ *   - a frame without unwind information, such as one of a just-in-time compiler;
+ *   - a frame of a signal handler.
+ * One line names the jump. One more line for each such frame says what is wrong with it.
  *
- * @param fd        Where to write; -1: no more reports, which is how a program begins. The library
- *                  keeps a duplicate.
+ * The check reads the compiler's exception tables, so it is not exact. False positive: a frame
+ * whose function has cleanup code, but not at the place where the frame is left. False negatives: a
+ * frame from which the compiler knew that nothing can throw, and a frame that was inlined into the
+ * function that armed the guard.
  *
- * @return          0        done.
- *                  -ENOSYS  the library was built without libunwind.
+ * @param fd        The file descriptor to write to; -1: no reports, which is the initial state. The
+ *                  library keeps a duplicate.
+ *
+ * @return          0        Done.
+ *                  -ENOSYS  The library was built without libunwind.
  *                  -EBADF   fd is not open for writing.
- *                  -ENOMEM, -EMFILE, ...  no memory or no descriptor for it. Nothing was changed.
+ *                  -ENOMEM, -EMFILE, ...  There is no memory, or no descriptor for the duplicate.
+ *                           Nothing was changed.
  *
- * @par Cost        Each jump then makes a child process that walks the stack, and waits for it, two
- *                  seconds at most: it does nothing that is unsafe in a signal handler itself.
- * @par Safety      MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Cost        Each jump creates a child process that walks the stack, and waits for it for at
+ *                  most two seconds. The child does what would be unsafe in the signal handler.
+ * @par Safety      MT-Safe. Not AS-Safe. errno is unchanged.
  * @since 0.1       @see MCSAFE_TRY()
  */
 MCSAFE_API int mcsafe_guard_check(int fd) MCSAFE_NOEXCEPT;
 
 /*
- * What the macros are made of.
+ * The parts of the macros.
  *
  * AddressSanitizer marks the frames of functions on the stack, and ThreadSanitizer keeps a stack of
- * its own: both must know what a jump has left behind. The library itself should be built with
- * the same sanitizer, if mcsafe_call() is used.
+ * its own. Both must be told which frames a jump has skipped. If the program uses mcsafe_call(),
+ * the library itself should be built with the same sanitizer.
  */
-static inline struct mcsafe_guard *mcsafe__guard_list(struct mcsafe_guard *guard,
+static inline struct mcsafe_guard *mcsafe_guard_list_(struct mcsafe_guard *guard,
 						      const struct mcsafe_window *windows,
 						      size_t n_windows)
 {
@@ -260,25 +278,25 @@ static inline struct mcsafe_guard *mcsafe__guard_list(struct mcsafe_guard *guard
 	return guard;
 }
 
-static inline struct mcsafe_guard *mcsafe__guard_one(struct mcsafe_guard *guard, const void *base,
+static inline struct mcsafe_guard *mcsafe_guard_one_(struct mcsafe_guard *guard, const void *base,
 						     size_t len)
 {
 	guard->own.base = base;
 	guard->own.len = len;
-	return mcsafe__guard_list(guard, &guard->own, 1);
+	return mcsafe_guard_list_(guard, &guard->own, 1);
 }
 
-static inline void mcsafe__guard_leave(struct mcsafe_guard **guard)
+static inline void mcsafe_guard_leave_(struct mcsafe_guard **guard)
 {
 	mcsafe_guard_disarm(*guard);
 }
 
 /*
- * At the beginning of the body, and of what comes after a fault. If both begin with the same load, a
- * compiler may do it before the branch between them: that is, once more after the fault. The
- * memory is another one behind a barrier, so the loads are not the same.
+ * Runs at the start of the body, and at the start of the code after a fault. If both began with the
+ * same load, a compiler could do it once, before the branch between them, and so repeat it after
+ * the fault. The "memory" clobber makes the two loads different.
  */
-static inline struct mcsafe_guard *mcsafe__guard_armed(struct mcsafe_guard *guard)
+static inline struct mcsafe_guard *mcsafe_guard_armed_(struct mcsafe_guard *guard)
 {
 	__asm__ volatile("" : "+r"(guard) : : "memory");
 	return guard;
@@ -289,22 +307,22 @@ void __asan_unpoison_memory_region(const volatile void *addr, size_t size);
 void __asan_handle_no_return(void);
 #endif
 
-static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
+static inline int mcsafe_guard_landed_(struct mcsafe_guard *guard)
 {
-	(void)mcsafe__guard_armed(guard);
+	(void)mcsafe_guard_armed_(guard);
 #if defined(MCSAFE_GUARD_ASAN_)
-	/* state[10] is the stack pointer of the fault, state[1] that of the guard; on one stack, or
-	 * else they are far apart. */
+	/* state[10] is the stack pointer at the fault, state[1] that of the guard. If they are far
+	 * apart, they belong to different stacks, and there is nothing to unpoison. */
 	uintptr_t low = guard->state[10] - 128, size = guard->state[1] - low;
 
 	if (size < (uintptr_t)64 << 20)
 		__asan_unpoison_memory_region((const volatile void *)low, size);
 	__asan_handle_no_return();
 #elif defined(MCSAFE_GUARD_TSAN_)
-	/* What ThreadSanitizer knows: one more jump, from here to there. */
+	/* ThreadSanitizer follows longjmp(), so make one more jump to the same place. */
 	longjmp(*(jmp_buf *)(void *)&guard->state[16], 1);
 #elif defined(MCSAFE_GUARD_MSAN_)
-	/* The library may have been built without. */
+	/* The library may have been built without MemorySanitizer. */
 	__msan_unpoison(guard, offsetof(struct mcsafe_guard, windows));
 #endif
 	return 1;
@@ -315,10 +333,10 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 # define MCSAFE_GUARD_ENTER_(guard, entered)                       \
 	((void)(entered),                                          \
 	 setjmp(*(jmp_buf *)(void *)&(guard)->state[16]) != 0 ? 1  \
-	 : mcsafe_guard_enter(guard) != 0 ? mcsafe__guard_landed(guard) : 0)
+	 : mcsafe_guard_enter(guard) != 0 ? mcsafe_guard_landed_(guard) : 0)
 #else
 # define MCSAFE_GUARD_ENTER_(guard, entered) \
-	(mcsafe_guard_enter(entered) != 0 ? mcsafe__guard_landed(guard) : 0)
+	(mcsafe_guard_enter(entered) != 0 ? mcsafe_guard_landed_(guard) : 0)
 #endif
 /* clang-format on */
 
@@ -329,36 +347,40 @@ static inline int mcsafe__guard_landed(struct mcsafe_guard *guard)
 #define MCSAFE_GUARD_TRY_(guard, entered)                             \
 	if (MCSAFE_GUARD_ENTER_(guard, entered) == 0) {               \
 		struct mcsafe_guard *MCSAFE_GUARD_NAME_(__LINE__)     \
-			__attribute__((cleanup(mcsafe__guard_leave), unused)) = \
-				mcsafe__guard_armed(guard);
+			__attribute__((cleanup(mcsafe_guard_leave_), unused)) = \
+				mcsafe_guard_armed_(guard);
 
 /**
  * MCSAFE_TRY(guard, base, len) { body } MCSAFE_CATCH(guard) { after a fault }
  *
- * Run the body, and leave it for the part after MCSAFE_CATCH() if it faults inside the window.
- * Together they are one statement, as if and else are. The guard is disarmed whichever way the
- * body is left: at its end, by return, goto, break or continue (of a loop around it), by an
- * exception in C++; and it is disarmed in the second part.
+ * Run the body. If it faults inside the window, leave it and run the block after MCSAFE_CATCH().
+ * Together they are one statement, like if and else. The guard is disarmed whichever way the body
+ * is left: at its end; by return or goto; by break or continue of an enclosing loop; in C++ by an
+ * exception. It is also disarmed in the block after MCSAFE_CATCH().
  *
- * guard, a pointer to a struct mcsafe_guard, may be evaluated more than once. base and len may be
- * MCSAFE_ANYWHERE.
+ * guard is a pointer to a struct mcsafe_guard, and may be evaluated more than once.
+ * MCSAFE_ANYWHERE can take the place of base and len.
  */
 #define MCSAFE_TRY(guard, ...) \
-	MCSAFE_GUARD_TRY_(guard, mcsafe__guard_one((guard), __VA_ARGS__))
+	MCSAFE_GUARD_TRY_(guard, mcsafe_guard_one_((guard), __VA_ARGS__))
 
-/** The same with a list of windows, which must stay as long as the guard is armed. */
+/**
+ * MCSAFE_TRY_WINDOWS(guard, windows, n_windows) { body } MCSAFE_CATCH(guard) { after a fault }
+ *
+ * Like MCSAFE_TRY() with a list of windows, which must stay valid while the guard is armed.
+ */
 #define MCSAFE_TRY_WINDOWS(guard, windows, n_windows) \
-	MCSAFE_GUARD_TRY_(guard, mcsafe__guard_list((guard), (windows), (n_windows)))
+	MCSAFE_GUARD_TRY_(guard, mcsafe_guard_list_((guard), (windows), (n_windows)))
 
-/** The second part. guard must be that of MCSAFE_TRY(). */
+/** The second part of MCSAFE_TRY(). guard must be the one given to MCSAFE_TRY(). */
 #define MCSAFE_CATCH(guard)                   \
 		(void)sizeof((guard)->fault); \
 	} else
 
-/** What was stored before this in memory that others may see is there if what follows faults. */
+/** Stores to shared memory before this barrier are visible if code after the barrier faults. */
 #define MCSAFE_GUARD_BARRIER() __asm__ volatile("" : : : "memory")
 
-/** The same pointer, but to the compiler one of which it knows nothing. */
+/** The value of pointer. The compiler knows nothing about where the result points. */
 #define MCSAFE_GUARD_OPAQUE(pointer)                                      \
 	(__extension__({                                                  \
 		__typeof__((pointer) + 0) mcsafe_opaque_ = (pointer);     \

@@ -15,19 +15,19 @@
  *		});
  *	}
  *
- * mcsafe::call() throws mcsafe::fault_error; mcsafe::try_call() returns an mcsafe::outcome<T>, which
- * needs no exceptions. Either way the signal is over, and the guarded function has been left.
+ * After a fault, mcsafe::call() throws mcsafe::fault_error. mcsafe::try_call() returns an
+ * mcsafe::outcome<T> instead, and works without exceptions. In both cases the signal is over, and
+ * the guarded function has been left.
  *
- * The rules are those of guard.h: what lies between the guard and the fault is not unwound. A local
- * variable of the guarded function that has a destructor is not destroyed by a fault. So let it
- * refer to objects outside, as the lambda above does; mcsafe_guard_check() finds most of those that
- * do not, in a build without optimization: see guard.h.
- * An exception that the guarded function throws, on the other hand, goes through as always, and the
- * guard is disarmed.
+ * The rules of guard.h apply: frames between the guard and the fault are not unwound. A fault does
+ * not destroy local variables of the guarded function. Therefore declare variables with destructors
+ * outside the function and refer to them, as the lambda above does. mcsafe_guard_check() finds most
+ * functions that break this rule, in a build without optimization; see guard.h. An exception that
+ * the guarded function throws is different: it propagates as usual, and the guard is disarmed.
  *
- * Variables of the caller that the function changes by reference need not be volatile: they are in
- * memory that another function, which the compiler does not look into, has been given. What was
- * stored before a fault may still be missing in it, unless MCSAFE_GUARD_BARRIER() came between.
+ * Variables of the caller that the function changes by reference need not be volatile, because the
+ * compiler must assume that another function uses them in memory. A store before a fault can still
+ * be missing, unless MCSAFE_GUARD_BARRIER() came between the store and the fault.
  */
 #ifndef MCSAFE_GUARD_HPP
 #define MCSAFE_GUARD_HPP
@@ -54,12 +54,12 @@ namespace mcsafe
 /** What a guard caught, and where. */
 struct caught {
 	mcsafe_fault fault;
-	std::size_t window; /**< which of the windows, from 0 */
-	std::size_t offset; /**< how far into that window */
+	std::size_t window; /**< index of the window, from 0 */
+	std::size_t offset; /**< offset of the first lost byte in that window */
 };
 
 #ifdef MCSAFE_CXX_EXCEPTIONS_
-/** A fault as an exception. code() is that of mcsafe_fault_errno(), of std::generic_category(). */
+/** A fault as an exception. code() is mcsafe_fault_errno() in std::generic_category(). */
 class fault_error : public std::system_error
 {
       public:
@@ -103,7 +103,7 @@ namespace detail
 #endif
 }
 
-/* The frame that returns twice, and no other. */
+/* The only frame that returns twice. */
 __attribute__((noinline)) inline bool run_under(mcsafe_guard &guard, void (*run)(void *), void *arg)
 {
 	MCSAFE_TRY_WINDOWS(&guard, guard.windows, guard.n_windows) {
@@ -115,7 +115,7 @@ __attribute__((noinline)) inline bool run_under(mcsafe_guard &guard, void (*run)
 	return true;
 }
 
-/* Not inlined, so that the function's own frame is there for mcsafe_guard_check() to look at. */
+/* Not inlined, so that mcsafe_guard_check() can examine the frame of the guarded function. */
 template <class F, class T> struct task {
 	F *function;
 	void *room;
@@ -183,7 +183,7 @@ template <class T> class outcome
 		return has_value_;
 	}
 
-	/** The value; a fault is thrown (without exceptions: std::abort()). */
+	/** The value. Throws the fault if there is none; without exceptions, calls std::abort(). */
 	T &value()
 	{
 		if (!has_value_)
@@ -196,7 +196,7 @@ template <class T> class outcome
 		return has_value_ ? std::move(**this) : static_cast<T>(std::forward<U>(other));
 	}
 
-	/** Only if has_value(). */
+	/** The value. Use it only if has_value(). */
 	T &operator*() noexcept
 	{
 		return *reinterpret_cast<T *>(&room_);
@@ -207,7 +207,7 @@ template <class T> class outcome
 		return std::addressof(**this);
 	}
 
-	/** Only if !has_value(). */
+	/** What the fault was. Use it only if !has_value(). */
 	const caught &error() const noexcept
 	{
 		return caught_;
@@ -266,7 +266,7 @@ outcome_of<F> try_call_windows(const mcsafe_window *windows, std::size_t n_windo
 {
 	mcsafe_guard guard;
 
-	return outcome_of<F>(*mcsafe__guard_list(&guard, windows, n_windows), function);
+	return outcome_of<F>(*mcsafe_guard_list_(&guard, windows, n_windows), function);
 }
 
 /** Call function(), which may fault on one window, or MCSAFE_ANYWHERE. */
@@ -274,7 +274,7 @@ template <class F> outcome_of<F> try_call(const void *base, std::size_t len, F &
 {
 	mcsafe_guard guard;
 
-	return outcome_of<F>(*mcsafe__guard_one(&guard, base, len), function);
+	return outcome_of<F>(*mcsafe_guard_one_(&guard, base, len), function);
 }
 
 #ifdef MCSAFE_CXX_EXCEPTIONS_
@@ -293,7 +293,7 @@ inline void unwrap(outcome<void> &&result)
 
 } // namespace detail
 
-/** The same; a fault is thrown as a fault_error. */
+/** Like try_call_windows() and try_call(), but throw a fault as a fault_error. */
 template <class F>
 auto call_windows(const mcsafe_window *windows, std::size_t n_windows, F &&function)
 	-> decltype(detail::unwrap(try_call_windows(windows, n_windows, std::forward<F>(function))))

@@ -3,8 +3,8 @@
  * mcsafe.h - libmcsafe: memcpy for memory that can fail
  *
  * A load from mapped memory that is poisoned (a machine check), truncated, unmapped or protected
- * kills the process with SIGBUS or SIGSEGV. The copies declared here stop instead, and say how
- * many bytes are missing, which side failed, why, and how far the damage reaches:
+ * kills the process with SIGBUS or SIGSEGV. The copies of this library stop instead. They say how
+ * many bytes are missing, which side failed, why, and how many bytes are lost around the fault:
  *
  *	#include <stdio.h>
  *	#include <mcsafe/mcsafe.h>
@@ -20,36 +20,37 @@
  *		return left != 0 ? -mcsafe_fault_errno(&fault) : 0;
  *	}
  *
- * Call mcsafe_install() once, early, in the program: a library never installs itself.
+ * Call mcsafe_install() once, early in the program. A library should leave this call to its host.
  *
+ *	copy.h      copies and fills
  *	access.h    single words, inline
- *	fault.h     what a recovered fault was
- *	handler.h   the signal handler behind it
- *	notice.h    notices of memory that was lost elsewhere
- *	copy.h      the copies
- *	engine.h    which engine does them
+ *	scan.h      strnlen, memchr, memcmp
  *	iter.h      scatter and gather: copies to and from lists of segments
  *	guard.h     regions of ordinary code that may fault
  *	pmem.h      mapped files and devices that fail like files
- *	extable.h   rows for accesses of your own
- *	report.h    a report before a fault kills
- *	scan.h      strnlen, memchr, memcmp
+ *	fault.h     what a recovered fault was
+ *	handler.h   the signal handler that every recovery needs
+ *	notice.h    notices of memory that was lost elsewhere
+ *	report.h    a report before an unrecovered fault kills the process
  *	badblocks.h which ranges are known to be bad
  *	scrub.h     find bad memory before it is needed
+ *	engine.h    which assembly routines do the copies
+ *	extable.h   rows for accesses outside libmcsafe
  *
- * Caveats, that is, what recovery cannot do:
- *   - Only the accesses of this library are recovered, and what a guard names (guard.h). A fault in
- *     any other code is passed on to the handler that was there before, or kills as it always did.
- *   - SIGBUS and SIGSEGV must be unblocked in the thread that copies: the kernel kills a process
- *     whose fault it cannot deliver.
- *   - The kernel decides whether a machine check can be survived at all. Where it panics, or sends
- *     SIGKILL, no library can help.
- *   - Poison in the page cache that is still clean is repaired by the kernel without any signal.
+ * Limits:
+ *   - The library recovers only its own accesses, and code in a guard (guard.h). A fault in any
+ *     other code goes to the previous handler, or kills the process as before.
+ *   - SIGBUS and SIGSEGV must not be blocked in the thread that copies: the kernel kills a process
+ *     for a fault whose signal is blocked.
+ *   - The kernel decides whether a machine check can be survived. If it panics, or sends SIGKILL,
+ *     no library can help.
+ *   - If a page of the page cache is poisoned and not modified, the kernel repairs it without a
+ *     signal.
  *   - System calls do not raise these signals: read(2) into a bad buffer returns EFAULT.
  *
- * Control functions return 0 or a negative errno value and leave errno alone. Every function that
- * is exported begins with mcsafe_, but for memcpy_mcsafe() and copy_to_iter_mcsafe(), which keep
- * the kernel's names.
+ * Control functions return 0 or a negative errno value, and leave errno unchanged. The name of
+ * every exported function begins with mcsafe_, except memcpy_mcsafe() and copy_to_iter_mcsafe(),
+ * which keep the kernel's names.
  */
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pmem.h - files, devices and memory that are mapped, and fail like files
+ * pmem.h - mapped files, devices and memory that fail like files
  *
- * What the kernel does for read(2) and write(2) of a file on persistent memory (DAX), over a
- * mapping of the program: reads that return a short count or -EIO where memory is bad, instead of
- * a signal that kills; a memory of what is bad; repair.
+ * If a program uses read(2) and write(2) for a file on persistent memory (DAX), the kernel handles
+ * bad memory: a read of it returns a short count or an error, and no signal kills the process. The
+ * kernel keeps a list of bad ranges, and a write repairs them. A program that maps the file has
+ * none of this: one load from bad memory kills it. These functions do the same for a mapping:
  *
  *	struct mcsafe_pmem *pmem;
  *	int err = mcsafe_pmem_open(&pmem, "/mnt/pmem/log", 0);
@@ -18,40 +19,43 @@
  * mcsafe_install() must have been called: without it a fault kills the process. SIGBUS and SIGSEGV
  * must be unblocked in each thread that reads or writes.
  *
- * Known bad ranges. Each mapping has one registry (badblocks.h). What is in it is not touched by
- * any function but mcsafe_pmem_repair(), in whole 64-byte lines. It is fed by
+ * Known bad ranges. Each mapping has one registry (badblocks.h). No function except
+ * mcsafe_pmem_repair(), and mcsafe_pmem_scrub() if asked to recheck, accesses a range that is in
+ * the registry. Reads and writes round the ranges out to cache lines of 64 bytes. The registry is
+ * filled by
  *
- *   mcsafe_pmem_open()    with what the kernel knows, and mcsafe_pmem_ask() again
- *   a read or a write     that meets poison, or an I/O error of a page that is in the file
- *   mcsafe_pmem_notice()  with early notices of lost memory
- *   the program           with mcsafe_badblocks_add(), mcsafe_badblocks_load(), a scrub
+ *   mcsafe_pmem_open()    the ranges that the kernel knows; mcsafe_pmem_ask() asks again
+ *   a read or a write     that finds poison, or an I/O error of a page that is in the file
+ *   mcsafe_pmem_notice()  memory that an early notice reports as lost
+ *   the program           with mcsafe_badblocks_add(), mcsafe_badblocks_load() or a scrub
  *
- * How much is lost with a fault:
+ * What a fault adds to the registry:
  *
- *   cause      what is noted
- *   POISON     The block that the kernel names. With DAX, the page of it: the rest of a block
- *              that was mapped as one can be read.
- *   IO         The page, if it lies before the present end of the file, and still fails when
- *              one byte of it is read again (which is a page fault, and consumes nothing).
- *              Otherwise nothing: the file was truncated, or a store found no space.
+ *   cause      added range
+ *   POISON     The block that the kernel reports. With DAX only one page: even if a larger block
+ *              was mapped as one, its other pages can be read again.
+ *   IO         The page, if it is before the current end of the file and a second read of one byte
+ *              fails too (that read is only a page fault: it does not consume poison). Otherwise
+ *              nothing: the file was truncated, or the file system had no space for a store.
  *   UNKNOWN    The page: the kernel could not tell where the memory error is.
- *   others     Nothing: such a mapping error says nothing about the medium, and may be of one
- *              thread only, pkeys(7).
+ *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
+ *              thread only, see pkeys(7).
  *
- * Whatever the cause, a part of the mapping that cannot be accessed is -EIO, and a buffer of the
- * caller that cannot be accessed is -EFAULT.
+ * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause. If a buffer
+ * of the caller cannot be accessed, the error is -EFAULT.
  *
- * Beside pread(2) and pwrite(2) of the same file with DAX, measured (Linux 6.1):
+ * Results of pread(2) and of mcsafe_pmem_pread() for the same file with DAX, measured on Linux 6.1:
  *
  *   read                                    pread(2)           mcsafe_pmem_pread()
- *   good bytes before poison not yet met    short count        short count
- *   poison at the first byte, not yet met   -1, EFAULT         -EIO
- *   good bytes before poison that is known  -1, EIO            short count, nothing touched
- *   known poison at the first byte          -1, EIO            -EIO, nothing touched
+ *   good bytes, then poison not yet known   short count        short count
+ *   poison not yet known at the first byte  -1, EFAULT         -EIO
+ *   good bytes, then known poison           -1, EIO            short count, poison not accessed
+ *   known poison at the first byte          -1, EIO            -EIO, poison not accessed
  *   end of the file                         0                  0
  *
- * fork: a child may use what it inherits only if no other thread was in a function of this header
- * when it was made, and must not repair: it has its own registry from then on. Better open anew.
+ * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
+ * function of this header when the child was created. It must not repair. Its registry is its own
+ * from then on. It is better to open the file again in the child.
  */
 #ifndef MCSAFE_PMEM_H
 #define MCSAFE_PMEM_H
@@ -70,20 +74,21 @@
 
 MCSAFE_BEGIN_DECLS
 
-/** A mapping, and what is known of it. */
+/** A mapping and its registry of known bad ranges. */
 struct mcsafe_pmem;
 
-/** How to open: any of these, ORed. */
+/** Flags for opening; they can be ORed. */
 enum mcsafe_pmem_flag {
-	MCSAFE_PMEM_WRITE = 1,  /**< for writing and repair as well */
-	MCSAFE_PMEM_FLUSH = 2,  /**< mcsafe_pmem_open_memory(): flushing the caches makes stores
-	                             durable, as with MAP_SYNC or device-dax; otherwise msync(2) */
+	MCSAFE_PMEM_WRITE = 1,  /**< allow writing and repair, not only reading */
+	MCSAFE_PMEM_FLUSH = 2,  /**< mcsafe_pmem_open_memory() only: flushing the caches makes
+	                             stores durable, as with MAP_SYNC or device-dax. Without this
+	                             flag, msync(2) does */
 	MCSAFE_PMEM_NO_ASK = 4, /**< do not ask the kernel for bad blocks */
-	MCSAFE_PMEM_PUNCH = 8   /**< repair may punch a hole into a file on a disk where writing
-	                             does not help; see mcsafe_pmem_repair() */
+	MCSAFE_PMEM_PUNCH = 8   /**< if writing to a file on a disk does not repair it, repair may
+	                             punch a hole into the file; see mcsafe_pmem_repair() */
 };
 
-/** What was opened. */
+/** The kind of a mapping. */
 enum mcsafe_pmem_kind {
 	MCSAFE_PMEM_FILE = 0,   /**< a file, or a block device */
 	MCSAFE_PMEM_DEVICE = 1, /**< a device-dax node */
@@ -92,45 +97,47 @@ enum mcsafe_pmem_kind {
 
 /** How stores become durable. */
 enum mcsafe_pmem_persistence {
-	MCSAFE_PMEM_BY_FLUSH = 0, /**< caches are written back, then SFENCE; no system call */
+	MCSAFE_PMEM_BY_FLUSH = 0, /**< cache lines are flushed, then SFENCE; no system call */
 	MCSAFE_PMEM_BY_MSYNC = 1  /**< msync(2) */
 };
 
-/** What the program got, from mcsafe_pmem_get_info(). */
+/** The description of a mapping, from mcsafe_pmem_get_info(). */
 struct mcsafe_pmem_info {
 	enum mcsafe_pmem_kind kind;
 	enum mcsafe_pmem_persistence persistence;
-	int dax;          /**< 1: the mapping is the medium, without a page cache; 0: not, or not
-	                        known (memory) */
-	int sync;         /**< 1: MAP_SYNC or device-dax: flushing is enough; 0: not */
-	int writable;     /**< 1: opened with MCSAFE_PMEM_WRITE; 0: not */
-	void *base;       /**< start of the mapping. mcsafe_pmem_refresh() may move it */
-	size_t size;      /**< bytes that can be read: the size at the last open or refresh */
-	size_t page_size; /**< of a page of the mapping: 4096, a huge page's, a device's alignment */
-	size_t align;     /**< what start and length of a repair are to be multiples of: 4096, or a
-	                        huge page's of hugetlbfs */
+	int dax;           /**< 1: loads and stores go to the medium, without a page cache. 0: they
+	                        do not, or it is not known (memory of the caller) */
+	int sync;          /**< 1: mapped with MAP_SYNC, a device-dax node, or opened with
+	                        MCSAFE_PMEM_FLUSH: flushing makes stores durable. 0: it does not */
+	int writable;      /**< 1: opened with MCSAFE_PMEM_WRITE. 0: without */
+	void *base;        /**< start of the mapping; mcsafe_pmem_refresh() can change it */
+	size_t size;       /**< bytes that can be read: the size at the last open or refresh */
+	size_t page_size;  /**< bytes in a page of the mapping: 4096, the huge page size of
+	                        hugetlbfs, or the alignment of the device */
+	size_t align;      /**< offset and length of a repair must be multiples of this: 4096, or
+	                        the huge page size of hugetlbfs */
 	void *reserved[4]; /**< NULL; room to grow without a new ABI */
 };
 
 /**
  * Open and map a file, a block device or a device-dax node.
  *
- * A file on a file system that has it is mapped with MAP_SYNC, otherwise it is an ordinary shared
- * mapping. Size and alignment of a device-dax node are taken from sysfs. The kernel is asked for
- * bad blocks; that it cannot be asked is no error, see mcsafe_pmem_ask().
+ * If the file system supports it, a file is mapped with MAP_SYNC. Otherwise the mapping is an
+ * ordinary shared one. Size and alignment of a device-dax node are read from sysfs. The kernel is
+ * asked for bad blocks. If it cannot be asked, that is no error; see mcsafe_pmem_ask().
  *
- * @param[out] pmem   Receives what is to be given back by mcsafe_pmem_close(). Not NULL. Unchanged
+ * @param[out] pmem   Receives the mapping. Close it with mcsafe_pmem_close(). Not NULL. Unchanged
  *                    after a failure.
- * @param[in]  path   Its name. Not NULL.
- * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH, or 0.
+ * @param[in]  path   The name of the file or device. Not NULL.
+ * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
  *
- * @return     0           Open. mcsafe_pmem_get_info() says what it is.
- *             -EINVAL     A flag that is not one of those.
- *             -ENODEV     It is no file, block device or device-dax node.
- *             -EOVERFLOW  A file of more than SSIZE_MAX / 4 bytes.
- *             -ENOMEM     There is no memory, or no room for the mapping.
- *             -EBADMSG    sysfs has no size or alignment for the device.
- *             -errno      Otherwise, as open(2), fstat(2) and mmap(2) give it.
+ * @return     0           Success. mcsafe_pmem_get_info() describes the mapping.
+ *             -EINVAL     flags contains another flag.
+ *             -ENODEV     path is neither a file, a block device nor a device-dax node.
+ *             -EOVERFLOW  The file is larger than SSIZE_MAX / 4 bytes.
+ *             -ENOMEM     Out of memory, or out of address space for the mapping.
+ *             -EBADMSG    sysfs has no valid size or alignment for the device.
+ *             -errno      Other errors of open(2), fstat(2) and mmap(2).
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_open_fd(), mcsafe_pmem_close(), mcsafe_pmem_get_info()
@@ -139,18 +146,19 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, cons
 						 int flags);
 
 /**
- * Map what a descriptor refers to.
+ * Map a file or device that is open already, for example a memfd.
  *
- * mcsafe_pmem_open() for a file that is open already, a memfd say. The descriptor is duplicated:
- * the caller's own may be closed.
+ * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own.
  *
  * @param[out] pmem   As for mcsafe_pmem_open().
- * @param      fd     A descriptor that is open for reading, and for writing too if flags say so.
+ * @param      fd     A descriptor that is open for reading or, if flags contains
+ *                    MCSAFE_PMEM_WRITE, for reading and writing.
  * @param      flags  As for mcsafe_pmem_open().
  *
- * @return     0        Open.
+ * @return     0        Success.
  *             -EBADF   fd is not open.
- *             -EACCES  It is not open for reading; or not for writing, with MCSAFE_PMEM_WRITE.
+ *             -EACCES  fd is not open for reading; or it is not open for writing, and flags
+ *                      contains MCSAFE_PMEM_WRITE.
  *             others   As for mcsafe_pmem_open().
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
@@ -159,25 +167,28 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, cons
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, int fd, int flags);
 
 /**
- * Take memory that the caller has mapped: anonymous, of a file, by libpmem2, ...
+ * Use memory that the caller has mapped: anonymous memory, a file, a mapping of libpmem2, ...
  *
- * The memory stays the caller's, who unmaps it after mcsafe_pmem_close(). Until then it must stay
- * mapped where it is; mcsafe_pmem_repair() may put other pages there.
+ * The caller keeps the memory, and unmaps it after mcsafe_pmem_close(). Until then it must stay
+ * mapped at the same address. mcsafe_pmem_repair() may replace pages of it.
  *
  * @param[out] pmem    As for mcsafe_pmem_open().
- * @param      base    Its start, a multiple of 4096. It need not be readable.
- * @param      len     Its length in bytes, 1 .. SSIZE_MAX; the end is not to wrap around.
- * @param      fd      The file that is mapped there, shared, for asking the kernel and for repair.
- *                     Duplicated. -1: no file: private anonymous memory can be repaired, other
- *                     memory cannot.
- * @param      offset  Where in the file the mapping begins, a multiple of 4096. 0 without a file.
- * @param      flags   MCSAFE_PMEM_WRITE if the memory is mapped for writing; MCSAFE_PMEM_FLUSH,
- *                     _NO_ASK, _PUNCH; or 0.
+ * @param      base    Start of the memory, a multiple of 4096. Not NULL. The memory need not be
+ *                     readable.
+ * @param      len     Length of the memory in bytes, 1 .. SSIZE_MAX. base + len must not exceed
+ *                     UINTPTR_MAX, and offset + len must not exceed SSIZE_MAX.
+ * @param      fd      The file that is mapped there as a shared mapping. It is used for asking the
+ *                     kernel and for repair. The descriptor is duplicated. -1: no file. Without a
+ *                     file, private anonymous memory can be repaired; other memory cannot.
+ * @param      offset  Offset in the file at which the mapping begins, a multiple of 4096. Must be 0
+ *                     without a file.
+ * @param      flags   MCSAFE_PMEM_WRITE (if the memory is mapped for writing), MCSAFE_PMEM_FLUSH,
+ *                     MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
  *
- * @return     0        Open. Offsets of all functions count from base.
- *             -EINVAL  base, len or offset are not as above; or a flag that is not one of those.
+ * @return     0        Success. The offsets that all functions take are relative to base.
+ *             -EINVAL  base, len or offset is not as described; or flags contains another flag.
  *             -EBADF, -EACCES  As for mcsafe_pmem_open_fd(), unless fd is -1.
- *             -ENOMEM  There is no memory.
+ *             -ENOMEM  Out of memory.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_open()
@@ -187,12 +198,13 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open_memory(struct mcsafe_pmem **pme
 							int flags);
 
 /**
- * Close it, and unmap what was mapped.
+ * Close a mapping, and unmap it unless the caller had mapped it.
  *
- * Calls that are running in other threads are waited for. None may begin after this has begun, nor
- * may it be called from within one of them (a scrub's callback).
+ * This function waits until the calls that use the mapping in other threads have returned. No call
+ * may use the mapping once this function was called. A function that another call runs (a callback
+ * of a scrub) must not call this function.
  *
- * @param pmem  What was opened; invalid afterwards. NULL: nothing is done.
+ * @param pmem  The mapping; invalid afterwards. NULL: nothing is done.
  *
  * @par Safety  MT-Safe for different mappings. Not AS-Safe. errno is left alone.
  * @since 0.1   @see mcsafe_pmem_open()
@@ -200,10 +212,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open_memory(struct mcsafe_pmem **pme
 MCSAFE_API void mcsafe_pmem_close(struct mcsafe_pmem *pmem);
 
 /**
- * Say what was opened.
+ * Describe a mapping.
  *
- * @param[in]  pmem  What was opened. Not NULL.
- * @param[out] info  Receives it. Not NULL.
+ * @param[in]  pmem  The mapping. Not NULL.
+ * @param[out] info  Receives the description. Not NULL.
  *
  * @par Safety MT-Safe, AS-Safe
  * @since 0.1  @see mcsafe_pmem_open()
@@ -211,57 +223,63 @@ MCSAFE_API void mcsafe_pmem_close(struct mcsafe_pmem *pmem);
 MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsafe_pmem_info *info);
 
 /**
- * Take the file's present size.
+ * Update the size of a mapping to the current size of its file.
  *
- * When a file has grown, nothing behind the old end can be read or written before this is called.
- * When it was truncated, reads behind the new end are I/O errors, with an exact count, until this
- * is called; they are the end of the file afterwards, and what was known to be bad there is
- * forgotten. The last page of a truncated file reads zeros behind the end until then. Does nothing
- * for devices of device-dax and for memory, which keep their size.
+ * If the file has grown, nothing past the old end can be read or written before this call. If the
+ * file was truncated, reads past the new end fail with -EIO, after a short count that is exact,
+ * until this call; the last page of the file reads as zeros past the new end. After this call,
+ * reads there return 0 as at the end of any file, and the bad ranges past the last page are removed
+ * from the registry.
  *
- * A mapping that has become too small is replaced by a larger one, in another place. The old one
- * stays as long as this is open: a read that uses it goes on. As each is at least twice as large
- * as the one before, there are few.
+ * Device-dax nodes, and memory that the caller mapped, keep their size: for them this function does
+ * nothing.
  *
- * @param pmem  What was opened. Not NULL.
+ * If the mapping is too small, a larger one at another address replaces it. The old mapping stays
+ * until mcsafe_pmem_close(), for reads that use it. Each mapping is at least twice as large as the
+ * one before, so there are few of them.
  *
- * @return     0         The size is the present one.
- *             -ENOMEM, -EOVERFLOW, -errno  As for mcsafe_pmem_open(). The size is as before.
+ * @param pmem  The mapping. Not NULL.
  *
- * @par Safety MT-Safe, with reads and writes at the same time; waits for a repair. Not AS-Safe.
- *             errno is left alone.
+ * @return     0         The size is up to date.
+ *             -ENOMEM, -EOVERFLOW, -errno  As for mcsafe_pmem_open(). The size is unchanged.
+ *
+ * @par Safety MT-Safe: other threads may read and write at the same time. Waits for a repair.
+ *             Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_get_info()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
 
 /**
- * Read.
+ * Read from a mapping, like pread(2).
  *
- * pread(2) from the mapping. Reading stops at the first byte that is known to be bad, without
- * touching it, and at the first that turns out to be. What is behind can be asked for at once, by
- * its offset.
+ * Reading stops at the first byte that is known to be bad, without accessing it. It also stops at
+ * the first byte that proves to be bad. The bytes after the bad ones can be read with another call,
+ * at their offset.
  *
- * @param      pmem    What was opened. Not NULL.
- * @param[out] buf     Receives up to n bytes. Not in the mapping.
- * @param      n       Bytes wanted; more than SSIZE_MAX counts as that. 0: nothing is done.
- * @param      offset  Where to begin, not negative.
- * @param[out] fault   Receives what stopped it; NULL if not wanted. Written if and only if memory
- *                     did: reading stopped before n bytes and before the end of the file. A range
- *                     that was known to be bad: signo 0, cause IO, and addr its first byte.
+ * @param      pmem    The mapping. Not NULL.
+ * @param[out] buf     Receives up to n bytes. Must not lie in the mapping.
+ * @param      n       Number of bytes to read. If n exceeds SSIZE_MAX, SSIZE_MAX is used. 0:
+ *                     nothing is done.
+ * @param      offset  Where to begin. Must not be negative.
+ * @param[out] fault   Receives the fault that stopped the read. NULL if not wanted. Written if and
+ *                     only if memory stopped it: before n bytes and before the end of the file. For
+ *                     a range that was known to be bad, signo is 0, cause is IO, and addr is the
+ *                     first byte that was not read.
  *
- * @return    1..n      So many bytes were read to buf: all that was asked for; or up to the end;
- *                      or up to the first byte that cannot be read, exactly as mcsafe_memcpy().
- *                      The rest of buf is as it was.
- *            0         n is 0; or offset is at the end or behind it.
+ * @return    1..n      The number of bytes that were read to buf. Less than n: the end of the file
+ *                      was reached, or the next byte cannot be read. The count is exact as for
+ *                      mcsafe_memcpy(). The rest of buf is unchanged.
+ *            0         n is 0, or offset is at or past the end of the file.
  *            -EIO      The first byte cannot be read.
  *            -EFAULT   The first byte of buf cannot be written.
  *            -EINVAL   offset is negative.
  *
- * @par Safety MT-Safe. Not AS-Safe: a fault is noted under a lock. errno is left alone.
- * @par Cost   No system call, no lock, unless there is a fault; two atomic additions beyond the
- *             copy, and a lookup of O(log n) with n known bad ranges.
- * @par Source Semantics of the Linux kernel's read path for DAX, but for what the table at the head
- *             of this file says.
+ * @par Safety MT-Safe. Not AS-Safe: a fault is added to the registry under a lock. errno is left
+ *             alone.
+ * @par Cost   Without a fault: no system call and no lock. In addition to the copy, two atomic
+ *             additions and one lookup, O(log n) for n known bad ranges.
+ * @par Source The Linux kernel's read path for DAX. The table at the top of this file shows the
+ *             differences.
  * @since 0.1  @see mcsafe_pmem_salvage(), mcsafe_memcpy()
  */
 MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_pread(struct mcsafe_pmem *pmem, void *buf, size_t n,
@@ -270,14 +288,15 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_pread(struct mcsafe_pmem *pmem, 
 /**
  * Read to several buffers.
  *
- * @param      pmem    What was opened. Not NULL.
- * @param[in]  iov     The buffers, filled one after the other. NULL is allowed when there is none.
- * @param      nr_segs How many, any number.
+ * @param      pmem    The mapping. Not NULL.
+ * @param[in]  iov     The buffers, which are filled in order. NULL is allowed if nr_segs is 0.
+ * @param      nr_segs Number of buffers. There is no upper limit.
  * @param      offset  As for mcsafe_pmem_pread().
  * @param[out] fault   As for mcsafe_pmem_pread().
  *
- * @return     As for mcsafe_pmem_pread(); and
- *             -EINVAL  the lengths sum up to more than SSIZE_MAX.
+ * @return     As for mcsafe_pmem_pread(); also
+ *             -EINVAL  mcsafe_iter_iovec() refuses iov, for example because the sum of the lengths
+ *                      exceeds SSIZE_MAX.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pread(), mcsafe_pmem_read_iter()
@@ -289,17 +308,18 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem,
 /**
  * Read to an iterator.
  *
- * @param         pmem    What was opened. Not NULL.
- * @param[in,out] it      A destination of any flavour. Advances by what was read.
- * @param         n       Bytes wanted, no more than the iterator has left.
+ * @param         pmem    The mapping. Not NULL.
+ * @param[in,out] it      A destination of any flavour. Advances by the number of bytes read.
+ * @param         n       Number of bytes to read. If n exceeds the iterator's count, the count is
+ *                        used.
  * @param         offset  As for mcsafe_pmem_pread().
  * @param[out]    fault   As for mcsafe_pmem_pread(). Not written if the descriptor of an iterator
  *                        of flavour FD failed.
  *
- * @return    As for mcsafe_pmem_pread(); and
- *            -EINVAL  the iterator is a source.
- *            -errno   nothing was read, and mcsafe_iter_error() says this: an error of the
- *                     descriptor of an iterator of flavour FD.
+ * @return    As for mcsafe_pmem_pread(); also
+ *            -EINVAL  The iterator is a source.
+ *            -errno   Nothing was read, because the descriptor of an iterator of flavour FD failed.
+ *                     mcsafe_iter_error() returns the same value.
  *
  * @par Safety MT-Safe for different iterators. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_copy_to_iter()
@@ -309,27 +329,29 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_read_iter(struct mcsafe_pmem *pm
 							  off_t offset, struct mcsafe_fault *fault);
 
 /**
- * Read all that can be read, fill the rest, and list it.
+ * Read all bytes that can be read, fill the others, and list them.
  *
- * @param         pmem    What was opened. Not NULL.
- * @param[out]    buf     Receives up to n bytes; fill where the mapping cannot be read.
+ * @param         pmem    The mapping. Not NULL.
+ * @param[out]    buf     Receives up to n bytes: the bytes of the mapping, or fill where the
+ *                        mapping cannot be read.
  * @param         n       As for mcsafe_pmem_pread().
  * @param         offset  As for mcsafe_pmem_pread().
- * @param         fill    The value for what cannot be read; its low 8 bits are stored.
- * @param[out]    holes   Receives what could not be read, as offsets like `offset`, in ascending
- *                        order, as far as there is room. Holes that touch are one. May be NULL if
- *                        there is no room.
- * @param[in,out] nholes  In: the room in holes, as a number of elements. Out: the holes found, also
- *                        if that is more than the room. NULL: no room, and not wanted.
+ * @param         fill    The value for bytes that cannot be read. Its low 8 bits are stored.
+ * @param[out]    holes   Receives the ranges that could not be read, in ascending order, as far as
+ *                        there is room. Their starts are offsets in the mapping, like `offset`.
+ *                        Holes that touch are one hole. May be NULL if there is no room.
+ * @param[in,out] nholes  In: the number of elements in holes. Out: the number of holes found, even
+ *                        if there was no room for all of them. NULL: there is no room, and the
+ *                        number is not wanted.
  *
- * @return    1..n      So many bytes of buf are written, up to the end of the file. Less also if
- *                      buf cannot be written there.
- *            0         As for mcsafe_pmem_pread(): there are no holes.
+ * @return    1..n      The number of bytes of buf that were written. Less than n: the end of the
+ *                      file was reached, or the next byte of buf cannot be written.
+ *            0         As for mcsafe_pmem_pread(). There are no holes.
  *            -EFAULT   The first byte of buf cannot be written.
- *            -EINVAL   offset is negative. Nothing is written to nholes.
+ *            -EINVAL   offset is negative. nholes is not written.
  *
- * @par Poison A known bad range is left out without being touched. A page that raises a fault is
- *             not read again by the call; what was before the fault is delivered.
+ * @par Poison A known bad range is not accessed. If a page raises a fault, this call does not read
+ *             the page again; the bytes before the fault are delivered.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pread(), mcsafe_memcpy_holes()
  */
@@ -338,33 +360,35 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
 							struct mcsafe_range *holes, size_t *nholes);
 
 /**
- * Write.
+ * Write to a mapping, like pwrite(2). The file does not grow.
  *
- * pwrite(2) to the mapping, which cannot grow by it. Where stores become durable by flushing, this
- * is a copy of mcsafe_memcpy_flushcache() and a fence: what the count says is durable on return,
- * and nothing else was written. Elsewhere mcsafe_pmem_persist() makes it durable.
+ * If stores become durable by flushing (MCSAFE_PMEM_BY_FLUSH), this function copies like
+ * mcsafe_memcpy_flushcache() and then executes a fence: on return the bytes that were written are
+ * durable, and nothing else was written. Otherwise call mcsafe_pmem_persist() to make them durable.
  *
- * Stores do not clear poison, so writing stops at a range that is known to be bad, without
- * touching it: that is for mcsafe_pmem_repair().
+ * Stores do not clear poison. Therefore writing stops at a range that is known to be bad, without
+ * accessing it. Use mcsafe_pmem_repair() for such a range.
  *
- * @param      pmem    What was opened. Not NULL.
- * @param[in]  buf     n bytes, not in the mapping.
- * @param      n       Bytes to write; more than SSIZE_MAX counts as that.
- * @param      offset  Where to begin, not negative.
- * @param[out] fault   As for mcsafe_pmem_pread(), of either side.
+ * @param      pmem    The mapping. Not NULL.
+ * @param[in]  buf     The n bytes to write. Must not lie in the mapping.
+ * @param      n       Number of bytes to write. If n exceeds SSIZE_MAX, SSIZE_MAX is used.
+ * @param      offset  Where to begin. Must not be negative.
+ * @param[out] fault   As for mcsafe_pmem_pread(). The side says whether the mapping (DESTINATION)
+ *                     or buf (SOURCE) could not be accessed.
  *
- * @return    1..n      So many bytes were written, and are durable if the method is BY_FLUSH; up to
- *                      the end, or the first byte that cannot be written or read. As
+ * @return    1..n      The number of bytes that were written; durable if the persistence is
+ *                      MCSAFE_PMEM_BY_FLUSH. Less than n: the end of the file was reached, or the
+ *                      next byte cannot be written or read. The count is exact as for
  *                      mcsafe_memcpy_flushcache().
  *            0         n is 0.
  *            -EIO      The first byte cannot be written.
  *            -EFAULT   The first byte of buf cannot be read.
- *            -ENOSPC   offset is at the end or behind it.
- *            -EBADF    It was opened without MCSAFE_PMEM_WRITE.
+ *            -ENOSPC   offset is at or past the end of the file, and n is not 0.
+ *            -EBADF    The mapping was opened without MCSAFE_PMEM_WRITE.
  *            -EINVAL   offset is negative.
  *
- * @par Atomicity Other threads may see any part of it. After a crash each aligned 8-byte word holds
- *             either its old or its new value.
+ * @par Atomicity A write is not atomic. Other threads, and programs after a crash, may see any part
+ *             of it, even a part of a word. To store a word as a whole, use mcsafe_store_u64().
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_persist(), mcsafe_pmem_repair(), mcsafe_memcpy_flushcache()
  */
@@ -375,14 +399,15 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_pwrite(struct mcsafe_pmem *pmem,
 /**
  * Write from several buffers.
  *
- * @param      pmem    What was opened. Not NULL.
- * @param[in]  iov     The buffers, written one after the other. NULL is allowed when there is none.
- * @param      nr_segs How many, any number.
+ * @param      pmem    The mapping. Not NULL.
+ * @param[in]  iov     The buffers, which are written in order. NULL is allowed if nr_segs is 0.
+ * @param      nr_segs Number of buffers. There is no upper limit.
  * @param      offset  As for mcsafe_pmem_pwrite().
  * @param[out] fault   As for mcsafe_pmem_pwrite().
  *
- * @return     As for mcsafe_pmem_pwrite(); and
- *             -EINVAL  the lengths sum up to more than SSIZE_MAX.
+ * @return     As for mcsafe_pmem_pwrite(); also
+ *             -EINVAL  mcsafe_iter_iovec() refuses iov, for example because the sum of the lengths
+ *                      exceeds SSIZE_MAX.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pwrite()
@@ -394,16 +419,18 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_pwritev(struct mcsafe_pmem *pmem
 /**
  * Write from an iterator.
  *
- * @param         pmem    What was opened. Not NULL.
- * @param[in,out] it      A source of any flavour. Advances by what was written.
- * @param         n       Bytes to write, no more than the iterator has left.
+ * @param         pmem    The mapping. Not NULL.
+ * @param[in,out] it      A source of any flavour. Advances by the number of bytes written.
+ * @param         n       Number of bytes to write. If n exceeds the iterator's count, the count is
+ *                        used.
  * @param         offset  As for mcsafe_pmem_pwrite().
- * @param[out]    fault   As for mcsafe_pmem_pwrite(). Not written if a descriptor failed.
+ * @param[out]    fault   As for mcsafe_pmem_pwrite(). Not written if the descriptor of an iterator
+ *                        of flavour FD failed.
  *
- * @return    As for mcsafe_pmem_pwrite(); and
- *            -EINVAL  the iterator is a destination.
- *            -errno   nothing was written, and mcsafe_iter_error() says this: an error of the
- *                     descriptor of an iterator of flavour FD.
+ * @return    As for mcsafe_pmem_pwrite(); also
+ *            -EINVAL  The iterator is a destination.
+ *            -errno   Nothing was written, because the descriptor of an iterator of flavour FD
+ *                     failed. mcsafe_iter_error() returns the same value.
  *
  * @par Safety MT-Safe for different iterators. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_copy_from_iter_flushcache()
@@ -414,22 +441,23 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
 							   struct mcsafe_fault *fault);
 
 /**
- * Make stores to the mapping durable, also those that the program did itself.
+ * Make stores to the mapping durable, including stores that the program made itself.
  *
- * By flushing: CLWB, CLFLUSHOPT or CLFLUSH for each line, then SFENCE. Otherwise msync(2).
+ * If stores become durable by flushing, each cache line is written back with CLWB, CLFLUSHOPT or
+ * CLFLUSH, and SFENCE follows. Otherwise msync(2) is called.
  *
- * @param pmem    What was opened. Not NULL.
- * @param offset  Where to begin, not negative.
- * @param n       Bytes; what lies behind the end is left out. The lines, or pages, at both ends are
- *                done whole.
+ * @param pmem    The mapping. Not NULL.
+ * @param offset  Where to begin. Must not be negative.
+ * @param n       Number of bytes. Bytes past the end of the file are ignored. The cache lines (or
+ *                pages) at both ends are made durable as a whole.
  *
- * @return     0        Durable.
- *             -EIO     Part of it cannot be accessed any more, or could not be written to the
- *                      medium. What is durable is not known.
- *             -EBADF   It was opened without MCSAFE_PMEM_WRITE.
+ * @return     0        The stores are durable.
+ *             -EIO     A part of the range can no longer be accessed, or could not be written to
+ *                      the medium. It is not known which part of the range is durable.
+ *             -EBADF   The mapping was opened without MCSAFE_PMEM_WRITE.
  *             -EINVAL  offset is negative.
  *
- * @par Poison Flushing passes over what is known to be bad, which holds no data.
+ * @par Poison Flushing skips ranges that are known to be bad: they hold no data.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pwrite()
  */
@@ -437,76 +465,88 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
 						    size_t n);
 
 /**
- * Give a bad range back, with new data.
+ * Repair a bad range by writing new data.
  *
- * The data are put in place and made durable, then read back through the mapping and compared, and
- * only then the range is good in the registry: until then readers stop before it. What is tried, in
- * this order:
+ * The function writes the data, makes it durable, reads it back through the mapping and compares
+ * it. Only then does it remove the range from the registry. Until then, reads stop before the
+ * range. How the data is written depends on the mapping:
  *
- *   a file             pwrite(2), which clears poison on persistent memory; then a hole is
- *                      punched and the data written, for memory files (tmpfs, memfd, hugetlbfs),
- *                      and for others with MCSAFE_PMEM_PUNCH. If the mapping still fails, the
+ *   a file             pwrite(2), which clears poison on persistent memory. If this fails, a hole
+ *                      is punched and the data is written again; but only for files in memory
+ *                      (tmpfs, memfd, hugetlbfs), or if the mapping was opened with
+ *                      MCSAFE_PMEM_PUNCH. If the data cannot be read back through the mapping, the
  *                      pages are mapped anew.
- *   memory, a file     the same with the file; its mapping is the caller's, and mapped anew too
- *   memory, no file    private anonymous pages are replaced by new ones, in one step; other
- *                      memory is not
- *   device-dax         the firmware clears the poison, asked by libndctl (MCSAFE_WITH_NDCTL when
- *                      the library was built; by root only), and the data are stored through the
- *                      mapping, and flushed out of the caches, before it and after it. Also for
- *                      memory over such a descriptor
+ *   memory, a file     The same for the file. The mapping of the caller is mapped anew too.
+ *   memory, no file    Private anonymous pages are replaced by new pages, in one step. Other
+ *                      memory cannot be repaired.
+ *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
+ *                      the library was built; root only). The data is stored through the mapping
+ *                      and flushed out of the caches, once before the poison is cleared and once
+ *                      after. The same applies to memory that was opened with a device-dax
+ *                      descriptor.
  *
- * What is read back of a file that is not DAX comes from the page cache: that the disk has it is
- * what fdatasync(2) says. If that reports an error, the data are written once more, since it may
- * be an older one, and only the second answer counts.
+ * If a file is not DAX, reading back reads the page cache. Then only fdatasync(2) tells whether the
+ * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
+ * is written once more, and only the second result counts.
  *
- * A crash or a kill at any moment leaves each page bad, or with the new data. There are three
- * exceptions: with a hole punched the range reads as zeros in between; where the kernel clears
- * poison before it writes, a machine that stops in between may leave zeros, or what the medium
- * makes of it; and with device-dax a kill in between does so too, if clearing does not keep what was
- * stored before. The kernel's own record is removed by the kernel only, so one of a range that is
- * still bad is never lost by this function.
+ * If the machine crashes or the process is killed, each page is either still bad or has the new
+ * data, with three exceptions:
  *
- * Device-dax, on Linux 6.1: a page that raised a machine check, and was repaired, is good for loads
- * and stores. But the kernel does not take it back into its own mapping before the machine is
- * started anew: reading it by ptrace(2) or /proc/PID/mem panics, and so may direct I/O from there.
+ *   - After a hole was punched and before the data is written, the range reads as zeros.
+ *   - If the kernel clears poison before it writes, and the machine stops in between, the range
+ *     holds zeros or whatever the medium left there.
+ *   - On device-dax, the same happens if the process is killed after the poison was cleared and
+ *     before the data is stored again, unless clearing keeps the data that was stored before.
  *
- * @param     pmem    What was opened. Not NULL.
- * @param[in] data    n bytes, not in the mapping; NULL: zeros.
- * @param     n       Bytes: a multiple of the alignment that mcsafe_pmem_get_info() gives, or up to the
- *                    end of the file, which must not have changed since it was opened or refreshed.
- * @param     offset  Where to begin: a multiple of the same alignment.
+ * Only the kernel removes entries from its own list of bad blocks. Therefore this function never
+ * loses the entry of a range that is still bad.
  *
- * @return    1..n         So many bytes are good: n, or fewer if what follows could not be repaired,
- *                         and is bad as before; to ask for it again says why. Good pages behind
- *                         that have the old data or the new.
+ * On device-dax, a page that raised a machine check and was repaired is good for loads and stores.
+ * But Linux 6.1 does not take the page back into its own mapping before the machine is rebooted:
+ * reading the page by ptrace(2) or /proc/PID/mem panics the kernel, and so may direct I/O from it.
+ *
+ * @param     pmem    The mapping. Not NULL.
+ * @param[in] data    The n bytes to write. Must not lie in the mapping. NULL: zeros.
+ * @param     n       Number of bytes: a multiple of `align` of mcsafe_pmem_get_info(), or all bytes
+ *                    up to the end of the file. The size of the file must not have changed since it
+ *                    was opened or refreshed. On persistent memory, an end of the file that is not
+ *                    a multiple of the page size can be repaired with MCSAFE_PMEM_PUNCH only,
+ *                    because the kernel clears poison in whole pages.
+ * @param     offset  Where to begin: a multiple of `align`.
+ *
+ * @return    1..n         The number of bytes that are good now. Less than n: the next page could
+ *                         not be repaired and is still bad; another call for it returns the reason.
+ *                         Good pages after the bad one hold the old data or the new data.
  *            0            n is 0.
- *            -EINVAL      offset is negative, offset or n are not aligned, or they end behind the
- *                         end of the file, that of memory over a file included; or, of memory over
- *                         device-dax that ends inside a page, the last part; or the descriptor has
- *                         O_APPEND, with which Linux writes at the end always: nothing was done.
- *            -EBADF       It was opened without MCSAFE_PMEM_WRITE.
+ *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
+ *                         end of the file (also for memory with a file); the size of the file has
+ *                         changed; the range is the end of memory with a device-dax descriptor, and
+ *                         the memory ends inside a page; or the descriptor has O_APPEND, with which
+ *                         Linux always writes at the end. Nothing was done.
+ *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE.
  *            -EFAULT      data cannot be read.
- *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is not
- *                         there, or the device is of no region whose firmware can clear.
- *            -ENOMEM      There is no memory.
- *            -EIO, -errno Otherwise, as pwrite(2), fallocate(2) or fdatasync(2) give it, for
- *                         device-dax as open(2) and ioctl(2) of /dev/ndctlN: nothing was repaired,
- *                         and what was bad is still known as bad. -EIO also if the firmware refuses
- *                         to clear all of it, or the data cannot be read back.
+ *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is
+ *                         missing, or the device belongs to no region whose firmware can clear
+ *                         poison.
+ *            -ENOMEM      Out of memory.
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for device-dax
+ *                         of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
+ *                         read back, or if the firmware refuses to clear a part of the range.
+ *                         Nothing was repaired, and the range is still in the registry.
  *
- * @par Safety MT-Safe: one repair at a time, others wait. Reads go on. Not AS-Safe. errno is left
- *             alone.
+ * @par Safety MT-Safe: one repair runs at a time and others wait; reads continue. Not AS-Safe.
+ *             errno is left alone.
  * @since 0.1  @see mcsafe_badblocks_next(), ndctl-clear-errors(1)
  */
 MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data,
 						       size_t n, off_t offset);
 
 /**
- * Get the registry of what is known to be bad: to look things up, iterate, add, save and load.
+ * Get the registry of a mapping, to look up ranges, to add ranges, to save and to load them.
  *
- * @param pmem  What was opened. Not NULL.
- * @return      The registry, as long as this is open. Its offsets are those of the functions here.
- *              Never NULL. Not to be destroyed.
+ * @param pmem  The mapping. Not NULL.
+ * @return      The registry, valid until mcsafe_pmem_close(). Never NULL. Its offsets are those of
+ *              the functions here. The caller must not destroy it.
  *
  * @par Safety  MT-Safe, AS-Safe
  * @since 0.1   @see mcsafe_badblocks_next()
@@ -514,13 +554,14 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem,
 MCSAFE_API struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem);
 
 /**
- * Ask the kernel again for what is bad, and add it.
+ * Ask the kernel again which ranges are bad, and add them to the registry.
  *
- * @param      pmem    What was opened. Not NULL.
- * @param[out] answer  What came of it, as for mcsafe_badblocks_ask(). Not NULL.
+ * @param      pmem    The mapping. Not NULL.
+ * @param[out] answer  Receives the answer, as for mcsafe_badblocks_ask(). Not NULL.
  *
- * @return     0        Asked: see -answer->state.
- *             -ENOTSUP Memory without a file: there is nobody to ask. The state is NOT_ASKED.
+ * @return     0        The kernel answered: see answer->state.
+ *             -ENOTSUP The mapping is memory without a file: there is nothing to ask about. The
+ *                      state is MCSAFE_BADBLOCKS_NOT_ASKED.
  *             -errno   As for mcsafe_badblocks_ask().
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
@@ -529,39 +570,40 @@ MCSAFE_API struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pm
 MCSAFE_API int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer);
 
 /**
- * Note what an early notice says, if it is about this mapping.
+ * Add the memory that an early notice reports as lost, if it lies in this mapping.
  *
- * @param     pmem    What was opened. Not NULL.
- * @param[in] notice  From mcsafe_notice_read(). Not NULL.
+ * @param     pmem    The mapping. Not NULL.
+ * @param[in] notice  A notice of mcsafe_notice_read(). Not NULL.
  *
- * @return    1        It is, and was noted.
- *            0        It is about other memory.
- *            -ENOMEM  There is no memory to note it.
+ * @return    1        The lost memory lies in this mapping, and was added.
+ *            0        The lost memory lies elsewhere.
+ *            -ENOMEM  Out of memory.
  *
- * @par Safety MT-Safe. Not AS-Safe: not to be called by the function of mcsafe_on_notice(). errno
- *             is left alone.
+ * @par Safety MT-Safe. Not AS-Safe: the function that was passed to mcsafe_on_notice() must not
+ *             call it. errno is left alone.
  * @since 0.1  @see mcsafe_notice_read()
  */
 MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_notice *notice);
 
 /**
- * Look at all of it, in the calling thread, to find what is bad before somebody needs it.
+ * Read all of the mapping in the calling thread, to find bad memory before the program needs it.
  *
- * mcsafe_scrub_run() over the mapping, which does not note what was truncated meanwhile. For a
- * scrub in the background, mcsafe_scrub_create() takes the base, the size and the registry of this
- * mapping, until mcsafe_pmem_close().
+ * Like mcsafe_scrub_run(), but pages past the new end of a file that was truncated are not added to
+ * the registry. For a scrub in the background, pass base, size and registry of the mapping to
+ * mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
  *
- * @param      pmem      What was opened. Not NULL. The size is that of the last open or refresh.
- * @param[in]  options   Where to begin, how fast, and whom to tell; NULL: all, at once, nobody. The
- *                       functions may cancel the run, and must not close it.
- * @param[out] progress  Receives how far it came, for the start of the next run; NULL: not wanted.
- *                       Unchanged for -EINVAL and -ENOMEM at the beginning.
+ * @param      pmem      The mapping. Not NULL. The size is that of the last open or refresh.
+ * @param[in]  options   As for mcsafe_scrub_create(). NULL: all of the mapping, without a limit of
+ *                       the rate, and without callbacks. The callbacks can stop the run, but must
+ *                       not close the mapping.
+ * @param[out] progress  Receives the progress, for the start of the next run. NULL if not wanted.
+ *                       Unchanged for -EINVAL, and for -ENOMEM if no run was started.
  *
- * @return     0           All has been looked at.
- *             -ECANCELED  The progress function wanted it.
- *             -EFAULT     There is memory that is not mapped or not readable.
- *             -EINVAL     options->start is above the size, or recheck is neither 0 nor 1.
- *             -ENOMEM     There is no memory for it.
+ * @return     0           The scrub is complete.
+ *             -ECANCELED  The progress function returned another value than 0.
+ *             -EFAULT     A part of the memory is not mapped or not readable.
+ *             -EINVAL     options->start exceeds the size, or options->recheck is neither 0 nor 1.
+ *             -ENOMEM     Out of memory.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_create(), mcsafe_scrub_run()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* report.h - one readable report before a fault that nobody claims kills the process */
+/* report.h - a readable report before an unrecovered fault kills the process */
 #ifndef MCSAFE_REPORT_H
 #define MCSAFE_REPORT_H
 
@@ -11,40 +11,43 @@ MCSAFE_BEGIN_DECLS
 
 /** Flags of mcsafe_set_report(). */
 enum mcsafe_report_flag {
-	/** No backtrace, which is the part that takes long. */
+	/** Leave out the backtrace, which is the part that takes long. */
 	MCSAFE_REPORT_NO_BACKTRACE = 1
 };
 
 /**
- * Write a report when a SIGBUS or SIGSEGV that nobody claims is about to kill the process.
+ * Write a report when a SIGBUS or SIGSEGV that nobody handles is about to kill the process.
  *
- * That is: it is no access of libmcsafe, and the previous action is SIG_DFL (or SIG_IGN, and the
- * kernel raised it, or a handler that was good for one signal only). Needs mcsafe_install(). One
- * line each: cause, address, extent of the loss, the mapping with the file and the offset in it,
- * the instruction, the thread, and, if the library was built with libunwind, a backtrace from the
- * interrupted code.
+ * A signal is reported if it is not libmcsafe's and the previous action lets it kill. That is the
+ * case if the previous action is SIG_DFL, or SIG_IGN for a fault that the kernel raised, or a
+ * handler with SA_RESETHAND that has already run. mcsafe_install() must have been called. The
+ * report has one line each for: cause, address, extent of the loss, mapping with the file and the
+ * offset in it, instruction, and thread. If the library was built with libunwind, a backtrace from
+ * the interrupted code follows.
  *
  * The process dies as it would have died without the report: of the same signal, with the same
- * siginfo, registers and core. The report is written by a child process (a copy of this one, which
- * shares nothing with it but the file) while the thread that is about to die waits, for two seconds
- * at most: so a lock that somebody holds, damaged memory, or a pipe that nobody reads, can cut the
- * report short, but not stop the process from dying. Other threads go on meanwhile.
+ * siginfo, registers and core. A child process writes the report. The child is a copy of this
+ * process and shares only the file with it. The dying thread waits for the child, for at most two
+ * seconds. A lock that is held, damaged memory or a pipe that nobody reads can therefore cut the
+ * report short, but cannot stop the process from dying. Other threads continue meanwhile.
  *
- * @param fd     Where to write; -1: no reports, which is how a program begins. The library keeps a
- *               duplicate, so fd may be closed. If somebody closes the duplicate and its number
- *               comes to mean another file, no report is written.
+ * @param fd     The file descriptor to write to; -1: no reports, which is the initial state. The
+ *               library keeps a duplicate, so fd may be closed. If the duplicate is closed and its
+ *               number comes to refer to another file, no report is written.
  * @param flags  0, or a sum of enum mcsafe_report_flag.
  *
- * @return       0        done.
- *               -EINVAL  a flag that is not known.
+ * @return       0        Done.
+ *               -EINVAL  flags contains an unknown flag.
  *               -EBADF   fd is not open for writing.
- *               -ENOMEM, -EMFILE, ... no memory or no descriptor for it. Nothing was changed.
+ *               -ENOMEM, -EMFILE, ... There is no memory, or no descriptor for the duplicate.
+ *               After an error nothing was changed.
  *
- * @par Once     The first fault is reported. One that comes meanwhile in another thread waits.
- * @par None     is written where no process can be made (RLIMIT_NPROC, no memory), or where the
- *               kernel kills without a signal that can be caught: the signal was blocked, or there
- *               was no stack left and no alternate stack (mcsafe_thread_check()).
- * @par Safety   MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Once     Only the first fault is reported. A fault of another thread during the report waits
+ *               for it.
+ * @par None     No report is written if no process can be created (RLIMIT_NPROC, no memory). Nor is
+ *               one written if the kernel kills without running a handler: the signal was blocked,
+ *               or the stack was full and there was no alternate stack (mcsafe_thread_check()).
+ * @par Safety   MT-Safe. Not AS-Safe. errno is unchanged.
  * @since 0.1    @see mcsafe_backtrace(), mcsafe_install()
  */
 MCSAFE_API int mcsafe_set_report(int fd, unsigned flags) MCSAFE_NOEXCEPT;
@@ -55,16 +58,17 @@ MCSAFE_API int mcsafe_set_report(int fd, unsigned flags) MCSAFE_NOEXCEPT;
  * @param[in]  ctx     The third argument of a signal handler, a ucontext_t.
  * @param[out] frames  Receives the addresses: first the interrupted instruction, then the return
  *                     address of each caller.
- * @param      n       Room in frames.
+ * @param      n       The number of elements of frames.
  *
- * @return             How many were written, 0..n; or -ENOSYS: the library was built without
- *                     libunwind.
+ * @return             The number of addresses written, 0..n; or -ENOSYS: the library was built
+ *                     without libunwind.
  *
- * @par Safety         MT-Safe. Not AS-Safe. In a signal handler it is as safe as libunwind is: the
- *                     loader's lock may be waited for (dl_iterate_phdr(3)), and damaged stacks may be read. A
- *                     host that cannot afford that calls it in a child, as mcsafe_set_report() does.
- *                     Call it once, or mcsafe_set_report(), before the first signal: libunwind
- *                     allocates when it is used for the first time. errno is left alone.
+ * @par Safety         MT-Safe. Not AS-Safe. In a signal handler, the function is as safe as
+ *                     libunwind: it may wait for the lock of the dynamic loader
+ *                     (dl_iterate_phdr(3)), and may read a damaged stack. A host that cannot accept
+ *                     that can call the function in a child process, as mcsafe_set_report() does.
+ *                     libunwind allocates memory on its first use. Therefore call this function or
+ *                     mcsafe_set_report() once before the first signal. errno is unchanged.
  * @since 0.1          @see mcsafe_set_report()
  */
 MCSAFE_API int mcsafe_backtrace(const void *ctx, void **frames, size_t n) MCSAFE_NOEXCEPT;

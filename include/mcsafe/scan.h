@@ -2,9 +2,9 @@
 /*
  * scan.h - strnlen, memchr and memcmp that survive memory which cannot be read
  *
- * What a parser does before it copies. Each stops at the first byte that it needs and cannot read,
- * and says how many bytes it had looked at by then. A byte that is not needed does no harm: what is
- * behind the end of a string, or behind the first difference, may be as bad as it likes.
+ * For parsers, which look at memory before they copy it. Each function stops at the first byte that
+ * it needs and cannot read, and returns how many bytes it examined before that byte. Bytes that are
+ * not needed do no harm: memory past the end of a string, or past the first difference, may be bad.
  */
 #ifndef MCSAFE_SCAN_H
 #define MCSAFE_SCAN_H
@@ -17,42 +17,43 @@
 MCSAFE_BEGIN_DECLS
 
 /**
- * Find the first byte of a value.
+ * Find the first byte that has a value.
  *
- * mcsafe_install() must have been called, or a handler of the host must pass its signals on.
+ * Call mcsafe_install() first, or call mcsafe_handle_signal() in a handler of your own.
  *
- * @param[in]  s      Memory that may be unmapped, protected, truncated or poisoned. Any alignment.
- * @param      c      The value; its low 8 bits count, as for memchr(3).
- * @param      n      Bytes to look at, 0..SIZE_MAX. 0 touches nothing, and s may then be anything.
- *                    It may reach past the end of memory: the bytes are looked at one after the
- *                    other, up to the first that is found or cannot be read.
- * @param[out] at     Receives how many bytes are in front of the first one of that value; n if none
- *                    has it; after a fault, how many bytes have been looked at, in vain: s[*at]
- *                    cannot be read. Not NULL.
- * @param[out] fault  Receives what stopped it; NULL if not wanted. Written if and only if the
+ * @param[in]  s      Memory of any alignment. May be unmapped, protected, truncated or poisoned.
+ * @param      c      The value. Its low 8 bits count, as for memchr(3).
+ * @param      n      Bytes to examine, 0..SIZE_MAX. If n is 0, nothing is accessed, and s may have
+ *                    any value. s + n may exceed the end of memory: the bytes are examined in
+ *                    order, until one has the value or cannot be read.
+ * @param[out] at     Not NULL. Receives the number of bytes before the first byte that has the
+ *                    value, or n if no byte has it. After a fault, receives the number of bytes
+ *                    examined: none of them has the value, and s[*at] cannot be read.
+ * @param[out] fault  Receives what stopped the search; may be NULL. Written if and only if the
  *                    result is not MCSAFE_CAUSE_NONE. Its side is SOURCE. Its address is that of
- *                    the vector which was loaded: up to 15 bytes in front of s[*at].
+ *                    the vector that was loaded, which starts up to 15 bytes before s[*at].
  *
- * @return MCSAFE_CAUSE_NONE, which is 0, whether found or not; or why s[*at] cannot be read.
+ * @return MCSAFE_CAUSE_NONE, which is 0, whether or not the value was found; otherwise why s[*at]
+ *         cannot be read.
  *
  * @par Poison   As for mcsafe_memcpy(): nothing is read outside the 64-byte lines that hold the
- *               bytes which are looked at, no load crosses a line, and one that failed is not
- *               repeated. *at is exact but for a machine check that this very call raises, where
- *               it never passes the poisoned line.
+ *               bytes examined, no load crosses a line, and a load that failed is not repeated. *at
+ *               is exact, except if this call itself raises a machine check. Then s + *at never
+ *               passes the poisoned line, and falls short of it by less than 8 bytes.
  * @par Safety   MT-Safe, AS-Safe. No lock, no allocation, no TLS, no system call.
- * @par Cost     16 bytes at a time.
+ * @par Cost     Examines 16 bytes at a time.
  * @since 0.1    @see mcsafe_strnlen(), mcsafe_memcpy()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_memchr(const void *s, int c, size_t n, size_t *at,
 					   struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
 /**
- * Measure a string.
+ * Measure the length of a string.
  *
  * @param[in]  s       As for mcsafe_memchr().
- * @param      max     The most that is looked at, 0..SIZE_MAX bytes.
- * @param[out] length  Receives the length of the string; max if it is longer than that or has no
- *                     end; after a fault, how many bytes of it could be read. Not NULL.
+ * @param      max     The largest number of bytes to examine, 0..SIZE_MAX.
+ * @param[out] length  Not NULL. Receives the length of the string, or max if no byte of the first
+ *                     max is 0. After a fault, receives the number of bytes that could be read.
  * @param[out] fault   As for mcsafe_memchr().
  * @return             MCSAFE_CAUSE_NONE, or why s[*length] cannot be read.
  *
@@ -62,28 +63,29 @@ MCSAFE_API enum mcsafe_cause mcsafe_memchr(const void *s, int c, size_t n, size_
 MCSAFE_API enum mcsafe_cause mcsafe_strnlen(const char *s, size_t max, size_t *length,
 					    struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
-/** What mcsafe_memcmp() has found. */
+/** What mcsafe_memcmp() found. */
 struct mcsafe_comparison {
-	size_t equal; /**< bytes that are the same, before the first difference, the fault, or n */
+	size_t equal; /**< equal bytes before the first difference, the fault, or n */
 	int order;    /**< as the result of memcmp(3): -1, 0 or 1; 0 after a fault */
-	int failed;   /**< which operand could not be read: 1 a, 2 b; 0 none */
+	int failed;   /**< the operand that could not be read: 1: a, 2: b; 0: none */
 };
 
 /**
  * Compare memory.
  *
- * @param[in]  a       As s of mcsafe_memchr(). May overlap b.
- * @param[in]  b       The same.
- * @param      n       Bytes to compare, 0..SIZE_MAX. 0 touches nothing.
- * @param[out] result  Receives what was found, after a fault as well. Not NULL.
- * @param[out] fault   As for mcsafe_memchr(); its side is SOURCE for either operand.
+ * @param[in]  a       As for s of mcsafe_memchr(). May overlap b.
+ * @param[in]  b       As for s of mcsafe_memchr().
+ * @param      n       Bytes to compare, 0..SIZE_MAX. If n is 0, nothing is accessed.
+ * @param[out] result  Not NULL. Receives what was found, also after a fault.
+ * @param[out] fault   As for mcsafe_memchr(). Its side is SOURCE for both operands.
  *
- * @return MCSAFE_CAUSE_NONE, equal or not; or why a[result->equal] or b[result->equal], as
- *         result->failed says, cannot be read. Where neither can, it is a.
+ * @return MCSAFE_CAUSE_NONE, whether or not the bytes are equal; otherwise why
+ *         a[result->equal] or b[result->equal], as result->failed says, cannot be read. If neither
+ *         can be read, result->failed is 1 (a).
  *
  * @par Safety         MT-Safe, AS-Safe
- * @par Cost           16 bytes at a time, except for one vector in each line of b if a and b are
- *                     not a multiple of 16 bytes apart: that goes byte by byte.
+ * @par Cost           Compares 16 bytes at a time. If the distance between a and b is not a
+ *                     multiple of 16 bytes, 16 bytes in each line of b are compared one by one.
  * @since 0.1          @see mcsafe_memchr()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_memcmp(const void *a, const void *b, size_t n,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.h - walk mapped memory to find what is bad before somebody needs it */
+/* scrub.h - read all of a mapping to find bad memory before the program needs it */
 #ifndef MCSAFE_SCRUB_H
 #define MCSAFE_SCRUB_H
 
@@ -12,77 +12,86 @@
 
 MCSAFE_BEGIN_DECLS
 
-/** How far a scrub has come. */
+/** The progress of a scrub. */
 struct mcsafe_scrub_progress {
-	size_t offset;     /**< all before it has been looked at; where the next run goes on */
-	size_t bad;        /**< bytes found bad, by all runs, that were not known before */
-	size_t skipped;    /**< bytes left alone, by all runs, since they were known as bad */
-	size_t readable;   /**< bytes known as bad that could be read: with recheck only */
+	size_t offset;     /**< everything before it was checked; the next run starts here */
+	size_t bad;        /**< bytes that all runs found bad and that were not known before */
+	size_t skipped;    /**< bytes that all runs left alone because they were known bad */
+	size_t readable;   /**< known bad bytes that could be read; 0 without recheck */
 	void *reserved[4]; /**< NULL; room to grow without a new ABI */
 };
 
 /**
- * Called after each step of a scrub, of 64 KiB or so. Returning anything but 0 stops the run.
+ * Called after each step of a scrub; a step is at most 64 KiB. If it returns anything but 0, the
+ * run stops.
  */
 typedef int (*mcsafe_scrub_progress_fn)(const struct mcsafe_scrub_progress *progress, void *arg);
 
 /**
- * Called for each bad range before it is added to the registry. Returning anything but 0 keeps it
- * out: of a file that was truncated, say, whose pages behind the end cannot be read either.
+ * Called for each bad range before the range is added to the registry. If it returns anything but
+ * 0, the range is not added. Use this, for example, for a file that may be truncated: its pages
+ * past the new end cannot be read either, but they are not bad.
  *
- * @param bad    The range, as offsets from the start of the memory.
- * @param fault  What was met. If signo is 0 the kernel told of it without a signal; cause is POISON.
+ * @param bad    The range. Its start is an offset from the start of the memory.
+ * @param fault  The fault. If the kernel reported the range without a signal, signo is 0 and cause
+ *               is POISON.
  */
 typedef int (*mcsafe_scrub_found_fn)(const struct mcsafe_range *bad,
 				     const struct mcsafe_fault *fault, void *arg);
 
-/** How to scrub; all zeros is a good start. */
+/** Options of a scrub. Zeros are the defaults. */
 struct mcsafe_scrub_options {
-	size_t rate;  /**< bytes per second at most; 0: as fast as it goes */
-	size_t start; /**< offset to begin at, of an earlier scrub; 0..len */
-	int recheck; /**< 1: look at what is known as bad, too, and count what can be read; it stays
-	                    in the registry all the same */
+	size_t rate;  /**< bytes per second at most; 0: no limit */
+	size_t start; /**< offset to begin at, 0..len; for example the offset of an earlier scrub */
+	int recheck;  /**< 1: also read the known bad ranges, and count the bytes that can be
+	                   read; the ranges stay in the registry. 0: leave these ranges alone */
 	mcsafe_scrub_progress_fn progress; /**< NULL: not wanted */
-	mcsafe_scrub_found_fn found;       /**< NULL: add all to the registry */
-	void *arg;                         /**< passed to both, which are called in the thread that
-	                                        scrubs */
+	mcsafe_scrub_found_fn found;       /**< NULL: add all bad ranges to the registry */
+	void *arg;                         /**< passed to both functions, which run in the thread
+	                                        that scrubs */
 	void *reserved[4];                 /**< NULL */
 };
 
-/** A scrub of one piece of memory. */
+/** A scrub of one range of memory. */
 struct mcsafe_scrub;
 
 /**
  * Prepare a scrub.
  *
- * Each step first asks the kernel to bring the pages in (MADV_POPULATE_READ, since Linux 5.14),
- * which finds pages that the kernel knows to be poisoned without a signal. Then every byte is
- * copied to a small buffer, with mcsafe_memcpy(), since poison that nobody has met shows in a read
- * only. What is lost goes into the registry: the extent of the loss (see struct mcsafe_fault), or
- * the page if that is not known. Ranges of the registry are not touched, unless recheck is set.
+ * A scrub works in steps. Each step first asks the kernel to bring the pages in
+ * (MADV_POPULATE_READ, since Linux 5.14). This finds the pages that the kernel knows to be
+ * poisoned, without a signal. Then the step copies every byte to a small buffer with
+ * mcsafe_memcpy(), because only a read finds poison that nothing has accessed yet. Ranges that are
+ * in the registry are not accessed, unless options->recheck is 1.
  *
- * POISON and IO are losses. Any other cause - memory that is not mapped, or not readable - says
- * nothing about the medium, and ends the run.
+ * Faults with cause POISON and IO are losses. The lost range is added to the registry: the extent
+ * of the loss (see struct mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the
+ * extent exceeds a page and the kernel supports MADV_POPULATE_READ, only one page is added, and the
+ * other pages are checked one by one. A fault with any other cause (for example memory that is not
+ * mapped or not readable) says nothing about the medium, and ends the run.
  *
- * @param[out] scrub      Receives it, to be given back by mcsafe_scrub_destroy(). Not NULL.
+ * @param[out] scrub      Receives the scrub. Free it with mcsafe_scrub_destroy(). Not NULL.
  *                        Unchanged after a failure.
- * @param      base       The memory. It must stay mapped until the scrub is destroyed, or has ended.
- * @param      len        Its length in bytes, 0 included. Of a file: not more than it has, for the
- *                        pages behind its end cannot be told from those that the disk failed to
- *                        give.
- * @param      badblocks  The registry, which counts from base. Not NULL. It must outlive the scrub.
- * @param[in]  options    How; NULL: as if all zeros. Copied.
+ * @param      base       Start of the memory. The memory must stay mapped until the scrub has ended
+ *                        or is destroyed.
+ * @param      len        Length of the memory in bytes; may be 0. For a mapped file, len must not
+ *                        exceed the size of the file: a scrub cannot distinguish pages past the end
+ *                        of the file from pages that the disk failed to read.
+ * @param      badblocks  The registry. Its offsets are relative to base. Not NULL. It must exist
+ *                        until the scrub is destroyed.
+ * @param[in]  options    The options, which are copied. NULL: all members are 0.
  *
- * @return     0        Prepared; nothing has been touched yet.
- *             -EINVAL  base + len wraps around, options->start is above len, or options->recheck is
- *                      neither 0 nor 1.
- *             -ENOMEM  There is no memory for it.
+ * @return     0        Prepared. No memory was accessed yet.
+ *             -EINVAL  base + len exceeds UINTPTR_MAX, options->start exceeds len, or
+ *                      options->recheck is neither 0 nor 1.
+ *             -ENOMEM  Out of memory.
  *
  * @par Page cache
- *             A scrub of a file that is not mapped directly (DAX) reads all of it into the page
- *             cache, and what others have there may have to go. Nothing is dropped afterwards: the
- *             pages could be theirs. A low rate, and a memory control group for the process, keep
- *             that small. What is in the page cache already is looked at there, and not on the disk.
+ *             Unless a file is mapped directly (DAX), a scrub reads all of it into the page cache.
+ *             This can displace pages of other programs. The scrub does not drop pages afterwards,
+ *             because another program could be using them. To limit the effect, set a low rate and
+ *             put the process into a memory control group. Pages that are already in the page cache
+ *             are read from there and not from the disk.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_run(), mcsafe_scrub_start()
  */
@@ -91,19 +100,21 @@ MCSAFE_API int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base
 				   const struct mcsafe_scrub_options *options) MCSAFE_NOEXCEPT;
 
 /**
- * Scrub, in the calling thread, from where the last run stopped.
+ * Scrub in the calling thread, starting where the last run stopped.
  *
- * mcsafe_install() must have been called, and SIGBUS and SIGSEGV be unblocked in this thread.
+ * mcsafe_install() must have been called, and SIGBUS and SIGSEGV must be unblocked in the calling
+ * thread.
  *
  * @param scrub  The scrub. Not NULL.
  *
- * @return     0           All has been looked at.
- *             -ECANCELED  mcsafe_scrub_cancel() was called, or the progress function wanted it. The
- *                         next run goes on from there.
- *             -EBUSY      It is running already, or its thread has not been waited for.
- *             -EFAULT     There is memory that is not mapped or not readable, at the offset where
- *                         it stopped. The next run begins with it.
- *             -ENOMEM     What was found could not be added. The next run finds it again.
+ * @return     0           The scrub is complete.
+ *             -ECANCELED  mcsafe_scrub_cancel() was called, or the progress function returned
+ *                         another value than 0. The next run continues where this one stopped.
+ *             -EBUSY      The scrub is running already, or mcsafe_scrub_wait() was not yet called
+ *                         for its thread.
+ *             -EFAULT     The memory at the offset where the run stopped is not mapped or not
+ *                         readable. The next run begins with it.
+ *             -ENOMEM     A bad range could not be added. The next run finds it again.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_start()
@@ -111,30 +122,32 @@ MCSAFE_API int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base
 MCSAFE_API int mcsafe_scrub_run(struct mcsafe_scrub *scrub);
 
 /**
- * Scrub in a thread of its own, from where the last run stopped.
+ * Scrub in a new thread, starting where the last run stopped.
  *
- * The thread has all signals blocked but SIGBUS and SIGSEGV, an alternate stack, and the lowest
- * scheduling policy (SCHED_IDLE) where it may have it.
+ * In the new thread all signals except SIGBUS and SIGSEGV are blocked. The thread has an alternate
+ * signal stack, and the scheduling policy SCHED_IDLE if the process is allowed to use it.
  *
  * @param scrub  The scrub. Not NULL.
  *
- * @return     0        The thread runs; mcsafe_scrub_wait() has to be called.
- *             -EBUSY   As mcsafe_scrub_run().
- *             -EAGAIN  There are too many threads: pthread_create(3).
+ * @return     0        The thread was started. Call mcsafe_scrub_wait() to get its result; this
+ *                      is required before the next run.
+ *             -EBUSY   As for mcsafe_scrub_run().
+ *             -EAGAIN  There are too many threads, see pthread_create(3).
  *
- * @par fork   A child of fork(2) has no such thread; the scrub is good for nothing there.
+ * @par fork   A child of fork(2) does not have the thread. The scrub cannot be used there.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_wait(), mcsafe_scrub_cancel()
  */
 MCSAFE_API int mcsafe_scrub_start(struct mcsafe_scrub *scrub) MCSAFE_NOEXCEPT;
 
 /**
- * Wait for the thread of mcsafe_scrub_start() to end.
+ * Wait until the thread of mcsafe_scrub_start() has ended.
  *
  * @param scrub  The scrub. Not NULL.
  *
- * @return     What mcsafe_scrub_run() would have returned; or -EINVAL: there is no thread to wait
- *             for, or another call is waiting for it, or it is the caller.
+ * @return     0, -ECANCELED, -EFAULT, -ENOMEM   As for mcsafe_scrub_run().
+ *             -EINVAL   There is no thread to wait for, another call is waiting for it already, or
+ *                       it is the calling thread.
  *
  * @par Safety MT-Safe; waits. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_start()
@@ -142,9 +155,9 @@ MCSAFE_API int mcsafe_scrub_start(struct mcsafe_scrub *scrub) MCSAFE_NOEXCEPT;
 MCSAFE_API int mcsafe_scrub_wait(struct mcsafe_scrub *scrub);
 
 /**
- * Let a run end soon: at its next step, or in the middle of its pause.
+ * Make a run end soon: before its next step, or during a pause.
  *
- * If the scrub is not running, its next run ends at once; that uses it up.
+ * If the scrub is not running, its next run ends at once. The run after that is not affected.
  *
  * @param scrub  The scrub. Not NULL.
  *
@@ -154,10 +167,11 @@ MCSAFE_API int mcsafe_scrub_wait(struct mcsafe_scrub *scrub);
 MCSAFE_API void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub) MCSAFE_NOEXCEPT;
 
 /**
- * Ask how far a scrub has come, whether it is running or not.
+ * Get the progress of a scrub. The scrub may be running.
  *
  * @param      scrub     The scrub. Not NULL.
- * @param[out] progress  Receives it. Not NULL. The members may be of two neighbouring steps.
+ * @param[out] progress  Receives the progress. Not NULL. If the scrub is running, some members can
+ *                       be one step older than the others.
  *
  * @par Safety MT-Safe, AS-Safe
  * @since 0.1  @see mcsafe_scrub_create()
@@ -166,10 +180,10 @@ MCSAFE_API void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
 					  struct mcsafe_scrub_progress *progress) MCSAFE_NOEXCEPT;
 
 /**
- * Give a scrub back. A thread of it is cancelled and waited for.
+ * Free a scrub. If its thread is running, the thread is cancelled and waited for.
  *
- * @param scrub  The scrub, which nobody else is using any more, and not in a function that it calls.
- *               NULL: nothing is done.
+ * @param scrub  The scrub. No other thread may be using it, and its progress and found functions
+ *               must not call this. NULL: nothing is done.
  *
  * @par Safety MT-Safe for different scrubs. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_create()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* version.h - the version of libmcsafe; the only place where it is written */
+/* version.h - the version of libmcsafe. It is written only here. */
 #ifndef MCSAFE_VERSION_H
 #define MCSAFE_VERSION_H
 

@@ -20,14 +20,14 @@ int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n_windows, v
 
 	if (guard == NULL)
 		guard = &own;
-	return call_under(mcsafe__guard_list(guard, windows, n_windows), fn, arg);
+	return call_under(mcsafe_guard_list_(guard, windows, n_windows), fn, arg);
 }
 
 int mcsafe_call(const void *base, size_t len, void (*fn)(void *), void *arg,
 		struct mcsafe_fault *fault)
 {
 	struct mcsafe_guard guard;
-	int err = call_under(mcsafe__guard_one(&guard, base, len), fn, arg);
+	int err = call_under(mcsafe_guard_one_(&guard, base, len), fn, arg);
 
 	if (err != 0 && fault != NULL)
 		*fault = guard.fault;

@@ -128,7 +128,8 @@ class LmdbRescue(unittest.TestCase):
         whole = {k for k, good in readable.items() if good == len(self.values[k])}
         found = dict(re.findall(r"^found: (\w+)=(\w+)$", said, re.M))
         self.assertEqual(found, {key: self.values[key] for key in whole})
-        part = dict(re.findall(r"^part: (\w+), (\d+) of \d+ bytes, then \w+ at page \d+$", said, re.M))
+        part_line = r"^part: (\w+), (\d+) of \d+ bytes, then \w+ at page \d+$"
+        part = dict(re.findall(part_line, said, re.M))
         self.assertEqual(
             {key: int(good) for key, good in part.items()},
             {key: good for key, good in readable.items() if key not in whole},
@@ -197,7 +198,7 @@ class LmdbRescue(unittest.TestCase):
     def test_what_it_cannot_do(self) -> None:
         for status, words, args in (
             (2, "usage", []),
-            (2, "no page", ["--inject", "x", str(self.env)]),
+            (2, "not a page", ["--inject", "x", str(self.env)]),
             (3, "No such file", [str(self.env / "none")]),
         ):
             done = subprocess.run([program, *args], capture_output=True, text=True, check=False)

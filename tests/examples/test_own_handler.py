@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_own_handler.py PROGRAM - a host with its own handler recovers, and dies of its own bugs."""
+"""test_own_handler.py PROGRAM - a program keeps its own handler, and dies of its own bugs."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ ROUND = (
     "the script was stopped\nthe copy: 4096 bytes, 4096 lost: io\nthe script came to its end\n"
 )
 EXPECTED = ROUND * 2 + "the handler of libmcsafe is not installed\n"
-BUG = "own_handler: a bug of the host itself\n"
+BUG = "own_handler: a bug of the program itself\n"
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:

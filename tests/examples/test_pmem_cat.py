@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_pmem_cat.py PROGRAM - the example writes a file, and leaves out what a list says is bad."""
+"""test_pmem_cat.py PROGRAM - the example writes a file, and leaves out the ranges of a list."""
 
 import re
 import subprocess
@@ -9,7 +9,8 @@ from pathlib import Path
 
 PROGRAM = sys.argv[1]
 SIZE = (2 << 20) + 12345
-# The second is within a line, all of which is left out; the third goes over the end of a chunk.
+# The second is part of a cache line, which is left out as a whole. The third crosses the end of a
+# chunk.
 KNOWN = "4096 512\n10000 8\n1048000 1000\n"
 
 
@@ -19,9 +20,14 @@ def run(*args: str) -> subprocess.CompletedProcess:
 
 
 def holes(stderr: bytes) -> list[tuple[int, int]]:
-    """Return start and length of each hole that was told."""
+    """Return start and length of each hole that the example reported."""
     found = re.findall(rb": (\d+) bytes at (\d+) are lost\n", stderr)
     return [(int(start), int(n)) for n, start in found]
+
+
+def lines_of(ranges: list[tuple[int, int]]) -> set[int]:
+    """Return the numbers of all cache lines that the ranges touch."""
+    return {at // 64 for start, n in ranges for at in range(start, start + n)}
 
 
 with tempfile.TemporaryDirectory() as directory:
@@ -39,8 +45,8 @@ with tempfile.TemporaryDirectory() as directory:
     assert done.returncode == 1, done.stderr
     left_out = bytearray(data)
     told = holes(done.stderr)
-    lines = {at // 64 for start, n in ((4096, 512), (10000, 8), (1048000, 1000)) for at in range(start, start + n)}
-    assert {at // 64 for start, n in told for at in range(start, start + n)} == lines, told
+    lines = lines_of([(4096, 512), (10000, 8), (1048000, 1000)])
+    assert lines_of(told) == lines, told
     for line in lines:
         left_out[line * 64 : line * 64 + 64] = bytes(64)
     assert done.stdout == bytes(left_out)
@@ -50,7 +56,7 @@ with tempfile.TemporaryDirectory() as directory:
     known.write_text("4096 512\nnonsense\n")
     done = run("-k", str(known), str(file))
     assert done.returncode == 1, done
-    assert b"line 2 is no range" in done.stderr, done.stderr
+    assert b"line 2 is not a range" in done.stderr, done.stderr
     assert done.stdout == b""
 
     assert run("/nowhere").returncode == 1

@@ -14,8 +14,8 @@ from pathlib import Path
 PAGE = mmap.PAGESIZE
 FILE_BYTES = 5 * PAGE + 123
 
-# What the kernel says of each kind. A marker of userfaultfd counts as poison on a kernel that
-# knows poison (CONFIG_MEMORY_FAILURE).
+# The kernel's answers for each kind. A marker of userfaultfd counts as poison on a kernel with
+# CONFIG_MEMORY_FAILURE.
 IO = {"cause": "io", "errno": "EIO", "code": "BUS_ADRERR", "extent": 0}
 POISON = {"cause": "poison", "errno": "EHWPOISON", "code": "BUS_MCEERR_AR", "extent": PAGE}
 ANSWERS = {"truncate": [IO], "uffd": [IO, POISON]}
@@ -108,11 +108,11 @@ class PoisonedRead(unittest.TestCase):
         for status, words, args in (
             (1, f"{self.file}: offset {FILE_BYTES}: the file has only", ["-o", str(FILE_BYTES)]),
             (1, f"{self.file}: offset 9: ", ["-o", "9", "-l", str(FILE_BYTES)]),
-            (1, f"{self.file}: offset 5: to be poisoned, but not copied", ["-o", "9", "-p", "5"]),
-            (2, '"x" is no number', ["--length", "x"]),
-            (2, '"-1" is no number', ["--offset=-1"]),
-            (2, '"magic" is none of', ["--kind", "magic"]),
-            (2, "one file", ["another"]),
+            (1, f"{self.file}: offset 5: must fail, but is not", ["-o", "9", "-p", "5"]),
+            (2, '"x" is not a number', ["--length", "x"]),
+            (2, '"-1" is not a number', ["--offset=-1"]),
+            (2, '"magic" is not one of', ["--kind", "magic"]),
+            (2, "more than one file", ["another"]),
         ):
             with self.subTest(words):
                 done = run("--kind", kind, *args, str(self.file))

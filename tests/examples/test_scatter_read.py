@@ -17,9 +17,10 @@ if done.returncode == 77:
     sys.exit(1 if os.environ.get("MCSAFE_NO_SKIP") == "1" else 77)
 assert done.returncode == 0, f"exit status {done.returncode}"
 
-# Behind the end of a truncated file everything is lost, otherwise the one page.
+# With a truncated file everything past its end is lost, otherwise only the one page.
 lost = END - BAD if kind == "truncate" else PAGE
-holes = [tuple(map(int, hole)) for hole in re.findall(r"^hole: bytes (\d+) to (\d+) ", done.stdout, re.M)]
+found = re.findall(r"^hole: bytes (\d+) to (\d+) ", done.stdout, re.M)
+holes = [tuple(map(int, hole)) for hole in found]
 assert holes[0][0] == BAD, holes
 assert sum(last - first + 1 for first, last in holes) == lost, holes
 assert "\nheader: read\n" in done.stdout

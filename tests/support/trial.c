@@ -59,7 +59,7 @@ static struct t_operand operand_of(const struct t_region *region, ptrdiff_t dist
 	return operand;
 }
 
-/* A write-back is checked as a load (asm/x86_64/flush.h): memory that can be read can be flushed. */
+/* A write-back is checked as a load (asm/x86_64/flush.inc): what can be read can be flushed. */
 static enum mcsafe_side access_to_dst(const struct t_trial *trial)
 {
 	return trial->copy->work == T_FLUSHES ? MCSAFE_SIDE_SOURCE : MCSAFE_SIDE_DESTINATION;

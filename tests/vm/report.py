@@ -12,16 +12,16 @@ INVALID_IN_XML = {code: "?" for code in range(32) if code not in (9, 10, 13)}
 INTRODUCTION = """\
 # What poison does to each kind of memory
 
-Measured, not looked up: by the scenarios in `tests/vm/scenarios`, with machine checks raised at
-single load instructions in an emulated machine (QEMU, no KVM). Written by
-`tests/vm/vm.py lab --report`; do not edit. A scenario fails as soon as one of these values changes.
+The scenarios in `tests/vm/scenarios` measured everything on this page. They raise machine checks at
+single load instructions in an emulated machine (QEMU without KVM). `tests/vm/vm.py lab --report`
+writes this page: do not edit it. A scenario fails as soon as one of its values changes.
 
 Kernel: {kernel}
 
-"consumed" is the machine check itself, met by `mcsafe_memcpy()` in the middle of a copy. The other
-lines tell what is seen afterwards: by the same copy again, by a copy of another part of the same
-page, and so on. "reads" means that all bytes arrive, and that they are the right ones. A signal is
-followed by the extent in the fault record, in bytes; 0 means that the kernel does not say.
+"consumed" is the machine check itself, which `mcsafe_memcpy()` meets in the middle of a copy. The
+other lines show what happens afterwards: to the same copy again, to a copy of another part of the
+same page, and so on. "reads" means that all bytes arrive, and that they are right. The number after
+a signal is the extent in the fault record, in bytes. 0 means that the kernel does not say.
 """
 
 

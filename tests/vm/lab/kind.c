@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kind.c - a machine check in one kind of memory, and everything that can be seen afterwards */
+#include "asm/routines.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -9,7 +10,6 @@
 
 #define BEFORE ((size_t)100)
 #define N      ((size_t)300)
-#define STEP   ((size_t)256) /* no engine falls further short of a poisoned line (C5) */
 #define MARGIN LINE
 
 static const char *place(const void *addr, const unsigned char *line)
@@ -53,7 +53,7 @@ static void consume(const unsigned char *line, const char *event)
 	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
 		return;
-	lab_check(done <= BEFORE && BEFORE - done < STEP, "%zu bytes copied", done);
+	lab_check(done <= BEFORE && BEFORE - done < MCSAFE__SHORT_BY, "%zu bytes copied", done);
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);

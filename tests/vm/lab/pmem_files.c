@@ -172,7 +172,7 @@ static void behind_it(void)
 {
 	const size_t page = (APART + IN_APART) / PAGE * PAGE + PAGE;
 
-	we_read("the page behind it", page, PAGE);
+	we_read("the page after it", page, PAGE);
 }
 
 static const char *state_name(enum mcsafe_badblocks_state state)
@@ -335,7 +335,7 @@ int lab_program_pmem_injected(int argc, char **argv)
 	kernel_reads("from the page before", page - PAGE, 3 * PAGE);
 	we_read("from the page before", page - PAGE, 3 * PAGE);
 	we_read("from the page", page, PAGE);
-	we_read("behind it", page + 2 * PAGE, PAGE);
+	we_read("the page after it", page + 2 * PAGE, PAGE);
 	lab_fact("signals", "%u", lab_signals.n);
 	repair_all();
 	lists("repaired");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guards.c - what it costs to arm a guard, beside sigsetjmp(3), and a fault that it catches */
+/* bench_guards.c - the cost of a guard, of sigsetjmp(3), and of a fault that a guard catches */
 #include "bench.h"
 
 #include <setjmp.h>
 
 #include <mcsafe/mcsafe.h>
 
-#define ROUNDS_PER_FAULT 500 /* arming is so much cheaper */
+#define ROUNDS_PER_FAULT 500 /* to arm a guard is that much cheaper than a fault */
 
 static volatile unsigned long used;
 
@@ -42,7 +42,7 @@ static double time_calls(unsigned long n)
 	return (now_ns() - start) / (double)n;
 }
 
-/* The same loop and the same body, with nothing to disarm. */
+/* The same loop and body with sigsetjmp(3), which needs no disarming. */
 static double time_setjmp(unsigned long n, int save_mask)
 {
 	sigjmp_buf back;

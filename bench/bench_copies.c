@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copies.c - copies of every length, alignment and temperature, by everything that can copy */
+/* bench_copies.c - copies of every length and alignment, cached or not, by every way to copy */
 #include "bench.h"
 
 #include <setjmp.h>
@@ -14,19 +14,19 @@
 #include "asm/routines.h"
 #include "base/cpu.h"
 
-/* Room for offsets, and for a load or two behind. */
+/* Room for offsets, and for a load or two past the end. */
 #define MARGIN 8192
 
 static unsigned char *from, *to;
 static size_t room;
-static int file = -1; /* with the bytes of from */
+static int file = -1; /* with the same content as from */
 static volatile unsigned sink;
 
 /*
- * The result counts: it is added up, so that no call can be left out. Everything is called through
- * a pointer of this type, memcpy() as well, with nothing in between: one more jump costs a third of
- * a short copy. (x86-64 psABI: arguments that a function does not have are not looked at, and a
- * pointer is returned as an integer is.)
+ * The results are added up, so that the compiler cannot leave out a call. Every function is called
+ * through a pointer of this type, including memcpy(), and without a wrapper: one more jump costs a
+ * third of a short copy. (x86-64 psABI: a function ignores arguments that it does not have, and
+ * pointers are returned in the same register as integers.)
  */
 typedef uintptr_t copy_fn(void *dst, const void *src, size_t n, void *nothing);
 
@@ -79,7 +79,7 @@ static uintptr_t by_pread(void *dst, const void *src, size_t n, void *nothing)
 static const struct contender {
 	const char *name;
 	copy_fn *copy;
-	const char *engine; /* to select while it is measured; NULL: the one that was chosen */
+	const char *engine; /* to set for this copy; NULL: the one that was chosen */
 	bool is_plain;      /* a copy and nothing else: measured by every benchmark of copies */
 	struct mcsafe__routine is;
 } contenders[] = {
@@ -97,9 +97,9 @@ static const struct contender {
 };
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
 
-static const char *chosen; /* as the program was started */
+static const char *chosen; /* the engine that was in use at the start */
 
-/* False if this processor cannot run it. */
+/* Sets the engine of the contender. Returns false if this processor cannot run it. */
 static bool begin(const struct contender *contender)
 {
 	return (contender->is.needs & ~mcsafe__cpu_features()) == 0 &&
@@ -117,7 +117,7 @@ static void end(void)
 enum layout { LINE_ALIGNED, ODD, RANDOM, COLD, LAYOUTS };
 static const char *const layout_names[] = {"aligned", "odd", "random", "cold"};
 
-#define N_PLACES 8192 /* more than any branch predictor remembers */
+#define N_PLACES 8192 /* more than a branch predictor remembers */
 static struct place {
 	uint32_t src, dst;
 } places[N_PLACES];
@@ -157,11 +157,11 @@ static void lay_out(enum layout layout, size_t n)
 
 #define IMPOSSIBLE 1e30 /* nanoseconds */
 
-/* ---- how long --------------------------------------------------------------------------------- */
+/* ---- how long -------------------------------------------------------------------------------- */
 
 /*
- * The first call is not timed: it finds caches and branch predictors as somebody else has left them,
- * who may have bypassed the caches.
+ * The first call is not timed: it finds caches and branch predictors as another contender has left
+ * them, which may have bypassed the caches.
  */
 static double time_of(copy_fn *volatile copy, size_t n, size_t times)
 {
@@ -182,8 +182,8 @@ static double better(double best, double t)
 }
 
 /*
- * How many copies to time at once. A run is short, so that there can be many: the machine may be a
- * part of a larger one, whose other guests slow it down for milliseconds at a time.
+ * How many copies to make between two looks at the clock. A run is short, so that there can be many
+ * runs: other guests of the same host may slow this machine down for milliseconds at a time.
  */
 static size_t times_for(const struct effort *effort, double ns)
 {
@@ -192,7 +192,7 @@ static size_t times_for(const struct effort *effort, double ns)
 	return effort->run_ns > ns ? (size_t)(effort->run_ns / ns) : 1;
 }
 
-/* The shorter, the more: there a single cycle shows, and a repeat costs little. */
+/* More repeats for shorter copies: a single cycle matters there, and a repeat costs little. */
 static unsigned repeats_for(const struct effort *effort, size_t n)
 {
 	if (n < 4096)
@@ -202,7 +202,7 @@ static unsigned repeats_for(const struct effort *effort, size_t n)
 	return n < (size_t)4 << 20 ? effort->repeats : effort->repeats / 3 + 1;
 }
 
-/* The rest of an object that begins with what the caller has printed. */
+/* Prints the end of a JSON object, of which the caller has printed the beginning. */
 static void print_times(size_t n, const double *best)
 {
 	printf("\"n\": %zu, \"ns\": {", n);
@@ -222,7 +222,7 @@ static void bench_length(const struct effort *effort, enum layout layout, size_t
 		best[i] = IMPOSSIBLE;
 	for (unsigned r = 0; r < repeats_for(effort, n); r++)
 		for (size_t i = 0; i < N_CONTENDERS; i++) {
-			if (layout == COLD) /* nobody may find what another one has touched */
+			if (layout == COLD) /* a contender must not find what another has cached */
 				lay_out(layout, n);
 			if (begin(&contenders[i]))
 				best[i] = better(best[i], time_of(contenders[i].copy, n,
@@ -233,7 +233,7 @@ static void bench_length(const struct effort *effort, enum layout layout, size_t
 	print_times(n, best);
 }
 
-/* Every power of two, and the half-way points below 8 KiB. */
+/* All powers of two; below 8 KiB also the middle between two of them. */
 static size_t next_length(size_t n)
 {
 	if (n < 4 || n >= 8192)
@@ -241,7 +241,7 @@ static size_t next_length(size_t n)
 	return (n & (n - 1)) == 0 ? n + n / 2 : n / 3 * 4;
 }
 
-/* ---- who reads it next ----------------------------------------------------------------------- */
+/* ---- a copy and its reader ------------------------------------------------------------------- */
 
 static double time_with_reader(copy_fn *volatile copy, size_t n)
 {
@@ -275,8 +275,8 @@ static void bench_reader(const struct effort *effort, size_t n)
 }
 
 /*
- * Each copy begins where the one before it says: it waits for what was stored a moment ago. So this
- * is how long a copy takes, and not how many can be under way.
+ * A byte of each copy decides where the next copy begins, so the next copy waits for that byte.
+ * This measures the latency of a copy, and not how many copies can overlap.
  */
 static double time_of_chain(copy_fn *volatile copy, size_t n, size_t times)
 {
@@ -308,7 +308,7 @@ static void bench_chain(const struct effort *effort, size_t n)
 	print_times(n, best);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct worker {
 	pthread_t thread;
@@ -321,7 +321,7 @@ static void *work(void *arg)
 {
 	const struct worker *worker = arg;
 
-	move_behind(0, worker->number);
+	move_from(0, worker->number);
 	for (size_t i = 0; i < worker->times; i++)
 		worker->copy(to + worker->start, from + worker->start, worker->n, NULL);
 	return NULL;

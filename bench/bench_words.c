@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* words.c - inline loads beside plain ones, and scans beside those of the C library */
+/* bench_words.c - inline loads against plain loads, and scans against those of the C library */
 #include "bench.h"
 
 #include <stdint.h>
@@ -7,9 +7,9 @@
 
 #include <mcsafe/mcsafe.h>
 
-#define NODES 2048 /* fit the first-level cache: 16 KiB */
+#define NODES 2048 /* 16 KiB, which fit into the first-level cache */
 
-/* A ring through all of it, so that each load needs the one before. */
+/* A ring through all nodes. Each load needs the result of the load before it. */
 static void **make_ring(void)
 {
 	void **ring = (void **)get_memory(NODES * sizeof(void *), 0);
@@ -87,10 +87,10 @@ static void bench_chains(const struct effort *effort)
 	munmap(ring, NODES * sizeof(void *));
 }
 
-/* Nothing is found, and nothing differs: all of it is looked at. */
+/* Scans that find nothing and no difference, so that they read all n bytes. */
 struct scan {
 	const char *name;
-	size_t (*fn)(const char *a, const char *b, size_t n); /* n if all is well */
+	size_t (*fn)(const char *a, const char *b, size_t n); /* returns n if all is well */
 };
 
 static size_t libc_memchr(const char *a, const char *b, size_t n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sets.c - fills of every length at any address, by everything that can fill */
+/* bench_sets.c - fills of every length at any address, by every way to fill */
 #include "bench.h"
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "asm/routines.h"
 #include "base/cpu.h"
 
-/* The result counts: it is added up, so that no call can be left out. */
+/* The results are added up, so that the compiler cannot leave out a call. */
 typedef uintptr_t set_fn(void *dst, int c, size_t n);
 
 static uintptr_t by_libc(void *dst, int c, size_t n)
@@ -51,7 +51,7 @@ static bool is_possible(size_t i)
 	return (contenders[i].is.needs & ~mcsafe__cpu_features()) == 0;
 }
 
-/* Offsets change from call to call, and the value; long fills use all of the memory in turn. */
+/* The offset and the value change with every call. Long fills use all of the memory in turn. */
 static double measure(set_fn *volatile set, unsigned char *memory, size_t room, size_t n,
 		      size_t calls)
 {
@@ -69,7 +69,7 @@ static double measure(set_fn *volatile set, unsigned char *memory, size_t room, 
 
 static void bench_length(const struct effort *effort, unsigned char *memory, size_t n)
 {
-	/* What is short stays in the first cache. */
+	/* Short fills stay in the first-level cache. */
 	size_t room = n < 8192 ? 16384 : 2 * n + 64, calls = 1 + ((size_t)1 << 20) / (n + 64);
 	double best[N_CONTENDERS] = {0};
 

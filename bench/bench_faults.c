@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* faults.c - what a recovered fault costs, and the look-up in the table */
+/* bench_faults.c - the cost of a recovered fault, and of a lookup in the table of rows */
 #include "bench.h"
 
 #include <signal.h>
@@ -62,7 +62,7 @@ static void bench_lookup(const struct effort *effort, size_t n_rows)
 
 	if (rows == NULL)
 		exit(1);
-	/* Instruction i is at rows + 64 i, say: only the addresses count. */
+	/* Row i names the address rows + 64 i. Only addresses count: nothing needs to be there. */
 	for (size_t i = 0; i < n_rows; i++)
 		rows[i].insn = (int32_t)(64 * i - i * sizeof(*rows));
 	for (unsigned r = 0; r < effort->repeats; r++) {
