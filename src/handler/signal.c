@@ -158,7 +158,7 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	return done;
 }
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {

@@ -74,7 +74,7 @@ struct job {
 	const void *arg;
 };
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 static int child(void *arg)
 {
 	const struct job *job = arg;
