@@ -27,9 +27,9 @@ typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe__landi
 #include "asm/engines.def"
 
 /*
- * What engines.def says about a routine. All but .needs is for tests: it is what they check. A
- * routine that falls short of the first bad byte without MCSAFE__SHORT_BY as the reason does so by
- * fewer bytes than .grain.
+ * What engines.def says about a routine. The library uses .needs only. Tests check the rest. Where
+ * the first bad byte is not at a multiple of .grain, the result may fall short of it, by fewer
+ * bytes than .grain.
  */
 struct mcsafe__routine {
 	unsigned needs;     /* MCSAFE__CPU_*: what the processor must have to run the routine */

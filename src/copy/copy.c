@@ -79,7 +79,7 @@ static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *la
 
 #define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
 
-/* What is left after a routine, and what MemorySanitizer must know about the bytes before it. */
+/* A routine has left `left` bytes. Tell MemorySanitizer about those that it copied. */
 static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
 {
 	mcsafe__msan_copied(dst, src, n - left);

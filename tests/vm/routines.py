@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""routines.py - the copies, fills and write-backs of the library, and what the lab expects of them."""
+"""routines.py - the routines of asm/engines.def, and what the lab expects of them."""
 
 import re
 from collections.abc import Iterator
