@@ -17,6 +17,6 @@ static inline void mcsafe__errno_restore(const int *saved)
 
 /* A declaration. When its block is left, in any way, errno gets the value that it had here. */
 #define MCSAFE__KEEP_ERRNO() \
- const int mcsafe__saved_errno __attribute__((unused, cleanup(mcsafe__errno_restore))) = errno
+ const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore), unused)) = errno
 
 #endif /* MCSAFE_SRC_BASE_ERRNO_KEPT_H */

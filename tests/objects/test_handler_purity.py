@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import built
 import elf
 
-# Async-signal-safe in signal-safety(7), but for syscall(), sigismember() of a local set, and
-# __errno_location(), which gives the address of errno.
+# Async-signal-safe in signal-safety(7), except syscall() and __errno_location(), which gives the
+# address of errno.
 HANDLER = {
     "__errno_location",
     "clock_gettime",
@@ -24,7 +24,6 @@ HANDLER = {
     "sigaddset",
     "sigemptyset",
     "sigfillset",
-    "sigismember",
     "syscall",
 }
 
