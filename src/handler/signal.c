@@ -168,7 +168,7 @@ int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 	return mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
 }
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {

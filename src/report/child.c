@@ -79,7 +79,7 @@ struct job {
 	const void *arg;
 };
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 static int child(void *arg)
 {
 	const struct job *job = arg;
