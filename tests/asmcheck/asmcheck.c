@@ -19,7 +19,7 @@
 #include "asmcheck.h"
 #include "base/cpu.h"
 #include "broken.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 #include "tool.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/cpu.h"
 #include "copies.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 #include "tool.h"
 #include "witness.h"

@@ -10,7 +10,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"

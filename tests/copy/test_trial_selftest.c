@@ -5,7 +5,7 @@
 
 #include <mcsafe/copy.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "landing/extable.h"
 #include "oracle.h"
 #include "pattern.h"

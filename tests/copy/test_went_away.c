@@ -11,7 +11,7 @@
 
 #include <mcsafe/copy.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"

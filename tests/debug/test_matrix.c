@@ -15,7 +15,7 @@
 
 #include "basics.h"
 #include "copy/debug.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "engines.h"
 #include "sanitizer.h"
 

@@ -3,7 +3,7 @@
  * flushcache.c - mcsafe_memcpy_flushcache() with every engine: poison in the source, and a lost
  * page
  */
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
