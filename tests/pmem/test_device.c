@@ -24,7 +24,7 @@
 #define START  (UINT64_C(1) << 32)
 #define REGION "region7"
 
-/* ---- the firmware ------------------------------------------------------------------------------ */
+/* ---- the firmware ---------------------------------------------------------------------------- */
 
 static struct {
 	unsigned char *memory; /* what is mapped of the device, from BEFORE on */
@@ -99,7 +99,7 @@ size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__l
 	return 0;
 }
 
-/* ---- repairs ----------------------------------------------------------------------------------- */
+/* ---- repairs --------------------------------------------------------------------------------- */
 
 static struct mcsafe_pmem *pmem;
 static unsigned char data[SIZE]; /* as it is to be at the end, from the start of our memory */

@@ -103,7 +103,7 @@ static size_t to_ask_for(size_t n, size_t wanted, size_t room)
 	return t.shared || room < wanted ? wanted : n;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* The segments of n bytes at buf, in order. */
 static size_t split(struct iovec iov[SEGMENTS], unsigned char *buf, size_t n)
@@ -409,7 +409,7 @@ static const struct {
 	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
 };
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void check_registry(void)
 {
@@ -593,7 +593,7 @@ static void test_anonymous_memory_agrees_with_the_model(void **state)
 	run(ANONYMOUS);
 }
 
-/* ---- in threads ------------------------------------------------------------------------------- */
+/* ---- in threads ------------------------------------------------------------------------------ */
 
 static struct mcsafe_pmem *common;
 static uint64_t seed_of_all;

@@ -89,7 +89,7 @@ static void clear_buffer(size_t n)
 	memset(buffer, FILL, n);
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void kernel_reads(const char *what, size_t from, size_t n)
 {
@@ -314,7 +314,7 @@ int lab_program_pmem_files(int argc, char **argv)
 	return lab_status();
 }
 
-/* ---- poison that nobody has met --------------------------------------------------------------- */
+/* ---- poison that nobody has met -------------------------------------------------------------- */
 
 /* The first sector of each page: the firmware of the lab has room for eight. */
 static void inject_pages(size_t page, size_t n)

@@ -162,7 +162,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 	return lab_status();
 }
 
-/* ---- a file on an NVDIMM that cannot be cleared any more --------------------------------------- */
+/* ---- a file on an NVDIMM that cannot be cleared any more ------------------------------------- */
 
 #define WORN_FILE "/mnt/pmem/lab"
 #define WORN_STEP ((size_t)1 << 20)
