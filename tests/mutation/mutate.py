@@ -281,7 +281,8 @@ def main() -> int:
         mutants = sample(mutants, options.count, options.seed)
     if options.list:
         for mutant in mutants:
-            print(f"{mutant.file}:{mutant.line}: {mutant.before.strip()}  =>  {mutant.after.strip()}")
+            print(f"{mutant.file}:{mutant.line}: {mutant.before.strip()}")
+            print(f"    => {mutant.after.strip()}")
         return 0
     if not mutants:
         parser.error("there is no such mutant")
