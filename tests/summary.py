@@ -13,7 +13,9 @@ from pathlib import Path
 
 SKIP = re.compile(r"^(?:\S+: )?(?:SKIP|SKIPPED|skipped)\b:? (?P<reason>.+)$", re.M)
 # What CMocka prints of a case; the line before it is the case's own.
-LEFT_OUT = re.compile(r"^(?!\[)(?:left out: |SKIPPED: )?(?P<reason>.*)\n\[  SKIPPED \] (?P<case>\w+)$", re.M)
+LEFT_OUT = re.compile(
+    r"^(?!\[)(?:left out: |SKIPPED: )?(?P<reason>.*)\n\[  SKIPPED \] (?P<case>\w+)$", re.M
+)
 
 
 def left_out(case: ET.Element) -> list[str]:

@@ -38,7 +38,8 @@ class Page:
 
     def synopsis(self) -> str:
         """Return the SYNOPSIS as C code without comments."""
-        return headers.without_comments("\n".join(plain(line) for line in self.sections["SYNOPSIS"]))
+        lines = (plain(line) for line in self.sections["SYNOPSIS"])
+        return headers.without_comments("\n".join(lines))
 
     def includes(self) -> list[str]:
         """Return the headers that the SYNOPSIS includes."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_programs.py - the programs in README.md, the manual pages and the headers compile and run."""
+"""test_programs.py - the programs in README.md, manual pages and headers compile and run."""
 
 import os
 import re

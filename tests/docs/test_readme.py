@@ -56,9 +56,8 @@ class Documents(unittest.TestCase):
                     self.assertIn(preset, presets)
 
     def test_changelog_begins_with_this_version(self) -> None:
-        version = ".".join(
-            re.findall(r"MCSAFE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", read("include/mcsafe/version.h"))
-        )
+        header = read("include/mcsafe/version.h")
+        version = ".".join(re.findall(r"MCSAFE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header))
         [newest, *_] = re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)
         self.assertEqual(newest, version)
 

@@ -164,7 +164,7 @@ class Tools(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         done = self.run_it(None, "overflow", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # In a loop, which valgrind would unroll, and fault at what it takes for another instruction.
+        # In a loop. Valgrind would unroll it, and take the faulting instruction for another one.
         done = self.run_it(None, "loop", tool=tool)
         self.assertEqual((done.returncode, done.stdout), (0, "loop: 156 left\n"), done.stderr)
         done = self.run_it(None, "loop", tool=(*VALGRIND, REGISTERS, SUPPRESSIONS))

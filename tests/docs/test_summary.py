@@ -53,7 +53,10 @@ class Summary(unittest.TestCase):
         for output, reason in (
             ("SKIP: no guest & no kernel\n", "no guest & no kernel"),
             ("poisoned_read: SKIP: no such page\n", "no such page"),
-            ("[ RUN      ] x\nskipped: ptrace is forbidden\n[  SKIPPED ] x\n", "ptrace is forbidden"),
+            (
+                "[ RUN      ] x\nskipped: ptrace is forbidden\n[  SKIPPED ] x\n",
+                "ptrace is forbidden",
+            ),
             ("skipped: one\nskipped: two\nskipped: one\n", "one; two"),
             ("libunwind was not found\n", "libunwind was not found"),
             ("", "it does not say why"),
@@ -74,7 +77,10 @@ class Summary(unittest.TestCase):
         )
         self.assertEqual(
             summary(case("a", "run", output)),
-            ["left out a x: no such stack", "dev: 100% tests passed, 0 tests failed out of 1, 0 skipped"],
+            [
+                "left out a x: no such stack",
+                "dev: 100% tests passed, 0 tests failed out of 1, 0 skipped",
+            ],
         )
 
     def test_a_program_that_is_missing_has_failed(self) -> None:

@@ -118,7 +118,8 @@ class File:
         for table in self.sections:
             if table.type == kind:
                 strings = self.sections[table.link].data
-                for name, info, _, section, value, size in struct.iter_unpack("<IBBHQQ", table.data):
+                entries = struct.iter_unpack("<IBBHQQ", table.data)
+                for name, info, _, section, value, size in entries:
                     found.append(
                         Symbol(_string(strings, name), info & 15, info >> 4, section, value, size)
                     )

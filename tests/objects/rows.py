@@ -145,7 +145,8 @@ def _is_note(five: list[Instruction], layout: Layout) -> bool:
         return False
     bases = set(test.operands)
     for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
-        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", insn.operands[-1] if insn.operands else "")
+        target = insn.operands[-1] if insn.operands else ""
+        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", target)
         if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
             return False
         if int(match[1] or "0", 16) != offset:

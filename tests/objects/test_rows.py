@@ -52,7 +52,11 @@ BROKEN = [
     (LOAD, "movq (%rsi), %rax", "0 rows instead of one"),
     (LOAD, f"{LOAD}; extable 9999b, .Lfault, 1", "does not ascend"),
     (LOAD, "STORE(.Lfault, 8, movq, (%rsi), %rax)", "kind 2 instead of LOAD"),
-    (LOAD, "9999: lock cmpxchgq %rax, (%rsi); extable 9999b, .Lfault, 1", "kind 1 instead of STORE"),
+    (
+        LOAD,
+        "9999: lock cmpxchgq %rax, (%rsi); extable 9999b, .Lfault, 1",
+        "kind 1 instead of STORE",
+    ),
     (LOAD, "LOAD(.Lfault, 8, addq, (%rsi), $1)", "reads and writes memory"),
     (LOAD, "8888: movq (%rsi), %rax; extable 8888b+1, .Lfault, 1", "middle of an instruction"),
     (LOAD, "LOAD(mcsafe__other, 8, movq, %rax, (%rsi))", "is elsewhere"),
@@ -64,10 +68,18 @@ BROKEN = [
     ("decq	%rdx", "movq (%r10), %r8; leaq 8(%rsi), %r10; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "movq (%r10), %r8; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "leaq 8(%rip), %r10; movq %rdx, (%r10); decq %rdx", "0 rows instead of one"),
-    ("decq	%rdx", "leaq 8(%rip), %r10; LOAD(.Lfault, 8, movq, %r8, (%r10))", "row for a constant"),
+    (
+        "decq	%rdx",
+        "leaq 8(%rip), %r10; LOAD(.Lfault, 8, movq, %r8, (%r10))",
+        "row for a constant",
+    ),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
-    ("	ret\nendfunc mcsafe__good", "	ret\n	note_fault %rcx\nendfunc mcsafe__good", "no fault leads to"),
+    (
+        "	ret\nendfunc mcsafe__good",
+        "	ret\n	note_fault %rcx\nendfunc mcsafe__good",
+        "no fault leads to",
+    ),
     (LOAD, "vmovd %eax, %xmm0", "above its level: avx"),
     (LOAD, "popcntq %rax, %rax", "above its level: popcnt"),
     (LOAD, "clwb (%rax)", "above its level: clwb"),
@@ -75,7 +87,11 @@ BROKEN = [
     (LOAD, "vpermt2b (%rsi), %zmm2, %zmm3", "libcapstone does not know it"),
     (LOAD, "incq written(%rip); .data; written: .quad 0; .text", "reads and writes memory"),
     (LOAD, "movq written(%rip), %rax; .data; written: .quad 0; .text", "can be written"),
-    ("	ret\nendfunc mcsafe__other", "8888: movb (%rsi), %al; ret\nendfunc mcsafe__other", "0 rows"),
+    (
+        "	ret\nendfunc mcsafe__other",
+        "8888: movb (%rsi), %al; ret\nendfunc mcsafe__other",
+        "0 rows",
+    ),
 ]
 
 

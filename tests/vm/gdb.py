@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from errors import GuestFailure
 
 # The order in which QEMU's stub sends the registers of an x86-64 processor, 8 bytes each.
-REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
+REGISTERS = (
+    *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
+    *(f"r{n}" for n in range(8, 16)),
+)
 EXECUTE, READ = 1, 3  # types of hardware breakpoint in "Z" packets
 REPLY_SECONDS = 20
 PACKET = re.compile(rb"\$([^#]*)#([0-9a-f]{2})")

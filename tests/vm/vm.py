@@ -170,7 +170,8 @@ def choose(
     if unknown:
         raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
     wanted = scenarios if "all" in names or not names else dict.fromkeys(names)
-    return [entry for name, entry in scenarios.items() if name in wanted and (entry.fast or not fast)]
+    chosen = [entry for name, entry in scenarios.items() if name in wanted]
+    return [entry for entry in chosen if entry.fast or not fast]
 
 
 def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:
