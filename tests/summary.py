@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""summary.py NAME RESULTS - what a run of ctest came to: each skip with its reason, each failure.
+"""summary.py NAME RESULTS - sums up a run of ctest: each skip with its reason, each failure.
 
-A case that a test with CMocka has left out is told as well, though the test itself has passed.
+A case that a CMocka test has left out is also listed, although the test itself has passed.
 
-RESULTS is what `ctest --output-junit` has written.
+RESULTS is a file that `ctest --output-junit` has written.
 """
 
 import re
@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 SKIP = re.compile(r"^(?:\S+: )?(?:SKIP|SKIPPED|skipped)\b:? (?P<reason>.+)$", re.M)
-# What CMocka prints of a case; the line before it is the case's own.
+# What CMocka prints for a skipped case. The case itself printed the line before.
 LEFT_OUT = re.compile(
     r"^(?!\[)(?:left out: |SKIPPED: )?(?P<reason>.*)\n\[  SKIPPED \] (?P<case>\w+)$", re.M
 )
@@ -26,7 +26,7 @@ def left_out(case: ET.Element) -> list[str]:
 
 
 def reason(case: ET.Element) -> str:
-    """Return why a test was skipped: what it says about that, or else its last words."""
+    """Return why a test was skipped: the reason that it gives, otherwise its last line."""
     output = (case.findtext("system-out") or "").strip()
     found = dict.fromkeys(match["reason"].strip() for match in SKIP.finditer(output))
     return "; ".join(found) or (output.splitlines() or ["it does not say why"])[-1]
@@ -52,7 +52,7 @@ def summary(name: str, cases: list[ET.Element]) -> list[str]:
             lines.append(f"FAILED   {case.get('name')}")
         else:
             lines += left_out(case)
-    # As ctest words it, so that one pattern finds both.
+    # The words are ctest's, so that one pattern finds both.
     counts = f"{percent}% tests passed, {failed} tests failed out of {total}, {skipped} skipped"
     return [*sorted(lines), f"{name}: {counts}"]
 

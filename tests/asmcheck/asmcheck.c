@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * asmcheck.c - every assembly routine against its contract
+ * asmcheck.c - checks every assembly routine against its contract
  *
- *	asmcheck [--expect ENGINE] [--sample] [PART...]
- *	asmcheck --bench
+ * asmcheck [--expect ENGINE] [--sample] [PART...]
  *
- * CONTRIBUTING.md tells more.
+ * asmcheck --bench
+ *
+ * CONTRIBUTING.md describes the parts.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -18,17 +19,17 @@
 #include "asmcheck.h"
 #include "base/cpu.h"
 #include "broken.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 #include "tool.h"
 
-static const char *expected; /* the engine that is to be chosen on this processor, or NULL */
-static bool sampled;         /* not the whole grid of "lines" */
+static const char *expected; /* the engine that must be chosen on this processor, or NULL */
+static bool sampled;         /* check a sample of the grid of "lines", not all of it */
 
 const char *complain(const char *format, ...)
 {
 	static char text[512];
-	char copy[sizeof(text)]; /* the last complaint may be an argument */
+	char copy[sizeof(text)]; /* an argument may be the last complaint */
 	va_list args;
 
 	va_start(args, format);
@@ -44,7 +45,7 @@ static void demand(const char *complaint)
 		fail_msg("%s", complaint);
 }
 
-/* Calls check for each that this processor can run, and says which it cannot. */
+/* Calls check for each routine that this processor can run, and prints which ones it cannot run. */
 static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 {
 	for (size_t i = 0; i < t_n_copies; i++) {
@@ -73,12 +74,12 @@ static void test_every_routine_is_right(void **state)
 
 /* ---- chosen: the entry points, with engines masked one by one ------------------------------- */
 
-/* A processor that lacks more and more. */
+/* Processors that lack more and more features. */
 static const struct {
 	unsigned without;
 	const char *engine;
 } processors[] = {
-	{0, NULL}, /* this one */
+	{0, NULL}, /* this processor */
 	{MCSAFE__CPU_ERMS, NULL},
 	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512, "avx2"},
 	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, "sse2"},
@@ -90,7 +91,7 @@ static const struct {
 
 static unsigned masked;
 
-/* The linker puts it in the place of src/base/cpu.c's (--wrap). */
+/* The linker uses this instead of the function in src/base/cpu.c (--wrap). */
 unsigned __real_mcsafe__cpu_features(void);
 unsigned __wrap_mcsafe__cpu_features(void);
 
@@ -115,7 +116,7 @@ static void test_each_processor_gets_its_routines(void **state)
 
 		if (i == 1 && (features & MCSAFE__CPU_AVX512) && (features & MCSAFE__CPU_WIDE))
 			engine = "avx512";
-		/* It is there without being masked: avx2 is not. */
+		/* The processor may lack avx2 even if nothing is masked. */
 		if (i == 2 && !(features & MCSAFE__CPU_AVX2))
 			engine = "sse2";
 		if (i > 0 && !(features & processors[i].without & ~processors[i - 1].without)) {
@@ -137,7 +138,7 @@ static void test_each_processor_gets_its_routines(void **state)
 		}
 	}
 	mask_features(0);
-	for (size_t k = 0; k < mcsafe__n_engines; k++) /* and each of them by name */
+	for (size_t k = 0; k < mcsafe__n_engines; k++) /* and every engine selected by name */
 		if (!t_tool_cannot(mcsafe__engines[k].name) &&
 		    mcsafe_engine_set(mcsafe__engines[k].name) == 0) {
 			print_message("engine %s\n", mcsafe_engine_name());
@@ -146,7 +147,9 @@ static void test_each_processor_gets_its_routines(void **state)
 	mask_features(0);
 }
 
-/* ---- rows: a fault at every one -------------------------------------------------------------- */
+/*
+ * ---- rows: a fault at every row ---------------------------------------------------------------
+ */
 
 static void rows(const struct t_copy *copy)
 {
@@ -171,8 +174,9 @@ static void lines(const struct t_copy *copy)
 {
 	struct tally tally = {0};
 
-	if (copy->fn == (void (*)(void))mcsafe__copy_erms) {
-		print_message("%s: exempt: REP MOVSB loads as the processor pleases\n", copy->name);
+	if (copy->is.rep_movsb) {
+		print_message("%s: exempt: the processor decides how REP MOVSB loads\n",
+			      copy->name);
 		return;
 	}
 	demand(check_lines(copy, &rng, !sampled, &tally));
@@ -187,7 +191,7 @@ static void test_each_access_stays_where_it_may(void **state)
 	for_each(true, lines);
 }
 
-/* ---- selftest: each check finds what is broken ----------------------------------------------- */
+/* ---- selftest: each check finds the broken functions ---------------------------------------- */
 
 static const char *check(enum part part, const struct t_copy *copy)
 {
@@ -205,7 +209,7 @@ static const char *check(enum part part, const struct t_copy *copy)
 	return NULL;
 }
 
-static void test_finds_what_is_broken(void **state)
+static void test_each_check_finds_the_broken_functions(void **state)
 {
 	(void)state;
 	t_install();
@@ -234,7 +238,7 @@ static const struct {
 	const char *name;
 	struct CMUnitTest test;
 } parts[] = {
-	{"selftest", cmocka_unit_test(test_finds_what_is_broken)},
+	{"selftest", cmocka_unit_test(test_each_check_finds_the_broken_functions)},
 	{"right", cmocka_unit_test(test_every_routine_is_right)},
 	{"chosen", cmocka_unit_test(test_each_processor_gets_its_routines)},
 	{"rows", cmocka_unit_test(test_a_fault_at_each_row_is_right)},

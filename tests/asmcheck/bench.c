@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bench.c - what each routine costs beside memcpy() or memset(): for who works on one of them */
+/*
+ * bench.c - the cost of each routine compared with memcpy() or memset(), for whoever works on one
+ */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "asmcheck.h"
 #include "basics.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 
 #define REPEATS 7
 #define LARGEST (64 << 10)
@@ -29,7 +31,7 @@ static size_t call(const struct t_copy *copy, size_t at, size_t n)
 	struct mcsafe__landing landing;
 	uint64_t args[4];
 
-	/* For those of the C library as well: it is part of the time. */
+	/* Also done for the C library's functions, because it is part of the measured time. */
 	t_copy_arguments(copy, args, dst + at, src + at * 3 % 64, n, &landing);
 	if (copy->fn == NULL && copy->work == T_COPIES)
 		return (uintptr_t)libc_memcpy((void *)args[0], (void *)args[1], args[2]);
@@ -39,7 +41,7 @@ static size_t call(const struct t_copy *copy, size_t at, size_t n)
 									     args[2], args[3]);
 }
 
-/* ns for one call; offsets of 0 to 63 in turn, or of 0. */
+/* Nanoseconds for one call. The offsets are 0 to 63 in turn, or always 0. */
 static double measure(const struct t_copy *copy, size_t n, bool offsets)
 {
 	size_t sum = 0;
@@ -53,7 +55,7 @@ static double measure(const struct t_copy *copy, size_t n, bool offsets)
 		time = (now() - start) / (double)calls;
 		best = time < best ? time : best;
 	}
-	return sum != 1 ? best : 0; /* so that no call can be left out */
+	return sum != 1 ? best : 0; /* so that the compiler can leave out no call */
 }
 
 static void measure_all(const struct t_copy *copy)
@@ -71,8 +73,8 @@ static void measure_all(const struct t_copy *copy)
 void bench(void)
 {
 	static const struct t_copy libc[] = {
-		{"memcpy", NULL, T_COPIES, T_RECORD_NONE, 0, 0},
-		{"memset", NULL, T_SETS, T_RECORD_NONE, 0, 0},
+		{"memcpy", NULL, T_COPIES, T_RECORD_NONE, 0, {0}},
+		{"memset", NULL, T_SETS, T_RECORD_NONE, 0, {0}},
 	};
 
 	printf("bytes:ns for each call, the least of %d repeats\n", REPEATS);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * breakpoint.c - look at a routine when it comes to an instruction
+ * breakpoint.c - looks at a routine when it reaches an instruction
  *
- * INT3 stands in the place of its first byte. Single steps would do too, but each is a signal.
+ * INT3 replaces the first byte of the instruction. Single steps would also work, but each one is a
+ * signal.
  */
 #include "breakpoint.h"
 
@@ -34,7 +35,7 @@ static void on_trap(int signo, siginfo_t *si, void *ctx)
 
 	(void)signo;
 	(void)si;
-	--*ip; /* the trap is taken behind INT3 */
+	--*ip; /* the trap is taken after INT3 */
 	for (size_t i = 0; i < it.n; i++)
 		if ((uintptr_t)it.set[i].at == (uintptr_t)*ip)
 			*it.set[i].at = it.set[i].was;
@@ -65,7 +66,7 @@ void breakpoints_end(void)
 
 void breakpoint_set(uintptr_t insn)
 {
-	assert_true(it.n < MOST);
+	assert_in_range(it.n, 0, MOST - 1);
 	it.set[it.n].at = (volatile unsigned char *)insn;
 	it.set[it.n].was = *it.set[it.n].at;
 	*it.set[it.n++].at = INT3;

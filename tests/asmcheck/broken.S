@@ -2,11 +2,14 @@
 /*
  * broken.S - copies that are each broken in one way, and a good one
  *
- *	size_t broken_NAME(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+ * size_t broken_NAME(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
  */
 #include "asm.h"
 
-/* Byte by byte, but for what is done at the start, at the end, and after a fault. */
+/*
+ * Copies byte by byte. start, end and fault are additional code at the start, at the end, and after
+ * a fault.
+ */
 .macro	copies name, start=, end=, fault=, note=note_fault, again=0
 func broken_\name
 	\start
@@ -38,7 +41,7 @@ endfunc broken_\name
 .macro	no_note landing
 .endm
 
-/* For a part of the lengths, so that it must be looked for. */
+/* Runs code only for some of the lengths, so that a check must look for it. */
 .macro	if_longer n, what:vararg
 	cmpq	$\n, %rdx
 	jbe	.Lnot_\@
@@ -86,7 +89,7 @@ endfunc broken_\name
 	copies	note, note=no_note
 	copies	again, again=1
 	copies	outside, start="if_longer 40 movb -64(%rsi), %al"
-	copies	behind, start="if_longer 40 movb 63(%rsi,%rdx), %al"
+	copies	past, start="if_longer 40 movb 63(%rsi,%rdx), %al"
 	copies	crossing, start="if_longer 40 movq (%rsi), %rax"
 	copies	crossing_mask, start="if_longer 40 load_of_one_by_mask"
 	copies	wide_mask, start="store_of_two_by_mask"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* broken.c - what is to be found in which of the functions of broken.S */
+/* broken.c - what each check must find in which function of broken.S */
 #include "broken.h"
 
 #include "base/cpu.h"
 #include "run.h"
 
-#define BREAKS(name, part, said, needs)                                               \
- {                                                                                    \
-  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, needs}, part, said, \
+#define BREAKS(name, part, said, needs_)                                                          \
+ {                                                                                                \
+  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, {.needs = needs_}}, part, said, \
  }
 
 void broken_good(void);
@@ -18,7 +18,7 @@ void broken_count_low(void);
 void broken_note(void);
 void broken_again(void);
 void broken_outside(void);
-void broken_behind(void);
+void broken_past(void);
 void broken_crossing(void);
 void broken_crossing_mask(void);
 void broken_wide_mask(void);
@@ -41,11 +41,11 @@ const struct broken broken[] = {
 	BREAKS(before, RIGHT, "a byte outside the destination was written", 0),
 	BREAKS(before, LINES, "a store outside the destination", 0),
 	BREAKS(count_high, ROWS, "a byte that counts as copied is wrong", 0),
-	BREAKS(count_low, ROWS, "more is left than there was", 0),
-	BREAKS(note, ROWS, "the record is not about the last one", 0),
-	BREAKS(again, ROWS, "after it something else than a store failed", 0),
+	BREAKS(count_low, ROWS, "more bytes are left than were requested", 0),
+	BREAKS(note, ROWS, "the record does not describe the last fault", 0),
+	BREAKS(again, ROWS, "after the row an access other than a store failed", 0),
 	BREAKS(outside, LINES, "a load outside the lines of the source", 0),
-	BREAKS(behind, LINES, "a load outside the lines of the source", 0),
+	BREAKS(past, LINES, "a load outside the lines of the source", 0),
 	BREAKS(crossing, LINES, "a load crosses a line", 0),
 	BREAKS(crossing_mask, LINES, "crosses a line", MCSAFE__CPU_AVX512),
 	BREAKS(wide_mask, LINES, "a store outside the destination", MCSAFE__CPU_AVX512),
@@ -55,7 +55,7 @@ const struct broken broken[] = {
 	BREAKS(direction, RIGHT, "direction flag", 0),
 	BREAKS(direction_at_fault, ROWS, "direction flag", 0),
 	BREAKS(mxcsr_at_fault, ROWS, "MXCSR", 0),
-	/* Where XINUSE can be read: not before AVX-512. */
+	/* These need XINUSE, which only processors with AVX-512 can read. */
 	BREAKS(ymm, RIGHT, "upper halves of YMM", MCSAFE__CPU_AVX512),
 	BREAKS(ymm_at_fault, ROWS, "upper halves of YMM", MCSAFE__CPU_AVX512),
 	BREAKS(zmm_at_fault, ROWS, "upper halves", MCSAFE__CPU_AVX512),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* code.c - find all instructions of a routine: from its entry, and from the fixups of its rows */
+/* code.c - finds all instructions of a routine, from its entry and from the fixups of its rows */
 #include "code.h"
 
 #include <stdbool.h>
@@ -8,8 +8,8 @@
 
 #include "landing/extable.h"
 
-#define MOST    4096 /* instructions of one routine */
-#define LONGEST 15   /* bytes of an instruction */
+#define MOST    4096 /* the most instructions in one routine */
+#define LONGEST 15   /* the most bytes in an instruction */
 
 static int compare(const void *a, const void *b)
 {
@@ -65,7 +65,7 @@ const char *code_read(struct code *code, uintptr_t entry)
 		problem = decode((const unsigned char *)addr, LONGEST, addr, insn);
 		code->n++;
 		if (problem == NULL && insn->flow == DECODE_JUMPS_ANYWHERE)
-			problem = "a jump to anywhere";
+			problem = "a jump whose target is unknown";
 		if (problem == NULL && code->n == MOST)
 			problem = "too many instructions";
 		if (problem == NULL)

@@ -2,12 +2,12 @@
 /*
  * lines.c - where each access of a routine goes
  *
- * The routine is built anew with a recorder before each access (rewrite.c) and run in all the
- * cases. That this is the routine itself is shown for a sample of them, in which the original is
- * run one instruction at a time and must make the very same accesses.
+ * The routine is built anew with a recorder before each access (rewrite.c), and runs in all cases.
+ * A sample of the cases shows that this is still the same routine: the original runs one
+ * instruction at a time, and must make exactly the same accesses.
  *
- * A load counts as all the bytes of its operand, whatever its mask: the processor may fetch a line
- * of which it needs nothing. A store counts as the bytes of its mask.
+ * A load counts as all bytes of its operand, whatever its mask is, because the processor may fetch
+ * a line of which it needs no byte. A store counts as the bytes that its mask selects.
  */
 #include <link.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 #define GRID_N  512
 #define LARGEST ((size_t)64 << 10)
 #define ROOM    (LARGEST + 4096)
-#define MARGIN  1024 /* before each operand */
+#define MARGIN  1024 /* bytes before each operand */
 
 static struct lines {
 	const struct t_copy *copy;
@@ -34,11 +34,11 @@ static struct lines {
 	unsigned char *src_room, *dst_room;
 	struct tally *tally;
 
-	/* The case that runs. */
+	/* The case that is running. */
 	uintptr_t src, dst;
 	size_t n;
 
-	/* What single steps have seen. */
+	/* What the single steps have found. */
 	size_t n_steps, n_seen;
 	struct {
 		uintptr_t addr;
@@ -90,7 +90,7 @@ static const char *check_load(const struct decode_insn *insn, uintptr_t addr)
 	return NULL;
 }
 
-/* The bytes that a mask lets through. */
+/* Narrows the access to the bytes that a mask selects. */
 static void narrow(const struct decode_insn *insn, uint64_t mask, uintptr_t *addr, size_t *size)
 {
 	unsigned lowest, highest, elements;
@@ -116,7 +116,7 @@ static const char *check_store(const struct decode_insn *insn, const struct code
 	size_t size = insn->size;
 
 	if (insn->write_back != (it.copy->work == T_FLUSHES))
-		return complain_of(insn, addr, "neither here nor there");
+		return complain_of(insn, addr, "in neither operand");
 	if (insn->write_back) {
 		size = 1;
 		dst &= ~(LINE - 1);
@@ -211,7 +211,7 @@ static bool see_step(void *arg, const ucontext_t *context)
 	return true;
 }
 
-/* The original, in single steps: the same accesses, in the same order. */
+/* Runs the original in single steps: it must make the same accesses in the same order. */
 static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 {
 	const struct code_record *records;
@@ -241,7 +241,7 @@ static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 	return NULL;
 }
 
-/* So many steps are enough: each is a signal. */
+/* This number of steps is enough, because each one is a signal. */
 #define STEPS 8000
 
 static const char *try_sample_of_steps(struct t_rng *rng)
@@ -256,7 +256,7 @@ static const char *try_sample_of_steps(struct t_rng *rng)
 	return complaint;
 }
 
-/* How many offsets of the destination are tried for each length and offset of the source. */
+/* How many offsets of the destination are tried for each length and each offset of the source. */
 #define SAMPLE 4
 
 static const char *try_grid(struct t_rng *rng, bool full)

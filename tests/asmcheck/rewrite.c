@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rewrite.c - build a routine anew, so that it records the address of each access
+ * rewrite.c - builds a routine anew, so that it records the address of each access
  *
- * Single steps would do as well, and do for a sample (lines.c), but cost a signal for each
- * instruction: many hours for the whole grid of lengths and alignments. The recorder before an
- * access changes no register and no flag, and leaves the red zone alone.
+ * Single steps would also work, and are used for a sample (lines.c). But they cost a signal for
+ * each instruction, and the whole grid of lengths and alignments would take many hours. The
+ * recorder before an access changes no register and no flag, and does not use the red zone.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@
 
 #define RSP 4
 
-/* In the program itself, so that what the code reads at a distance stays within reach. */
+/* In the program itself, so that data that the code reads at a distance stays within reach. */
 static unsigned char room[1 << 18] __attribute__((aligned(4096)));
 static struct code_record records[CODE_RECORDS];
 static struct code_record *next_record = records;
@@ -21,9 +21,9 @@ static struct code_record *next_record = records;
 struct build {
 	const struct code *code;
 	unsigned char *at;
-	unsigned char *starts[4096]; /* of each instruction, with its recorder */
+	unsigned char *starts[4096]; /* where each instruction starts, with its recorder */
 	struct {
-		unsigned char *field; /* 4 bytes: a distance from their end */
+		unsigned char *field; /* 4 bytes, which hold a distance from their own end */
 		uintptr_t target;
 	} jumps[4096];
 	size_t n_jumps;
@@ -40,7 +40,7 @@ static void put(struct build *build, const void *bytes, size_t n)
 
 static void put_number(struct build *build, uint64_t number, size_t bytes)
 {
-	put(build, &number, bytes); /* the lowest byte first, as everywhere on x86 */
+	put(build, &number, bytes); /* the lowest byte first, as x86 stores numbers */
 }
 
 /* lea OPERAND, %rax */
@@ -121,7 +121,7 @@ static const char *put_insn(struct build *build, const struct decode_insn *insn)
 		put_distance(build, insn->target);
 		return NULL;
 	case DECODE_JUMPS_ANYWHERE:
-		return "a jump to anywhere";
+		return "a jump whose target is unknown";
 	case DECODE_GOES_ON:
 	case DECODE_RETURNS:
 		break;
@@ -177,7 +177,7 @@ const char *code_rewrite(const struct code *code, void (**fn)(void))
 		int32_t distance;
 
 		if (target == NULL)
-			return "a jump out of it";
+			return "a jump out of the routine";
 		distance =
 			(int32_t)(build.starts[target - code->insns] - (build.jumps[i].field + 4));
 		memcpy(build.jumps[i].field, &distance, 4);

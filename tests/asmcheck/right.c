@@ -10,7 +10,7 @@
 
 #define MOST   600
 #define SIZE   (MOST + 512)
-#define BEFORE 128 /* of the destination; more than a line */
+#define BEFORE 128 /* bytes before the destination; more than a line */
 
 #include <mcsafe/fault.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rows.c - a fault at every single row of a routine, and what the caller then finds
+ * rows.c - a fault at every single row of a routine, and the state that the caller then finds
  *
- * Some accesses cannot fail in memory that stays as it is: what they touch has just been read. So
- * the row in question gets a breakpoint, and when the routine comes there, the memory that it needs
- * is taken away under it.
+ * Some accesses cannot fail in memory that does not change, because an earlier instruction has just
+ * read the same bytes. Therefore the row gets a breakpoint, and when the routine reaches it, the
+ * memory that the row needs is taken away.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +30,18 @@ static const size_t lengths[] = {1,   2,   3,   4,   7,   8,   9,   15,   16,   
 static const size_t src_offsets[] = {0, 1, 13, 16, 32, 47, 49, 63};
 static const size_t dst_offsets[] = {0, 33};
 
-/* What is taken away with the operand of the row. */
+/* What is taken away in addition to the operand of the row. */
 enum variant { ALONE, WITHOUT_RECORD, OTHER_TOO, VARIANTS };
 
 static struct {
 	const struct t_copy *copy;
 	struct code code;
-	const struct mcsafe_row *first, *end; /* its rows */
-	const struct mcsafe_row *target;      /* NULL: only look which are reached */
-	unsigned char *passed;                /* of each row */
+	const struct mcsafe_row *first, *end; /* rows of the routine */
+	const struct mcsafe_row *target;      /* NULL: only record which rows are reached */
+	unsigned char *passed;                /* one entry for each row */
 	enum variant variant;
 	bool hit;
-	size_t stored; /* bytes of the destination that had been written when it was hit */
+	size_t stored; /* bytes of the destination that were written before the row was hit */
 } it;
 
 static unsigned char *src, *dst;
@@ -70,10 +70,10 @@ static void give_back(void)
 	assert_int_equal(mprotect(dst, SIZE, PROT_READ | PROT_WRITE), 0);
 }
 
-static size_t dst_at, dst_n; /* of the copy that runs */
+static size_t dst_at, dst_n; /* of the running copy */
 static size_t src_at;
 
-/* Byte i of what the routine is to write. */
+/* Byte i of the result that the routine must write. */
 static unsigned char content(size_t i)
 {
 	return it.copy->work == T_SETS ? T_SET_TO : t_data(src_at + i);
@@ -94,7 +94,7 @@ static void reached(const ucontext_t *context)
 	const struct mcsafe_row *row = mcsafe__extable_find(ip);
 	const struct decode_insn *insn = code_at(&it.code, ip);
 
-	/* A store of nothing does not fail. */
+	/* A store whose mask is empty does not fail. */
 	if (insn->mask != 0 && step_mask(context, insn->mask) == 0)
 		return;
 	it.passed[row - it.first] = 1;
@@ -167,26 +167,26 @@ static const char *check_bytes(size_t done)
 	return NULL;
 }
 
-/* The row itself, and after it at most the stores of what was in registers. */
+/* Only the row itself may fail, and after it stores of bytes that were in registers. */
 static const char *check_signals(const struct mcsafe__landing *landing, size_t left)
 {
 	const struct mcsafe_row *last;
 	uint32_t kind;
 
 	if (t_witness.n == 0 || t_witness.n > 2)
-		return "not one signal or two";
+		return "neither one signal nor two";
 	if (t_witness.seen[0].ip != mcsafe__row_insn(it.target))
-		return "the first signal is not that of the row";
+		return "the first signal is not the row's";
 	last = mcsafe__extable_find(t_witness.seen[t_witness.n - 1].ip);
 	if (last == NULL || (t_witness.n == 2 && last->kind != MCSAFE_ROW_STORE))
-		return "after it something else than a store failed";
-	/* None is wanted, or the registers held all the rest. */
+		return "after the row an access other than a store failed";
+	/* There is no record, or the registers held all the remaining bytes. */
 	if (it.variant == WITHOUT_RECORD || left == 0)
 		return NULL;
 	if (landing->ip != mcsafe__row_insn(last))
-		return "the record is not about the last one";
+		return "the record does not describe the last fault";
 	kind = mcsafe__facts_kind(landing->facts);
-	return last->kind & kind ? NULL : "the record is about the other side";
+	return last->kind & kind ? NULL : "the record names the other side";
 }
 
 static const char *try_row(struct t_state *state, const struct mcsafe_row *target,
@@ -200,9 +200,9 @@ static const char *try_row(struct t_state *state, const struct mcsafe_row *targe
 	it.variant = variant;
 	left = run(state, &landing);
 	give_back();
-	complaint = it.hit ? check_signals(&landing, left) : "it was not hit again";
+	complaint = it.hit ? check_signals(&landing, left) : "the row was not hit again";
 	if (complaint == NULL && left > dst_n)
-		complaint = "more is left than there was";
+		complaint = "more bytes are left than were requested";
 	if (complaint == NULL)
 		complaint = check_bytes(dst_n - left);
 	if (complaint == NULL && t_state_damage(state) != 0)
@@ -222,7 +222,7 @@ static void mark_seen(unsigned char *faulted)
 		faulted[mcsafe__extable_find(t_witness.seen[i].ip) - it.first] = 1;
 }
 
-/* The rows that this run passes; with all memory there. */
+/* Finds the rows that this run passes, with all memory present. */
 static const char *find_passed(struct t_state *state)
 {
 	struct mcsafe__landing landing;
@@ -239,7 +239,7 @@ static const char *find_passed(struct t_state *state)
 	return complaint != NULL ? complain("%s: %s", it.copy->name, complaint) : NULL;
 }
 
-/* Each of them with the memory gone. */
+/* Tries each of these rows with its memory gone. */
 static const char *try_run(struct t_state *state, size_t *tries)
 {
 	size_t n_rows = (size_t)(it.end - it.first);
@@ -279,7 +279,7 @@ static const char *try_all(struct t_state *state, size_t *tries)
 {
 	const char *complaint = NULL;
 
-	/* In an order that mixes them: the numbers have no common divisor. */
+	/* The order mixes the cases: the numbers have no common divisor. */
 	for (size_t i = 0; i < CASES && complaint == NULL && is_any_left(tries); i++) {
 		size_t k = i * 211 % CASES;
 
@@ -292,7 +292,7 @@ static const char *try_all(struct t_state *state, size_t *tries)
 	for (size_t i = 0; complaint == NULL && i < (size_t)(it.end - it.first); i++)
 		if (!it.passed[i])
 			complaint = complain(
-				"%s + %#zx has not failed", it.copy->name,
+				"%s + %#zx did not fail", it.copy->name,
 				(size_t)(mcsafe__row_insn(it.first + i) - (uintptr_t)it.copy->fn));
 	return complaint;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* step.c - run a routine one instruction at a time */
+/* step.c - runs a routine one instruction at a time */
 #include "step.h"
 
 #include <cpuid.h>
@@ -12,7 +12,7 @@ static struct {
 	uintptr_t entry;
 	step_fn *see;
 	void *arg;
-	greg_t rsp; /* at the entry; 0: not there yet */
+	greg_t rsp; /* at the entry; 0: not reached yet */
 	struct sigaction before;
 } step;
 
@@ -26,7 +26,7 @@ static void on_trap(int signo, siginfo_t *si, void *ctx)
 		step.rsp = regs[REG_RSP];
 	if (step.rsp == 0)
 		return;
-	/* Above: it has returned. */
+	/* The stack pointer is above: the routine has returned. */
 	if (regs[REG_RSP] > step.rsp || !step.see(step.arg, ctx)) {
 		regs[REG_EFL] &= ~STEP_FLAG;
 		step.rsp = 0;
@@ -34,8 +34,8 @@ static void on_trap(int signo, siginfo_t *si, void *ctx)
 }
 
 /*
- * The kernel saves it in the signal frame in the form of XSAVE: at the offset of component 5, if
- * bit 5 of XSTATE_BV is set; else it is 0 (Intel SDM vol. 1, 13.4 and 13.5).
+ * The kernel saves the mask in the signal frame in the form of XSAVE, at the offset of component 5,
+ * if bit 5 of XSTATE_BV is set. Otherwise the mask is 0 (Intel SDM vol. 1, 13.4 and 13.5).
  */
 uint64_t step_mask(const ucontext_t *context, int number)
 {

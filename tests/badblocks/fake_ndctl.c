@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fake_ndctl.c - a libndctl of one bus with two regions, "region0" without bad blocks */
+/* fake_ndctl.c - a libndctl of one bus with two regions; "region0" has no bad blocks */
 #include <ndctl/libndctl.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct ndctl_bus {
 	int number;
 };
 
-/* One of either kind. */
+/* One command, of either kind. */
 struct ndctl_cmd {
 	unsigned long long address, len;
 	unsigned long long cleared;
@@ -141,7 +141,7 @@ HERE struct ndctl_cmd *ndctl_bus_cmd_new_clear_error(unsigned long long address,
 						     unsigned long long len,
 						     struct ndctl_cmd *ars_cap)
 {
-	/* As the real one: not without an answer to the other command. */
+	/* Like the real function: fails without an answer to the ARS capability command. */
 	return ars_cap->is_clear ? NULL : new_command(address, len, 1);
 }
 

@@ -4,20 +4,20 @@
 #define MCSAFE_TESTS_BADBLOCKS_FAKE_NDCTL_H
 
 struct fake_ndctl {
-	/* What the test sets. All of it is 0 if the firmware cannot be asked at all. */
+	/* The test sets these. If all are 0, the firmware cannot be asked at all. */
 	unsigned long commands;       /* 1 << ND_CMD_...: what the bus of region1 supports */
-	unsigned unit;                /* in which the firmware clears */
-	int no_commands;              /* as without memory */
+	unsigned unit;                /* the unit in which the firmware clears */
+	int no_commands;              /* fail as if there was no memory */
 	int submit_cap, submit_clear; /* what ndctl_cmd_submit() returns */
 	unsigned status_cap, status_clear;
-	unsigned long long most;  /* bytes that are cleared at once */
-	unsigned long long worn;  /* from this address on nothing is */
-	unsigned long long extra; /* bytes that it says it has cleared beyond that */
-	/* What has come of it. */
+	unsigned long long most;  /* the most bytes that one command clears */
+	unsigned long long worn;  /* nothing is cleared from this address on */
+	unsigned long long extra; /* bytes that are reported as cleared, but are not */
+	/* The stand-in records these. */
 	unsigned long long cap_address, cap_len;
-	unsigned long long cleared_to; /* up to here, without a gap, from cap_address on */
+	unsigned long long cleared_to; /* cleared from cap_address to here, without a gap */
 	unsigned clears;
-	unsigned live; /* contexts and commands that were not given back */
+	unsigned live; /* contexts and commands that were not freed */
 	int log_priority;
 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmocka_all.h"
 #include "badblocks/registry.h"
+#include "cmocka_all.h"
 
 struct oracle oracle_open(size_t units, size_t base, size_t unit)
 {
@@ -28,16 +28,16 @@ void oracle_set(struct oracle *oracle, size_t from, size_t n, bool bad)
 
 bool oracle_next(const struct oracle *oracle, size_t from, size_t to, struct mcsafe_range *bad)
 {
-	size_t behind;
+	size_t end;
 
 	while (from < to && !oracle->bad[from])
 		from++;
 	if (from >= to)
 		return false;
-	for (behind = from; behind < to && oracle->bad[behind]; behind++)
+	for (end = from; end < to && oracle->bad[end]; end++)
 		;
 	bad->start = oracle->base + from * oracle->unit;
-	bad->len = (behind - from) * oracle->unit;
+	bad->len = (end - from) * oracle->unit;
 	return true;
 }
 
@@ -62,7 +62,7 @@ static void check_shape(const struct mcsafe_badblocks *badblocks)
 
 	if (directory == NULL)
 		return;
-	assert_true(directory->n > 0);
+	assert_int_not_equal(directory->n, 0);
 	assert_int_equal(directory->from[0], 0);
 	for (size_t i = 0; i < directory->n; i++) {
 		const struct mcsafe__chunk *chunk = atomic_load(&directory->chunks[i]);
@@ -73,7 +73,7 @@ static void check_shape(const struct mcsafe_badblocks *badblocks)
 			const struct mcsafe_range *range = &chunk->ranges[r];
 			size_t end = range->start + range->len;
 
-			assert_true(range->len > 0);
+			assert_int_not_equal(range->len, 0);
 			assert_true(first || range->start > last_end);
 			assert_true(range->start >= directory->from[i]);
 			assert_true(i + 1 == directory->n || end <= directory->from[i + 1]);

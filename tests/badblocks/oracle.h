@@ -16,20 +16,20 @@ struct oracle {
 	size_t unit;
 };
 
-/* To be freed with oracle_close(). */
+/* Close with oracle_close(). */
 struct oracle oracle_open(size_t units, size_t base, size_t unit);
 void oracle_close(struct oracle *oracle);
 
 void oracle_set(struct oracle *oracle, size_t from, size_t n, bool bad);
 
-/* What mcsafe_badblocks_next() has to say of the units [from, to). */
+/* What mcsafe_badblocks_next() must answer for the units [from, to). */
 bool oracle_next(const struct oracle *oracle, size_t from, size_t to, struct mcsafe_range *bad);
 
-/* Assert that a lookup of the units [from, to) says the same. */
+/* Asserts that a lookup of the units [from, to) answers the same. */
 void oracle_check_next(const struct oracle *oracle, const struct mcsafe_badblocks *badblocks,
 		       size_t from, size_t to);
 
-/* Assert that the registry holds the same ranges, and is made as registry.h says. */
+/* Asserts that the registry holds the same ranges, and that its structure obeys registry.h. */
 void oracle_check_all(const struct oracle *oracle, const struct mcsafe_badblocks *badblocks);
 
 #endif /* MCSAFE_TESTS_BADBLOCKS_ORACLE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_ask.c - the kernel's lists of bad blocks, from a tree like /sys, and extents of a stand-in */
+/* test_ask.c - the kernel's lists of bad blocks from a tree like /sys, and extents of a stand-in */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fiemap.h>
@@ -21,16 +21,16 @@
 #include "run.h"
 
 #define SECTOR ((size_t)512)
-#define FD     77 /* of nothing: fstat() and ioctl() are ours */
+#define FD     77 /* no open file: fstat() and ioctl() are replaced */
 
-/* ---- a file or device of our own ------------------------------------------------------------- */
+/* ---- our stand-in for a file or a device --------------------------------------------------- */
 
 static struct {
 	struct stat stat;
 	int fstat_error;
 	struct fiemap_extent extents[1000];
 	size_t n_extents;
-	size_t at_once; /* how many the file system tells in a call; 0: as many as are asked for */
+	size_t at_once; /* the most extents that one call reports; 0: no limit */
 	int fiemap_error;
 	int xattr_error;
 	unsigned xflags;
@@ -125,7 +125,7 @@ static void put(const char *path, const char *text, size_t n)
 	int fd;
 
 	make_directories(path);
-	/* Not O_TRUNC: ext4 writes a file to the disk at once that is replaced that way. */
+	/* Not O_TRUNC: ext4 immediately writes a file to the disk that is replaced that way. */
 	unlink(in_tree(path));
 	fd = open(in_tree(path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_int_not_equal(fd, -1);
@@ -149,7 +149,7 @@ static void put_link(const char *path, const char *target)
 #define REGION "devices/x/ndbus0/region1/"
 #define DAX    REGION "dax1.0/dax1.0/"
 
-/* A disk of 1 GiB, a partition of 512 MiB from 1 MiB on, a device-dax node. */
+/* A disk of 1 GiB, a partition of 512 MiB that starts at 1 MiB, and a device-dax node. */
 static void make_tree(void)
 {
 	put_string(DISK "badblocks", "");
@@ -213,7 +213,8 @@ static void assert_not_asked(int error)
 	assert_int_equal(ask(), -error);
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
 	assert_int_equal(answer.error, error);
-	assert_true(answer.count == 0 && answer.bytes == 0);
+	assert_int_equal(answer.count, 0);
+	assert_int_equal(answer.bytes, 0);
 	assert_int_equal(mcsafe_badblocks_bytes(badblocks), before);
 }
 
@@ -221,11 +222,13 @@ static void assert_none(void)
 {
 	assert_int_equal(ask(), 0);
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NONE);
-	assert_true(answer.error == 0 && answer.count == 0 && answer.bytes == 0);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(answer.count, 0);
+	assert_int_equal(answer.bytes, 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
 }
 
-/* Found, and nothing else: pairs of start and length. */
+/* Exactly these ranges were found: pairs of start and length. */
 static void assert_found(const struct mcsafe_range *expected, size_t n)
 {
 	struct mcsafe_range bad = {0, 0};
@@ -268,7 +271,9 @@ static void test_a_disk_has_none_some_or_no_list(void **state)
 
 static void test_a_partition_has_its_part(void **state)
 {
-	/* One begins before it, one is in it, one ends behind it, two are beside it. */
+	/*
+	 * One range begins before the partition, one is inside, one ends after it, two are outside.
+	 */
 	static const struct mcsafe_range some[] = {
 		{0, 2 * SECTOR}, {100 * SECTOR, 8 * SECTOR}, {1048570 * SECTOR, 6 * SECTOR}};
 
@@ -318,15 +323,15 @@ static void test_bad_text_is_no_answer(void **state)
 	put_string(PART "start", "2048\n");
 }
 
-/* The kernel's text ends at 4095 bytes, in the middle of a line, and its list at 512 entries. */
-static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
+/* The kernel's text ends at 4095 bytes, in the middle of a line. Its list ends at 512 entries. */
+static void test_a_cut_list_is_reported_as_cut(void **state)
 {
 	char text[8192];
 	size_t n = 0, lines = 0;
 
 	(void)state;
 	begin_device(S_IFBLK, 259, 0);
-	/* The first line is a byte shorter than the others. */
+	/* The first line is one byte shorter than the others. */
 	for (; n < 4095; lines++)
 		n += (size_t)sprintf(text + n, "%zu 7\n", 99990 + 10 * lines);
 	put(DISK "badblocks", text, 4095);
@@ -335,7 +340,7 @@ static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
 	assert_int_equal(answer.error, EOVERFLOW);
 	assert_int_equal(answer.count, lines - 1);
 	assert_int_equal(answer.bytes, (lines - 1) * 7 * SECTOR);
-	/* The cut may be between two lines. */
+	/* The cut can also be between two lines. */
 	begin_device(S_IFBLK, 259, 0);
 	for (n = lines = 0; n < 4095; lines++)
 		n += (size_t)sprintf(text + n, "%zu 7\n", 100000 + 10 * lines);
@@ -344,7 +349,9 @@ static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
 	assert_int_equal(ask(), 0);
 	assert_int_equal(answer.error, EOVERFLOW);
 	assert_int_equal(answer.count, lines);
-	/* None of it is in the partition: there may be some nevertheless. */
+	/*
+	 * None of the ranges is in the partition. It may still have some, because the list was cut.
+	 */
 	begin_device(S_IFBLK, 259, 1);
 	for (n = 0; n < 4095; n += 9)
 		sprintf(text + n, "000010 1\n");
@@ -357,7 +364,7 @@ static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
 	begin_device(S_IFBLK, 259, 0);
 	for (size_t i = n = 0; i < 512; i++)
 		n += (size_t)sprintf(text + n, "%zu 1\n", 100 + 2 * i);
-	assert_true(n < 4095);
+	assert_in_range(n, 0, 4094);
 	put(DISK "badblocks", text, n);
 	assert_int_equal(ask(), 0);
 	assert_int_equal(answer.error, EOVERFLOW);
@@ -371,11 +378,14 @@ static void test_a_list_that_was_cut_off_is_said_to_be(void **state)
 
 static void test_a_file_has_what_its_extents_have(void **state)
 {
-	/* Logical 0..64K at 1M, 64K..128K at 512K, 1M.. at 2M; bad sectors across their ends. */
+	/*
+	 * Logical 0..64K is at 1M, 64K..128K at 512K, 1M.. at 2M. Bad sectors lie across their
+	 * ends.
+	 */
 	static const struct mcsafe_range some[] = {
-		{0, SECTOR},                       /* the end of one that begins before */
+		{0, SECTOR},                       /* the end of a range that begins earlier */
 		{65536 - SECTOR, 2 * SECTOR},      /* two ranges of the disk, one of the file */
-		{131072 - 4 * SECTOR, 4 * SECTOR}, /* goes on behind it */
+		{131072 - 4 * SECTOR, 4 * SECTOR}, /* continues past the end of the extent */
 		{1048576 + 10 * SECTOR, 20 * SECTOR},
 	};
 
@@ -392,11 +402,11 @@ static void test_a_file_has_what_its_extents_have(void **state)
 	extent(1 << 20, 2 << 20, 1 << 20, FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_SHARED);
 	assert_found(some, T_LENGTH(some));
 	assert_int_equal(fake.calls, 1);
-	/* A file system that tells less at once is asked again. */
+	/* A file system that reports fewer extents in one call is called again. */
 	begin_file(8 << 20);
 	extent(0, 1 << 20, 65536, 0);
 	extent(65536, 512 << 10, 65536, 0);
-	extent(1 << 20, 2 << 20, 1 << 20, 0); /* without the mark of the last */
+	extent(1 << 20, 2 << 20, 1 << 20, 0); /* without the flag that marks the last extent */
 	fake.at_once = 1;
 	assert_found(some, T_LENGTH(some));
 	assert_int_equal(fake.calls, 4);
@@ -418,11 +428,11 @@ static void test_extents_without_data_are_left_out(void **state)
 	}
 	begin_file(1 << 20);
 	assert_none();
-	/* In an inode, at no round place: the bad sector has all but its first bytes. */
+	/* The data is in an inode, at an odd place. The bad sector has all but its first bytes. */
 	begin_file(100);
 	extent(0, (1 << 20) - 10, 100, FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_NOT_ALIGNED);
 	assert_found(&inlined, 1);
-	/* Compressed: no byte of it can be had. */
+	/* The data is compressed, so that no byte of it can be read. */
 	begin_file(1 << 20);
 	extent(0, 1 << 19, T_PAGE, FIEMAP_EXTENT_ENCODED);
 	extent(T_PAGE, (1 << 20) - T_PAGE, 5 * T_PAGE, FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_LAST);
@@ -438,14 +448,14 @@ static void test_the_end_of_a_file_is_the_end(void **state)
 	begin_file(T_PAGE + 1);
 	extent(0, 1 << 20, 1 << 20, FIEMAP_EXTENT_LAST);
 	assert_found(&last, 1);
-	/* Preallocated behind the end. */
+	/* The second extent is preallocated past the end of the file. */
 	begin_file(T_PAGE);
 	extent(0, 1 << 20, T_PAGE, 0);
 	extent(T_PAGE, (1 << 20) + T_PAGE, 1 << 20, FIEMAP_EXTENT_LAST);
 	assert_none();
 }
 
-static void test_extents_that_cannot_be_had(void **state)
+static void test_unreadable_extents_are_reported(void **state)
 {
 	(void)state;
 	put_string(DISK "badblocks", "8 8\n");
@@ -456,7 +466,7 @@ static void test_extents_that_cannot_be_had(void **state)
 	assert_not_asked(EOPNOTSUPP);
 	fake.fiemap_error = EIO;
 	assert_not_asked(EIO);
-	/* Answers that make no sense end it, too. */
+	/* Answers that make no sense also end the search. */
 	begin_file(1 << 20);
 	extent(T_PAGE, 1 << 20, 0, 0);
 	extent(0, 1 << 20, T_PAGE, 0);
@@ -467,20 +477,20 @@ static void test_extents_that_cannot_be_had(void **state)
 	begin_file(1 << 20);
 	extent(T_PAGE, 0, UINT64_MAX, FIEMAP_EXTENT_LAST);
 	assert_not_asked(EBADMSG);
-	/* XFS: on its second disk. */
+	/* XFS: the file is on the second disk of the file system. */
 	begin_file(1 << 20);
 	fake.xattr_error = 0;
 	assert_none();
 	fake.xflags = FS_XFLAG_REALTIME;
 	assert_not_asked(EOPNOTSUPP);
-	/* A disk without bad blocks: nobody needs to know where the file is. */
+	/* The disk has no bad blocks, so nobody needs to know where the file is. */
 	put_string(DISK "badblocks", "");
 	assert_none();
 }
 
 static void test_device_dax_has_its_part_of_the_region(void **state)
 {
-	/* It begins 2 MiB into the region. */
+	/* The device begins 2 MiB into the region. */
 	static const struct mcsafe_range some[] = {{0, 4 * SECTOR}, {T_PAGE, T_PAGE}};
 
 	(void)state;
@@ -500,7 +510,7 @@ static void test_device_dax_has_its_part_of_the_region(void **state)
 	assert_int_equal(unlink(in_tree(DAX "resource")), 0);
 	assert_not_asked(ENOENT);
 	put_string(DAX "resource", "0x240200000\n");
-	/* A region without a list: memory of another kind. */
+	/* The region has no list: its memory is of another kind. */
 	assert_int_equal(unlink(in_tree(REGION "badblocks")), 0);
 	assert_not_asked(EOPNOTSUPP);
 }
@@ -523,7 +533,10 @@ static void test_other_files_cannot_be_asked_about(void **state)
 	assert_not_asked(EBADF);
 }
 
-/* Thousands of trees of random text, lines cut and changed: no answer, or one that holds. */
+/*
+ * Reads thousands of trees of random text, with lines cut and changed. Each read fails, or gives a
+ * valid answer.
+ */
 static void test_random_text_never_harms(void **state)
 {
 	static const char characters[] = "0123456789  \n\n-x\t";
@@ -559,7 +572,7 @@ static void test_random_text_never_harms(void **state)
 	assert_true(answered > 500 && answered < 2900);
 }
 
-/* This machine's own: whatever it says, the three states are kept apart. */
+/* Reads this machine's own lists. Whatever they contain, the three states must be distinct. */
 static void test_the_machine_answers(void **state)
 {
 	static const char *const paths[] = {"/proc/self/exe", "/dev/null", "/", "/dev/shm/."};
@@ -569,7 +582,7 @@ static void test_the_machine_answers(void **state)
 		int fd = open(paths[i], O_RDONLY | O_CLOEXEC), err;
 
 		if (fd == -1) {
-			print_message("%s is not here\n", paths[i]);
+			print_message("%s does not exist here\n", paths[i]);
 			continue;
 		}
 		begin_file(0);
@@ -612,11 +625,11 @@ int main(void)
 		cmocka_unit_test(test_a_disk_has_none_some_or_no_list),
 		cmocka_unit_test(test_a_partition_has_its_part),
 		cmocka_unit_test(test_bad_text_is_no_answer),
-		cmocka_unit_test(test_a_list_that_was_cut_off_is_said_to_be),
+		cmocka_unit_test(test_a_cut_list_is_reported_as_cut),
 		cmocka_unit_test(test_a_file_has_what_its_extents_have),
 		cmocka_unit_test(test_extents_without_data_are_left_out),
 		cmocka_unit_test(test_the_end_of_a_file_is_the_end),
-		cmocka_unit_test(test_extents_that_cannot_be_had),
+		cmocka_unit_test(test_unreadable_extents_are_reported),
 		cmocka_unit_test(test_device_dax_has_its_part_of_the_region),
 		cmocka_unit_test(test_other_files_cannot_be_asked_about),
 		cmocka_unit_test(test_random_text_never_harms),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_filter.c - the filter in front of lookups says "nothing" often enough to be worth it */
+/* test_filter.c - the filter before lookups answers "nothing" often enough to be worth its cost */
 #include <stdlib.h>
 
 #include <mcsafe/badblocks.h>
@@ -21,7 +21,7 @@ static bool may_have(size_t page)
 				       page * T_PAGE + 64);
 }
 
-/* Of a thousand good pages, how many have to be looked up. */
+/* How many of a thousand good pages the filter does not answer, so that they must be looked up. */
 static size_t unanswered(size_t pages)
 {
 	struct t_rng rng = t_rng_start(4711, pages);
@@ -40,7 +40,7 @@ static void test_most_lookups_are_answered_at_any_size(void **state)
 		for (size_t i = 0; i < n; i++)
 			assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE + 512, 512),
 					 0);
-		assert_true(unanswered(n) <= 100);
+		assert_in_range(unanswered(n), 0, 100);
 		for (size_t i = 0; i < n; i++)
 			assert_true(may_have(2 * i));
 		mcsafe_badblocks_destroy(badblocks);
@@ -59,13 +59,13 @@ static void test_it_is_made_for_a_load_at_once(void **state)
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct mcsafe_range){2 * i * T_PAGE, T_PAGE};
 	assert_int_equal(mcsafe__badblocks_add_all(badblocks, list, &n), 0);
-	assert_true(unanswered(n) <= 100);
+	assert_in_range(unanswered(n), 0, 100);
 	assert_null(atomic_load(&badblocks->filter)->older);
 	mcsafe_badblocks_destroy(badblocks);
 	free(list);
 }
 
-/* What was repaired long ago is not asked about for ever, nor does it take memory. */
+/* Ranges that were repaired long ago no longer cause lookups, and take no memory. */
 static void test_what_is_cleared_is_forgotten(void **state)
 {
 	(void)state;
@@ -75,13 +75,13 @@ static void test_what_is_cleared_is_forgotten(void **state)
 		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
 		assert_int_equal(mcsafe_badblocks_clear(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
 	}
-	assert_true(unanswered(50000) <= 100);
+	assert_in_range(unanswered(50000), 0, 100);
 	assert_true(may_have(0));
 	assert_null(atomic_load(&badblocks->filter)->older);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* More bad pages than bits: nothing is answered, and nothing takes long. */
+/* There are more bad pages than bits in the filter: it answers nothing, and no call takes long. */
 static void test_a_huge_range_sets_all_bits(void **state)
 {
 	(void)state;

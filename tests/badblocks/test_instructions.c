@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_instructions.c - a lookup at every instruction of a change finds what is bad throughout */
+/*
+ * test_instructions.c - a lookup between any two instructions of a change finds all ranges that
+ * stay bad
+ */
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -11,7 +14,10 @@
 
 #define TRAP ((size_t)1 << 8) /* RFLAGS.TF */
 
-/* Page p is bad for ever if p % 4 is 0, and good for ever if it is 1; what is changed is between. */
+/*
+ * Page p is always bad if p % 4 is 0, and always good if p % 4 is 1. Changes are to the pages in
+ * between.
+ */
 #define PAGES ((size_t)1200)
 
 static struct mcsafe_badblocks *badblocks;
@@ -32,7 +38,7 @@ static void look(int signo)
 			 bad.len != T_PAGE;
 		wrong += mcsafe_badblocks_next(badblocks, (page + 1) * T_PAGE, (page + 2) * T_PAGE,
 					       NULL);
-		/* Many pages at once, past the filter. */
+		/* A lookup of many pages does not use the filter. */
 		wrong += !mcsafe_badblocks_next(badblocks, (page - 3) * T_PAGE, (page + 4) * T_PAGE,
 						&bad) ||
 			 bad.start > page * T_PAGE;
@@ -41,7 +47,7 @@ static void look(int signo)
 
 static void trap(size_t on)
 {
-	/* The red zone may hold something of ours. */
+	/* The red zone may hold data of this function. */
 	__asm__ volatile("sub $128, %%rsp\n\tpushfq\n\tandq $-257, (%%rsp)\n\torq %0, (%%rsp)\n\t"
 			 "popfq\n\tadd $128, %%rsp"
 			 :
@@ -49,7 +55,7 @@ static void trap(size_t on)
 			 : "memory", "cc");
 }
 
-/* A change that is looked at from within, with some pages around a place. */
+/* Makes a change and looks up some pages around a place at each instruction of the change. */
 static void change_watching(size_t place,
 			    int (*function)(struct mcsafe_badblocks *, size_t, size_t), size_t page,
 			    size_t n)
@@ -66,7 +72,7 @@ static void change_watching(size_t place,
 	assert_int_equal(wrong, 0);
 }
 
-/* Pages that are neither good nor bad for ever, and those beside them. */
+/* Changes pages that are not always good or always bad, and watches their neighbours. */
 static void change(int (*function)(struct mcsafe_badblocks *, size_t, size_t), size_t page,
 		   size_t n)
 {
@@ -89,7 +95,7 @@ static void end(size_t least)
 {
 	signal(SIGTRAP, SIG_DFL);
 	print_message("%zu instructions\n", instructions);
-	assert_true(instructions > least);
+	assert_in_range(instructions, least + 1, SIZE_MAX);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -128,8 +134,11 @@ static void test_chunks_are_split_and_joined(void **state)
 			assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 		}
 	}
-	assert_true(split > 0);
-	/* All of a chunk but what is bad for ever goes, and then that, which is not watched. */
+	assert_int_not_equal(split, 0);
+	/*
+	 * First clear everything in some chunks that is not always bad. Then clear the rest of
+	 * these chunks. The lookups watch pages elsewhere.
+	 */
 	parts = atomic_load(&badblocks->directory)->n;
 	for (size_t page = 6; page < PAGES - 20; page += 4)
 		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
@@ -148,14 +157,14 @@ static void test_bits_are_set_anew(void **state)
 	(void)state;
 	begin();
 	filter = atomic_load(&badblocks->filter);
-	/* Until the next page makes the filter be looked at again. */
+	/* Fill the filter until the next page makes the registry look at it again. */
 	for (; badblocks->filter_pages < badblocks->filter_limit; page = page == 502 ? 506 : 502) {
 		assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
 	}
 	change(mcsafe_badblocks_add, page, 1);
 	assert_true(badblocks->filter_pages < badblocks->filter_limit);
-	/* In place. */
+	/* The filter was set in place. */
 	assert_ptr_equal(atomic_load(&badblocks->filter), filter);
 	end(10000);
 }

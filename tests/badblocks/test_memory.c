@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_memory.c - each allocation fails in turn, and then nothing has changed */
+/* test_memory.c - if an allocation fails, nothing has changed; each allocation fails in turn */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 
 #include <mcsafe/badblocks.h>
 
-#include "oracle.h"
 #include "badblocks/registry.h"
+#include "oracle.h"
 #include "rng.h"
 #include "run.h"
 
-/* Linked with --wrap: the one that makes this 0 fails. */
+/* The linker wraps the allocation functions (--wrap). The call that makes this 0 fails. */
 static long until_failure = -1;
 static long balance;
 
@@ -76,7 +76,7 @@ void __wrap_free(void *memory)
 
 #define UNITS 4000
 
-/* Every second unit, so that the registry has many chunks. */
+/* Adds every second unit, so that the registry has many chunks. */
 static void fill(struct mcsafe_badblocks *badblocks, struct oracle *oracle)
 {
 	for (size_t i = 0; i < UNITS; i += 2) {
@@ -92,7 +92,7 @@ static int change(struct mcsafe_badblocks *badblocks, size_t from, size_t n, int
 		   : mcsafe_badblocks_clear(badblocks, from, n);
 }
 
-/* With the first allocation failing, then the second, until none does. Returns how many failed. */
+/* Lets the first allocation fail, then the second, until none fails. Returns how many failed. */
 static size_t try_change(struct mcsafe_badblocks *badblocks, struct oracle *oracle, size_t from,
 			 size_t n, int bad)
 {
@@ -106,7 +106,7 @@ static size_t try_change(struct mcsafe_badblocks *badblocks, struct oracle *orac
 		if (until_failure != 0)
 			assert_int_equal(err, 0);
 		until_failure = -1;
-		/* It can do without a filter. */
+		/* A registry works without a filter. */
 		if (err == 0) {
 			oracle_set(oracle, from, n, bad);
 			oracle_check_all(oracle, badblocks);
@@ -142,9 +142,9 @@ static void test_changes_happen_or_do_not(void **state)
 		if (failed > most)
 			most = failed;
 	}
-	assert_true(failures > 100);
-	/* Otherwise no change met more than one chunk. */
-	assert_true(most >= 2);
+	assert_in_range(failures, 101, SIZE_MAX);
+	/* Otherwise no change involved more than one chunk. */
+	assert_in_range(most, 2, SIZE_MAX);
 	mcsafe_badblocks_destroy(badblocks);
 	oracle_close(&oracle);
 	assert_int_equal(balance, before);
@@ -202,7 +202,7 @@ static void test_loading_fails_cleanly(void **state)
 		oracle_check_all(&oracle, badblocks);
 		assert_int_equal(balance, before);
 	}
-	assert_true(failures > 5);
+	assert_in_range(failures, 6, SIZE_MAX);
 	for (size_t i = 0; i < UNITS / 4; i++)
 		oracle_set(&oracle, UNITS + 4 * i, 2, true);
 	oracle_check_all(&oracle, badblocks);

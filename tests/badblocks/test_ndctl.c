@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_ndctl.c - libndctl is opened when it is asked, and a stand-in is believed */
+/* test_ndctl.c - libndctl is opened only when it is needed; a stand-in takes its place */
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/ndctl.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "badblocks/ask.h"
+#include "badblocks/clearing.h"
 #include "fake_ndctl.h"
 #include "run.h"
 
@@ -52,7 +53,7 @@ static void test_what_it_says_is_taken(void **state)
 	free(list.ranges.list);
 }
 
-/* It does not tell an empty list from one that could not be read. */
+/* libndctl does not tell an empty list from a list that could not be read. */
 static void test_nothing_bad_is_no_answer(void **state)
 {
 	struct mcsafe__list list;
@@ -63,7 +64,7 @@ static void test_nothing_bad_is_no_answer(void **state)
 	assert_int_equal(list.ranges.n, 0);
 }
 
-/* Lines of 9 bytes: 455 of them are all that a page of text shows. */
+/* The lines have 9 bytes, so that a page of text can show 455 of them. */
 static void test_a_full_page_may_have_been_cut(void **state)
 {
 	static const struct {
@@ -85,7 +86,7 @@ static void test_a_full_page_may_have_been_cut(void **state)
 #define ADDRESS 0x100a00000u
 #define LEN     0x4000u
 
-/* A firmware that does all that it is asked to. */
+/* Firmware that does everything that it is asked to do. */
 static struct fake_ndctl *good_firmware(void)
 {
 	void *handle = dlopen("libndctl.so.6", RTLD_NOW);
@@ -103,7 +104,7 @@ static struct fake_ndctl *good_firmware(void)
 	return fake;
 }
 
-/* Begin, clear and end; the first error. */
+/* Begins, clears and ends. Returns the first error. */
 static int clear(const char *region)
 {
 	struct mcsafe__clearing *clearing = NULL;
@@ -127,12 +128,14 @@ static void test_all_is_cleared(void **state)
 	assert_int_equal(fake->cleared_to, ADDRESS + LEN);
 	assert_int_equal(fake->clears, 1);
 	assert_int_equal(fake->live, 0);
-	/* It would write to the standard error. */
+	/* Otherwise libndctl would write to the standard error. */
 	assert_int_equal(fake->log_priority, 0);
 }
 
-/* The rest is asked for again, as often as it takes. What is above 16 bits of a status is no error. */
-static void test_parts_are_put_together(void **state)
+/*
+ * The rest is requested again, as often as necessary. The upper 16 bits of a status mean no error.
+ */
+static void test_a_partial_clear_is_continued(void **state)
 {
 	struct fake_ndctl *fake = good_firmware();
 
@@ -164,7 +167,7 @@ static void test_what_forbids_to_clear_is_respected(void **state)
 {
 	static const struct {
 		const char *region;
-		struct fake_ndctl fake; /* what differs, and is not 0 */
+		struct fake_ndctl fake; /* what differs from good firmware; 0: nothing */
 		int result;
 		unsigned clears;
 	} cases[] = {
@@ -213,7 +216,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_bad_is_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),
 		cmocka_unit_test(test_all_is_cleared),
-		cmocka_unit_test(test_parts_are_put_together),
+		cmocka_unit_test(test_a_partial_clear_is_continued),
 		cmocka_unit_test(test_a_part_is_no_success),
 		cmocka_unit_test(test_what_forbids_to_clear_is_respected),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_notice.c - notices of lost memory go to the registries of the mappings that they are about */
+/* test_notice.c - notices of lost memory go to the registries of the mappings that they concern */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -22,7 +22,10 @@ static struct mcsafe_notice notice_of(uintptr_t addr, size_t extent)
 	return notice;
 }
 
-/* Offer a notice to an empty registry of [base, base + len); expect start and len, or nothing. */
+/*
+ * Offers a notice to an empty registry of [base, base + len). Expects the range of bad_start and
+ * bad_len, or nothing if bad_len is 0.
+ */
 static void offer(uintptr_t addr, size_t extent, uintptr_t base, size_t len, size_t bad_start,
 		  size_t bad_len)
 {
@@ -49,15 +52,18 @@ static void test_blocks_are_clipped_to_the_mapping(void **state)
 	offer(BASE + 5 * 4096 + 777, 4096, BASE, SIZE, 5 * 4096, 4096);
 	offer(BASE + 5 * 4096 + 777, 0, BASE, SIZE, 5 * 4096, 4096);
 	offer(BASE + 130, 64, BASE, SIZE, 128, 64);
-	/* Of a huge page the mapping has the second half, or the first, or a part in between. */
+	/*
+	 * The mapping contains the second half of a huge page, or its first half, or a part in the
+	 * middle.
+	 */
 	offer(BASE, T_HUGE, BASE + T_HUGE / 2, SIZE, 0, T_HUGE / 2);
 	offer(BASE + SIZE - 1, T_HUGE, BASE, SIZE - 4096, T_HUGE, T_HUGE - 4096);
 	offer(BASE + 4096, T_HUGE, BASE + 8192, 4096, 0, 4096);
-	/* Beside it. */
+	/* The notice is outside the mapping. */
 	offer(BASE - 1, 4096, BASE, SIZE, 0, 0);
 	offer(BASE + SIZE, 4096, BASE, SIZE, 0, 0);
 	offer(BASE, 4096, BASE, 0, 0, 0);
-	/* The ends of all addresses. */
+	/* The ends of the address space. */
 	offer(0, 4096, 0, SIZE_MAX, 0, 4096);
 	offer(UINTPTR_MAX, 4096, UINTPTR_MAX - 8191, 8192, 4096, 4096);
 	offer(UINTPTR_MAX, 1, 1, SIZE_MAX, SIZE_MAX - 1, 1);
@@ -72,8 +78,11 @@ static void test_a_notice_of_the_queue_is_taken(void **state)
 
 	(void)state;
 	if (t_with_valgrind())
-		t_skip("a queued SIGBUS ends it");
-	/* A notice goes on to the handler that was there, and CMocka's ends the test. */
+		t_skip("valgrind ends at a queued SIGBUS");
+	/*
+	 * The library passes a notice on to the previous handler, and CMocka's handler would end
+	 * the test.
+	 */
 	assert_true(signal(SIGBUS, SIG_DFL) != SIG_ERR);
 	t_install();
 	assert_int_equal(mcsafe_badblocks_create(&ours), 0);

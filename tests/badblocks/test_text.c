@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_text.c - registries are saved as text and loaded, and bad text changes nothing */
+/* test_text.c - registries are saved as text and loaded again; bad text changes nothing */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static struct mcsafe_badblocks *make(void)
 
 static int load(struct mcsafe_badblocks *badblocks, const char *text, size_t n, size_t *line)
 {
-	/* fmemopen() takes no empty buffer for reading. */
+	/* fmemopen() does not accept an empty buffer for reading. */
 	FILE *file = n != 0 ? fmemopen((char *)(uintptr_t)text, n, "r") : fopen("/dev/null", "re");
 	int err;
 
@@ -81,7 +81,7 @@ static void test_what_is_saved_is_loaded(void **state)
 	oracle_check_all(&oracle, second);
 	again = save(second);
 	assert_string_equal(text, again);
-	/* Once more changes nothing. */
+	/* Loading the same text again changes nothing. */
 	assert_int_equal(load(second, text, strlen(text), NULL), 0);
 	oracle_check_all(&oracle, second);
 	free(text);
@@ -152,7 +152,7 @@ static void test_bad_lines_are_named_and_change_nothing(void **state)
 		size_t line = 0;
 
 		if (load(badblocks, bad[i].text, strlen(bad[i].text), &line) != -EINVAL)
-			fail_msg("taken for good: %s", bad[i].text);
+			fail_msg("accepted as good: %s", bad[i].text);
 		assert_int_equal(line, bad[i].line);
 		assert_saved(badblocks, "40 2\n");
 	}
@@ -209,7 +209,10 @@ static void test_a_full_device_is_reported(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* As text, in an order that is not theirs, and back. What took the square of it would not end. */
+/*
+ * Loads a million ranges that are not in order, and saves them. A load of quadratic time would not
+ * end.
+ */
 #define MANY ((size_t)1000000)
 #define STEP ((size_t)4096)
 #define LEN  ((size_t)512)
@@ -239,7 +242,7 @@ static void test_a_million_ranges_are_loaded_and_saved(void **state)
 		if (bad.start != found * STEP || bad.len != LEN)
 			break;
 	assert_int_equal(found, MANY);
-	/* One by one as well: split, and merged again. */
+	/* Change ranges one by one: split them, and merge them again. */
 	for (size_t i = 0; i < MANY; i += 1000)
 		assert_int_equal(mcsafe_badblocks_clear(second, i * STEP + LEN / 2, 1), 0);
 	assert_int_equal(mcsafe_badblocks_count(second), MANY + MANY / 1000);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_threads.c - lookups in threads and signal handlers, while others change the registry */
+/*
+ * test_threads.c - lookups in threads and signal handlers while other threads change the registry
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,8 +12,8 @@
 
 #include <mcsafe/badblocks.h>
 
-#include "oracle.h"
 #include "badblocks/registry.h"
+#include "oracle.h"
 #include "rng.h"
 #include "run.h"
 #include "sanitizer.h"
@@ -29,16 +31,17 @@
 #endif
 
 /*
- * The offsets are cells of CELL units. Unit 0 of each is good for ever; the units from SOLID on are
- * bad for ever; what is in between, and touches them, is changed all the time. So ranges are merged,
- * split, moved to other chunks, and each lookup has an answer that must hold.
+ * The offsets are divided into cells of CELL units. Unit 0 of each cell is always good. The units
+ * from SOLID on are always bad. The units in between, which touch the bad ones, change all the
+ * time. Therefore ranges are merged, split and moved to other chunks, but parts of each lookup's
+ * answer are always known.
  */
-#define UNIT  ((size_t)1024) /* of all these, in bytes: a cell has four pages */
+#define UNIT  ((size_t)1024) /* the size of a unit in bytes: a cell has four pages */
 #define CELL  16
 #define SOLID 10
 #define CELLS 3000
 
-static size_t changes; /* of each writer; less with a slow tool */
+static size_t changes; /* changes of each writer; fewer with a slow tool */
 
 struct shared {
 	struct mcsafe_badblocks *badblocks;
@@ -60,7 +63,7 @@ static bool is_right(size_t cell, size_t from, size_t to, bool is_there,
 		return false;
 	if (to <= solid)
 		return true;
-	/* What is before the solid part and does not touch it ends before it. */
+	/* A range that starts before the solid part and does not touch it also ends before it. */
 	return bad->start <= (from > solid ? from : solid) && (stop == to || stop < solid);
 }
 
@@ -94,7 +97,10 @@ static void *read_on(void *arg)
 	return NULL;
 }
 
-/* Units 1 to SOLID - 1 of a cell, or of many: what is between is overwritten and given back. */
+/*
+ * Changes units 1 to SOLID - 1 of a cell, or those of many cells. The units between those cells are
+ * overwritten and then restored.
+ */
 static void *change_on(void *arg)
 {
 	static _Atomic unsigned number;
@@ -131,7 +137,7 @@ static void open_shared(struct shared *shared)
 	assert_int_equal(mcsafe__badblocks_add_all(shared->badblocks, list, &n), 0);
 }
 
-/* What is bad for ever, and nothing that is good for ever, is there. */
+/* All units that are always bad are in the registry, and no unit that is always good. */
 static void close_shared(struct shared *shared)
 {
 	assert_int_equal(mcsafe_badblocks_clear(shared->badblocks, 0, SOLID * UNIT), 0);
@@ -168,7 +174,7 @@ static void test_lookups_are_right_while_others_change_it(void **state)
 	print_message("%zu lookups during %zu changes\n", (size_t)shared.lookups,
 		      WRITERS * changes);
 	assert_int_equal(shared.wrong, 0);
-	assert_true(shared.lookups > 0);
+	assert_int_not_equal(shared.lookups, 0);
 	close_shared(&shared);
 }
 
@@ -184,7 +190,7 @@ static void look_up_in_handler(int signo)
 	atomic_fetch_add(&of_handler->lookups, 1);
 }
 
-/* The handler interrupts changes, with the lock taken, and other lookups. */
+/* The handler interrupts changes while the lock is held, and other lookups. */
 static void test_a_handler_may_interrupt_a_change(void **state)
 {
 	const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
@@ -198,11 +204,11 @@ static void test_a_handler_may_interrupt_a_change(void **state)
 	assert_int_equal(sigaction(SIGALRM, &action, &saved), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	change_on(&shared);
-	/* Where a signal is slow to come: the changes go on until it has come some times. */
+	/* If a signal is slow to come, the changes continue until it has come several times. */
 	while (atomic_load(&shared.lookups) < 10)
 		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, (SOLID - 1) * UNIT, 1), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	/* Valgrind may have one yet that it has not delivered. */
+	/* Valgrind may still have a signal that it has not delivered. */
 	if (!t_with_valgrind())
 		assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
 	print_message("%zu interruptions\n", (size_t)shared.lookups);
@@ -219,7 +225,10 @@ static size_t n_retired(const struct mcsafe__retired *list)
 	return n;
 }
 
-/* A reader that stays in keeps what it may hold, and the changes go on. Without it all is freed. */
+/*
+ * A reader that stays inside keeps the memory that it may use, and the changes continue. Without
+ * the reader all memory is freed.
+ */
 static void test_memory_waits_for_readers_and_no_longer(void **state)
 {
 	struct mcsafe_badblocks *badblocks;
@@ -241,7 +250,7 @@ static void test_memory_waits_for_readers_and_no_longer(void **state)
 	mcsafe__grace_leave(readers);
 	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000, 1), 0);
 	assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), 0);
-	/* New readers do not prolong the wait for old ones. */
+	/* New readers do not prolong the wait for old readers. */
 	readers = mcsafe__grace_enter(grace);
 	assert_int_equal(mcsafe_badblocks_add(badblocks, 2000, 1), 0);
 	assert_int_equal(n_retired(grace->waiting), 1);
@@ -251,7 +260,7 @@ static void test_memory_waits_for_readers_and_no_longer(void **state)
 		mcsafe__grace_leave(readers);
 		readers = next;
 		assert_int_equal(mcsafe_badblocks_add(badblocks, 3000 + 2 * (size_t)i, 1), 0);
-		assert_true(n_retired(grace->fresh) + n_retired(grace->waiting) <= 4);
+		assert_in_range(n_retired(grace->fresh) + n_retired(grace->waiting), 0, 4);
 	}
 	mcsafe__grace_leave(readers);
 	mcsafe_badblocks_destroy(badblocks);

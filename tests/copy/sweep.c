@@ -10,7 +10,7 @@
 
 #include <mcsafe/engine.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 #include "tool.h"

@@ -7,7 +7,7 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"

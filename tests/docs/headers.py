@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""headers.py - what the public headers declare, in a form that can be compared."""
+"""headers.py - the declarations of the public headers, in a form that can be compared."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Header:
 
 
 def normalised(declaration: str) -> str:
-    """Return a declaration with its blanks, and nothing else, made uniform."""
+    """Return a declaration whose blanks, and nothing else, are made uniform."""
     text = re.sub(r"\s+", " ", ATTRIBUTES.sub(" ", declaration)).strip()
     return re.sub(r" ?([*(),;{}\[\]]) ?", r"\1", text)
 
@@ -70,7 +70,8 @@ def _header(path: Path, name: str) -> Header:
 
 
 def _signal_safety(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield what the comment before each function, or before several, says after @par Safety."""
+    """Yield the text after @par Safety in the comment before each function, or before several
+    functions."""
     declarations = r"((?:MCSAFE_(?:API|INLINE)[^;{]*;\s*)+)"
     for comment, prototypes in re.findall(
         r"(/\*\*(?:(?!\*/).)*\*/)\s*" + declarations, text, re.S

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""manual.py - the manual pages: sections, synopsis, programs. Reads the few macros that we use."""
+"""manual.py - the manual pages: sections, synopsis, programs. Reads only the macros that they use.
+"""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ ESCAPES = {
 
 @dataclass
 class Page:
-    """One manual page, in the order and with the text of its sections."""
+    """One manual page. Its sections have the order and the text of the file."""
 
     name: str  # with its section: memcpy_mcsafe.3
     sections: dict[str, list[str]]  # source lines
@@ -32,7 +33,7 @@ class Page:
         return "\n".join(plain(line) for lines in self.sections.values() for line in lines)
 
     def names(self) -> set[str]:
-        """Return the names that the page is about."""
+        """Return the names that the page describes."""
         before_dash = " ".join(self.sections["NAME"]).split(r"\-")[0]
         return {name.strip() for name in before_dash.split(",")}
 
@@ -56,7 +57,7 @@ class Page:
         return headers.structs(self.synopsis())
 
     def blocks(self) -> list[str]:
-        """Return what stands between .EX and .EE in EXAMPLES: programs, and what they print."""
+        """Return the text between .EX and .EE in EXAMPLES: programs, and their output."""
         result: list[str] = []
         inside = False
         for line in self.sections.get("EXAMPLES", []):
@@ -75,7 +76,7 @@ def plain(line: str) -> str:
     macro = re.match(r"\.(\w+) (.*)", line)
     if macro and macro.group(1) in FONTS:
         words = re.findall(r'"([^"]*)"|(\S+)', macro.group(2))
-        # A macro of one font puts blanks between its arguments, one of two fonts does not.
+        # A macro of one font puts blanks between its arguments. A macro of two fonts does not.
         separator = " " if len(macro.group(1)) == 1 else ""
         line = separator.join(quoted or bare for quoted, bare in words)
     elif line.startswith("."):
@@ -85,7 +86,7 @@ def plain(line: str) -> str:
 
 
 def read(directory: Path) -> list[Page]:
-    """Return the pages below a directory; files that only refer to another are no pages."""
+    """Return the pages below a directory. A file that only refers to another one is not a page."""
     pages = [
         _page(path)
         for path in sorted(directory.glob("man?/*.?"))
@@ -97,7 +98,7 @@ def read(directory: Path) -> list[Page]:
 
 
 def aliases(directory: Path) -> dict[str, str]:
-    """Return the files that only refer to another, and which."""
+    """Return the files that only refer to another one, with the name of that one."""
     return {
         path.name: path.read_text().removeprefix(".so ").strip()
         for path in directory.glob("man?/*.?")

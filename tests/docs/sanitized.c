@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sanitized.c - a user's program, to be built with each sanitizer against a libmcsafe without any */
+/* sanitized.c - a user's program, built with each sanitizer against a libmcsafe without any */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static int crash(void)
 	return *(volatile char *)page;
 }
 
-/* As a host that keeps the signals: SIGSEGV only reaches the handler if the sanitizer lets it. */
+/* A host that keeps the signals: SIGSEGV reaches the handler only if the sanitizer lets it. */
 static void on_fault(int signo, siginfo_t *si, void *ctx)
 {
 	if (!mcsafe_handle_signal(signo, si, ctx))
@@ -101,7 +101,7 @@ static int host(void)
 	return 0;
 }
 
-/* A signal that was sent. */
+/* A signal that was sent to the process. */
 static int delayed(void)
 {
 	signal(SIGBUS, on_sent);
@@ -113,7 +113,7 @@ static int delayed(void)
 	return 0;
 }
 
-/* Memory that was never there for memcheck. */
+/* Memory that memcheck has never seen mapped. */
 static int unmapped(void)
 {
 	char *nothing = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -136,7 +136,7 @@ static int overflow(void)
 	return 0;
 }
 
-/* Words in a loop: most of them are there. */
+/* Words in a loop. Most of them can be read. */
 static int loop(void)
 {
 	char to[256];
@@ -161,7 +161,7 @@ static int race(void)
 	return 0;
 }
 
-/* argv[2]: what is told to MemorySanitizer after a copy to memory that was not initialized. */
+/* argv[2]: what MemorySanitizer is told after a copy to memory that was not initialized. */
 static int uninitialized(const char *told)
 {
 	struct mcsafe_fault fault;
@@ -184,7 +184,7 @@ static int uninitialized(const char *told)
 	return 0;
 }
 
-/* Words and guards, whose code is in the headers. Nothing is told here. */
+/* Words and guards, whose code is in the headers. MemorySanitizer is told nothing here. */
 static int words(void)
 {
 	static struct mcsafe_guard guard;
@@ -215,7 +215,7 @@ static int words(void)
 	return 0;
 }
 
-/* A word of which nothing is initialized. */
+/* A word that has no initialized byte. */
 static int lost_word(void)
 {
 	uint32_t *word = malloc(sizeof(*word)), value;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_architecture.py - docs/architecture.md is short, and what it names is there."""
+"""test_architecture.py - docs/architecture.md is short, and everything that it names exists."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 PAGE = SOURCE / "docs" / "architecture.md"
 RULE = re.compile(r"^\| (C\d+) \|", re.M)
-# "C11" is also the name of the language: a rule is cited as (C11), or with a verb of ours.
+# "C11" is also the name of the language, so it never counts as a rule that is cited.
 CITED = re.compile(r"(?<![\w.])C(\d+)(?![\w+.])")
 PATH = re.compile(r"`((?:asm|src|tests|docs|include|build/dev)/[\w./-]+)`")
 FUNCTION = re.compile(r"`(\w+)\(\)`")
@@ -19,7 +19,7 @@ LANGUAGE = 11
 
 
 def tracked() -> list[Path]:
-    """Text files of the tree; without git, all but what was built."""
+    """Text files of the tree. Without git: all files but those that were built."""
     done = subprocess.run(
         ["git", "-C", str(SOURCE), "ls-files", "-co", "--exclude-standard"],
         capture_output=True,
@@ -71,8 +71,9 @@ class Architecture(unittest.TestCase):
         self.assertEqual(cited_rules("/* breaks C13, as C6 says; in C11, not C++17 */"), {13, 6})
 
     def test_each_path_that_the_page_names_exists(self) -> None:
-        paths = set(PATH.findall(self.page))
-        paths = {path for path in paths if not re.search("AREA|NAME|^build", path)}
+        paths = {
+            path for path in PATH.findall(self.page) if not re.search("AREA|NAME|^build", path)
+        }
         self.assertGreater(len(paths), 20)
         missing = sorted(path for path in paths if not (SOURCE / path).exists())
         self.assertEqual(missing, [])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_man_api.py - the manual pages say what the headers say."""
+"""test_man_api.py - the manual pages agree with the headers."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import manual
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 MAN = Path(os.environ["MCSAFE_MAN_DIR"])
 
-# The order of man-pages(7). Every page of section 3 has those of REQUIRED.
+# The order of man-pages(7). Every page of section 3 has the sections in REQUIRED.
 ORDER = (
     "NAME LIBRARY SYNOPSIS DESCRIPTION RETURN_VALUE ERRORS ATTRIBUTES VERSIONS STANDARDS HISTORY "
     "NOTES CAVEATS BUGS EXAMPLES SEE_ALSO"
@@ -32,7 +32,7 @@ class ManualMatchesHeaders(unittest.TestCase):
         cls.aliases = manual.aliases(MAN)
 
     def functions(self) -> dict[str, tuple[headers.Header, str]]:
-        """Return header and prototype of each public function."""
+        """Return the header and the prototype of each public function."""
         return {
             name: (header, prototype)
             for header in self.headers

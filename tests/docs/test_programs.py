@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_programs.py - the programs in README.md, manual pages and headers compile and run."""
+"""test_programs.py - the programs in README, the manual pages and the headers compile and run."""
 
 import os
 import re
@@ -16,13 +16,13 @@ SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
 MAN = Path(os.environ["MCSAFE_MAN_DIR"])
 LIBRARY = Path(os.environ["MCSAFE_LIBRARY"])
 INJECT_FLAGS = os.environ["MCSAFE_INJECT_FLAGS"].split("|")
-# The compiler of the build, with its flags: those of a sanitizer are needed to link.
+# The compiler of the build, with its flags: a sanitizer's flags are needed to link.
 CC = [os.environ["MCSAFE_CC"], *shlex.split(os.environ["MCSAFE_CFLAGS"])]
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror".split()
 
 
 def compile_program(code: str, into: Path) -> Path:
-    """Compile and link one program as a user would; return it."""
+    """Compile and link one program as a user would, and return it."""
     source = into / "program.c"
     source.write_text(code)
     inject = INJECT_FLAGS if "#include <mcsafe/inject.h>" in code else []
@@ -30,7 +30,7 @@ def compile_program(code: str, into: Path) -> Path:
 
 
 def compile_part(code: str, into: Path) -> Path:
-    """Compile what has no main()."""
+    """Compile code without a main()."""
     source = into / "part.c"
     source.write_text(code)
     return _cc(source, into / "part.o", "-c")
@@ -45,7 +45,7 @@ def _cc(source: Path, output: Path, *more: str) -> Path:
 
 
 def output_of(program: Path, *args: str) -> str:
-    """Run a program that has to succeed."""
+    """Run a program, which must succeed."""
     done = subprocess.run([program, *args], text=True, capture_output=True, check=False, timeout=60)
     if done.returncode != 0 or done.stderr:
         raise AssertionError(f"exit status {done.returncode}, standard error:\n{done.stderr}")
@@ -53,7 +53,7 @@ def output_of(program: Path, *args: str) -> str:
 
 
 def has_main(code: str) -> bool:
-    """Tell a program from what it prints."""
+    """Whether code is a program. Otherwise it is the output of one."""
     return re.search(r"\bmain\(", code) is not None
 
 
@@ -109,7 +109,7 @@ class Programs(unittest.TestCase):
 
 
 def before_prose(code: str) -> str:
-    """Return the example of a comment, without the lists that are indented as well."""
+    """Return the example in a comment, without the lists, which are also indented."""
     return code[: code.rindex("}") + 1] + "\n"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_readme.py - options, commands, versions and links in the documents are real."""
+"""test_readme.py - options, commands, versions and links in the documents exist."""
 
 import os
 import re
@@ -17,14 +17,14 @@ def read(name: str) -> str:
 
 
 class Documents(unittest.TestCase):
-    """Compares what the documents say with the files they speak of."""
+    """Compares the documents with the files that they describe."""
 
     def test_options_are_those_of_cmake(self) -> None:
         cmake = read("CMakeLists.txt")
         declared = re.findall(r"^option\((\w+) .* (\S+)\)$", cmake, re.M)
         declared += re.findall(r"^set\((MCSAFE_WITH\w+) (\S+) CACHE STRING", cmake, re.M)
         listed = re.findall(r"^\| `(MCSAFE_\w+)` \| `?([^`|]+)`? \|", read("README.md"), re.M)
-        # The two defaults that are worked out from other settings are told in words.
+        # Two defaults are computed from other settings, and the document states them in words.
         words = {"${PROJECT_IS_TOP_LEVEL}": "top level", "${shared_default}": "ON"}
         self.assertEqual(
             sorted((name, words.get(default, default)) for name, default in declared),
@@ -56,8 +56,11 @@ class Documents(unittest.TestCase):
                     self.assertIn(preset, presets)
 
     def test_changelog_begins_with_this_version(self) -> None:
-        header = read("include/mcsafe/version.h")
-        version = ".".join(re.findall(r"MCSAFE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header))
+        version = ".".join(
+            re.findall(
+                r"MCSAFE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", read("include/mcsafe/version.h")
+            )
+        )
         [newest, *_] = re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)
         self.assertEqual(newest, version)
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_sanitizers.py - what docs/sanitizers.md says about sanitizers and valgrind.
+"""test_sanitizers.py - what docs/sanitizers.md says about sanitizers and valgrind is true.
 
-A program of a user, built with each sanitizer, and a libmcsafe that was built without.
+The test builds a user's program with each sanitizer, and links it with a libmcsafe that was built
+without any.
 """
 
 import os
@@ -17,7 +18,7 @@ LIBRARY = Path(os.environ["MCSAFE_LIBRARY"])
 CC = os.environ["MCSAFE_CC"]
 NO_SKIP = os.environ.get("MCSAFE_NO_SKIP") == "1"
 
-# The options of each, and how its report of a SIGSEGV begins.
+# The options of each sanitizer, and the first words of its report of a SIGSEGV.
 OPTIONS = {
     "address": "ASAN_OPTIONS",
     "thread": "TSAN_OPTIONS",
@@ -49,7 +50,7 @@ class Tools(unittest.TestCase):
         cls.built: dict[str, Path] = {}
 
     def program(self, sanitizer: str | None, *more: str) -> Path:
-        """Build it, or skip the test where that cannot be done."""
+        """Build the program, or skip the test where that is impossible."""
         name = " ".join([sanitizer or "plain", *more])
         if name not in self.built:
             out = Path(self.scratch.name, name)
@@ -69,7 +70,7 @@ class Tools(unittest.TestCase):
         return self.built[name]
 
     def missing(self, why: str) -> None:
-        """Skip, or fail where nothing may be skipped."""
+        """Skip the test, or fail where nothing may be skipped."""
         if NO_SKIP:
             self.fail(why)
         print(f"skipped: {why}")
@@ -88,13 +89,13 @@ class Tools(unittest.TestCase):
             env=environment, text=True, capture_output=True, check=False, timeout=60,
         )  # fmt: skip
 
-    def test_copies_land_with_nothing_to_do(self) -> None:
+    def test_copies_land_without_any_option(self) -> None:
         for sanitizer in (None, "undefined", *OPTIONS):
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, "copies")
                 self.assertEqual((done.returncode, done.stdout), (0, COPIES), done.stderr)
 
-    def test_host_takes_the_place_of_the_report(self) -> None:
+    def test_a_host_handler_replaces_the_report(self) -> None:
         for sanitizer in OPTIONS:
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, "host")
@@ -108,34 +109,34 @@ class Tools(unittest.TestCase):
                 self.assertIn(report, done.stderr)
                 self.assertNotEqual(done.returncode, 0)
 
-    def test_or_the_default_action(self) -> None:
+    def test_unhandled_signals_get_the_default_action(self) -> None:
         for sanitizer in OPTIONS:
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, "crash", options="handle_segv=0:handle_sigbus=0")
                 self.assertEqual((done.returncode, done.stdout), (-11, COPIES))
                 self.assertNotIn("SEGV on", done.stderr)
 
-    def test_signals_that_nobody_may_have(self) -> None:
+    def test_without_user_handlers_install_fails(self) -> None:
         for sanitizer in OPTIONS:
             for option in ("handle_segv=2", "handle_sigbus=2", "allow_user_segv_handler=0"):
                 with self.subTest(f"{sanitizer} {option}"):
                     done = self.run_it(sanitizer, "copies", options=option)
                     self.assertEqual((done.returncode, done.stdout), (3, REFUSED), done.stderr)
 
-    def test_signals_that_are_sent_arrive(self) -> None:
+    def test_sent_signals_arrive(self) -> None:
         for sanitizer in (None, *OPTIONS):
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, "delayed")
                 self.assertEqual(done.stdout, INSTALLED + "sent signal: handled\n", done.stderr)
 
-    def test_what_a_copy_does_is_not_seen(self) -> None:
+    def test_a_sanitizer_does_not_see_what_a_copy_does(self) -> None:
         blind = (("address", "overflow"), ("thread", "race"), ("thread of clang", "race"))
         for sanitizer, mode in blind:
             with self.subTest(sanitizer):
                 done = self.run_it(sanitizer, mode)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def test_memory_sanitizer_has_to_be_told(self) -> None:
+    def test_memory_sanitizer_must_be_told(self) -> None:
         done = self.run_it("memory", "uninitialized", "nothing")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("use-of-uninitialized-value", done.stderr)
@@ -154,7 +155,7 @@ class Tools(unittest.TestCase):
                 self.assertIn("use-of-uninitialized-value", done.stderr)
                 self.assertIn("lost_word", done.stderr)
 
-    def test_valgrind(self) -> None:
+    def test_valgrind_is_quiet_with_its_options_and_suppressions(self) -> None:
         if shutil.which("valgrind") is None:
             self.missing("valgrind is not installed")
         tool = (*VALGRIND, *PRECISE, SUPPRESSIONS)
@@ -164,7 +165,8 @@ class Tools(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         done = self.run_it(None, "overflow", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # In a loop. Valgrind would unroll it, and take the faulting instruction for another one.
+        # Valgrind would unroll the loop, and report the fault at an instruction that it considers
+        # another one.
         done = self.run_it(None, "loop", tool=tool)
         self.assertEqual((done.returncode, done.stdout), (0, "loop: 156 left\n"), done.stderr)
         done = self.run_it(None, "loop", tool=(*VALGRIND, REGISTERS, SUPPRESSIONS))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_summary.py - tests/summary.py counts right and gives the reason of each skip."""
+"""test_summary.py - tests/summary.py counts correctly and gives the reason of each skip."""
 
 import os
 import subprocess
@@ -31,9 +31,9 @@ def summary(*cases: str) -> list[str]:
 
 
 class Summary(unittest.TestCase):
-    """Small runs of ctest."""
+    """Summaries of short runs of ctest."""
 
-    def test_all_passed(self) -> None:
+    def test_a_run_without_failures_is_one_line(self) -> None:
         self.assertEqual(
             summary(case("a", "run", "SKIP: not skipped at all"), case("b", "run", "")),
             ["dev: 100% tests passed, 0 tests failed out of 2, 0 skipped"],
@@ -70,7 +70,7 @@ class Summary(unittest.TestCase):
                     ],
                 )
 
-    def test_a_case_that_was_left_out_is_told(self) -> None:
+    def test_a_case_that_was_left_out_is_listed(self) -> None:
         output = (
             "[ RUN      ] x\nleft out: no such stack\n[  SKIPPED ] x\n"
             "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] x\n"
@@ -83,7 +83,7 @@ class Summary(unittest.TestCase):
             ],
         )
 
-    def test_a_program_that_is_missing_has_failed(self) -> None:
+    def test_a_missing_program_counts_as_failed(self) -> None:
         missing = '<testcase name="a" status="fail"><failure message="Unable to find"/></testcase>'
         self.assertEqual(
             summary(missing),

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_kv_recover.py PROGRAM KIND - the example loses one record, says which, and goes on."""
+"""test_kv_recover.py PROGRAM KIND - the example loses one record, names it, and continues."""
 
 import os
 import subprocess
 import sys
 
-# Two rounds of eight keys: the second record of key 5 is in block 13, the first in block 5.
+# There are two rounds of eight keys: the second record of key 5 is in block 13, the first in block
+# 5.
 EXPECTED = """\
 lost: block 13, the latest record of key 5
 repaired: block 13, with "first value of key 5" from block 5

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_lmdb_rescue.py PROGRAM - the example finds every key whose pages are there, and no other.
+"""test_lmdb_rescue.py PROGRAM - the example finds every key whose pages can be read, and no other.
 
-The environment is made by mdb_load, and cut off. What is left is worked out here from the pages of
-the file (the layout of LMDB 0.9), by a reader that has nothing in common with LMDB.
+mdb_load makes the environment, and the test cuts it off. A reader that shares no code with LMDB
+works out what is left, from the pages of the file (the layout of LMDB 0.9).
 """
 
 import os
@@ -24,7 +24,7 @@ program = ""
 
 
 class Pages:
-    """The pages of data.mdb that are there."""
+    """The pages of data.mdb that can be read."""
 
     def __init__(self, image: bytes, bad: set[int]) -> None:
         self.image, self.bad = image, bad
@@ -37,7 +37,7 @@ class Pages:
         return number not in self.bad and PAGE * (number + 1) <= len(self.image)
 
     def nodes(self, number: int) -> list[tuple[int, int, int, bytes, int]]:
-        """lo, hi, flags, key, and where the value is, of each node of a page."""
+        """Yield lo, hi, flags, key, and the offset of the value, for each node of a page."""
         page = self.image[PAGE * number : PAGE * (number + 1)]
         (lower,) = struct.unpack_from("<H", page, 12)
         found = []
@@ -48,7 +48,8 @@ class Pages:
         return found
 
     def leaves(self, number: int) -> list[int]:
-        """The leaves below a page, in order, whether they are there or not; the whole file."""
+        """Yield the leaves below a page in order, whether they can be read or not. Uses the whole
+        file."""
         (flags,) = struct.unpack_from("<H", self.image, PAGE * number + 10)
         if flags & P_LEAF:
             return [number]
@@ -57,7 +58,8 @@ class Pages:
         return [leaf for child in children for leaf in self.leaves(child)]
 
     def readable(self, number: int, into: dict[str, int]) -> None:
-        """Each key that can be reached, with the bytes of its value that can be read."""
+        """Yield each key that can be reached, with the number of bytes of its value that can be
+        read."""
         if not self.is_there(number):
             return
         (kind,) = struct.unpack_from("<H", self.image, PAGE * number + 10)
@@ -69,7 +71,7 @@ class Pages:
             else:
                 size = lo | hi << 16
                 (first,) = struct.unpack_from("<Q", self.image, at)
-                # mdb_get reads nothing of an overflow page, so the key is found in any case.
+                # mdb_get reads no overflow page, so the key is found in any case.
                 good = 0
                 while good < size and self.is_there(first + (16 + good) // PAGE):
                     good = PAGE * ((16 + good) // PAGE + 1) - 16
@@ -94,12 +96,12 @@ class LmdbRescue(unittest.TestCase):
         self.whole = self.file.read_bytes()
 
     def value(self) -> str:
-        """Mostly short; some have pages of their own."""
+        """Mostly short values. Some have pages of their own."""
         size = self.random.choice((3, 20, 60)) if self.random.random() < 0.98 else 9000
         return "".join(self.random.choices("abcdefghij", k=size))
 
     def load(self) -> None:
-        """Have mdb_load make it, in an order that spreads the pages over the file."""
+        """Have mdb_load make the environment, in an order that spreads the pages over the file."""
         text = ["VERSION=3", "format=print", "type=btree", "mapsize=67108864", "HEADER=END"]
         items = list(self.values.items())
         self.random.shuffle(items)
@@ -122,7 +124,7 @@ class LmdbRescue(unittest.TestCase):
         return done.returncode, done.stdout
 
     def check(self, said: str, status: int, pages: Pages) -> int:
-        """Compare with what the pages hold; how many keys are lost."""
+        """Compare the result with the content of the pages, and return how many keys are lost."""
         readable: dict[str, int] = {}
         pages.readable(pages.root, readable)
         whole = {k for k, good in readable.items() if good == len(self.values[k])}
@@ -141,7 +143,7 @@ class LmdbRescue(unittest.TestCase):
         return len(lost)
 
     def check_walk(self, said: str, pages: Pages) -> None:
-        """Each walk ends at the first leaf that is not there."""
+        """Each walk ends at the first leaf that cannot be read."""
         leaves = Pages(self.whole, set()).leaves(pages.root)
         for name, order in (("forward", leaves), ("backward", leaves[::-1])):
             [(keys, end)] = re.findall(rf"^{name}: (\d+) keys, then (.*)$", said, re.M)
@@ -158,11 +160,11 @@ class LmdbRescue(unittest.TestCase):
                 self.assertEqual(end, "the end")
             self.assertEqual(int(keys), n)
 
-    def test_a_whole_environment(self) -> None:
+    def test_a_whole_environment_loses_nothing(self) -> None:
         status, said = self.run_on()
         self.assertEqual(self.check(said, status, Pages(self.whole, set())), 0)
 
-    def test_truncated(self) -> None:
+    def test_a_truncated_environment_loses_only_its_end(self) -> None:
         total = len(self.whole) // PAGE
         root = Pages(self.whole, set()).root
         lost_some = 0
@@ -176,7 +178,7 @@ class LmdbRescue(unittest.TestCase):
                 self.file.write_bytes(self.whole)
         self.assertGreater(lost_some, 0)
 
-    def test_mdb_dump_dies_of_the_same(self) -> None:
+    def test_mdb_dump_dies_of_the_same_fault(self) -> None:
         root = Pages(self.whole, set()).root
         os.truncate(self.file, PAGE * (root + 1))
         done = subprocess.run(
@@ -186,7 +188,7 @@ class LmdbRescue(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 135)
 
-    def test_injected(self) -> None:
+    def test_injected_faults_lose_only_their_pages(self) -> None:
         pages = Pages(self.whole, set())
         for leaf in self.random.sample(pages.leaves(pages.root), 3) + [pages.root]:
             with self.subTest(page=leaf):
@@ -195,7 +197,7 @@ class LmdbRescue(unittest.TestCase):
                 self.assertGreater(lost, 0)
                 self.assertEqual(self.file.read_bytes(), self.whole)
 
-    def test_what_it_cannot_do(self) -> None:
+    def test_errors_have_their_exit_status(self) -> None:
         for status, words, args in (
             (2, "usage", []),
             (2, "not a page", ["--inject", "x", str(self.env)]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_poisoned_read.py PROGRAM KIND - the example finds what it should, and harms no file."""
+"""test_poisoned_read.py PROGRAM KIND - the example reports the right bytes, and harms no file."""
 
 import json
 import mmap
@@ -41,13 +41,13 @@ class PoisonedRead(unittest.TestCase):
         self.file.write_bytes(self.content)
 
     def report(self, *args: str) -> dict:
-        """Run the example, which has to succeed, and return what it reports."""
+        """Run the example, which must succeed, and return its report."""
         done = run("--json", "--kind", kind, *args)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         return json.loads(done.stdout)
 
     def check(self, report: dict, offset: int, length: int, poison: int) -> None:
-        """Compare a report with what follows from the request."""
+        """Compare a report with the result that follows from the request."""
         page = poison - poison % PAGE
         good = max(page - offset, 0)
         expected = {
@@ -69,12 +69,12 @@ class PoisonedRead(unittest.TestCase):
         self.assertEqual(fault["address_file_offset"], offset + good)
         self.assertIn({key: fault[key] for key in IO}, ANSWERS[kind])
 
-    def test_a_file_that_is_made(self) -> None:
+    def test_a_file_of_its_own_is_read(self) -> None:
         report = self.report()
         self.assertIsNone(report["file"])
         self.check(report, 0, 8 * PAGE, 4 * PAGE)
 
-    def test_ranges_of_a_given_file(self) -> None:
+    def test_ranges_of_a_given_file_are_read(self) -> None:
         for offset, length, poison in (
             (0, FILE_BYTES, 2 * PAGE),
             (0, FILE_BYTES, FILE_BYTES - 1),
@@ -91,7 +91,7 @@ class PoisonedRead(unittest.TestCase):
                 self.check(report, offset, length, poison)
                 self.assertEqual(self.file.read_bytes(), self.content)
 
-    def test_text_tells_the_same(self) -> None:
+    def test_text_and_json_agree(self) -> None:
         done = run("--kind", kind, "--offset=7", f"--length={3 * PAGE}", str(self.file))
         self.assertEqual(done.returncode, 0)
         for words in (
@@ -119,7 +119,7 @@ class PoisonedRead(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (status, ""))
                 self.assertIn(words, done.stderr)
 
-    def test_files_that_cannot_be_read(self) -> None:
+    def test_unreadable_files_are_reported(self) -> None:
         for path, words in (
             (self.file.parent, "not a regular file"),
             (self.file.with_name("none"), "No such file or directory"),
@@ -128,7 +128,7 @@ class PoisonedRead(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"{path}: {words}", done.stderr)
 
-    def test_output_that_cannot_be_written(self) -> None:
+    def test_unwritable_output_is_reported(self) -> None:
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run(
                 [program, "--kind", kind], stdout=full, stderr=subprocess.PIPE, check=False
@@ -136,7 +136,7 @@ class PoisonedRead(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output: No space left", done.stderr)
 
-    def test_help(self) -> None:
+    def test_help_lists_the_options(self) -> None:
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for option in ("--kind", "--offset", "--length", "--poison", "--json"):
@@ -144,7 +144,7 @@ class PoisonedRead(unittest.TestCase):
 
 
 def main() -> None:
-    """Skip where the machine cannot do it, otherwise run the tests."""
+    """Skip the tests where the machine cannot run them. Otherwise run them."""
     global program, kind
     program, kind = sys.argv[1:]
     probe = run("--kind", kind)

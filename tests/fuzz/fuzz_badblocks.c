@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_badblocks.c - libFuzzer: bytes are the text of a registry; what is loaded is saved alike */
+/* fuzz_badblocks.c - libFuzzer: the bytes are the text of a registry, which is loaded and saved */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 static void need(int holds, const char *what)
 {
 	if (!holds) {
-		fprintf(stderr, "badblocks: not so: %s\n", what);
+		fprintf(stderr, "badblocks: this is not true: %s\n", what);
 		abort();
 	}
 }
@@ -34,7 +34,8 @@ static char *save(const struct mcsafe_badblocks *badblocks, size_t *n)
 	char *text;
 	FILE *file = open_memstream(&text, n);
 
-	need(file != NULL && mcsafe_badblocks_save(badblocks, file) == 0, "it can be saved");
+	need(file != NULL && mcsafe_badblocks_save(badblocks, file) == 0,
+	     "the registry can be saved");
 	fclose(file);
 	return text;
 }
@@ -53,16 +54,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	err = load(first, bytes, n, &line);
 	for (size_t i = 0; i < n; i++)
 		lines += bytes[i] == '\n';
-	need(err == 0 || err == -EINVAL, "it is taken or refused");
-	need(err == 0 ? line == 0 : line >= 1 && line <= lines, "a line is named");
-	need(err == 0 || mcsafe_badblocks_count(first) == 0, "nothing was changed");
+	need(err == 0 || err == -EINVAL, "the text is accepted or refused");
+	need(err == 0 ? line == 0 : line >= 1 && line <= lines, "an error names a line");
+	need(err == 0 || mcsafe_badblocks_count(first) == 0, "refused text changes nothing");
 
 	text = save(first, &len);
-	need(load(second, text, len, NULL) == 0, "what was saved is taken");
+	need(load(second, text, len, NULL) == 0, "saved text is accepted");
 	again = save(second, &len_again);
-	need(len == len_again && memcmp(text, again, len) == 0, "it is the same");
+	need(len == len_again && memcmp(text, again, len) == 0, "the loaded registry is the same");
 	need(mcsafe_badblocks_bytes(first) == mcsafe_badblocks_bytes(second),
-	     "it has the same bytes");
+	     "the loaded registry has the same bytes");
 	free(text);
 	free(again);
 	mcsafe_badblocks_destroy(first);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_iter.c - libFuzzer: bytes are a script of operations on iterators, checked by the model */
+/*
+ * fuzz_iter.c - libFuzzer: the bytes are a script of operations on iterators, checked by the model
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	static int is_open;
 	const char *bad;
 
-	/* Not in LLVMFuzzerInitialize(): libFuzzer installs its own handlers after that. */
+	/*
+	 * Not in LLVMFuzzerInitialize(): libFuzzer installs its own handlers after that function.
+	 */
 	if (!is_open) {
 		if (mcsafe_install() != 0)
 			abort();

@@ -13,7 +13,7 @@
 
 #include "bad_page.h"
 #include "child.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 
 /*
  * Enough for a call, and too little for a signal frame: 512 bytes of FXSAVE, 440 of ucontext, 128

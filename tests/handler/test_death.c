@@ -25,7 +25,7 @@
 
 #include "bad_page.h"
 #include "child.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "event.h"
 #include "landing/extable.h"
 #include "trace.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Host.java - what a Java virtual machine does with SIGSEGV and SIGBUS goes on beside libmcsafe
+// Host.java - a Java virtual machine still uses SIGSEGV and SIGBUS while libmcsafe is installed
 
 import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
@@ -23,7 +23,10 @@ public final class Host {
     return host.field;
   }
 
-  /* Compiled code does not test for null: it lets the processor do so, and handles the SIGSEGV. */
+  /*
+   * Compiled code does not test for null. The processor faults, and the machine handles the
+   * SIGSEGV.
+   */
   private static int nullChecks(int n) {
     Host good = new Host();
     int caught = 0, sum = 0;
@@ -38,12 +41,12 @@ public final class Host {
     return caught;
   }
 
-  /* A mapped file that is truncated: SIGBUS becomes an InternalError. */
+  /* A mapped file is truncated: SIGBUS becomes an InternalError. */
   private static int internalErrors(int n) throws Exception {
     int caught = 0;
     for (int i = 0; i < n; i++) {
       Path path = Files.createTempFile("mcsafe", "host");
-      /* The error may come somewhat later than the access, in close() for one. */
+      /* The error may come somewhat later than the access, for example in close(). */
       try (FileChannel file =
           FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
         MappedByteBuffer map = file.map(FileChannel.MapMode.READ_WRITE, 0, 3 * 4096);
@@ -66,7 +69,7 @@ public final class Host {
   public static void main(String[] words) throws Exception {
     boolean before = words[0].equals("before");
     if (!before) {
-      /* The machine's own handlers at work first. */
+      /* First the machine's own handlers work alone. */
       check(nullChecks(200000) == 3125, "null checks alone");
     }
     System.loadLibrary("hosts_jni");
@@ -83,7 +86,7 @@ public final class Host {
       depth(0);
       check(false, "the stack has an end");
     } catch (StackOverflowError e) {
-      // the guard page of a Java thread: SIGSEGV as well
+      // the guard page of a Java thread also raises SIGSEGV
     }
     check(recover(100) == 0, "recover after a stack overflow");
     long faults = stop();

@@ -80,7 +80,7 @@ int faults_start(void)
 
 long faults_stop(void)
 {
-	/* However fast the host was, some faults have happened beside it. */
+	/* Some faults must have happened at the same time, however fast the host was. */
 	while (atomic_load(&n_faults) < 1000)
 		usleep(1000);
 	atomic_store(&stop, 1);

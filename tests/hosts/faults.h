@@ -7,13 +7,16 @@
 extern "C" {
 #endif
 
-/* Nonzero results are errors. */
+/* A result that is not 0 is an error. */
 int faults_install(void);
 
-/* n copies that stop at a page past the end of a file, and n at one that is protected. */
+/* n copies that stop at a page past the end of a file, and n that stop at a protected page. */
 int faults_recover(int n);
 
-/* Two threads that do so until told to stop; how many faults they had, or -1 for a wrong count. */
+/*
+ * faults_start() starts two threads that make such copies until faults_stop() is called. That
+ * returns how many faults they had, or -1 if a count was wrong.
+ */
 int faults_start(void);
 long faults_stop(void);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// host.go - what Go does with SIGSEGV goes on beside libmcsafe: nil, and SetPanicOnFault
+// host.go - Go still uses SIGSEGV while libmcsafe is installed: nil, and SetPanicOnFault
 package main
 
 // #include "faults.h"

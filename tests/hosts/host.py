@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""host.py LIBRARY - CPython's faulthandler and ctypes go on beside libmcsafe."""
+"""host.py LIBRARY - CPython's faulthandler and ctypes still work while libmcsafe is installed."""
 
 import ctypes
 import os
@@ -33,7 +33,7 @@ print("the end")
 
 
 def run(library: str, order: str, end: str) -> subprocess.CompletedProcess[str]:
-    """Run the program above in a Python of its own."""
+    """Run the program above in a separate Python."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM), library, order, end],
         capture_output=True,
@@ -50,7 +50,7 @@ def main() -> None:
     for order in ("before", "after"):
         done = run(library, order, "return")
         assert done.returncode == 0 and done.stdout == "the end\n", done
-        # A crash of the host: its own handler tells, and the signal kills.
+        # The host crashes: its own handler reports the crash, and the signal kills the process.
         for end, signo, name in (
             ("read", signal.SIGSEGV, "Segmentation fault"),
             ("kill", signal.SIGBUS, "Bus error"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * launcher.c - start a Java virtual machine in a process that has installed libmcsafe before
+ * launcher.c - starts a Java virtual machine in a process that has already installed libmcsafe
  *
- *	launcher CLASSPATH LIBRARYPATH
+ * launcher CLASSPATH LIBRARYPATH
  */
 #include <jni.h>
 #include <stdio.h>

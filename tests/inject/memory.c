@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* memory.c - every type of memory that an injection is tried on */
+/* memory.c - every type of memory that the injection tests try */
 #include "memory.h"
 #include "sanitizer.h"
 
@@ -43,7 +43,7 @@ unsigned char content_byte(size_t i)
 	return (unsigned char)(1 + (i + i / T_PAGE) % 251);
 }
 
-/* Where files have a disk behind them: /mnt/ext4 in the guest of tests/vm, whose /tmp is memory. */
+/* A file on a disk. The guest of tests/vm has /mnt/ext4 for this, because its /tmp is in memory. */
 static int open_file(void)
 {
 	const char *dir = getenv("MCSAFE_GUEST") != NULL ? "/mnt/ext4" : "/var/tmp";
@@ -100,7 +100,10 @@ static void *map_aligned(size_t size, size_t alignment, int prot, int flags, int
 	unsigned char *base = (unsigned char *)(((uintptr_t)area + 2 * alignment - 1) &
 						~(uintptr_t)(alignment - 1));
 
-	/* Inaccessible memory stays on both sides: no neighbour merges with the region. */
+	/*
+	 * Inaccessible memory stays on both sides, so that the kernel merges no neighbour with the
+	 * region.
+	 */
 	assert_ptr_not_equal(area, MAP_FAILED);
 	return mmap(base, size, prot, flags | MAP_FIXED, fd, 0);
 }
@@ -174,7 +177,10 @@ bool reserve_huge_pages(void)
 {
 	size_t size = (UNITS + 2) * T_HUGE;
 	FILE *file;
-	/* Tests of other builds may want some at the same time: they wait for this process to end. */
+	/*
+	 * Tests of other builds may need huge pages at the same time. They wait until this process
+	 * ends.
+	 */
 	int lock = open(POOL, O_RDONLY | O_CLOEXEC);
 
 	if (lock >= 0)
@@ -196,7 +202,7 @@ bool reserve_huge_pages(void)
 size_t count_mappings(void)
 {
 #if T_SANITIZER
-	/* They map memory whenever they like; the plain build counts. */
+	/* Sanitizers map memory at any time, so only the plain build counts. */
 	return 0;
 #endif
 	FILE *maps = fopen("/proc/self/maps", "re");

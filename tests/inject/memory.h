@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* memory.h - every type of memory that an injection is tried on */
+/* memory.h - every type of memory that the injection tests try */
 #ifndef MCSAFE_TESTS_INJECT_MEMORY_H
 #define MCSAFE_TESTS_INJECT_MEMORY_H
 
@@ -8,7 +8,7 @@
 
 #include "basics.h"
 
-#define UNITS 4 /* of a region; a unit is what is lost together */
+#define UNITS 4 /* units of a region; all bytes of a unit are lost together */
 
 enum memory_type {
 	PRIVATE_ANON,
@@ -31,23 +31,26 @@ struct region {
 	size_t size;
 	bool writable;
 	bool shared;
-	int fd; /* of the object behind it, or -1 */
+	int fd; /* of the mapped object, or -1 */
 };
 
 const char *memory_name(enum memory_type type);
 
-/* Byte i of every region; never 0, so that zeros mean a loss. */
+/* The value of byte i of every region. It is never 0, so that zeros mean a loss. */
 unsigned char content_byte(size_t i);
 
-/* Map a region of the type, hold content_byte() in all of it. Fails the test if it cannot. */
+/*
+ * Maps a region of the type and fills it with content_byte(). Fails the test if that is impossible.
+ */
 struct region region_open(enum memory_type type);
 void region_close(struct region *region);
 
-/* Whether huge pages can be had; root may have to reserve some first, for the life of this
- * process. */
+/*
+ * Whether huge pages are available. Root may have to reserve some first, until this process ends.
+ */
 bool reserve_huge_pages(void);
 
-/* What leaks show in. */
+/* Counts in which a leak shows. */
 size_t count_mappings(void);
 size_t count_descriptors(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* preloaded.c - a program that knows nothing of the injector: which of its copies fails? */
+/* preloaded.c - a program that does not know the injector, and reports which of its copies fails */
 #include <stdio.h>
 
 #include <mcsafe/mcsafe.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_inject.c - what is refused, what overlaps, what is left behind; threads, fork, no privilege */
+/* test_inject.c - refusals, overlaps and leaks; threads, fork, and life without privileges */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +41,7 @@ static size_t readable(const void *from, size_t n)
 {
 	static _Thread_local unsigned char buffer[16 * T_PAGE];
 
-	assert_true(n <= sizeof(buffer));
+	assert_in_range(n, 0, sizeof(buffer));
 	return n - memcpy_mcsafe(buffer, from, n);
 }
 
@@ -87,7 +87,7 @@ static void test_bad_arguments_are_refused(void **unused)
 		if (cases[i].error == -EINVAL && cases[i].kind == MCSAFE_INJECT_AUTO)
 			assert_int_equal(mcsafe_inject_clear(cases[i].addr, cases[i].len), -EINVAL);
 	}
-	/* What was refused left nothing behind, also where its first page was good. */
+	/* A refused call left nothing behind, even if its first page was good. */
 	assert_int_equal(readable(page, 2 * T_PAGE), 2 * T_PAGE);
 	assert_int_equal(count_mappings(), mappings);
 	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), -ENOENT);
@@ -137,7 +137,7 @@ static void test_what_is_supported_is_said_without_a_trace(void **unused)
 
 /* ---- overlaps ----------------------------------------------------------------------------- */
 
-/* 10 pages of four mappings; of them 1 to 8 are injected by one call. */
+/* Ten pages of four mappings. One call injects into pages 1 to 8. */
 static void test_one_call_injects_into_several_mappings(void **unused)
 {
 	unsigned char *base = map(10);
@@ -161,7 +161,10 @@ static void test_one_call_injects_into_several_mappings(void **unused)
 			 -EBUSY);
 	assert_int_equal(readable(base, T_PAGE), T_PAGE);
 
-	/* A part in the middle, which cuts two pieces; then a range that is partly good. */
+	/*
+	 * Clear a part in the middle, which splits the range in two. Then clear a range that is
+	 * partly good.
+	 */
 	assert_int_equal(mcsafe_inject_clear(base + 3 * T_PAGE, 2 * T_PAGE), 0);
 	for (i = 0; i < 10; i++)
 		assert_int_equal(readable(base + i * T_PAGE, T_PAGE),
@@ -170,14 +173,17 @@ static void test_one_call_injects_into_several_mappings(void **unused)
 	assert_int_equal(readable(base, 10 * T_PAGE), 10 * T_PAGE);
 	for (i = 0; i < 10 * T_PAGE; i++)
 		assert_int_equal(base[i], 7);
-	/* The protections are back as well. */
+	/* The protections are restored as well. */
 	base[5 * T_PAGE] = base[6 * T_PAGE] = 8;
 	assert_int_equal(mcsafe_memset(base + 2 * T_PAGE, 0, 2 * T_PAGE, NULL), 2 * T_PAGE);
 	assert_int_equal(count_mappings(), mappings);
 	assert_int_equal(munmap(base, 10 * T_PAGE), 0);
 }
 
-/* A thread that uses the memory while it goes away and comes back: what it has stored it finds. */
+/*
+ * A thread uses the memory while it goes away and comes back. The thread finds everything that it
+ * stored.
+ */
 static _Atomic bool stop;
 static _Atomic unsigned lost;
 
@@ -219,7 +225,7 @@ static void test_no_store_is_lost(void **unused)
 	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
-/* ---- what is left behind ------------------------------------------------------------------ */
+/* ---- leaks -------------------------------------------------------------------------------- */
 
 struct resources {
 	size_t mappings, descriptors, heap;
@@ -267,7 +273,7 @@ static void test_nothing_leaks(void **unused)
 	assert_int_equal(munmap(base, 3 * T_PAGE), 0);
 }
 
-/* Each thread has its pages, every other one of a common mapping. */
+/* Each thread has its own pages: one page in two of a common mapping. */
 static unsigned char *common;
 static _Atomic unsigned broken;
 
@@ -281,7 +287,7 @@ static void *cycle_own(void *arg)
 		    readable(page, 1) != 0 || mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE ||
 		    mcsafe_inject_clear(page, T_PAGE) != 0 || page[i % T_PAGE] != 7)
 			broken++;
-		free(malloc(100000)); /* mmap(2) and munmap(2) beside it */
+		free(malloc(100000)); /* mmap(2) and munmap(2) at the same time */
 	}
 	return NULL;
 }
@@ -302,14 +308,14 @@ static void test_threads_can_inject_at_once(void **unused)
 	assert_int_equal(broken, 0);
 	for (i = 0; i < 8 * T_PAGE; i++)
 		assert_int_equal(common[i], 7);
-	/* The C library may keep what it mapped for the threads. */
+	/* The C library may keep the memory that it mapped for the threads. */
 	assert_in_range(count_mappings(), mappings, mappings + 20);
 	assert_int_equal(munmap(common, 8 * T_PAGE), 0);
 }
 
 /* ---- processes ---------------------------------------------------------------------------- */
 
-/* What the child's body returns: 0, or the line that failed. */
+/* Returns the result of body in a child: 0, or the line that failed. */
 static int run_child(int (*body)(unsigned char *), unsigned char *memory)
 {
 	pid_t pid = fork();
@@ -317,7 +323,7 @@ static int run_child(int (*body)(unsigned char *), unsigned char *memory)
 
 	assert_int_not_equal(pid, -1);
 	if (pid == 0) {
-		/* CMocka's handlers are not for here. */
+		/* The child must not run CMocka's handlers. */
 		signal(SIGABRT, SIG_DFL);
 		_exit(body(memory) % 256);
 	}
@@ -367,13 +373,13 @@ static int inject_as_nobody(unsigned char *page)
 
 	for (i = 0; i < 5; i++)
 		supported[i] = mcsafe_inject_supported(kinds[i]);
-	/* Already an ordinary user: nothing to give up. */
+	/* The process already belongs to an ordinary user, so there is nothing to give up. */
 	if (geteuid() == 0)
 		EXPECT(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
 	EXPECT(geteuid() != 0);
 	EXPECT(mcsafe_install() == 0);
 	for (i = 0; i < 5; i++) {
-		/* Privilege makes no difference. */
+		/* Privileges make no difference to this kind. */
 		EXPECT(mcsafe_inject_supported(kinds[i]) == supported[i]);
 		error = mcsafe_inject(page, T_PAGE, kinds[i]);
 		EXPECT(error == supported[i]);
@@ -383,7 +389,10 @@ static int inject_as_nobody(unsigned char *page)
 		EXPECT(mcsafe_inject_clear(page, T_PAGE) == 0);
 		EXPECT(page[5] == 7);
 	}
-	/* But here; and without CONFIG_MEMORY_FAILURE nobody has it. */
+	/*
+	 * They do make a difference to HWPOISON. Without CONFIG_MEMORY_FAILURE nobody can inject
+	 * it.
+	 */
 	error = mcsafe_inject_supported(MCSAFE_INJECT_HWPOISON);
 	EXPECT(error == -EPERM || error == -EOPNOTSUPP);
 	EXPECT(mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_HWPOISON) == error);
@@ -433,7 +442,7 @@ static void test_a_notice_is_delivered(void **unused)
 	assert_int_equal(last.si_addr_lsb, 21);
 	assert_int_equal(notices, 2);
 
-	/* Through libmcsafe, to the handler that was there before it. */
+	/* libmcsafe passes the notice to the previous handler. */
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(mcsafe_inject_notice(page, T_PAGE), 0);
 	assert_int_equal(notices, 3);
@@ -450,7 +459,10 @@ static void test_a_notice_is_delivered(void **unused)
 	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
-/* "user": only what privilege and the kernel make a difference to; for the guest of tests/vm. */
+/*
+ * "user" runs only the tests in which privileges and the kernel matter. The guest of tests/vm uses
+ * it.
+ */
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {

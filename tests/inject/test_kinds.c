@@ -34,7 +34,7 @@ struct expectation {
 	size_t extent;
 };
 
-/* This line is there if and only if the kernel has CONFIG_MEMORY_FAILURE. */
+/* The kernel writes this line if and only if it has CONFIG_MEMORY_FAILURE. */
 static bool kernel_knows_poison(void)
 {
 	FILE *meminfo = fopen("/proc/meminfo", "re");
@@ -81,7 +81,7 @@ static void check_fault(const struct mcsafe_fault *fault, enum mcsafe_side side,
 	assert_int_equal(fault->extent, expected.extent);
 }
 
-/* Units 1 and 2 are bad: into them, from good memory and from within. */
+/* Units 1 and 2 are bad. Loads start in good memory and run into them, or start inside them. */
 static void check_loads(const struct region *region, struct expectation expected)
 {
 	unsigned char *bad = region->base + region->unit, buffer[300];
@@ -93,7 +93,7 @@ static void check_loads(const struct region *region, struct expectation expected
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 777, expected);
 	assert_int_equal(mcsafe_memcpy(buffer, bad + 2 * region->unit - 1, 1, &fault), 1);
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 2 * region->unit - 1, expected);
-	/* Good on both sides, to the byte. */
+	/* The memory is good on both sides, up to the first bad byte. */
 	assert_int_equal(memcpy_mcsafe(buffer, bad - 300, 300), 0);
 	assert_int_equal(memcpy_mcsafe(buffer, bad + 2 * region->unit, 300), 0);
 }
@@ -113,7 +113,10 @@ static void check_stores(const struct region *region, struct expectation expecte
 	check_fault(&fault, MCSAFE_SIDE_DESTINATION, bad + region->unit + 9, expected);
 }
 
-/* The file, and another mapping of it, know nothing; what is stored there is not forgotten. */
+/*
+ * The file and another mapping of the file do not notice the fault. Bytes stored there are not
+ * lost.
+ */
 static void check_other_view(const struct region *region)
 {
 	size_t at = region->unit + 11;
@@ -151,7 +154,7 @@ static void restore_byte(const struct region *region, size_t at)
 	assert_int_equal(pwrite(region->fd, &byte, 1, (off_t)at), 1);
 }
 
-/* Only HWPOISON loses content, and only what has no copy on a disk. */
+/* Only HWPOISON loses content, and only content that has no copy on a disk. */
 static bool is_lost(const struct region *region, enum mcsafe_inject_kind kind)
 {
 	return kind == MCSAFE_INJECT_HWPOISON && region->type != FILE_PRIVATE &&
@@ -212,7 +215,7 @@ static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 	region_close(&region);
 }
 
-/* A kernel that lacks the kind says so, and leaves the memory alone. */
+/* A kernel that lacks the kind reports that, and does not change the memory. */
 static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int error)
 {
 	struct region region = region_open(type);
@@ -288,14 +291,14 @@ static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 	for (i = 0; i < T_LENGTH(types); i++)
 		try(types[i], MCSAFE_INJECT_HWPOISON);
 
-	/* Clean, and not to be made dirty: the kernel reads it in again. */
+	/* The page is clean and cannot be made dirty: the kernel reads it in again. */
 	region = region_open(FILE_SHARED_READONLY);
 	assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
 	check_content(&region, 0, region.size, false);
 	region_close(&region);
 }
 
-/* 77, or a failure where nothing may be skipped. */
+/* Returns 77 for a skipped test, or a failure if nothing may be skipped. */
 static int skip_all(const char *reason)
 {
 	const char *no_skip = getenv("MCSAFE_NO_SKIP");
@@ -317,13 +320,15 @@ int main(int argc, char **argv)
 	if (strcmp(group, "ordinary") == 0)
 		return cmocka_run_group_tests(ordinary, NULL, NULL);
 	if (strcmp(group, "hugetlb") == 0)
-		return reserve_huge_pages() ? cmocka_run_group_tests(hugetlb, NULL, NULL)
-					    : skip_all("no huge pages; root can reserve them "
-						       "(vm.nr_hugepages)");
+		return reserve_huge_pages()
+			       ? cmocka_run_group_tests(hugetlb, NULL, NULL)
+			       : skip_all("there are no huge pages; root can reserve some "
+					  "(vm.nr_hugepages)");
 	if (strcmp(group, "hwpoison") == 0)
 		return getenv("MCSAFE_GUEST") != NULL
 			       ? cmocka_run_group_tests(hwpoison, NULL, NULL)
-			       : skip_all("it would cost this machine memory: it runs in a guest");
+			       : skip_all("this would take memory from the machine for good; it "
+					  "runs in a guest");
 	fprintf(stderr, "test_kinds: unknown group: %s\n", group);
 	return 2;
 }

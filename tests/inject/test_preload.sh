@@ -27,12 +27,12 @@ expect() {
 	esac
 }
 
-# Without the library the variable means nothing, and without the variable the library.
+# The variable has no effect without the library, and the library has none without the variable.
 expect 0 "" MCSAFE_INJECT=copy:1
 expect 0 "" LD_PRELOAD="$library"
 expect 0 "" LD_PRELOAD="$library" MCSAFE_INJECT=
 
-# Each copy in its turn; the log ends the walk.
+# Each copy fails in its turn. When a run writes nothing to the log, the walk ends.
 n=1
 while :; do
 	: >"$log"
@@ -49,7 +49,7 @@ done
 expect 1 "copy 3: 93 left
 copy 4: 93 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:3+@7
 
-# A bad one says what is accepted; a log that cannot be written ends the program.
+# A bad variable prints what is accepted. A log that cannot be written ends the program.
 expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" \
   MCSAFE_INJECT=copy:0
 expect 2 "*MCSAFE_INJECT=17: accepted are *" LD_PRELOAD="$library" MCSAFE_INJECT=17

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_schedule.c - the Nth copy fails, and only that, as a real one would; shared and static */
+/*
+ * test_schedule.c - only the Nth copy fails, as a really bad one would; shared and static library
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +29,7 @@
 
 static unsigned char src[N], dst[N];
 
-/* Every function that is counted, as a copy of src to dst. */
+/* Every function that the injector counts, as a copy of src to dst. */
 static size_t by_memcpy_mcsafe(size_t n, struct mcsafe_fault *fault)
 {
 	(void)fault;
@@ -75,7 +77,7 @@ static void schedule(const char *spec)
 	assert_int_equal(mcsafe_inject_failures(), 0);
 }
 
-/* A copy of n bytes that must have done `done` of them. */
+/* Makes a copy of n bytes that must copy exactly `done` of them. */
 static void copy(const struct way *way, size_t n, size_t done)
 {
 	struct mcsafe_fault fault = {0};
@@ -104,7 +106,7 @@ static void copy(const struct way *way, size_t n, size_t done)
 	assert_non_null(fault.ip);
 }
 
-static void test_nth_copy_fails(void **unused)
+static void test_only_the_nth_copy_fails(void **unused)
 {
 	char spec[32];
 	size_t n, i, w;
@@ -164,7 +166,7 @@ static void test_offset_says_where_the_copy_stops(void **unused)
 	schedule(NULL);
 }
 
-/* No byte, no copy; nor is one that is refused. */
+/* A copy of no bytes does not count as a copy, nor does a refused copy. */
 static void test_what_is_no_copy_is_not_counted(void **unused)
 {
 	size_t w;
@@ -181,8 +183,7 @@ static void test_what_is_no_copy_is_not_counted(void **unused)
 	schedule(NULL);
 }
 
-/* What is really bad before the injected byte counts, and is no injected failure. */
-/* Linked either way, the copies inside libmcsafe are seen as well. */
+/* The injector also sees the copies inside libmcsafe, whichever way it is linked. */
 static void test_iterators_count_by_segment(void **unused)
 {
 	struct iovec segments[] = {{dst, N / 4}, {dst + N / 4, N / 2}, {dst + 3 * N / 4, N / 4}};
@@ -201,6 +202,7 @@ static void test_iterators_count_by_segment(void **unused)
 	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
 }
 
+/* A real fault before the injected byte counts. It is not an injected failure. */
 static void test_a_real_fault_comes_before_an_injected_one(void **unused)
 {
 	struct mcsafe_fault fault;
@@ -250,13 +252,13 @@ static void test_bad_specifications_are_refused(void **unused)
 		assert_non_null(strstr(mcsafe_inject_reason(), "copy:N"));
 	}
 	assert_int_equal(errno, 4711);
-	/* The schedule before remains. */
+	/* The previous schedule still applies. */
 	copy(&ways[0], 10, 10);
 	copy(&ways[0], 10, 5);
 	schedule(NULL);
 }
 
-/* As the application of a user would: three copies, two of which it can do without. */
+/* The application of a user could do this: three copies, and it can do without two of them. */
 static int application(void)
 {
 	char header[16], body[64];
@@ -302,7 +304,7 @@ static void *copy_much(void *failures)
 	return NULL;
 }
 
-/* Whichever thread does it, one copy is the 7000th. */
+/* Exactly one copy is the 7000th, whichever thread makes it. */
 static void test_one_copy_of_all_threads_is_the_nth(void **unused)
 {
 	pthread_t threads[3];
@@ -321,7 +323,7 @@ static void test_one_copy_of_all_threads_is_the_nth(void **unused)
 	schedule(NULL);
 }
 
-/* A program that has forgotten mcsafe_install() dies of it, as it would of real poison. */
+/* Without mcsafe_install() the program dies of an injected failure, as it would of real poison. */
 static void test_a_program_that_has_not_installed_dies(void **unused)
 {
 	int status;
@@ -345,7 +347,7 @@ static void test_a_program_that_has_not_installed_dies(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nth_copy_fails),
+		cmocka_unit_test(test_only_the_nth_copy_fails),
 		cmocka_unit_test(test_all_copies_fail_from_the_nth_on),
 		cmocka_unit_test(test_offset_says_where_the_copy_stops),
 		cmocka_unit_test(test_what_is_no_copy_is_not_counted),

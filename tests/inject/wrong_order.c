@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* wrong_order.c - a program whose copies do not go through the injector is told so */
+/* wrong_order.c - a program learns that its copies do not go through the injector */
 #include <errno.h>
 #include <stdio.h>
 

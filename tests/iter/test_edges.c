@@ -19,7 +19,7 @@
 #define MAX_SEGS 6
 #define NO_FAULT SIZE_MAX
 
-/* Lengths of segments; the list ends before the -1. */
+/* Lengths of segments. -1 ends a list. */
 static const int lists[][MAX_SEGS + 1] = {
 	{-1},
 	{0, -1},
@@ -41,7 +41,7 @@ static const int lists[][MAX_SEGS + 1] = {
 
 enum how { IOVEC, KVEC, BVEC, HOWS };
 
-/* One page for each segment, with one behind it that cannot be accessed. */
+/* One page for each segment, followed by a page that cannot be accessed. */
 static unsigned char *page[MAX_SEGS];
 
 struct list {
@@ -63,7 +63,7 @@ static void map_pages(void)
 	}
 }
 
-/* Lay the segments out so that byte number bad of the list is the first that fails. */
+/* Lays the segments out so that byte number bad of the list is the first one that fails. */
 static void lay_out(struct list *list, const int *lengths, size_t bad)
 {
 	list->total = 0;
@@ -99,7 +99,7 @@ static void begin(struct mcsafe_iter *it, enum how how, enum mcsafe_side side,
 	assert_int_equal(mcsafe_iter_count(it), list->total);
 }
 
-/* Byte number i of the list; not to be called for one that cannot be accessed. */
+/* Byte number i of the list, which must be accessible. */
 static unsigned char *byte_at(const struct list *list, size_t i)
 {
 	for (size_t seg = 0; seg < list->n; seg++) {
@@ -119,7 +119,10 @@ struct window {
 	size_t offset, limit, n, bad;
 };
 
-/* What must happen: up to the limit, the length or the bad byte, whichever comes first. */
+/*
+ * The count that the copy must return: up to the limit, the length or the bad byte, whichever comes
+ * first.
+ */
 static size_t expected(const struct window *w)
 {
 	size_t want = smaller(w->n, w->limit);
@@ -137,14 +140,14 @@ static void check(struct mcsafe_iter *it, const struct list *list, const struct 
 	assert_int_equal(mcsafe_iter_count(it), w->limit - want);
 	assert_int_equal(mcsafe_iter_error(it), stopped ? -EFAULT : 0);
 	assert_int_equal(fault->side, stopped ? side : MCSAFE_SIDE_NONE);
-	/* Stands at the byte that failed: there it can be retried. */
+	/* The iterator stands at the byte that failed, where the copy can be retried. */
 	if (stopped) {
 		struct iovec next;
 
 		assert_int_equal(mcsafe_iter_to_iovec(it, &next, 1), 1);
 		assert_ptr_equal(next.iov_base, fault->addr);
 	}
-	/* And all of it can be had back. */
+	/* The iterator can go all the way back. */
 	assert_int_equal(mcsafe_iter_revert(it, want + w->offset), 0);
 	assert_int_equal(mcsafe_iter_reexpand(it, list->total), 0);
 }
@@ -234,7 +237,10 @@ static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 	(void)state;
 	t_install();
 	map_pages();
-	/* The two longest lists would take most of the time, and show nothing more. */
+	/*
+	 * The two longest lists are left out: they would take most of the time and show nothing
+	 * more.
+	 */
 	for (size_t i = 0; i < T_LENGTH(lists) - 2; i++) {
 		struct list list;
 
@@ -246,8 +252,8 @@ static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 	}
 }
 
-/* More segments than a system call takes. */
-static void test_there_is_no_limit_of_segments(void **state)
+/* Uses more segments than one system call takes. */
+static void test_the_number_of_segments_has_no_limit(void **state)
 {
 	static const size_t numbers[] = {IOV_MAX - 1, IOV_MAX, IOV_MAX + 1, 3 * IOV_MAX};
 	struct iovec *iov = calloc(3 * IOV_MAX, sizeof(*iov)), out[IOV_MAX];
@@ -259,7 +265,10 @@ static void test_there_is_no_limit_of_segments(void **state)
 	assert_non_null(to);
 	for (size_t i = 0; i < 3 * IOV_MAX; i++) {
 		from[i] = (unsigned char)(i * 7 >> 2);
-		/* Backwards, so that no two segments are neighbours in their order. */
+		/*
+		 * The order is reversed so that no two neighbours of the list are adjacent in
+		 * memory.
+		 */
 		iov[i].iov_base = to + (3 * IOV_MAX - 1 - i);
 		iov[i].iov_len = 1;
 	}
@@ -301,7 +310,9 @@ static void test_later_bytes_win_where_segments_overlap(void **state)
 
 static int n_signals;
 
-/* A host's handler: only so can it be seen how often the library has touched the bad byte. */
+/*
+ * A host's handler counts the faults. Only this shows how often the library touched the bad byte.
+ */
 static void count_signal(int signo, siginfo_t *si, void *context)
 {
 	n_signals++;
@@ -309,7 +320,7 @@ static void count_signal(int signo, siginfo_t *si, void *context)
 		abort();
 }
 
-/* A byte that has faulted must not be read again: it may be poison. */
+/* A byte that has faulted must not be read again, because it may be poison. */
 static void test_a_bad_source_byte_is_read_once(void **state)
 {
 	struct sigaction action = {.sa_sigaction = count_signal,
@@ -340,7 +351,10 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 			assert_int_equal(n_signals, 2);
 			if (bad != 0)
 				assert_int_equal(read(pipe_ends[0], to, 64), bad);
-			/* Nor because the destination is one whose faults are insisted on. */
+			/*
+			 * A trusted destination, whose faults are not recovered, is no reason to
+			 * read it again either.
+			 */
 			begin(&from, (enum how)how, MCSAFE_SIDE_SOURCE, &list);
 			assert_int_equal(mcsafe_iter_kvec(&sink, MCSAFE_SIDE_DESTINATION, &trusted,
 							  1, SIZE_MAX),
@@ -360,7 +374,7 @@ int main(void)
 		cmocka_unit_test(test_short_lists_are_copied_right),
 		cmocka_unit_test(test_short_lists_stop_at_a_fault_at_each_byte),
 		cmocka_unit_test(test_a_bad_source_byte_is_read_once),
-		cmocka_unit_test(test_there_is_no_limit_of_segments),
+		cmocka_unit_test(test_the_number_of_segments_has_no_limit),
 		cmocka_unit_test(test_later_bytes_win_where_segments_overlap),
 	};
 

@@ -18,7 +18,10 @@
 #include "async_handler.h"
 #include "run.h"
 
-/* The system calls of the library, by way of the linker: some answers cannot be had otherwise. */
+/*
+ * The linker (--wrap) replaces these system calls of the library, because some answers cannot be
+ * produced otherwise.
+ */
 ssize_t __real_pread(int fd, void *buf, size_t n, off_t offset);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
 ssize_t __real_write(int fd, const void *buf, size_t n);
@@ -47,7 +50,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 #define SRC    MCSAFE_SIDE_SOURCE
 #define DST    MCSAFE_SIDE_DESTINATION
-#define BOUNCE 8192 /* what one system call carries at most: iter.h says so */
+#define BOUNCE 8192 /* the most that one system call carries: see iter.h */
 #define PAGES  6
 #define GOOD   ((size_t)PAGES * T_PAGE)
 
@@ -64,10 +67,12 @@ static void map_memory(void)
 	assert_int_equal(mprotect(memory + GOOD, T_PAGE, PROT_NONE), 0);
 }
 
-/* A descriptor to write to, and the one where it comes out (the same for a file). */
+/*
+ * A descriptor to write to, and the one from which the data comes out (for a file, the same one).
+ */
 struct sink {
 	int in, out;
-	off_t offset; /* for mcsafe_iter_fd() */
+	off_t offset; /* the argument of mcsafe_iter_fd() */
 };
 
 static struct sink open_file(off_t offset)
@@ -101,7 +106,7 @@ static void close_sink(const struct sink *sink)
 		close(sink->out);
 }
 
-/* All that has come out, in back[]; how much. */
+/* Reads everything that has come out into back[], and returns its length. */
 static size_t take(const struct sink *sink)
 {
 	size_t n = 0;
@@ -115,7 +120,9 @@ static size_t take(const struct sink *sink)
 	return n;
 }
 
-/* good bytes and then bad memory, to the sink: exactly the good bytes come out. */
+/*
+ * Copies `good` good bytes and then bad memory to the sink: exactly the good bytes must come out.
+ */
 static void assert_exact(struct sink sink, size_t good)
 {
 	struct mcsafe_fault fault = {0};
@@ -149,8 +156,8 @@ static void test_bad_memory_makes_an_exact_short_count(void **state)
 	}
 }
 
-/* What write(2) delivers of the same memory: less, or nothing at all. */
-static void test_never_less_than_write(void **state)
+/* Compares with what write(2) delivers from the same memory: fewer bytes, or none at all. */
+static void test_it_delivers_no_less_than_write(void **state)
 {
 	size_t less = 0;
 
@@ -198,7 +205,7 @@ static void test_a_hole_can_be_filled_and_passed(void **state)
 	close_sink(&sink);
 }
 
-/* Message boundaries show the system calls: small segments are put together. */
+/* Message boundaries show the system calls: the library combines small segments. */
 static void test_small_segments_share_a_system_call(void **state)
 {
 	struct sink sink = open_socket(SOCK_SEQPACKET);
@@ -223,7 +230,9 @@ static void test_small_segments_share_a_system_call(void **state)
 	close_sink(&sink);
 }
 
-/* Copies that must fail at once with that error, and leave errno and the record alone. */
+/*
+ * Checks copies that must fail at once with that error, and must leave errno and the record alone.
+ */
 static void assert_fails(int fd, off_t offset, enum mcsafe_side side, int error)
 {
 	struct mcsafe_fault fault = {0};
@@ -274,8 +283,11 @@ static void test_errors_of_descriptors_are_reported(void **state)
 	close(write_only);
 }
 
-/* The file may not grow: what fits is written, and both iterators have moved by that. */
-static void test_a_sink_that_fails_midway_takes_the_source_back(void **state)
+/*
+ * The file must not grow past a limit. The bytes that fit are written, and both iterators move by
+ * that count.
+ */
+static void test_a_sink_that_fails_midway_moves_the_source_back(void **state)
 {
 	static const size_t limits[] = {1, 100, BOUNCE - 1, BOUNCE, BOUNCE + 1, 2 * BOUNCE + 5};
 	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
@@ -288,7 +300,7 @@ static void test_a_sink_that_fails_midway_takes_the_source_back(void **state)
 	for (size_t i = 0; i < T_LENGTH(limits); i++) {
 		char name[] = "/tmp/mcsafe-iter-XXXXXX";
 		int fd = mkstemp(name);
-		/* Bad memory, too: behind the limit, but within one buffer of it. */
+		/* There is also bad memory, past the limit but within one buffer of it. */
 		struct iovec iov[3] = {
 			{memory, 7}, {memory + 7, limits[i] + 10}, {memory + GOOD, 10}};
 		struct mcsafe_fault fault = {0};
@@ -307,7 +319,7 @@ static void test_a_sink_that_fails_midway_takes_the_source_back(void **state)
 		assert_int_equal(mcsafe_iter_error(&from), -EFBIG);
 		assert_int_equal(fault.cause, MCSAFE_CAUSE_NONE);
 		assert_int_equal(mcsafe_iter_count(&to), GOOD - limits[i]);
-		/* With more room it goes on where it was, up to the bad memory. */
+		/* With more room the copy continues where it stopped, up to the bad memory. */
 		limit.rlim_cur = GOOD;
 		(void)!mcsafe_iter_to_iter(&to, &from, SIZE_MAX, &fault);
 		assert_int_equal(fault.side, SRC);
@@ -340,7 +352,7 @@ static void test_a_full_pipe_can_be_tried_again(void **state)
 		rounds++;
 	}
 	assert_int_equal(done, GOOD);
-	assert_true(rounds > 1);
+	assert_in_range(rounds, 2, SIZE_MAX);
 	close_sink(&sink);
 }
 
@@ -368,7 +380,7 @@ static void test_a_stream_does_not_move(void **state)
 	close_sink(&sink);
 }
 
-/* A file with an offset does, and its own position stays. */
+/* A file with an offset moves in the iterator, and its own position does not change. */
 static void test_a_file_moves(void **state)
 {
 	struct sink file = open_file(0);
@@ -445,7 +457,7 @@ static void *write_all(void *arg)
 	return NULL;
 }
 
-/* A blocking pipe that is smaller than the data, and a handler without SA_RESTART. */
+/* The pipe blocks and is smaller than the data. The handler has no SA_RESTART. */
 static void test_interrupted_system_calls_are_repeated(void **state)
 {
 	struct sigaction action = {.sa_handler = count_interrupt}, before;
@@ -464,8 +476,9 @@ static void test_interrupted_system_calls_are_repeated(void **state)
 	while (!writer.ready)
 		sched_yield();
 	/*
-	 * No one reads yet: it sits in write(2), or is about to. One that comes just before write(2)
-	 * may wait for the end of it (in ThreadSanitizer), hence as many as it takes.
+	 * Nobody reads yet, so the thread is in write(2) or about to call it. A signal that comes
+	 * just before write(2) may have to wait for its end (in ThreadSanitizer). Therefore signals
+	 * are sent until enough have arrived.
 	 */
 	while (n_interrupts < 20) {
 		assert_int_equal(pthread_kill(thread, SIGUSR1), 0);
@@ -485,7 +498,7 @@ static void test_interrupted_system_calls_are_repeated(void **state)
 	close(ends[1]);
 }
 
-/* No file does that, but a file system of a user may. */
+/* No file of the kernel does that, but a file system in user space may. */
 static void test_an_interrupted_read_is_repeated(void **state)
 {
 	struct sink file = open_file(0);
@@ -522,11 +535,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_memory_makes_an_exact_short_count),
-		cmocka_unit_test(test_never_less_than_write),
+		cmocka_unit_test(test_it_delivers_no_less_than_write),
 		cmocka_unit_test(test_a_hole_can_be_filled_and_passed),
 		cmocka_unit_test(test_small_segments_share_a_system_call),
 		cmocka_unit_test(test_errors_of_descriptors_are_reported),
-		cmocka_unit_test(test_a_sink_that_fails_midway_takes_the_source_back),
+		cmocka_unit_test(test_a_sink_that_fails_midway_moves_the_source_back),
 		cmocka_unit_test(test_a_full_pipe_can_be_tried_again),
 		cmocka_unit_test(test_a_stream_does_not_move),
 		cmocka_unit_test(test_a_file_moves),

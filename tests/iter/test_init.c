@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_init.c - what is refused at the beginning, and what the limits of sizes are */
+/* test_init.c - which arguments are refused at the beginning, and what the limits of sizes are */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void *address(uintptr_t addr)
 	return (void *)addr;
 }
 
-/* An iterator that was refused is empty: everything can be asked of it, and nothing is in it. */
+/* A refused iterator is empty: every query works, and there is nothing in it. */
 static void assert_empty(struct mcsafe_iter *it)
 {
 	struct mcsafe_iter other;
@@ -53,7 +53,9 @@ static void assert_empty(struct mcsafe_iter *it)
 	assert_int_equal(mcsafe_iter_restore(it, &place), 0);
 }
 
-/* The call gives that answer, from an iterator full of rubbish, and the iterator is empty then. */
+/*
+ * The call must return that answer for an iterator full of rubbish, and leave the iterator empty.
+ */
 #define assert_refused(answer, call) \
  do {                                \
   memset(&it, 0x5a, sizeof(it));     \
@@ -69,7 +71,7 @@ static void test_a_zeroed_iterator_is_empty(void **state)
 	assert_empty(&it);
 }
 
-static void test_a_side_that_is_neither_is_refused(void **state)
+static void test_an_invalid_side_is_refused(void **state)
 {
 	static const enum mcsafe_side sides[] = {MCSAFE_SIDE_NONE, (enum mcsafe_side)3,
 						 (enum mcsafe_side)257, (enum mcsafe_side) - 1};
@@ -101,7 +103,7 @@ static void test_sizes_above_ssize_max_are_refused(void **state)
 	assert_refused(-EINVAL, mcsafe_iter_ubuf(&it, DST, memory, (size_t)SSIZE_MAX + 1));
 	assert_refused(-EINVAL, mcsafe_iter_discard(&it, DST, (size_t)SSIZE_MAX + 1));
 	assert_refused(-EINVAL, mcsafe_iter_fd(&it, DST, 0, -1, (size_t)SSIZE_MAX + 1));
-	/* The sum of all counts, whatever part of it is wanted. */
+	/* The sum of all lengths counts, whatever part of it is wanted. */
 	assert_refused(-EINVAL, mcsafe_iter_iovec(&it, DST, iov, 2, 1));
 	assert_refused(-EINVAL, mcsafe_iter_kvec(&it, DST, iov, 2, 1));
 	assert_refused(-EINVAL, mcsafe_iter_bvec(&it, DST, bvec, 2, 1));
@@ -110,7 +112,7 @@ static void test_sizes_above_ssize_max_are_refused(void **state)
 	assert_int_equal(mcsafe_iter_count(&it), SSIZE_MAX);
 	assert_int_equal(mcsafe_iter_bvec(&it, DST, bvec, 2, SIZE_MAX), 0);
 	assert_int_equal(mcsafe_iter_count(&it), SSIZE_MAX);
-	/* A single length that wraps the sum around, as -1 of a broken caller would. */
+	/* A single length that makes the sum wrap around, such as the -1 of a broken caller. */
 	iov[0].iov_base = NULL;
 	iov[0].iov_len = SIZE_MAX;
 	assert_refused(-EINVAL, mcsafe_iter_iovec(&it, DST, iov, 2, 1));
@@ -134,7 +136,9 @@ static void test_ranges_that_wrap_are_refused(void **state)
 	assert_int_equal(mcsafe_iter_bvec(&it, SRC, &bvec, 1, SIZE_MAX), 0);
 }
 
-/* An array of one entry, behind which nothing can be read: it is not looked at. */
+/*
+ * An array of one entry, followed by a page that cannot be read. The entry must not be looked at.
+ */
 static void *lonely(size_t size)
 {
 	char *pages =
@@ -145,7 +149,7 @@ static void *lonely(size_t size)
 	return pages + 4096 - size;
 }
 
-static void test_arrays_that_cannot_be_are_refused(void **state)
+static void test_impossible_arrays_are_refused(void **state)
 {
 	struct mcsafe_iter it;
 	struct iovec *iov = lonely(sizeof(*iov));
@@ -162,7 +166,7 @@ static void test_arrays_that_cannot_be_are_refused(void **state)
 	assert_refused(-EINVAL, mcsafe_iter_bvec(&it, DST, bvec, too_many_bvec, 1));
 }
 
-/* Not refused, but there is nothing in it either. */
+/* The list is not refused, but there is nothing in it. */
 static void test_no_segments_are_an_empty_iterator(void **state)
 {
 	struct mcsafe_iter it;
@@ -244,7 +248,10 @@ static void test_the_count_is_limited_to_the_segments(void **state)
 
 		assert_int_equal(mcsafe_iter_iovec(&it, DST, iov, 3, counts[i]), 0);
 		assert_int_equal(mcsafe_iter_count(&it), want);
-		/* What was left out can be had: it is in the segments. */
+		/*
+		 * The iterator can grow by the bytes that the count left out, because they are in
+		 * the segments.
+		 */
 		assert_int_equal(mcsafe_iter_reexpand(&it, 13), -EINVAL);
 		assert_int_equal(mcsafe_iter_count(&it), want);
 		assert_int_equal(mcsafe_iter_reexpand(&it, 12), 0);
@@ -266,7 +273,7 @@ static void test_huge_iterators_move_at_once(void **state)
 	assert_int_equal(mcsafe_iter_revert(&it, huge), 0);
 	assert_int_equal(mcsafe_iter_zero(huge - 1, &it, &fault), huge - 1);
 	assert_int_equal(mcsafe_iter_count(&it), 1);
-	/* Nothing is accessed, so that no address is wrong. */
+	/* Nothing is accessed, so no address is wrong. */
 	assert_int_equal(mcsafe_iter_revert(&it, 100), 0);
 	assert_int_equal(mcsafe_copy_to_iter(address(UINTPTR_MAX), 100, &it, &fault), 100);
 
@@ -281,7 +288,10 @@ static void test_huge_iterators_move_at_once(void **state)
 	assert_int_equal(mcsafe_iter_count(&it), huge);
 }
 
-/* One that is right and one that is wrong, and one that is both: nothing moves, both tell. */
+/*
+ * One iterator is right and the other is wrong, or one is both: nothing moves, and both report the
+ * error.
+ */
 static void assert_not_copied(struct mcsafe_iter *dst, struct mcsafe_iter *src)
 {
 	struct mcsafe_fault fault = {0};
@@ -310,7 +320,7 @@ static void test_the_wrong_side_is_refused(void **state)
 	assert_not_copied(&to, &to);
 	assert_not_copied(&from, &from);
 	assert_memory_equal(bytes, "abcdefghABCDEFGH", 16);
-	/* The error is the latest copy's: one that succeeds takes it away. */
+	/* The error is that of the latest copy: a copy that succeeds clears it. */
 	assert_int_equal(mcsafe_iter_to_iter(&to, &also_from, 1, NULL), 1);
 	assert_int_equal(mcsafe_iter_error(&to), 0);
 	assert_int_equal(mcsafe_iter_error(&also_from), 0);
@@ -361,10 +371,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_zeroed_iterator_is_empty),
-		cmocka_unit_test(test_a_side_that_is_neither_is_refused),
+		cmocka_unit_test(test_an_invalid_side_is_refused),
 		cmocka_unit_test(test_sizes_above_ssize_max_are_refused),
 		cmocka_unit_test(test_ranges_that_wrap_are_refused),
-		cmocka_unit_test(test_arrays_that_cannot_be_are_refused),
+		cmocka_unit_test(test_impossible_arrays_are_refused),
 		cmocka_unit_test(test_no_segments_are_an_empty_iterator),
 		cmocka_unit_test(test_segments_outside_their_region_are_refused),
 		cmocka_unit_test(test_bad_descriptors_and_offsets_are_refused),

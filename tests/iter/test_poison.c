@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_poison.c - random scatter and gather over a file with a poisoned page, against a byte-wise
- * model, and against what the kernel's own calls deliver
+ * test_poison.c - random scatter and gather over a file with a poisoned page, compared with a
+ * byte-wise model and with what the kernel's own calls deliver
  *
  * In the guest of tests/vm the page is really lost (MADV_HWPOISON). Elsewhere a marker in the page
- * table stands in for that (UFFDIO_POISON): then only the mapping is bad, and not the file.
+ * table stands in for the lost page (UFFDIO_POISON). In that case only the mapping is bad, and not
+ * the file.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -27,11 +28,11 @@
 #define MAX_SEGS 6
 #define MAX_LEN  ((size_t)3000)
 #define ROOM     (MAX_SEGS * MAX_LEN)
-#define FILL     0xee /* no byte of the pattern */
+#define FILL     0xee /* a value that the pattern does not contain */
 
 static struct mapping file;
 static bool is_real;
-static unsigned char expected[SIZE]; /* what the mapping holds, apart from the lost page */
+static unsigned char expected[SIZE]; /* the content of the mapping, apart from the lost page */
 static unsigned char room[ROOM], want[ROOM];
 
 static unsigned char pattern(size_t i)
@@ -64,7 +65,7 @@ static void open_file(void)
 
 static void close_file(void)
 {
-	/* The kernel must not have been led to touch the page in any other way. */
+	/* The comparison must not lead the kernel to touch the page in any other way. */
 	assert_memory_equal(file.start, expected, BAD);
 	assert_memory_equal(file.start + BAD + T_PAGE, expected + BAD + T_PAGE,
 			    SIZE - BAD - T_PAGE);
@@ -77,7 +78,7 @@ static bool is_lost(size_t offset)
 	return offset >= BAD && offset < BAD + T_PAGE;
 }
 
-/* Bytes that can be accessed from that offset on, n at most. */
+/* The number of bytes that can be accessed from that offset on, n at most. */
 static size_t good_bytes(size_t offset, size_t n)
 {
 	size_t good = 0;
@@ -87,7 +88,7 @@ static size_t good_bytes(size_t offset, size_t n)
 	return good;
 }
 
-/* An offset that lets len bytes reach the lost page often. */
+/* An offset from which len bytes often reach the lost page. */
 static size_t pick_offset(struct t_rng *rng, size_t len)
 {
 	size_t far = t_rng_below(rng, SIZE - len);
@@ -96,7 +97,9 @@ static size_t pick_offset(struct t_rng *rng, size_t len)
 	return t_rng_below(rng, 3) == 0 ? far : BAD + 40 - before;
 }
 
-/* Segments of ordinary memory, one behind the other with gaps; their bytes in all. */
+/*
+ * Makes segments of ordinary memory, in order and with gaps, and returns the sum of their lengths.
+ */
 static size_t pick_room(struct t_rng *rng, struct iovec *iov, size_t *n)
 {
 	size_t total = 0;
@@ -110,7 +113,7 @@ static size_t pick_room(struct t_rng *rng, struct iovec *iov, size_t *n)
 	return total;
 }
 
-/* One segment of the mapping near the lost page, or far from it. */
+/* One segment of the mapping, near the lost page or far from it. */
 static struct iovec pick_part(struct t_rng *rng)
 {
 	size_t len = t_rng_below(rng, t_rng_below(rng, 4) ? 100 : MAX_LEN);
@@ -119,8 +122,10 @@ static struct iovec pick_part(struct t_rng *rng)
 	return iov;
 }
 
-/* One for page i around the lost one. None runs into the next but into the lost page: so no two
- * overlap where they can be written. */
+/*
+ * A segment that starts in page i around the lost page. No segment runs into the next page, unless
+ * that is the lost page. Therefore no two segments overlap where they can be written.
+ */
 static struct iovec pick_disjoint_part(struct t_rng *rng, size_t i)
 {
 	size_t page = BAD / T_PAGE - MAX_SEGS / 2 + i;
@@ -137,7 +142,7 @@ static size_t offset_of(const struct iovec *iov)
 	return (size_t)((unsigned char *)iov->iov_base - file.start);
 }
 
-/* The bytes of all segments before the first one that is lost. */
+/* The number of bytes in all segments before the first byte that is lost. */
 static size_t good_of(const struct iovec *iov, size_t n)
 {
 	size_t good = 0;
@@ -168,7 +173,7 @@ static void check_record(const struct mcsafe_fault *fault, enum mcsafe_side side
 	assert_int_equal(fault->signo, SIGBUS);
 	assert_int_equal(fault->side, side);
 	assert_true(is_lost(at));
-	/* A kernel that may lose memory says so for a marker, too; see fault.h. */
+	/* A kernel that can lose memory also reports poison for a marker: see fault.h. */
 	if (is_real || fault->cause == MCSAFE_CAUSE_POISON) {
 		assert_int_equal(fault->cause, MCSAFE_CAUSE_POISON);
 		assert_int_equal(fault->extent, T_PAGE);
@@ -192,8 +197,8 @@ static void print_score(const struct score *score)
 {
 	print_message("%d cases, %zu stopped; %s delivered less in %zu\n", CASES, score->stopped,
 		      score->call, score->less);
-	assert_true(score->stopped > CASES / 20);
-	assert_true(score->stopped < CASES);
+	assert_in_range(score->stopped, CASES / 20 + 1, SIZE_MAX);
+	assert_in_range(score->stopped, 0, CASES - 1);
 }
 
 /* ---- from the lost page to segments of good memory ------------------------------------------ */
@@ -226,7 +231,10 @@ static void test_scatter_stops_where_poison_begins(void **state)
 		if (good < total) {
 			check_record(&fault, MCSAFE_SIDE_SOURCE);
 			assert_int_equal(mcsafe_iter_error(&it), -mcsafe_fault_errno(&fault));
-			/* Again, it is the same; and with zeros it goes on. */
+			/*
+			 * A second attempt stops at the same place. mcsafe_iter_zero() can then
+			 * continue.
+			 */
 			assert_int_equal(copy_to_iter_mcsafe(file.start + at + good, total, &it),
 					 0);
 			assert_int_equal(mcsafe_iter_zero(SIZE_MAX, &it, NULL), total - good);
@@ -247,7 +255,7 @@ static void test_scatter_stops_where_poison_begins(void **state)
 
 /* ---- from segments that are lost in part --------------------------------------------------- */
 
-/* A source over the parts, of any flavour that has more than one segment. */
+/* A source over the parts, of any flavour that can have more than one segment. */
 static void begin_source(struct t_rng *rng, struct mcsafe_iter *it, const struct iovec *iov,
 			 struct mcsafe_bvec *bvec, const struct mcsafe_region *region, size_t n)
 {
@@ -266,7 +274,7 @@ static void begin_source(struct t_rng *rng, struct mcsafe_iter *it, const struct
 		assert_int_equal(mcsafe_iter_iovec(it, MCSAFE_SIDE_SOURCE, iov, n, SIZE_MAX), 0);
 }
 
-/* The good bytes of the parts, up to the first that is lost. */
+/* Collects the good bytes of the parts, up to the first lost byte. */
 static void collect(const struct iovec *iov, size_t n, size_t good)
 {
 	size_t done = 0;
@@ -315,7 +323,7 @@ static void test_gather_stops_where_poison_begins(void **state)
 			check_record(&fault, MCSAFE_SIDE_SOURCE);
 		score.stopped += good < total;
 
-		/* The same into a file, and compared with what the kernel writes there. */
+		/* The same copy into a file, compared with what the kernel writes to that file. */
 		compare(&score, good, pwritev(sink, iov, (int)n, 0));
 		from = again;
 		assert_int_equal(mcsafe_iter_fd(&to, MCSAFE_SIDE_DESTINATION, sink, 0, ROOM), 0);
@@ -323,7 +331,7 @@ static void test_gather_stops_where_poison_begins(void **state)
 		assert_int_equal(pread(sink, room, good, 0), good);
 		assert_memory_equal(room, want, good);
 
-		/* And nowhere: what is lost does not matter. */
+		/* The same copy to nowhere: lost bytes do not matter. */
 		assert_int_equal(mcsafe_iter_discard(&to, MCSAFE_SIDE_DESTINATION, total), 0);
 		assert_int_equal(mcsafe_iter_to_iter(&to, &again, SIZE_MAX, NULL), total);
 	}
@@ -372,7 +380,7 @@ static void test_store_stops_where_poison_begins(void **state)
 				    SIZE - BAD - T_PAGE);
 	}
 	print_message("%d cases, %zu stopped\n", CASES, stopped);
-	assert_true(stopped > CASES / 20);
+	assert_in_range(stopped, CASES / 20 + 1, SIZE_MAX);
 	close_file();
 }
 

@@ -10,11 +10,11 @@
 #include "sanitizer.h"
 #include "tool.h"
 
-/* A slow tool does fewer: nothing depends on their number. */
+/* A slow tool runs fewer. No result depends on their number. */
 #define CASES        UINT64_C(1000000)
 #define SCRIPT_WORDS 16
 
-static uint64_t cases; /* less with a slow tool */
+static uint64_t cases; /* fewer with a slow tool */
 
 static void fill(uint64_t *words, uint64_t seed, uint64_t i)
 {
@@ -32,7 +32,7 @@ static void print_script(const uint8_t *bytes, size_t n)
 	print_error("\n");
 }
 
-/* Random scripts must have met everything often; a generator that does not is broken. */
+/* Random scripts must have met everything often. Otherwise the generator is broken. */
 static void check_tally(void)
 {
 	const struct script_tally *t = &script_tally;
@@ -42,21 +42,21 @@ static void check_tally(void)
 		      "%lu refused, %lu at an end of file, %lu at a full pipe\n",
 		      cases, t->copies, t->source_faults, t->destination_faults, t->refused,
 		      t->end_of_file, t->would_block);
-	assert_true(t->source_faults > cases / 20);
-	assert_true(t->destination_faults > cases / 20);
-	assert_true(t->refused > cases / 100);
-	/* A script in some thousands meets these: with a slow tool perhaps none. */
+	assert_in_range(t->source_faults, cases / 20 + 1, SIZE_MAX);
+	assert_in_range(t->destination_faults, cases / 20 + 1, SIZE_MAX);
+	assert_in_range(t->refused, cases / 100 + 1, SIZE_MAX);
+	/* Only one script in some thousands meets these, so a slow tool may meet none. */
 	if (cases >= CASES / 10) {
-		assert_true(t->end_of_file > 0);
-		assert_true(t->would_block > 0);
+		assert_int_not_equal(t->end_of_file, 0);
+		assert_int_not_equal(t->would_block, 0);
 	}
 	for (int flavour = 0; flavour < MODEL_FLAVOURS; flavour++) {
-		assert_true(t->copies_by_flavour[flavour] > cases / 100);
-		/* Never read, and never written: a discard cannot stop. */
+		assert_in_range(t->copies_by_flavour[flavour], cases / 100 + 1, SIZE_MAX);
+		/* Discarded bytes are never read or written, so that a discard cannot stop. */
 		if (flavour != MODEL_DISCARD)
-			assert_true(t->faults_by_flavour[flavour] > cases / 1000);
+			assert_in_range(t->faults_by_flavour[flavour], cases / 1000 + 1, SIZE_MAX);
 		else
-			assert_true(t->faults_by_flavour[flavour] == 0);
+			assert_int_equal(t->faults_by_flavour[flavour], 0);
 	}
 }
 
@@ -66,7 +66,7 @@ static void test_scripts_agree_with_the_model(void **state)
 
 	(void)state;
 	t_install();
-	/* ThreadSanitizer has nothing to see: there is one thread. */
+	/* There is only one thread, so ThreadSanitizer has nothing to find. */
 	cases = CASES / t_stride(T_THREAD_SANITIZER ? 50 : 10, 50);
 	script_open();
 	for (uint64_t i = 0; i < cases; i++) {

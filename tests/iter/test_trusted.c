@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_trusted.c - a fault when trusted memory (KVEC) is written belongs to the handler that was
- * there before, and is fatal where there was none
+ * test_trusted.c - a fault on a store to trusted memory (KVEC) goes to the previous handler, and is
+ * fatal if there was none
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +16,10 @@
 #include "run.h"
 #include "tool.h"
 
-/* Shared with the child, so that it can be seen after its death. One good page, then bad ones. */
+/*
+ * The child shares this memory, so that the parent can look at it after the child died. One good
+ * page, then bad ones.
+ */
 static unsigned char *area;
 
 static void map_area(int fd)
@@ -33,7 +36,7 @@ static void make_bad(void)
 	assert_int_equal(mprotect(area + T_PAGE, 2 * T_PAGE, PROT_NONE), 0);
 }
 
-/* The end of the only good page, and the bad one. */
+/* A segment that contains the end of the only good page and the start of the bad page. */
 static struct iovec across(size_t good, size_t n)
 {
 	struct iovec iov = {area + T_PAGE - good, n};
@@ -41,7 +44,7 @@ static struct iovec across(size_t good, size_t n)
 	return iov;
 }
 
-/* Wait status of a child that does what body does; it starts without handlers. */
+/* Runs body in a child that starts without handlers, and returns the child's wait status. */
 static int in_child(void (*body)(void))
 {
 	static const struct rlimit no_core = {0, 0};
@@ -106,7 +109,7 @@ static void test_a_bad_trusted_destination_is_fatal(void **state)
 	map_area(-1);
 	make_bad();
 	assert_dies(copy_over_the_border, SIGSEGV);
-	/* As far as an ordinary copy would have come. */
+	/* The copy must have come as far as an ordinary copy would have. */
 	assert_memory_equal(area + T_PAGE - 6, ".01234", 6);
 	assert_dies(zero_over_the_border, SIGSEGV);
 	assert_memory_equal(area + T_PAGE - 6, ".\0\0\0\0\0", 6);
@@ -118,7 +121,7 @@ static void test_a_truncated_trusted_destination_is_fatal(void **state)
 
 	(void)state;
 	if (t_with_valgrind())
-		t_skip("a queued SIGBUS ends it, and so this one kills");
+		t_skip("a queued SIGBUS ends valgrind, and this one would kill the test");
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, T_PAGE), 0);
 	map_area(fd);
@@ -175,7 +178,7 @@ static void zero_with_repair(void)
 		need(area[T_PAGE - 5 + i] == 0);
 }
 
-/* The source is bad a little behind the place where the destination has to be repaired. */
+/* The source is bad a few bytes after the place where the handler repairs the destination. */
 static void repair_and_stop_at_the_source(void)
 {
 	struct iovec iov = across(5, 20);
@@ -195,7 +198,7 @@ static void repair_and_stop_at_the_source(void)
 	need(memcmp(area + T_PAGE - 6, ".012345678\0", 11) == 0);
 }
 
-/* A fault on the side that is not a trusted destination never gets to that handler. */
+/* A fault on any other side than a trusted destination never reaches that handler. */
 static void recover_the_source(void)
 {
 	struct iovec bad = across(5, 20), good = {area, 20};
@@ -213,7 +216,7 @@ static void recover_the_source(void)
 	need(n_calls == 0);
 }
 
-/* And what is not trusted is recovered, so that handler is not asked. */
+/* A fault on memory that is not trusted is recovered, so that handler is not called. */
 static void recover_the_destination(void)
 {
 	struct iovec iov = across(5, 20);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""built.py - what CMakeLists.txt hands to the tests: the files that were built, and the tools."""
+"""built.py - what CMakeLists.txt passes to the tests: the built files, and the tools."""
 
 import os
 from pathlib import Path
@@ -16,12 +16,12 @@ DEBUG = os.environ["MCSAFE_DEBUG"] == "1"
 
 
 def paths(variable: str) -> list[Path]:
-    """A list of files; empty if the build has nothing of the kind."""
+    """A list of files. It is empty if the build has no such file."""
     return [Path(path) for path in os.environ[variable].split("|") if path]
 
 
 def objects() -> list[elf.File]:
-    """The object files that both libraries are made of."""
+    """The object files that both libraries consist of."""
     return [elf.File.read(path) for path in paths("MCSAFE_OBJECTS")]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""disassembly.py - instructions as objdump prints them, and what each does to memory and flow."""
+"""disassembly.py - instructions as objdump prints them, and their effect on memory and control
+flow."""
 
 import re
 import subprocess
@@ -15,13 +16,13 @@ NO_ACCESS = re.compile(r"lea|nop|prefetch")
 
 WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")
-# They write whether the words differ or not, and need memory that can be written.
+# These write whether the words differ or not, so their memory must be writable.
 EXCHANGES = re.compile(r"(xchg|cmpxchg)[bwlq]?")
 MOVES = re.compile(r"v?mov.*")
 
 
 class UnknownInstruction(Exception):
-    """There is no rule here for what an instruction does; one has to be written."""
+    """There is no rule here for the effect of an instruction. Somebody must write one."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,19 @@ class Instruction:
     addr: int
     mnemonic: str
     operands: tuple[str, ...]
-    end: int  # the address behind it
+    end: int  # the address past its end
 
     def __str__(self) -> str:
         return f"{self.addr:#x}: {self.mnemonic} {','.join(self.operands)}"
 
     @property
     def is_jump(self) -> bool:
-        """Whether it may go elsewhere and does not come back."""
+        """Whether it may jump elsewhere and does not return."""
         return self.mnemonic.startswith("j")
 
     @property
     def falls_through(self) -> bool:
-        """Whether the next instruction can be the one behind it."""
+        """Whether the next instruction in memory can run after this one."""
         return not re.fullmatch(r"jmpq?|retq?|ud2|hlt", self.mnemonic)
 
     @property
@@ -56,13 +57,13 @@ class Instruction:
 
     @property
     def uses_stack_pointer(self) -> bool:
-        """Whether %rsp is an operand or is moved; call and ret move it back between them."""
+        """Whether %rsp is an operand or is moved. call and ret together move it back."""
         return bool(re.match(r"push|pop|leave|enter", self.mnemonic)) or any(
             "%rsp" in operand for operand in self.operands
         )
 
     def access(self) -> str | None:
-        """LOAD, STORE, BOTH (of a string move), or None; the names of MCSAFE_ROW_*."""
+        """LOAD, STORE, BOTH (of a string move), or None. The names are those of MCSAFE_ROW_*."""
         if self.is_jump or self.mnemonic in ("call", "callq"):
             if self.operands[0].startswith("*"):
                 raise UnknownInstruction(f"{self}: an indirect branch")
@@ -84,7 +85,7 @@ class Instruction:
 
 
 def _is_memory(operand: str) -> bool:
-    """Neither an immediate nor a register."""
+    """Whether the operand is neither an immediate nor a register."""
     return "(" in operand or ":" in operand or not operand.startswith(("$", "%"))
 
 
@@ -121,7 +122,7 @@ def functions(
         inside = [(addr, text) for addr, text in lines if start <= addr < end]
         ends = [addr for addr, _ in inside[1:]] + [end]
         found[name] = [
-            _instruction(addr, text, behind)
-            for (addr, text), behind in zip(inside, ends, strict=True)
+            _instruction(addr, text, end)
+            for (addr, text), end in zip(inside, ends, strict=True)
         ]
     return found

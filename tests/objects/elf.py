@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""elf.py - read x86-64 ELF files and archives of them, as far as the tests look into them.
+"""elf.py - reads x86-64 ELF files and archives of them, as far as the tests need them.
 
 Names and numbers are those of the ELF specification and of <elf.h>.
 """
@@ -81,7 +81,7 @@ class File:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """All sections, by their number."""
+        """All sections, in the order of their numbers."""
         (offset,) = struct.unpack_from("<Q", self._image, 40)
         size, count, names = struct.unpack_from("<HHH", self._image, 58)
         headers = [
@@ -118,8 +118,9 @@ class File:
         for table in self.sections:
             if table.type == kind:
                 strings = self.sections[table.link].data
-                entries = struct.iter_unpack("<IBBHQQ", table.data)
-                for name, info, _, section, value, size in entries:
+                for name, info, _, section, value, size in struct.iter_unpack(
+                    "<IBBHQQ", table.data
+                ):
                     found.append(
                         Symbol(_string(strings, name), info & 15, info >> 4, section, value, size)
                     )
@@ -132,7 +133,7 @@ class File:
 
     @cached_property
     def dynamic_symbols(self) -> list[Symbol]:
-        """What the dynamic linker sees."""
+        """The symbols that the dynamic linker sees."""
         return self._symbols(SHT_DYNSYM)
 
     @cached_property

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * enter_at.S - begin to execute an engine at any of its accesses, in such a way that it faults
+ * enter_at.S - starts to execute an engine at any of its accesses, so that the access faults
  *
- *	void enter_at(uintptr_t instruction, uintptr_t has_masks);
+ * void enter_at(uintptr_t instruction, uintptr_t has_masks);
  *
  * Engines do not move the stack pointer, so the stack is as if the engine had been called. Every
- * register that can be part of an address is 1 << 63: alone, or with anything small, that is not
- * canonical, and two of them make an address in the first page. The mask of a masked access is full,
- * if the processor has_masks of 64 bits (AVX512BW). Does not return.
+ * register that can be part of an address is 1 << 63. Such a register alone, or with a small number
+ * added, is not canonical. Two of them make an address in the first page. The mask of a masked
+ * access is full, if the processor has_masks of 64 bits (AVX512BW). Does not return.
  */
 	.text
 	.globl	enter_at

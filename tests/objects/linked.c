@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* linked.c - a program that uses every engine; it is linked statically, and never run */
+/* linked.c - a program that uses every engine. It is linked statically, and never run. */
 #include <mcsafe/mcsafe.h>
 
 int main(int argc, char **argv)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * list_instructions.c - what libcapstone knows of machine code, for disassembly.py
+ * list_instructions.c - what libcapstone knows about machine code, for disassembly.py
  *
- * Reads lines "ADDRESS CODE", both in hexadecimal, and writes for each instruction a line "ADDRESS
- * END ACCESS NEEDS..."; for one that it does not know, "ADDRESS ? WHY", and goes on with the next
- * line.
+ * Reads lines "ADDRESS CODE", both in hexadecimal. For each instruction it writes a line "ADDRESS
+ * END ACCESS NEEDS...". For an instruction that it does not know it writes "ADDRESS ? WHY", and
+ * continues with the next line.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""rows.py - hold the landing table of a linked file against the code that it speaks of.
+"""rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. The three stores of note_fault (asm/asm.h) into the caller's landing
-record, and the jump past them if there is none, are recognised by their form, and only where nothing
-but a fault can lead. And constants may be read, at a %rip-relative address or through a register
-that the engine never writes but by LEA of one; they must lie in a section that cannot be written.
+row. There are two exceptions. First, the three stores of note_fault (asm/asm.h) into the caller's
+landing record, and the jump past them if there is no record, need no rows. They are recognised by
+their form, and only where nothing but a fault can lead. Second, constants may be read, at a
+%rip-relative address or through a register that the engine writes only by LEA of such an address.
+They must be in a section that cannot be written.
 """
 
 import re
@@ -25,7 +26,7 @@ ROW = struct.Struct("<iiI")
 
 @dataclass(frozen=True)
 class Row:
-    """A row, with its addresses worked out."""
+    """A row with its addresses computed."""
 
     insn: int
     fixup: int
@@ -34,14 +35,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """What asm/layout.h and the public header that it includes say."""
+    """The numbers in asm/layout.h and in the public header that it includes."""
 
     kinds: dict[str, int]
-    offsets: tuple[int, int, int]  # of addr, ip and facts in struct mcsafe__landing
+    offsets: tuple[int, int, int]  # offsets of addr, ip and facts in struct mcsafe__landing
 
     @classmethod
     def read(cls, header: Path) -> "Layout":
-        """Read the numbers that the assembly is made with."""
+        """Read the numbers that the assembly is built with."""
         public = header.parents[1] / "include" / "mcsafe" / "extable.h"
         text = header.read_text() + public.read_text()
         kinds = re.findall(r"^# *define MCSAFE_ROW_(\w+) +(\d+)", text, re.M)
@@ -63,7 +64,7 @@ def table(file: elf.File) -> list[Row]:
 
 
 class Function:
-    """The code of one engine, and where its flow can go."""
+    """The code of one engine, and all ways through it."""
 
     def __init__(self, name: str, code: list[Instruction], rows: Iterable[Row]) -> None:
         self.name = name
@@ -75,7 +76,8 @@ class Function:
         return addr in self.code
 
     def _is_injected(self, insn: Instruction) -> bool:
-        """Whether it is the branch of a build with MCSAFE_DEBUG that takes a fault's way."""
+        """Whether it is a branch that exists only with MCSAFE_DEBUG and goes where a fault would
+        go."""
         before = [i for i in self.code.values() if i.addr < insn.addr][-2:]
         return (
             insn.mnemonic == "jne"
@@ -122,7 +124,7 @@ class Function:
         )
 
     def constants(self) -> Iterator[tuple[Instruction, int]]:
-        """Each LEA or load of a %rip-relative address, with that."""
+        """Each LEA or load of a %rip-relative address, with that address."""
         for insn in self.code.values():
             for operand in insn.operands:
                 distance = re.fullmatch(r"(-?0x[0-9a-f]+)\(%rip\)", operand)
@@ -138,15 +140,15 @@ class Function:
 
 
 def _is_note(five: list[Instruction], layout: Layout) -> bool:
-    """Whether they are movq of %r9, %r10, %r11 to their places behind one base register, or a jump
-    past that if it is 0."""
+    """Whether they are stores of %r9, %r10, %r11 to their places relative to one base register, or
+    a jump past these stores if that register is 0."""
     test, jump, *three = five
     if test.mnemonic != "test" or jump.mnemonic != "je" or jump.target != three[-1].end:
         return False
     bases = set(test.operands)
     for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
-        target = insn.operands[-1] if insn.operands else ""
-        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", target)
+        place = insn.operands[-1] if insn.operands else ""
+        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", place)
         if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
             return False
         if int(match[1] or "0", 16) != offset:
@@ -156,12 +158,12 @@ def _is_note(five: list[Instruction], layout: Layout) -> bool:
 
 
 def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iterator[str]:
-    """One access that is not of a note: exactly one row, of its kind."""
+    """Check one access that is not part of a note: exactly one row, of its kind."""
     access = insn.access()
     rows = [row for row in function.rows if row.insn == insn.addr]
     if access is None:
         if rows:
-            yield f"{function.name}: {insn}: a row, and no access to memory"
+            yield f"{function.name}: {insn}: a row, but no access to memory"
     elif len(rows) != 1:
         yield f"{function.name}: {insn}: {len(rows)} rows instead of one"
     elif rows[0].kind != layout.kinds.get(access):
@@ -169,7 +171,7 @@ def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iter
 
 
 def _check_notes(function: Function, layout: Layout) -> Iterator[str]:
-    """Notes are written after a fault, after every fault, and at no other time."""
+    """Check that notes are written after a fault, after every fault, and at no other time."""
     normal = function.reachable([function.entry])
     fixups = [row.fixup for row in function.rows]
     notes = function.notes(layout)
@@ -189,7 +191,7 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     noted = {insn.addr for note in function.notes(layout) for insn in note}
     for insn in function.code.values():
         if function.rows and insn.uses_stack_pointer:
-            yield f"{function.name}: {insn}: an engine that does not leave the stack alone"
+            yield f"{function.name}: {insn}: an engine must leave the stack alone"
         if function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
@@ -206,7 +208,7 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
 
 
 def is_read_only(file: elf.File, addr: int) -> bool:
-    """Whether it lies in a section that is loaded, and cannot be written."""
+    """Whether it is in a section that is loaded and cannot be written."""
     return any(
         section.flags & elf.SHF_ALLOC
         and not section.flags & elf.SHF_WRITE
@@ -217,7 +219,7 @@ def is_read_only(file: elf.File, addr: int) -> bool:
 
 @dataclass(frozen=True)
 class Tools:
-    """The two that know instructions."""
+    """The two programs that know instructions."""
 
     objdump: str
     capstone: Path  # list_instructions.c

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_handler_purity.py - what runs in the signal handler, or in a copy, calls nothing unsafe.
+"""test_handler_purity.py - code that runs in the signal handler, or in a copy, calls nothing
+unsafe.
 
-Calls are followed from object to object: everything that the handler can reach inside the library
-is found by itself, and what leaves the library must be on a list.
+The test follows calls from object to object. It finds automatically everything that the handler can
+reach inside the library. Every function outside the library must be on a list.
 """
 
 import unittest
@@ -11,8 +12,8 @@ from collections.abc import Iterable
 import built
 import elf
 
-# Async-signal-safe in signal-safety(7), but for syscall(), sigismember() of a local set, and
-# __errno_location(), which gives the address of errno.
+# Async-signal-safe in signal-safety(7), except syscall() and __errno_location(), which gives the
+# address of errno.
 HANDLER = {
     "__errno_location",
     "clock_gettime",
@@ -24,11 +25,10 @@ HANDLER = {
     "sigaddset",
     "sigemptyset",
     "sigfillset",
-    "sigismember",
     "syscall",
 }
 
-# A report, which only a dying process makes: plain system calls, and what its child may do beside
+# Only a dying process makes a report: plain system calls, and what its child may do regardless of
 # the locks of other threads. clone() does not run the handlers of pthread_atfork(3).
 REPORT = HANDLER | {
     "_exit",
@@ -46,7 +46,7 @@ REPORT = HANDLER | {
     "write",
 }
 
-# libunwind is called in that child only, and in one object.
+# libunwind is called only in that child, and only in one object.
 UNWINDER = "backtrace_libunwind.c.o"
 
 # A copy makes no system call (C12).
@@ -62,16 +62,17 @@ TOOLCHAIN = {
     "__start_mcsafe_extable",
     "__stop_mcsafe_extable",
 }
-# clang's ThreadSanitizer copies and clears structs by these.
+# clang's ThreadSanitizer calls these to copy and clear structs.
 STRUCTS = {"memcpy", "memmove", "memset"}
 SANITIZERS = ("__asan_", "__msan_", "__sanitizer_", "__tsan_", "__ubsan_")
 
-# Thread-local storage by these calls __tls_get_addr(), which may allocate (ELF-TLS, x86-64 psABI).
+# These models of thread-local storage call __tls_get_addr(), which may allocate (ELF-TLS, x86-64
+# psABI).
 LAZY_TLS = {19: "R_X86_64_TLSGD", 20: "R_X86_64_TLSLD", 34: "R_X86_64_GOTPC32_TLSDESC"}
 
 
 def closure(files: list[elf.File], roots: Iterable[str]) -> list[elf.File]:
-    """The objects that define the roots, and all that they can reach."""
+    """The objects that define the roots, and everything that they can reach."""
     definers = {
         symbol.name: file
         for file in files
@@ -89,12 +90,12 @@ def closure(files: list[elf.File], roots: Iterable[str]) -> list[elf.File]:
 
 
 def undefined(file: elf.File) -> list[str]:
-    """What an object needs from others."""
+    """The symbols that an object needs from others."""
     return [symbol.name for symbol in file.symbols if symbol.name and not symbol.defined]
 
 
 class Purity(unittest.TestCase):
-    """Compares what is reached with the lists."""
+    """Compares the reached functions with the lists."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -104,7 +105,8 @@ class Purity(unittest.TestCase):
         }
 
     def check(self, roots: list[str], allowed: set[str], cut: frozenset[str] = frozenset()) -> None:
-        """Nothing outside the library but what is allowed; do not look behind what is cut."""
+        """Check that only allowed functions outside the library are reached. The search does not
+        enter the objects in `cut`."""
         if built.DEBUG:
             allowed = allowed | DEBUG
         if built.SANITIZED:
@@ -121,12 +123,12 @@ class Purity(unittest.TestCase):
             }
             self.assertLessEqual(foreign, allowed, file.name)
 
-    def test_handler(self) -> None:
+    def test_the_handler_calls_nothing_unsafe(self) -> None:
         # The guards are reached through a pointer.
         roots = ["mcsafe__on_signal", "mcsafe_handle_signal", "mcsafe__guard_claim"]
         self.check(roots, HANDLER, frozenset({"child.c.o"}))
 
-    def test_report(self) -> None:
+    def test_a_report_calls_nothing_unsafe(self) -> None:
         roots = ["mcsafe__report", "mcsafe__report_write", "mcsafe__guard_check_jump"]
         self.check(roots, REPORT, frozenset({UNWINDER}))
 
@@ -138,7 +140,7 @@ class Purity(unittest.TestCase):
         }
         self.assertLessEqual(users, {UNWINDER})
 
-    def test_copies(self) -> None:
+    def test_copies_call_nothing(self) -> None:
         self.check(["mcsafe_memcpy", "memcpy_mcsafe"], COPY)
 
     def test_no_lazy_thread_local_storage(self) -> None:

@@ -20,7 +20,8 @@ class Headers(unittest.TestCase):
     """One translation unit for each header."""
 
     def compile(self, headers: list[Path], compiler: str, suffix: str, *flags: str) -> None:
-        """Included twice; the declaration is there since a unit must not be empty."""
+        """It is included twice. The declaration is there because a translation unit must not be
+        empty."""
         self.assertTrue({"copy.h", "guard.hpp"} & {header.name for header in headers})
         for header in headers:
             with self.subTest(header.name), tempfile.TemporaryDirectory() as directory:
@@ -35,14 +36,14 @@ class Headers(unittest.TestCase):
                 )
                 self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_strict_c11(self) -> None:
+    def test_headers_compile_in_strict_c11(self) -> None:
         self.compile(HEADERS, built.CC, ".c", "-std=c11")
 
-    def test_cxx(self) -> None:
+    def test_headers_compile_in_cxx(self) -> None:
         for standard in ("-std=c++11", "-std=c++17", "-std=c++20"):
             self.compile(HEADERS + CXX_HEADERS, CXX, ".cc", standard)
 
-    def test_cxx_without_exceptions(self) -> None:
+    def test_headers_compile_in_cxx_without_exceptions(self) -> None:
         self.compile(CXX_HEADERS, CXX, ".cc", "-std=c++11", "-fno-exceptions")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_line_table.py - a debugger or profiler finds the source line of an instruction of assembly.
+"""test_line_table.py - a debugger or profiler finds the source line of an assembly instruction.
 
 A macro that holds a function, or a phase of one, is a single line for all of its instructions. A
 file that is included keeps its lines.
@@ -14,18 +14,18 @@ from pathlib import Path
 
 import built
 
-# A line may stand for that many bytes: an instruction, or a small macro. With MCSAFE_DEBUG a check
-# of some 36 bytes comes before each access, and a small macro may hold two accesses.
+# The most bytes that one line may stand for: an instruction, or a small macro. With MCSAFE_DEBUG a
+# check of some 36 bytes comes before each access, and a small macro may hold two accesses.
 LONG_LINE = 128 if built.DEBUG else 64
 
-# This share of an object's code may be on longer lines.
+# At most this share of an object's code may be on longer lines.
 LIMIT = 0.10
 
 ROW = re.compile(r"(\S+) +(\d+|-) +(0x[0-9a-f]+|0)( .*)?")
 
 
 def bytes_of_lines(path: Path) -> Counter[tuple[str, int]]:
-    """How many bytes of code each line of source stands for, by file and line."""
+    """Return how many bytes of code each line of source stands for, by file and line."""
     listing = subprocess.run(
         [built.OBJDUMP, "--dwarf=decodedline", str(path)],
         check=True,
@@ -52,7 +52,7 @@ def code_size(path: Path) -> int:
 
 
 def problem(path: Path) -> str | None:
-    """What is wrong with the line table of an object; it prints the share of the long lines."""
+    """Return what is wrong with the line table of an object. Prints the share of the long lines."""
     lines, size = bytes_of_lines(path), code_size(path)
     if sum(lines.values()) != size:
         return f"{path.name}: {size - sum(lines.values())} bytes of code have no line"
@@ -63,7 +63,7 @@ def problem(path: Path) -> str | None:
 
 
 def problem_of(source: str, *flags: str) -> str | None:
-    """Assemble a source and look for what is wrong."""
+    """Assemble a source, and return what is wrong with its line table."""
     with tempfile.TemporaryDirectory() as directory:
         assembly, file = Path(directory, "source.S"), Path(directory, "source.S.o")
         assembly.write_text(source)
@@ -72,7 +72,7 @@ def problem_of(source: str, *flags: str) -> str | None:
 
 
 class Checker(unittest.TestCase):
-    """The checker is believed only if it finds what is wrong."""
+    """The checker is trusted only if it finds what is wrong."""
 
     def test_it_accepts_a_line_for_each_instruction(self) -> None:
         self.assertIsNone(problem_of("	nop\n" * 200, "-g"))

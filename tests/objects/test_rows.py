@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_rows.py - the landing table of everything that we link is complete, right and in order."""
+"""test_rows.py - the landing table of every linked file is complete, right and in order."""
 
 import subprocess
 import tempfile
@@ -12,7 +12,7 @@ import rows
 TOOLS = rows.Tools(built.OBJDUMP, built.CAPSTONE)
 LAYOUT = rows.Layout.read(built.SOURCE / "asm" / "layout.h")
 
-# Assembly that is no engine: it touches memory that the handler or the caller has made for it.
+# Assembly that is not an engine: it touches memory that the handler or the caller made for it.
 OTHERS = {
     "mcsafe__guard_land",
     "mcsafe__signal_entries",
@@ -20,7 +20,7 @@ OTHERS = {
     "mcsafe_guard_enter",
 }
 
-# An engine that is right, in a form in which each line can be broken.
+# A correct engine, written so that a test can break each line.
 GOOD = """
 #include "asm.h"
 func mcsafe__good
@@ -40,14 +40,14 @@ func mcsafe__other
 endfunc mcsafe__other
 """
 
-# The same with a constant, which needs no row.
+# The same engine with a constant, which needs no row.
 CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10), %r8; .Lagain:")
 CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
 CONSTANT_OF_IP = CONSTANT.replace("movq 8(%r10), %r8", "movq .Lconstant(%rip), %r8")
 
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
-# What is done to it, and what must be said about it.
+# A change to the engine, and what the checker must say about it.
 BROKEN = [
     (LOAD, "movq (%rsi), %rax", "0 rows instead of one"),
     (LOAD, f"{LOAD}; extable 9999b, .Lfault, 1", "does not ascend"),
@@ -110,7 +110,7 @@ def problems_of(source: str, directory: str) -> list[str]:
 
 
 class Checker(unittest.TestCase):
-    """The checker is believed only if it finds what is wrong."""
+    """The checker is trusted only if it finds what is wrong."""
 
     def test_it_accepts_what_is_right(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -127,7 +127,7 @@ class Checker(unittest.TestCase):
 
 
 class Table(unittest.TestCase):
-    """The tables that are in the library, and in programs that are linked with it statically."""
+    """The tables in the library, and in programs that are linked with it statically."""
 
     def test_every_access_has_its_row(self) -> None:
         linked = built.paths("MCSAFE_LINKED")

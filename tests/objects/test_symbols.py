@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_symbols.py - names, and the marks that a linker and a loader go by."""
+"""test_symbols.py - names, and the properties that a linker and a loader look at."""
 
 import re
 import unittest
@@ -11,43 +11,43 @@ import elf
 # The two functions that keep the kernel's names.
 KERNEL_NAMES = {"memcpy_mcsafe", "copy_to_iter_mcsafe"}
 
-# MemorySanitizer has this one in every object.
+# MemorySanitizer puts this one in every object.
 SANITIZER_NAMES = {"__msan_track_origins"} if built.SANITIZED else set()
 
-# It declares what libmcsafe-inject.so has, and two functions of libmcsafe.so in a build with
+# It declares the functions of libmcsafe-inject.so, and two of libmcsafe.so in a build with
 # MCSAFE_DEBUG.
 INJECT_HEADER = "inject.h"
 DEBUG_FUNCTIONS = {"mcsafe_inject_src", "mcsafe_inject_dst"}
 
 
 def ours(name: str) -> bool:
-    """Whether a global name is one that we may take."""
-    # AddressSanitizer marks each global variable with a name made of it.
+    """Whether the library may define a global symbol of that name."""
+    # AddressSanitizer marks each global variable by a name made from its name.
     name = name.removeprefix("__odr_asan.")
     return name.startswith("mcsafe_") or name in KERNEL_NAMES | SANITIZER_NAMES
 
 
 def without_comments(text: str) -> str:
-    """C or linker script, with each comment replaced by a blank."""
+    """Return C or a linker script with each comment replaced by a blank."""
     return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
 
 
 def declared(header: Path) -> set[str]:
-    """The functions that a header declares with MCSAFE_API."""
+    """Return the functions that a header declares with MCSAFE_API."""
     return set(
         re.findall(r"\bMCSAFE_API\b[^;{}(]*?\b(\w+)\s*\(", without_comments(header.read_text()))
     ) - {"__attribute__"}
 
 
 def declared_in_all() -> set[str]:
-    """The functions of all headers that belong to libmcsafe in this build."""
+    """Return the functions of all headers that belong to libmcsafe in this build."""
     headers = (built.SOURCE / "include" / "mcsafe").glob("*.h")
     found = set().union(*(declared(path) for path in headers if path.name != INJECT_HEADER))
     return found | DEBUG_FUNCTIONS if built.DEBUG else found
 
 
 def mapped(version_script: Path) -> dict[str, str]:
-    """Each symbol that a version script makes global, with its version."""
+    """Return each symbol that a version script makes global, with its version."""
     text = without_comments(version_script.read_text())
     return {
         name: version
@@ -67,7 +67,7 @@ class Shared(unittest.TestCase):
         [cls.map] = built.paths("MCSAFE_MAP")
 
     def exported(self) -> set[str]:
-        """What a program can link with, but for the names of the versions."""
+        """Return the symbols that a program can link with, without the names of the versions."""
         versions = set(mapped(self.map).values())
         return {s.name for s in self.file.dynamic_symbols if s.defined and s.name not in versions}
 
@@ -88,14 +88,14 @@ class Shared(unittest.TestCase):
         self.assertTrue(self.file.dynamic_value(elf.DT_FLAGS_1) & elf.DF_1_NODELETE)
 
     def test_it_is_bound_at_once(self) -> None:
-        """A handler must not be the one to resolve a symbol."""
+        """The symbols must be resolved before a handler runs."""
         self.assertTrue(self.file.dynamic_value(elf.DT_FLAGS_1) & elf.DF_1_NOW)
 
     def test_its_code_is_not_relocated(self) -> None:
         self.assertNotIn(elf.DT_TEXTREL, dict(self.file.dynamic))
         self.assertFalse(self.file.dynamic_value(elf.DT_FLAGS) & elf.DF_TEXTREL)
 
-    def test_soname(self) -> None:
+    def test_the_soname_has_the_major_version(self) -> None:
         text = (built.SOURCE / "include" / "mcsafe" / "version.h").read_text()
         major = re.search(r"MCSAFE_VERSION_MAJOR (\d+)", text)[1]
         self.assertEqual(self.file.soname, f"libmcsafe.so.{major}")
@@ -121,7 +121,7 @@ class SharedInject(unittest.TestCase):
         self.assertEqual(own, declared(header) - DEBUG_FUNCTIONS)
 
     def test_interposed_functions_have_the_versions_of_libmcsafe(self) -> None:
-        """The loader would pass over one that has another version."""
+        """The loader would ignore a symbol that has another version."""
         theirs = mapped(built.SOURCE / "src" / "mcsafe.map")
         interposed = {n: v for n, v in self.map.items() if not v.startswith("MCSAFE_INJECT_")}
         self.assertIn("memcpy_mcsafe", interposed)
@@ -129,16 +129,16 @@ class SharedInject(unittest.TestCase):
 
 
 class Stack(unittest.TestCase):
-    """No file asks for an executable stack."""
+    """No file requests an executable stack."""
 
-    def test_linked_files(self) -> None:
+    def test_linked_files_need_no_executable_stack(self) -> None:
         for path in built.paths("MCSAFE_LINKED"):
             flags = [
                 flags for kind, flags in elf.File.read(path).segments if kind == elf.PT_GNU_STACK
             ]
             self.assertEqual([flag & elf.PF_X for flag in flags], [0], path.name)
 
-    def test_objects(self) -> None:
+    def test_objects_need_no_executable_stack(self) -> None:
         for file in built.objects():
             [flags] = [s.flags for s in file.sections if s.name == ".note.GNU-stack"] or [None]
             self.assertEqual(flags, 0, file.name)
@@ -167,7 +167,7 @@ class Objects(unittest.TestCase):
             self.assertGreater(symbol.size, 0, symbol.name)
 
     def test_engines_leave_no_code_outside_their_size(self) -> None:
-        """All of .text belongs to a function, but for what aligns the next one."""
+        """All of .text belongs to a function, except for padding that aligns the next function."""
         for file in built.objects():
             if file.name.endswith(".S.o"):
                 text = file.section(".text")

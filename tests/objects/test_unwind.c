@@ -2,7 +2,7 @@
 /*
  * test_unwind.c - from a fault at any row, a backtrace passes the engine and reaches main()
  *
- * The handler is that of a host, which looks at the stack before it lets libmcsafe land.
+ * The handler is a host's, which looks at the stack before it lets libmcsafe land.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -18,7 +18,7 @@
 
 #include "base/cpu.h"
 #include "basics.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "landing/extable.h"
 #include "walk.h"
 
@@ -61,7 +61,10 @@ static void walk_and_leave(int signo, siginfo_t *si, void *ctx)
 	siglongjmp(back, 1);
 }
 
-/* Whatever the processor can run: an instruction that it does not know is also a signal there. */
+/*
+ * Every engine that the processor can run. An instruction that it does not know would also raise a
+ * signal at that place.
+ */
 static void test_backtrace_is_complete_from_every_row(void **state)
 {
 	const struct mcsafe_row *first, *end;
@@ -91,7 +94,7 @@ static void walk_and_land(int signo, siginfo_t *si, void *ctx)
 		siglongjmp(back, 1);
 }
 
-/* A true fault: the copy still lands behind the look at its stack. */
+/* A real fault: the copy still lands after the handler has looked at the stack. */
 static void test_copies_land_after_a_backtrace(void **state)
 {
 	char *memory =
@@ -104,7 +107,7 @@ static void test_copies_land_after_a_backtrace(void **state)
 	memset(other, 1, sizeof(other));
 	set_handlers(walk_and_land);
 	if (sigsetjmp(back, 1) != 0)
-		fail_msg("a fault of the copy is not dealt with");
+		fail_msg("libmcsafe did not handle a fault of the copy");
 	for (size_t good = 0; good < 40; good++) {
 		char *edge = memory + T_PAGE - good;
 

@@ -9,15 +9,15 @@
 struct search {
 	struct walk walk;
 	uintptr_t rip;
-	int found; /* the frame that the signal has interrupted */
+	int found; /* the frame that the signal interrupted */
 };
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
 {
 	struct search *search = arg;
 	struct walk *walk = &search->walk;
-	int at_instruction = 0; /* and not behind a call */
+	int at_instruction = 0; /* not the address after a call */
 	uintptr_t ip = _Unwind_GetIPInfo(context, &at_instruction);
 
 	search->found |= at_instruction && ip == search->rip;
@@ -25,7 +25,9 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
 		return _URC_NO_REASON;
 	if (walk->n == WALK_FRAMES)
 		return _URC_END_OF_STACK;
-	/* It looks for the function of the instruction before. */
+	/*
+	 * _Unwind_FindEnclosingFunction() looks for the function of the byte before its argument.
+	 */
 	walk->function[walk->n++] =
 		(uintptr_t)_Unwind_FindEnclosingFunction((void *)(ip + (at_instruction != 0)));
 	return _URC_NO_REASON;

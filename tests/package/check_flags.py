@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""check_flags.py - in a compilation database, no flag but include directories for one program."""
+"""check_flags.py - checks that a compilation database adds only include directories for a program.
+"""
 
 import json
 import shlex
@@ -10,7 +11,7 @@ TAKES_ONE_MORE = {"-I", "-isystem", "-o", "-c"}
 
 
 def added_flags(command: str) -> list[str]:
-    """Return the flags of a compiler's command line that a plain compilation has not."""
+    """Return the flags of a compiler's command line that a plain compilation does not have."""
     words = iter(shlex.split(command)[1:])
     flags = []
     for word in words:

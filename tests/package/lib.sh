@@ -5,7 +5,7 @@
 # CTest sets MCSAFE_SOURCE_DIR, WORK, CMAKE, PYTHON, CC, and CXX if there is a C++ compiler.
 set -euo pipefail
 
-# Nothing of the user's environment shall leak into what is built here.
+# Nothing in the user's environment must influence what is built here.
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LD_LIBRARY_PATH LIBRARY_PATH C_INCLUDE_PATH CPATH \
   CMAKE_PREFIX_PATH PKG_CONFIG_PATH DESTDIR
 
@@ -46,12 +46,12 @@ build_package() {
   run "$CMAKE" --install "$build"
 }
 
-# links_shared PROGRAM - whether it needs the shared library when it is run
+# links_shared PROGRAM - whether it needs the shared library to run
 links_shared() {
   readelf -d "$1" | grep 'NEEDED.*libmcsafe\.so' >/dev/null
 }
 
-# use_language c|cxx - set $compiler and $source_file; the oldest standard that we allow users
+# use_language c|cxx - set $compiler and $source_file, with the oldest standard that users may use
 use_language() {
   case $1 in
     c) compiler=("$CC" -std=gnu11) source_file="$here/consumer/consumer.c" ;;
@@ -68,7 +68,7 @@ need_pkg_config() {
   command -v pkg-config >/dev/null || skip "pkg-config is not installed"
 }
 
-# pkg_config DIRECTORY ARGS... - ask about mcsafe, and about nothing that the machine has
+# pkg_config DIRECTORY ARGS... - ask about mcsafe, without any package of this machine
 pkg_config() {
   PKG_CONFIG_LIBDIR="$1/pkgconfig" pkg-config "${@:2}" mcsafe
 }

@@ -11,7 +11,7 @@ static size_t page_up(size_t n)
 	return (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
 }
 
-/* A byte is not touched if any of its line is known to be bad. */
+/* A byte is not touched if any byte of its cache line is known to be bad. */
 static bool is_known(const struct model *model, size_t at)
 {
 	return memchr(model->known + at / LINE * LINE, true, LINE) != NULL;
@@ -29,7 +29,7 @@ static bool fails(const struct model *model, size_t at)
 
 size_t model_stop(const struct model *model, size_t at, size_t end)
 {
-	/* What is bad begins at a line. */
+	/* Bad ranges begin at the start of a line. */
 	for (; at < end && !is_known(model, at) && !fails(model, at); at = (at / LINE + 1) * LINE)
 		;
 	return at < end ? at : end;
@@ -48,7 +48,7 @@ void model_meet(struct model *model, size_t stop)
 
 	if (is_known(model, stop) || !is_in_file(model, stop))
 		return;
-	/* A signal of another kind than SIGBUS says nothing about the medium. */
+	/* Only a SIGBUS says that the medium is bad. */
 	if (kind == MCSAFE_INJECT_POISON || kind == MCSAFE_INJECT_EOF)
 		memset(model->known + stop / MODEL_PAGE * MODEL_PAGE, true, MODEL_PAGE);
 }

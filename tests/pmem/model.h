@@ -15,24 +15,27 @@
 #define MODEL_SIZE  (MODEL_PAGES * MODEL_PAGE)
 
 struct model {
-	unsigned char content[MODEL_SIZE]; /* of the file; zeros behind its end */
-	unsigned char aside[MODEL_SIZE];   /* of pages that were made bad, as they were */
-	bool known[MODEL_SIZE];            /* to be bad, by the registry */
+	unsigned char content[MODEL_SIZE]; /* of the file; zeros past its end */
+	unsigned char aside[MODEL_SIZE];   /* content of pages before they were made bad */
+	bool known[MODEL_SIZE];            /* bytes that the registry knows to be bad */
 	enum mcsafe_inject_kind bad[MODEL_PAGES];
-	size_t size; /* of the file */
-	size_t seen; /* at the last open or refresh */
+	size_t size; /* size of the file */
+	size_t seen; /* size at the last open or refresh */
 };
 
-/* The offset, from `at` on, of the first byte that cannot be accessed; no more than `end`. */
+/* The offset of the first byte in [at, end) that cannot be accessed, or end. */
 size_t model_stop(const struct model *model, size_t at, size_t end);
 
-/* How much of [offset, offset + n) lies before the end that was seen. */
+/* How many bytes of [offset, offset + n) lie before the end that the library saw. */
 size_t model_clip(const struct model *model, size_t offset, size_t n);
 
-/* An access met the byte at `stop` and what is wrong with it. */
+/* An access met the byte at `stop`, and its page becomes known as bad if the fault says so. */
 void model_meet(struct model *model, size_t stop);
 
-/* The holes of [offset, offset + n), all of which a salvage meets; how many. */
+/*
+ * Fills in the holes of [offset, offset + n), all of which a salvage meets, and returns their
+ * number.
+ */
 size_t model_holes(struct model *model, size_t offset, size_t n, struct mcsafe_range *holes);
 
 void model_truncate(struct model *model, size_t size);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_device.c - repair of memory over a device, with a firmware of the test's own
+ * test_device.c - repair of memory of a device, with the test's own firmware
  *
- * The linker puts functions of ours in the place of those that ask sysfs and libndctl (--wrap). The
- * device is /dev/zero, which maps as shared memory. What a real firmware does is the lab's to show
- * (repair-devdax); this one also does what that does not: it spoils what it clears.
+ * The linker replaces the functions that ask sysfs and libndctl (--wrap). The device is /dev/zero,
+ * which maps as shared memory. The lab shows what real firmware does (repair-devdax). This firmware
+ * also does what that one does not: it spoils the data that it clears.
  */
 #include <mcsafe/pmem.h>
 
@@ -15,19 +15,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "badblocks/ask.h"
-#include "copy/engine.h"
+#include "badblocks/clearing.h"
+#include "badblocks/devdax.h"
+#include "copy/route.h"
 #include "run.h"
 
 #define SIZE   (16 * T_PAGE)
-#define BEFORE ((size_t)2 << 20) /* of the device before our memory */
+#define BEFORE ((size_t)2 << 20) /* bytes of the device before our memory */
 #define START  (UINT64_C(1) << 32)
 #define REGION "region7"
 
 /* ---- the firmware ---------------------------------------------------------------------------- */
 
 static struct {
-	unsigned char *memory; /* what is mapped of the device, from BEFORE on */
+	unsigned char *memory; /* the mapping of the device from BEFORE on */
 	const unsigned char *data;
 	int cannot_begin; /* -errno */
 	size_t refuses;   /* the page of our memory that stays bad; SIZE: none */
@@ -76,7 +77,10 @@ int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
 	firmware.run++;
 	if (firmware.refuses - offset < firmware.n)
 		return -EIO;
-	/* Who is killed now has the new data, if clearing keeps what is there. */
+	/*
+	 * If the process were killed now, the new data would be there, provided that clearing keeps
+	 * it.
+	 */
 	assert_memory_equal(firmware.memory + offset, firmware.data + offset, firmware.n);
 	memset(firmware.memory + offset, 0xde, firmware.n);
 	return 0;
@@ -88,7 +92,7 @@ void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing)
 	firmware.ended++;
 }
 
-/* Every store is flushed; after that one may be lost. */
+/* Every store is flushed. After a flush the firmware can lose a store. */
 size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing)
 {
 	(void)landing;
@@ -102,10 +106,10 @@ size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__l
 /* ---- repairs --------------------------------------------------------------------------------- */
 
 static struct mcsafe_pmem *pmem;
-static unsigned char data[SIZE]; /* as it is to be at the end, from the start of our memory */
+static unsigned char data[SIZE]; /* the content that our memory must have at the end */
 static int device;
 
-/* All of it is bad, as far as we know. */
+/* Makes all of the memory known as bad. */
 static void begin(void)
 {
 	t_install();
@@ -133,7 +137,7 @@ static void end(void)
 	close(device);
 }
 
-/* Bytes that are known to be bad from there on. */
+/* The number of bytes from that offset on that are known to be bad. */
 static size_t known_bad(size_t from)
 {
 	struct mcsafe_range bad;
@@ -185,7 +189,7 @@ static void test_what_does_not_read_back_stays_bad(void **state)
 	(void)state;
 	begin();
 	firmware.loses_stores = true;
-	firmware.data = firmware.memory; /* it does not look */
+	firmware.data = firmware.memory; /* compare the memory with itself */
 	assert_int_equal(repair(T_PAGE, 6 * T_PAGE), -EIO);
 	assert_int_equal(firmware.run, 1);
 	assert_int_equal(known_bad(0), SIZE);
@@ -209,7 +213,7 @@ static void test_nothing_is_done_where_nothing_can_be(void **state)
 		assert_int_equal(firmware.run + firmware.flushes, 0);
 		assert_int_equal(firmware.memory[0], 0);
 		assert_int_equal(known_bad(0), SIZE);
-		firmware.ended = firmware.begun; /* what has not begun has no end */
+		firmware.ended = firmware.begun; /* a clearing that did not begin needs no end */
 		end();
 	}
 }
@@ -221,7 +225,7 @@ static void test_a_part_of_a_page_is_refused(void **state)
 	(void)state;
 	begin();
 	assert_int_equal(repair(T_PAGE + 100, 0), -EINVAL);
-	/* Not even the last part of memory that ends inside a page. */
+	/* Nor can the last part of memory that ends inside a page be repaired. */
 	assert_int_equal(mcsafe_pmem_open_memory(&shorter, firmware.memory, T_PAGE + 100, device, 0,
 						 MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
 			 0);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_fallen_short.c - a REP MOVSB that a machine check stops some bytes before the bad line
+ * test_fallen_short.c - a machine check stops REP MOVSB some bytes before the bad line
  *
- * By how much the processor decides, so the linker puts a function of ours in its place (--wrap),
- * which stops where it is told, and says what a kernel says of a machine check. The page that it
- * says is lost raises SIGBUS from then on: it is one of a file that has none.
+ * The processor decides how many bytes early REP MOVSB stops. Therefore the linker replaces the
+ * copy (--wrap) with a function that stops where it is told to, and reports what a kernel reports
+ * for a machine check. The page that it reports as lost raises SIGBUS from then on, because the
+ * page maps an empty file.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -13,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 
@@ -26,7 +27,7 @@ mcsafe__copy_fn __wrap_mcsafe__copy_erms;
 
 static unsigned char *memory;
 static size_t short_by;
-static uintptr_t said; /* the address */
+static uintptr_t said; /* the address that the kernel reports */
 static unsigned stops;
 
 size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
@@ -41,7 +42,8 @@ size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
 	assert_int_equal(__real_mcsafe__copy_erms(dst, src, good, landing), 0);
 	landing->addr = said;
 	landing->ip = (uintptr_t)__wrap_mcsafe__copy_erms;
-	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD);
+	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD) |
+			 MCSAFE__FACTS_BY_MOVE;
 	stops++;
 	return n - good;
 }
@@ -73,7 +75,7 @@ static void end(void)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-/* All but the bad page has arrived, and that is the fill. */
+/* All pages but the bad one have arrived, and that one holds the fill. */
 static void check_all_but_the_page(const unsigned char *got)
 {
 	for (size_t i = 0; i < SIZE; i++)
@@ -83,27 +85,6 @@ static void check_all_but_the_page(const unsigned char *got)
 
 static unsigned char buffer[SIZE];
 static const size_t shorts[] = {0, 1, 8, 64, 192, 4032};
-
-static void test_holes_name_the_lost_page_only(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < T_LENGTH(shorts); i++) {
-		struct mcsafe_range holes[4];
-		size_t n = T_LENGTH(holes);
-
-		begin();
-		short_by = shorts[i];
-		said = (uintptr_t)memory + BAD * T_PAGE;
-		assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n),
-				 T_PAGE);
-		assert_int_equal(stops, 1);
-		assert_int_equal(n, 1);
-		assert_int_equal(holes[0].start, BAD * T_PAGE);
-		assert_int_equal(holes[0].len, T_PAGE);
-		check_all_but_the_page(buffer);
-		end();
-	}
-}
 
 static struct mcsafe_pmem *open_it(void)
 {
@@ -125,7 +106,10 @@ static void check_known(struct mcsafe_pmem *pmem)
 					   &bad));
 }
 
-/* The kernel names the page in this mapping, or in another one. */
+/*
+ * Runs check() for a kernel that names the page in this mapping, and for one that names it in
+ * another.
+ */
 static void for_each_address(void (*check)(void))
 {
 	for (size_t i = 0; i < T_LENGTH(shorts); i++)
@@ -138,6 +122,40 @@ static void for_each_address(void (*check)(void))
 			check();
 			end();
 		}
+}
+
+static void check_holes(void)
+{
+	struct mcsafe_range holes[4];
+	size_t n = T_LENGTH(holes);
+
+	assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n), T_PAGE);
+	assert_int_equal(stops, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(holes[0].start, BAD * T_PAGE);
+	assert_int_equal(holes[0].len, T_PAGE);
+	check_all_but_the_page(buffer);
+}
+
+static void test_holes_name_the_lost_page_only(void **state)
+{
+	(void)state;
+	for_each_address(check_holes);
+}
+
+static void check_record(void)
+{
+	struct mcsafe_fault fault;
+
+	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault),
+			 SIZE - BAD * T_PAGE + short_by);
+	assert_int_equal(fault.flags, MCSAFE_FAULT_MAY_FALL_SHORT);
+}
+
+static void test_the_record_tells_that_a_copy_may_fall_short(void **state)
+{
+	(void)state;
+	for_each_address(check_record);
 }
 
 static void check_pread(void)
@@ -183,6 +201,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_name_the_lost_page_only),
+		cmocka_unit_test(test_the_record_tells_that_a_copy_may_fall_short),
 		cmocka_unit_test(test_pread_stops_at_the_lost_page),
 		cmocka_unit_test(test_salvage_names_the_lost_page_only),
 	};

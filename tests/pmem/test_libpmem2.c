@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_libpmem2.c - memory that libpmem2 has mapped, and the same file mapped by us */
+/* test_libpmem2.c - memory that libpmem2 has mapped, and the same file mapped by libmcsafe */
 #include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
 
@@ -60,7 +60,7 @@ static int take(struct mcsafe_pmem **pmem)
 				       MCSAFE_PMEM_WRITE | flush);
 }
 
-/* What one writes the other reads, durable or not, through either mapping. */
+/* Each mapping shows the stores through the other, durable or not. */
 static void test_their_stores_and_ours_are_seen_by_both(void **state)
 {
 	struct mcsafe_pmem *pmem, *second;
@@ -80,11 +80,11 @@ static void test_their_stores_and_ours_are_seen_by_both(void **state)
 	assert_string_equal(text, "ours");
 	mcsafe_pmem_close(second);
 	mcsafe_pmem_close(pmem);
-	/* It is still theirs. */
+	/* The memory is still libpmem2's. */
 	pmem2_get_persist_fn(theirs.map)(theirs.base, SIZE);
 }
 
-static void test_a_bad_page_of_theirs_is_repaired(void **state)
+static void test_a_bad_page_of_libpmem2_is_repaired(void **state)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
 	struct mcsafe_pmem *pmem;
@@ -104,7 +104,7 @@ static void test_a_bad_page_of_theirs_is_repaired(void **state)
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 3 * T_PAGE), T_PAGE);
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
 	assert_memory_equal(back + 3 * T_PAGE, data, T_PAGE);
-	/* Their own loads find the page as well. */
+	/* A plain load through libpmem2's mapping also finds the page. */
 	assert_memory_equal(theirs.base + 3 * T_PAGE, data, T_PAGE);
 	assert_int_equal(mcsafe_inject_clear(theirs.base + 3 * T_PAGE, T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
@@ -115,7 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_their_stores_and_ours_are_seen_by_both,
 						map_with_libpmem2, unmap_with_libpmem2),
-		cmocka_unit_test_setup_teardown(test_a_bad_page_of_theirs_is_repaired,
+		cmocka_unit_test_setup_teardown(test_a_bad_page_of_libpmem2_is_repaired,
 						map_with_libpmem2, unmap_with_libpmem2),
 	};
 

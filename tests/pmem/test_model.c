@@ -2,8 +2,8 @@
 /*
  * test_model.c - random reads, writes, faults, truncations and repairs, against the model
  *
- * First one after the other, with a file of each kind; then in several threads at once, each of
- * which has a slice of one mapping, and a model, of its own.
+ * The steps first run one after the other, with a file of each kind. Then they run in several
+ * threads at once. Each thread has a slice of one mapping, and a model of its own.
  */
 #include <mcsafe/pmem.h>
 
@@ -22,11 +22,11 @@
 #include "run.h"
 #include "tool.h"
 
-/* Four backings: 120000 in all. A slow tool does fewer: it changes nothing about what is met. */
+/* Four backings: 120000 steps in all. A slow tool runs fewer, but meets the same cases. */
 #define STEPS         30000u
-/* More than 100000 in all; with ThreadSanitizer too, since threads are what that is for. */
+/* More than 100000 in all, also with ThreadSanitizer, whose purpose is threads. */
 #define THREADS       3u
-#define THREADS_STEPS 34000u /* of each */
+#define THREADS_STEPS 34000u /* of each thread */
 #define SEGMENTS      5u
 #define FILL          0xa5
 
@@ -34,7 +34,7 @@ enum backing {
 	MEMFD,     /* mcsafe_pmem_open_fd() */
 	DISK_FILE, /* mcsafe_pmem_open() */
 	MAPPED,    /* mcsafe_pmem_open_memory() with the file */
-	ANONYMOUS, /* and without one */
+	ANONYMOUS, /* mcsafe_pmem_open_memory() without a file */
 };
 
 static unsigned n_steps, n_steps_of_threads; /* fewer with a slow tool */
@@ -42,15 +42,15 @@ static unsigned n_steps, n_steps_of_threads; /* fewer with a slow tool */
 static _Thread_local struct {
 	struct mcsafe_pmem *pmem;
 	enum backing backing;
-	bool shared;    /* with other threads: only the slice from `first` on is ours */
-	size_t first;   /* offset of our part in the mapping */
-	unsigned steps; /* to do */
+	bool shared;    /* other threads use the mapping: only the slice from `first` on is ours */
+	size_t first;   /* offset of our slice in the mapping */
+	unsigned steps; /* number of steps to run */
 	int fd;
-	void *memory; /* of the caller */
+	void *memory; /* memory of the caller */
 	struct t_rng rng;
 	enum mcsafe_inject_kind kinds[4];
 	size_t n_kinds;
-	unsigned char *buf; /* room for all, and a page that cannot be accessed behind it */
+	unsigned char *buf; /* room for everything, then a page that cannot be accessed */
 	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
 		bad_buffers;
 } t;
@@ -63,7 +63,7 @@ static size_t below(size_t limit)
 	return t_rng_below(&t.rng, limit);
 }
 
-/* Small ones often, and some that are long. */
+/* Often a short length, and sometimes a long one. */
 static size_t length(void)
 {
 	return below((size_t)1 << (1 + below(16)));
@@ -73,11 +73,11 @@ static size_t offset_in(size_t size)
 {
 	size_t at = below(size + size / 8 + 1);
 
-	/* Near a page's border now and then. */
+	/* One in three offsets is near the border of a page. */
 	return below(3) == 0 ? at / MODEL_PAGE * MODEL_PAGE + below(3) : at;
 }
 
-/* Where an offset of the model is in the mapping. */
+/* The offset in the mapping of an offset in the model. */
 static off_t place(size_t offset)
 {
 	return (off_t)(t.first + offset);
@@ -97,7 +97,10 @@ static bool has_file(void)
 	return !t.shared && (t.backing == MEMFD || t.backing == DISK_FILE);
 }
 
-/* What to ask for to get `wanted` of n bytes: the end of a slice is not that of the file. */
+/*
+ * The length to request so that the call handles `wanted` of n bytes: the end of a slice is not the
+ * end of the file, so a slice must not be exceeded.
+ */
 static size_t to_ask_for(size_t n, size_t wanted, size_t room)
 {
 	return t.shared || room < wanted ? wanted : n;
@@ -105,7 +108,7 @@ static size_t to_ask_for(size_t n, size_t wanted, size_t room)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* The segments of n bytes at buf, in order. */
+/* Splits n bytes at buf into segments, in order. */
 static size_t split(struct iovec iov[SEGMENTS], unsigned char *buf, size_t n)
 {
 	for (size_t i = 0; i < SEGMENTS; i++) {
@@ -151,7 +154,10 @@ static ssize_t write_somehow(unsigned char *buf, size_t n, size_t offset,
 	}
 }
 
-/* A buffer that ends before n bytes, sometimes; far from where the mapping would stop it. */
+/*
+ * Sometimes a buffer that ends before n bytes, but never near the place where the mapping would
+ * stop the copy.
+ */
 static size_t room_in_buffer(size_t n, size_t expected)
 {
 	size_t room = below(8) == 0 ? below(n + 1) : n;
@@ -211,7 +217,10 @@ static void step_write(void)
 	unsigned char *buf = t.buf + MODEL_SIZE - room;
 	ssize_t result;
 
-	/* Stores behind the end of a file, in its last page, come back as the kernel pleases. */
+	/*
+	 * Stores past the end of a file, in its last page: the kernel decides what comes back, so
+	 * there is no expected result.
+	 */
 	if (offset + wanted > model.size && offset < (model.size + MODEL_PAGE - 1))
 		return;
 	for (size_t i = 0; i < room; i++)
@@ -259,7 +268,7 @@ static void step_persist(void)
 {
 	size_t offset = offset_in(model.seen);
 
-	/* msync(2) does not touch the pages; that of anonymous memory is only a name. */
+	/* msync(2) does not touch the pages. For anonymous memory msync(2) does nothing. */
 	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), length()), 0);
 }
 
@@ -278,7 +287,7 @@ static void step_poison(void)
 	memcpy(model.aside + page * MODEL_PAGE, model.content + page * MODEL_PAGE, MODEL_PAGE);
 }
 
-/* The memory is as it was; that it has been bad stays known. */
+/* Restores the memory as it was. The registry still knows that it was bad. */
 static void heal(unsigned char *at, size_t page)
 {
 	enum mcsafe_inject_kind kind = model.bad[page];
@@ -287,7 +296,7 @@ static void heal(unsigned char *at, size_t page)
 		return;
 	assert_int_equal(mcsafe_inject_clear(at + page * MODEL_PAGE, MODEL_PAGE), 0);
 	model.bad[page] = MCSAFE_INJECT_NONE;
-	/* Moved aside, and now moved back. */
+	/* The injection moved the content aside, and the end of the injection moved it back. */
 	if (t.backing == ANONYMOUS && kind != MCSAFE_INJECT_PROTECT)
 		memcpy(model.content + page * MODEL_PAGE, model.aside + page * MODEL_PAGE,
 		       MODEL_PAGE);
@@ -316,7 +325,7 @@ static void step_repair(void)
 		offset += 1 + below(MODEL_PAGE - 1);
 	if (below(16) == 0)
 		n -= 1 + below(n < MODEL_PAGE ? n : MODEL_PAGE);
-	/* Somebody else's is there. */
+	/* Memory of other threads is there. */
 	if (t.shared && (offset > size || n > size - offset))
 		return;
 	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
@@ -359,13 +368,13 @@ static void step_refresh(void)
 	after = base();
 	if (after == before)
 		return;
-	/* Other pages: what was injected is in the old mapping. */
+	/* The mapping has new pages: the injected faults are in the old mapping. */
 	t.moved++;
 	for (size_t page = 0; page < MODEL_PAGES; page++)
 		heal(before, page);
 }
 
-/* What somebody else has found out: any bytes. */
+/* Adds a range that somebody else found to be bad: any bytes. */
 static void step_tell(void)
 {
 	size_t start = below(MODEL_SIZE - 1), n = 1 + length();
@@ -409,7 +418,9 @@ static const struct {
 	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
 };
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/*
+ * ---- all steps together -----------------------------------------------------------------------
+ */
 
 static void check_registry(void)
 {
@@ -451,12 +462,15 @@ static void choose_kinds(void)
 
 	t.n_kinds = 0;
 	for (size_t i = 0; i < T_LENGTH(all); i++)
-		/* EOF puts a file there, which repair must not take for anonymous memory. */
+		/*
+		 * EOF puts a file there, and the repair must not take the file for anonymous
+		 * memory.
+		 */
 		if (mcsafe_inject_supported(all[i]) == 0 &&
 		    (t.backing != ANONYMOUS || all[i] != MCSAFE_INJECT_EOF))
 			t.kinds[t.n_kinds++] = all[i];
-	/* PROTECT is always there, EOF since Linux 5.13, POISON since 6.6. */
-	assert_true(t.n_kinds >= 2);
+	/* PROTECT is always available, EOF since Linux 5.13, POISON since Linux 6.6. */
+	assert_in_range(t.n_kinds, 2, SIZE_MAX);
 }
 
 static void open_it(void)
@@ -505,23 +519,23 @@ static void close_it(void)
 		close(t.fd);
 }
 
-/* Random steps have met everything often, or the generator is broken. */
+/* Random steps must have met everything often. Otherwise the generator is broken. */
 static void check_tally(void)
 {
 	print_message("%lu reads, %lu short, %lu refused; %lu writes, %lu bad buffers; %lu holes, "
 		      "%lu repairs, %lu notices, %lu times moved\n",
 		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
 		      t.repairs, t.noted, t.moved);
-	assert_true(t.reads > t.steps / 10);
-	assert_true(t.short_reads > t.steps / 200);
-	assert_true(t.refused > t.steps / 200);
-	assert_true(t.bad_buffers > t.steps / 200);
-	assert_true(t.writes > t.steps / 30);
-	assert_true(t.holes > t.steps / 100);
-	assert_true(t.repairs > t.steps / 100);
-	assert_true(t.noted > 0);
+	assert_in_range(t.reads, t.steps / 10 + 1, SIZE_MAX);
+	assert_in_range(t.short_reads, t.steps / 200 + 1, SIZE_MAX);
+	assert_in_range(t.refused, t.steps / 200 + 1, SIZE_MAX);
+	assert_in_range(t.bad_buffers, t.steps / 200 + 1, SIZE_MAX);
+	assert_in_range(t.writes, t.steps / 30 + 1, SIZE_MAX);
+	assert_in_range(t.holes, t.steps / 100 + 1, SIZE_MAX);
+	assert_in_range(t.repairs, t.steps / 100 + 1, SIZE_MAX);
+	assert_int_not_equal(t.noted, 0);
 	if (has_file())
-		assert_true(t.moved > 0);
+		assert_int_not_equal(t.moved, 0);
 }
 
 static void begin(enum backing backing, unsigned to_do)
@@ -599,8 +613,10 @@ static struct mcsafe_pmem *common;
 static uint64_t seed_of_all;
 static _Atomic unsigned at_the_end;
 
-/* An assertion that fails here ends the program, since CMocka can only go back to its own thread, and
- * says nothing. With CMOCKA_TEST_ABORT=1 it aborts, for a debugger. */
+/*
+ * An assertion that fails in a thread ends the program without a message, because CMocka can only
+ * jump back to its own thread. With CMOCKA_TEST_ABORT=1 it aborts, for a debugger.
+ */
 static void *in_a_slice(void *arg)
 {
 	size_t slice = *(const size_t *)arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_msan.c - what MemorySanitizer is told of reads and writes: what was initialized, no more */
+/* test_msan.c - MemorySanitizer learns which bytes reads and writes initialize, and no more */
 #include <mcsafe/pmem.h>
 
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include "run.h"
 
 #define N    64
-#define GOOD 24 /* initialized bytes of what is read */
+#define GOOD 24 /* initialized bytes of the source */
 
-/* The first byte of [p, p + n) that is not initialized; -1: there is none. */
+/* The first byte of [p, p + n) that is not initialized, or -1 if there is none. */
 static intptr_t first_poisoned(const void *p, size_t n)
 {
 	return __msan_test_shadow(p, n);
@@ -69,7 +69,7 @@ static void test_reads_hand_on_what_was_initialized(void **state)
 	closed(pmem);
 }
 
-/* With each way to make them durable. */
+/* The writes use each way to make data durable. */
 static void test_writes_hand_on_what_was_initialized(void **state)
 {
 	const int flags[] = {0, MCSAFE_PMEM_FLUSH};
@@ -90,7 +90,7 @@ static void test_writes_hand_on_what_was_initialized(void **state)
 	}
 }
 
-/* What could not be read has the fill; what is behind it is as it was. */
+/* Bytes that could not be read hold the fill. Bytes after them keep their state. */
 static void test_salvage_initializes_what_it_fills(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_open.c - what can be opened, what is said of it, and what is refused */
+/* test_open.c - what can be opened, what info says about it, and what is refused */
 #include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
 
@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "badblocks/devdax.h"
 #include "pmem/pmem.h"
 #include "run.h"
 #include "tool.h"
@@ -78,7 +79,7 @@ static void test_says_what_memory_is(void **state)
 	assert_ptr_equal(info.base, memory);
 	assert_int_equal(info.size, 2 * T_PAGE - 1);
 	mcsafe_pmem_close(pmem);
-	/* It is still the caller's. */
+	/* The memory still belongs to the caller. */
 	memory[0] = 1;
 	munmap(memory, 2 * T_PAGE);
 }
@@ -213,7 +214,7 @@ static void test_a_known_range_is_not_touched(void **state)
 	memset(memory, 'm', 4 * T_PAGE);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * T_PAGE, -1, 0, WRITING), 0);
 	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), T_PAGE + 100, 1), 0);
-	/* Good up to its line, and no signal: a signal would be in the record. */
+	/* The read is good up to the bad line. There was no signal, or the record would show it. */
 	assert_int_equal(mcsafe_pmem_pread(pmem, buf, sizeof(buf), 0, &fault), T_PAGE + 64);
 	assert_int_equal(fault.signo, 0);
 	assert_int_equal(fault.cause, MCSAFE_CAUSE_IO);
@@ -231,7 +232,7 @@ static void test_a_known_range_is_not_touched(void **state)
 	munmap(memory, 4 * T_PAGE);
 }
 
-/* Flushing meets what has gone away; what is known to be bad it passes over. */
+/* A flush fails on memory that has gone away, and passes over memory that is known to be bad. */
 static void test_flushing_says_what_it_cannot_flush(void **state)
 {
 	int fd = memfd_create("flush", MFD_CLOEXEC);
@@ -261,7 +262,7 @@ static void test_flushing_says_what_it_cannot_flush(void **state)
 	close(fd);
 }
 
-/* Memory that is neither anonymous nor of a file that we know is not to be replaced. */
+/* Memory that is neither anonymous nor of a known file must not be replaced. */
 static void test_repair_refuses_what_it_cannot_replace(void **state)
 {
 	int fd = memfd_create("shared", MFD_CLOEXEC);
@@ -280,7 +281,7 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 	munmap(memory, T_PAGE);
 	close(fd);
 
-	/* A device that is not device-dax: nothing is stored there. */
+	/* A device that is not device-dax: the repair stores nothing there. */
 	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -295,7 +296,10 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 	close(fd);
 }
 
-/* The second of three pages cannot be written: one is good, and the others are as bad as before. */
+/*
+ * The second of three pages cannot be written. One page is then good, and the others are as bad as
+ * before.
+ */
 static void test_repair_stays_where_it_belongs(void **state)
 {
 	unsigned char *memory =
@@ -307,7 +311,7 @@ static void test_repair_stays_where_it_belongs(void **state)
 
 	(void)state;
 	t_install();
-	/* The page behind memory that ends within it. */
+	/* The memory ends inside a page: the rest of that page. */
 	memset(memory, 'Z', 2 * T_PAGE);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE + 904, -1, 0, WRITING), 0);
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, 904, (off_t)T_PAGE), 904);
@@ -317,7 +321,7 @@ static void test_repair_stays_where_it_belongs(void **state)
 	mcsafe_pmem_close(pmem);
 	munmap(memory, 2 * T_PAGE);
 
-	/* Memory of a file that is shorter. */
+	/* Memory of a file that is shorter than the memory. */
 	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, fd, 0, WRITING), 0);
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 0), -EINVAL);
@@ -326,7 +330,7 @@ static void test_repair_stays_where_it_belongs(void **state)
 	mcsafe_pmem_close(pmem);
 	munmap(memory, T_PAGE);
 
-	/* A descriptor that appends, wherever it is told to write. */
+	/* A descriptor in append mode ignores the offset of a write. */
 	assert_int_equal(ftruncate(fd, (off_t)T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
@@ -348,7 +352,7 @@ static void test_partial_repair_is_reported(void **state)
 
 	(void)state;
 	t_install();
-	/* A page of a file in the middle is not anonymous. */
+	/* A page of a file in the middle of anonymous memory is not anonymous. */
 	int fd = memfd_create("middle", MFD_CLOEXEC);
 
 	assert_int_equal(ftruncate(fd, T_PAGE), 0);
@@ -366,7 +370,7 @@ static void test_partial_repair_is_reported(void **state)
 	close(fd);
 }
 
-/* Data that cannot be read: nothing is repaired with them. */
+/* The new data cannot be read, so nothing is repaired with it. */
 static void test_repair_with_bad_data_repairs_nothing(void **state)
 {
 	int fd = file_of("");
@@ -386,7 +390,7 @@ static void test_repair_with_bad_data_repairs_nothing(void **state)
 	close(fd);
 }
 
-/* Nobody keeps a list of such memory, which is not the same as an empty list. */
+/* Nobody keeps a list of such memory. This is not the same as an empty list. */
 static void test_the_kernel_is_asked(void **state)
 {
 	unsigned char *memory = mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -410,7 +414,7 @@ static void test_the_kernel_is_asked(void **state)
 	close(fd);
 }
 
-/* A scrub finds what fails within the file, and says nothing of what was cut off. */
+/* A scrub finds bad pages within the file, and does not report the part that was cut off. */
 static void test_scrub_finds_what_is_bad(void **state)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
@@ -442,7 +446,7 @@ static void test_scrub_finds_what_is_bad(void **state)
 	close(fd);
 }
 
-/* More than is written at once, the end of the file included. */
+/* The repair is longer than one write, and includes the end of the file. */
 static void test_a_long_repair_puts_each_byte_in_its_place(void **state)
 {
 	static unsigned char data[600 * 1024 + 77], back[sizeof(data)];
@@ -455,7 +459,7 @@ static void test_a_long_repair_puts_each_byte_in_its_place(void **state)
 		data[i] = (unsigned char)(i % 251);
 	assert_int_equal(ftruncate(fd, (off_t)(T_PAGE + sizeof(data))), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
-	/* All of the last page, also what is behind the end. */
+	/* All of the last page is bad, including the part past the end of the file. */
 	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 200 * T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, sizeof(data), T_PAGE), sizeof(data));
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, sizeof(back), T_PAGE, NULL), sizeof(back));
@@ -470,7 +474,7 @@ static void test_a_long_repair_puts_each_byte_in_its_place(void **state)
 	close(fd);
 }
 
-/* A reader that met a bad page, and comes to note it when the page has been repaired. */
+/* A reader met a bad page, but notes it only after the page has been repaired. */
 static void test_a_fault_is_noted_too_late(void **state)
 {
 	static const enum mcsafe_cause causes[] = {MCSAFE_CAUSE_IO, MCSAFE_CAUSE_POISON};
@@ -502,7 +506,9 @@ static void test_a_fault_is_noted_too_late(void **state)
 	close(fd);
 }
 
-/* ---- device-dax, in a tree of our own like /sys ---------------------------------------------- */
+/*
+ * ---- device-dax, in our own tree like /sys ----------------------------------------------------
+ */
 
 static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_threads.c - many readers and one that repairs, grows, truncates and closes the file */
+/*
+ * test_threads.c - many readers, and one thread that repairs, grows, truncates and closes the file
+ */
 #include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
 
@@ -26,7 +28,7 @@ static _Atomic unsigned long reads, faults;
 static atomic_bool stop;
 static uint64_t seed;
 
-/* What byte i may be: a part that says where it belongs, and one that says which version it is. */
+/* The value of byte i: one part says where the byte belongs, the other which version it is. */
 static unsigned char byte_of(size_t i, unsigned version)
 {
 	return (unsigned char)(i % 61 | version << 6);
@@ -38,7 +40,7 @@ static void fill(unsigned char *buf, size_t offset, size_t n, unsigned version)
 		buf[i] = byte_of(offset + i, version);
 }
 
-/* How many bytes do not belong where they are. Zeros: the file was grown there. */
+/* How many bytes are in the wrong place. Zeros are right, because the file was grown there. */
 static size_t wrong(const unsigned char *buf, size_t offset, size_t n)
 {
 	size_t found = 0;
@@ -48,7 +50,7 @@ static size_t wrong(const unsigned char *buf, size_t offset, size_t n)
 	return found;
 }
 
-/* CMocka's assertions are for the main thread: what readers find wrong is counted. */
+/* CMocka's assertions work only in the main thread, so readers count their errors here. */
 static _Atomic unsigned long wrong_bytes, wrong_results;
 
 static void look(unsigned char *buf, struct t_rng *rng, bool salvage)
@@ -98,7 +100,7 @@ static unsigned char *base(void)
 	return info.base;
 }
 
-/* A page goes bad under the readers, and comes back as it should be. */
+/* A page goes bad while readers use it, and is then repaired. */
 static void break_and_repair(struct t_rng *rng, enum mcsafe_inject_kind kind, size_t pages)
 {
 	size_t page = t_rng_below(rng, pages), n = T_PAGE;
@@ -108,7 +110,10 @@ static void break_and_repair(struct t_rng *rng, enum mcsafe_inject_kind kind, si
 	let_them_read();
 	fill(data, page * T_PAGE, n, (unsigned)t_rng_below(rng, VERSIONS));
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, n, (off_t)(page * T_PAGE)), n);
-	/* A reader that met the fault before that may tell the registry only now: it must not. */
+	/*
+	 * A reader that met the fault before the repair may tell the registry only now. The
+	 * registry must ignore it.
+	 */
 	let_them_read();
 	assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, n, (off_t)(page * T_PAGE), NULL), n);
@@ -176,7 +181,10 @@ static void test_readers_beside_a_repair_see_no_wrong_byte(void **state)
 static atomic_bool reading, let_go;
 static int pipe_of_reader[2];
 
-/* A read that lasts: to a pipe that is full until somebody reads from it. */
+/*
+ * A read that takes long: its destination is a pipe that is full until somebody reads from the
+ * pipe.
+ */
 static void *slow_reader(void *arg)
 {
 	struct mcsafe_iter it;
@@ -224,7 +232,10 @@ static void test_close_waits_for_a_read(void **state)
 	assert_int_equal(pipe(pipe_of_reader), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
 	assert_int_equal(pthread_create(&reads_it, NULL, slow_reader, NULL), 0);
-	/* The first bytes have come: the read has begun, and the rest is for us to let through. */
+	/*
+	 * The first bytes have come, so the read has begun. The rest comes only when we drain the
+	 * pipe.
+	 */
 	drain(T_PAGE);
 	assert_true(atomic_load(&reading));
 	assert_int_equal(pthread_create(&closes_it, NULL, closer, NULL), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_run.c - scrubs run here or in a thread, pause, are cancelled and go on */
+/* test_run.c - scrubs run in the caller or in a thread, pause, are cancelled and continue */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,12 +18,12 @@
 
 static unsigned char memory[SIZE] __attribute__((aligned(4096)));
 
-/* ---- a clock of our own: nobody waits for anything ------------------------------------------- */
+/* ---- our own clock: nobody waits for anything ------------------------------------------------ */
 
 static bool our_clock;
 static struct timespec now;
 static size_t sleeps;
-/* Posted when a pause begins, by the thread that has looked whether it was cancelled before. */
+/* Posted when a pause begins, by the thread that has just checked whether it was cancelled. */
 static sem_t pausing;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
@@ -105,7 +105,7 @@ static void test_wrong_arguments_are_refused(void **state)
 	assert_int_equal(errno, 4711);
 }
 
-/* SIZE bytes at such a rate; the last step has no pause behind it. */
+/* Scrubs SIZE bytes at that rate. The last step has no pause after it. */
 static void run_at(size_t rate)
 {
 	struct mcsafe_badblocks *badblocks = new_registry();
@@ -123,8 +123,8 @@ static void run_at(size_t rate)
 		      seconds);
 	assert_true(seconds >= least - 1e-6);
 	assert_true(seconds <= (double)SIZE / (double)rate);
-	assert_true(sleeps >= SIZE / 65536 - 1);
-	/* A low rate has short pauses: of 1/16 s, or what a page takes. */
+	assert_in_range(sleeps, SIZE / 65536 - 1, SIZE_MAX);
+	/* A low rate has short pauses: 1/16 s, or the time that a page takes. */
 	assert_true(seconds / (double)sleeps <= 0.0626 || rate < 16 * T_PAGE);
 	mcsafe_scrub_destroy(scrub);
 	mcsafe_badblocks_destroy(badblocks);
@@ -148,7 +148,7 @@ static int stop_after(const struct mcsafe_scrub_progress *progress, void *arg)
 	return (*left)-- == 1;
 }
 
-static void test_a_run_that_was_stopped_goes_on(void **state)
+static void test_a_stopped_run_continues(void **state)
 {
 	struct mcsafe_badblocks *badblocks = new_registry();
 	size_t steps = 3;
@@ -168,7 +168,7 @@ static void test_a_run_that_was_stopped_goes_on(void **state)
 	assert_int_equal(offset_of(scrub), SIZE);
 	mcsafe_scrub_destroy(scrub);
 
-	/* In another process, say. */
+	/* The second part could be in another process. */
 	options.start = SIZE - 65536 - 5;
 	steps = 1000;
 	scrub = new_scrub(badblocks, &options);
@@ -198,7 +198,7 @@ static void test_a_handler_may_cancel(void **state)
 	struct sigaction action = {.sa_handler = cancel_in_handler}, saved;
 	struct mcsafe_badblocks *badblocks = new_registry();
 	int signo = SIGUSR1;
-	/* One byte a second: if the run were not woken up it would be for a day. */
+	/* One byte a second: unless the run is woken up, it sleeps for a day. */
 	struct mcsafe_scrub_options options = {.rate = 1, .progress = raise_signal, .arg = &signo};
 	struct mcsafe_scrub *scrub = new_scrub(badblocks, &options);
 
@@ -210,7 +210,9 @@ static void test_a_handler_may_cancel(void **state)
 	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
 	assert_int_equal(offset_of(scrub), 2 * T_PAGE);
 	assert_int_equal(sigaction(SIGUSR1, &saved, NULL), 0);
-	/* Before a run: it ends at once, and the next one does not. */
+	/*
+	 * If the cancellation comes before a run, that run ends at once, and the next one does not.
+	 */
 	mcsafe_scrub_cancel(scrub);
 	mcsafe_scrub_cancel(scrub);
 	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
@@ -253,7 +255,7 @@ static void test_a_thread_scrubs_and_is_cancelled(void **state)
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
 	assert_int_equal(mcsafe_scrub_start(scrub), 0);
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
-	/* The kernel writes less than a sigset_t has. */
+	/* The kernel writes fewer bytes than a sigset_t has. */
 	assert_memory_equal(&before, &after, _NSIG / 8);
 	assert_int_equal(mcsafe_scrub_start(scrub), -EBUSY);
 	assert_int_equal(mcsafe_scrub_run(scrub), -EBUSY);
@@ -268,7 +270,7 @@ static void test_a_thread_scrubs_and_is_cancelled(void **state)
 	assert_true(sigismember(&seen.mask, SIGTERM) && sigismember(&seen.mask, SIGALRM));
 	assert_false(sigismember(&seen.mask, SIGBUS) || sigismember(&seen.mask, SIGSEGV));
 
-	/* Destroyed in its pause. */
+	/* The scrub is destroyed in its pause. */
 	assert_int_equal(mcsafe_scrub_wait(scrub), -EINVAL);
 	assert_int_equal(mcsafe_scrub_start(scrub), 0);
 	while (sem_wait(&pausing) != 0)
@@ -290,7 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong_arguments_are_refused),
 		cmocka_unit_test(test_the_rate_is_kept),
-		cmocka_unit_test(test_a_run_that_was_stopped_goes_on),
+		cmocka_unit_test(test_a_stopped_run_continues),
 		cmocka_unit_test(test_a_handler_may_cancel),
 		cmocka_unit_test(test_a_thread_scrubs_and_is_cancelled),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_steps.c - what a scrub touches and what it notes, of memory that a stand-in calls bad */
+/* test_steps.c - what a scrub touches and what it notes; a stand-in decides which memory is bad */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -18,19 +18,19 @@
 # define MADV_POPULATE_READ 22
 #endif
 
-/* Poison that shows in a read, and pages that the kernel knows to be lost. */
+/* Poison that only a read can find, and pages that the kernel already knows to be lost. */
 static struct {
 	unsigned char *base;
-	bool asks_work;        /* MADV_POPULATE_READ */
-	bool page_lost[PAGES]; /* it fails for these */
+	bool asks_work;        /* the kernel has MADV_POPULATE_READ */
+	bool page_lost[PAGES]; /* MADV_POPULATE_READ fails for these pages */
 	size_t poison[8];      /* offsets of bytes that nobody has read yet */
 	size_t n_poison;
-	size_t extent;                  /* what the record says is lost with one */
-	bool exact;                     /* si_addr is that of the byte, not of the page */
-	size_t short_by;                /* how much a copy stops before it */
-	bool only_page;                 /* a read costs the page only, whatever the record says */
+	size_t extent;                  /* the extent that a fault record reports */
+	bool exact;                     /* si_addr is the address of the byte, not of the page */
+	size_t short_by;                /* how many bytes before the poison a copy stops */
+	bool only_page;                 /* a read loses only the page, whatever the record says */
 	unsigned char reads[SIZE / 64]; /* how often each line has been read */
-	int add_fails;                  /* with -ENOMEM, so often */
+	int add_fails;                  /* how often an add fails with -ENOMEM */
 } fake;
 
 int __real_madvise(void *start, size_t n, int advice);
@@ -46,7 +46,9 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 	if (advice != MADV_POPULATE_READ)
 		return __real_madvise(start, n, advice);
-	assert_true(from % T_PAGE == 0 && n % T_PAGE == 0 && from + n <= SIZE);
+	assert_int_equal(from % T_PAGE, 0);
+	assert_int_equal(n % T_PAGE, 0);
+	assert_in_range(from + n, n, SIZE);
 	errno = fake.asks_work ? EHWPOISON : EINVAL;
 	if (!fake.asks_work)
 		return -1;
@@ -71,7 +73,9 @@ size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_
 	for (size_t i = 0; i < fake.n_poison; i++)
 		if (fake.poison[i] >= from && fake.poison[i] < at)
 			at = fake.poison[i];
-	/* What is lost is unmapped: a read that gets there is the same loss once more. */
+	/*
+	 * A lost page is unmapped, so a read that reaches the page fails with the same loss again.
+	 */
 	for (size_t page = from / T_PAGE; page * T_PAGE < at; page++) {
 		if (fake.page_lost[page]) {
 			at = page * T_PAGE > from ? page * T_PAGE : from;
@@ -140,7 +144,7 @@ static int scrub(struct mcsafe_badblocks *badblocks, size_t from, size_t to,
 	return err;
 }
 
-/* The registry has one range. */
+/* The registry has exactly this one range. */
 static void assert_only(const struct mcsafe_badblocks *badblocks, size_t start, size_t len)
 {
 	struct mcsafe_range bad;
@@ -215,14 +219,17 @@ static void test_a_lost_line_is_noted_as_a_line(void **state)
 	fake.asks_work = false;
 	fake.poison[0] = 30 * T_PAGE + 640;
 	fake.n_poison = 1;
-	/* The stand-in has no part of a page to lose, so end before the rest of it is read. */
+	/*
+	 * The stand-in cannot lose part of a page, so the scrub ends before it reads the rest of
+	 * the page.
+	 */
 	assert_int_equal(scrub(badblocks, 0, 30 * T_PAGE + 700, NULL), 0);
 	assert_true(mcsafe_badblocks_next(badblocks, 30 * T_PAGE + 640, 30 * T_PAGE + 641, NULL));
 	assert_false(mcsafe_badblocks_next(badblocks, 0, 30 * T_PAGE + 640, NULL));
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* Of a large page that is said to be lost, the kernel may have kept all but one. */
+/* If a large page is reported lost, the kernel may have kept all its small pages but one. */
 static void test_large_extents_are_asked_about(void **state)
 {
 	struct mcsafe_badblocks *badblocks = begin();
@@ -236,7 +243,10 @@ static void test_large_extents_are_asked_about(void **state)
 	assert_only(badblocks, T_HUGE + 30 * T_PAGE, T_PAGE);
 	mcsafe_badblocks_destroy(badblocks);
 
-	/* Or none, and then those that were read before are noted by who needs them. */
+	/*
+	 * The kernel may also have kept none. The scrub does not note the pages that it had already
+	 * read: whoever needs them will.
+	 */
 	badblocks = begin();
 	fake.extent = T_HUGE;
 	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
@@ -247,7 +257,7 @@ static void test_large_extents_are_asked_about(void **state)
 		assert_int_equal(fake.reads[line], 0);
 	mcsafe_badblocks_destroy(badblocks);
 
-	/* A kernel that cannot be asked is believed. */
+	/* If the kernel cannot be asked, the extent in the record counts. */
 	badblocks = begin();
 	fake.asks_work = false;
 	fake.extent = T_HUGE;
@@ -294,7 +304,8 @@ static void test_what_is_declined_is_not_added(void **state)
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
-	assert_true(told_of == 1 && signals_seen == 1);
+	assert_int_equal(told_of, 1);
+	assert_int_equal(signals_seen, 1);
 	assert_int_equal(fake.reads[SIZE / 64 - 1], 1);
 	mcsafe_badblocks_destroy(badblocks);
 }
@@ -315,7 +326,7 @@ static void test_without_memory_nothing_is_passed_over(void **state)
 	mcsafe_scrub_get_progress(made, &progress);
 	assert_int_equal(progress.offset, 20 * T_PAGE);
 	assert_int_equal(progress.bad, 0);
-	/* The next run begins with the page; then it is the poison's turn. */
+	/* The next run begins with that page. After it the run meets the poison. */
 	fake.add_fails = 0;
 	fake.page_lost[30] = false;
 	assert_int_equal(mcsafe_scrub_run(made), 0);

@@ -2,12 +2,13 @@
 /*
  * decode.c - machine instructions, as libcapstone knows them
  *
- * Capstone 4.0.2, which Debian 12 has, falls short in three ways, and what it says is completed:
- * - It does not know AVX512_VBMI, nor what makes and moves 64-bit masks: they are taken from the
- *   encoding if they have no operand in memory, or a constant, and are refused else.
- * - It calls many memory destinations read. So memory is written if it is an operand, nothing else
- *   is, and the instruction is not one that only sets flags.
- * - It names no group for some extensions: they are on a list.
+ * Capstone 4.0.2, which Debian 12 has, is incomplete in three ways. This file adds what is missing:
+ * - Capstone does not know AVX512_VBMI, nor the instructions that make and move 64-bit masks. They
+ *   are decoded here if they have no operand in memory, or only a constant. Otherwise they are
+ *   refused.
+ * - Capstone reports many memory destinations as read. Therefore memory counts as written if it is
+ *   an operand, no other operand is written, and the instruction does not only set flags.
+ * - Capstone has no group for some extensions: a list has their names.
  */
 #include "decode.h"
 
@@ -34,7 +35,7 @@ static csh engine(void)
 	return handle;
 }
 
-/* Extensions that have no group in capstone. */
+/* Extensions for which capstone has no group. */
 static const struct {
 	const char *mnemonic;
 	const char *needs;
@@ -54,7 +55,10 @@ static void append(struct decode_insn *insn, const char *name)
 static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
 {
 	for (unsigned i = 0; i < cs->detail->groups_count; i++)
-		/* Above them: instruction sets; mode64 and its like say where an opcode is valid. */
+		/*
+		 * Groups from this number on are instruction sets. mode64 and its like only say
+		 * where an opcode is valid.
+		 */
 		if (cs->detail->groups[i] >= X86_GRP_VM &&
 		    cs->detail->groups[i] != X86_GRP_MODE64 &&
 		    cs->detail->groups[i] != X86_GRP_NOVLX &&
@@ -66,7 +70,7 @@ static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
 			append(insn, ungrouped[i].needs);
 }
 
-/* A number as in the encoding of a general register of 64 bits. */
+/* The number of a 64-bit general register in the encoding. */
 static const char *number_of(x86_reg reg, int *number)
 {
 	static const x86_reg registers[] = {
@@ -81,7 +85,8 @@ static const char *number_of(x86_reg reg, int *number)
 	for (int i = 0; i < 16; i++)
 		if (registers[i] == reg)
 			*number = i;
-	return *number != DECODE_NO_REGISTER ? NULL : "an address of other than 64-bit registers";
+	return *number != DECODE_NO_REGISTER ? NULL
+					     : "an address in registers that do not have 64 bits";
 }
 
 static const char *take_operand(const cs_x86_op *operand, struct decode_insn *insn)
@@ -112,13 +117,16 @@ static bool only_compares(const cs_insn *cs)
 	       starts_with(cs, "ptest") || starts_with(cs, "vptest");
 }
 
-/* They write whether the words differ or not, so memory must be writable (Intel SDM vol. 2A). */
+/*
+ * These write whether the words differ or not, so their memory must be writable (Intel SDM vol.
+ * 2A).
+ */
 static bool exchanges(const cs_insn *cs)
 {
 	return cs->id == X86_INS_XCHG || cs->id == X86_INS_CMPXCHG;
 }
 
-/* Mnemonics that end in 8 to 64 name their elements. */
+/* Mnemonics that end in 8 to 64 contain the size of their elements. */
 static unsigned element_of(const cs_insn *cs)
 {
 	const char *digits = cs->mnemonic + strcspn(cs->mnemonic, "0123456789");
@@ -144,7 +152,7 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 			insn->of_ip = operand->mem.base == X86_REG_RIP;
 			insn->displacement_at = x86->encoding.disp_offset;
 		} else if (operand->type == X86_OP_REG) {
-			/* Of a mask capstone leaves "access" unset. */
+			/* Capstone does not set "access" for a mask. */
 			if (operand->reg >= X86_REG_K0 && operand->reg <= X86_REG_K7 &&
 			    strstr(cs->op_str, "{%k") != NULL)
 				insn->mask = (int)(operand->reg - X86_REG_K0);
@@ -176,13 +184,13 @@ static const char *find_access(const cs_insn *cs, struct decode_insn *insn)
 	}
 	insn->write_back = starts_with(cs, "clflush") || starts_with(cs, "clwb");
 	if (starts_with(cs, "xchg") || strstr(cs->mnemonic, "cmpxchg") != NULL) {
-		/* It writes whether the words differ or not, and needs memory that can be written. */
+		/* It writes whether the words differ or not, so its memory must be writable. */
 		insn->access = DECODE_STORE;
 		return NULL;
 	}
 	if ((register_written && memory->access & CS_AC_WRITE) ||
 	    x86->prefix[0] == X86_PREFIX_LOCK || memory->access == (CS_AC_READ | CS_AC_WRITE))
-		return "memory is read and written at once";
+		return "memory is read and written by one instruction";
 	if (!insn->write_back && (register_written || only_compares(cs)))
 		insn->access = DECODE_LOAD;
 	else
@@ -209,9 +217,9 @@ static void find_flow(csh handle, const cs_insn *cs, struct decode_insn *insn)
 }
 
 /*
- * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes that names the map,
- * the opcode, ModR/M, and in map 3 a byte more. ModR/M 11xxxxxx: no operand is in memory;
- * 00xxx101: it is at a distance of 32 bits from the next instruction.
+ * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes, which names the map,
+ * then the opcode, then ModR/M, and in map 3 one more byte. ModR/M 11xxxxxx: no operand is in
+ * memory. ModR/M 00xxx101: the operand is at a 32-bit distance from the next instruction.
  */
 static const char *decode_unknown(const unsigned char *code, size_t size, struct decode_insn *insn)
 {
@@ -236,7 +244,7 @@ static const char *decode_unknown(const unsigned char *code, size_t size, struct
 			continue;
 		if ((code[at + 1] & 0xc7) == 0x05 && evex) {
 			if (code[3] & 0x10)
-				return "an operand in memory for all elements";
+				return "one operand in memory for all elements";
 			insn->access = DECODE_LOAD;
 			insn->size = 16u << (code[3] >> 5 & 3);
 			insn->of_ip = true;

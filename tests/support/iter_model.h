@@ -10,7 +10,7 @@
 
 #include <mcsafe/fault.h>
 
-#define MODEL_MAX  ((size_t)1 << 18) /* bytes of an iterator */
+#define MODEL_MAX  ((size_t)1 << 18) /* the most bytes in one iterator */
 #define MODEL_FILE ((size_t)1 << 16)
 
 enum model_flavour {
@@ -29,22 +29,22 @@ struct model {
 	enum mcsafe_side side;
 	size_t pos, end, total;
 	int error;
-	unsigned char *file;           /* MODEL_FILES: what it holds, MODEL_FILE bytes */
-	uintptr_t at[MODEL_MAX];       /* where byte i is: an address, or an offset in the file */
-	unsigned short seg[MODEL_MAX]; /* the number of the segment that it is in */
+	unsigned char *file;           /* MODEL_FILES: the content of the file, MODEL_FILE bytes */
+	uintptr_t at[MODEL_MAX];       /* where byte i is: an address or an offset in the file */
+	unsigned short seg[MODEL_MAX]; /* the number of the segment that holds byte i */
 };
 
 void model_begin(struct model *m, enum model_flavour flavour, enum mcsafe_side side);
-/* Add bytes at the end; the count becomes all there are. */
+/* Appends bytes. The count then includes all bytes of the model. */
 void model_add(struct model *m, uintptr_t start, size_t len, unsigned short seg);
 
-/* What the control functions answer; the model moves. */
+/* These return what the control functions of the library must return, and they move the model. */
 int model_advance(struct model *m, size_t n);
 int model_revert(struct model *m, size_t n);
 void model_truncate(struct model *m, size_t n);
 int model_reexpand(struct model *m, size_t n);
 
-/* What the queries answer. */
+/* These return what the queries of the library must return. */
 size_t model_single_seg_count(const struct model *m);
 size_t model_nr_segs(const struct model *m);
 size_t model_npages(const struct model *m, size_t max);
@@ -52,7 +52,7 @@ size_t model_alignment(const struct model *m);
 size_t model_gap_alignment(const struct model *m);
 size_t model_to_iovec(const struct model *m, struct iovec *iov, size_t room);
 
-/* One side of a copy: an iterator, or memory from addr on, or zeros without end. */
+/* One side of a copy: an iterator, memory that starts at addr, or endless zeros. */
 struct model_end {
 	struct model *m;
 	uintptr_t addr;
@@ -62,20 +62,21 @@ struct model_end {
 struct model_result {
 	size_t done;
 	int error;
-	bool faulted; /* then the record must be: */
+	bool faulted; /* if set, the fault record must have these values: */
 	enum mcsafe_side side;
 	enum mcsafe_cause cause;
 	uintptr_t addr;
 };
 
 /*
- * Copy byte by byte in the model of the pool and of the files, up to the first that cannot be
- * done. Positions stay: model_moved() is for that. What goes to a stream is put in sent[].
+ * Copies byte by byte in the model of the pool and of the files, and stops at the first byte that
+ * cannot be copied. The positions of the iterators do not change: call model_moved() for that.
+ * Bytes that go to a stream are put in sent[].
  */
 struct model_result model_copy(const struct model_end *dst, const struct model_end *src, size_t n,
 			       unsigned char *sent);
 
-/* The iterators among the two have moved by done bytes, and say error. */
+/* Moves the models of the iterators in the pair by done bytes, and sets their error. */
 void model_moved(const struct model_end *dst, const struct model_end *src, size_t done, int error);
 
 #endif /* MCSAFE_TESTS_ITER_MODEL_H */

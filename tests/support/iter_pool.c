@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_pool.c - memory with faults planted once and for all, and a model of what it holds */
+/* iter_pool.c - memory whose faults are planted once, and a model of its content */
 #include "iter_pool.h"
 
 #include <stdio.h>

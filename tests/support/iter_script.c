@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_script.c - a string of bytes as a script of operations on iterators, compared with the model */
+/* iter_script.c - runs a string of bytes as operations on iterators, beside the model */
 #include "iter_script.h"
 
 #include <errno.h>
@@ -19,12 +19,12 @@
 #include "iter_pool.h"
 
 #define MAX_SEGS  8
-#define ERRNO     4711 /* no errno value; must be there after every call */
-#define UNWRITTEN 0xa5 /* in a record that must not be written */
+#define ERRNO     4711 /* not an errno value; errno must still have it after every call */
+#define UNWRITTEN 0xa5 /* fills a record that must not be written */
 
 struct script_tally script_tally;
 
-/* One iterator and its model. Two of them meet in copies between iterators. */
+/* One iterator and its model. Copies between iterators use two actors. */
 struct actor {
 	struct mcsafe_iter it;
 	struct mcsafe_iter_state state;
@@ -60,7 +60,7 @@ static const char *wrong(const char *format, ...)
 	return message;
 }
 
-/* The next number of the script, below limit; 0 when it is at its end. */
+/* The next number of the script, below limit. At the end of the script the number is 0. */
 static size_t pick(size_t limit)
 {
 	size_t number = 0;
@@ -103,11 +103,11 @@ void script_open(void)
 	need(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0, "pipe2");
 	pipe_out = ends[0];
 	pipe_in = ends[1];
-	/* Small, so that it fills up: a script can meet EAGAIN. */
+	/* The pipe is small so that it fills up and a script can meet EAGAIN. */
 	need(fcntl(pipe_in, F_SETPIPE_SZ, 4096) > 0, "F_SETPIPE_SZ");
 }
 
-/* A range of memory of that side, with a border in it, or near it, as a rule. */
+/* A range of memory of one side. Most ranges contain a border or lie near one. */
 struct range {
 	enum pool_kind kind;
 	uintptr_t start;
@@ -116,14 +116,16 @@ struct range {
 
 static struct range pick_range(enum mcsafe_side side, bool good_only)
 {
-	/* Every second one is good, or no copy would come far. */
+	/* Half of the ranges are good. With fewer, few copies would get far. */
 	size_t kind = pick(2 * POOL_KINDS), how = pick(16), limit = 130;
 	struct range range = {.kind = POOL_GOOD};
 
 	if (kind < POOL_KINDS && !good_only)
 		range.kind = (enum pool_kind)kind;
 	range.start = pool_border(side, range.kind) - 128 + pick(192);
-	/* Runs over the border by 4000 bytes at most: all blocks have a page there. */
+	/*
+	 * The range passes the border by 4000 bytes at most, because all blocks have a page there.
+	 */
 	if (how == 15 && range.kind == POOL_LARGE) {
 		limit = POOL_LARGE_PAGES * POOL_PAGE;
 		range.start -= limit - 256;
@@ -134,7 +136,7 @@ static struct range pick_range(enum mcsafe_side side, bool good_only)
 		range.len = how < 6 ? pick(20) : pick(limit);
 	if (range.len > 512)
 		check_all = true;
-	/* In the block whose bad page is not mapped, no page is: all of it is one bad page. */
+	/* POOL_NOT_MAPPED has no mapped page at all: the whole block counts as one bad page. */
 	if (range.kind == POOL_NOT_MAPPED &&
 	    range.start + range.len > pool_border(side, range.kind))
 		range.start -= range.len + 64;
@@ -197,7 +199,7 @@ static int begin_actor(struct actor *a, enum model_flavour flavour, enum mcsafe_
 		count = pick(16) == 0 ? pick(30000) : pick(600);
 		if (side == MCSAFE_SIDE_DESTINATION && count > MODEL_FILE - n)
 			count = MODEL_FILE -
-				n; /* the file must not grow: model and mapping do not */
+				n; /* the file must not grow: neither model nor mapping does */
 		model_add(m, n, count, 0);
 		m->file = side == MCSAFE_SIDE_SOURCE ? source_model : sink_model;
 		return mcsafe_iter_fd(it, side,
@@ -209,7 +211,7 @@ static int begin_actor(struct actor *a, enum model_flavour flavour, enum mcsafe_
 	}
 }
 
-/* Whatever is in the pipe must be the first n bytes of sent[]. Leaves errno alone. */
+/* Checks that the pipe contains exactly the first n bytes of sent[]. Leaves errno alone. */
 static const char *check_pipe(size_t n)
 {
 	int saved_errno = errno;
@@ -219,7 +221,7 @@ static const char *check_pipe(size_t n)
 		got = 0;
 	errno = saved_errno;
 	if (got != (ssize_t)n)
-		return wrong("%zd bytes in the pipe and not %zu", got, n);
+		return wrong("%zd bytes in the pipe instead of %zu", got, n);
 	return memcmp(received, sent, n) == 0 ? NULL : wrong("the bytes in the pipe are wrong");
 }
 
@@ -240,7 +242,7 @@ static const char *check_record(const struct mcsafe_fault *fault, const struct m
 		return is_unwritten(fault) ? NULL : wrong("a record was written without a fault");
 	if (fault->cause != want->cause || fault->side != want->side ||
 	    (uintptr_t)fault->addr != want->addr)
-		return wrong("record: cause %s, side %d, addr %p and not %s, %d, 0x%" PRIxPTR,
+		return wrong("record: cause %s, side %d, addr %p instead of %s, %d, 0x%" PRIxPTR,
 			     mcsafe_cause_name(fault->cause), (int)fault->side, fault->addr,
 			     mcsafe_cause_name(want->cause), (int)want->side, want->addr);
 	return NULL;
@@ -254,7 +256,7 @@ static void tally(const struct model_end *end, const struct model_result *want)
 	script_tally.faults_by_flavour[end->m->flavour] += want->faulted;
 }
 
-/* A copy gave got; what does the model say? */
+/* Compares the result of a copy, got, with the model's. */
 static const char *check_copy(const struct model_end *dst, const struct model_end *src, size_t n,
 			      size_t got, int error, const struct mcsafe_fault *fault)
 {
@@ -264,7 +266,10 @@ static const char *check_copy(const struct model_end *dst, const struct model_en
 	tally(dst, &want);
 	tally(src, &want);
 	if (dst->m != NULL && dst->m->flavour == MODEL_STREAM) {
-		/* How much a pipe accepts is the kernel's affair; why it takes no more is ours. */
+		/*
+		 * The kernel decides how much a pipe accepts. Why a copy stopped is for the model
+		 * to check.
+		 */
 		if (got < want.done && error == -EAGAIN) {
 			want = (struct model_result){.done = got, .error = -EAGAIN};
 			script_tally.would_block++;
@@ -279,13 +284,16 @@ static const char *check_copy(const struct model_end *dst, const struct model_en
 	script_tally.end_of_file += want.error == -ENODATA;
 	model_moved(dst, src, want.done, want.error);
 	if (got != want.done)
-		return wrong("%zu bytes copied and not %zu", got, want.done);
+		return wrong("%zu bytes copied instead of %zu", got, want.done);
 	if (error != want.error)
-		return wrong("error %d and not %d", error, want.error);
+		return wrong("error %d instead of %d", error, want.error);
 	return fault != NULL ? check_record(fault, &want) : NULL;
 }
 
-/* A copy that must be refused before anything is touched: with that error, and a record or none. */
+/*
+ * Checks a copy that must be refused before it touches anything. The error must be want_error. If
+ * the caller asked for a record, it must name side and addr.
+ */
 static const char *check_refused(struct model *m, size_t got, int error, int want_error,
 				 const struct mcsafe_fault *fault, enum mcsafe_side side,
 				 uintptr_t addr)
@@ -298,7 +306,7 @@ static const char *check_refused(struct model *m, size_t got, int error, int wan
 	script_tally.refused++;
 	m->error = want_error;
 	if (got != 0 || error != want_error)
-		return wrong("refused: %zu bytes, error %d and not %d", got, error, want_error);
+		return wrong("refused: %zu bytes, error %d instead of %d", got, error, want_error);
 	return fault != NULL ? check_record(fault, &want) : NULL;
 }
 
@@ -320,12 +328,12 @@ static size_t copy_linear(struct actor *a, enum mcsafe_side as, uintptr_t addr, 
 			    : mcsafe_copy_from_iter_flushcache((void *)addr, n, &a->it, fault);
 }
 
-/* A copy between memory and an iterator, on the iterator's side or on the wrong one. */
+/* Copies between memory and an iterator, which is on the right side or on the wrong one. */
 static const char *op_linear(struct actor *a)
 {
 	bool is_destination = a->m.side == MCSAFE_SIDE_DESTINATION;
 	enum mcsafe_side other = is_destination ? MCSAFE_SIDE_SOURCE : MCSAFE_SIDE_DESTINATION;
-	/* A trusted destination takes no faults, but the source may have some. */
+	/* A trusted destination must not fault. The source may. */
 	struct range range = pick_range(other, false);
 	struct mcsafe_fault *fault = pick_record();
 	struct model_end memory = {.addr = range.start}, iter = {.m = &a->m};
@@ -339,7 +347,7 @@ static const char *op_linear(struct actor *a)
 	if (how == 1 && a->m.end - a->m.pos > 64) {
 		memory.addr = UINTPTR_MAX - pick(64);
 		n = SIZE_MAX;
-		/* What is discarded is not accessed, so that its address does not matter. */
+		/* Discarded bytes are not accessed, so their address does not matter. */
 		if (a->m.flavour != MODEL_DISCARD) {
 			got = copy_linear(a, a->m.side, memory.addr, n, fault);
 			return check_refused(&a->m, got, mcsafe_iter_error(&a->it), -EFAULT, fault,
@@ -347,7 +355,7 @@ static const char *op_linear(struct actor *a)
 		}
 	}
 	if (how < 8) {
-		/* As much as there is: over the border and on through the pool. */
+		/* The longest possible length: past the border and on through the pool. */
 		n = SIZE_MAX;
 		check_all = true;
 	}
@@ -430,7 +438,7 @@ static const char *op_control(struct actor *a)
 		return check_answer("restore", mcsafe_iter_restore(&a->it, &a->state),
 				    n == 0 ? 0 : -ESPIPE);
 	default: {
-		/* An iterator is a value: a copy goes on where the original is. */
+		/* An iterator is a value: a copy of it continues where the original is. */
 		struct mcsafe_iter copy = a->it;
 
 		memset(&a->it, UNWRITTEN, sizeof(a->it));
@@ -442,7 +450,7 @@ static const char *op_control(struct actor *a)
 
 static const char *check_number(const char *what, size_t got, size_t want)
 {
-	return got == want ? NULL : wrong("%s: %zu and not %zu", what, got, want);
+	return got == want ? NULL : wrong("%s: %zu instead of %zu", what, got, want);
 }
 
 static const char *op_queries(struct actor *a)
@@ -474,7 +482,7 @@ static const char *op_queries(struct actor *a)
 	n = mcsafe_iter_to_iovec(&a->it, got, room);
 	bad = check_number("to_iovec", n, model_to_iovec(&a->m, want, room));
 	if (bad == NULL && memcmp(got, want, sizeof(got)) != 0)
-		bad = "to_iovec: not those pieces";
+		bad = "to_iovec: the wrong pieces";
 	return bad;
 }
 
@@ -507,10 +515,12 @@ static const char *run_op(void)
 	}
 }
 
-/* Actor 0 is a destination and actor 1 a source. */
+/* Actor 0 is a destination, and actor 1 is a source. */
 static const char *begin(void)
 {
-	/* A system call costs as much as many copies: files and pipes are not in every script. */
+	/*
+	 * One system call costs as much as many copies, so not every script uses files and pipes.
+	 */
 	static const enum model_flavour flavours[] = {
 		MODEL_UBUF, MODEL_IOVEC, MODEL_IOVEC, MODEL_IOVEC, MODEL_KVEC,
 		MODEL_KVEC, MODEL_BVEC,  MODEL_BVEC,  MODEL_BVEC,  MODEL_DISCARD,

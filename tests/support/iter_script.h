@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_script.h - a string of bytes as a script of operations on iterators, compared with the model */
+/* iter_script.h - runs a string of bytes as operations on iterators, beside the model */
 #ifndef MCSAFE_TESTS_ITER_SCRIPT_H
 #define MCSAFE_TESTS_ITER_SCRIPT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* How often scripts have met what they are meant to meet: a test that never does proves nothing. */
+/*
+ * Counts how often scripts met each thing that they are meant to meet. A test that never meets it
+ * proves nothing.
+ */
 struct script_tally {
 	unsigned long copies;
 	unsigned long source_faults;
 	unsigned long destination_faults;
 	unsigned long faults_by_flavour[8]; /* enum model_flavour of the iterator */
 	unsigned long copies_by_flavour[8];
-	unsigned long refused; /* ranges that wrap, and wrong sides */
+	unsigned long refused; /* ranges that wrap around, and iterators of the wrong side */
 	unsigned long end_of_file;
 	unsigned long would_block;
 };
 
 extern struct script_tally script_tally;
 
-/* Once, before the first script; ends the process with a message if that fails. */
+/* Call once, before the first script. Ends the process with a message on failure. */
 void script_open(void);
 
 /*
- * Run the script that the bytes are. Any bytes are one; it ends where they do. NULL, or what went
- * wrong (a static string), after which nothing more can be run.
+ * Runs a script. Any string of bytes is a valid script, which ends where the bytes end. Returns
+ * NULL on success. Otherwise returns what went wrong (a static string), and no more scripts can be
+ * run.
  */
 const char *script_run(const uint8_t *bytes, size_t n);
 

@@ -50,7 +50,7 @@ _Thread_local struct t_state *t_state_current;
 /* Assembly calls the function, and does not set the shadow of its arguments. */
 static void t_msan_arguments(void)
 {
-#ifdef MCSAFE_MSAN
+#ifdef MCSAFE__MSAN
 	__msan_unpoison_param(4);
 #endif
 }

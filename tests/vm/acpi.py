@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""acpi.py - gives the emulated NVDIMM what QEMU leaves out: scrub, clear error, inject error.
+"""acpi.py - adds to the emulated NVDIMM what QEMU leaves out: scrub, clear error, inject error.
 
 QEMU's own table is taken from the running guest, disassembled, extended by the methods in
-lab/nvdimm.asl, and compiled; the guest's kernel takes the result from its initramfs instead of
-the original (Documentation/admin-guide/acpi/initrd_table_override.rst). So addresses in it that
-depend on the size of the guest's memory are right.
+lab/nvdimm.asl, and compiled. The guest's kernel takes the result from its initramfs instead of the
+original (Documentation/admin-guide/acpi/initrd_table_override.rst). Therefore the addresses in the
+table that depend on the size of the guest's memory are right.
 """
 
 import base64
@@ -21,20 +21,20 @@ from errors import GuestFailure, Unavailable
 METHODS = Path(__file__).with_name("lab") / "nvdimm.asl"
 HEADER_BYTES = 36
 RECORDS = 8
-# Where QEMU's "pc" machine puts the first NVDIMM: above 4 GiB if nothing else is there.
+# QEMU's "pc" machine puts the first NVDIMM here, above 4 GiB, if nothing else is there.
 PMEM_START = 1 << 32
 
 
 @dataclass(frozen=True)
 class Range:
-    """Bytes of the NVDIMM, from its start."""
+    """A range of bytes of the NVDIMM. `start` counts from its first byte."""
 
     start: int
     size: int
 
 
 def nvdimm_table(encoded: bytes) -> bytes:
-    """Return the table that has the NVDIMM's root device, out of several in base64."""
+    """Return the table with the NVDIMM's root device. `encoded` has several tables in base64."""
     data = base64.b64decode(encoded)
     while len(data) >= HEADER_BYTES:
         [size] = struct.unpack_from("<I", data, 4)
@@ -45,11 +45,11 @@ def nvdimm_table(encoded: bytes) -> bytes:
 
 
 def extend(source: str, methods: str) -> str:
-    """Put our methods in the place of the root device's _DSM, and raise the table's revision."""
+    """Replace the root device's _DSM by our methods, and raise the table's revision."""
     header = re.search(r"(DefinitionBlock \(.*, )0x([0-9A-F]{8})\)", source)
     method = re.search(r"^( *)Method \(_DSM,.*?\n\1\}\n", source, re.M | re.S)
     if not header or not method:
-        raise GuestFailure("the disassembled table is not as QEMU makes it")
+        raise GuestFailure("the disassembled table does not have QEMU's form")
     revision = int(header.group(2), 16) + 1
     return (
         source[: header.start()]
@@ -67,7 +67,7 @@ def records(bad: Sequence[Range]) -> bytes:
 
 
 def override(table: bytes, bad: Sequence[Range]) -> bytes:
-    """Return the table with our methods, and with ranges that are bad from the beginning."""
+    """Return the table with our methods, and with ranges that are bad from boot on."""
     methods = METHODS.read_text()
     methods = methods.replace("@COUNT@", str(len(bad)))
     methods = methods.replace("@RECORDS@", ", ".join(f"0x{byte:02X}" for byte in records(bad)))

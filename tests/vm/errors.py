@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""errors.py - the ways in which a run can come to nothing."""
+"""errors.py - the ways in which a run can fail to give a result."""
 
 
 class Unavailable(Exception):
-    """Something a guest is made of cannot be had on this host: a reason to skip."""
+    """This host lacks something that a guest is made of. The test is then skipped."""
 
 
 class GuestFailure(Exception):
-    """The guest itself went wrong: it hung, panicked, or gave no result."""
+    """The guest itself failed: it hung, panicked, or gave no result."""
 
 
 class KernelTrouble(GuestFailure):
-    """The guest's kernel has said so itself: another try would not be another chance."""
+    """The guest's kernel reported the failure, so that another try would fail the same way."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""gdb.py - a client of the GDB remote protocol, as far as stopping a guest needs it."""
+"""gdb.py - a client of the GDB remote protocol, with the parts that stopping a guest needs."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ PACKET = re.compile(rb"\$([^#]*)#([0-9a-f]{2})")
 
 @dataclass(frozen=True)
 class Stop:
-    """Why the machine stands still: which processor did it (from 0), and at a read of what."""
+    """Why the machine has stopped: on which processor (from 0), and at a read of which address."""
 
     signal: int
     processor: int
@@ -39,7 +39,7 @@ class Stop:
 
 
 def framed(text: str) -> bytes:
-    """Return a packet with its checksum."""
+    """Return the data as a packet with its checksum."""
     data = text.encode()
     return b"$%s#%02x" % (data, sum(data) & 255)
 
@@ -52,7 +52,7 @@ class Client:
         self._pending = b""
 
     def feed(self, data: bytes) -> list[Stop]:
-        """Take what arrived unasked; return the stops in it."""
+        """Take data that arrived without a request, and return the stops in it."""
         self._pending += data
         stops = []
         while (packet := self._packet()) is not None:
@@ -61,23 +61,23 @@ class Client:
         return stops
 
     def command(self, text: str) -> str:
-        """Send a packet, return the answer; the machine must stand still."""
+        """Send a packet and return the answer. The machine must be stopped."""
         self._socket.sendall(framed(text))
         return self._receive()
 
     def expect_ok(self, text: str) -> None:
-        """Send a packet that is answered by OK."""
+        """Send a packet whose answer must be OK."""
         answer = self.command(text)
         if answer != "OK":
             raise GuestFailure(f"gdb: {text} was answered by {answer!r}")
 
     def interrupt(self) -> Stop:
-        """Stop the machine. A stop that crossed our request on its way is as good."""
+        """Stop the machine. A stop that happened before the request arrived also counts."""
         self._socket.sendall(b"\x03")
         return Stop.parse(self._receive())
 
     def resume(self, processor: int | None = None) -> None:
-        """Let the machine run, or only one processor of it; stops arrive through feed()."""
+        """Let the machine run, or only one of its processors. Stops arrive through feed()."""
         self._socket.sendall(framed("c" if processor is None else f"vCont;c:{processor + 1:x}"))
 
     def wait(self) -> Stop:
@@ -85,7 +85,7 @@ class Client:
         return Stop.parse(self._receive())
 
     def step(self, processor: int) -> None:
-        """Execute one instruction on one processor, while the others stand still."""
+        """Execute one instruction on one processor. The other processors do not run."""
         Stop.parse(self.command(f"vCont;s:{processor + 1:x}"))
 
     def select(self, processor: int) -> None:
@@ -105,15 +105,15 @@ class Client:
         """Read memory as the selected processor sees it."""
         answer = self.command(f"m{address:x},{size:x}")
         if len(answer) != 2 * size:
-            raise GuestFailure(f"gdb: no memory at {address:#x}: {answer!r}")
+            raise GuestFailure(f"gdb: cannot read memory at {address:#x}: {answer!r}")
         return bytes.fromhex(answer)
 
     def insert(self, kind: int, address: int, size: int = 1) -> None:
-        """Set a hardware breakpoint: EXECUTE stops before, READ after the access."""
+        """Set a hardware breakpoint: EXECUTE stops before the instruction, READ after it."""
         self.expect_ok(f"Z{kind},{address:x},{size:x}")
 
     def remove(self, kind: int, address: int, size: int = 1) -> None:
-        """Take a hardware breakpoint away."""
+        """Remove a hardware breakpoint."""
         self.expect_ok(f"z{kind},{address:x},{size:x}")
 
     def _packet(self) -> str | None:

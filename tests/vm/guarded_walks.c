@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guarded_walks.c - ordinary code over really poisoned memory, under guards; for tests/vm */
+/* guarded_walks.c - ordinary code reads really poisoned memory under guards; for tests/vm */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,8 +26,8 @@ struct memory {
 	const char *name;
 	const char *file; /* NULL: anonymous; "": a memfd */
 	int flags;        /* of mmap(2) */
-	int advice;       /* of madvise(2), or 0 */
-	size_t lost;      /* the block around the poisoned page that is lost */
+	int advice;       /* advice for madvise(2), or 0 */
+	size_t lost;      /* size of the block around the poisoned page that is lost */
 };
 
 static struct memory memories[] = {
@@ -40,7 +40,7 @@ static struct memory memories[] = {
 };
 
 static unsigned char *region;
-static size_t bad, bad_end; /* offsets of what is lost */
+static size_t bad, bad_end; /* offsets of the lost bytes */
 
 static unsigned char pattern(size_t i)
 {
@@ -65,8 +65,8 @@ static int open_file(const char *path)
 }
 
 /*
- * Since Linux 6.11 madvise(2) ends with SIGBUS if the process has the page dirty: then the guard
- * catches that, which comes at the instruction behind the system call.
+ * Since Linux 6.11 madvise(2) ends with SIGBUS if the process has dirtied the page. The signal
+ * comes at the instruction after the system call, and the guard catches it.
  */
 static void poison(void)
 {
@@ -136,7 +136,9 @@ static void check_fault(const struct mcsafe_fault *fault, size_t at)
 	assert_non_null(fault->ip);
 }
 
-/* From a good byte, and from within what is lost; the same answer every time. */
+/*
+ * Starts from a good byte, and from inside the lost block. The answer must be the same every time.
+ */
 static void walk_into(size_t from)
 {
 	const struct mcsafe_window window = {region, SIZE};
@@ -161,7 +163,9 @@ static void walk_beside(size_t from, size_t to)
 	assert_int_equal(w.done, to - from);
 }
 
-/* The fault is at `at`; the window is not the right one if right is 0: the outer guard catches. */
+/*
+ * The fault is at `at`. If `right` is 0, the window is the wrong one, and the outer guard catches.
+ */
 static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 {
 	struct mcsafe_guard outer, inner;
@@ -184,7 +188,7 @@ static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 	assert_int_equal(caught, right ? 1 : 2);
 }
 
-static void test_walks(void **state)
+static void test_guarded_walks_stop_at_the_poison(void **state)
 {
 	const struct memory *memory = *state;
 
@@ -199,12 +203,12 @@ static void test_walks(void **state)
 
 	touch(bad + 65, bad, bad_end - bad, 1, 65);
 	touch(bad + 65, bad + 65, 1, 1, 0);
-	touch(bad + 65, bad + 66, T_PAGE, 0, 0); /* an exact address, beside the window */
+	touch(bad + 65, bad + 66, T_PAGE, 0, 0); /* an exact address, outside the window */
 	touch(bad + 65, bad - T_PAGE, T_PAGE, 0, 0);
-	touch(bad + 65, bad_end, T_PAGE, 0, 0); /* the neighbour of the lost block */
+	touch(bad + 65, bad_end, T_PAGE, 0, 0); /* the window begins after the lost block */
 	touch(bad, bad_end, T_HUGE, 0, 0);
 	touch(bad, bad - T_HUGE, T_HUGE, 0, 0);
-	/* The start of a page: the whole block is taken to be meant. */
+	/* The address is the start of a page, so the whole block counts as lost. */
 	touch(bad, bad_end - 1, 1, 1, 0);
 	touch(bad, bad_end - 1, T_PAGE, 1, 0);
 	touch(bad, bad - 7, 8, 1, 7);
@@ -218,12 +222,13 @@ int main(void)
 	struct CMUnitTest tests[T_LENGTH(memories)];
 
 	if (!getenv("MCSAFE_GUEST")) {
-		print_error("guarded_walks takes memory out of service for good: "
+		print_error("guarded_walks takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < T_LENGTH(memories); i++)
 		tests[i] =
-			(struct CMUnitTest){memories[i].name, test_walks, NULL, NULL, &memories[i]};
+			(struct CMUnitTest){memories[i].name, test_guarded_walks_stop_at_the_poison,
+					    NULL, NULL, &memories[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""image.py - what the guest runs from: an initramfs, and a disk with an ext4 file system."""
+"""image.py - the files that the guest runs from: an initramfs, and a disk with an ext4 file system.
+"""
 
 import os
 import re
@@ -15,7 +16,7 @@ from errors import Unavailable
 from kernel import Kernel
 
 GUEST_INIT = Path(__file__).with_name("guest-init")
-# ext4 asks the crypto layer for crc32c by name, which "depends" does not show.
+# ext4 asks the crypto layer for crc32c by name, so the field "depends" does not show it.
 MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4")
 DISK_BYTES = 64 << 20
 
@@ -28,7 +29,7 @@ class Archive:
         self._names: set[str] = set()
 
     def add(self, name: str, content: bytes, mode: int = 0o755) -> None:
-        """Add a file, after the directories above it."""
+        """Add a file. The directories above it must already be there."""
         path = PurePosixPath(name.lstrip("/"))
         for parent in reversed(path.parents[:-1]):
             if str(parent) not in self._names:
@@ -46,7 +47,7 @@ class Archive:
         self._names.add(name)
         encoded = name.encode() + b"\0"
         # ino mode uid gid nlink mtime filesize dev-major dev-minor rdev-major rdev-minor namesize
-        # check: with one link each, equal inode numbers mean nothing.
+        # check. Each file has one link, so that equal inode numbers mean nothing.
         fields = (0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
         self._data += b"070701" + b"".join(b"%08X" % field for field in fields)
         for part in (encoded, content):
@@ -55,10 +56,11 @@ class Archive:
 
 
 def shared_libraries(ldd: str) -> dict[str, str]:
-    """Return where in the guest the files go that `ldd` names: {path there: path here}.
+    """Return where in the guest the files that `ldd` names go: {path there: path here}.
 
-    Libraries go to /lib, which the loader searches last, since a run path may lead to what is a
-    mount point in the guest. The loader itself, named without an arrow, stays where it is.
+    Libraries go to /lib, which the loader searches last, because a run path may lead to a directory
+    that is a mount point in the guest. The loader itself, which `ldd` names without an arrow, stays
+    where it is.
     """
     missing = re.findall(r"^\s*(\S+) => not found", ldd, re.M)
     if missing:
@@ -77,10 +79,10 @@ def initramfs(
     firmware: Mapping[str, bytes] = MappingProxyType({}),
     libraries: str = "",
 ) -> bytes:
-    """Build the initramfs; without a command the guest gives a shell on its console.
+    """Build the initramfs. Without a command the guest gives a shell on its console.
 
-    Tables of the firmware are replaced by those in `firmware`. The programs' shared libraries are
-    looked for in the directories `libraries` first.
+    The tables in `firmware` replace those of the guest's firmware. The programs' shared libraries
+    are looked for first in the directories `libraries`.
     """
     archive = Archive()
     for name, table in firmware.items():
@@ -115,7 +117,7 @@ def disk(path: Path) -> None:
 
 
 def find_busybox(cache: Path) -> Path:
-    """Return a statically linked busybox: the host's, or else the fetched one."""
+    """Return a statically linked busybox: the host's, otherwise the fetched one."""
     for busybox in (Path("/bin/busybox"), _tree(cache) / "bin/busybox"):
         if busybox.exists() and not _libraries(busybox):
             return busybox
@@ -123,7 +125,7 @@ def find_busybox(cache: Path) -> Path:
 
 
 def fetch_busybox(cache: Path) -> Path:
-    """Download busybox-static into the cache, unless there is one already."""
+    """Download busybox-static into the cache, unless the cache has one already."""
     try:
         return find_busybox(cache)
     except Unavailable:
@@ -136,7 +138,7 @@ def _tree(cache: Path) -> Path:
 
 
 def _libraries(program: Path, path: str = "") -> dict[str, str]:
-    # ldd fails for a static program and for a script, which need no libraries.
+    # ldd fails for a static program and for a script. Neither needs libraries.
     environment = {**os.environ, "LD_LIBRARY_PATH": path} if path else None
     ldd = subprocess.run(
         ["ldd", str(program)], check=False, text=True, capture_output=True, env=environment

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""kernel.py - the kernel that the guest boots, and the modules it loads."""
+"""kernel.py - the kernel that the guest boots, and the modules that it loads."""
 
 import os
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 import debian
 from errors import Unavailable
 
-# What the test expectations were measured on: an installed kernel of another series is left alone.
+# The expectations of the tests were measured on this series. An installed kernel of another series
+# is not used.
 INSTALLED_SERIES = "6.1."
 
 
@@ -22,7 +23,8 @@ class Kernel:
     modules: Path
 
     def module_files(self, wanted: Iterable[str]) -> list[Path]:
-        """Return the files of the wanted modules and all they need, in loading order."""
+        """Return the files of the wanted modules and of all modules that they need, in loading
+        order."""
         files = {path.stem.replace("-", "_"): path for path in self.modules.rglob("*.ko")}
 
         def depends(name: str) -> list[str]:
@@ -36,8 +38,8 @@ class Kernel:
 def module_depends(module: bytes) -> list[str]:
     """Return the names in the "depends" field that modpost writes into every module.
 
-    A package holds no modules.dep (depmod makes it at installation), so the source it is made
-    from is read instead.
+    A package holds no modules.dep, because depmod makes it at installation. Therefore this reads
+    the field from which depmod makes that file.
     """
     found = re.search(rb"\0depends=([^\0]*)\0", module)
     names = found.group(1).decode() if found else ""
@@ -60,7 +62,7 @@ def closure(wanted: Iterable[str], depends: Callable[[str], list[str]]) -> list[
 
 
 def below(root: Path, series: str = "") -> Kernel | None:
-    """Return a Debian kernel of the series that is complete below a root directory."""
+    """Return a complete Debian kernel of the series below a root directory."""
     for image in sorted(root.glob(f"boot/vmlinuz-{series}*-amd64"), reverse=True):
         modules = root / "lib/modules" / image.name.removeprefix("vmlinuz-")
         if os.access(image, os.R_OK) and modules.is_dir():
@@ -69,7 +71,7 @@ def below(root: Path, series: str = "") -> Kernel | None:
 
 
 def find(cache: Path) -> Kernel:
-    """Return the fetched kernel, or else an installed one."""
+    """Return the fetched kernel, otherwise an installed one."""
     kernel = below(_tree(cache)) or below(Path("/"), INSTALLED_SERIES)
     if not kernel:
         raise Unavailable("no guest kernel; `./dev vm --fetch` downloads Debian's")
@@ -77,7 +79,7 @@ def find(cache: Path) -> Kernel:
 
 
 def fetch(cache: Path) -> Kernel:
-    """Download Debian's kernel into the cache, unless there is one already."""
+    """Download Debian's kernel into the cache, unless the cache has one already."""
     if not _tree(cache).exists():
         debian.unpack(debian.kernel_package(), _tree(cache))
     return find(cache)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """lab.py - runs scenarios with real machine checks: boots guests, serves them, judges results.
 
-The program in the guest writes lines on its serial port. Those that begin with "@" are for us:
+The program in the guest writes lines on its serial port. The lab reads those that begin with "@":
 
     @begin NAME         a scenario begins
     @fail TEXT          something is wrong
     @fact KEY=VALUE     a measurement
     @log TEXT           a message of the kernel
     @arm ..., @disarm   requests, see machine_check.py
-    @end NAME STATUS    it has ended
+    @end NAME STATUS    the scenario has ended
 """
 
 import secrets
@@ -42,18 +42,18 @@ NVDIMM_BYTES = 512 << 20
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a group of scenarios runs on."""
+    """The hardware that a group of scenarios needs."""
 
     nvdimm: bool = False
     bad_at_boot: tuple[acpi.Range, ...] = ()
-    nvdimm_file: Path | None = None  # it outlives the guest
+    nvdimm_file: Path | None = None  # a file that outlives the guest
 
 
 MACHINES = {
     "ram": Hardware(),
     "nvdimm": Hardware(nvdimm=True),
-    # The kernel does not take back into its own mapping what is lost in device-dax mode: nothing
-    # else may come after it, see lab-scenario.
+    # In device-dax mode the kernel does not restore its own mapping of a lost page. Therefore no
+    # other kind of scenario may run after these: see lab-scenario.
     "devdax": Hardware(nvdimm=True),
     "devdax-files": Hardware(nvdimm=True),
     "devdax-lists": Hardware(nvdimm=True),
@@ -63,12 +63,12 @@ MACHINES = {
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the guests of a run are made of."""
+    """The files and settings that the guests of a run are made of."""
 
     cache: Path
     kernel: kernel.Kernel
     busybox: Path
-    programs: Sequence[Path]  # of our own; breakpoints are set in the first
+    programs: Sequence[Path]  # our own programs; breakpoints are set in the first one
     memory: str
 
 
@@ -86,7 +86,7 @@ class Session:
         self._injector: machine_check.Injector | None = None
 
     def attach(self, command: socket.socket) -> qemu.Ports:
-        """Connect a debugger and a monitor; answers go to the command's port."""
+        """Connect a debugger and a monitor. Answers go to the command's port."""
         debugger, monitor = qemu.Port("gdb", "gdb"), qemu.Port("monitor", "monitor")
         monitor_client = qmp.Client(monitor.socket)
         self._injector = machine_check.Injector(
@@ -103,18 +103,18 @@ class Session:
             self.current.driver.append(f"{time.monotonic() - self._began:.3f} {text}")
 
     def deadline(self) -> float:
-        """Return when the guest counts as hung."""
+        """Return the time at which the guest counts as hung."""
         seconds = self.current.scenario.seconds if self.current else BOOT_SECONDS
         return self._began + seconds
 
     def feed(self, data: bytes) -> None:
-        """Take output of the guest."""
+        """Take output from the guest."""
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
             self._take(line.decode(errors="replace").rstrip("\r"))
 
     def abandon(self, problem: str) -> None:
-        """End the current scenario for a reason of its own."""
+        """End the current scenario for a reason that the lab itself found."""
         if self.current:
             self.current.problems.append(problem)
             self._end()
@@ -167,7 +167,7 @@ class Lab:
     _table: bytes = b""
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Result]:
-        """Run scenarios, those on the same machine in one guest as long as it lives."""
+        """Run scenarios. Those on the same machine run in one guest for as long as it lives."""
         self._operands = operands.of_program(self.ingredients.programs[0])
         results: list[Result] = []
         for machine in MACHINES:
@@ -181,11 +181,11 @@ class Lab:
                 if not done:
                     failed_boots += 1
                     if failed_boots > 1:
-                        raise GuestFailure("the guest does not boot, twice; see above")
+                        raise GuestFailure("the guest failed to boot twice; see above")
         return results
 
     def _boot(self, scenarios: Sequence[Scenario]) -> list[Result]:
-        """Boot a guest for the scenarios; return the results of those that it came to."""
+        """Boot a guest for the scenarios, and return the results of those that it reached."""
         session = Session(scenarios, self._operands)
         hardware = MACHINES[scenarios[0].machine]
         lines = [
@@ -196,7 +196,7 @@ class Lab:
             self._guest(hardware, script, session.feed, session.deadline, session.attach)
         except GuestFailure as failure:
             if not session.current and not session.results:
-                if isinstance(failure, KernelTrouble):  # the host has done its part
+                if isinstance(failure, KernelTrouble):  # the host is not to blame
                     raise
                 print(f"lab: {failure}", file=sys.stderr)
             session.abandon(str(failure))
@@ -234,7 +234,7 @@ class Lab:
         token: str,
         overriding: bool = True,
     ) -> qemu.Machine:
-        """Make the files that a guest boots from; without a command it gives a shell."""
+        """Make the files that a guest boots from. Without a command the guest gives a shell."""
         ingredients = self.ingredients
         firmware = {}
         programs = [SCRIPT, *ingredients.programs]
@@ -266,7 +266,7 @@ class Lab:
         )
 
     def _override(self, hardware: Hardware) -> bytes:
-        """Return the NVDIMM's ACPI table with our methods, made from the one QEMU gives."""
+        """Return the NVDIMM's ACPI table with our methods, made from the table that QEMU gives."""
         if not self._table:
             output = bytearray()
             end = time.monotonic() + BOOT_SECONDS

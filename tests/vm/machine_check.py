@@ -7,14 +7,14 @@ The guest asks in lines on its serial port and waits for the answer:
         a #MC, once for each VA, when one of the instructions is about to read VA's cache line;
         it names the physical address PA. Later reads of that line are counted.
     arm approach EVENT at=VA:PA insn=ADDRESS[,ADDRESS]
-        the same, but instructions are looked at only from the read of the byte before the line on
+        like load, but the driver looks at instructions only after the byte before the line is read
     arm insn EVENT at=VA:PA insn=ADDRESS
         a #MC at the next execution of the instruction, whatever it reads; VA is only watched
     arm race EVENT at=VA:PA insn=ADDRESS
-        the same on both processors at once: the first to come is held until the other is there
+        like insn, on both processors at once: the first one waits until the other one is there
     arm kernel EVENT at=0:PA entry=ADDRESS[,ADDRESS] page_offset_base=ADDRESS
         a #MC whenever one of the kernel's copy functions, called with (destination, source,
-        size), comes to PA's line
+        size), reaches PA's line
     arm now EVENT at=0:PA
         a #MC at once, wherever processor 0 is
     disarm
@@ -39,7 +39,7 @@ STEPS_TO_STRING = 20
 
 @dataclass(frozen=True)
 class Event:
-    """What the machine check banks hold (Intel SDM volume 3B, "Machine-Check Architecture").
+    """The content of the machine check banks (Intel SDM volume 3B, "Machine-Check Architecture").
 
     status  VAL, UC, EN, MISCV, ADDRV, S and AR in bits 63 to 55, and the error code below
     global  IA32_MCG_STATUS: RIPV, EIPV, MCIP, LMCES in bits 0 to 3. LMCES makes it local to one
@@ -64,7 +64,7 @@ EVENTS = {
 
 @dataclass
 class Armed:
-    """What is armed: where breakpoints are, and what has happened."""
+    """The armed request: where breakpoints are, and what has happened so far."""
 
     mode: str
     event: Event
@@ -123,7 +123,7 @@ class Injector:
             raise GuestFailure(f"the guest asks for {line!r}")
 
     def feed(self, data: bytes) -> None:
-        """Take what the debugger's connection brings while the machine runs."""
+        """Take the data that the debugger's connection brings while the machine runs."""
         for stop in self._gdb.feed(data):
             self._stopped(stop)
 
@@ -146,7 +146,7 @@ class Injector:
     def _disarm(self) -> None:
         armed = self._armed
         if armed is None:
-            raise GuestFailure("the guest disarms what is not armed")
+            raise GuestFailure("the guest disarms, but nothing is armed")
         self._gdb.interrupt()
         if armed.mode == "approach":
             self._change_approach(False)
@@ -183,7 +183,7 @@ class Injector:
     def _stopped(self, stop: gdb.Stop) -> None:
         armed = self._armed
         if armed is None:
-            raise GuestFailure(f"gdb: {stop} with nothing armed")
+            raise GuestFailure(f"gdb: {stop}, but nothing is armed")
         if armed.mode == "approach":
             self._change_approach(False)
             self._breakpoints(True)

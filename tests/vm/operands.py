@@ -21,10 +21,10 @@ class Operand:
     base: str | None = None
     index: str | None = None
     scale: int = 1
-    string: bool = False  # reads on from there, as long as %rcx says
+    string: bool = False  # continues to read from there on, %rcx times
 
     def address(self, registers: Mapping[str, int]) -> int:
-        """Return where it points."""
+        """Return the address of the operand."""
         total = self.offset
         if self.base:
             total += registers[self.base]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* poison_matrix.c - every engine across really poisoned pages of every kind of memory */
+/* poison_matrix.c - every engine copies across really poisoned pages of every kind of memory */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,28 +25,28 @@
 
 #define LINE  ((size_t)64)
 #define ZONE  ((size_t)128) /* red zone on either side of the bytes that a copy may write */
-#define REACH (3 * T_PAGE)  /* no copy is longer */
+#define REACH (3 * T_PAGE)  /* the longest copy */
 #define ARENA (REACH + 3 * ZONE)
 
-#define FILL 0xee /* what a copy into the arena finds there; pattern() never gives it */
+#define FILL 0xee /* the content of the arena before a copy; pattern() never gives it */
 
-/* What read(2) gives for a file whose page was poisoned under a mapping. */
+/* What read(2) gives for a file after its page was poisoned under a mapping. */
 enum file_view {
 	NO_FILE,
-	FILE_STOPS, /* the kernel keeps the page, and its knowledge that it is bad */
-	FILE_OLD,   /* the kernel drops the page, and with it what was never written to the disk */
-	FILE_GOOD,  /* the kernel drops the page, and reads the same from the disk */
+	FILE_STOPS, /* the kernel keeps the page, and remembers that it is bad */
+	FILE_OLD,   /* the kernel drops the page with all data that was never written to the disk */
+	FILE_GOOD,  /* the kernel drops the page, and reads the same data from the disk */
 };
 
-/* One kind of memory: how to get it, and what a poisoned page does to it. */
+/* One kind of memory: how to get it, and what poison in a page does to it. */
 struct memory {
 	const char *name;
 	int (*open)(size_t size);
 	int map_flags;
 	int advice;      /* for madvise(2) before the first access; 0 for none */
 	size_t size;     /* of the region */
-	size_t poisoned; /* offset of the page that is given to MADV_HWPOISON */
-	size_t lost;     /* bytes that a mapping loses with that page; 0: none at all */
+	size_t poisoned; /* offset of the page that MADV_HWPOISON poisons */
+	size_t lost;     /* bytes that a mapping loses with that page; 0: none */
 	enum file_view view;
 };
 
@@ -54,26 +54,26 @@ struct region {
 	const struct memory *memory;
 	unsigned char *base;
 	int fd;
-	unsigned char *expected; /* what the region holds where it can be read */
-	size_t bad;              /* offset of the first byte lost */
+	unsigned char *expected; /* the content of the region where it can be read */
+	size_t bad;              /* offset of the first lost byte */
 	size_t bad_end;
 	unsigned char *arena; /* ordinary memory for the other side of a copy */
 	size_t turns;
 	size_t copies;
 	size_t preads;
-	size_t shorter; /* than the copy */
+	size_t shorter; /* how often pread(2) read less than the copy */
 };
 
 /* One copy between the region, at `at`, and the arena. */
 struct trial {
 	struct region *region;
-	enum mcsafe_side side; /* where the region stands */
+	enum mcsafe_side side; /* the side of the region */
 	size_t at;
-	size_t alignment; /* of the operand in the arena */
+	size_t alignment; /* alignment of the operand in the arena */
 	size_t n;
 };
 
-/* Those that this processor can run. */
+/* The names of the engines that this processor can run. */
 static char engine_names[256];
 static const char *engines[16];
 static size_t n_engines;
@@ -89,7 +89,7 @@ static unsigned char old_pattern(size_t i)
 	return pattern(i) ^ 0x2a;
 }
 
-/* What is stored into the region: differs from the other two everywhere. */
+/* The bytes that are stored into the region: they differ from both other patterns everywhere. */
 static unsigned char new_pattern(size_t i)
 {
 	return pattern(i) | 0x80;
@@ -107,7 +107,7 @@ static void check(const struct trial *trial, bool ok, const char *what)
 	fail();
 }
 
-/* ---- where the memory comes from --------------------------------------------------------- */
+/* ---- kinds of memory ----------------------------------------------------------------------- */
 
 static int open_nothing(size_t size)
 {
@@ -170,7 +170,7 @@ static int open_ext4_current(size_t size)
 	return open_ext4(size, pattern);
 }
 
-/* Maps with a huge page's alignment, which a transparent huge page needs. */
+/* Maps at the alignment of a huge page, which a transparent huge page needs. */
 static unsigned char *map(const struct memory *memory, int fd)
 {
 	const int protection = PROT_READ | PROT_WRITE;
@@ -187,7 +187,7 @@ static unsigned char *map(const struct memory *memory, int fd)
 	return base;
 }
 
-/* An untouched page would be the zero page, or none: every page is written to, or is read. */
+/* Writes to every page, or reads it. An untouched page would be the zero page, or missing. */
 static void populate(struct region *region)
 {
 	for (size_t i = 0; i < region->memory->size; i++) {
@@ -245,7 +245,7 @@ static long meminfo_kilobytes(const char *field)
 	return result;
 }
 
-/* The page's entry in pagemap(5): names the frame that the page is in. */
+/* The page's entry in pagemap(5), which names the page's frame. */
 static uint64_t frame(const unsigned char *page)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -268,8 +268,8 @@ static void on_injection(int signo)
 }
 
 /*
- * Since Linux 6.11 MADV_HWPOISON counts as consumption: for a dirty page madvise(2) itself then
- * ends with SIGBUS.
+ * Since Linux 6.11 MADV_HWPOISON counts as consumption: madvise(2) itself ends with SIGBUS if the
+ * page is dirty.
  */
 static void poison(unsigned char *page)
 {
@@ -289,7 +289,7 @@ static void poison(unsigned char *page)
 
 /* ---- one copy ------------------------------------------------------------------------------ */
 
-/* The oracle: bytes from `at` up to the first lost one. */
+/* The oracle: the number of bytes from `at` to the first lost one. */
 static size_t readable(const struct region *region, size_t at, size_t n)
 {
 	if (!region->memory->lost || at >= region->bad_end || at + n <= region->bad)
@@ -297,7 +297,7 @@ static size_t readable(const struct region *region, size_t at, size_t n)
 	return at < region->bad ? region->bad - at : 0;
 }
 
-/* A load may take in all of a line that it has to touch anyway, a store may not. */
+/* A load may access all of a line that it must touch anyway. A store may not. */
 static bool address_plausible(const struct trial *trial, size_t done, uintptr_t addr)
 {
 	const struct region *region = trial->region;
@@ -334,7 +334,7 @@ static bool all_fill(const unsigned char *from, size_t n)
 	return !memcmp(from, fill, n);
 }
 
-/* Whether the region holds what it should in [from, to), the lost bytes left aside. */
+/* Whether the region holds the expected bytes in [from, to), apart from the lost bytes. */
 static bool region_intact(const struct region *region, size_t from, size_t to)
 {
 	size_t until = to < region->bad ? to : region->bad;
@@ -345,7 +345,7 @@ static bool region_intact(const struct region *region, size_t from, size_t to)
 	return again >= to || !memcmp(region->base + again, region->expected + again, to - again);
 }
 
-/* From the region into the arena. */
+/* Checks a copy from the region into the arena. */
 static void check_loaded(const struct trial *trial, const unsigned char *dst, size_t done)
 {
 	check(trial, !memcmp(dst, trial->region->expected + trial->at, done), "wrong prefix");
@@ -353,7 +353,7 @@ static void check_loaded(const struct trial *trial, const unsigned char *dst, si
 	check(trial, all_fill(dst + done, trial->n - done + ZONE), "wrote past the prefix");
 }
 
-/* From the arena into the region; puts the region in order again. */
+/* Checks a copy from the arena into the region, and restores the region. */
 static void check_stored(const struct trial *trial, const unsigned char *src, size_t done)
 {
 	struct region *region = trial->region;
@@ -390,7 +390,7 @@ static void try_once(const struct trial *trial, struct mcsafe_fault *fault, bool
 		check_stored(trial, src, done);
 }
 
-/* The same copy three times: poison stays, and so must the answer. */
+/* Makes the same copy three times. Poison stays, so the answer must stay the same. */
 static void try_copy(const struct trial *trial)
 {
 	static const struct mcsafe_fault unwritten = {.signo = -1, .extent = 12345};
@@ -410,7 +410,7 @@ static void try_copy(const struct trial *trial)
 	      "the second copy gives another answer");
 }
 
-/* The kernel must not get further through the file than we do through the mapping. */
+/* The kernel must not get further through the file than the copy gets through the mapping. */
 static void try_pread(const struct trial *trial)
 {
 	struct region *region = trial->region;
@@ -437,21 +437,27 @@ static void try_pread(const struct trial *trial)
 
 /* ---- many copies --------------------------------------------------------------------------- */
 
-/* Distances before the lost bytes, beyond 0 to 129. */
+/* Distances before the lost bytes, in addition to 0 to 129. */
 static const size_t far_before[] = {191, 192, 193,  255,  256,  257,  511,
 				    512, 513, 1023, 4032, 4095, 4096, 4097};
 
-/* Further starts, inside the lost bytes and after them; from the end if negative. */
+/* More starting points, inside the lost bytes and after them. Negative ones count from the end. */
 static const ptrdiff_t inside_or_after[] = {1, 7, 8, 63, 64, 65, 2048, -4033, -65, -64, -8, -1, 0};
 
 static const size_t alignments[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
 				    12, 13, 14, 15, 16, 24, 31, 32, 33, 48, 63};
 
-/* The alignments take turns, or the emulated machine needs minutes: as many as have no factor in
- * common with the number of lengths, so that each engine meets each pair of them. */
+/*
+ * Not every combination of alignments is tried, because the emulated machine would need minutes.
+ * The alignments take turns instead. The number of turns has no factor in common with the number of
+ * lengths, so that each engine meets each pair of alignment and length.
+ */
 #define TURNS ((size_t)13)
 
-/* Lengths past the last byte before the lost ones; a few lengths short of it are added. */
+/*
+ * Lengths that go past the last good byte before the lost ones. A few lengths that stop short of it
+ * are added.
+ */
 static const size_t overshoot[] = {0, 1, 7, 64, 129, T_PAGE + 67};
 
 static void try_length(struct trial *trial, size_t n)
@@ -512,7 +518,7 @@ static void print_result(const struct region *region)
 
 	print_message("%s: %zu copies", region->memory->name, region->copies);
 	if (region->memory->view != NO_FILE)
-		print_message("; the kernel's pread() %s, %zu of %zu times it is shorter",
+		print_message("; the kernel's pread() %s; it is shorter %zu of %zu times",
 			      views[region->memory->view], region->shorter, region->preads);
 	print_message("\n");
 }
@@ -532,7 +538,10 @@ static void test_every_engine_stops_at_poison(void **state)
 	assert_int_not_equal(bad_frame, 0);
 	poison(page);
 
-	/* Here and not in a fixture: CMocka changes the handlers around every test. */
+	/*
+	 * Installed here and not in a fixture, because CMocka changes the handlers around every
+	 * test.
+	 */
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(mcsafe_installed(), 1);
 	try_side(&region, MCSAFE_SIDE_SOURCE);
@@ -605,7 +614,7 @@ static void find_engines(void)
 	char *rest = engine_names;
 	const char *name;
 
-	assert_true(strlen(mcsafe_engine_names()) < sizeof(engine_names));
+	assert_in_range(strlen(mcsafe_engine_names()), 0, sizeof(engine_names) - 1);
 	snprintf(engine_names, sizeof(engine_names), "%s", mcsafe_engine_names());
 	while ((name = strtok_r(rest, " ", &rest)) != NULL) {
 		bool possible = mcsafe_engine_set(name) == 0;
@@ -613,13 +622,13 @@ static void find_engines(void)
 		print_message("engine %s%s\n", name, possible ? "" : ": not on this processor");
 		if (!possible)
 			continue;
-		assert_true(n_engines < T_LENGTH(engines));
+		assert_in_range(n_engines, 0, T_LENGTH(engines) - 1);
 		engines[n_engines++] = name;
 	}
 	assert_int_not_equal(n_engines, 0);
 }
 
-/* Says in one line, before all tests, whether this kernel can do what they need. */
+/* Prints in one line, before all tests, whether this kernel can do what they need. */
 static int set_up(void **state)
 {
 	struct utsname kernel;
@@ -654,7 +663,7 @@ int main(void)
 	};
 
 	if (!getenv("MCSAFE_GUEST")) {
-		print_error("poison_matrix takes memory out of service for good: "
+		print_error("poison_matrix takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""qemu.py - runs one guest: relays its output, reads its result, and never leaves it behind."""
+"""qemu.py - runs one guest: relays its output, reads its result, and always ends it."""
 
 import contextlib
 import re
@@ -16,7 +16,8 @@ from typing import Self
 from errors import GuestFailure, KernelTrouble, Unavailable
 
 QEMU = "qemu-system-x86_64"
-# An Intel processor: Linux recovers from a machine check on the plain "max" (AMD) not at all.
+# The processor is an Intel one: on the plain "max" (AMD) Linux does not recover from machine
+# checks.
 TCG_CPU = "max,vendor=GenuineIntel,family=6,model=106,stepping=6"
 TROUBLE = re.compile(
     r"Kernel panic|Oops: |general protection fault|kernel BUG at|BUG: (?!(?:soft|workqueue) lockup)"
@@ -27,7 +28,7 @@ SHUTDOWN_SECONDS = 10
 
 @dataclass(frozen=True)
 class Machine:
-    """The virtual hardware and what it boots."""
+    """The virtual hardware, and the files that it boots."""
 
     kernel: Path
     initrd: Path
@@ -36,10 +37,10 @@ class Machine:
     cpu: str = ""
     kvm: bool = False
     nvdimm: str = ""  # size of its persistent memory
-    nvdimm_file: Path | None = None  # where that is kept; otherwise it ends with the machine
+    nvdimm_file: Path | None = None  # the file that keeps it; without one it ends with the machine
 
     def argv(self) -> list[str]:
-        """Return the command line, but for the ports."""
+        """Return the command line without the ports."""
         quoted = str(self.disk).replace(",", ",,")
         accel, cpu = ("kvm", "host") if self.kvm else ("tcg,thread=multi", TCG_CPU)
         machine, memory, nvdimm = "pc", self.memory, []
@@ -57,20 +58,21 @@ class Machine:
             *("-m", memory, "-smp", "2", *nvdimm),
             *("-drive", f"file={quoted},if=virtio,format=raw,cache=unsafe"),
             *("-kernel", str(self.kernel), "-initrd", str(self.initrd)),
-            # A panic reboots at once, which ends QEMU (-no-reboot). On a busy host the emulated
-            # timer may be late, which the kernel must not take for a broken one.
+            # A panic reboots at once, and a reboot ends QEMU (-no-reboot). On a busy host the
+            # emulated timer may be late, and the kernel must not take it for a broken one.
             *("-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic no_timer_check"),
         ]
 
 
 def require() -> None:
-    """Make sure that there is a QEMU to run."""
+    """Check that QEMU is installed."""
     if not shutil.which(QEMU):
         raise Unavailable(f"{QEMU} is not installed (Debian: qemu-system-x86)")
 
 
 class Port:
-    """A character device of the guest: our end of a socket, and QEMU's arguments for the other."""
+    """A character device of the guest: a socket whose one end is ours, and QEMU's arguments for its
+    other end."""
 
     USES = {
         "serial": "-serial chardev:{}",
@@ -95,14 +97,14 @@ Ports = dict[Port, Callable[[bytes], object]]
 
 
 class Output:
-    """What the command writes, up to the token that announces its exit status."""
+    """The output of the command, up to the token that announces its exit status."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes from the guest; return those that are the command's output for certain."""
+        """Take bytes from the guest, and return those that certainly are the command's output."""
         self._held += data
         keep = self._held.find(self._token)
         if keep < 0:
@@ -111,12 +113,12 @@ class Output:
         return ready
 
     def status(self) -> int | None:
-        """Return the exit status once it is there."""
+        """Return the exit status as soon as it has arrived."""
         found = re.fullmatch(re.escape(self._token) + rb" (\d+)\n", self._held)
         return int(found.group(1)) if found else None
 
     def rest(self) -> bytes:
-        """Return what was held back in case it would become the result, and did not."""
+        """Return the bytes that were held back as a possible result, if they were not one."""
         return b"" if self.status() is not None else self._held
 
     def _partial(self) -> int:
@@ -134,9 +136,9 @@ def run(
 ) -> int:
     """Boot the machine and return the exit status of the guest's command.
 
-    The console's text is left in the file `console`. The deadline, by time.monotonic(), is asked
-    for again and again, and may move. What `attach` makes of our end of the command's port is
-    connected as well.
+    The text of the console goes to the file `console`. The deadline, in time.monotonic(), is read
+    again and again, and may move. `attach` gets our end of the command's port, and the ports that
+    it returns are also connected.
     """
     output = Output(token)
     with (
@@ -172,15 +174,15 @@ def interact(machine: Machine) -> int:
 
 
 def _mortal(argv: list[str]) -> list[str]:
-    """Return a command line that dies with us, even if we are killed outright."""
+    """Return a command line that dies with this process, even if a SIGKILL kills this process."""
     return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
 
 
 def _converse(argv: list[str], ports: Ports, deadline: Callable[[], float]) -> int | None:
-    """Run QEMU and hand out what arrives; return its exit status, None if time ran out."""
+    """Run QEMU and hand out arriving data. Return the exit status, or None if the time ran out."""
     for port in ports:
         argv = argv + port.argv
-    # A Ctrl-C is for us to deal with, hence the session.
+    # We handle Ctrl-C ourselves, so QEMU has a session of its own.
     qemu = subprocess.Popen(
         _mortal(argv),
         stdin=subprocess.DEVNULL,
@@ -199,7 +201,8 @@ def _converse(argv: list[str], ports: Ports, deadline: Callable[[], float]) -> i
 
 
 def _pump(ports: Ports, deadline: Callable[[], float]) -> bool:
-    """Hand out what arrives until QEMU has closed all ports; False if time runs out first."""
+    """Hand out arriving data until QEMU has closed all ports. Return False if the time runs out
+    first."""
     with selectors.DefaultSelector() as selector:
         for port, consume in ports.items():
             selector.register(port.socket, selectors.EVENT_READ, consume)
@@ -210,7 +213,7 @@ def _pump(ports: Ports, deadline: Callable[[], float]) -> bool:
             for key, _ in selector.select(min(left, 1)):
                 try:
                     data = key.fileobj.recv(65536)
-                except ConnectionResetError:  # closed with something of ours unread
+                except ConnectionResetError:  # closed with unread data of ours
                     data = b""
                 if data:
                     key.data(data)
@@ -220,7 +223,7 @@ def _pump(ports: Ports, deadline: Callable[[], float]) -> bool:
 
 
 def _problem(ended: int | None, status: int | None, console: str) -> GuestFailure | None:
-    """Say what went wrong in the guest, if anything did."""
+    """Return what went wrong in the guest, if anything did."""
     trouble = next((line for line in console.splitlines() if TROUBLE.search(line)), None)
     if trouble:
         return KernelTrouble(f"the guest's kernel is in trouble: {trouble.strip()}")

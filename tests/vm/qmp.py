@@ -11,7 +11,7 @@ REPLY_SECONDS = 20
 
 
 class Client:
-    """Our end of a monitor connection. Events are of no interest and are dropped."""
+    """Our end of a monitor connection. Events are dropped."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -19,13 +19,13 @@ class Client:
         self._ready = False
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived unasked: the greeting and events."""
+        """Take data that arrived without a request: the greeting and events."""
         self._pending += data
         while self._message() is not None:
             pass
 
     def monitor(self, line: str) -> str:
-        """Run a command of the human monitor; return what it says."""
+        """Run a command of the human monitor, and return its output."""
         if not self._ready:
             self._execute("qmp_capabilities")
             self._ready = True

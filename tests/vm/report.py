@@ -78,7 +78,7 @@ def write(directory: Path, kernel: str, results: Sequence[Result]) -> None:
 
 
 def measured(path: Path, scenarios: Iterable[Scenario]) -> tuple[str, dict[str, dict[str, str]]]:
-    """Read the results of a complete and successful run: the kernel, and all facts."""
+    """Return the kernel and all facts of a complete and successful run."""
     record = json.loads(path.read_text())
     facts = {}
     for scenario in scenarios:

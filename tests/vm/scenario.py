@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""scenario.py - the tables of scenarios, and what a scenario's results are held against."""
+"""scenario.py - the tables of scenarios, and the comparison of results with them."""
 
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+
+import routines
 
 TABLES = Path(__file__).with_name("scenarios")
 DEFAULT_SECONDS = 60
@@ -14,16 +16,16 @@ DEFAULT_SECONDS = 60
 class Scenario:
     """One entry of a table.
 
-    title    what is shown
+    title    what the scenario shows
     run      the program in the guest (tests/vm/lab/main.c) and its arguments
     machine  a key of lab.MACHINES
     prepare  a function of tests/vm/lab/lab-scenario that makes the memory; "" for none
     fast     whether it belongs to the subset that every test run includes
-    seconds  when it counts as hung
+    seconds  the time after which it counts as hung
     expect   every measurement that the program reports, with its value
     log      regular expressions that the kernel's messages must match, each somewhere
-    fails    regular expressions for failures that the program must report, and no others: for a
-             scenario that breaks something on purpose, to show that it would be noticed
+    fails    regular expressions for the failures that the program must report, and no others. A
+             scenario that breaks something on purpose shows with these that the lab would notice.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Scenario:
 
 @dataclass
 class Result:
-    """What came of a scenario."""
+    """The result of a scenario."""
 
     scenario: Scenario
     problems: list[str] = field(default_factory=list)
@@ -49,16 +51,16 @@ class Result:
     failures: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
-    driver: list[str] = field(default_factory=list)  # requests, and what was done about them
+    driver: list[str] = field(default_factory=list)  # the requests and the driver's answers to them
     seconds: float = 0
 
     @property
     def passed(self) -> bool:
-        """Whether all is as it should be."""
+        """Whether everything was as expected."""
         return not self.problems and not self.skipped
 
     def judge(self, status: int) -> None:
-        """Find out what is wrong, once the program has ended."""
+        """Find out what is wrong, after the program has ended."""
         expected_failures = self.scenario.fails
         if status == 77:
             self.skipped = next(iter(self.output[::-1]), "no reason given")
@@ -75,14 +77,14 @@ class Result:
 
 
 def unlike(patterns: tuple[str, ...], failures: list[str]) -> list[str]:
-    """Return the failures that no pattern stands for, and the patterns without a failure."""
+    """Return the failures that match no pattern, and the patterns that match no failure."""
     unexpected = [text for text in failures if not any(re.search(p, text) for p in patterns)]
     missing = [p for p in patterns if not any(re.search(p, text) for text in failures)]
-    return unexpected + [f"no failure like {p!r}, which was made on purpose" for p in missing]
+    return unexpected + [f"no failure like {p!r}, which was caused on purpose" for p in missing]
 
 
 def differences(expected: dict[str, str], measured: dict[str, str]) -> list[str]:
-    """Compare measurements; one that was not expected is as wrong as one that is missing."""
+    """Compare measurements. One that was not expected is as wrong as one that is missing."""
     nothing = "nothing"
     return [
         f"{key}: {measured.get(key, nothing)}, expected {expected.get(key, nothing)}"
@@ -92,18 +94,19 @@ def differences(expected: dict[str, str], measured: dict[str, str]) -> list[str]
 
 
 def load(directory: Path = TABLES) -> dict[str, Scenario]:
-    """Read all tables, in the order of their names."""
-    scenarios: dict[str, Scenario] = {}
+    """Read all tables, in the order of their names, and add the scenarios of the routines."""
+    tables: dict[str, dict] = {}
     for path in sorted(directory.glob("*.toml")):
         for name, entry in tomllib.loads(path.read_text()).items():
-            if name in scenarios:
+            if name in tables:
                 raise ValueError(f"{path}: a second scenario {name}")
-            scenarios[name] = from_table(name, entry)
-    return scenarios
+            tables[name] = entry
+    routines.add_to(tables)
+    return {name: from_table(name, entry) for name, entry in tables.items()}
 
 
 def from_table(name: str, entry: dict) -> Scenario:
-    """Make a scenario of a TOML table."""
+    """Make a scenario from a TOML table."""
     unknown = entry.keys() - {f.name for f in fields(Scenario)}
     if unknown:
         raise ValueError(f"scenario {name}: no such field: {', '.join(sorted(unknown))}")

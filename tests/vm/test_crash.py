@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_crash.py - kills the machine in the middle of repairs, and looks at what is there after it.
+"""test_crash.py - kills the machine in the middle of repairs, and checks what is there afterwards.
 
-The NVDIMM is a file of the host, which outlives QEMU. In the first guest a file is written to it.
-Each of the next repairs a range of that file, in which pages are bad from boot on, and is killed
-(SIGKILL to QEMU) at the entry of one of the calls that change the file. Whoever comes after it
+The NVDIMM is a file of the host, which outlives QEMU. The first guest writes a file to it. Each of
+the next guests repairs a range of that file, in which pages are bad from boot on. This guest is
+killed (SIGKILL to QEMU) at the entry of one of the calls that change the file. The guest after it
 finds the medium as it was at this moment: the pages that the kernel has cleared stay good.
-See lab/pmem_crash.c for what is checked.
+lab/pmem_crash.c says what is checked.
 
-What this cannot show: the firmware is ours, and its list dies with QEMU, so it is given to the next
-guest from what the kernel listed when it was killed; and all stores survive, flushed or not, since
-the emulation has no caches and the host's page cache stands for the medium.
+This test has two limits. The firmware is ours, and its list dies with QEMU. Therefore the next
+guest gets its list from what the kernel listed when it was killed. And all stores survive, flushed
+or not, because the emulation has no caches, and the host's page cache stands for the medium.
 """
 
 import argparse
@@ -30,20 +30,21 @@ from errors import Unavailable
 
 PAGE = 4096
 SECONDS = 60  # for one guest
-# Of the two bad pages of each range (lab/pmem_crash.c): before the first call that changes the
-# file, before the one that writes the second page, and before that is synced.
+# How many of the two bad pages of each range (lab/pmem_crash.c) are still bad: before the first
+# call that changes the file, before the call that writes the second page, and before the sync of
+# that page.
 BAD_BEFORE = 2
 BAD_AFTER = (2, 1, 0)
 CRASHES = len(BAD_AFTER)
 
 
 class Killed(Exception):
-    """The guest has come to where it was to be killed. QEMU is, on the way out."""
+    """The guest has reached the place where it must be killed. QEMU is killed on the way out."""
 
 
 @dataclass
 class Guest:
-    """What one guest has said."""
+    """The output of one guest."""
 
     bad: list[acpi.Range] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Guest:
     text: str = ""
 
     def feed(self, data: bytes) -> None:
-        """Take output; end the guest where it says so."""
+        """Take output, and end the guest where the output says so."""
         *whole, rest = (self.text + data.decode(errors="replace")).split("\n")
         for line in whole[self.text.count("\n") :]:
             self._take(line.rstrip("\r"))
@@ -74,14 +75,14 @@ class Guest:
 
 
 class CrashLab(lab.Lab):
-    """Guests one after the other, on the same NVDIMM."""
+    """Guests that run one after the other on the same NVDIMM."""
 
     def __init__(self, parts: lab.Ingredients, artefacts: Path, medium: Path) -> None:
         super().__init__(parts, artefacts, print)
         self.medium = medium
 
     def boot(self, script: str, bad: list[acpi.Range] | None = None) -> Guest:
-        """Run a script; without a list of bad ranges on the firmware that QEMU has."""
+        """Run a script. Without a list of bad ranges it runs on QEMU's own firmware."""
         guest = Guest()
         hardware = lab.Hardware(True, tuple(bad or ()), self.medium)
         end = time.monotonic() + SECONDS
@@ -94,7 +95,7 @@ class CrashLab(lab.Lab):
         return guest
 
     def _examine_consoles(self) -> None:
-        """Do for a guest that was killed what qemu.run() does for one that ends."""
+        """Check the console of a guest that was killed as qemu.run() does for one that ends."""
         for console in self.artefacts.glob("console-*.log"):
             if qemu.TROUBLE.search(console.read_text(errors="replace")):
                 raise AssertionError(qemu.console_tail(console))
@@ -102,7 +103,7 @@ class CrashLab(lab.Lab):
 
 
 class CrashTest(unittest.TestCase):
-    """Repairs that a crash cuts off."""
+    """Repairs that a crash cuts short."""
 
     lab: CrashLab
 
@@ -110,7 +111,7 @@ class CrashTest(unittest.TestCase):
         self.assertEqual(re.findall(r"@fail .*", guest.text), [], guest.text)
 
     def crash(self, start: str, killed: int, bad: list[acpi.Range]) -> Guest:
-        """Check what the crashes so far have left; crash once more, unless it was the last."""
+        """Check what the crashes so far have left. Crash once more, unless it was the last one."""
         name = f"crash-{killed}"
         guest = self.lab.boot(f"lab-scenario {name} kept_ext4 pmem-crash {start} {killed}", bad)
         self.assert_healthy(guest)
@@ -119,7 +120,7 @@ class CrashTest(unittest.TestCase):
         self.assertEqual(guest.facts, facts, guest.text)
         return guest
 
-    def test_crashes(self) -> None:
+    def test_no_crash_loses_data_or_bad_pages(self) -> None:
         first = self.lab.boot(
             "echo @table $(cat /sys/firmware/acpi/tables/SSDT* | base64 -w 0); "
             "lab-scenario crash-set-up fsdax_ext4 pmem-crash"
@@ -136,7 +137,7 @@ class CrashTest(unittest.TestCase):
 
 
 def main() -> None:
-    """Skip in words, or run the test."""
+    """Run the test, or print why it was skipped."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--program", type=Path, required=True)

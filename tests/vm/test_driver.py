@@ -23,10 +23,10 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class OutputTest(unittest.TestCase):
-    """The command's output, and the result behind it."""
+    """The command's output, and the result after it."""
 
     def feed(self, data: bytes, size: int) -> tuple[bytes, int | None]:
-        """Feed data in pieces; return what was relayed, and the status."""
+        """Feed data in pieces, and return the relayed data and the status."""
         output = qemu.Output(TOKEN)
         pieces = (data[i : i + size] for i in range(0, len(data), size))
         relayed = b"".join(output.feed(piece) for piece in pieces)
@@ -53,7 +53,7 @@ class OutputTest(unittest.TestCase):
 
 
 class ProblemTest(unittest.TestCase):
-    """What counts as a failure of the guest, whatever the command's status."""
+    """What counts as a failure of the guest, whatever the command's status is."""
 
     def problem(self, ended: int | None, status: int | None, console: str = "") -> str:
         return str(qemu._problem(ended, status, console) or "")
@@ -66,7 +66,7 @@ class ProblemTest(unittest.TestCase):
         for line in ("Kernel panic - not syncing", "Oops: 0002 [#1]", "BUG: Bad page state in"):
             self.assertIn(line, self.problem(0, 0, f"boot\n[    1.0] {line}\nmore"))
 
-    def test_no_result(self) -> None:
+    def test_a_missing_result_is_a_failure(self) -> None:
         self.assertIn("hangs", self.problem(None, None))
         self.assertIn("hangs", self.problem(None, 0))
         self.assertIn("status 1", self.problem(1, None))
@@ -76,7 +76,7 @@ class ProblemTest(unittest.TestCase):
 class ImageTest(unittest.TestCase):
     """The initramfs."""
 
-    def test_archive_layout(self) -> None:
+    def test_an_archive_has_the_newc_layout(self) -> None:
         archive = image.Archive()
         archive.add("/a/b", b"12345", 0o644)
         header = "070701" + "{:08X}" * 13
@@ -124,13 +124,13 @@ class KernelTest(unittest.TestCase):
         order = kernel.closure(["virtio", "ext4", "jbd2"], depends.__getitem__)
         self.assertEqual(order, ["virtio", "crc16", "jbd2", "ext4"])
 
-    def test_depends_field_of_a_module(self) -> None:
+    def test_the_depends_field_of_a_module_is_read(self) -> None:
         module = b"\x7fELF\0alias=x\0depends=jbd2,crc-t10dif\0name=ext4\0"
         self.assertEqual(kernel.module_depends(module), ["jbd2", "crc_t10dif"])
         self.assertEqual(kernel.module_depends(b"\0depends=\0"), [])
         self.assertEqual(kernel.module_depends(b""), [])
 
-    def test_module_files(self) -> None:
+    def test_module_files_are_in_loading_order(self) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             for name, depends in (("a-b", b"c"), ("c", b"")):
                 Path(scratch, f"{name}.ko").write_bytes(b"\0depends=" + depends + b"\0")
@@ -153,7 +153,7 @@ class KernelTest(unittest.TestCase):
             self.assertEqual(kernel.below(root, "6.1."), expected)
             self.assertIsNone(kernel.below(root, "6.12."))
 
-    def test_package_behind_linux_image_amd64(self) -> None:
+    def test_the_package_of_linux_image_amd64_is_found(self) -> None:
         record = "Package: linux-image-amd64\nDepends: linux-image-6.1.0-56-amd64 (= 6.1.192-2)\n"
         self.assertEqual(debian.depended_kernel(record), "linux-image-6.1.0-56-amd64=6.1.192-2")
         record = "Depends: base, linux-image-6.1.0-56-amd64\n"
@@ -163,7 +163,7 @@ class KernelTest(unittest.TestCase):
 
 
 class CommandLineTest(unittest.TestCase):
-    """The command line, and what becomes of a run that cannot be done."""
+    """The command line, and what happens when a run is impossible."""
 
     def run_main(self, *argv: str, **environment: str) -> tuple[int, str]:
         text = io.StringIO()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_guest.py - whether the driver tells the truth about real guests, above all bad ones."""
+"""test_guest.py - whether the driver tells the truth about real guests, especially about bad ones.
+"""
 
 import argparse
 import contextlib
@@ -26,7 +27,8 @@ class GuestTest(unittest.TestCase):
     cache: Path
 
     def setUp(self) -> None:
-        # What the runs leave behind shows in a cache of our own, which borrows the fetched files.
+        # The cache is our own, so that it shows every file that a run forgets. It borrows the
+        # fetched files.
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
@@ -53,7 +55,7 @@ class GuestTest(unittest.TestCase):
         for line in (self.scratch / log).read_text().splitlines()[-10:]:
             self.assertIn(line, done.stderr)
 
-    def test_success_between_kernel_messages(self) -> None:
+    def test_output_between_kernel_messages_is_complete(self) -> None:
         noise = 'for i in 1 2 3 4; do echo "<0>noise $i" >/dev/kmsg; seq 1 3000; done'
         done = self.run_vm(f"{noise}; echo error >&2")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -61,33 +63,33 @@ class GuestTest(unittest.TestCase):
         self.assertEqual(done.stdout, counted * 4 + "error\n")
         self.assertEqual(self.left_behind(), [])
 
-    def test_exit_status(self) -> None:
+    def test_the_exit_status_is_the_commands(self) -> None:
         done = self.run_vm("printf 'no newline'; exit 3")
         self.assertEqual((done.returncode, done.stdout), (3, "no newline"), done.stderr)
 
-    def test_death_by_signal(self) -> None:
+    def test_death_by_signal_is_reported(self) -> None:
         done = self.run_vm("echo before; kill -SEGV $$")
         self.assertEqual(done.returncode, 128 + signal.SIGSEGV, done.stderr)
         self.assertEqual(done.stdout, "before\nSegmentation fault\n")
 
-    def test_hang(self) -> None:
+    def test_a_hang_is_reported(self) -> None:
         done = self.run_vm("exec sleep 1000", "--timeout", str(HANG_SECONDS))
         self.assert_guest_failed(done, "the guest hangs")
 
-    def test_panic(self) -> None:
+    def test_a_panic_is_reported(self) -> None:
         done = self.run_vm("echo before; echo c >/proc/sysrq-trigger; sleep 1000")
         self.assert_guest_failed(done, "Kernel panic - not syncing: sysrq triggered crash")
         self.assertEqual(done.stdout, "before\n")
 
-    def test_no_result(self) -> None:
+    def test_a_missing_result_is_reported(self) -> None:
         self.assert_guest_failed(self.run_vm("poweroff -f"), "the guest stopped without a result")
 
-    def test_qemu_refuses(self) -> None:
+    def test_a_failure_of_qemu_is_reported(self) -> None:
         done = self.run_vm("true", "--cpu", "no-such-processor")
         self.assertEqual(done.returncode, vm.EXIT_GUEST)
         self.assertIn("qemu-system-x86_64 failed with status 1", done.stderr)
 
-    def test_interrupted_driver_takes_qemu_along(self) -> None:
+    def test_an_interrupted_driver_ends_qemu(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal=number), self.started() as (driver, emulator):
                 driver.send_signal(number)
@@ -95,7 +97,7 @@ class GuestTest(unittest.TestCase):
                 self.assertFalse(emulator.exists())
         self.assertFalse([name for name in self.left_behind() if name.startswith("run-")])
 
-    def test_killed_driver_takes_qemu_along(self) -> None:
+    def test_a_killed_driver_ends_qemu(self) -> None:
         shell = [sys.executable, "-B", str(VM), "shell", "--cache", str(self.scratch)]
         for argv in (self.argv("sleep 1000"), shell):
             with self.subTest(argv=argv), self.started(argv) as (driver, emulator):
@@ -110,7 +112,7 @@ class GuestTest(unittest.TestCase):
     def started(
         self, argv: list[str] | None = None
     ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-        """Start a driver; give it and QEMU's directory in /proc."""
+        """Start a driver, and yield it and QEMU's directory in /proc."""
         argv = argv or self.argv("sleep 1000")
         nowhere = subprocess.DEVNULL
         with subprocess.Popen(argv, stdin=nowhere, stdout=nowhere, stderr=nowhere) as driver:
@@ -133,7 +135,7 @@ class GuestTest(unittest.TestCase):
 
 
 def main() -> None:
-    """Skip in words, or run the tests."""
+    """Run the tests, or print why they were skipped."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cache", type=Path, required=True)
     args, rest = parser.parse_known_args()

@@ -34,7 +34,7 @@ from scenario import Result, Scenario
 
 
 class Peer:
-    """The other end of a connection: answers what arrives, piece by piece."""
+    """The other end of a connection: answers data as it arrives, piece by piece."""
 
     def __init__(self, test: unittest.TestCase, respond: Callable[[bytes], list[bytes]]) -> None:
         self.received: list[bytes] = []
@@ -61,7 +61,7 @@ class GdbTest(unittest.TestCase):
     """The client of QEMU's gdb stub."""
 
     def client(self, *answers: bytes) -> tuple[gdb.Client, Peer]:
-        """Return a client, and a stub which gives one answer for each packet."""
+        """Return a client, and a stub that gives one answer to each packet."""
         waiting = list(answers)
 
         def respond(data: bytes) -> list[bytes]:
@@ -71,10 +71,10 @@ class GdbTest(unittest.TestCase):
         peer = Peer(self, respond)
         return gdb.Client(peer.client), peer
 
-    def test_framing(self) -> None:
+    def test_a_packet_has_its_checksum(self) -> None:
         self.assertEqual(gdb.framed("OK"), b"$OK#9a")
 
-    def test_stop_packets(self) -> None:
+    def test_stop_packets_are_parsed(self) -> None:
         stop = gdb.Stop.parse("T05thread:02;rwatch:7f00;")
         self.assertEqual(stop, gdb.Stop(5, 1, 0x7F00))
         self.assertEqual(gdb.Stop.parse("T02thread:p01.0a;"), gdb.Stop(2, 9, None))
@@ -92,18 +92,18 @@ class GdbTest(unittest.TestCase):
         with self.assertRaisesRegex(GuestFailure, "damaged"):
             client.feed(b"$OK#00")
 
-    def test_breakpoint(self) -> None:
+    def test_a_breakpoint_is_set_and_an_error_raised(self) -> None:
         client, peer = self.client(b"+$OK#9a", b"+$E22#a9")
         client.insert(gdb.READ, 0x1000, 64)
         self.assertEqual(peer.received[0], gdb.framed("Z3,1000,40"))
         with self.assertRaisesRegex(GuestFailure, "E22"):
             client.remove(gdb.READ, 0x1000, 64)
 
-    def test_interrupt(self) -> None:
+    def test_an_interrupt_returns_the_stop(self) -> None:
         client, _ = self.client(gdb.framed("T02thread:01;"))
         self.assertEqual(client.interrupt(), gdb.Stop(2, 0, None))
 
-    def test_registers(self) -> None:
+    def test_registers_are_read_in_order(self) -> None:
         values = b"".join(n.to_bytes(8, "little") for n in range(17)).hex()
         client, _ = self.client(gdb.framed("OK"), gdb.framed(values))
         registers = client.registers(0)
@@ -138,7 +138,7 @@ class QmpTest(unittest.TestCase):
         peer = Peer(self, respond)
         return qmp.Client(peer.client)
 
-    def test_monitor_command_between_events(self) -> None:
+    def test_a_monitor_command_works_between_events(self) -> None:
         client = self.client(
             {"qmp_capabilities": {"return": {}}, "human-monitor-command": {"return": "text"}}
         )
@@ -146,7 +146,7 @@ class QmpTest(unittest.TestCase):
         self.assertEqual(client.monitor("info status"), "text")
         self.assertEqual(client.monitor("info status"), "text")
 
-    def test_error(self) -> None:
+    def test_an_error_is_raised(self) -> None:
         client = self.client({"qmp_capabilities": {"error": {"desc": "no"}}})
         with self.assertRaisesRegex(GuestFailure, "no"):
             client.monitor("quit")
@@ -160,28 +160,28 @@ class OperandsTest(unittest.TestCase):
     def address(self, text: str) -> int:
         return operands.parse(text).address(self.REGISTERS)
 
-    def test_addresses(self) -> None:
+    def test_addresses_are_computed(self) -> None:
         self.assertEqual(self.address("mov    (%rsi),%rax"), 0x1000)
         self.assertEqual(self.address("movzbl 0x7(%rsi),%eax"), 0x1007)
         self.assertEqual(self.address("vmovdqa -0x20(%rsi,%rdx,1),%ymm0"), 0xFE8)
         self.assertEqual(self.address("movdqa (%rsi,%rax,4),%xmm1"), 0x1080)
         self.assertEqual(self.address("mov    -0x2000(%rsi),%rax"), (1 << 64) - 0x1000)
 
-    def test_string(self) -> None:
+    def test_a_string_instruction_is_parsed(self) -> None:
         operand = operands.parse("rep movsb %ds:(%rsi),%es:(%rdi)")
         self.assertEqual(operand, Operand(base="rsi", string=True))
 
-    def test_no_operand(self) -> None:
+    def test_instructions_without_operand_have_none(self) -> None:
         self.assertIsNone(operands.parse("ret"))
         self.assertIsNone(operands.parse("call   *%rax"))
 
-    def test_listing(self) -> None:
+    def test_a_listing_gives_operands_by_address(self) -> None:
         text = "000000006a001740 <f>:\n    6a001740:\tmov    (%rsi),%al\n    6a001742:\tret\n"
         self.assertEqual(operands.listing(text), {0x6A001740: Operand(base="rsi")})
 
 
 class FakeGdb:
-    """Records what is asked of a debugger; stops come from a list."""
+    """Records the requests to a debugger. Its stops come from a list."""
 
     def __init__(self, registers: dict[str, int], stops: list[gdb.Stop]) -> None:
         self.calls: list[tuple] = []
@@ -207,7 +207,7 @@ class FakeGdb:
 
 
 class InjectorTest(unittest.TestCase):
-    """When a machine check is raised, and when not."""
+    """When a machine check is raised, and when it is not."""
 
     LOAD, STRING = 0x6A001770, 0x6A001780
     OPERANDS = {LOAD: Operand(base="rsi"), STRING: Operand(base="rsi", string=True)}
@@ -228,7 +228,7 @@ class InjectorTest(unittest.TestCase):
     def injections(self) -> list[str]:
         return [call.args[0] for call in self.monitor.monitor.call_args_list]
 
-    def test_load_of_the_line(self) -> None:
+    def test_a_load_of_the_line_raises_a_machine_check(self) -> None:
         registers = {"rip": self.LOAD, "rsi": 0x7FC8}
         stops = gdb.Stop(5, 1, None), gdb.Stop(5, 1, 0x7FC0)
         injector, debugger = self.injector(registers, *stops)
@@ -251,7 +251,7 @@ class InjectorTest(unittest.TestCase):
             ],
         )
 
-    def test_load_of_another_line(self) -> None:
+    def test_a_load_of_another_line_raises_nothing(self) -> None:
         injector, debugger = self.injector(
             {"rip": self.LOAD, "rsi": 0x7FBF}, gdb.Stop(5, 0, None)
         )
@@ -275,7 +275,7 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 1)
 
-    def test_instruction_whatever_it_reads(self) -> None:
+    def test_an_instruction_counts_whatever_it_reads(self) -> None:
         registers = {"rip": self.LOAD, "rsi": 0x1234}
         injector, _ = self.injector(registers, gdb.Stop(5, 0, None))
         injector.request(f"arm insn page at=7fc0:1fc0 insn={self.LOAD:x}")
@@ -292,7 +292,7 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 1)
 
-    def test_string_that_ends_before_the_line(self) -> None:
+    def test_a_string_that_ends_before_the_line_raises_nothing(self) -> None:
         registers = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0xBF}
         injector, _ = self.injector(registers, gdb.Stop(5, 0, None))
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
@@ -338,7 +338,7 @@ class InjectorTest(unittest.TestCase):
 
 
 class ScenarioTest(unittest.TestCase):
-    """Tables, and judgement."""
+    """Tables, and judging results."""
 
     def judged(self, status: int = 0, **fields: object) -> list[str]:
         facts = fields.pop("facts", {})
@@ -349,44 +349,44 @@ class ScenarioTest(unittest.TestCase):
         result.judge(status)
         return result.problems
 
-    def test_success(self) -> None:
+    def test_a_good_result_passes(self) -> None:
         self.assertEqual(self.judged(), [])
         self.assertEqual(self.judged(expect={"a": "1"}, facts={"a": "1"}), [])
 
-    def test_exit_status(self) -> None:
+    def test_a_bad_exit_status_fails(self) -> None:
         self.assertEqual(self.judged(1), ["exit status 1"])
 
-    def test_failure_with_a_good_exit_status(self) -> None:
+    def test_a_failure_fails_despite_a_good_exit_status(self) -> None:
         self.assertEqual(self.judged(failures=["bad"]), ["bad"])
 
-    def test_facts(self) -> None:
+    def test_facts_must_be_as_expected(self) -> None:
         self.assertEqual(self.judged(expect={"a": "1"}), ["a: nothing, expected 1"])
         self.assertEqual(self.judged(facts={"a": "1"}), ["a: 1, expected nothing"])
 
-    def test_log(self) -> None:
+    def test_the_log_must_match(self) -> None:
         self.assertEqual(len(self.judged(log=("Uncorrected",))), 1)
         self.assertEqual(self.judged(log=("Unc.*",), log_lines=["mce: Uncorrected"]), [])
 
-    def test_failure_on_purpose(self) -> None:
+    def test_a_failure_on_purpose_is_expected(self) -> None:
         self.assertEqual(self.judged(1, fails=("read again",), failures=["was read again"]), [])
         self.assertEqual(len(self.judged(0, fails=("read again",), failures=[])), 2)
         self.assertEqual(
             self.judged(1, fails=("read again",), failures=["was read again", "other"]), ["other"]
         )
 
-    def test_skip(self) -> None:
+    def test_a_skip_is_not_a_pass(self) -> None:
         result = Result(Scenario("s", "title", "run"))
         result.output = ["SKIP: no huge pages"]
         result.judge(77)
         self.assertEqual((result.passed, result.skipped), (False, "SKIP: no huge pages"))
 
-    def test_tables(self) -> None:
+    def test_the_tables_are_valid(self) -> None:
         scenarios = scenario.load()
         self.assertTrue(any(entry.fast for entry in scenarios.values()))
         for entry in scenarios.values():
             self.assertIn(entry.machine, lab.MACHINES, entry.name)
 
-    def test_nothing_but_device_dax_on_its_machines(self) -> None:
+    def test_only_device_dax_runs_on_its_machines(self) -> None:
         for entry in scenario.load().values():
             on_its_own = entry.machine.startswith("devdax")
             self.assertEqual(on_its_own, entry.prepare == "devdax", entry.name)
@@ -397,12 +397,12 @@ class ScenarioTest(unittest.TestCase):
 
 
 class SessionTest(unittest.TestCase):
-    """What a guest says."""
+    """The output of a guest."""
 
     def session(self) -> lab.Session:
         return lab.Session([Scenario("one", "", ""), Scenario("two", "", "")], {})
 
-    def test_conversation(self) -> None:
+    def test_a_conversation_gives_results(self) -> None:
         session = self.session()
         text = b"noise\n@kernel 6.1\n@begin one\n@fact a b=c d\n@log text\nout\n@fail bad\n"
         for byte in text + b"@end one 1\n@begin two\n":
@@ -435,7 +435,7 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(list(session.remaining), ["two"])
 
     def boots(self, *guests: bytes | Exception) -> tuple[lab.Lab, list[Result]]:
-        """Run two scenarios in guests that say what is given."""
+        """Run two scenarios in guests that give the given output."""
         waiting = list(guests)
 
         def guest(_self: object, _hardware: object, _script: str, feed: Callable, *_: object):
@@ -481,7 +481,7 @@ class ReportTest(unittest.TestCase):
         bad = Result(Scenario("bad", "b", ""), problems=["<wrong>"])
         return [good, bad, Result(Scenario("none", "c", ""), skipped="why")]
 
-    def test_junit(self) -> None:
+    def test_junit_counts_failures_and_skips(self) -> None:
         suite = ElementTree.fromstring(report.junit(self.results()))
         self.assertEqual(
             (suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1")
@@ -517,7 +517,7 @@ class AcpiTest(unittest.TestCase):
         "        }\n        Method (_DSM, 1)\n        {\n        }\n    }\n}\n"
     )
 
-    def test_extension(self) -> None:
+    def test_the_table_is_extended(self) -> None:
         extended = acpi.extend(self.SOURCE, "OURS\n")
         self.assertIn('"NVDIMM", 0x00000010)', extended)
         self.assertIn("    {\nOURS\n        Method (_DSM, 1)", extended)
@@ -525,7 +525,7 @@ class AcpiTest(unittest.TestCase):
         with self.assertRaises(GuestFailure):
             acpi.extend("nothing", "")
 
-    def test_records(self) -> None:
+    def test_records_have_the_layout_of_acpi(self) -> None:
         data = acpi.records([acpi.Range(0x1000, 0x200)])
         self.assertEqual(len(data), 192)
         self.assertEqual(data[8:16], (0x100001000).to_bytes(8, "little"))
@@ -552,7 +552,7 @@ class ToolsTest(unittest.TestCase):
         self.unpacked: list[str] = []
 
     def unpack(self, package: str, into: Path) -> None:
-        """Stand in for a download: a package has its programs, and a directory of libraries."""
+        """Stand in for a download: a package has its programs and a directory of libraries."""
         self.unpacked.append(package)
         (into / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
         for name, of in tools.PROGRAMS.items():
@@ -627,7 +627,7 @@ class CommandLineTest(unittest.TestCase):
         "b": Scenario("b", "", ""),
     }
 
-    def test_choice(self) -> None:
+    def test_scenarios_are_chosen_by_name(self) -> None:
         def names(*arguments: object) -> list[str]:
             return [entry.name for entry in vm.choose(self.SCENARIOS, *arguments)]
 
@@ -642,7 +642,7 @@ DOCUMENT = Path()
 
 
 def main() -> None:
-    """Take the page's place from the command line, and run the tests."""
+    """Read the path of docs/poison.md from the command line, and run the tests."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--document", type=Path, required=True)
     args, rest = parser.parse_known_args()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_shell.py - whether a person gets a shell in the lab's guest, with what it needs."""
+"""test_shell.py - whether a person gets a shell in the lab's guest, with the tools that it needs.
+"""
 
 import argparse
 import os
@@ -18,7 +19,7 @@ from errors import Unavailable
 
 VM = Path(__file__).with_name("vm.py")
 PROMPT = b"/ # "
-SECONDS = 200  # for two boots on a busy machine: the first reads QEMU's ACPI tables
+SECONDS = 200  # enough for two boots on a busy machine: the first boot reads QEMU's ACPI tables
 COMMANDS = (
     "grep clear_error /sys/bus/nd/devices/ndbus0/commands",
     "ndctl destroy-namespace -f all",
@@ -46,7 +47,7 @@ class ShellTest(unittest.TestCase):
             said += os.read(terminal, 4096)
         return said
 
-    def test_persistent_memory(self) -> None:
+    def test_a_shell_has_persistent_memory(self) -> None:
         ours, theirs = pty.openpty()
         argv = [sys.executable, "-B", str(VM), "shell", "--nvdimm", "--cache", str(self.cache)]
         with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs) as shell:
@@ -54,7 +55,7 @@ class ShellTest(unittest.TestCase):
             try:
                 self.read_until(ours, PROMPT)
                 for command in COMMANDS:
-                    # The terminal echoes what is typed, but that has no number in it.
+                    # The terminal echoes the typed text, but that has no number in it.
                     os.write(ours, f"{command}; echo status $?\n".encode())
                     self.assertRegex(self.read_until(ours, PROMPT).decode(), r"status 0\s")
                 os.write(ours, b"exit\n")
@@ -65,7 +66,7 @@ class ShellTest(unittest.TestCase):
 
 
 def main() -> None:
-    """Skip in words, or run the tests."""
+    """Run the tests, or print why they were skipped."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cache", type=Path, required=True)
     args, rest = parser.parse_known_args()

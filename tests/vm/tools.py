@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""tools.py - programs for persistent memory in the guest: the host's, or fetched ones."""
+"""tools.py - programs for persistent memory in the guest: the host's, otherwise fetched ones."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ PROGRAMS = {
     "mkfs.xfs": "xfsprogs",
     "xfs_io": "xfsprogs",
 }
-# What they need beyond a minimal Debian.
+# The libraries that they need beyond a minimal Debian.
 LIBRARIES = (
     "libblkid1",
     "libcom-err2",

@@ -33,7 +33,7 @@ EXIT_GUEST = 125
 def main() -> int:
     """Carry out the command line."""
     args = parse(sys.argv[1:])
-    # An ordinary exit ends QEMU on its way out.
+    # An ordinary exit also ends QEMU.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     guest.add_argument("--kvm", action="store_true", help="use KVM instead of emulation")
     guest.add_argument("--cpu", default="", help="QEMU's name of a processor")
     guest.add_argument("--memory", default="768M", help="the guest's memory (default %(default)s)")
-    guest.add_argument("--fetch", action="store_true", help="download what is missing")
+    guest.add_argument("--fetch", action="store_true", help="download missing files")
     guest.add_argument(
         "--program", type=Path, action="append", default=[], help="file to put into /bin"
     )
@@ -86,19 +86,21 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     lab_run.add_argument("--artefacts", type=Path, help="where results go (default: the cache)")
     lab_run.add_argument("--memory", default="768M", help="as above (default %(default)s)")
-    lab_run.add_argument("--list", action="store_true", help="say what there is")
-    lab_run.add_argument("--fast", action="store_true", help="only what takes little time")
+    lab_run.add_argument("--list", action="store_true", help="list the scenarios")
+    lab_run.add_argument("--fast", action="store_true", help="only the fast scenarios")
     lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
     lab_run.add_argument("scenario", nargs="*", help="names, or all")
     lab_run.set_defaults(action=run_lab)
 
-    fetch = actions.add_parser("fetch", parents=[common], help="download what a guest is made of")
+    fetch = actions.add_parser(
+        "fetch", parents=[common], help="download the files that a guest is made of"
+    )
     fetch.set_defaults(action=fetch_all)
     return parser.parse_args(argv)
 
 
 def skip(reason: str) -> int:
-    """Say why nothing was run; return the exit status for it."""
+    """Print why nothing was run, and return the exit status for that."""
     if os.environ.get("MCSAFE_NO_SKIP") == "1":
         print(f"vm.py: would skip, but MCSAFE_NO_SKIP=1: {reason}", file=sys.stderr)
         return 1
@@ -107,7 +109,7 @@ def skip(reason: str) -> int:
 
 
 def fetch_all(args: argparse.Namespace) -> int:
-    """Download what a guest is made of."""
+    """Download the files that a guest is made of."""
     try:
         print(kernel.fetch(args.cache).image)
         print(image.fetch_busybox(args.cache))
@@ -132,7 +134,7 @@ def run_command(args: argparse.Namespace) -> int:
         console.unlink()
     else:
         print(f"vm.py: exit status {status}; the console is in {console}", file=sys.stderr)
-    return skip("the command in the guest said so") if status == EXIT_SKIP else status
+    return skip("the command in the guest reported a skip") if status == EXIT_SKIP else status
 
 
 def run_lab(args: argparse.Namespace) -> int:
@@ -153,10 +155,10 @@ def run_lab(args: argparse.Namespace) -> int:
     results = run.run(chosen)
     report.write(artefacts, run.kernel_release, results)
     if any(result.problems for result in results):
-        print(f"vm.py: what is known about the failures is in {artefacts}", file=sys.stderr)
+        print(f"vm.py: details of the failures are in {artefacts}", file=sys.stderr)
         return 1
     if any(result.skipped for result in results):
-        return skip("a scenario in the guest said so")
+        return skip("a scenario in the guest reported a skip")
     if args.report:
         write_page(args.report, artefacts, scenarios)
     return 0
@@ -165,7 +167,7 @@ def run_lab(args: argparse.Namespace) -> int:
 def choose(
     scenarios: dict[str, scenario.Scenario], names: Sequence[str], fast: bool
 ) -> list[scenario.Scenario]:
-    """Return the scenarios that were asked for."""
+    """Return the requested scenarios."""
     unknown = [name for name in names if name not in scenarios and name != "all"]
     if unknown:
         raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
@@ -175,14 +177,14 @@ def choose(
 
 
 def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:
-    """Write the page of the documentation that is made of measurements."""
+    """Write the page of the documentation that consists of measurements."""
     everything = scenarios.values()
     kernel_release, facts = report.measured(artefacts / "results.json", everything)
     page.write_text(report.page(kernel_release, everything, facts))
 
 
 def run_shell(args: argparse.Namespace) -> int:
-    """Give a person a shell in a guest."""
+    """Give the user a shell in a guest."""
     args.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
         make = build_with_nvdimm if args.nvdimm else build
@@ -190,7 +192,7 @@ def run_shell(args: argparse.Namespace) -> int:
 
 
 def ingredients(cache: Path, fetch: bool) -> tuple[kernel.Kernel, Path]:
-    """Return the kernel and the busybox for a guest, or say what is missing."""
+    """Return the kernel and the busybox for a guest, or report what is missing."""
     qemu.require()
     if fetch:
         return kernel.fetch(cache), image.fetch_busybox(cache)
@@ -211,7 +213,7 @@ def build(
 def build_with_nvdimm(
     args: argparse.Namespace, scratch: Path, command: Sequence[str] | None, token: str
 ) -> qemu.Machine:
-    """Make the files for the machine of the lab that has persistent memory."""
+    """Make the files for the lab's machine with persistent memory."""
     if args.kvm or args.cpu:
         raise SystemExit("vm.py shell: the lab's machine is emulated: no --kvm or --cpu")
     guest_kernel, busybox = ingredients(args.cache, args.fetch)
@@ -223,7 +225,7 @@ def build_with_nvdimm(
 
 
 def relay(data: bytes) -> None:
-    """Pass the guest's output on as it comes."""
+    """Pass the guest's output on as it arrives."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

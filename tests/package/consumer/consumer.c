@@ -14,7 +14,7 @@
 static int check(const char *what, int holds)
 {
 	if (!holds)
-		fprintf(stderr, "consumer: not so: %s\n", what);
+		fprintf(stderr, "consumer: this is not true: %s\n", what);
 	return holds;
 }
 
@@ -24,7 +24,7 @@ static void read_all(void *arg)
 		(void)*p;
 }
 
-/* 1 if a guard catches the fault at offset bad. */
+/* Returns 1 if a guard catches the fault at offset bad. */
 static int guarded(const char *p, size_t n, size_t bad)
 {
 	struct mcsafe_guard guard;
@@ -39,7 +39,7 @@ static int guarded(const char *p, size_t n, size_t bad)
 	}
 }
 
-/* 1 if inline accesses take place, and fail where they must. */
+/* Returns 1 if inline accesses work, and fail where they must. */
 static int words(char *p, size_t bad)
 {
 	uint32_t *good_word = (uint32_t *)(void *)p,

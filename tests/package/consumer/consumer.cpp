@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* consumer.cpp - the same program in C++, and what only C++ can ask */
+/* consumer.cpp - the same program in C++, and checks that only C++ can make */
 #include <cstdlib>
 
 #include <mcsafe/guard.hpp>
@@ -9,7 +9,7 @@
 static_assert(noexcept(mcsafe_install()), "declared noexcept");
 static_assert(noexcept(memcpy_mcsafe(nullptr, nullptr, 0)), "declared noexcept");
 
-/* Called before main(), which is the C program's. */
+/* Called before main(), which belongs to the C program. */
 static int throws_and_returns()
 {
 	const long page = sysconf(_SC_PAGESIZE);

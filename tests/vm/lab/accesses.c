@@ -2,9 +2,9 @@
 /*
  * accesses.c - every row of the routines for single words and for scans meets real poison
  *
- * Whatever reads meets a machine check, exchanges too; whatever writes meets a page that is lost.
- * The shapes are few and fixed, and the fault record says which row has met the line: in the end
- * that has to be each of them.
+ * Routines that read, and exchanges, meet a machine check. Routines that write meet a page that is
+ * lost. The shapes are few and fixed, and the fault record says which row met the line. In the end
+ * each row must have met one.
  */
 #include <mcsafe/access.h>
 #include <mcsafe/scan.h>
@@ -19,13 +19,13 @@
 
 #define N_PAGES   ((size_t)3)
 #define IN_PAGE   (31 * LINE)
-#define SCAN      ((size_t)100) /* bytes from the poisoned line on: more than it has */
+#define SCAN      ((size_t)100) /* bytes from the poisoned line on: more than a line */
 #define UNTOUCHED UINT64_C(0x5aa55aa55aa55aa5)
 
 static void check_result(enum mcsafe_cause cause, uint64_t value, const char *name, size_t size)
 {
 	lab_check(cause == MCSAFE_CAUSE_NONE || value == UNTOUCHED,
-		  "%s of %zu bytes has failed, and gives %#jx", name, size, (uintmax_t)value);
+		  "%s of %zu bytes has failed, but gives %#jx", name, size, (uintmax_t)value);
 }
 
 static enum mcsafe_cause load(unsigned char *at, const unsigned char *same, size_t n, size_t *done,
@@ -87,7 +87,7 @@ static enum mcsafe_cause compare(const unsigned char *a, const unsigned char *b,
 
 	*done = result.equal;
 	lab_check(cause == MCSAFE_CAUSE_NONE || (result.failed == failed && result.order == 0),
-		  "memcmp: operand %d has failed, and not %d; order %d", result.failed, failed,
+		  "memcmp: operand %d has failed instead of %d; order %d", result.failed, failed,
 		  result.order);
 	return cause;
 }
@@ -105,7 +105,7 @@ static enum mcsafe_cause compare_b(unsigned char *at, const unsigned char *same,
 }
 
 #define ROUTINE(name) (void (*)(void)) mcsafe__##name
-/* clang-format off: one line each */
+/* clang-format off: one line for each */
 #define WORDS(size)                                                         \
  {"load_" #size, ROUTINE(load_##size), load, size, false, true},            \
 	 {"store_" #size, ROUTINE(store_##size), store, size, true, false}, \
@@ -124,7 +124,7 @@ const struct lab_access lab_accesses[] = {
 	{"find_difference, a", ROUTINE(find_difference), compare_a, 0, false, true},
 	{"find_difference, b", ROUTINE(find_difference), compare_b, 0, false, true},
 };
-const size_t lab_n_accesses = LENGTH(lab_accesses);
+const size_t lab_n_accesses = T_LENGTH(lab_accesses);
 
 const struct lab_access *lab_access_of(uintptr_t insn)
 {
@@ -136,7 +136,7 @@ const struct lab_access *lab_access_of(uintptr_t insn)
 	return NULL;
 }
 
-/* Rows that have met poison. */
+/* The rows that have met poison. */
 struct met {
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n;
@@ -152,7 +152,7 @@ static bool has(const struct met *met, uintptr_t insn)
 	return false;
 }
 
-/* The access has failed at a row of its own; `address` is what the kernel says. */
+/* Checks that the access failed at one of its own rows. The kernel reported `address`. */
 static void check_access(const struct lab_access *access, enum mcsafe_cause cause,
 			 const unsigned char *address, const struct mcsafe_fault *fault,
 			 struct met *met)
@@ -168,12 +168,15 @@ static void check_access(const struct lab_access *access, enum mcsafe_cause caus
 	lab_check(fault->addr == address, "%s: address %p instead of %p", access->name, fault->addr,
 		  (const void *)address);
 	if (!has(met, insn)) {
-		lab_need(met->n < LENGTH(met->insns), "too many rows");
+		lab_need(met->n < T_LENGTH(met->insns), "too many rows");
 		met->insns[met->n++] = insn;
 	}
 }
 
-/* One machine check: for a line, of an access that begins `start` bytes behind the line's first. */
+/*
+ * One machine check in a line, met by an access that begins `start` bytes after the line's first
+ * byte.
+ */
 static void consume(const struct lab_access *access, ptrdiff_t start, size_t misalignment)
 {
 	static unsigned char copy[T_PAGE] __attribute__((aligned(64)));
@@ -188,7 +191,7 @@ static void consume(const struct lab_access *access, ptrdiff_t start, size_t mis
 	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	lab_fill_pattern(copy + misalignment, (size_t)(line + start - pages), n);
 	n_insns = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
-				insns, LENGTH(insns));
+				insns, T_LENGTH(insns));
 	lab_forget_signals();
 	lab_arm("load", "page", &target, 1, insns, n_insns);
 	cause = access->run(line + start, copy + misalignment, n, &done, &fault);
@@ -199,7 +202,7 @@ static void consume(const struct lab_access *access, ptrdiff_t start, size_t mis
 	munmap(pages, N_PAGES * T_PAGE);
 }
 
-/* A word of a page that is lost already. */
+/* Writes a word of a page that is already lost. */
 static void write_lost(const struct lab_access *access)
 {
 	unsigned char *pages = lab_pages(N_PAGES), *page = pages + T_PAGE;
@@ -217,7 +220,7 @@ static void write_lost(const struct lab_access *access)
 	munmap(pages, N_PAGES * T_PAGE);
 }
 
-/* The first word of a line, and the last. */
+/* Meets the first word of a line, and the last one. */
 static void meet_word(const struct lab_access *access)
 {
 	if (access->loads) {
@@ -228,12 +231,15 @@ static void meet_word(const struct lab_access *access)
 		write_lost(access);
 }
 
-/* In the line, and before it; the other operand of a comparison has vectors that cross a line. */
+/*
+ * Starts in the line, and before it. The other operand of a comparison has vectors that cross a
+ * line.
+ */
 static void meet_scan(const struct lab_access *access)
 {
 	static const ptrdiff_t starts[] = {37, 0, -1, -17, -70};
 
-	for (size_t i = 0; i < LENGTH(starts); i++)
+	for (size_t i = 0; i < T_LENGTH(starts); i++)
 		for (size_t misalignment = 0; misalignment < 2; misalignment++)
 			consume(access, starts[i], misalignment);
 }
@@ -242,7 +248,7 @@ static void check_rows(const struct lab_access *access)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
-				 insns, LENGTH(insns));
+				 insns, T_LENGTH(insns));
 
 	lab_check(n > 0, "%s has no rows", access->name);
 	for (size_t i = 0; i < n; i++) {
@@ -257,7 +263,8 @@ int lab_program_accesses(int argc, char **argv)
 {
 	bool scans = argc > 1 && strcmp(argv[1], "scans") == 0;
 
-	lab_need(scans || (argc > 1 && strcmp(argv[1], "words") == 0), "words, or scans?");
+	lab_need(scans || (argc > 1 && strcmp(argv[1], "words") == 0),
+		 "the argument must be words or scans");
 	lab_install();
 	lab_kernel_log("");
 	for (size_t i = 0; i < lab_n_accesses; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks.c - what the NVDIMM's driver knows to be bad */
+/* badblocks.c - the bad ranges that the NVDIMM's driver knows */
 #include "lab.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #define REGION     "/sys/bus/nd/devices/region0/"
 #define DEVDAX     "/sys/bus/dax/devices/dax0.0/"
-#define SECTORS    (T_PAGE / LAB_SECTOR) /* of a block */
+#define SECTORS    (T_PAGE / LAB_SECTOR) /* sectors of a block */
 #define RANGES_MAX 32
 #define POLLS      200
 #define POLL_USEC  50000
@@ -19,7 +19,7 @@ struct range {
 	uint64_t start, count;
 };
 
-/* Lines of "first-sector count", relative to the start of the region. */
+/* Reads lines of "first-sector count". Sectors count from the start of the region. */
 static size_t bad_ranges(struct range *ranges, size_t room)
 {
 	FILE *file = fopen(REGION "badblocks", "re");
@@ -65,7 +65,7 @@ static uint64_t start_of_data(void)
 	return lab_region_start() + number_in(REGION "size") - bytes;
 }
 
-/* What the driver needs for itself stands at the start of the region, and the device behind it. */
+/* The driver's own data is at the start of the region. The device begins after it. */
 uint64_t lab_pmem_sector(uint64_t physical)
 {
 	return (physical - start_of_data()) / LAB_SECTOR;
@@ -93,11 +93,11 @@ void lab_take_back(uint64_t physical, unsigned sectors)
 	inject_error("--uninject", physical, sectors);
 }
 
-/* The bad sectors in one 4 KiB block: how many, and where they begin in it. */
+/* The bad sectors in one 4 KiB block: their number, and where the first one is. */
 static struct range bad_in_block(uint64_t physical)
 {
 	struct range ranges[RANGES_MAX], found = {0, 0};
-	size_t n = bad_ranges(ranges, LENGTH(ranges));
+	size_t n = bad_ranges(ranges, T_LENGTH(ranges));
 	uint64_t block = (physical - lab_region_start()) / T_PAGE * SECTORS;
 
 	for (size_t i = 0; i < n; i++) {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * copy_reread.S - a copy with a broken fixup, which the lab has to find out
+ * copy_reread.S - a copy with a broken fixup, which the lab must detect
  *
- *	size_t lab_copy_reread(void *dst, const void *src, size_t n,
- *			       struct mcsafe__landing *landing);
+ * size_t lab_copy_reread(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
  *
- * Copies single bytes. After a fault of a load it reads the same byte again, which C6 forbids: on
- * a real machine the second read of poison may be the end. The result is right nevertheless.
+ * Copies single bytes. After a fault of a load it reads the same byte again, which C6 forbids: on a
+ * real machine the second read of poison may be fatal. Its result is nevertheless right.
  */
 #include "asm.h"
 

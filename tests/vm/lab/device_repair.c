@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* device_repair.c - the repair of a device-dax node, beside a process that has it mapped */
+/* device_repair.c - the repair of a device-dax node while another process has the node mapped */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -9,7 +9,7 @@
 static void meet(const struct lab_target *target)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	unsigned char contents[LINE];
 
 	lab_arm("load", "page", target, 1, insns, n);
@@ -18,7 +18,7 @@ static void meet(const struct lab_target *target)
 	lab_wait_bad_blocks(target->physical);
 }
 
-/* A page that was injected or met, to be repaired by somebody else; then through our mapping. */
+/* A page was injected or met. Somebody else repairs it, then we repair it through our mapping. */
 static void repair(const char *when, const struct lab_region *region, size_t page)
 {
 	char key[64];
@@ -47,7 +47,7 @@ int lab_program_device_repair(int argc, char **argv)
 	repair("injected", &region, other);
 	meet(&target);
 	repair("met", &region, page);
-	/* The kernel has its page for lost still. */
+	/* The kernel still considers the page lost. */
 	meet(&target);
 	repair("met again", &region, page);
 
@@ -55,6 +55,6 @@ int lab_program_device_repair(int argc, char **argv)
 	lab_inject(LAB_WORN + T_PAGE, 1);
 	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * T_PAGE - start));
 	lab_kernel_log("");
-	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds nothing bad */
+	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds no bad block */
 	return lab_status();
 }

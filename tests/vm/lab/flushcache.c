@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flushcache.c - mcsafe_memcpy_flushcache() with every engine: poison in the source, a lost page */
-#include "copy/engine.h"
+/*
+ * flushcache.c - mcsafe_memcpy_flushcache() with every engine: poison in the source, and a lost
+ * page
+ */
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -8,9 +11,9 @@
 #include <sys/mman.h>
 
 #define N_PAGES ((size_t)3)
-#define BEFORE  ((size_t)400) /* enough for stores that bypass the caches to have begun */
+#define BEFORE  ((size_t)400) /* long enough for stores that bypass the caches to have begun */
 #define N       ((size_t)1000)
-#define START   (2 * T_PAGE - BEFORE) /* in the pages: the third one is bad */
+#define START   (2 * T_PAGE - BEFORE) /* offset in the pages, of which the third is bad */
 
 static unsigned char arena[N + 2 * LINE] __attribute__((aligned(64)));
 
@@ -28,7 +31,7 @@ static void poisoned_source(void)
 	unsigned char *pages = lab_pages(N_PAGES), *dst = arena + LINE;
 	struct lab_target target = lab_target(pages + 2 * T_PAGE);
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t done, n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t done, n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
 
@@ -75,7 +78,7 @@ int lab_program_flushcache(int argc, char **argv)
 	lab_kernel_log("");
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
 		if (!mcsafe__engine_is_possible(&mcsafe__engines[i]))
-			continue; /* the scenario "routines" names it */
+			continue; /* the scenario "routines" reports it */
 		lab_need(mcsafe_engine_set(mcsafe__engines[i].name) == 0, "mcsafe_engine_set");
 		poisoned_source();
 		lost_destination();

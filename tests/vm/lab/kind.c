@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* kind.c - a machine check in one kind of memory, and everything that can be seen afterwards */
+/* kind.c - a machine check in one kind of memory, and everything that can be observed afterwards */
+#include "asm/routines.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -22,14 +23,14 @@ static const char *place(const void *addr, const unsigned char *line)
 	return at >= exact && at < exact + LINE ? "in the line" : "elsewhere";
 }
 
-/* The copy that meets the machine check; its line is BEFORE bytes on. */
+/* The copy that meets the machine check. The line is BEFORE bytes after the copy's start. */
 static void consume(const unsigned char *line, const char *event)
 {
 	static unsigned char arena[N + 2 * MARGIN];
 	unsigned char *dst = arena + MARGIN;
 	const unsigned char *src = line - BEFORE;
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(line);
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
@@ -52,7 +53,7 @@ static void consume(const unsigned char *line, const char *event)
 	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
 		return;
-	lab_check(done <= BEFORE && BEFORE - done < LAB_SHORTFALL, "%zu bytes copied", done);
+	lab_check(done <= BEFORE && BEFORE - done < MCSAFE__SHORT_BY, "%zu bytes copied", done);
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);

@@ -13,23 +13,24 @@
 
 #include "basics.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 #define LINE ((size_t)64)
 
-#define FILL 0xee /* lab_pattern() never gives it */
+#define FILL 0xee /* lab_pattern() never gives this value */
 
 /* ---- report.c: lines for the host, see lab.py ---------------------------------------------- */
 
-/* A wrong result: said at once, and the exit status of the program. */
+/* A wrong result. The program reports it at once, and its exit status is a failure. */
 void lab_check(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* What the test itself needs failed: said, and the program ends. */
+/* Something that the test itself needs failed. The program reports it and ends. */
 void lab_need(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A measurement, which the scenario's table has to expect. */
+/* A measurement, which the scenario's table must expect. */
 void lab_fact(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Pass the kernel's messages since the last call on to the host; return how many hold `text`. */
+/*
+ * Pass the kernel's messages since the last call on to the host, and return how many contain
+ * `text`.
+ */
 unsigned lab_kernel_log(const char *text);
-/* A result in words: bytes, or the name of the error; valid until the next call. */
+/* A result as text: a number of bytes, or the name of the error. Valid until the next call. */
 const char *lab_count(ssize_t got);
 int lab_status(void);
 
@@ -42,20 +43,23 @@ struct lab_target {
 
 struct lab_events {
 	unsigned injected; /* machine checks raised */
-	unsigned touched;  /* reads of a consumed line after that which did not even fault */
+	unsigned touched;  /* later reads of a consumed line that did not even fault */
 };
 
 uint64_t lab_physical(const void *address);
 struct lab_target lab_target(const void *address);
-/* mode "load", "approach", "insn" or "race", see machine_check.py; insns are where to look. */
+/*
+ * mode is "load", "approach", "insn" or "race": see machine_check.py. insns are the instructions to
+ * watch.
+ */
 void lab_arm(const char *mode, const char *event, const struct lab_target *targets,
 	     size_t n_targets, const uintptr_t *insns, size_t n_insns);
-/* In the kernel's own copies, until disarmed. */
+/* Raises machine checks in the kernel's own copies, until disarmed. */
 void lab_arm_kernel(const char *event, uint64_t physical);
 void lab_raise_now(const char *event, uint64_t physical);
 struct lab_events lab_disarm(void);
 
-/* ---- signals.c: a handler in front of libmcsafe's, which takes notes ------------------------ */
+/* ---- signals.c: a handler in front of libmcsafe's, which notes every signal ----------------- */
 
 #define LAB_SIGNALS_MAX 16
 
@@ -68,53 +72,53 @@ struct lab_signal {
 };
 
 struct lab_signals {
-	unsigned n; /* may exceed what is noted */
+	unsigned n; /* may be more than were noted */
 	struct lab_signal noted[LAB_SIGNALS_MAX];
 };
 
 extern struct lab_signals lab_signals;
 
-/* mcsafe_install(), and the handler on top; it passes everything on. */
+/* Calls mcsafe_install(), then installs the handler on top. The handler passes every signal on. */
 void lab_install(void);
 void lab_forget_signals(void);
 
 /* ---- engines.c: the library's assembly routines and their rows ------------------------------ */
 
 struct mcsafe__landing;
+struct mcsafe__routine;
 
-/* C5: a copy falls short of a poisoned line by less than this, unless REP MOVSB met the line. */
-#define LAB_SHORTFALL ((size_t)8)
-
-/* One of copy, set and flush; see src/copy/engine.h. */
+/* One of the members copy, set and flush is used: see asm/routines.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
 	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
 	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
-	size_t step;    /* this routine falls short of a poisoned line by less than this (C5) */
-	unsigned needs; /* MCSAFE__CPU_* */
+	const struct mcsafe__routine *is;
 };
 
 extern const struct lab_engine lab_engines[];
 extern const size_t lab_n_engines;
-#define LAB_BROKEN_ENGINES 1 /* the last ones, wrong on purpose */
+#define LAB_BROKEN_ENGINES 1 /* the last engines, which are wrong on purpose */
 
 const struct lab_engine *lab_engine(const char *name);
-/* Whether the guest's processor can. */
+/* Whether the guest's processor can run it. */
 bool lab_can_run(const struct lab_engine *engine);
-/* The rows of an engine that are of a kind, MCSAFE_ROW_*: their instructions; returns how many. */
+/*
+ * Finds an engine's rows of a kind, MCSAFE_ROW_*. Stores their instructions, and returns their
+ * number.
+ */
 size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns, size_t room);
-/* Those of the function that begins at `start`. */
+/* The same for the function that begins at `start`. */
 size_t lab_rows_from(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room);
-/* The rows of the whole library. */
+/* The same for the whole library. */
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room);
 #define LAB_ROWS_MAX 512
-/* The engine that an instruction is of; NULL: none that is known. */
+/* The engine that an instruction belongs to; NULL: no known engine. */
 const struct lab_engine *lab_engine_of(uintptr_t insn);
 /* Copy, set or flush with one engine, with the fault record of the public function. */
 size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size_t n,
 	       struct mcsafe_fault *fault);
-#define LAB_SET 0xa5 /* what it sets memory to: lab_pattern() never gives it, nor is it FILL */
+#define LAB_SET 0xa5 /* the value that lab_run() sets memory to; lab_pattern() never gives it */
 
 /* ---- accesses.c: the routines for single words and for scans, and their rows ----------------- */
 
@@ -122,27 +126,27 @@ struct lab_access {
 	const char *name;
 	void (*routine)(void);
 	/*
-	 * Look at n bytes from `at` on, or access the word of that size there; `done` bytes could be
-	 * looked at. `same`: a copy of them that is good.
+	 * Scans n bytes from `at` on, or accesses the word of that size there. Stores in *done how
+	 * many bytes it could scan. `same` is a good copy of these bytes.
 	 */
 	enum mcsafe_cause (*run)(unsigned char *at, const unsigned char *same, size_t n,
 				 size_t *done, struct mcsafe_fault *fault);
-	size_t size; /* of the word; 0: a scan */
+	size_t size; /* size of the word; 0: a scan */
 	bool stores, loads;
 };
 
 extern const struct lab_access lab_accesses[];
 extern const size_t lab_n_accesses;
 
-/* The one that an instruction is of; NULL: none that is known. */
+/* The access that an instruction belongs to; NULL: no known one. */
 const struct lab_access *lab_access_of(uintptr_t insn);
 
-/* ---- row_checks.c: what every row has to do about poison ------------------------------------ */
+/* ---- row_checks.c: what every row must do when it meets poison ------------------------------ */
 
 void lab_check_row_fault(uintptr_t insn, enum mcsafe_side side, const struct mcsafe_fault *fault);
-/* One machine check, one signal, and the line is left alone. */
+/* Exactly one machine check and one signal, and no further access to the line. */
 void lab_check_row_consumed(uintptr_t insn, struct lab_events events);
-/* A signal at this row, after so many pages were lost. */
+/* Exactly one signal at this row, after that number of pages were lost. */
 void lab_check_row_lost(uintptr_t insn, unsigned pages);
 
 /* ---- symbols.c ----------------------------------------------------------------------------- */
@@ -162,62 +166,70 @@ unsigned char lab_pattern(size_t i);
 void lab_fill_pattern(unsigned char *to, size_t from, size_t n);
 bool lab_is_pattern(const unsigned char *at, size_t from, size_t n);
 bool lab_is_fill(const unsigned char *at, size_t n);
-/* Anonymous memory of small pages, all there. */
+/* Anonymous memory of small pages, all of them present. */
 unsigned char *lab_pages(size_t n);
-/* MADV_HWPOISON: the page is lost from now on, without any machine check. */
+/* MADV_HWPOISON: the page is lost from now on, without a machine check. */
 void lab_lose_page(unsigned char *page);
 long lab_meminfo(const char *field);
 
 /* ---- region.c: memory of every kind -------------------------------------------------------- */
 
 #define LAB_REGION_SIZE (3 * T_HUGE)
-#define LAB_REGION_LINE (T_HUGE + 5 * T_PAGE + 31 * LINE) /* the poisoned one, in a region */
+#define LAB_REGION_LINE \
+ (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a region */
 
 struct lab_region {
-	unsigned char *base; /* holds lab_pattern() from 0 on */
+	unsigned char *base; /* holds lab_pattern(), from 0 on */
 	int fd;              /* -1: there is no file */
 	bool pmem;
 };
 
-/* By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax. */
+/*
+ * By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax.
+ */
 struct lab_region lab_region(const char *name);
-/* Map the same file once more. */
+/* Map the same file a second time. */
 unsigned char *lab_region_again(const struct lab_region *region);
-/* What stands at `from` of a region, or a file: "reads", "reads old data", "reads zeros", ... */
+/* The content at `from` of a region or a file: "reads", "reads old data", "reads zeros", ... */
 const char *lab_contents(const unsigned char *at, size_t from, size_t n);
-/* Copy out of a region with mcsafe_memcpy(): contents, or signal code and extent. */
+/* Copy out of a region with mcsafe_memcpy(). Returns the content, or the signal code and extent. */
 const char *lab_outcome(const unsigned char *src, size_t from, size_t n);
 const char *lab_store_outcome(unsigned char *dst, size_t n);
 const char *lab_pread_outcome(int fd, size_t from, size_t n);
 const char *lab_code_name(const struct mcsafe_fault *fault);
 
-/* ---- badblocks.c: what the NVDIMM's driver knows to be bad ---------------------------------- */
+/* ---- badblocks.c: the bad ranges that the NVDIMM's driver knows ----------------------------- */
 
 #define LAB_SECTOR ((size_t)512)
-/* From here on the lab's firmware refuses to clear, until something is taken back: nvdimm.asl. */
+/*
+ * From this address on the lab's firmware does not clear, until lab_take_back() is called:
+ * nvdimm.asl.
+ */
 #define LAB_WORN   (((uint64_t)1 << 32) + (384u << 20))
 
 uint64_t lab_region_start(void);
-/* The sector of the block device, or of the device-dax node, that a physical address is in. */
+/* The sector of the block device, or of the device-dax node, that holds a physical address. */
 uint64_t lab_pmem_sector(uint64_t physical);
-/* ndctl inject-error; returns when the kernel knows of it. */
+/* ndctl inject-error. Returns when the kernel knows of the error. */
 void lab_inject(uint64_t physical, unsigned sectors);
-/* And the other way: the firmware forgets it, the kernel does not. */
+/* Removes an injected error from the firmware. The kernel still knows it. */
 void lab_take_back(uint64_t physical, unsigned sectors);
-/* Of the 4 KiB block that a physical address is in: "none", "all 8 sectors", or which. */
+/* The 4 KiB block that holds a physical address: "none", "all 8 sectors", or which ones are bad. */
 const char *lab_bad_blocks_at(uint64_t physical);
-/* Wait until there are some: the kernel notes them in the background. */
+/* Wait until there are some. The kernel notes them in the background. */
 void lab_wait_bad_blocks(uint64_t physical);
-/* All ranges of a registry as "START+LENGTH", in 512-byte sectors from `from`; or "nothing". */
+/* All ranges of a registry as "START+LENGTH", in 512-byte sectors from `from`, or "nothing". */
 const char *lab_bad_sectors(const struct mcsafe_badblocks *badblocks, size_t from);
-/* "found 0", "not asked EACCES". */
+/* "found 0", "not asked EACCES": the answer as text. */
 const char *lab_answer(const struct mcsafe_badblocks_answer *answer);
 
-/* ---- with_ndctl.c: a program that is linked as users do it, since a static one has no libndctl - */
+/*
+ * ---- with_ndctl.c: a program that is linked as users do it: a static one has no libndctl ------
+ */
 
-/* Run it in a process of its own: "ask ...", "repair ...". Its facts are those of the scenario. */
+/* Runs it in a process of its own: "ask ...", "repair ...". Its facts count for the scenario. */
 void lab_with_ndctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The program is there; if not the scenario ends, skipped. */
+/* Checks that the program exists. Without the program the scenario ends, skipped. */
 void lab_need_with_ndctl(void);
 
 /* ---- programs ------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* lists.c - what the kernel's lists say of a file or device, and what a scrub finds in memory */
+/* lists.c - what the kernel's lists say about a file or device, and what a scrub finds in memory */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define WINDOW \
- (4 * T_PAGE) /* what is scrubbed: each load near the poison is looked at from outside */
+ (4 * T_PAGE) /* size of the scrubbed memory: the debugger looks at each load near the poison */
 
 static struct mcsafe_badblocks *new_registry(void)
 {
@@ -33,11 +33,13 @@ static void ask(const char *when, int fd, size_t from)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* Of the rows of the library, so that the load of a copy raises the machine check. */
+/*
+ * Arms the loads of all rows of the library, so that the load of a copy raises the machine check.
+ */
 static void arm(const char *mode, const struct lab_target *target)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	lab_arm(mode, "page", target, 1, insns, n);
 }
@@ -60,7 +62,9 @@ static void rewrite(int fd, size_t page)
 	lab_check(pwrite(fd, contents, T_PAGE, (off_t)page) == (ssize_t)T_PAGE, "pwrite");
 }
 
-/* What sysfs says, for this program is static, then what libndctl and ndctl say. */
+/*
+ * First the answer of sysfs, because this program is static. Then those of libndctl and of ndctl.
+ */
 static void ask_in_all_ways(const char *when, int fd, size_t from)
 {
 	ask(when, fd, from);
@@ -80,8 +84,10 @@ static int lists_of_device(const struct lab_region *region, size_t page, size_t 
 	return lab_status();
 }
 
-/* The kernel's lists: before anything is bad, after ndctl has injected errors, after a machine
- * check, and after the repair of all. */
+/*
+ * The kernel's lists: before anything is bad, after ndctl injected errors, after a machine check,
+ * and after all of it was repaired.
+ */
 int lab_program_lists(int argc, char **argv)
 {
 	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
@@ -131,7 +137,10 @@ static void scrub(const char *which, const struct lab_region *region,
 	lab_fact(key, "%s", lab_bad_sectors(badblocks, 0));
 }
 
-/* Scrubs of memory with poison that nobody has met, then with what is known of it, then without. */
+/*
+ * Scrubs memory with poison that nobody has met, then with a registry that knows it, then without
+ * one.
+ */
 int lab_program_scrub(int argc, char **argv)
 {
 	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");

@@ -8,14 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bit 63 of an entry of pagemap(5): the page is in memory; bits 0-54: its frame. */
+/* An entry of pagemap(5): bit 63: the page is in memory; bits 0-54: the page's frame. */
 uint64_t lab_physical(const void *address)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry = 0;
 	ssize_t size;
 
-	(void)*(const volatile unsigned char *)address; /* so that it is mapped */
+	(void)*(const volatile unsigned char *)address; /* so that the page is mapped */
 	size = pread(fd, &entry, sizeof(entry),
 		     (off_t)((uintptr_t)address / T_PAGE * sizeof(entry)));
 	lab_need(size == sizeof(entry) && entry >> 63, "no page is mapped at %p", address);

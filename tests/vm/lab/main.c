@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* main.c - the lab's program in the guest: does what one scenario asks for */
+/* main.c - the lab's program in the guest: runs what one scenario asks for */
 #include "lab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off: one line each */
+/* clang-format off: one line for each */
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
@@ -47,11 +47,11 @@ static const struct {
 int main(int argc, char **argv)
 {
 	if (!getenv("MCSAFE_GUEST")) {
-		fprintf(stderr, "the lab takes memory out of service for good: "
+		fprintf(stderr, "the lab takes memory out of service permanently: "
 				"run it in a guest, see tests/vm/lab.py\n");
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; argc > 1 && i < LENGTH(programs); i++)
+	for (size_t i = 0; argc > 1 && i < T_LENGTH(programs); i++)
 		if (strcmp(programs[i].name, argv[1]) == 0)
 			return programs[i].main(argc - 1, argv + 1);
 	fprintf(stderr, "the lab has no program of this name\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* memory.c - contents to recognise, small pages, and pages that are lost */
+/* memory.c - contents that tests recognise, small pages, and pages that are lost */
 #include "lab.h"
 
 #include <stdio.h>

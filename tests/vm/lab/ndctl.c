@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ndctl.c - a program of its own in the guest, linked with the shared library
+ * ndctl.c - a separate program in the guest, linked with the shared library
  *
- * The lab's other program is static, and cannot open libndctl. This one asks for the bad blocks of
- * a device-dax node and repairs it; the machine checks before that are made by the other.
+ * The lab's main program is static and cannot open libndctl. This one asks for the bad blocks of a
+ * device-dax node and repairs the node. The main program raises the machine checks before that.
  */
 #include "lab.h"
 #include "watched_open.h"
@@ -25,10 +25,13 @@ static const char *who_read(unsigned who)
 	static const char *const names[] = {"nobody", "libmcsafe", "libndctl",
 					    "libndctl, then libmcsafe"};
 
-	return who < LENGTH(names) ? names[who] : "somebody else";
+	return who < T_LENGTH(names) ? names[who] : "somebody else";
 }
 
-/* Ask while the list is kept from some. A fact: the answer, the ranges, and who has read it. */
+/*
+ * Asks while some libraries cannot read the list. The fact has the answer, the ranges, and who read
+ * the list.
+ */
 static void ask(const char *when, const char *how, unsigned refused, int fd, size_t from)
 {
 	struct mcsafe_badblocks_answer answer;
@@ -46,7 +49,7 @@ static void ask(const char *when, const char *how, unsigned refused, int fd, siz
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-/* A number that follows a name in the JSON text at *text, which moves on behind it. */
+/* Finds the number after a name in the JSON text at *text. Moves *text to the number. */
 static bool number_after(const char **text, const char *name, size_t *number)
 {
 	const char *found = strstr(*text, name);
@@ -58,7 +61,7 @@ static bool number_after(const char **text, const char *name, size_t *number)
 	return true;
 }
 
-/* What ndctl says, which knows nothing of us. */
+/* The answer of ndctl, which does not know libmcsafe. */
 static void ask_ndctl(const char *when, size_t from)
 {
 	static char json[16384];
@@ -119,7 +122,7 @@ static void known_fact(const char *when, const char *what, size_t from)
 	fact(when, what, lab_bad_sectors(mcsafe_pmem_badblocks(pmem), from));
 }
 
-/* What the kernel lists of the device, asked anew: in a registry of its own. */
+/* The kernel's list for the device, asked again into a separate registry. */
 static void listed_fact(const char *when, const char *what, size_t from)
 {
 	struct mcsafe_pmem *fresh;
@@ -145,7 +148,7 @@ static void open_device(void)
 		  info.align, info.page_size);
 }
 
-/* repair WHEN T_PAGE: a page that is bad, all of it or a part */
+/* repair WHEN T_PAGE: T_PAGE is bad, all of it or a part */
 static int program_repair(const char *when, size_t page)
 {
 	open_device();
@@ -169,7 +172,7 @@ static int program_repair(const char *when, size_t page)
 	return lab_status();
 }
 
-/* worn WHEN T_PAGE: pages of which the firmware does not clear the second half */
+/* worn WHEN T_PAGE: pages whose second half the firmware does not clear */
 static int program_worn(const char *when, size_t page)
 {
 	const size_t n = 4 * T_PAGE;

@@ -12,7 +12,7 @@
 
 #define PATIENCE 20 /* seconds until the kernel has dealt with a lost page */
 
-/* What the function of mcsafe_on_notice() was told. */
+/* What the function given to mcsafe_on_notice() was told. */
 static struct {
 	unsigned calls;
 	pid_t thread;
@@ -35,11 +35,11 @@ static bool later_than(const struct timespec *start)
 	return now.tv_sec - start->tv_sec > PATIENCE;
 }
 
-/* ---- who is told --------------------------------------------------------------------------- */
+/* ---- who gets the notice ------------------------------------------------------------------- */
 
 static bool stop;
 
-/* Copies good memory, which no notice may stop. */
+/* Copies good memory. No notice may stop these copies. */
 static void copy_good(void)
 {
 	unsigned char *good = lab_pages(2), *to = lab_pages(2);
@@ -75,7 +75,7 @@ static void start(struct worker *worker)
 		usleep(1000);
 }
 
-/* Until the kernel has taken the page away, and for a while after that. */
+/* Waits until the kernel has taken the page away, and for a while after that. */
 static void wait_until_lost(long corrupted)
 {
 	struct timespec begin;
@@ -96,7 +96,7 @@ static const char *who(const struct worker *asking)
 static void report_ring(const unsigned char *page)
 {
 	struct mcsafe_notice notices[4];
-	size_t lost, n = mcsafe_notice_read(notices, LENGTH(notices), &lost);
+	size_t lost, n = mcsafe_notice_read(notices, T_LENGTH(notices), &lost);
 
 	lab_fact("in the queue", "%zu", n);
 	lab_check(lost == 0, "%zu notices were lost", lost);
@@ -111,7 +111,7 @@ static void report_ring(const unsigned char *page)
 			  told.notice.extent);
 }
 
-/* With "early" one thread of three asks for notices; otherwise none. */
+/* With "early" one thread in three asks for notices. Otherwise none does. */
 int lab_program_notice(int argc, char **argv)
 {
 	struct worker workers[2] = {{.asks = false},
@@ -122,14 +122,14 @@ int lab_program_notice(int argc, char **argv)
 	lab_fill_pattern(pages, 0, 3 * T_PAGE);
 	lab_install();
 	lab_need(mcsafe_on_notice(on_notice, &told) == 0, "mcsafe_on_notice() fails");
-	for (size_t i = 0; i < LENGTH(workers); i++)
+	for (size_t i = 0; i < T_LENGTH(workers); i++)
 		start(&workers[i]);
 	lab_kernel_log("");
 	lab_raise_now("scrub", lab_physical(pages + T_PAGE));
 	wait_until_lost(corrupted);
 	lab_check(lab_disarm().injected == 1, "not one machine check");
 	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
-	for (size_t i = 0; i < LENGTH(workers); i++)
+	for (size_t i = 0; i < T_LENGTH(workers); i++)
 		pthread_join(workers[i].thread, NULL);
 
 	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
@@ -142,12 +142,12 @@ int lab_program_notice(int argc, char **argv)
 	report_ring(pages + T_PAGE);
 	lab_fact("a copy of the page", "%s", lab_outcome(pages + T_PAGE, T_PAGE, T_PAGE));
 	lab_fact("the page before", "%s", lab_outcome(pages, 0, T_PAGE));
-	lab_check(told.calls == lab_signals.n - 1, "a copy of the page was taken for a notice");
+	lab_check(told.calls == lab_signals.n - 1, "a failed copy of the page counted as a notice");
 	lab_kernel_log("");
 	return lab_status();
 }
 
-/* ---- where it arrives ---------------------------------------------------------------------- */
+/* ---- where the notice arrives -------------------------------------------------------------- */
 
 #define LONG_COPY ((size_t)1 << 20)
 #define TRIES     8
@@ -155,7 +155,7 @@ int lab_program_notice(int argc, char **argv)
 static bool is_at_load(const struct lab_engine *engine, uintptr_t ip)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_rows(engine, MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_rows(engine, MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		if (insns[i] == ip)
@@ -163,14 +163,14 @@ static bool is_at_load(const struct lab_engine *engine, uintptr_t ip)
 	return false;
 }
 
-/* Not by the thread that copies: the notice may come as soon as the host has been asked. */
+/* The copying thread must not do this: the notice can come as soon as the host has been asked. */
 static void *raise_event(void *page)
 {
 	lab_raise_now("scrub", lab_physical(page));
 	return NULL;
 }
 
-/* Copy until one notice has come; return where it has found this thread. */
+/* Copies until one notice has come, and returns the place where the notice found this thread. */
 static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *to,
 				const unsigned char *from)
 {
@@ -202,9 +202,9 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 }
 
 /*
- * A notice finds the thread at a load that has a row, and must not land there. The emulator looks
- * for interrupts between loops' turns only, and these begin with a load: so the first try is
- * nearly always one.
+ * The notice finds the thread at a load that has a row, and must not land there. The emulator looks
+ * for interrupts only between the turns of a loop, which begin with a load. Therefore the first try
+ * nearly always succeeds.
  */
 int lab_program_notice_at_row(int argc, char **argv)
 {
@@ -221,6 +221,6 @@ int lab_program_notice_at_row(int argc, char **argv)
 		met = is_at_load(engine, notice_in_copy(engine, to, from));
 	lab_check(met, "no notice has come at a load with a row");
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 0,
-		  "the kernel has taken it for a consumed one");
+		  "the kernel took the notice for consumed poison");
 	return lab_status();
 }

@@ -1,14 +1,14 @@
         // SPDX-License-Identifier: BSD-3-Clause
         // nvdimm.asl - what QEMU's NVDIMM root device lacks: address range scrub, clear error,
-        // inject error (ACPI 6.4, 9.20.7). acpi.py puts it in the place of the device's _DSM.
-        // Integers have 32 bits here, since the DSDT is of revision 1; so addresses are handled in
-        // halves. A record is one of the ARS status: handle, reserved, address, length.
+        // inject error (ACPI 6.4, 9.20.7). acpi.py replaces the device's _DSM with this.
+        // Integers have 32 bits here, because the DSDT has revision 1. Therefore each address is
+        // in two halves. A record is one of the ARS status: handle, reserved, address, length.
         Name (BADN, @COUNT@)                    // records in use
         Name (BADR, Buffer (0xC0) {@RECORDS@})  // room for 8
         Name (SCRB, Buffer (0x10) {})           // range of the last scrub: address, length
         Name (WORN, One)                        // the last 128 of 512 MiB cannot be cleared
 
-        // Add a record: address low, high, length low, high. 0, or 1 if there is no room.
+        // Add a record: address low, high, length low, high. Returns 0, or 1 if there is no room.
         Method (BADD, 4, Serialized)
         {
             If ((BADN >= 0x08))
@@ -92,7 +92,7 @@
             {
                 Return (NCAL (Arg0, Arg1, Arg2, Arg3, Zero))
             }
-            If ((Arg2 == Zero)) // which functions there are: 1 to 4, 7 to 9
+            If ((Arg2 == Zero)) // which functions exist: 1 to 4, 7 to 9
             {
                 Return (Buffer (0x02) {0x9F, 0x03})
             }
@@ -133,19 +133,19 @@
                 Return (IOUT)
             }
 
-            // The others have a range as their argument.
+            // The other functions have a range as their argument.
             Local0 = DerefOf (Arg3 [Zero])
             CreateDWordField (Local0, Zero, RADL)
             CreateDWordField (Local0, 0x04, RADH)
             CreateDWordField (Local0, 0x08, RLNL)
             CreateDWordField (Local0, 0x0C, RLNH)
-            If ((Arg2 == 0x02)) // start ARS: it takes a second, says the answer
+            If ((Arg2 == 0x02)) // start ARS: the answer says that it takes a second
             {
                 CreateField (Local0, Zero, 0x80, RALL)
                 SCRB = RALL
                 Return (Buffer (0x08) {0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00})
             }
-            If ((Arg2 == 0x04)) // clear uncorrectable error: all of it, or up to what is worn out
+            If ((Arg2 == 0x04)) // clear uncorrectable error: all of it, or up to the worn part
             {
                 Local1 = RLNL
                 If ((WORN && ((RADL + RLNL) > 0x18000000)))
@@ -173,7 +173,7 @@
                 Notify (NVDR, 0x81) // Uncorrectable Memory Error Detected
                 Return (Buffer (0x04) {0x00, 0x00, 0x00, 0x00})
             }
-            If ((Arg2 == 0x08)) // take an injected error back: nothing is worn out any more
+            If ((Arg2 == 0x08)) // take an injected error back: nothing is worn any more
             {
                 WORN = Zero
                 BDEL (RADL, RADH, RLNL)

@@ -18,24 +18,29 @@
 #define FILE_NAME "/mnt/pmem/lab"
 #define REGISTRY  "/mnt/pmem/known-%zu"
 
-/* A repair for each of these: the machine is killed as it enters this one of its calls that change
- * the file. The calls are: write a piece, sync, write the rest, sync. */
+/*
+ * One repair for each of these. The machine is killed when the repair enters this one of its calls
+ * that change the file. The calls are: write a piece, sync, write the rest, sync.
+ */
 static const unsigned killing_call[] = {1, 3, 4};
 
-#define CRASHES LENGTH(killing_call)
-#define PIECE   ((size_t)256 << 10) /* what a repair writes by one call */
+#define CRASHES T_LENGTH(killing_call)
+#define PIECE   ((size_t)256 << 10) /* the most that a repair writes in one call */
 #define RANGE   (PIECE + 16 * T_PAGE)
 #define APART   (2 * PIECE)
 
-/* A bad page in each piece, among good ones. */
+/* One bad page in each piece. The others are good. */
 static const size_t bad_pages[] = {3 * T_PAGE, PIECE + 5 * T_PAGE};
 
-/* In a register that these calls do not use: a call that was stopped, and is let through. */
+/*
+ * In a register that these calls do not use, this value marks a call that was stopped and may go
+ * on.
+ */
 #define LET_THROUGH 0x6c657421u
 
 static struct mcsafe_pmem *pmem;
-static uint64_t start; /* of the file, from the start of the region */
-static size_t crash;   /* which is the present one */
+static uint64_t start; /* offset of the file from the start of the region */
+static size_t crash;   /* the number of the current crash */
 static unsigned calls;
 
 static size_t range_of(size_t n)
@@ -53,7 +58,7 @@ static bool is_known(const struct mcsafe_badblocks *badblocks, size_t page)
 	return mcsafe_badblocks_next(badblocks, page, page + T_PAGE, NULL);
 }
 
-/* Data that differ in each byte from what was there. */
+/* Data that differs in each byte from the content before. */
 static void new_data(unsigned char *to, size_t from, size_t n)
 {
 	lab_fill_pattern(to, from, n);
@@ -61,7 +66,10 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 		to[i] ^= 0x2a;
 }
 
-/* What the medium would go on to hold when the power is back: for the driver, see test_crash.py. */
+/*
+ * The bad pages that the medium still has when the power is back. The driver reads this:
+ * test_crash.py.
+ */
 static void tell_bad_pages(void)
 {
 	for (size_t n = 0; n < CRASHES; n++)
@@ -81,7 +89,7 @@ static int set_up(void)
 		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
 	for (size_t n = 0; n < CRASHES; n++)
-		for (size_t i = 0; i < LENGTH(bad_pages); i++)
+		for (size_t i = 0; i < T_LENGTH(bad_pages); i++)
 			printf("@bad %" PRIu64 "\n", start + range_of(n) + bad_pages[i]);
 	lab_fact("start", "%" PRIu64, start);
 	return lab_status();
@@ -89,7 +97,7 @@ static int set_up(void)
 
 /* ---- the machine that is killed -------------------------------------------------------------- */
 
-/* A program that saves its registry now and then does so now, at the worst moment. */
+/* Some programs save their registry from time to time. This one does so at the worst moment. */
 static void save_registry(void)
 {
 	char name[64];
@@ -113,7 +121,7 @@ _Noreturn static void be_killed(void)
 		pause();
 }
 
-/* In the place of a call that was stopped: carry it out, unless it is the one. */
+/* Runs instead of a stopped call. It makes the call, unless this is the call to be killed at. */
 static void at_call(int signo, siginfo_t *info, void *context)
 {
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -127,7 +135,7 @@ static void at_call(int signo, siginfo_t *info, void *context)
 	regs[REG_RAX] = result == -1 ? -errno : result;
 }
 
-/* From here on calls that change a file come to at_call() first. */
+/* After this, calls that change a file first reach at_call(). */
 static void stop_calls(void)
 {
 	struct sock_filter code[] = {
@@ -141,7 +149,7 @@ static void stop_calls(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 	};
-	struct sock_fprog program = {LENGTH(code), code};
+	struct sock_fprog program = {T_LENGTH(code), code};
 	struct sigaction action = {.sa_sigaction = at_call, .sa_flags = SA_SIGINFO};
 
 	lab_need(sigaction(SIGSYS, &action, NULL) == 0 &&
@@ -162,7 +170,7 @@ static ssize_t repair(size_t n)
 	return put;
 }
 
-/* ---- what is there after it ------------------------------------------------------------------ */
+/* ---- after the crash ------------------------------------------------------------------------- */
 
 static struct mcsafe_badblocks *saved_registry(size_t n)
 {
@@ -184,7 +192,10 @@ enum contents {
 	OLD = 2,
 };
 
-/* A page is in both lists and refused, or in none and read: the new data, or what was there. */
+/*
+ * A page is either in both lists, and refused, or in neither, and read: it has the new or the old
+ * data.
+ */
 static bool check_page(size_t page, unsigned allowed)
 {
 	unsigned char got[T_PAGE], wanted[T_PAGE];
@@ -194,7 +205,7 @@ static bool check_page(size_t page, unsigned allowed)
 	lab_check(is_known(mcsafe_pmem_badblocks(pmem), page) == bad,
 		  "page %zu is in one list only, the kernel's: %d", page / T_PAGE, bad);
 	if (bad) {
-		/* The kernel lists sectors of 512 bytes, and the whole page here. */
+		/* The kernel lists sectors of 512 bytes. Here it lists the whole page. */
 		lab_check(n == -EIO, "bad page %zu reads %zd", page / T_PAGE, n);
 		return true;
 	}
@@ -207,13 +218,13 @@ static bool check_page(size_t page, unsigned allowed)
 
 static bool was_bad(size_t in_range)
 {
-	for (size_t i = 0; i < LENGTH(bad_pages); i++)
+	for (size_t i = 0; i < T_LENGTH(bad_pages); i++)
 		if (bad_pages[i] == in_range)
 			return true;
 	return false;
 }
 
-/* The range of a repair that was killed; returns how many pages are bad still. */
+/* Checks the range of a repair that was killed, and returns how many pages are still bad. */
 static size_t check_killed(size_t n)
 {
 	struct mcsafe_badblocks *saved = saved_registry(n);
@@ -225,8 +236,8 @@ static size_t check_killed(size_t n)
 		if (!check_page(page, was_bad(at) ? NEW : NEW | OLD))
 			continue;
 		bad++;
-		lab_check(is_known(saved, page), "page %zu is bad, and the registry lost it",
-			  page / T_PAGE);
+		lab_check(is_known(saved, page),
+			  "page %zu is bad, but the registry does not know it", page / T_PAGE);
 	}
 	mcsafe_badblocks_destroy(saved);
 	return bad;
@@ -238,7 +249,7 @@ static size_t check_untouched(size_t n)
 
 	for (size_t at = 0; at < RANGE; at += T_PAGE)
 		bad += check_page(range_of(n) + at, OLD);
-	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
+	lab_check(bad == T_LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
 	return bad;
 }
 
@@ -255,7 +266,7 @@ static void check_all(size_t killed)
 		all += bad;
 	}
 	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * T_PAGE,
-		  "other pages are listed as well");
+		  "other pages are also listed");
 }
 
 static void repair_all(void)
@@ -263,12 +274,16 @@ static void repair_all(void)
 	for (size_t n = 0; n < CRASHES; n++) {
 		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
 		for (size_t at = 0; at < RANGE; at += T_PAGE)
-			lab_check(!check_page(range_of(n) + at, NEW), "it is bad still");
+			lab_check(!check_page(range_of(n) + at, NEW), "the range is still bad");
 	}
-	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0, "there is more");
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0,
+		  "more pages are listed");
 }
 
-/* pmem-crash: set up; pmem-crash START KILLED: check what KILLED crashes left, and do the next. */
+/*
+ * pmem-crash: set up. pmem-crash START KILLED: check what KILLED crashes left, and run the next
+ * one.
+ */
 int lab_program_pmem_crash(int argc, char **argv)
 {
 	if (argc == 1)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_files.c - files of pmem.h beside the kernel, call by call, on real poison; and repair */
+/*
+ * pmem_files.c - pmem.h and the kernel read the same files on real poison, call by call; and repair
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -10,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Each case has two lines of its own, since poison can be met for the first time only once. */
+/* Each case has two lines of its own, because poison can be met for the first time only once. */
 #define APART    (64 * T_PAGE)
 #define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
@@ -28,8 +30,8 @@ static const struct {
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-static bool has_read;      /* read(2) of it works, */
-static bool survives_read; /* by copies in which the lab can raise machine checks: DAX */
+static bool has_read;      /* the kernel's read(2) works on the file, */
+static bool survives_read; /* and uses copies in which the lab can raise machine checks: DAX */
 
 static void open_kind(const char *kind)
 {
@@ -41,7 +43,7 @@ static void open_kind(const char *kind)
 	lab_install();
 	lab_kernel_log("");
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
-	/* All pages are there, so that they have a physical address. */
+	/* Touches all pages, so that they have physical addresses. */
 	for (size_t at = 0; at < LAB_REGION_SIZE; at += T_PAGE)
 		lab_need(mcsafe_pmem_pread(pmem, buffer, 1, (off_t)at, NULL) == 1, "no page");
 }
@@ -64,7 +66,7 @@ static const char *bytes_or_error(ssize_t got, int error)
 	return text;
 }
 
-/* What a call of the kernel, or one of ours, has returned. */
+/* Reports the result of a call, the kernel's or ours. */
 static void told(const char *what, const char *call, ssize_t got)
 {
 	int error = got == -1 ? errno : 0;
@@ -138,7 +140,7 @@ static void one_case(size_t i)
 {
 	const size_t line[2] = {2 * i * APART + IN_APART, (2 * i + 1) * APART + IN_APART};
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(mapped(line[1]));
 	size_t from = line[1] - cases[i].before;
 	char what[64];
@@ -167,8 +169,8 @@ static void one_case(size_t i)
 	lab_check(lab_signals.n == 0, "known poison was touched");
 }
 
-/* What comes behind the bad page can be asked for at once. */
-static void behind_it(void)
+/* The bytes after the bad page can be read at once. */
+static void after_it(void)
 {
 	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE + T_PAGE;
 
@@ -205,7 +207,7 @@ static size_t known_bytes(struct mcsafe_pmem *of)
 	return mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(of));
 }
 
-/* Our list, the kernel's, and that of somebody who opens the file now. */
+/* Our list, the kernel's list, and the list of somebody who opens the file now. */
 static void lists(const char *when)
 {
 	struct mcsafe_badblocks_answer answer;
@@ -228,16 +230,16 @@ static void lists(const char *when)
 
 static void salvage(void)
 {
-	struct mcsafe_range holes[2 * LENGTH(cases)];
-	size_t n = LENGTH(holes), lost = 0, at = 0;
+	struct mcsafe_range holes[2 * T_LENGTH(cases)];
+	size_t n = T_LENGTH(holes), lost = 0, at = 0;
 	ssize_t got = mcsafe_pmem_salvage(pmem, buffer, LAB_REGION_SIZE, 0, FILL, holes, &n);
 
 	lab_check(got == (ssize_t)LAB_REGION_SIZE, "salvage gives %zd", got);
-	lab_need(n <= LENGTH(holes), "%zu holes", n);
+	lab_need(n <= T_LENGTH(holes), "%zu holes", n);
 	for (size_t i = 0; i < n; i++) {
 		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
 				  lab_is_fill(buffer + holes[i].start, holes[i].len),
-			  "hole %zu is not where it is said", i);
+			  "hole %zu is in the wrong place", i);
 		at = holes[i].start + holes[i].len;
 		lost += holes[i].len;
 	}
@@ -245,7 +247,7 @@ static void salvage(void)
 	lab_fact("salvage", "%zu holes, %zu bytes", n, lost);
 }
 
-/* A store does not clear poison, so we do not try; nor does a write of less than a page. */
+/* A store does not clear poison, so we do not try one. Nor does a write of less than a page. */
 static void writes(void)
 {
 	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE;
@@ -270,7 +272,7 @@ static void repair_all(void)
 
 	while (put >= 0 &&
 	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_REGION_SIZE, &bad)) {
-		/* The kernel counts in sectors, and repairs pages. */
+		/* The kernel counts in sectors, and repairs whole pages. */
 		bad.len = (bad.start % T_PAGE + bad.len + T_PAGE - 1) / T_PAGE * T_PAGE;
 		bad.start -= bad.start % T_PAGE;
 		lab_fill_pattern(buffer, bad.start, bad.len);
@@ -288,20 +290,20 @@ static void all_is_well(void)
 	clear_buffer(LAB_REGION_SIZE);
 	got = mcsafe_pmem_pread(pmem, buffer, LAB_REGION_SIZE, 0, NULL);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the mapping is not as it was: %zd", got);
+		  "the mapping has changed: %zd", got);
 	clear_buffer(LAB_REGION_SIZE);
 	got = pread(region.fd, buffer, LAB_REGION_SIZE, 0);
 	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
-		  "the file is not as it was: %zd", got);
+		  "the file has changed: %zd", got);
 }
 
 /* pmem-files KIND */
 int lab_program_pmem_files(int argc, char **argv)
 {
 	open_kind(argc > 1 ? argv[1] : "");
-	for (size_t i = 0; i < LENGTH(cases); i++)
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
 		one_case(i);
-	behind_it();
+	after_it();
 	lists("before");
 	salvage();
 	writes();
@@ -316,7 +318,7 @@ int lab_program_pmem_files(int argc, char **argv)
 
 /* ---- poison that nobody has met -------------------------------------------------------------- */
 
-/* The first sector of each page: the firmware of the lab has room for eight. */
+/* Injects into the first sector of each page, because the lab's firmware has room for eight. */
 static void inject_pages(size_t page, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -19,7 +19,10 @@
 static struct lab_region region;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
-/* Of a device-dax node: libndctl makes hundreds of calls, and these change something. */
+/*
+ * For a device-dax node only ioctls count: libndctl makes hundreds of calls, and only these change
+ * something.
+ */
 static bool ioctls_only;
 
 static void open_kind(const char *kind)
@@ -33,18 +36,20 @@ static void open_kind(const char *kind)
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 }
 
-/* The last sector of the one page and the first of the other: ndctl takes its time. */
+/*
+ * The last sector of one page and the first of the next, because ndctl takes long for each sector.
+ */
 static void inject_pages(void)
 {
 	uint64_t border = lab_physical(region.base + KILLED_AT + T_PAGE);
 
 	lab_need(lab_physical(region.base + KILLED_AT) + T_PAGE == border,
-		 "they are not neighbours");
+		 "the pages are not neighbours");
 	lab_inject(border - LAB_SECTOR, 2);
 	lab_wait_bad_blocks(border);
 }
 
-/* Data that differ in each byte from what was there. */
+/* Data that differs in each byte from the content before. */
 static void new_data(unsigned char *to, size_t from, size_t n)
 {
 	lab_fill_pattern(to, from, n);
@@ -72,7 +77,10 @@ static bool is_of_interest(pid_t child)
 				      NULL) == SYS_ioctl;
 }
 
-/* Kill it with its n-th stop at a system call, at the entry and at the exit of each; true: killed. */
+/*
+ * Kills the child at its n-th stop. It stops at the entry and the exit of each system call. Returns
+ * true if the child was killed.
+ */
 static bool killed_at(pid_t child, unsigned n)
 {
 	int status;
@@ -85,14 +93,17 @@ static bool killed_at(pid_t child, unsigned n)
 			lab_check(WEXITSTATUS(status) == 0, "an undisturbed repair fails");
 			return false;
 		}
-		lab_need(WIFSTOPPED(status), "the child was killed by itself");
+		lab_need(WIFSTOPPED(status), "the child died without being killed");
 	}
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
 	return true;
 }
 
-/* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
+/*
+ * Checks that each page is in the kernel's list or holds the new data. *bad and *good count the
+ * pages.
+ */
 static void check_pages(size_t *bad, size_t *good)
 {
 	unsigned char *wanted = buffer + KILLED_PAGES * T_PAGE;
@@ -111,7 +122,7 @@ static void check_pages(size_t *bad, size_t *good)
 		}
 		new_data(wanted, page, T_PAGE);
 		lab_check(memcmp(buffer, wanted, T_PAGE) == 0,
-			  "a page that can be read has not the new data");
+			  "a page that can be read does not have the new data");
 		++*good;
 	}
 	mcsafe_pmem_close(fresh);
@@ -137,7 +148,7 @@ int lab_program_pmem_killed(int argc, char **argv)
 		lab_need(child > 0, "fork");
 		killed = killed_at(child, ++n);
 		check_pages(&bad, &good);
-		/* For the next time. */
+		/* The data for the next round. */
 		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * T_PAGE);
 		lab_need(repair(), "cannot repair it again");
 	} while (killed && n < MOST_STOPS);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_repair.c - repairs of a huge page, of a disk with bad blocks, and where the firmware refuses */
+/*
+ * pmem_repair.c - repairs of a huge page, of a disk with bad blocks, and of memory that cannot be
+ * cleared
+ */
 #include "lab.h"
 
 #include <errno.h>
@@ -33,7 +36,10 @@ static void read_fact(const char *key, size_t from, size_t n)
 	lab_check(got <= 0 || lab_is_pattern(buffer, from, (size_t)got), "%s: wrong data", key);
 }
 
-/* The pattern again, which is not what is there in the meantime: zeros, or nothing at all. */
+/*
+ * Repairs with the pattern again. Before that the content was something else: zeros, or nothing at
+ * all.
+ */
 static void repair_fact(const char *key, size_t from, size_t n)
 {
 	lab_fill_pattern(buffer, from, n);
@@ -49,10 +55,10 @@ static void check_file(int fd, size_t size)
 {
 	memset(buffer, FILL, size);
 	lab_check(pread(fd, buffer, size, 0) == (ssize_t)size && lab_is_pattern(buffer, 0, size),
-		  "the file has not the data");
+		  "the file does not have the data");
 }
 
-/* Where a page of a file is on its disk, in bytes. */
+/* The byte offset on the disk of a page of a file. */
 static uint64_t place_on_disk(int fd, size_t page)
 {
 	_Alignas(struct fiemap) unsigned char
@@ -69,7 +75,7 @@ static uint64_t place_on_disk(int fd, size_t page)
 
 /* ---- a file of hugetlbfs --------------------------------------------------------------------- */
 
-/* pmem-huge: pages of it are lost, and cannot be written by pwrite(2). */
+/* pmem-huge: pages of the file are lost, and pwrite(2) cannot write them. */
 int lab_program_pmem_huge(int argc, char **argv)
 {
 	struct lab_region region = lab_region("hugetlbfs");
@@ -105,7 +111,7 @@ int lab_program_pmem_huge(int argc, char **argv)
 #define DISK_SIZE (16 * T_PAGE)
 #define DISK_PAGE (5 * T_PAGE)
 
-/* Reads and writes fail there from now on. */
+/* From now on, reads and writes fail at that place. */
 static void damage_disk(uint64_t place)
 {
 	FILE *file = fopen(DISK_BAD, "we");
@@ -122,7 +128,7 @@ static void open_disk_file(int fd, int flags)
 	lab_need(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_WRITE | flags) == 0, "cannot open it");
 }
 
-/* pmem-disk: on the file system that lab-scenario has made. */
+/* pmem-disk: uses the file system that lab-scenario has made. */
 int lab_program_pmem_disk(int argc, char **argv)
 {
 	int fd = open(DISK_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -153,7 +159,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 	lab_fact("its place after that", "%s",
 		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
-	/* From the disk, and not from the page cache: what is mapped would stay there. */
+	/* Read from the disk and not from the page cache: mapped pages would stay there. */
 	open_disk_file(fd, 0);
 	read_fact("from the disk after that", 0, DISK_SIZE);
 	mcsafe_pmem_close(pmem);
@@ -168,7 +174,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 #define WORN_STEP ((size_t)1 << 20)
 #define WORN_SIZE (4 * T_PAGE)
 
-/* A file that has most of the disk, and the offset in it of a place on the disk. */
+/* A file that covers most of the disk. Stores the offset in the file of a place on the disk. */
 static int file_over(uint64_t place, size_t *offset)
 {
 	int fd = open(WORN_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -191,7 +197,7 @@ static int file_over(uint64_t place, size_t *offset)
 	return -1;
 }
 
-/* pmem-worn: two pages that can be cleared, and two that cannot; the outer ones are bad. */
+/* pmem-worn: two pages that can be cleared, and two that cannot. The outer ones are bad. */
 int lab_program_pmem_worn(int argc, char **argv)
 {
 	const uint64_t start = LAB_WORN - 2 * T_PAGE;
@@ -222,6 +228,6 @@ int lab_program_pmem_worn(int argc, char **argv)
 	read_fact("the last page", offset + 3 * T_PAGE, T_PAGE);
 	mcsafe_pmem_close(pmem);
 	lab_kernel_log("");
-	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds nothing bad */
+	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds no bad block */
 	return lab_status();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* region.c - memory of every kind, and what it gives when it is read */
+/* region.c - memory of every kind, and the results of reading it */
 #include "lab.h"
 
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Where the contents come from. */
+/* How the content gets there. */
 enum filling {
 	BY_STORES,   /* stored through the mapping */
 	BY_WRITE,    /* written to the file beforehand, and synced */
-	OLD_BY_WRITE /* something else was written and synced; the right thing is stored over it */
+	OLD_BY_WRITE /* other data was written and synced, and the right data is stored over it */
 };
 
 static const struct kind {
@@ -22,7 +22,7 @@ static const struct kind {
 	const char *path; /* NULL: anonymous; "" memfd */
 	int map_flags;
 	int advice;
-	size_t offset; /* of the mapping from a multiple of 2 MiB: prevents huge pages */
+	size_t offset; /* offset of the mapping from a multiple of 2 MiB; prevents huge pages */
 	enum filling filling;
 	bool pmem;
 } kinds[] = {
@@ -69,7 +69,10 @@ static void write_file(int fd)
 
 	lab_need(bytes != NULL, "no memory");
 	for (size_t i = 0; i < LAB_REGION_SIZE; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() ended it. */
+		/*
+		 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() ends the program
+		 * on NULL.
+		 */
 		bytes[i] = current->filling == BY_WRITE ? lab_pattern(i) : old_pattern(i);
 	lab_need(pwrite(fd, bytes, LAB_REGION_SIZE, 0) == (ssize_t)LAB_REGION_SIZE, "pwrite");
 	lab_need(fsync(fd) == 0, "fsync");
@@ -101,7 +104,7 @@ struct lab_region lab_region(const char *name)
 {
 	struct lab_region region = {.fd = -1};
 
-	for (size_t i = 0; i < LENGTH(kinds); i++)
+	for (size_t i = 0; i < T_LENGTH(kinds); i++)
 		if (strcmp(kinds[i].name, name) == 0)
 			current = &kinds[i];
 	lab_need(current != NULL, "no memory of kind %s", name);
@@ -111,7 +114,8 @@ struct lab_region lab_region(const char *name)
 	region.base = map(region.fd);
 	if (current->filling != BY_WRITE)
 		lab_fill_pattern(region.base, 0, LAB_REGION_SIZE);
-	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE), "the memory is not as filled");
+	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE),
+		 "the memory does not have the pattern");
 	if (current->advice == MADV_HUGEPAGE)
 		lab_need(lab_meminfo("AnonHugePages") >= (long)(LAB_REGION_SIZE / 1024),
 			 "no transparent huge pages");
@@ -145,14 +149,14 @@ static unsigned char zero(size_t i)
 	return 0;
 }
 
-/* How many bytes are right, if all behind them are zeros. */
+/* How many bytes are right, if all bytes after them are zeros. Otherwise 0. */
 static size_t right_before_zeros(const unsigned char *at, size_t from, size_t n)
 {
 	size_t zeros = 0, right;
 
 	while (zeros < n && at[n - 1 - zeros] == 0)
 		zeros++;
-	right = (n - zeros + LINE - 1) / LINE * LINE; /* the pattern has zeros as well */
+	right = (n - zeros + LINE - 1) / LINE * LINE; /* the pattern also has zeros */
 	return right < n && lab_is_pattern(at, from, right) ? right : 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rep_movs.c - a copy by one instruction, which the machine check stops in the middle, at the line */
+/*
+ * rep_movs.c - a copy by one instruction, which the machine check stops in the middle, at the line
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -8,26 +10,26 @@
 
 #define MARGIN  LINE
 #define AT      (31 * LINE) /* the poisoned line, in the second page */
-#define BEHIND  ((size_t)300)
+#define PAST    ((size_t)300)
 #define N_PAGES ((size_t)3)
 
 static unsigned char arena[2 * T_PAGE] __attribute__((aligned(4096)));
 
 static const size_t distances[] = {0, 1, 63, 64, 65, 100, 1000};
 
-/* Copy from `before` bytes before the line to some bytes behind it. */
+/* Copies from `before` bytes before the line to some bytes after it. */
 static void consume(size_t before, size_t misaligned, const char *after)
 {
 	const struct lab_engine *erms = lab_engine("erms");
 	unsigned char *pages = lab_pages(N_PAGES), *dst = arena + MARGIN + misaligned;
 	struct lab_target target = lab_target(pages + T_PAGE + AT);
-	const size_t start = T_PAGE + AT - before, n = before + BEHIND;
+	const size_t start = T_PAGE + AT - before, n = before + PAST;
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
 	uintptr_t insn;
 	size_t done;
 
-	lab_need(lab_rows(erms, MCSAFE_ROW_BOTH, &insn, 1) == 1, "erms has not one row");
+	lab_need(lab_rows(erms, MCSAFE_ROW_BOTH, &insn, 1) == 1, "erms must have exactly one row");
 	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
@@ -75,9 +77,9 @@ int lab_program_rep_movs(int argc, char **argv)
 	(void)argv;
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(distances); i++)
+	for (size_t i = 0; i < T_LENGTH(distances); i++)
 		consume(distances[i], i % 2, "");
-	/* A machine check leaves no marks there: those of the last fault stand. */
+	/* A machine check leaves no marks there, so those of the last fault remain. */
 	fail_to_write(elsewhere);
 	consume(100, 0, " after a write fault elsewhere");
 	fail_to_write(arena);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* repair.c - poison in persistent memory: known beforehand, injected, and got rid of */
+/* repair.c - poison in persistent memory: known from the start, injected, and repaired */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #define CAPACITY ((size_t)65536)
-#define APART    (64 * T_PAGE) /* between the pages of different ways */
+#define APART    (64 * T_PAGE) /* distance between the pages of different ways */
 
-static unsigned char contents[CAPACITY]; /* what is written: the pattern of the file */
+static unsigned char contents[CAPACITY]; /* the data to write: the pattern of the file */
 
 static int write_n(int fd, size_t page, size_t n)
 {
@@ -78,7 +78,7 @@ static void poison(const struct lab_region *region, size_t page)
 {
 	unsigned char buffer[LINE];
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(region->base + page + 8 * LINE);
 	struct lab_events events;
 
@@ -90,7 +90,9 @@ static void poison(const struct lab_region *region, size_t page)
 	lab_wait_bad_blocks(target.physical);
 }
 
-/* Poison that nobody has met: injected into the NVDIMM by ndctl, which counts from pmem0's start. */
+/*
+ * Poison that nobody has met. ndctl injects it into the NVDIMM, and counts from the start of pmem0.
+ */
 int lab_program_injected(int argc, char **argv)
 {
 	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
@@ -120,7 +122,7 @@ int lab_program_injected(int argc, char **argv)
 	return lab_status();
 }
 
-/* Poison that the firmware knows at boot; read through the page cache of the block device. */
+/* Poison that the firmware knows at boot. It is read through the page cache of the block device. */
 int lab_program_known(int argc, char **argv)
 {
 	const size_t page = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
@@ -154,7 +156,7 @@ int lab_program_repair(int argc, char **argv)
 
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(ways); i++) {
+	for (size_t i = 0; i < T_LENGTH(ways); i++) {
 		const char *way = ways[i].name;
 		const size_t page = (i + 1) * APART;
 		uint64_t physical = lab_physical(region.base + page);

@@ -59,8 +59,11 @@ void lab_fact(const char *key, const char *format, ...)
 	fflush(stdout);
 }
 
-/* Each read gives one record: "priority,number,time,flags;text\n" (Documentation/ABI/testing/
- * dev-kmsg). The first call begins with what is written after it. */
+/*
+ * Each read gives one record: "priority,number,time,flags;text\n"
+ * (Documentation/ABI/testing/dev-kmsg). The first call starts with the messages that are written
+ * after it.
+ */
 unsigned lab_kernel_log(const char *text)
 {
 	static int fd = -1;
@@ -78,7 +81,7 @@ unsigned lab_kernel_log(const char *text)
 		char *message;
 
 		if (size < 0)
-			continue; /* some were overwritten before we came */
+			continue; /* some records were overwritten before they were read */
 		record[size] = '\0';
 		message = strchr(record, ';');
 		lab_need(message != NULL, "a record of /dev/kmsg without a text");

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* routines.c - which routines of the library have rows, and which can be tested in this guest */
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
-/* A function with rows, as often as it has some, that no line of lab_engines[] or lab_accesses[] is for. */
+/*
+ * Finds functions with rows that no entry of lab_engines[] or lab_accesses[] covers. Reports one
+ * failure for each row.
+ */
 static void check_table(void)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		lab_check(lab_engine_of(insns[i]) || lab_access_of(insns[i]),
 			  "the lab does not know the row %s", lab_insn_name(insns[i]));
 }
 
-/* Every engine that a program can ask for by name. One that uses REP MOVSB as well is named after
- * both; the scenario "strings" puts the two together. */
+/*
+ * Every engine that a program can select by name. An engine that also uses REP MOVSB is named after
+ * both routines. The scenario "strings" tests them together.
+ */
 static void check_names(void)
 {
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
@@ -28,12 +33,12 @@ static void check_names(void)
 
 		lab_check(engine && strncmp(engine->name, mcsafe__engines[i].name, n) == 0 &&
 				  strcmp(mcsafe__engines[i].name + n,
-					 mcsafe__engines[i].strings ? "_erms" : "") == 0,
+					 mcsafe__engines[i].rep_movsb ? "_erms" : "") == 0,
 			  "the lab has no engine %s", mcsafe__engines[i].name);
 	}
 }
 
-/* Some emulators take the flush of a line for nothing: then it cannot fail. */
+/* Some emulators ignore the flush of a line: then it cannot fail. */
 static bool faults_on_forbidden_page(const struct lab_engine *engine)
 {
 	unsigned char *page = lab_pages(1);
@@ -46,7 +51,7 @@ static bool faults_on_forbidden_page(const struct lab_engine *engine)
 	return left != 0;
 }
 
-/* Words and scans: they need no more than any x86-64 has. */
+/* Words and scans need no more than any x86-64 processor has. */
 static void try_accesses(void)
 {
 	unsigned char *page = lab_pages(1);
@@ -77,7 +82,7 @@ int lab_program_routines(int argc, char **argv)
 		const struct lab_engine *engine = &lab_engines[i];
 		uintptr_t insns[LAB_ROWS_MAX];
 
-		lab_check(lab_rows(engine, MCSAFE_ROW_BOTH, insns, LENGTH(insns)) > 0,
+		lab_check(lab_rows(engine, MCSAFE_ROW_BOTH, insns, T_LENGTH(insns)) > 0,
 			  "%s has no rows", engine->name);
 		if (!lab_can_run(engine))
 			lab_fact(engine->name, "cannot run: the emulator lacks the instructions");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* row_checks.c - what every row has to do about poison, whatever its routine is for */
+/* row_checks.c - what every row must do when it meets poison, whatever its routine does */
 #include "lab.h"
 
 void lab_check_row_fault(uintptr_t insn, enum mcsafe_side side, const struct mcsafe_fault *fault)

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rows.c - every row of one engine meets real poison: loads a machine check, stores a lost page
+ * rows.c - every row of one engine meets real poison: loads meet a machine check, stores a lost
+ * page
  *
- * Which copy makes a given row the first to meet the bad line is found by trying: copies of many
+ * Trying finds out which copy makes a given row the first to meet the bad line. Copies of many
  * shapes run into a page without permissions, and the handler notes the instruction. Then the same
- * shape is run against poison, in the middle of a page, so that what was copied before is lost too.
+ * shape runs against poison in the middle of a page, so that the bytes copied before it are also
+ * lost.
  *
- * Some loads never meet a line first: another load of the same copy always has, just before. Poison
- * can come up in between, so they get a machine check of their own. So do stores into a page that
- * another one has met before: they lose it at the step before. Both are found by single steps,
- * which find every instruction that touches an operand: it must have a row. Some stores are in a fixup, where bytes go that were read before the
- * load failed: they are met where both operands are bad.
+ * Some loads never meet a line first, because another load of the same copy always meets it just
+ * before. Poison can appear between the two loads, so these loads get a machine check of their own.
+ * Likewise some stores go to a page that an earlier store always meets first: the page is lost one
+ * step before such a store. Single steps find both sorts. They find every instruction that touches
+ * an operand, and each of them must have a row. Some stores are in a fixup, which stores the bytes
+ * that were read before the load failed. They are met when both operands are bad.
  */
 #include "lab.h"
 #include "landing/landing.h"
@@ -21,14 +24,15 @@
 #include <ucontext.h>
 
 #define ARENA    (4 * T_PAGE)
-#define MARGIN   LINE /* around the destination; must stay as it is */
+#define MARGIN   LINE /* around the destination; must not change */
 #define IN_PAGE  (31 * LINE)
 #define N_PAGES  ((size_t)4)
-#define BOUNDARY (2 * T_PAGE) /* from here on there is no access, or a lost page */
+#define BOUNDARY (2 * T_PAGE) /* from here on accesses are forbidden, or the page is lost */
 
 /*
- * A copy of n bytes. Each operand begins so many bytes behind its origin: a boundary, mostly before
- * it, if the operand is bad; else a place in the arena.
+ * A copy of n bytes. Each operand begins that many bytes after its origin. The origin of a bad
+ * operand is a boundary, and most of these operands begin before it (a negative number). The origin
+ * of a good operand is a place in the arena.
  */
 struct shape {
 	ptrdiff_t src, dst;
@@ -39,7 +43,7 @@ struct origins {
 	unsigned char *src, *dst;
 };
 
-/* Bytes of an operand that lie before an offset from its boundary. */
+/* How many bytes of an operand lie before an offset from its boundary. */
 static size_t bytes_before(ptrdiff_t start, size_t offset)
 {
 	ptrdiff_t distance = (ptrdiff_t)offset - start;
@@ -52,8 +56,8 @@ struct plan {
 	struct shape shape;
 	size_t line; /* loads: offset of the line from the boundary */
 	bool found;
-	bool second; /* another one has met the line, or the page, before */
-	bool both;   /* a store: the source is bad as well */
+	bool second; /* an earlier instruction has met the line, or the page */
+	bool both;   /* a store: the source is also bad */
 };
 
 static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15, 16,  17,  24,
@@ -61,7 +65,7 @@ static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15, 16,  17,  24,
 
 static unsigned char arena[ARENA] __attribute__((aligned(4096)));
 
-/* What is being tried: one kind of rows of one engine. */
+/* The trial that is running: one kind of rows of one engine. */
 static struct {
 	const struct lab_engine *engine;
 	struct plan *plan;
@@ -87,7 +91,7 @@ static size_t missing(const struct plan *plan, size_t n)
 	return count;
 }
 
-/* Note in the plan which row met the boundary, unless that is known already. */
+/* Notes in the plan which row met the boundary, unless the plan already has that row. */
 static void try_shape(const struct shape *shape)
 {
 	const struct plan *end = trial.plan + trial.n;
@@ -98,7 +102,7 @@ static void try_shape(const struct shape *shape)
 		for (struct plan *plan = trial.plan; plan < end; plan++) {
 			const struct lab_signal *signal = &lab_signals.noted[k];
 
-			/* A store is tried again after its fault; a load must never be. */
+			/* A store may be tried again after its fault. A load must never be. */
 			if (plan->found || plan->insn != signal->ip || (k > 0 && !trial.bad_dst))
 				continue;
 			plan->found = true;
@@ -120,13 +124,16 @@ static unsigned char *forbidden(void)
 	return pages;
 }
 
-/* Every distance near the boundary, some further away; the good operand takes turns. */
+/*
+ * Every distance near the boundary, and some further away. The good operand changes from one to the
+ * next.
+ */
 static void try_one_bad_operand(void)
 {
 	const ptrdiff_t line = (ptrdiff_t)LINE;
 
 	for (ptrdiff_t inside = line - 1; inside >= -4 * line; inside -= inside > -line ? 1 : 5)
-		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
+		for (size_t i = 0; i < T_LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
 			size_t n = lengths[i] + bytes_before(inside, 0);
 			ptrdiff_t other = (ptrdiff_t)i % 2;
 
@@ -139,13 +146,13 @@ static void try_one_bad_operand(void)
 static void try_two_bad_operands(void)
 {
 	static const ptrdiff_t nearer[] = {1, 17};
-	static const size_t behind[] = {1, 128};
+	static const size_t past[] = {1, 128};
 
 	for (ptrdiff_t before = 1; before <= 4 * (ptrdiff_t)LINE; before++)
-		for (size_t i = 0; i < LENGTH(nearer); i++)
-			for (size_t k = 0; k < LENGTH(behind) && missing(trial.plan, trial.n); k++)
+		for (size_t i = 0; i < T_LENGTH(nearer); i++)
+			for (size_t k = 0; k < T_LENGTH(past) && missing(trial.plan, trial.n); k++)
 				try_shape(&(struct shape){-before, nearer[i] - before,
-							  (size_t)before + behind[k]});
+							  (size_t)before + past[k]});
 }
 
 static void make_plan(bool bad_src, bool bad_dst, void (*try)(void))
@@ -168,7 +175,7 @@ static void make_plan(bool bad_src, bool bad_dst, void (*try)(void))
 #define TRAP_FLAG 0x100 /* in the flags: a trap after each instruction (Intel SDM vol. 3B, 17.3) */
 
 static struct {
-	const struct shape *shape; /* of the copy that is traced; or else: */
+	const struct shape *shape; /* the traced copy; for other uses of single steps: */
 	uintptr_t insn;            /* where a page is lost */
 	unsigned char *pages;
 	bool open; /* the pages can be touched */
@@ -182,7 +189,7 @@ static void open_pages(bool open)
 	stepped.open = open;
 }
 
-/* An instruction is done: the next one shall not touch the operand unnoticed. */
+/* An instruction is done. The next one must not touch the operand unnoticed. */
 static void on_step(int signo, siginfo_t *si, void *ctx)
 {
 	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
@@ -197,7 +204,7 @@ static void on_step(int signo, siginfo_t *si, void *ctx)
 	}
 }
 
-/* The instruction touches the operand: it is noted, and done again, which is allowed once. */
+/* The instruction touches the operand. It is noted and runs again, which is allowed once. */
 static void on_touch(int signo, siginfo_t *si, void *ctx)
 {
 	uintptr_t ip = (uintptr_t)((const ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP];
@@ -236,7 +243,7 @@ static size_t run_by_steps(const struct lab_engine *engine, const struct shape *
 	return left;
 }
 
-/* Good copies of few shapes, since each step is a signal. */
+/* Good copies of few shapes, because each step is a signal. */
 static void trace(bool loads)
 {
 	static const ptrdiff_t starts[] = {0, 1, 32, 33};
@@ -248,8 +255,8 @@ static void trace(bool loads)
 
 	lab_need(sigaction(SIGSEGV, &ours, &before) == 0, "no handler for SIGSEGV");
 	stepped.pages = pages;
-	for (size_t k = 0; k < LENGTH(starts); k++)
-		for (size_t i = 0; i < LENGTH(few); i++) {
+	for (size_t k = 0; k < T_LENGTH(starts); k++)
+		for (size_t i = 0; i < T_LENGTH(few); i++) {
 			struct shape shape = {loads ? starts[k] : 0, loads ? 0 : starts[k], few[i]};
 
 			stepped.shape = &shape;
@@ -263,8 +270,8 @@ static void trace(bool loads)
 
 /* ---- against poison ------------------------------------------------------------------------- */
 
-static void check_load(const struct lab_engine *engine, const struct plan *plan,
-		       const unsigned char *pages, size_t left, const struct mcsafe_fault *fault)
+static void check_load(const struct plan *plan, const unsigned char *pages, size_t left,
+		       const struct mcsafe_fault *fault)
 {
 	const char *row = lab_insn_name(plan->insn);
 	const struct shape *shape = &plan->shape;
@@ -277,13 +284,10 @@ static void check_load(const struct lab_engine *engine, const struct plan *plan,
 	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
 	lab_check(fault->addr == pages + T_PAGE, "row %s: address %p, and not the page's start",
 		  row, fault->addr);
-	if (!plan->second) {
-		lab_check(done <= good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
+	/* Exact: the start of a line is a multiple of .grain of every routine (asm/engines.def). */
+	if (!plan->second)
+		lab_check(done == good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
 			  good);
-		lab_check(good - done < engine->step || done > good,
-			  "row %s: %zu bytes copied, poison is at %zu: not less than %zu short",
-			  row, done, good, engine->step);
-	}
 	lab_check(left > 0 && left <= shape->n, "row %s: %zu of %zu bytes left", row, left,
 		  shape->n);
 	lab_check(lab_is_pattern(dst, start, done), "row %s: wrong prefix", row);
@@ -307,11 +311,13 @@ static void consume(const struct lab_engine *engine, const struct plan *plan)
 	lab_arm(plan->second ? "insn" : "load", "page", &target, 1, &plan->insn, 1);
 	left = run(engine, &plan->shape, &origins, &fault);
 	lab_check_row_consumed(plan->insn, lab_disarm());
-	check_load(engine, plan, pages, left, &fault);
+	check_load(plan, pages, left, &fault);
 	munmap(pages, N_PAGES * T_PAGE);
 }
 
-/* What `done` bytes are that an engine has stored, in a copy from `start` of the pattern on. */
+/*
+ * Whether `done` bytes are what an engine stores in a copy that starts at `start` of the pattern.
+ */
 static bool is_result(const struct lab_engine *engine, const unsigned char *at, size_t start,
 		      size_t done)
 {
@@ -329,7 +335,7 @@ static void check_store(const struct plan *plan, unsigned lost, const struct mcs
 	lab_check_row_fault(plan->insn, MCSAFE_SIDE_DESTINATION, fault);
 }
 
-/* One store into a page that is lost already: exact to the byte. */
+/* One store into a page that is already lost. The result is exact to the byte. */
 static void store_after(const struct lab_engine *engine, const struct plan *plan)
 {
 	const char *row = lab_insn_name(plan->insn);
@@ -359,7 +365,9 @@ static void store_after(const struct lab_engine *engine, const struct plan *plan
 		munmap(src, N_PAGES * T_PAGE);
 }
 
-/* One store into a page that is lost just before it, with all that was stored into it. */
+/*
+ * One store into a page that is lost just before it, with all bytes that were stored there before.
+ */
 static void store_in_between(const struct lab_engine *engine, const struct plan *plan)
 {
 	const char *row = lab_insn_name(plan->insn);
@@ -390,7 +398,7 @@ static void store(const struct lab_engine *engine, const struct plan *plan)
 
 _Static_assert(ARENA == N_PAGES * T_PAGE, "one size for either kind of source");
 
-/* All rows of a kind are in the plan, with the shapes that meet them. */
+/* Puts all rows of a kind in the plan, and finds the shapes that meet them. */
 static size_t begin(const struct lab_engine *engine, unsigned kind)
 {
 	static struct plan plan[LAB_ROWS_MAX];
@@ -398,7 +406,7 @@ static size_t begin(const struct lab_engine *engine, unsigned kind)
 
 	trial.engine = engine;
 	trial.plan = plan;
-	trial.n = lab_rows(engine, kind, insns, LENGTH(insns));
+	trial.n = lab_rows(engine, kind, insns, T_LENGTH(insns));
 	for (size_t i = 0; i < trial.n; i++)
 		plan[i] = (struct plan){.insn = insns[i]};
 	return trial.n;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind */
+/*
+ * side_by_side.c - the kernel's pread() and our copy from the mapping, on poison of the same kind
+ */
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each case has two lines of its own, since poison can be met for the first time only once. */
+/* Each case has two lines of its own, because poison can be met for the first time only once. */
 #define APART    (64 * T_PAGE)
 #define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
@@ -58,7 +60,7 @@ static ssize_t ours(const struct lab_region *region, size_t from, size_t n)
 	return (ssize_t)done;
 }
 
-/* Past the bad block as well: how many bytes are good. */
+/* How many bytes are good, including those past the bad block. */
 static size_t all_good(const struct lab_region *region, size_t from, size_t n)
 {
 	struct mcsafe_range hole = {n, 0};
@@ -92,7 +94,7 @@ static void one_case(const struct lab_region *region, size_t i)
 {
 	const size_t line[2] = {2 * i * APART + IN_APART, (2 * i + 1) * APART + IN_APART};
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(region->base + line[1]);
 	struct lab_events events;
 	ssize_t kernel, us;
@@ -104,7 +106,7 @@ static void one_case(const struct lab_region *region, size_t i)
 	error = errno;
 	lab_check(lab_disarm().injected > 0, "the kernel has not met the line");
 
-	/* A long way: no stop at every load before the line. */
+	/* The way is long, so the driver must not stop at every load before the line. */
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	us = ours(region, line[1] - cases[i].before, cases[i].n);
 	events = lab_disarm();
@@ -132,7 +134,7 @@ int lab_program_side_by_side(int argc, char **argv)
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(cases); i++)
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
 		one_case(&region, i);
 	lab_kernel_log("");
 	return lab_status();

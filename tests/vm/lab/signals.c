@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* signals.c - a handler in front of libmcsafe's: notes every signal and passes it on */
+/* signals.c - a handler in front of libmcsafe's, which notes every signal and passes it on */
 #include "lab.h"
 
 #include <string.h>

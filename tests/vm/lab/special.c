@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* special.c - machine checks in unusual company: twice, in two threads, chained */
+/* special.c - machine checks in unusual circumstances: twice, in two threads, chained */
+#include "asm/routines.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -19,17 +20,17 @@ static void arm_loads(const char *mode, const char *event, const struct lab_targ
 		      size_t n)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	memset(arena, FILL, sizeof(arena));
 	lab_arm(mode, event, targets, n, insns, n_insns);
 }
 
-/* What arrived of a copy from `from` on, with poison `good` bytes behind its start. */
+/* Checks what arrived of a copy that starts at `from`, with poison `good` bytes after its start. */
 static void check_arrived(size_t from, size_t done, size_t good)
 {
-	lab_check(done <= good && good - done < LAB_SHORTFALL, "%zu bytes copied, poison is at %zu",
-		  done, good);
+	lab_check(done <= good && good - done < MCSAFE__SHORT_BY,
+		  "%zu bytes copied, poison is at %zu", done, good);
 	lab_check(lab_is_fill(arena, MARGIN), "wrote before the destination");
 	lab_check(lab_is_pattern(arena + MARGIN, from, done), "wrong prefix");
 	lab_check(lab_is_fill(arena + MARGIN + done, sizeof(arena) - MARGIN - done),
@@ -39,7 +40,7 @@ static void check_arrived(size_t from, size_t done, size_t good)
 static bool is_row(const void *ip)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		if (insns[i] == (uintptr_t)ip)
@@ -47,13 +48,13 @@ static bool is_row(const void *ip)
 	return false;
 }
 
-/* Nothing but mcsafe_install(), the whole record, and the state around the call. */
+/* Only mcsafe_install(): checks the whole record, and the state around the call. */
 int lab_program_plain(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(3);
 	const size_t at = T_PAGE + 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
-	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages, pages}};
+	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages}};
 	sigset_t mask = {{0}}, mask_after = {{0}}; /* the kernel fills in the first word only */
 	struct lab_events events;
 	size_t left;
@@ -75,7 +76,7 @@ int lab_program_plain(int argc, char **argv)
 	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
 		  events.injected, events.touched);
 	lab_check(memcmp(&mask, &mask_after, sizeof(mask)) == 0, "the signal mask has changed");
-	lab_check(mcsafe_installed() == 1, "the handler is not the live one any more");
+	lab_check(mcsafe_installed() == 1, "the handler is no longer the installed one");
 	lab_check(fault.signo == SIGBUS && fault.code == BUS_MCEERR_AR, "signal %d code %d",
 		  fault.signo, fault.code);
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON && mcsafe_fault_errno(&fault) == EHWPOISON,
@@ -84,7 +85,7 @@ int lab_program_plain(int argc, char **argv)
 	lab_check(fault.addr == pages + T_PAGE, "address %p", fault.addr);
 	lab_check(fault.extent == T_PAGE, "extent %zu", fault.extent);
 	lab_check(is_row(fault.ip), "instruction %p has no row", fault.ip);
-	for (size_t i = 0; i < LENGTH(fault.reserved); i++)
+	for (size_t i = 0; i < T_LENGTH(fault.reserved); i++)
 		lab_check(fault.reserved[i] == NULL, "reserved room is not NULL");
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
 		  "not one machine check in the kernel's log");
@@ -100,7 +101,9 @@ static void check_two(const struct lab_events *events)
 		  "not two machine checks in the kernel's log");
 }
 
-/* Two poisoned lines in one source: the copy goes on behind the first page, to the second. */
+/*
+ * Two poisoned lines in one source: the copy continues after the first page, up to the second one.
+ */
 int lab_program_twice(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
@@ -116,7 +119,7 @@ int lab_program_twice(int argc, char **argv)
 	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
-	arm_loads("load", "page", targets, LENGTH(targets));
+	arm_loads("load", "page", targets, T_LENGTH(targets));
 
 	left = mcsafe_memcpy(arena + MARGIN, pages + start, n, &fault);
 	check_arrived(start, n - left, first - start);
@@ -132,7 +135,9 @@ int lab_program_twice(int argc, char **argv)
 	return lab_status();
 }
 
-/* The same in one call: mcsafe_memcpy_holes() goes on behind the first, and meets the second. */
+/*
+ * The same in one call: mcsafe_memcpy_holes() continues after the first line, and meets the second.
+ */
 int lab_program_holes(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
@@ -141,14 +146,14 @@ int lab_program_holes(int argc, char **argv)
 	struct lab_target targets[2] = {lab_target(pages + first), lab_target(pages + second)};
 	struct mcsafe_range holes[2];
 	struct lab_events events;
-	size_t lost, n_holes = LENGTH(holes);
+	size_t lost, n_holes = T_LENGTH(holes);
 
 	(void)argc;
 	(void)argv;
 	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
-	arm_loads("load", "page", targets, LENGTH(targets));
+	arm_loads("load", "page", targets, T_LENGTH(targets));
 	lost = mcsafe_memcpy_holes(arena + MARGIN, pages + start, n, FILL, holes, &n_holes);
 	events = lab_disarm();
 
@@ -184,7 +189,7 @@ struct racer {
 	struct mcsafe_fault fault;
 };
 
-static unsigned ready; /* racers at the start */
+static unsigned ready; /* racers that are ready to start */
 
 static void *race(void *arg)
 {
@@ -201,7 +206,7 @@ static void *race(void *arg)
 	return NULL;
 }
 
-/* Two processors meet the same line in the same moment. */
+/* Two processors meet the same line at the same moment. */
 int lab_program_race(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(2);
@@ -216,16 +221,16 @@ int lab_program_race(int argc, char **argv)
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("race", "page", &target, 1);
-	for (size_t i = 0; i < LENGTH(racers); i++) {
+	for (size_t i = 0; i < T_LENGTH(racers); i++) {
 		memset(racers[i].dst, FILL, sizeof(racers[i].dst));
 		lab_need(pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0, "thread");
 	}
-	for (size_t i = 0; i < LENGTH(racers); i++)
+	for (size_t i = 0; i < T_LENGTH(racers); i++)
 		pthread_join(racers[i].thread, NULL);
 	events = lab_disarm();
 
 	check_two(&events);
-	for (size_t i = 0; i < LENGTH(racers); i++) {
+	for (size_t i = 0; i < T_LENGTH(racers); i++) {
 		const struct racer *racer = &racers[i];
 
 		lab_check(racer->left == sizeof(racer->dst), "thread %zu: %zu bytes left", i,
@@ -274,7 +279,10 @@ static void plain_load(const unsigned char *from)
 			 : "memory");
 }
 
-/* Somebody else owned SIGBUS before: gets what is not ours, whole, and nothing that is. */
+/*
+ * Somebody else owned SIGBUS before. That handler gets every signal that is not ours, complete, and
+ * no other.
+ */
 int lab_program_chained(int argc, char **argv)
 {
 	struct sigaction action = {.sa_sigaction = their_handler, .sa_flags = SA_SIGINFO};
@@ -319,7 +327,7 @@ int lab_program_chained(int argc, char **argv)
 	return lab_status();
 }
 
-/* The processor cannot go on where it was (no RIPV): the kernel sends a plain SIGBUS. */
+/* The processor cannot continue where it was (no RIPV). The kernel then sends a plain SIGBUS. */
 int lab_program_noripv(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(2);

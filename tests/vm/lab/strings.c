@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* strings.c - a long copy: ends by vectors, the rest by REP MOVSB, and poison in each of its parts */
-#include "copy/engine.h"
+/* strings.c - a long copy: the ends by vectors, the rest by REP MOVSB, and poison in each part */
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -16,8 +16,9 @@ static unsigned char arena[SIZE + 2 * MARGIN] __attribute__((aligned(4096)));
 enum part { BY_VECTORS, BY_STRINGS };
 
 /*
- * A copy of all from the pages' byte `from` on but for the last `short_of`, with poison in line
- * `line` of them, which must be met by that part: only there is it raised.
+ * Copies everything from byte `from` of the pages on, except for the last `short_of` bytes. Line
+ * `line` of the pages has poison, which only `part` of the copy may meet: the machine check is
+ * raised only there.
  */
 static void consume(const char *where, size_t from, size_t short_of, size_t line, enum part part)
 {
@@ -31,10 +32,10 @@ static void consume(const char *where, size_t from, size_t short_of, size_t line
 	size_t n_insns, done;
 
 	if (part == BY_STRINGS)
-		n_insns = lab_rows(lab_engine("erms"), MCSAFE_ROW_BOTH, insns, LENGTH(insns));
+		n_insns = lab_rows(lab_engine("erms"), MCSAFE_ROW_BOTH, insns, T_LENGTH(insns));
 	else
-		n_insns = lab_rows(lab_engine("avx2"), MCSAFE_ROW_LOAD, insns, LENGTH(insns));
-	lab_need(n >= mcsafe__short_below, "%s: too short for REP MOVSB", where);
+		n_insns = lab_rows(lab_engine("avx2"), MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
+	lab_need(n >= mcsafe__route.short_below, "%s: too short for REP MOVSB", where);
 	lab_fill_pattern(pages, 0, SIZE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
@@ -68,7 +69,7 @@ int lab_program_strings(int argc, char **argv)
 	lab_need(mcsafe_engine_set("avx2_erms") == 0, "no engine avx2_erms");
 	consume("at the start", 0, 0, 0, BY_STRINGS);
 	consume("in the head", 5, 0, 0, BY_VECTORS);
-	consume("behind the head", 5, 0, 1, BY_STRINGS);
+	consume("after the head", 5, 0, 1, BY_STRINGS);
 	consume("in the middle", 63, 9, lines / 2 + 7, BY_STRINGS);
 	consume("before the tail", 0, 0, lines - 2, BY_STRINGS);
 	consume("before a long tail", 1, 3, lines - 3, BY_STRINGS);

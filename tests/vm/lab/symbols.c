@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* symbols.c - in which function an instruction lies, by this program's own symbol table */
+/* symbols.c - the function that contains an instruction, from this program's own symbol table */
 #include "lab.h"
 
 #include <elf.h>
@@ -15,7 +15,7 @@ static struct {
 	const Elf64_Sym *first, *end;
 } table;
 
-/* The program stands in a file system in memory, so what is mapped here may stay so. */
+/* The program is in a file system in memory, so the mapping can stay. */
 static void read_table(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

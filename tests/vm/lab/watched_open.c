@@ -2,8 +2,8 @@
 /*
  * watched_open.c - open() and fopen() of the whole process
  *
- * The dynamic linker looks in the program first (ld.so(8)), so that libraries call these instead of
- * the C library's. Who called is the object that the return address is in.
+ * The dynamic linker looks in the program first (ld.so(8)), so that libraries call these functions
+ * instead of the C library's. The caller is the object that contains the return address.
  */
 #include "watched_open.h"
 
@@ -20,8 +20,10 @@
 #define AS(name)      __asm__(name) __attribute__((visibility("default"), noinline))
 #define SAME_AS(name) __attribute__((visibility("default"), alias(name)))
 
-/* By other names in C, since the C library's headers declare these. For large files
- * as well: here they are the same. */
+/*
+ * These have other names in C, because the C library's headers declare the real ones. The variants
+ * for large files are the same here.
+ */
 int watched_open(const char *path, int flags, ...) AS("open");
 int watched_open64(const char *path, int flags, ...) __asm__("open64") SAME_AS("open");
 FILE *watched_fopen(const char *path, const char *mode) AS("fopen");
@@ -67,7 +69,7 @@ static bool is_refused(const char *path, const void *return_address)
 	return true;
 }
 
-/* Without O_CREAT and O_TMPFILE there is no mode. */
+/* Without O_CREAT and O_TMPFILE the call has no mode argument. */
 int watched_open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* watched_open.h - who reads the region's list of bad blocks; and it is kept from some */
+/* watched_open.h - finds out who reads the region's list of bad blocks, and can refuse it */
 #ifndef MCSAFE_TESTS_VM_LAB_WATCHED_OPEN_H
 #define MCSAFE_TESTS_VM_LAB_WATCHED_OPEN_H
 
 #include <stdbool.h>
 
-/* What opened a file called "badblocks". */
+/* The object that opened a file called "badblocks". */
 enum {
 	LIBMCSAFE = 1,
 	LIBNDCTL = 2,
 	OTHERS = 4,
 };
 
-/* To those in `refused` it is as if they might not read it: EACCES. */
+/* From now on the objects in `refused` get EACCES for the list. */
 void watched_open_begin(unsigned refused);
-/* Who has opened it, or tried to, since then. */
+/* The objects that have opened the list, or tried to, since watched_open_begin(). */
 unsigned watched_open_end(void);
 
 #endif /* MCSAFE_TESTS_VM_LAB_WATCHED_OPEN_H */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * route.c - which engine is in use
+ *
+ * The choice is one pointer, NULL until a copy or fill needs an engine. If two threads choose at
+ * the same time, both choose the same engine. From the pointer follows what is in mcsafe__route.
+ */
+#include "route.h"
+
+#include <mcsafe/engine.h>
+
+#include <stdatomic.h>
+
+#include "base/cpu.h"
+#include "base/page.h"
+
+const struct mcsafe__engine mcsafe__engines[] = {
+#define ENGINE(name_, ...) {.name = #name_, __VA_ARGS__},
+#include "asm/engines.def"
+};
+
+#define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
+const size_t mcsafe__n_engines = N_ENGINES;
+
+static const struct mcsafe__engine *_Atomic chosen;
+
+static mcsafe__copy_fn choose_and_copy;
+static mcsafe__set_fn choose_and_set;
+struct mcsafe__route mcsafe__route = {.copy = choose_and_copy, .set = choose_and_set};
+
+/*
+ * What the build may not use, whatever the processor has: MCSAFE_DEBUG cannot see the accesses of
+ * REP MOVSB, so an access that must fail would succeed.
+ */
+#ifdef MCSAFE_DEBUG
+# define MCSAFE__CPU_UNUSED ((unsigned)MCSAFE__CPU_ERMS)
+#else
+# define MCSAFE__CPU_UNUSED 0u
+#endif
+
+bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine)
+{
+	return (engine->needs & ~(mcsafe__cpu_features() & ~MCSAFE__CPU_UNUSED)) == 0;
+}
+
+/* Whether the engine may be the default on this processor. */
+static bool is_eligible(const struct mcsafe__engine *engine)
+{
+	return !engine->on_request && (engine->also_needs & ~mcsafe__cpu_features()) == 0 &&
+	       mcsafe__engine_is_possible(engine);
+}
+
+static const struct mcsafe__engine *best(void)
+{
+	size_t i = 0;
+
+	/* Every processor can run the last one. */
+	while (i < N_ENGINES - 1 && !is_eligible(&mcsafe__engines[i]))
+		i++;
+	return &mcsafe__engines[i];
+}
+
+static void publish(void);
+
+const struct mcsafe__engine *mcsafe__engine(void)
+{
+	const struct mcsafe__engine *engine = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+	if (engine == NULL) {
+		const struct mcsafe__engine *ours = best();
+
+		/* Not if mcsafe_engine_set() has selected one in the meantime. */
+		if (atomic_compare_exchange_strong(&chosen, &engine, ours))
+			engine = ours;
+		publish();
+	}
+	return engine;
+}
+
+static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsafe__landing *landing)
+{
+	return mcsafe__engine()->copy(dst, src, n, landing);
+}
+
+static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing *landing)
+{
+	return mcsafe__engine()->set(dst, c, n, landing);
+}
+
+/*
+ * mcsafe__route.short_below. REP MOVSB begins where source and destination together no longer fit
+ * into the first-level cache. Below that length vectors are faster by half; a little above, they
+ * are slower by as much (bench/).
+ */
+static size_t short_below(const struct mcsafe__engine *engine)
+{
+	size_t cache;
+
+	if (engine == NULL)
+		return 0;
+	if (!engine->rep_movsb)
+		return MCSAFE__NT_NEVER_BELOW;
+	cache = mcsafe__cpu_first_cache_size();
+	if (cache == 0 || cache > MCSAFE__NT_NEVER_BELOW)
+		return MCSAFE__NT_NEVER_BELOW;
+	return mcsafe__down(cache / 2, MCSAFE__LINE) + MCSAFE__LINE;
+}
+
+/* Several threads may do this at once. The last one to finish has published the last choice. */
+static void publish(void)
+{
+	const struct mcsafe__engine *engine;
+
+	do {
+		mcsafe__copy_fn *copy;
+		size_t below;
+
+		engine = atomic_load(&chosen);
+		copy = engine != NULL ? engine->copy : choose_and_copy;
+		below = short_below(engine);
+		atomic_store(&mcsafe__route.copy, copy);
+		atomic_store(&mcsafe__route.set, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.short_below, below);
+		atomic_store(&mcsafe__route.avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
+		atomic_store(&mcsafe__route.avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
+	} while (atomic_load(&chosen) != engine);
+}
+
+void mcsafe__engine_use(const struct mcsafe__engine *engine)
+{
+	atomic_store(&chosen, engine);
+	publish();
+}
+
+const char *mcsafe_engine_name(void)
+{
+	return mcsafe__engine()->name;
+}
