@@ -65,7 +65,7 @@ static void once(const struct t_copy *copy, unsigned char *dst, const unsigned c
 {
 	size_t before = (size_t)(dst - arena.dst.good), behind = (size_t)(arena.dst.bad - dst) - n;
 	static const struct mcsafe_fault unwritten = {.extent = 1};
-	struct mcsafe_fault record = unwritten; /* room enough for an engine's landing, too */
+	struct mcsafe_fault record = unwritten; /* an engine's landing fits also */
 	const char *bad = NULL;
 	uint64_t args[4];
 	size_t left;
@@ -83,7 +83,7 @@ static void once(const struct t_copy *copy, unsigned char *dst, const unsigned c
 	else if (memcmp(dst - before, arena.red, before) != 0)
 		bad = "it wrote before the destination";
 	else if (memcmp(dst + n, arena.red + before + n, behind) != 0)
-		bad = "it wrote behind the destination";
+		bad = "it wrote past the destination";
 	else if (memcmp(&record, &unwritten, sizeof(record)) != 0)
 		bad = "it wrote a record";
 	else if (t_state_damage(&arena.state) != 0)

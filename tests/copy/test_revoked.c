@@ -66,8 +66,7 @@ static int try(size_t (*run)(unsigned char *, const unsigned char *, size_t),
 		fail_msg("%zu bytes, instruction %ld: %zd left", n, instruction, (ssize_t)left);
 	for (size_t i = 0; i < T_PAGE; i++)
 		if (memory[T_PAGE + i] != BEFORE)
-			fail_msg("%zu bytes, instruction %ld: wrote behind the end", n,
-				 instruction);
+			fail_msg("%zu bytes, instruction %ld: wrote past the end", n, instruction);
 	return steps >= instruction;
 }
 

@@ -25,7 +25,7 @@ struct t_trial {
 	ptrdiff_t dst_distance;
 	size_t n;
 
-	bool witnessed; /* the witness runs: count the signals too */
+	bool witnessed; /* the witness runs: count the signals also */
 	/* The copy itself consumes the poison: it may stop a little before it. */
 	bool machine_check;
 	struct t_state *state;

@@ -13,8 +13,6 @@
 
 #include "basics.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 #define LINE ((size_t)64)
 
 #define FILL 0xee /* lab_pattern() never gives this value */
