@@ -180,7 +180,8 @@ long lab_meminfo(const char *field);
 /* ---- region.c: memory of every kind -------------------------------------------------------- */
 
 #define LAB_REGION_SIZE (3 * T_HUGE)
-#define LAB_REGION_LINE (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a region */
+/* The offset of the poisoned line in a region. */
+#define LAB_REGION_LINE (T_HUGE + 5 * T_PAGE + 31 * LINE)
 
 struct lab_region {
 	unsigned char *base; /* holds lab_pattern(), from 0 on */
