@@ -3,6 +3,7 @@
 #ifndef MCSAFE_ASM_ROUTINES_H
 #define MCSAFE_ASM_ROUTINES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct mcsafe__landing; /* src/landing/landing.h */
@@ -16,26 +17,33 @@ struct mcsafe__landing; /* src/landing/landing.h */
  */
 typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
 			       struct mcsafe__landing *landing);
-
-mcsafe__copy_fn mcsafe__copy_word;
-mcsafe__copy_fn mcsafe__copy_sse2;
-mcsafe__copy_fn mcsafe__copy_avx2;
-mcsafe__copy_fn mcsafe__copy_nt_avx2;
-mcsafe__copy_fn mcsafe__copy_avx512;
-mcsafe__copy_fn mcsafe__copy_nt_avx512;
-mcsafe__copy_fn mcsafe__copy_erms;
-
 typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe__landing *landing);
-
-mcsafe__set_fn mcsafe__set_word;
-mcsafe__set_fn mcsafe__set_sse2;
-mcsafe__set_fn mcsafe__set_avx2;
-
 typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe__landing *landing);
 
-mcsafe__flush_fn mcsafe__flush_clwb;
-mcsafe__flush_fn mcsafe__flush_clflushopt;
-mcsafe__flush_fn mcsafe__flush_clflush;
+/* mcsafe__copy_word(), mcsafe__set_avx2(), mcsafe__flush_clwb() ... */
+#define COPY(name, ...)  mcsafe__copy_fn mcsafe__copy_##name;
+#define SET(name, ...)   mcsafe__set_fn mcsafe__set_##name;
+#define FLUSH(name, ...) mcsafe__flush_fn mcsafe__flush_##name;
+#include "asm/engines.def"
+
+/*
+ * What engines.def says about a routine. The library uses .needs only. Tests check the rest. Where
+ * the first bad byte is not at a multiple of .grain, the result may fall short of it, by fewer
+ * bytes than .grain.
+ */
+struct mcsafe__routine {
+	unsigned needs;     /* MCSAFE__CPU_*: what the processor must have to run the routine */
+	bool rep_movsb;     /* loads and stores by REP MOVSB, as the processor pleases */
+	bool touches_again; /* some accesses touch what was touched just before, and seldom fail */
+	unsigned grain;     /* the result is exact if the first bad byte is at a multiple of this */
+	unsigned chunk;     /* a copy reads up to a multiple of this, at or past its end */
+};
+
+/*
+ * C5: if the first load of a poisoned line raises a machine check, a copy that stops there has left
+ * out fewer than this many good bytes. The exception is REP MOVSB, which may leave out more.
+ */
+#define MCSAFE__SHORT_BY 8
 
 /*
  * Upper bound on the bytes at each end of the destination that mcsafe__copy_nt_* stores through the

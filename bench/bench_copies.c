@@ -11,7 +11,8 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "copy/engine.h"
+#include "asm/routines.h"
+#include "base/cpu.h"
 
 /* Room for offsets, and for a load or two past the end. */
 #define MARGIN 8192
@@ -79,24 +80,20 @@ static const struct contender {
 	const char *name;
 	copy_fn *copy;
 	const char *engine; /* to set for this copy; NULL: the one that was chosen */
+	bool is_plain;      /* a copy and nothing else: measured by every benchmark of copies */
+	struct mcsafe__routine is;
 } contenders[] = {
-	{"libc", AS_COPY(memcpy), NULL},
-	{"memcpy_mcsafe", AS_COPY(memcpy_mcsafe), NULL},
-	{"mcsafe_memcpy", by_record, NULL},
-	/* memcpy_mcsafe() with each other engine, and the routines that bypass the caches. */
-	{"avx512_erms", AS_COPY(memcpy_mcsafe), "avx512_erms"},
-	{"avx512", AS_COPY(memcpy_mcsafe), "avx512"},
-	{"avx2_erms", AS_COPY(memcpy_mcsafe), "avx2_erms"},
-	{"avx2", AS_COPY(memcpy_mcsafe), "avx2"},
-	{"sse2", AS_COPY(memcpy_mcsafe), "sse2"},
-	{"erms", AS_COPY(memcpy_mcsafe), "erms"},
-	{"word", AS_COPY(memcpy_mcsafe), "word"},
-	{"nt_avx512", AS_COPY(mcsafe__copy_nt_avx512), "avx512"},
-	{"nt_avx2", AS_COPY(mcsafe__copy_nt_avx2), "avx2"},
-	{"sigsetjmp(,1)+memcpy", by_setjmp_mask, NULL},
-	{"sigsetjmp(,0)+memcpy", by_setjmp, NULL},
-	{"process_vm_readv", by_process_vm_readv, NULL},
-	{"pread", by_pread, NULL},
+	{"libc", AS_COPY(memcpy), NULL, true, {0}},
+	{"memcpy_mcsafe", AS_COPY(memcpy_mcsafe), NULL, true, {0}},
+	{"mcsafe_memcpy", by_record, NULL, false, {0}},
+/* memcpy_mcsafe() with each engine, and the routines that bypass the caches. */
+#define ENGINE(name_, ...)  {#name_, AS_COPY(memcpy_mcsafe), #name_, true, {0}},
+#define COPY_NT(name_, ...) {#name_, AS_COPY(mcsafe__copy_##name_), NULL, true, {__VA_ARGS__}},
+#include "asm/engines.def"
+	{"sigsetjmp(,1)+memcpy", by_setjmp_mask, NULL, false, {0}},
+	{"sigsetjmp(,0)+memcpy", by_setjmp, NULL, false, {0}},
+	{"process_vm_readv", by_process_vm_readv, NULL, false, {0}},
+	{"pread", by_pread, NULL, false, {0}},
 };
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
 
@@ -105,7 +102,8 @@ static const char *chosen; /* the engine that was in use at the start */
 /* Sets the engine of the contender. Returns false if this processor cannot run it. */
 static bool begin(const struct contender *contender)
 {
-	return contender->engine == NULL || mcsafe_engine_set(contender->engine) == 0;
+	return (contender->is.needs & ~mcsafe__cpu_features()) == 0 &&
+	       (contender->engine == NULL || mcsafe_engine_set(contender->engine) == 0);
 }
 
 static void end(void)
@@ -260,11 +258,6 @@ static double time_with_reader(copy_fn *volatile copy, size_t n)
 	return now_ns() - start;
 }
 
-static bool is_copy_of_memory(const struct contender *contender)
-{
-	return contender->engine != NULL || contender < contenders + 2;
-}
-
 static void bench_reader(const struct effort *effort, size_t n)
 {
 	double best[N_CONTENDERS];
@@ -273,7 +266,7 @@ static void bench_reader(const struct effort *effort, size_t n)
 		best[i] = IMPOSSIBLE;
 	for (unsigned r = 0; r < effort->repeats; r++)
 		for (size_t i = 0; i < N_CONTENDERS; i++) {
-			if (is_copy_of_memory(&contenders[i]) && begin(&contenders[i]))
+			if (contenders[i].is_plain && begin(&contenders[i]))
 				best[i] = better(best[i], time_with_reader(contenders[i].copy, n));
 			end();
 		}
@@ -305,7 +298,7 @@ static void bench_chain(const struct effort *effort, size_t n)
 		best[i] = IMPOSSIBLE;
 	for (unsigned r = 0; r < repeats_for(effort, n); r++)
 		for (size_t i = 0; i < N_CONTENDERS; i++) {
-			if (is_copy_of_memory(&contenders[i]) && begin(&contenders[i]))
+			if (contenders[i].is_plain && begin(&contenders[i]))
 				best[i] =
 					better(best[i], time_of_chain(contenders[i].copy, n,
 								      times_for(effort, best[i])));

@@ -8,8 +8,8 @@
 
 #include <mcsafe/mcsafe.h>
 
+#include "asm/routines.h"
 #include "base/cpu.h"
-#include "copy/engine.h"
 
 /* The results are added up, so that the compiler cannot leave out a call. */
 typedef uintptr_t set_fn(void *dst, int c, size_t n);
@@ -24,35 +24,32 @@ static uintptr_t by_mcsafe(void *dst, int c, size_t n)
 	return mcsafe_memset(dst, c, n, NULL);
 }
 
-static uintptr_t by_avx2(void *dst, int c, size_t n)
-{
-	return mcsafe__set_avx2(dst, c, n, NULL);
-}
-
-static uintptr_t by_sse2(void *dst, int c, size_t n)
-{
-	return mcsafe__set_sse2(dst, c, n, NULL);
-}
-
-static uintptr_t by_word(void *dst, int c, size_t n)
-{
-	return mcsafe__set_word(dst, c, n, NULL);
-}
+#define SET(name, ...)                                  \
+ static uintptr_t by_##name(void *dst, int c, size_t n) \
+ {                                                      \
+  return mcsafe__set_##name(dst, c, n, NULL);           \
+ }
+#include "asm/engines.def"
 
 static const struct {
 	const char *name;
 	set_fn *set;
-	unsigned needs;
+	struct mcsafe__routine is;
 } contenders[] = {
-	{"libc", by_libc, 0},
-	{"mcsafe_memset", by_mcsafe, 0},
-	{"avx2", by_avx2, MCSAFE__CPU_AVX2},
-	{"sse2", by_sse2, 0},
-	{"word", by_word, 0},
+	{"libc", by_libc, {0}},
+	{"mcsafe_memset", by_mcsafe, {0}},
+#define SET(name_, ...) {#name_, by_##name_, {__VA_ARGS__}},
+#include "asm/engines.def"
 };
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
 
 static volatile uintptr_t sink;
+
+/* Whether this processor can run the contender. */
+static bool is_possible(size_t i)
+{
+	return (contenders[i].is.needs & ~mcsafe__cpu_features()) == 0;
+}
 
 /* The offset and the value change with every call. Long fills use all of the memory in turn. */
 static double measure(set_fn *volatile set, unsigned char *memory, size_t room, size_t n,
@@ -80,7 +77,7 @@ static void bench_length(const struct effort *effort, unsigned char *memory, siz
 		for (size_t i = 0; i < N_CONTENDERS; i++) {
 			double ns;
 
-			if ((mcsafe__cpu_features() & contenders[i].needs) != contenders[i].needs)
+			if (!is_possible(i))
 				continue;
 			ns = measure(contenders[i].set, memory, room, n, calls);
 			if (r == 0 || ns < best[i])
@@ -88,7 +85,7 @@ static void bench_length(const struct effort *effort, unsigned char *memory, siz
 		}
 	printf("{\"n\": %zu, \"ns\": {", n);
 	for (size_t i = 0; i < N_CONTENDERS; i++)
-		if ((mcsafe__cpu_features() & contenders[i].needs) == contenders[i].needs)
+		if (is_possible(i))
 			printf("%s\"%s\": %.3f", i == 0 ? "" : ", ", contenders[i].name, best[i]);
 	printf("}},\n");
 }

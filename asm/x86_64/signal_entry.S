@@ -5,7 +5,7 @@
  *	void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
  *
  * There are MCSAFE_GENERATIONS entries, MCSAFE_ENTRY_SIZE bytes apart. They differ in the last
- * argument of mcsafe__on_signal() (src/handler/chain.c says why).
+ * argument of mcsafe__on_signal() (src/handler/chain_history.h says why).
  *
  * Calls mcsafe__on_signal() (src/handler/signal.c) with the address of the signal frame, which
  * begins at the return address that is on the stack now. If mcsafe__on_signal() returns other than

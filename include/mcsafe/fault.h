@@ -46,6 +46,14 @@ enum mcsafe_side {
 	MCSAFE_SIDE_DESTINATION = 2
 };
 
+/** Bits of the member `flags` of a fault record. */
+enum mcsafe_fault_flag {
+	/** A memory error on the source (POISON or UNKNOWN) stopped REP MOVSB, which loads as the
+	 *  processor pleases. Good bytes may lie between the byte at which the copy stopped and
+	 *  the extent that is lost. Without this flag there are fewer than 8 such bytes. */
+	MCSAFE_FAULT_MAY_FALL_SHORT = 1
+};
+
 /**
  * What a recovered fault was. A function that takes a pointer to a record writes the record only if
  * it stops at a fault. On success the caller's record is unchanged.
@@ -64,7 +72,8 @@ struct mcsafe_fault {
 	size_t extent;     /**< POISON: bytes lost, a power of two (1 << si_addr_lsb); the
 	                             aligned block of this size around addr is lost; 0: unknown */
 	void *ip;          /**< the instruction that faulted; NULL if signo is 0 */
-	void *reserved[4]; /**< written as NULL; room to grow without a new ABI */
+	unsigned flags;    /**< enum mcsafe_fault_flag, ORed */
+	void *reserved[3]; /**< written as NULL; room to grow without a new ABI */
 };
 
 /**

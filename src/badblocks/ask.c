@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks_ask.c - ask the kernel what is bad in a file or a device */
+/* ask.c - ask the kernel what is bad in a file or a device */
 #include <mcsafe/badblocks.h>
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/errno_kept.h"
 #include "registry.h"
 
-/* From the bad ranges of a disk to those of a file that is on it. */
+/* Replace the bad ranges of a disk by those of a file on it. */
 static int map_to_file(int fd, const struct stat *file, struct mcsafe__list *list)
 {
 	struct mcsafe__ranges in_file = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks.c - registries of bad ranges: make them, and change them */
+/* change.c - make, change and destroy registries of bad ranges */
 #include <mcsafe/badblocks.h>
 
 #include <errno.h>
@@ -10,12 +10,12 @@
 #include "base/errno_kept.h"
 #include "registry.h"
 
-/* Fewer ranges than this are not worth a chunk of their own, if there are others. */
+/* If there are other chunks, fewer ranges than this get no chunk of their own. */
 #define FEW       (MCSAFE__CHUNK_ROOM / 8)
-/* How full chunks are when there is a choice: half as many again fit in. */
+/* How many ranges a new chunk gets when there is a choice. Half as many again fit in later. */
 #define GOOD_FILL (MCSAFE__CHUNK_ROOM * 2 / 3)
 
-/* ---- make and give back ---------------------------------------------------------------------- */
+/* ---- make and destroy ------------------------------------------------------------------------ */
 
 int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 {
@@ -30,7 +30,7 @@ int mcsafe_badblocks_create(struct mcsafe_badblocks **badblocks)
 	}
 	memset(grace, 0, sizeof(*grace));
 	made->grace = grace;
-	/* It cannot fail without attributes. */
+	/* Without attributes this cannot fail. */
 	pthread_mutex_init(&made->lock, NULL);
 	*badblocks = made;
 	return 0;
@@ -70,7 +70,7 @@ static struct mcsafe__chunk *new_chunk(const struct mcsafe_range *ranges, size_t
 	return chunk;
 }
 
-/* A directory of n parts, all without chunks. */
+/* A directory of n parts, none of which has a chunk yet. */
 static struct mcsafe__directory *new_directory(size_t n)
 {
 	struct mcsafe__directory *directory;
@@ -86,7 +86,8 @@ static struct mcsafe__directory *new_directory(size_t n)
 	return directory;
 }
 
-/* What becomes of the chunks [first, last] of the directory, or of no chunk if that is NULL. */
+/* Replace the chunks [first, last] of the directory by chunks for a list of ranges. Without a
+ * directory there is nothing to replace. */
 struct change {
 	size_t first;
 	size_t last;
@@ -99,13 +100,13 @@ static size_t chunks_for(size_t n)
 	return n <= MCSAFE__CHUNK_ROOM ? n != 0 : (n + GOOD_FILL - 1) / GOOD_FILL;
 }
 
-/* Chunks for a list, in even parts, from place `at` of a directory on. */
+/* Fill a directory from place `at` on with chunks for a list, which is divided evenly. */
 static int fill_parts(struct mcsafe__directory *directory, size_t at, const struct change *change)
 {
 	size_t parts = chunks_for(change->n);
 
 	for (size_t i = 0, begin = 0; i < parts; i++) {
-		/* Not n * i / parts, which might overflow. */
+		/* n * i / parts might overflow. */
 		size_t n = change->n / parts + (i < change->n % parts);
 		struct mcsafe__chunk *chunk = new_chunk(&change->list[begin], n);
 
@@ -138,7 +139,7 @@ static void retire_chunks(struct mcsafe_badblocks *badblocks, struct mcsafe__dir
 				     &atomic_load(&directory->chunks[i])->retired);
 }
 
-/* A new directory in which the chunks of the change are replaced. */
+/* Publish a new directory with the change. */
 static int replace_directory(struct mcsafe_badblocks *badblocks, const struct change *change)
 {
 	struct mcsafe__directory *old = atomic_load(&badblocks->directory), *new = NULL;
@@ -146,7 +147,7 @@ static int replace_directory(struct mcsafe_badblocks *badblocks, const struct ch
 	size_t before = old != NULL ? change->first : 0;
 	size_t after = old != NULL ? old->n - change->last - 1 : 0;
 
-	/* Without ranges there are no neighbours either: see widen(). */
+	/* If no range is left, there are no other chunks: widen() has taken in the neighbour. */
 	if (parts != 0) {
 		new = new_directory(before + parts + after);
 		if (new == NULL || fill_parts(new, before, change) != 0) {
@@ -156,7 +157,7 @@ static int replace_directory(struct mcsafe_badblocks *badblocks, const struct ch
 		if (old != NULL) {
 			copy_parts(new, 0, old, 0, before);
 			copy_parts(new, before + parts, old, change->last + 1, after);
-			/* The parts together are for what the old ones were for. */
+			/* The new parts together cover the offsets of the old ones. */
 			new->from[before] = old->from[change->first];
 		} else {
 			new->from[0] = 0;
@@ -170,7 +171,7 @@ static int replace_directory(struct mcsafe_badblocks *badblocks, const struct ch
 	return 0;
 }
 
-/* A new chunk in the place of the only one of the change. */
+/* Put a new chunk in the place of the only chunk that changes. */
 static int replace_chunk(struct mcsafe_badblocks *badblocks, const struct change *change)
 {
 	struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
@@ -195,7 +196,7 @@ static size_t end_of(struct mcsafe_range range)
 	return range.start + range.len;
 }
 
-/* Put the ranges of a chunk into the list, before what is in it or behind. */
+/* Insert the ranges of a chunk into the list of the change: at its start, or at its end. */
 static void take_in(struct mcsafe_badblocks *badblocks, struct change *change, size_t part,
 		    size_t place)
 {
@@ -208,7 +209,7 @@ static void take_in(struct mcsafe_badblocks *badblocks, struct change *change, s
 	change->n += chunk->n;
 }
 
-/* Few ranges go together with those of a neighbour. */
+/* If only few ranges are left, put them into one chunk with those of a neighbour. */
 static void widen(struct mcsafe_badblocks *badblocks, struct change *change)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
@@ -221,7 +222,7 @@ static void widen(struct mcsafe_badblocks *badblocks, struct change *change)
 		take_in(badblocks, change, ++change->last, change->n);
 }
 
-/* All of this change, or nothing: 0 or -ENOMEM. */
+/* Make the change completely, or not at all. 0 or -ENOMEM. */
 static int apply(struct mcsafe_badblocks *badblocks, const struct change *change)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
@@ -249,8 +250,9 @@ static int apply(struct mcsafe_badblocks *badblocks, const struct change *change
 }
 
 /*
- * What [start, end) meets: of the chunk `first`, the ranges from `left` on; of the chunk `last`,
- * those before `right`; and all between. The hull is the range and all that it meets.
+ * The known ranges that [start, end) overlaps: in the chunk `first` those from `left` on, in the
+ * chunk `last` those before `right`, and all of the chunks between. The hull is the smallest range
+ * that holds [start, end) and all of these.
  */
 struct meeting {
 	size_t first;
@@ -262,16 +264,16 @@ struct meeting {
 	size_t hull_end;
 };
 
-/* How many ranges of a chunk begin before an offset. */
+/* The number of ranges in a chunk that begin before an offset. */
 static size_t beginning_before(const struct mcsafe__chunk *chunk, size_t offset)
 {
 	size_t n = mcsafe__ending_by(chunk, offset);
 
-	/* The next one ends behind it, and may begin before. */
+	/* The next range ends past the offset, but may begin before it. */
 	return n + (n < chunk->n && chunk->ranges[n].start < offset);
 }
 
-/* There is a directory. To touch is to meet if that is what the caller wants. */
+/* Requires a directory. With `touching`, ranges that are merely adjacent count as overlapping. */
 static struct meeting meet(const struct mcsafe_badblocks *badblocks, size_t start, size_t end,
 			   bool touching)
 {
@@ -287,7 +289,7 @@ static struct meeting meet(const struct mcsafe_badblocks *badblocks, size_t star
 	met.left = mcsafe__ending_by(first, low);
 	met.right = beginning_before(last, high);
 
-	/* A part that the range only borders on stays as it is, unless something touches there. */
+	/* Leave a part on which the range only borders, unless a range of that part touches it. */
 	if (met.first < met.last && met.left == first->n &&
 	    start >= directory->from[met.first + 1]) {
 		first = chunk_at(badblocks, ++met.first);
@@ -310,7 +312,7 @@ static struct meeting meet(const struct mcsafe_badblocks *badblocks, size_t star
 	return met;
 }
 
-/* Put these ranges in the place of what was met. */
+/* Replace the ranges that were met by these. */
 static int replace(struct mcsafe_badblocks *badblocks, const struct meeting *met,
 		   const struct mcsafe_range *ranges, size_t n)
 {
@@ -398,7 +400,7 @@ static int by_start(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
-/* Append a range that begins where the last one does or behind. */
+/* Append a range. It must not begin before the last range of the list. */
 static size_t append(struct mcsafe_range *list, size_t n, struct mcsafe_range range)
 {
 	if (n == 0 || range.start > end_of(list[n - 1])) {
@@ -424,7 +426,7 @@ static size_t sort_and_merge(struct mcsafe_range *ranges, size_t n)
 	return merged;
 }
 
-/* The union of what is there and n ranges in order; `list` has room for both. */
+/* Write the union of the registry and n ranges, which must ascend, to a list with room for both. */
 static size_t unite(const struct mcsafe_badblocks *badblocks, const struct mcsafe_range *ranges,
 		    size_t n, struct mcsafe_range *list)
 {

@@ -1,69 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* devdax.c - what sysfs says about a device-dax node (Documentation/ABI/testing/sysfs-bus-dax) */
-#include "pmem/pmem.h"
+#include "devdax.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
-/* Of the directory of the device. */
-static void path_of(char path[PATH_MAX], const char *sysfs, dev_t device, const char *file)
-{
-	snprintf(path, PATH_MAX, "%s/dev/char/%u:%u/%s", sysfs, major(device), minor(device), file);
-}
-
-static bool is_dax(const char *sysfs, dev_t device)
-{
-	char path[PATH_MAX], target[PATH_MAX];
-	const char *name;
-	ssize_t n;
-
-	path_of(path, sysfs, device, "subsystem");
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	name = strrchr(target, '/');
-	return strcmp(name != NULL ? name + 1 : target, "dax") == 0;
-}
-
-/* A number, decimal or with 0x, and nothing else. */
-static int number(const char *sysfs, dev_t device, const char *file, size_t *value)
-{
-	char path[PATH_MAX], text[32], *end;
-	FILE *from;
-	int err = -EBADMSG;
-
-	path_of(path, sysfs, device, file);
-	from = fopen(path, "re");
-	if (from == NULL)
-		return errno == ENOENT ? -EBADMSG : -errno;
-	if (fgets(text, sizeof(text), from) != NULL && *text >= '0' && *text <= '9') {
-		errno = 0;
-		*value = strtoul(text, &end, 0);
-		if (errno == 0 && (*end == '\n' || *end == '\0'))
-			err = 0;
-	}
-	fclose(from);
-	return err;
-}
+#include "base/page.h"
+#include "sysfs_file.h"
 
 int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align)
 {
-	size_t bytes = 0, unit = 0;
-	int err;
+	char directory[PATH_MAX];
+	uint64_t bytes = 0, unit = 0;
+	int err = mcsafe__sysfs_device(directory, sysfs, "char", device);
 
-	if (!is_dax(sysfs, device))
+	if (err != 0 || !mcsafe__sysfs_is_dax(directory))
 		return -ENODEV;
-	err = number(sysfs, device, "size", &bytes);
+	err = mcsafe__sysfs_read_number(directory, "size", &bytes);
 	if (err == 0)
-		err = number(sysfs, device, "align", &unit);
+		err = mcsafe__sysfs_read_number(directory, "align", &unit);
 	if (err != 0)
-		return err;
+		return err == -ENOENT ? -EBADMSG : err;
 	/* A mapping of the device is a multiple of its alignment, or mmap(2) refuses it. */
 	if (unit < MCSAFE__PAGE || (unit & (unit - 1)) != 0 || bytes == 0 || bytes % unit != 0 ||
 	    bytes > SSIZE_MAX)
@@ -71,4 +29,45 @@ int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align)
 	*size = bytes;
 	*align = unit;
 	return 0;
+}
+
+/* Replace the directory of a device by that of its region: the nearest directory above it that has
+ * bad blocks. */
+static int find_region(char *directory)
+{
+	char *slash;
+
+	while ((slash = strrchr(directory, '/')) != NULL && slash != directory) {
+		*slash = '\0';
+		if (mcsafe__sysfs_has(directory, "badblocks") &&
+		    mcsafe__sysfs_has(directory, "resource"))
+			return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+int mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
+{
+	char link[PATH_MAX];
+	int err = mcsafe__sysfs_device(link, sysfs, "char", device);
+
+	if (err != 0)
+		return err;
+	if (realpath(link, place->region) == NULL)
+		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+	if (!mcsafe__sysfs_is_dax(place->region))
+		return -EOPNOTSUPP;
+	err = mcsafe__sysfs_read_number(place->region, "resource", &place->start);
+	if (err == 0)
+		err = mcsafe__sysfs_read_number(place->region, "size", &place->bytes);
+	if (err == 0)
+		err = find_region(place->region);
+	if (err == 0)
+		err = mcsafe__sysfs_read_number(place->region, "resource", &place->region_start);
+	return err;
+}
+
+const char *mcsafe__region_name(const struct mcsafe__dax_place *place)
+{
+	return strrchr(place->region, '/') + 1;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* extents.c - where a file is on its disk: FIEMAP */
+#include "ask.h"
+
 #include <errno.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -7,15 +9,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "ask.h"
+#include "base/page.h"
 
-#define AT_ONCE   128
-#define PAGE_SIZE ((uint64_t)4096)
+#define AT_ONCE 128
 
-/* Not on the medium: not written yet, or to be read as zeros without looking there. */
+/* Flags of extents that are not on the medium: not written yet, or read as zeros without access to
+ * the medium. */
 #define NOT_THERE (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNWRITTEN)
 
-/* An extent of a file of so many bytes. */
+/* Add the bad parts of one extent. */
 static int add_extent(const struct fiemap_extent *extent, uint64_t file_size,
 		      const struct mcsafe_badblocks *disk, struct mcsafe__ranges *bad)
 {
@@ -29,7 +31,7 @@ static int add_extent(const struct fiemap_extent *extent, uint64_t file_size,
 		len = file_size - extent->fe_logical;
 	if (__builtin_add_overflow(physical, len, &end))
 		return -EBADMSG;
-	/* Each byte of the file comes from many on the disk. */
+	/* Encoded, for example compressed: each byte of the file comes from many on the disk. */
 	if ((extent->fe_flags & FIEMAP_EXTENT_ENCODED) != 0) {
 		if (!mcsafe_badblocks_next(disk, physical, end, NULL))
 			return 0;
@@ -45,8 +47,9 @@ static int add_extent(const struct fiemap_extent *extent, uint64_t file_size,
 	return err;
 }
 
-/* On XFS a file may be on a second disk, and FIEMAP does not say so. Others do not know the call. */
-static int is_on_another_disk(int fd)
+/* On XFS a file may be on a second disk, and FIEMAP does not say so. Other file systems do not know
+ * this ioctl(2). */
+static bool is_on_another_disk(int fd)
 {
 	struct fsxattr attributes = {0};
 
@@ -91,8 +94,8 @@ static int add_extents(int fd, uint64_t file_size, const struct mcsafe_badblocks
 int mcsafe__extents_bad(int fd, uint64_t file_size, const struct mcsafe_badblocks *disk,
 			struct mcsafe__ranges *bad)
 {
-	/* A mapping shows the rest of the last page as well. */
-	uint64_t visible = (file_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	/* A mapping shows the whole of the last page. */
+	uint64_t visible = mcsafe__up(file_size, MCSAFE__PAGE);
 	struct fiemap *map;
 	int err;
 

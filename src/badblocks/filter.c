@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* filter.c - keep the bits of a registry's filter */
-#include "registry.h"
+#include "filter.h"
 
 #include <stdlib.h>
 
+#include "registry.h"
+
 #define LEAST_LOG2 12u
 #define MOST_LOG2  24u
-/* Bits for each bad page: one lookup in so many is not answered by the filter. */
+/* Bits for each bad page. About one lookup of good memory in this number passes the filter. */
 #define SPARSE     16
 
 static size_t pages_of(const struct mcsafe_range *range)
 {
-	size_t first = range->start >> MCSAFE__FILTER_PAGE;
+	size_t first = range->start >> MCSAFE__PAGE_SHIFT;
 
-	return ((range->start + range->len - 1) >> MCSAFE__FILTER_PAGE) - first + 1;
+	return ((range->start + range->len - 1) >> MCSAFE__PAGE_SHIFT) - first + 1;
 }
 
 static size_t count_pages(const struct mcsafe_range *ranges, size_t n)
@@ -39,7 +41,7 @@ static void set_word(_Atomic uint64_t *word, uint64_t value)
 static void set_bits(struct mcsafe__filter *filter, const struct mcsafe_range *ranges, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t first = ranges[i].start >> MCSAFE__FILTER_PAGE;
+		size_t first = ranges[i].start >> MCSAFE__PAGE_SHIFT;
 		size_t pages = pages_of(&ranges[i]);
 
 		if (pages >= (size_t)1 << filter->log2_bits) {
@@ -67,7 +69,7 @@ static struct mcsafe__filter *new_filter(unsigned log2_bits)
 	return filter;
 }
 
-/* The bits of all that is in the registry. */
+/* Set the bits of all ranges in the registry. */
 static void set_all(const struct mcsafe_badblocks *badblocks, struct mcsafe__filter *filter)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
@@ -101,8 +103,8 @@ static unsigned log2_for(size_t pages)
 	return log2_bits;
 }
 
-/* Get rid of bits that clearing has left behind. Word by word, each with its final value, so that
- * no bit of a bad page is 0 at any time. */
+/* Drop the bits of ranges that have been cleared. Each word is stored once, with its final value,
+ * so that no bit of a bad page is 0 at any time. */
 static void refresh(const struct mcsafe_badblocks *badblocks, struct mcsafe__filter *filter)
 {
 	struct mcsafe__filter *fresh = new_filter(filter->log2_bits);
@@ -144,7 +146,8 @@ void mcsafe__filter_expect(struct mcsafe_badblocks *badblocks, const struct mcsa
 		replace(badblocks, filter, log2_bits);
 	else
 		refresh(badblocks, filter);
-	/* Half of them may be there no more when this is looked at again. */
+	/* By the time the limit is reached again, up to half of the bad pages may have
+	 * been cleared. */
 	badblocks->filter_pages = pages;
 	badblocks->filter_limit = 2 * pages > ((size_t)1 << log2_bits) / SPARSE
 					  ? 2 * pages

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* filter.h - a quick "nothing is bad there" for most lookups in a registry */
-#ifndef MCSAFE_SRC_PMEM_FILTER_H
-#define MCSAFE_SRC_PMEM_FILTER_H
+/* filter.h - answers most lookups in a registry at once: nothing is bad there */
+#ifndef MCSAFE_SRC_BADBLOCKS_FILTER_H
+#define MCSAFE_SRC_BADBLOCKS_FILTER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mcsafe/badblocks.h>
+
+#include "base/page.h"
+#include "base/stripe.h"
+
 /*
- * A bit for each page that has a bad byte; many pages share a bit. A bit that is 0 says that
- * nothing there is bad, and most memory is like that; a bit that is 1 says nothing.
+ * Each page has a bit; many pages share a bit. If the bit is 0, no byte of the page is bad. That is
+ * the case for most memory. If the bit is 1, the page may be bad or not.
  *
- * Bits are set before a range can be found, and readers need no more than that. A bit of a bad page
- * is never 0 meanwhile, not even when all bits are worked out anew in place. A filter that was
- * replaced by a larger one is kept as long as the registry is, so that readers do not have to be
- * counted; each has twice the size of the one before at least.
+ * The bits of a range are set before the range can be found. The bit of a bad page is never 0 after
+ * that, not even while all bits are worked out anew in place. Therefore readers need no lock. They
+ * need not be counted either: a filter that was replaced by a larger one is kept until the registry
+ * is destroyed. Each filter is at least twice as large as the one before.
  */
-#define MCSAFE__FILTER_PAGE 12 /* bits of an offset */
-#define MCSAFE__FILTER_SPAN 4  /* pages of a lookup that is worth the bits */
+#define MCSAFE__FILTER_SPAN 4 /* pages; a lookup of more does not use the filter */
 
 struct mcsafe__filter {
 	struct mcsafe__filter *older;
@@ -26,21 +30,19 @@ struct mcsafe__filter {
 	_Atomic uint64_t words[];
 };
 
-struct mcsafe_badblocks;
-
 static inline size_t mcsafe__filter_bit(const struct mcsafe__filter *filter, size_t page)
 {
-	/* Neighbours stay neighbours; what is far apart is spread. */
-	size_t spread = page + (page >> filter->log2_bits) * UINT64_C(0x9e3779b97f4a7c15);
+	/* Neighbouring pages have neighbouring bits. Pages that are far apart are spread. */
+	size_t spread = page + (page >> filter->log2_bits) * MCSAFE__SPREAD;
 
 	return spread & (((size_t)1 << filter->log2_bits) - 1);
 }
 
-/* Whether something in [start, end), which is not empty, may be bad. AS-Safe. */
+/* Whether a byte of [start, end), which must not be empty, may be bad. AS-Safe. */
 static inline bool mcsafe__filter_may_have(const struct mcsafe__filter *filter, size_t start,
 					   size_t end)
 {
-	size_t first = start >> MCSAFE__FILTER_PAGE, last = (end - 1) >> MCSAFE__FILTER_PAGE;
+	size_t first = start >> MCSAFE__PAGE_SHIFT, last = (end - 1) >> MCSAFE__PAGE_SHIFT;
 
 	if (last - first >= MCSAFE__FILTER_SPAN)
 		return true;
@@ -56,15 +58,16 @@ static inline bool mcsafe__filter_may_have(const struct mcsafe__filter *filter, 
 }
 
 /*
- * For who holds the registry's lock: before ranges become bad, in this order. The first sees to it
- * that there are bits enough; without memory there are fewer, and the filter says less.
+ * Call both, in this order and under the registry's lock, before ranges are added to the registry.
+ * The first makes the filter large enough. If there is no memory for that, the filter stays small,
+ * and answers fewer lookups.
  */
 void mcsafe__filter_expect(struct mcsafe_badblocks *badblocks, const struct mcsafe_range *ranges,
 			   size_t n);
 void mcsafe__filter_add(struct mcsafe_badblocks *badblocks, const struct mcsafe_range *ranges,
 			size_t n);
 
-/* With the registry. */
+/* Free all filters of a registry that is being destroyed. */
 void mcsafe__filter_end(struct mcsafe_badblocks *badblocks);
 
-#endif /* MCSAFE_SRC_PMEM_FILTER_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_FILTER_H */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * badblocks_find.c - lookups in a registry, from any thread or signal handler
+ * find.c - lookups in a registry, from any thread or signal handler
  *
- * Of libc only pthread_self() is called: async-signal-safe.
+ * Async-signal-safe: of libc only pthread_self() is called.
  */
 #include "registry.h"
 
-/* The first range that ends behind start. A range that is bad throughout the call is in the chunk
- * of its part whenever that is loaded, for parts do not change within a directory. */
-static bool first_behind(const struct mcsafe__directory *directory, size_t start,
-			 struct mcsafe_range *found)
+/* Find the first range that ends past start. A range that is bad throughout the call is found,
+ * whenever the chunk of its part is loaded: the parts of a directory do not change. */
+static bool first_ending_past(const struct mcsafe__directory *directory, size_t start,
+			      struct mcsafe_range *found)
 {
 	size_t part = mcsafe__part_of(directory, start), i;
 	const struct mcsafe__chunk *chunk = atomic_load(&directory->chunks[part]);
@@ -42,7 +42,7 @@ bool mcsafe_badblocks_next(const struct mcsafe_badblocks *badblocks, size_t star
 		return false;
 	readers = mcsafe__grace_enter(badblocks->grace);
 	directory = atomic_load(&badblocks->directory);
-	is_there = directory != NULL && first_behind(directory, start, &found);
+	is_there = directory != NULL && first_ending_past(directory, start, &found);
 	mcsafe__grace_leave(readers);
 
 	if (!is_there || found.start >= end)

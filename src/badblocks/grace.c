@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* grace.c - the writer's part: retire, and free what no reader holds */
+/* grace.c - the writer's part: retire objects, and free those that no reader holds */
 #include "grace.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
-_Static_assert(MCSAFE__STRIPES == 16, "mcsafe__grace_enter() takes 4 bits of a hash");
+_Static_assert(MCSAFE__STRIPES == 16, "a bit of `idle` for each");
 
 #define ALL_SLOTS ((1u << MCSAFE__STRIPES) - 1)
 
@@ -24,8 +25,8 @@ void mcsafe__grace_retire(struct mcsafe__grace *grace, struct mcsafe__retired *o
 	grace->fresh = object;
 }
 
-/* Whether the counters that are not taken now have all been 0 at some time since the turn began. */
-static int others_have_left(struct mcsafe__grace *grace)
+/* True once every slot's counter of the other turn has been seen at 0. */
+static bool others_have_left(struct mcsafe__grace *grace)
 {
 	unsigned other = 1 - atomic_load_explicit(&grace->turn, memory_order_relaxed);
 
@@ -35,8 +36,8 @@ static int others_have_left(struct mcsafe__grace *grace)
 	return grace->idle == ALL_SLOTS;
 }
 
-/* In two steps, one for each turn, since a late reader may count itself in for a turn that has
- * passed: it loaded the turn before. */
+/* In two steps, one for each turn. A late reader may have loaded the turn before it changed, and so
+ * count itself in for the turn that has passed. */
 static void step(struct mcsafe__grace *grace)
 {
 	if (!grace->turn_passed && others_have_left(grace)) {

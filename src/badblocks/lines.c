@@ -24,7 +24,7 @@ int mcsafe__ranges_append(struct mcsafe__ranges *ranges, struct mcsafe_range ran
 	return 0;
 }
 
-static int is_blank(int c)
+static bool is_blank(int c)
 {
 	return c == ' ' || c == '\t';
 }
@@ -36,13 +36,13 @@ static int skip_blanks(FILE *from, int c)
 	return c;
 }
 
-static int is_digit(int c)
+static bool is_digit(int c)
 {
 	return c >= '0' && c <= '9';
 }
 
-/* Read the number that begins with c; return the character behind it. Not strtoull(3): that takes
- * signs, and knows no end. */
+/* Read the number that begins with c, and return the character after it. strtoull(3) would accept
+ * signs, and takes a string. */
 static int read_number(FILE *from, int c, size_t *number, bool *ok)
 {
 	*number = 0;
@@ -62,7 +62,7 @@ static bool read_pair(FILE *from, int c, size_t unit, struct mcsafe_range *range
 	size_t start = 0, len = 0;
 
 	c = read_number(from, c, &start, &ok);
-	/* What stands behind a number is no digit, so a blank is needed before the next. */
+	/* The character after the first number is not a digit, so blanks must separate the two. */
 	if (ok)
 		c = read_number(from, skip_blanks(from, c), &len, &ok);
 	if (!ok || skip_blanks(from, c) != '\n')

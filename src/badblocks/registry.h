@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* registry.h - how a registry of bad ranges is made */
-#ifndef MCSAFE_SRC_PMEM_REGISTRY_H
-#define MCSAFE_SRC_PMEM_REGISTRY_H
+/* registry.h - the structure of a registry of bad ranges */
+#ifndef MCSAFE_SRC_BADBLOCKS_REGISTRY_H
+#define MCSAFE_SRC_BADBLOCKS_REGISTRY_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <mcsafe/badblocks.h>
 
+#include "base/page.h"
 #include "filter.h"
 #include "grace.h"
 
 /*
- * Ranges are in chunks, in ascending order; a directory says which part of the offsets each chunk
- * is for. A range is never in two parts. A chunk is never empty, and never changes: a change
- * replaces it, either in its place of the directory, or along with the directory if the parts
- * change. So a reader that holds a directory finds what was there when it looked, and needs to look
- * at two chunks at most.
+ * Ranges are kept in chunks, in ascending order. A directory divides the offsets into parts, and
+ * has one chunk for each part. A range is never in two parts. A chunk is never empty, and never
+ * changes. A change to the registry replaces the chunk in its place of the directory. If the parts
+ * change, the directory is replaced too. So a reader that holds a directory finds the ranges that
+ * were there when it loaded the chunk, and needs at most two chunks.
  */
-#define MCSAFE__CHUNK_ROOM 256 /* ranges: what a change copies at least */
+#define MCSAFE__CHUNK_ROOM 256 /* ranges; a change copies a whole chunk */
 
 struct mcsafe__chunk {
 	struct mcsafe__retired retired;
@@ -33,23 +34,23 @@ struct mcsafe__directory {
 	struct mcsafe__retired retired;
 	size_t n;
 	_Atomic(struct mcsafe__chunk *) *chunks; /* n of them, in the same allocation */
-	size_t from[];                           /* where each part begins: the first at 0 */
+	size_t from[];                           /* where each part begins; the first begins at 0 */
 };
 
 struct mcsafe_badblocks {
-	_Atomic(struct mcsafe__directory *) directory; /* NULL: no range at all */
+	_Atomic(struct mcsafe__directory *) directory; /* NULL: there is no range */
 	_Atomic size_t count;
 	_Atomic size_t bytes;
-	_Atomic(struct mcsafe__filter *) filter; /* NULL: there was no memory for it, or no need */
+	_Atomic(struct mcsafe__filter *) filter; /* NULL: no need yet, or no memory for it */
 	struct mcsafe__grace *grace;
-	pthread_mutex_t lock; /* of all below, and of changes */
-	size_t filter_pages;  /* bad pages that bits were set for since it was made or refreshed */
-	size_t filter_limit;  /* when to look at it again */
-	/* What becomes of the chunks that a change meets: those at its ends. */
+	pthread_mutex_t lock; /* protects changes, and the members below */
+	size_t filter_pages;  /* bad pages whose bits were set since it was made or refreshed */
+	size_t filter_limit;  /* at this number the filter is refreshed or replaced */
+	/* The new ranges of a change: of the chunks at both its ends, and two more. */
 	struct mcsafe_range list[2 * MCSAFE__CHUNK_ROOM + 2];
 };
 
-/* The part of a directory that an offset is in. */
+/* The part of a directory in which an offset is. */
 static inline size_t mcsafe__part_of(const struct mcsafe__directory *directory, size_t offset)
 {
 	size_t low = 0, n = directory->n;
@@ -64,7 +65,7 @@ static inline size_t mcsafe__part_of(const struct mcsafe__directory *directory, 
 	return low;
 }
 
-/* How many ranges of a chunk end at offset or before. */
+/* The number of ranges in a chunk that end at an offset or before it. */
 static inline size_t mcsafe__ending_by(const struct mcsafe__chunk *chunk, size_t offset)
 {
 	size_t low = 0, n = chunk->n;
@@ -83,23 +84,17 @@ static inline size_t mcsafe__ending_by(const struct mcsafe__chunk *chunk, size_t
 	return low;
 }
 
-static inline int mcsafe__range_is_valid(size_t start, size_t len)
+static inline bool mcsafe__range_is_valid(size_t start, size_t len)
 {
-	return len != 0 && start <= SIZE_MAX - len;
+	return len != 0 && !mcsafe__wraps(start, len);
 }
 
 /*
- * Add many ranges at once, so that a lookup sees all of them or none. They are sorted and merged in
- * place; *n becomes how many they are then. 0; or -ENOMEM, and nothing was added.
+ * Add many ranges at once, so that a lookup sees all of them or none. The array is sorted and
+ * merged in place, and *n becomes the number of ranges that are left in it. 0; or -ENOMEM: none was
+ * added.
  */
 int mcsafe__badblocks_add_all(struct mcsafe_badblocks *badblocks, struct mcsafe_range *ranges,
 			      size_t *n);
 
-/*
- * Add the aligned block of extent bytes around addr, or its page if that is 0, as far as it is in
- * the len bytes at base, which the registry counts from. 1, 0 if none of it is, or -ENOMEM.
- */
-int mcsafe__badblocks_add_block(struct mcsafe_badblocks *badblocks, const void *base, size_t len,
-				const void *addr, size_t extent);
-
-#endif /* MCSAFE_SRC_PMEM_REGISTRY_H */
+#endif /* MCSAFE_SRC_BADBLOCKS_REGISTRY_H */

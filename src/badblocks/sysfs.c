@@ -1,86 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sysfs.c - the kernel's lists of bad blocks, and where devices are, from /sys */
+/* sysfs.c - the kernel's lists of bad blocks, from /sys */
+#include "ask.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "ask.h"
+#include "devdax.h"
+#include "sysfs_file.h"
 
-/* badblocks_show() of the kernel writes to one page, and the last byte is the string's end. */
+/* badblocks_show() of the kernel fills at most one page. Its last byte is the end of the string. */
 #define KERNEL_TEXT_MAX    ((size_t)4095)
-/* MAX_BADBLOCKS of the kernel: more are not kept. */
+/* MAX_BADBLOCKS of the kernel, which keeps no more entries. */
 #define KERNEL_ENTRIES_MAX 512
 
-/* A file of sysfs is read at once; there is room to see that it is longer than it can be. */
+/* A list is read as a whole. The room is larger than the kernel's limit, so that a longer
+ * list shows. */
 #define TEXT_ROOM ((size_t)65536)
-
-static int join(char *path, const char *directory, const char *name)
-{
-	int n = snprintf(path, PATH_MAX, "%s/%s", directory, name);
-
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
-/* Read a file of a directory, up to room - 1 bytes, and end it as a string. */
-static int read_text(const char *directory, const char *name, char *text, size_t room, size_t *n)
-{
-	char path[PATH_MAX];
-	ssize_t got;
-	int fd, err = join(path, directory, name);
-
-	if (err != 0)
-		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -errno;
-	for (*n = 0; *n < room - 1; *n += (size_t)got) {
-		got = read(fd, text + *n, room - 1 - *n);
-		if (got < 0 && errno == EINTR)
-			got = 0;
-		else if (got <= 0) {
-			err = got < 0 ? -errno : 0;
-			break;
-		}
-	}
-	close(fd);
-	text[*n] = '\0';
-	return err;
-}
-
-/* A file that holds one number. */
-static int read_number(const char *directory, const char *name, uint64_t *number)
-{
-	char text[64] = "", *end;
-	size_t n;
-	int err = read_text(directory, name, text, sizeof(text), &n);
-
-	if (err != 0)
-		return err;
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	if (text[0] < '0' || text[0] > '9' || errno != 0 || strcmp(end, "\n") != 0)
-		return -EBADMSG;
-	return 0;
-}
-
-static bool has(const char *directory, const char *name)
-{
-	char path[PATH_MAX];
-
-	return join(path, directory, name) == 0 && access(path, F_OK) == 0;
-}
 
 bool mcsafe__list_is_cut(size_t text, size_t entries)
 {
 	return text >= KERNEL_TEXT_MAX || entries >= KERNEL_ENTRIES_MAX;
 }
 
-/* Offsets are those of what the list is about. */
+/* Parse a list. Offsets count from the start of the device or region that the list is about. */
 static int parse(char *text, size_t n, struct mcsafe__list *list)
 {
 	size_t line;
@@ -111,8 +57,9 @@ static int read_list(const char *directory, const char *name, struct mcsafe__lis
 
 	if (text == NULL)
 		return -ENOMEM;
-	err = read_text(directory, name, text, TEXT_ROOM, &n);
-	/* An empty line is what a disk shows whose driver keeps no list; an empty list is no line. */
+	err = mcsafe__sysfs_read_text(directory, name, text, TEXT_ROOM, &n);
+	/* If the driver of a disk keeps no list, the file is an empty line. An empty list is
+	 * no line. */
 	if (err == -ENOENT || (err == 0 && strcmp(text, "\n") == 0))
 		err = -EOPNOTSUPP;
 	if (err == 0)
@@ -121,7 +68,8 @@ static int read_list(const char *directory, const char *name, struct mcsafe__lis
 	return err;
 }
 
-/* Append the part of [start, start + len) that is in a window, as an offset in that. */
+/* Append the part of [start, start + len) that is in a window. It counts from the
+ * window's start. */
 static int append_clipped(struct mcsafe__ranges *ranges, uint64_t start, uint64_t len,
 			  uint64_t window_start, uint64_t window_len)
 {
@@ -140,7 +88,8 @@ static int append_clipped(struct mcsafe__ranges *ranges, uint64_t start, uint64_
 				     (struct mcsafe_range){start - window_start, end - start});
 }
 
-/* Keep what is in a window, as offsets in it; the list begins at list_start. */
+/* Keep the parts of a list that are in a window. They count from the window's start; the offsets of
+ * the list count from list_start. */
 static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t window_start,
 		    uint64_t window_len)
 {
@@ -161,87 +110,31 @@ static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t win
 	return err;
 }
 
-/* The list of a partition is that of its disk; its directory is in that of the disk. */
+/* A partition has no list of its own, so that of its disk is read. The directory of a partition is
+ * in that of its disk. */
 int mcsafe__sysfs_disk(const char *sysfs, dev_t device, struct mcsafe__list *list)
 {
 	char directory[PATH_MAX];
 	uint64_t start = 0, sectors, bytes;
 	bool is_partition;
-	int err;
+	int err = mcsafe__sysfs_device(directory, sysfs, "block", device);
 
-	if (snprintf(directory, sizeof(directory), "%s/dev/block/%u:%u", sysfs, major(device),
-		     minor(device)) >= (int)sizeof(directory))
-		return -ENAMETOOLONG;
+	if (err != 0)
+		return err;
 	if (access(directory, F_OK) != 0)
 		return errno == ENOENT ? -ENODEV : -errno;
-	is_partition = has(directory, "partition");
+	is_partition = mcsafe__sysfs_has(directory, "partition");
 	err = read_list(directory, is_partition ? "../badblocks" : "badblocks", list);
 	if (err == 0 && is_partition)
-		err = read_number(directory, "start", &start);
+		err = mcsafe__sysfs_read_number(directory, "start", &start);
 	if (err == 0)
-		err = read_number(directory, "size", &sectors);
+		err = mcsafe__sysfs_read_number(directory, "size", &sectors);
 	if (err != 0)
 		return err;
 	if (__builtin_mul_overflow(sectors, MCSAFE__SECTOR, &bytes) ||
 	    __builtin_mul_overflow(start, MCSAFE__SECTOR, &start))
 		return -EBADMSG;
 	return clip_all(list, 0, start, bytes);
-}
-
-static bool is_dax(const char *directory)
-{
-	char path[PATH_MAX], target[PATH_MAX];
-	const char *name;
-	ssize_t n;
-
-	if (join(path, directory, "subsystem") != 0)
-		return false;
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	name = strrchr(target, '/');
-	return name != NULL && strcmp(name, "/dax") == 0;
-}
-
-/* Of the directories that a device is in, the first that has bad blocks is that of its region. */
-static int find_region(char *directory)
-{
-	char *slash;
-
-	while ((slash = strrchr(directory, '/')) != NULL && slash != directory) {
-		*slash = '\0';
-		if (has(directory, "badblocks") && has(directory, "resource"))
-			return 0;
-	}
-	return -EOPNOTSUPP;
-}
-
-int mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
-{
-	char link[PATH_MAX];
-	int err;
-
-	if (snprintf(link, sizeof(link), "%s/dev/char/%u:%u", sysfs, major(device),
-		     minor(device)) >= (int)sizeof(link))
-		return -ENAMETOOLONG;
-	if (realpath(link, place->region) == NULL)
-		return errno == ENOENT ? -EOPNOTSUPP : -errno;
-	if (!is_dax(place->region))
-		return -EOPNOTSUPP;
-	err = read_number(place->region, "resource", &place->start);
-	if (err == 0)
-		err = read_number(place->region, "size", &place->bytes);
-	if (err == 0)
-		err = find_region(place->region);
-	if (err == 0)
-		err = read_number(place->region, "resource", &place->region_start);
-	return err;
-}
-
-const char *mcsafe__region_name(const struct mcsafe__dax_place *place)
-{
-	return strrchr(place->region, '/') + 1;
 }
 
 int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list)
@@ -251,7 +144,7 @@ int mcsafe__sysfs_dax(const char *sysfs, dev_t device, struct mcsafe__list *list
 
 	if (err != 0)
 		return err;
-	/* libndctl knows the machine, and no other tree. */
+	/* libndctl asks about this machine, not about another tree. */
 	err = strcmp(sysfs, "/sys") == 0 ? mcsafe__ndctl_region(mcsafe__region_name(&place), list)
 					 : -ENOSYS;
 	if (err == -ENOSYS || err == -ENODEV)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* badblocks_text.c - save a registry as text, and load it */
+/* text.c - save a registry as text, and load it */
 #include <mcsafe/badblocks.h>
 
 #include <errno.h>

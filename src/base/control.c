@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* control.c - the lock that all functions take that change what the handler does */
+/* control.c - the lock of all functions that change what the handler does */
 #include "control.h"
 
 #include <errno.h>
@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 /*
- * The process that is changing the handlers, 0 if none is. A child of a thread that forks while
- * another one is at it finds its parent's number here, and may take over: what is done under the
- * lock can be interrupted at any point and begun anew. A mutex would stay locked for ever, and
- * pthread_atfork(3) leaves the time before it has been called.
+ * The process that holds the lock; 0 if none does. If a thread calls fork(2) while another thread
+ * holds the lock, the child finds its parent's number here. The child may then take the lock over:
+ * what is done under the lock can be interrupted at any point and begun again. A mutex would stay
+ * locked for ever in the child. Handlers of pthread_atfork(3) do not help before they are set.
  */
 static _Atomic pid_t lock;
 

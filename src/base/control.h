@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* control.h - the lock that all functions take that change what the handler does */
+/* control.h - the lock of all functions that change what the handler does */
 #ifndef MCSAFE_SRC_CONTROL_H
 #define MCSAFE_SRC_CONTROL_H
 
@@ -11,9 +11,10 @@ struct mcsafe__section {
 };
 
 /*
- * Take the lock, with all signals blocked: a handler may want it too, by fork(2) say. Gives errno
- * back at the end. A child of fork(2) whose parent was at it takes over, so what is done under the
- * lock must be such that it can be interrupted at any point and begun anew.
+ * Take and release the lock. All signals are blocked in between, because a signal handler may call
+ * a function that takes the lock, for example after fork(2). errno is the same after the release. A
+ * child of fork(2) takes over a lock that its parent held. Therefore the holder must do only what
+ * can be interrupted at any point and begun again.
  */
 void mcsafe__control_enter(struct mcsafe__section *section);
 void mcsafe__control_leave(const struct mcsafe__section *section);

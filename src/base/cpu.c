@@ -9,7 +9,7 @@
 
 /* Bits of XCR0: which registers the kernel saves (Intel SDM vol. 1, 13.3). */
 #define XCR0_YMM 0x06u /* XMM, and the upper halves of YMM */
-#define XCR0_ZMM 0xe6u /* and masks, the upper halves of ZMM0-15, ZMM16-31 */
+#define XCR0_ZMM 0xe6u /* these, masks, the upper halves of ZMM0-15, and ZMM16-31 */
 
 static unsigned saved_registers(void)
 {
@@ -21,7 +21,10 @@ static unsigned saved_registers(void)
 	return eax;
 }
 
-/* Family and model, with the extensions that CPUID leaf 1 keeps apart (Intel SDM vol. 2, CPUID). */
+/* Enhanced REP MOVSB: CPUID leaf 7, EBX. <cpuid.h> of gcc has no name for it. */
+#define BIT_ERMS (1u << 9)
+
+/* Family and model include their extension fields in CPUID leaf 1 (Intel SDM vol. 2, CPUID). */
 struct maker {
 	unsigned vendor; /* signature_*_ebx */
 	unsigned family;
@@ -45,27 +48,29 @@ static struct maker maker(void)
 	return maker;
 }
 
-/*
- * Skylake-SP, Cascade Lake, Cooper Lake. A fast string operation there may consume poison in the
- * line behind the bytes that it was asked for.
- */
+#define INTEL_FAMILY_6   6
+#define INTEL_SKYLAKE_SP 85 /* also Cascade Lake and Cooper Lake */
+#define AMD_FAMILY_ZEN_5 0x1a
+
+/* Whether a fast string operation may consume poison in the line after the end of its operand. */
 static bool fast_strings_run_on(void)
 {
 	struct maker cpu = maker();
 
-	return cpu.vendor == signature_INTEL_ebx && cpu.family == 6 && cpu.model == 85;
+	return cpu.vendor == signature_INTEL_ebx && cpu.family == INTEL_FAMILY_6 &&
+	       cpu.model == INTEL_SKYLAKE_SP;
 }
 
 /*
- * Where 64-byte vectors are known to be the faster ones: AMD's family 1Ah (Zen 5), on which they
- * were measured (bench/), and later ones. Others move 64 bytes in two halves, or run at a lower
- * frequency for it.
+ * Whether 64-byte vectors are known to be faster than shorter ones: on AMD's family 1Ah (Zen 5),
+ * where they were measured (bench/), and on later families of AMD. Other processors move 64 bytes
+ * in two halves, or lower their frequency for such vectors.
  */
 static bool wide_vectors_pay(void)
 {
 	struct maker cpu = maker();
 
-	return cpu.vendor == signature_AMD_ebx && cpu.family >= 0x1a;
+	return cpu.vendor == signature_AMD_ebx && cpu.family >= AMD_FAMILY_ZEN_5;
 }
 
 #define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI2)
@@ -86,13 +91,13 @@ static unsigned ask(void)
 			features |= MCSAFE__CPU_AVX512;
 		if (wide_vectors_pay())
 			features |= MCSAFE__CPU_WIDE;
-		if ((ebx & 1u << 9) && !fast_strings_run_on())
+		if ((ebx & BIT_ERMS) && !fast_strings_run_on())
 			features |= MCSAFE__CPU_ERMS;
 	}
 	return features;
 }
 
-/* Two threads may both ask: they get the same answer. */
+/* If two threads ask at the same time, both get the same answer. */
 unsigned mcsafe__cpu_features(void)
 {
 	static _Atomic unsigned known;
@@ -105,27 +110,33 @@ unsigned mcsafe__cpu_features(void)
 	return features;
 }
 
-/* Types of caches that hold data (Intel SDM vol. 2, CPUID leaf 4). */
-#define DATA    1
-#define UNIFIED 3
+/* A leaf that describes one cache in each subleaf, in this format (Intel SDM vol. 2, leaf 4). */
+#define CACHES_OF_INTEL 4
+#define CACHES_OF_AMD   0x8000001d
+#define CACHES_MAX      16 /* more than any processor has */
 
-/*
- * The largest cache that holds data; if first_level, of the first level. One leaf describes the
- * caches, one after the other: 4 on Intel, 0x8000001d on AMD.
- */
+/* Types of caches. */
+#define NO_CACHE 0
+#define DATA     1
+#define UNIFIED  3
+
+/* Size of the largest cache that holds data; if first_level, of those of the first level. */
 static size_t largest_cache(unsigned leaf, bool first_level)
 {
 	unsigned eax, ebx, ecx, edx;
 	size_t largest = 0;
 
-	for (unsigned i = 0; i < 16; i++) {
+	for (unsigned i = 0; i < CACHES_MAX; i++) {
 		unsigned type, level;
 		size_t size;
 
-		if (!__get_cpuid_count(leaf, i, &eax, &ebx, &ecx, &edx) || (eax & 0x1f) == 0)
+		if (!__get_cpuid_count(leaf, i, &eax, &ebx, &ecx, &edx))
 			break;
 		type = eax & 0x1f;
+		if (type == NO_CACHE)
+			break;
 		level = eax >> 5 & 7;
+		/* Ways, partitions, line size and sets, each less 1. */
 		size = (size_t)((ebx >> 22) + 1) * ((ebx >> 12 & 0x3ff) + 1) * ((ebx & 0xfff) + 1) *
 		       ((size_t)ecx + 1);
 		if ((type == DATA || type == UNIFIED) && (level == 1 || !first_level) &&
@@ -137,9 +148,9 @@ static size_t largest_cache(unsigned leaf, bool first_level)
 
 static size_t ask_for_cache(bool first_level)
 {
-	size_t size = largest_cache(0x8000001d, first_level);
+	size_t size = largest_cache(CACHES_OF_AMD, first_level);
 
-	return size != 0 ? size : largest_cache(4, first_level);
+	return size != 0 ? size : largest_cache(CACHES_OF_INTEL, first_level);
 }
 
 size_t mcsafe__cpu_first_cache_size(void)

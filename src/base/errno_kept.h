@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* errno_kept.h - leave errno as it was, whatever a function calls */
+/* errno_kept.h - keep errno in a function that calls others */
 #ifndef MCSAFE_SRC_BASE_ERRNO_KEPT_H
 #define MCSAFE_SRC_BASE_ERRNO_KEPT_H
 
@@ -15,8 +15,8 @@ static inline void mcsafe__errno_restore(const int *saved)
 	errno = *saved;
 }
 
-/* A declaration: when its block is left, in whatever way, errno is what it was here. */
+/* A declaration. When its block is left, in any way, errno gets the value that it had here. */
 #define MCSAFE__KEEP_ERRNO() \
- const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore))) = errno
+ const int mcsafe__saved_errno __attribute__((cleanup(mcsafe__errno_restore), unused)) = errno
 
 #endif /* MCSAFE_SRC_BASE_ERRNO_KEPT_H */

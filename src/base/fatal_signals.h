@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fatal_signals.h - the two signals by which the kernel tells of a bad access */
+/* fatal_signals.h - the two signals by which the kernel reports a bad access */
 #ifndef MCSAFE_SRC_BASE_FATAL_SIGNALS_H
 #define MCSAFE_SRC_BASE_FATAL_SIGNALS_H
 

@@ -30,7 +30,7 @@ static int next(struct reader *r)
 	return (unsigned char)r->buffer[r->at++];
 }
 
-/* A number in hexadecimal, and the character behind it. */
+/* Read a number in hexadecimal, and return the character that follows. */
 static int hex(struct reader *r, unsigned long *value)
 {
 	int c;
@@ -41,6 +41,7 @@ static int hex(struct reader *r, unsigned long *value)
 	return c;
 }
 
+/* Skip to the end of a word, and return the character that follows. */
 static int skip_word(struct reader *r)
 {
 	int c;
@@ -51,7 +52,8 @@ static int skip_word(struct reader *r)
 	return c;
 }
 
-/* The path is the rest of the line, after blanks. Of a long one the end is kept. */
+/* Read the path: the rest of the line, after blanks. The end of a long path is kept. Returns the
+ * character that follows. */
 static int path(struct reader *r, struct mcsafe__mapping *mapping)
 {
 	size_t n = 0, room = sizeof(mapping->path) - 1;
@@ -71,14 +73,15 @@ static int path(struct reader *r, struct mcsafe__mapping *mapping)
 	return c;
 }
 
-/* A line: start-end perms offset device inode path. -1 at the end of the file. */
+/* Read a line: start-end perms offset device inode path. -1 at the end of the file, or if a line is
+ * not like that. */
 static int line(struct reader *r, struct mcsafe__mapping *mapping)
 {
 	if (hex(r, &mapping->start) != '-' || hex(r, &mapping->end) != ' ')
 		return -1;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(mapping->perms) - 1; i++)
 		mapping->perms[i] = (char)next(r);
-	mapping->perms[4] = '\0';
+	mapping->perms[sizeof(mapping->perms) - 1] = '\0';
 	if (next(r) != ' ' || hex(r, &mapping->offset) != ' ' || skip_word(r) != ' ')
 		return -1;
 	mapping->path[0] = '\0';

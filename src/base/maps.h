@@ -8,10 +8,11 @@
 struct mcsafe__mapping {
 	unsigned long start, end, offset;
 	char perms[5];
-	char path[256]; /* the last part of a longer path; empty if there is no path */
+	char path[256]; /* of a longer path only the end; empty if there is no path */
 };
 
-/* Find the mapping of addr. False: there is none, or /proc cannot be read. No allocation. AS-Safe. */
+/* Find the mapping that holds addr. False if there is none, or if /proc cannot be read. Allocates
+ * nothing. AS-Safe. */
 bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping);
 
 #endif /* MCSAFE_SRC_BASE_MAPS_H */

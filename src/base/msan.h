@@ -2,9 +2,9 @@
 /*
  * msan.h - tell MemorySanitizer what it cannot see: what assembly and foreign libraries write
  *
- * MemorySanitizer keeps a shadow of all memory, which says what has been initialized, and which only
- * code that clang has compiled with -fsanitize=memory keeps up to date. In all other builds nothing
- * of this is there.
+ * MemorySanitizer keeps a shadow of all memory, which says which bytes have been initialized. Only
+ * code that clang compiled with -fsanitize=memory keeps the shadow up to date. In all other builds
+ * these functions are empty.
  */
 #ifndef MCSAFE_SRC_MSAN_H
 #define MCSAFE_SRC_MSAN_H
@@ -13,39 +13,40 @@
 
 #if defined(__has_feature)
 # if __has_feature(memory_sanitizer)
-#  define MCSAFE_MSAN 1
+#  define MCSAFE__MSAN 1
 # endif
 #endif
 
-#ifdef MCSAFE_MSAN
+#ifdef MCSAFE__MSAN
 
 # include <sanitizer/msan_interface.h>
 
-/* [dst, dst + n) has been copied from src: what was not initialized there is not initialized here. */
+/* [dst, dst + n) was copied from src. Copies of bytes that are not initialized are not either. */
 static inline void mcsafe__msan_copied(void *dst, const void *src, size_t n)
 {
 	__msan_copy_shadow(dst, src, n);
 }
 
-/* [p, p + n) has been written. */
+/* [p, p + n) was written, and is initialized. */
 static inline void mcsafe__msan_written(const void *p, size_t n)
 {
 	__msan_unpoison(p, n);
 }
 
-/* What is not initialized in [p, p + n) decides what is in [result, result + size). */
+/* [result, result + size) depends on [p, p + n): it is not initialized if a byte of that is not. */
 static inline void mcsafe__msan_decided(void *result, size_t size, const void *p, size_t n)
 {
 	if (__msan_test_shadow(p, n) >= 0)
 		__msan_poison(result, size);
 }
 
+/* The string s was written, and is initialized. */
 static inline void mcsafe__msan_written_string(const char *s)
 {
 	__msan_unpoison_string(s);
 }
 
-/* Around calls of a library that is not instrumented, and that calls libc with memory of its own. */
+/* Around calls of a library that is not instrumented and that passes its own memory to libc. */
 static inline void mcsafe__msan_foreign_begin(void)
 {
 	__msan_scoped_disable_interceptor_checks();
@@ -56,9 +57,9 @@ static inline void mcsafe__msan_foreign_end(void)
 	__msan_scoped_enable_interceptor_checks();
 }
 
-/* A function that assembly, or a library that is not instrumented, calls: where the shadow of its
- * arguments should be is that of an older call. */
-# define MCSAFE_MSAN_CALLED_FROM_OUTSIDE __attribute__((no_sanitize("memory")))
+/* For a function that is called by assembly or by a library that is not instrumented. In the place
+ * of the shadow of its arguments is the shadow of an older call. */
+# define MCSAFE__MSAN_CALLED_FROM_OUTSIDE __attribute__((no_sanitize("memory")))
 
 #else
 
@@ -96,7 +97,7 @@ static inline void mcsafe__msan_foreign_end(void)
 {
 }
 
-# define MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+# define MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 
 #endif
 

@@ -8,8 +8,12 @@
 #include <stdint.h>
 
 #define MCSAFE__PAGE_SHIFT 12
-#define MCSAFE__PAGE ((size_t)1 << MCSAFE__PAGE_SHIFT) /* the smallest part of a mapping that fails */
-#define MCSAFE__LINE ((size_t)64)                      /* of a cache: what a processor loads at once */
+
+/* A page: the smallest part of a mapping that fails. */
+#define MCSAFE__PAGE ((size_t)1 << MCSAFE__PAGE_SHIFT)
+
+/* A cache line: what a processor loads at once. */
+#define MCSAFE__LINE ((size_t)64)
 
 /* n rounded up or down to a multiple of unit, a power of two. Rounding up must not overflow. */
 static inline size_t mcsafe__up(size_t n, size_t unit)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stripe.h - which of several counters a thread uses, so that threads seldom share a cache line */
+/* stripe.h - give threads different counters, so that they seldom share a cache line */
 #ifndef MCSAFE_SRC_BASE_STRIPE_H
 #define MCSAFE_SRC_BASE_STRIPE_H
 

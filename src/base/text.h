@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* text.h - lines of text, made without stdio and without allocation; ends the process on an error */
+/*
+ * text.h - lines of text, made without stdio and without allocation
+ *
+ * For children that write reports (report/child.c). If a line cannot be written, the process ends.
+ */
 #ifndef MCSAFE_SRC_TEXT_H
 #define MCSAFE_SRC_TEXT_H
 
 #include <stddef.h>
 
-/* For the children of report.c. */
 struct mcsafe__text {
 	int fd;
 	size_t n;
-	char line[640]; /* a path of 255, a name of 127, and some numbers */
+	char line[640]; /* room for a path of 255, a name of 127, and some numbers */
 };
 
 void mcsafe__put(struct mcsafe__text *t, const char *s);
@@ -17,7 +20,7 @@ void mcsafe__put_number(struct mcsafe__text *t, unsigned long value, unsigned ba
 void mcsafe__put_hex(struct mcsafe__text *t, unsigned long value);
 void mcsafe__put_decimal(struct mcsafe__text *t, long value);
 
-/* Write the line, and begin a new one. */
+/* Write the line to fd, and begin a new line. If that fails, end the process: _exit(1). */
 void mcsafe__end_line(struct mcsafe__text *t);
 
 #endif /* MCSAFE_SRC_TEXT_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trap.h - the exceptions of the processor behind a signal
+ * trap.h - the processor exceptions that cause signals
  *
  * The kernel saves the trap number and the error code of an exception in the signal frame
- * (REG_TRAPNO and REG_ERR of uc_mcontext.gregs), and the faulting address of a page fault (REG_CR2).
- * The numbers are those of the Intel SDM, volume 3, chapter 6.
+ * (REG_TRAPNO and REG_ERR of uc_mcontext.gregs), and the faulting address of a page fault
+ * (REG_CR2). The numbers are those of the Intel SDM, volume 3, chapter 6.
  */
 #ifndef MCSAFE_SRC_BASE_TRAP_H
 #define MCSAFE_SRC_BASE_TRAP_H

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* access.c - single words out of line: argument rules, and the fault record */
-/* The library has no rows in the table of inline accesses, and no constructor. */
+
+/* The library has no rows in the table of inline accesses, and needs no constructor for it. */
 #define MCSAFE_ACCESS_INLINE 0
 
 #include "access.h"
 
 #include <mcsafe/access.h>
 
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "landing/fault.h"
 
-/* Which routine of four: of 1, 2, 4 or 8 bytes; 4 for any other size. */
+#define N_SIZES 4
+
+/* The index of the routine for 1, 2, 4 or 8 bytes. N_SIZES for any other size. */
 static unsigned index_of(size_t size)
 {
 	switch (size) {
@@ -23,13 +26,11 @@ static unsigned index_of(size_t size)
 	case 8:
 		return 3;
 	default:
-		return 4;
+		return N_SIZES;
 	}
 }
 
-#define N_SIZES 4
-
-/* What the access has come to; facts is 0 if it has not failed. */
+/* The result of an access. landing->facts is 0 if the access did not fail. */
 static enum mcsafe_cause finish(const struct mcsafe__landing *landing, const void *p,
 				uint64_t *result, uint64_t got, struct mcsafe_fault *fault)
 {
@@ -42,7 +43,10 @@ static enum mcsafe_cause finish(const struct mcsafe__landing *landing, const voi
 	return mcsafe__facts_cause(landing->facts);
 }
 
-/* *old is what was at a place until *value was stored there; *was, what was initialized of it. */
+/*
+ * Tell MemorySanitizer about a word at `at`: *value was stored there, and *old is the word that was
+ * there before. The shadow of *was is a copy of the word's shadow from before the access.
+ */
 static void exchanged(void *at, const uint64_t *value, uint64_t *old, const uint64_t *was,
 		      size_t size)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* access.h - the routines of asm/x86_64/access_word.S and scan_sse2.S, as C sees them */
+/* access.h - the routines of asm/x86_64/access_word.S, as C sees them */
 #ifndef MCSAFE_SRC_ACCESS_H
 #define MCSAFE_SRC_ACCESS_H
 
 #include "landing/landing.h"
 
-/* Each writes *landing if, and only if, its access has failed; facts is never 0 then. */
+/* Each routine writes *landing if its access fails, and only then. landing->facts is not 0 then. */
 typedef uint64_t mcsafe__load_fn(const void *p, struct mcsafe__landing *landing);
 typedef uint64_t mcsafe__store_fn(void *p, uint64_t value, struct mcsafe__landing *landing);
 typedef uint64_t mcsafe__cmpxchg_fn(void *p, uint64_t value, struct mcsafe__landing *landing,

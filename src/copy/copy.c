@@ -1,5 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copy.c - the public copies: argument rules, and the fault record of one that stopped */
+/*
+ * copy.c - the public copies: argument rules, choice of the routine, and the fault record
+ *
+ * Which routine copies n bytes depends on whether the engine in use has .rep_movsb:
+ *
+ *	n				with it				without it
+ *	below route.short_below		.copy				.copy
+ *	below the last-level cache	REP MOVSB, the ends by .copy	.copy
+ *	from its size on		.copy_nt			.copy_nt (.copy if NULL)
+ *
+ * route.short_below is about half of the first-level data cache with it, and 4 MiB
+ * (MCSAFE__NT_NEVER_BELOW) without it. .copy_nt is never used for fewer than 4 MiB. If CPUID does
+ * not report the size of the last-level cache, .copy_nt is used from 4 MiB on.
+ *
+ * memcpy_mcsafe() comes to the routine by up to four calls, each for what the one before it leaves:
+ *
+ *	memcpy_mcsafe()		below route.avx512_below or route.avx2_below: that routine
+ *	copy_otherwise()	below route.short_below: .copy of any engine
+ *	copy_any()		checks the arguments; then
+ *	copy_by()		the whole table
+ *
+ * mcsafe_memcpy() does the second step itself.
+ */
 #include <mcsafe/copy.h>
 
 #include <stdatomic.h>
@@ -7,29 +29,34 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
+#include "base/msan.h"
+#include "base/page.h"
 #include "engine.h"
 #include "landing/fault.h"
-#include "base/msan.h"
 
-static bool wraps(const void *start, size_t n)
-{
-	return n > UINTPTR_MAX - (uintptr_t)start;
-}
+#define TOP_BIT_TO_LIMIT 41
 
 /*
- * Below a limit if n is, and both operands are in the lower half of the address space, where nothing
- * so short can wrap: one comparison for both. (The top bit becomes that of MCSAFE_LONG. The others
- * stand below 64 in an address space of 47 bits, and so do not count beside a limit that is a
- * multiple of that; in a larger one they may send a short copy the longer way.)
+ * Combine two checks into one comparison. The result is below a limit only if n is, and if both
+ * pointers are in the lower half of the address space, so that dst + n and src + n cannot wrap.
+ *
+ * The shift moves the top bit of the pointers to MCSAFE__NT_NEVER_BELOW, and no limit is above
+ * that. The limits are multiples of 64. In an address space of 47 bits the other bits of the
+ * pointers end up below 64, so they do not change the comparison. In a larger address space they
+ * can make the result too large: then a short copy takes the slow path, which is right for every
+ * copy.
  */
 static inline size_t weight(const void *dst, const void *src, size_t n)
 {
-	_Static_assert(MCSAFE_LONG == UINT64_C(1) << (63 - 41), "see above");
-	return ((uintptr_t)dst | (uintptr_t)src) >> 41 | n;
+	_Static_assert(MCSAFE__NT_NEVER_BELOW == UINT64_C(1) << (63 - TOP_BIT_TO_LIMIT),
+		       "the top bit of a pointer must exceed every limit");
+	return ((uintptr_t)dst | (uintptr_t)src) >> TOP_BIT_TO_LIMIT | n;
 }
 
-/* Such a range cannot be memory. Going on to the first fault would overwrite all that is mapped
- * behind dst, so nothing is touched. */
+/*
+ * Refuse a range that wraps around the end of the address space. It cannot be memory. A copy that
+ * went on to the first fault would overwrite all that is mapped after dst, so nothing is touched.
+ */
 static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start, size_t n)
 {
 	if (fault != NULL)
@@ -37,7 +64,7 @@ static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const vo
 	return n;
 }
 
-/* An operation on [dst, dst + n) from src stopped with left bytes to go. */
+/* Write the record of an operation on dst, and src if it has one, that stopped after done bytes. */
 static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 		    const void *dst, const void *src, size_t done)
 {
@@ -50,32 +77,27 @@ static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *la
 	mcsafe__fault_from_landing(fault, landing, (const char *)(is_load ? src : dst) + done);
 }
 
-static inline size_t short_below(void)
-{
-	return atomic_load_explicit(&mcsafe__short_below, memory_order_relaxed);
-}
+#define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
 
-/* An engine has left so many bytes to go. */
+/* A routine has left `left` bytes. Tell MemorySanitizer about those that it copied. */
 static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
 {
 	mcsafe__msan_copied(dst, src, n - left);
 	return left;
 }
 
-#define LINE ((size_t)64)
-
 /*
- * REP MOVSB between two copies by vectors. The processor loads as it pleases, and may read ahead; so
- * it is given whole lines of the source, and all but the last: what it touches in the line behind
- * its operand, if it does, is still the caller's. The kernel copies from memory that may be poisoned
- * by the same instruction, on the processors where engine.c chooses it (arch/x86,
- * copy_mc_enhanced_fast_string).
+ * A copy by REP MOVSB, with its two ends by vectors. The processor loads for REP MOVSB as it
+ * pleases and may read ahead. So REP MOVSB gets only whole lines of the source, and not the last of
+ * them: if it reads in the line after its operand, that line still belongs to the caller's source.
+ * The kernel uses the same instruction to copy from memory that may be poisoned, on the processors
+ * on which engine.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
  */
-static size_t copy_by_strings(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
-			      struct mcsafe__landing *landing)
+static size_t copy_by_rep_movsb(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
+				struct mcsafe__landing *landing)
 {
-	size_t head = -(uintptr_t)src % LINE;
-	size_t tail = LINE + ((uintptr_t)src + n) % LINE;
+	size_t head = -(uintptr_t)src % MCSAFE__LINE;
+	size_t tail = MCSAFE__LINE + ((uintptr_t)src + n) % MCSAFE__LINE;
 	size_t middle = n - head - tail;
 	size_t left = ends(dst, src, head, landing);
 
@@ -88,23 +110,24 @@ static size_t copy_by_strings(mcsafe__copy_fn *ends, char *dst, const char *src,
 }
 
 /*
- * A copy of any length. Stores that bypass the caches pay when the destination would not stay in
- * them anyway: from the size of the largest cache on. Below, whoever reads the copy next would pay
- * more (bench/).
+ * A copy of any length. Stores that bypass the caches are faster if the destination would not stay
+ * in the caches anyway, that is from the size of the last-level cache on. Below that size, the next
+ * reader of the copy would lose more time than the copy gains (bench/).
  */
 static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void *src, size_t n,
 		      struct mcsafe__landing *landing)
 {
-	if (engine->copy_nt != NULL && n >= MCSAFE_LONG && n >= mcsafe__cpu_cache_size())
+	if (engine->copy_nt != NULL && n >= MCSAFE__NT_NEVER_BELOW && n >= mcsafe__cpu_cache_size())
 		return engine->copy_nt(dst, src, n, landing);
-	if (engine->strings && n >= short_below() && n >= 4 * LINE)
-		return copy_by_strings(engine->copy, dst, src, n, landing);
+	if (engine->rep_movsb && n >= RELAXED(mcsafe__route.short_below) && n >= 4 * MCSAFE__LINE)
+		return copy_by_rep_movsb(engine->copy, dst, src, n, landing);
 	return engine->copy(dst, src, n, landing);
 }
 
 /*
- * A copy that is to be reported on. All of it lies behind the pointer that the engine gets: so the
- * compiler keeps it in memory and has no registers to save, which would show in a short copy.
+ * A copy with a fault record. The routine gets a pointer to the first member, so the compiler keeps
+ * all of it in memory and saves no callee-saved register. Saving registers would show in a short
+ * copy.
  */
 struct call {
 	struct mcsafe__landing landing;
@@ -120,30 +143,30 @@ static __attribute__((noinline)) size_t report(const struct call *call, size_t l
 	return left;
 }
 
-/* Any copy, the ordinary ones too. */
+/* Any copy. Checks the arguments. */
 static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
 						 struct mcsafe_fault *fault)
 {
 	struct call call = {.dst = dst, .src = src, .n = n, .fault = fault};
 	size_t left;
 
-	if (wraps(src, n))
+	if (mcsafe__wraps((uintptr_t)src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
-	if (wraps(dst, n))
+	if (mcsafe__wraps((uintptr_t)dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 	left = copied(dst, src, n, copy_by(mcsafe__engine(), dst, src, n, &call.landing));
 	return left == 0 ? 0 : report(&call, left);
 }
 
-/* What another engine is to do, or what is not ordinary. */
+/* The slow path of memcpy_mcsafe(): other engines, and lengths and pointers to be checked. */
 static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *src, size_t n)
 {
-	if (weight(dst, src, n) >= short_below())
+	if (weight(dst, src, n) >= RELAXED(mcsafe__route.short_below))
 		return copy_any(dst, src, n, NULL);
-	return copied(dst, src, n, mcsafe__copy(dst, src, n, NULL));
+	return copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, NULL));
 }
 
-/* The two below are for copies which are so short that every instruction shows, branches most. */
+/* In a short copy every instruction of the next two functions shows, and branches most of all. */
 
 __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
 						  struct mcsafe_fault *fault)
@@ -151,23 +174,23 @@ __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, si
 	struct call call;
 	size_t left;
 
-	if (__builtin_expect(weight(dst, src, n) >= short_below(), 0))
+	if (__builtin_expect(weight(dst, src, n) >= RELAXED(mcsafe__route.short_below), 0))
 		return copy_any(dst, src, n, fault);
 	call.dst = dst;
 	call.src = src;
 	call.n = n;
 	call.fault = fault;
-	left = copied(dst, src, n, mcsafe__copy(dst, src, n, &call.landing));
+	left = copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, &call.landing));
 	return __builtin_expect(left == 0, 1) ? 0 : report(&call, left);
 }
 
 __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 {
-	size_t below = atomic_load_explicit(&mcsafe__avx512_below, memory_order_relaxed);
+	size_t below = RELAXED(mcsafe__route.avx512_below);
 
 	if (__builtin_expect(weight(dst, src, n) < below, 1))
 		return copied(dst, src, n, mcsafe__copy_avx512(dst, src, n, NULL));
-	below = atomic_load_explicit(&mcsafe__avx2_below, memory_order_relaxed);
+	below = RELAXED(mcsafe__route.avx2_below);
 	if (__builtin_expect(weight(dst, src, n) < below, 1))
 		return copied(dst, src, n, mcsafe__copy_avx2(dst, src, n, NULL));
 	return copy_otherwise(dst, src, n);
@@ -185,19 +208,19 @@ static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t
 	struct mcsafe__landing landing;
 	size_t left;
 
-	if (wraps(dst, n))
+	if (mcsafe__wraps((uintptr_t)dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = filled(dst, n, mcsafe__set()(dst, c, n, &landing));
+	left = filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, &landing));
 	if (left != 0)
 		stopped(fault, &landing, dst, NULL, n - left);
 	return left;
 }
 
-/* Jumps to either, for in a short fill every instruction shows. */
+/* Ends in a jump to a routine or to set_with_record(): in a short fill each instruction counts. */
 size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
-	if (fault == NULL && !wraps(dst, n))
-		return filled(dst, n, mcsafe__set()(dst, c, n, NULL));
+	if (fault == NULL && !mcsafe__wraps((uintptr_t)dst, n))
+		return filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, NULL));
 	return set_with_record(dst, c, n, fault);
 }
 
@@ -205,14 +228,14 @@ size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing
 {
 	unsigned features = mcsafe__cpu_features();
 
-	if (features & MCSAFE__CPU_CLWB)
-		return mcsafe__flush_clwb(addr, n, landing);
-	if (features & MCSAFE__CPU_CLFLUSHOPT)
-		return mcsafe__flush_clflushopt(addr, n, landing);
-	return mcsafe__flush_clflush(addr, n, landing);
+#define FLUSH(name, ...)                                               \
+ if ((((struct mcsafe__routine){__VA_ARGS__}).needs & ~features) == 0) \
+  return mcsafe__flush_##name(addr, n, landing);
+#include "asm/engines.def"
+	__builtin_unreachable(); /* the last line of the list needs nothing */
 }
 
-/* What a copy past the caches has left in them. */
+/* Write back what a copy that bypasses the caches has stored through them: its two ends. */
 static size_t flush_ends(char *dst, size_t n, struct mcsafe__landing *landing)
 {
 	size_t unflushed = mcsafe__flush(dst, MCSAFE__NT_EDGE, landing);
@@ -229,22 +252,22 @@ size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcs
 	struct mcsafe__landing landing, flushing;
 	size_t left, unflushed;
 
-	if (wraps(src, n))
+	if (mcsafe__wraps((uintptr_t)src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
-	if (wraps(dst, n))
+	if (mcsafe__wraps((uintptr_t)dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
 	landing.facts = 0;
 	left = (streams ? engine->copy_nt : engine->copy)(dst, src, n, &landing);
 	left = copied(dst, src, n, left);
-	/* A fixup may have gone through the caches anywhere. */
+	/* After a fault, a fixup may have stored through the caches anywhere. */
 	if (streams && landing.facts == 0)
 		unflushed = flush_ends(dst, n, &flushing);
 	else
 		unflushed = mcsafe__flush(dst, n - left, &flushing);
 	if (left + unflushed == 0)
 		return 0;
-	/* If the destination went away behind the copy, that is nearer than what stopped it. */
+	/* A line that could not be written back lies before the place where the copy stopped. */
 	stopped(fault, unflushed != 0 ? &flushing : &landing, dst, src, n - left - unflushed);
 	return left + unflushed;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * debug.c - decide whether an access of an engine shall fail
+ * debug.c - decide whether an access of a routine must fail
  *
- * Runs between two instructions of an engine, so it is compiled with -mgeneral-regs-only: the
- * vector registers hold the engine's data.
+ * It runs between two instructions of the routine, whose data is in vector registers. So it is
+ * compiled with -mgeneral-regs-only.
  */
 #include "debug.h"
 
@@ -16,12 +16,11 @@
 
 #include <mcsafe/inject.h>
 
-#include "landing/landing.h"
 #include "base/errno_kept.h"
+#include "base/page.h"
+#include "landing/landing.h"
 
-#define LINE_SIZE 64
-
-/* An access fails if it ends above the address of its side. UINTPTR_MAX: none does. */
+/* An access fails if it ends past the address of its side. UINTPTR_MAX: no access fails. */
 static _Atomic uintptr_t inject_src = UINTPTR_MAX;
 static _Atomic uintptr_t inject_dst = UINTPTR_MAX;
 
@@ -55,8 +54,9 @@ void mcsafe__debug_observe(mcsafe__debug_observer observe, void *arg)
 static const struct mcsafe__debug_verdict go_on = {0, 0};
 
 /*
- * The kernel would take this page away, by reverse mapping, and report its start. Not by
- * mprotect(): a sanitizer has one of its own, which uses vector registers.
+ * Make the page of the poison inaccessible, as the kernel would do, and report its start, as the
+ * kernel would do. This does not call mprotect(): a sanitizer replaces that function by one that
+ * uses vector registers.
  */
 static struct mcsafe__debug_verdict lose(const struct mcsafe__debug_poison *poison)
 {
@@ -72,11 +72,11 @@ static struct mcsafe__debug_verdict load_of_poison(uintptr_t addr, uintptr_t end
 {
 	struct mcsafe__debug_poison *poison = atomic_load(&poisoned);
 
-	if (poison == NULL || end <= poison->line || addr >= poison->line + LINE_SIZE)
+	if (poison == NULL || end <= poison->line || addr >= poison->line + MCSAFE__LINE)
 		return go_on;
 	if (poison->consumed != 0) {
 		poison->again++;
-		return go_on; /* into the page that is gone: a real fault follows */
+		return go_on; /* the page is inaccessible: a real fault follows */
 	}
 	poison->consumed++;
 	return lose(poison);
@@ -88,8 +88,9 @@ static struct mcsafe__debug_verdict injected(unsigned kind, uintptr_t addr, uint
 
 	if (end <= from)
 		return go_on;
-	return (struct mcsafe__debug_verdict){mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, kind),
-					      addr > from ? addr : from};
+	return (struct mcsafe__debug_verdict){
+		mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, MCSAFE__PAGE_SHIFT, kind),
+		addr > from ? addr : from};
 }
 
 struct mcsafe__debug_verdict mcsafe__debug_check(uintptr_t addr, uintptr_t ip, uint32_t access)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine.c - which of the assembly routines do the copies
+ * engine.c - which engine is in use
  *
- * The choice is one pointer, NULL until somebody needs it. Two threads may both choose: they come
- * to the same result. The routine for most copies is a second one, so that they need not look
- * behind the first; a copy takes either of them once, so it is not changed under it.
+ * The choice is one pointer, NULL until a copy or fill needs an engine. If two threads choose at
+ * the same time, both choose the same engine. From the pointer follows what is in mcsafe__route.
  */
 #include "engine.h"
 
@@ -13,22 +12,11 @@
 #include <stdatomic.h>
 
 #include "base/cpu.h"
+#include "base/page.h"
 
 const struct mcsafe__engine mcsafe__engines[] = {
-	{"word", mcsafe__copy_word, NULL, false, mcsafe__set_word, 0, 0},
-	/* On request only: it is the slowest of all for short copies. */
-	{"erms", mcsafe__copy_erms, NULL, false, mcsafe__set_sse2, MCSAFE__CPU_ERMS,
-	 MCSAFE__CPU_NEVER},
-	{"sse2", mcsafe__copy_sse2, NULL, false, mcsafe__set_sse2, 0, 0},
-	/* On request only: whether it pays was not measured where there is no avx512. */
-	{"avx2_erms", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, true, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_NEVER},
-	{"avx2", mcsafe__copy_avx2, mcsafe__copy_nt_avx2, false, mcsafe__set_avx2, MCSAFE__CPU_AVX2,
-	 0},
-	{"avx512", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, false, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, MCSAFE__CPU_WIDE},
-	{"avx512_erms", mcsafe__copy_avx512, mcsafe__copy_nt_avx512, true, mcsafe__set_avx2,
-	 MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_ERMS, MCSAFE__CPU_WIDE},
+#define ENGINE(name_, ...) {.name = #name_, __VA_ARGS__},
+#include "asm/engines.def"
 };
 
 #define N_ENGINES (sizeof(mcsafe__engines) / sizeof(mcsafe__engines[0]))
@@ -37,34 +25,38 @@ const size_t mcsafe__n_engines = N_ENGINES;
 static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
-mcsafe__copy_fn *_Atomic mcsafe__copy_in_use = choose_and_copy;
-
 static mcsafe__set_fn choose_and_set;
-mcsafe__set_fn *_Atomic mcsafe__set_in_use = choose_and_set;
-_Atomic size_t mcsafe__short_below;
-_Atomic size_t mcsafe__avx512_below;
-_Atomic size_t mcsafe__avx2_below;
+struct mcsafe__route mcsafe__route = {.copy = choose_and_copy, .set = choose_and_set};
 
-/* The debug checks cannot see what REP MOVSB touches, so there it would copy what must fail. */
+/*
+ * What the build may not use, whatever the processor has: MCSAFE_DEBUG cannot see the accesses of
+ * REP MOVSB, so an access that must fail would succeed.
+ */
 #ifdef MCSAFE_DEBUG
-# define UNSEEN ((unsigned)MCSAFE__CPU_ERMS)
+# define MCSAFE__CPU_UNUSED ((unsigned)MCSAFE__CPU_ERMS)
 #else
-# define UNSEEN 0u
+# define MCSAFE__CPU_UNUSED 0u
 #endif
 
 bool mcsafe__engine_is_possible(const struct mcsafe__engine *engine)
 {
-	return (engine->needs & ~(mcsafe__cpu_features() & ~UNSEEN)) == 0;
+	return (engine->needs & ~(mcsafe__cpu_features() & ~MCSAFE__CPU_UNUSED)) == 0;
+}
+
+/* Whether the engine may be the default on this processor. */
+static bool is_eligible(const struct mcsafe__engine *engine)
+{
+	return !engine->on_request && (engine->also_needs & ~mcsafe__cpu_features()) == 0 &&
+	       mcsafe__engine_is_possible(engine);
 }
 
 static const struct mcsafe__engine *best(void)
 {
-	size_t i = N_ENGINES;
+	size_t i = 0;
 
-	while (i-- > 1)
-		if ((mcsafe__engines[i].unasked & ~mcsafe__cpu_features()) == 0 &&
-		    mcsafe__engine_is_possible(&mcsafe__engines[i]))
-			break;
+	/* Every processor can run the last one. */
+	while (i < N_ENGINES - 1 && !is_eligible(&mcsafe__engines[i]))
+		i++;
 	return &mcsafe__engines[i];
 }
 
@@ -77,7 +69,7 @@ const struct mcsafe__engine *mcsafe__engine(void)
 	if (engine == NULL) {
 		const struct mcsafe__engine *ours = best();
 
-		/* Unless somebody has asked for one meanwhile. */
+		/* Not if mcsafe_engine_set() has selected one in the meantime. */
 		if (atomic_compare_exchange_strong(&chosen, &engine, ours))
 			engine = ours;
 		publish();
@@ -96,8 +88,9 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing 
 }
 
 /*
- * What is copied by REP MOVSB begins where both operands together do not fit into the first cache:
- * below, vectors are faster by half, and a little above, slower by as much (bench/).
+ * mcsafe__route.short_below. REP MOVSB begins where source and destination together no longer fit
+ * into the first-level cache. Below that length vectors are faster by half; a little above, they
+ * are slower by as much (bench/).
  */
 static size_t short_below(const struct mcsafe__engine *engine)
 {
@@ -105,13 +98,15 @@ static size_t short_below(const struct mcsafe__engine *engine)
 
 	if (engine == NULL)
 		return 0;
-	if (!engine->strings)
-		return MCSAFE_LONG;
+	if (!engine->rep_movsb)
+		return MCSAFE__NT_NEVER_BELOW;
 	cache = mcsafe__cpu_first_cache_size();
-	return cache == 0 || cache > MCSAFE_LONG ? MCSAFE_LONG : (cache / 2 & ~(size_t)63) + 64;
+	if (cache == 0 || cache > MCSAFE__NT_NEVER_BELOW)
+		return MCSAFE__NT_NEVER_BELOW;
+	return mcsafe__down(cache / 2, MCSAFE__LINE) + MCSAFE__LINE;
 }
 
-/* Several may do so at once: whoever is last has seen the choice that is the last. */
+/* Several threads may do this at once. The last one to finish has published the last choice. */
 static void publish(void)
 {
 	const struct mcsafe__engine *engine;
@@ -123,11 +118,11 @@ static void publish(void)
 		engine = atomic_load(&chosen);
 		copy = engine != NULL ? engine->copy : choose_and_copy;
 		below = short_below(engine);
-		atomic_store(&mcsafe__copy_in_use, copy);
-		atomic_store(&mcsafe__short_below, below);
-		atomic_store(&mcsafe__avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
-		atomic_store(&mcsafe__avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
-		atomic_store(&mcsafe__set_in_use, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.copy, copy);
+		atomic_store(&mcsafe__route.set, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.short_below, below);
+		atomic_store(&mcsafe__route.avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
+		atomic_store(&mcsafe__route.avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
 	} while (atomic_load(&chosen) != engine);
 }
 

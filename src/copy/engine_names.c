@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engine_names.c - ask for an engine by its name, in the program or in the environment */
+/* engine_names.c - select an engine by its name, in the program or in the environment */
 #include <mcsafe/engine.h>
 
 #include <errno.h>
@@ -11,12 +11,15 @@
 #include "engine.h"
 #include "handler/install_hook.h"
 
-/* As in mcsafe__engines[]; the test "copy.engine" holds them together. */
-static const char names[] = "avx512_erms avx512 avx2 avx2_erms sse2 erms word";
+/* Each name after a blank, in the order of mcsafe__engines[]. */
+static const char names[] =
+#define ENGINE(name, ...) " " #name
+#include "asm/engines.def"
+	;
 
 const char *mcsafe_engine_names(void)
 {
-	return names;
+	return names + 1;
 }
 
 int mcsafe_engine_set(const char *name)
@@ -37,9 +40,9 @@ int mcsafe_engine_set(const char *name)
 }
 
 /*
- * What MCSAFE_ENGINE in the environment asks for, the first time that this is called. Returns 0, or
- * -errno of mcsafe_engine_set() after a line on standard error that lists the names. Chooses an
- * engine if nothing else has.
+ * Select the engine that MCSAFE_ENGINE in the environment names, until this has succeeded once.
+ * Then choose an engine if there is none. Returns 0, or -errno of mcsafe_engine_set(). If there is
+ * an error, a line on standard error lists the names.
  */
 static int use_engine_of_environment(void)
 {
@@ -49,15 +52,16 @@ static int use_engine_of_environment(void)
 
 	if (atomic_load(&done))
 		return 0;
-	/* Not of a program that runs with more rights than who set its environment. */
+	/* Not if the program has more privileges than the user who set the environment. */
 	name = secure_getenv("MCSAFE_ENGINE");
 	err = name != NULL && *name != '\0' ? mcsafe_engine_set(name) : 0;
 	if (err != 0)
 		fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", name,
-			err == -ENOTSUP ? "not for this processor" : "no such engine", names);
+			err == -ENOTSUP ? "not for this processor" : "no such engine",
+			mcsafe_engine_names());
 	else
 		atomic_store(&done, true);
-	mcsafe__engine(); /* chosen now, no copy has to */
+	mcsafe__engine(); /* so that no copy needs to choose */
 	return err;
 }
 

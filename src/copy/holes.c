@@ -1,71 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* holes.c - the copy that goes on past bad memory, and says what it left out */
+/* holes.c - the copy that continues past bad memory, and lists what it left out */
 #include <mcsafe/copy.h>
 
 #include <stdint.h>
 
-/* An access fails for the sake of the page that it touches, if nothing larger is known. */
-#define PAGE_SIZE ((size_t)4096)
+#include "base/page.h"
+#include "hole_list.h"
+#include "landing/loss.h"
 
-struct list {
-	struct mcsafe_range *holes;
-	size_t room;
-	size_t found;
-	struct mcsafe_range last;
-	size_t lost;
-};
-
-static void add(struct list *list, size_t start, size_t len)
+/* What is lost of the n bytes at an address, at the first of which an access stopped. Less than a
+ * page is never lost: an access fails because of the page that it touches. */
+static struct mcsafe__loss loss_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
 {
-	list->lost += len;
-	if (list->found != 0 && list->last.start + list->last.len == start) {
-		list->last.len += len;
-	} else {
-		list->found++;
-		list->last = (struct mcsafe_range){start, len};
-	}
-	if (list->found <= list->room)
-		list->holes[list->found - 1] = list->last;
+	return mcsafe__loss_at(fault, addr, n, mcsafe__granule(fault, MCSAFE__PAGE));
 }
 
-/* How many of the n bytes at addr are lost with the first of them. */
-static size_t lost_at(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
+/* How many of the n bytes at an address are lost: to the end of the granule. */
+static size_t lost_bytes(const struct mcsafe__loss *loss, uintptr_t addr, size_t n)
 {
-	size_t block = fault->extent > PAGE_SIZE ? fault->extent : PAGE_SIZE;
-	size_t rest = block - (addr & (block - 1));
+	size_t to_end = loss->start + loss->len - addr;
 
-	/* Behind an address that is not canonical no user memory follows. */
-	if (fault->cause == MCSAFE_CAUSE_ADDRESS)
-		return n;
-	return rest < n ? rest : n;
+	return to_end < n ? to_end : n;
 }
 
-/*
- * How many good bytes follow where a copy of n more has stopped: up to the page that the kernel
- * names. REP MOVSB may fall short of that; not by a whole page, so an address that is farther away is
- * that of another mapping.
- */
-static size_t fallen_short(uintptr_t addr, size_t n, const struct mcsafe_fault *fault)
+/* How many bytes before the lost granule are good, or may be. */
+static size_t bytes_before(const struct mcsafe__loss *loss, uintptr_t addr)
 {
-	uintptr_t page = (uintptr_t)fault->addr & ~(PAGE_SIZE - 1);
-
-	if (fault->cause != MCSAFE_CAUSE_POISON || fault->side != MCSAFE_SIDE_SOURCE ||
-	    page <= addr || page - addr > PAGE_SIZE || page - addr >= n)
-		return 0;
-	return page - addr;
+	if (loss->start > addr)
+		return loss->start - addr;
+	return loss->may_be_next ? loss->start + loss->len - addr : 0;
 }
 
-/* As much of it as can be written. */
+/* Fill n bytes, except those that cannot be written. */
 static void fill_with(char *dst, int fill, size_t n)
 {
 	struct mcsafe_fault fault;
 	size_t left;
 
 	while ((left = mcsafe_memset(dst, fill, n, &fault)) != 0) {
+		struct mcsafe__loss loss;
 		size_t bad;
 
 		dst += n - left;
-		bad = lost_at((uintptr_t)dst, left, &fault);
+		loss = loss_at((uintptr_t)dst, left, &fault);
+		bad = lost_bytes(&loss, (uintptr_t)dst, left);
 		dst += bad;
 		n = left - bad;
 	}
@@ -74,32 +52,39 @@ static void fill_with(char *dst, int fill, size_t n)
 size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 			   struct mcsafe_range *holes, size_t *nholes)
 {
-	struct list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
+	struct mcsafe__hole_list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
 	struct mcsafe_fault fault;
-	size_t at = 0, left, more;
+	size_t at = 0, lost = 0, left;
 
 	while (at < n && (left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, n - at,
 					       &fault)) != 0) {
+		struct mcsafe__loss loss;
+		size_t len, before;
 		uintptr_t bad;
-		size_t len;
 
 		at = n - left;
-		more = fallen_short((uintptr_t)src + at, left, &fault);
-		if (more != 0) {
-			left = mcsafe_memcpy((char *)dst + at, (const char *)src + at, more, NULL);
-			at += more - left;
-			if (left != 0) /* something else is bad there */
-				continue;
-			left = n - at;
-		}
 		bad = (uintptr_t)(fault.side == MCSAFE_SIDE_SOURCE ? src : dst) + at;
-		len = lost_at(bad, left, &fault);
+		loss = loss_at(bad, left, &fault);
+		before = bytes_before(&loss, bad);
+		if (before != 0) {
+			size_t bad_before = mcsafe_memcpy((char *)dst + at, (const char *)src + at,
+							  before, NULL);
+
+			at += before - bad_before;
+			if (bad_before != 0 && bad_before != before)
+				continue; /* at what stopped this copy */
+			left = n - at;
+			bad += before - bad_before;
+			loss.start = mcsafe__down(bad, loss.len);
+		}
+		len = lost_bytes(&loss, bad, left);
 		if (fault.side == MCSAFE_SIDE_SOURCE && fault.signo != 0)
 			fill_with((char *)dst + at, fill, len);
-		add(&list, at, len);
+		mcsafe__hole_list_add(&list, at, len);
+		lost += len;
 		at += len;
 	}
 	if (nholes != NULL)
 		*nholes = list.found;
-	return list.lost;
+	return lost;
 }

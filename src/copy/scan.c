@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scan.c - strnlen, memchr and memcmp: results, and the fault record of one that stopped */
+/* scan.c - strnlen, memchr and memcmp: their results, and the fault record after a fault */
 #include <mcsafe/scan.h>
 
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "landing/fault.h"
 #include "scan.h"
 
-/* A scan of p that has looked at done bytes. */
+/* The result of a scan of p that looked at done bytes. */
 static enum mcsafe_cause finish(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *p, size_t done)
 {
@@ -19,7 +19,7 @@ static enum mcsafe_cause finish(struct mcsafe_fault *fault, const struct mcsafe_
 	return mcsafe__facts_cause(landing->facts);
 }
 
-/* How many bytes have decided where a scan of n ended, done bytes behind its beginning. */
+/* The number of bytes that decided the result of a scan of n bytes that ended after done bytes. */
 static size_t decisive(size_t done, size_t n, const struct mcsafe__landing *landing)
 {
 	return done < n && landing->facts == 0 ? done + 1 : done;
@@ -31,7 +31,7 @@ enum mcsafe_cause mcsafe_memchr(const void *s, int c, size_t n, size_t *at,
 	struct mcsafe__landing landing = {0};
 	size_t done = mcsafe__find_byte(s, c, n, &landing);
 
-	/* The last vector may hold more than was asked for. */
+	/* The routine may find the byte in its last vector, but past the end of s. */
 	*at = done < n ? done : n;
 	mcsafe__msan_decided(at, sizeof(*at), s, decisive(*at, n, &landing));
 	return finish(fault, &landing, s, done);

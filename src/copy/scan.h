@@ -7,17 +7,17 @@
 
 #include "landing/landing.h"
 
-/* What is left from the first difference on, 0 if there is none, and then no order. */
+/* The first difference of two operands. */
 struct mcsafe__difference {
-	size_t left;
-	int order;
+	size_t left; /* bytes from the difference to the end; 0 if there is no difference */
+	int order;   /* has no meaning if there is no difference */
 };
 
-/* Which operand a load that failed was of, in the place of the kind in the facts. */
+/* The operand of the load that failed. The facts hold it in the place of the kind. */
 #define MCSAFE__OPERAND_A MCSAFE_ROW_LOAD
 #define MCSAFE__OPERAND_B 2
 
-/* Each writes *landing if, and only if, a load has failed; facts is never 0 then. */
+/* Each routine writes *landing if a load fails, and only then. landing->facts is not 0 then. */
 size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe__landing *landing);
 struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
 						  struct mcsafe__landing *landing);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* call.c - call a function under a guard, so that no caller's frame returns twice */
+/* call.c - call a function under a guard. Only a frame of this file returns twice. */
 #include <mcsafe/guard.h>
 
 static int call_under(struct mcsafe_guard *guard, void (*fn)(void *), void *arg)

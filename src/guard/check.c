@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * check.c - report a jump that leaves frames behind which were to be unwound
+ * check.c - report a jump that skips frames that an exception would unwind
  *
- * mcsafe__guard_check_jump() runs in the signal handler; what looks at the frames, in a copy of the
- * process: libunwind takes locks, and its names need memory.
+ * mcsafe__guard_check_jump() runs in the signal handler. A copy of the process looks at the frames,
+ * because libunwind takes locks, and needs memory for names.
  */
 #include "guard.h"
 
@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "report/report.h"
 
-struct mcsafe__guard_check_setup mcsafe__guard_check_setup = {.fd = -1};
+struct mcsafe__child_setup mcsafe__guard_check_setup = {.fd = -1};
 
 struct jump {
 	const struct mcsafe_guard *guard;
@@ -23,15 +23,15 @@ struct jump {
 };
 
 /*
- * A frame's end is where the next one begins. So each is judged when the next is known: it is the
- * one that armed the guard if the guard's stack pointer lies within it.
+ * A frame ends where the next frame begins. So a frame is judged when the next one is known. If the
+ * stack pointer of the guard lies within a frame, that frame armed the guard, and the walk ends.
  */
 struct walk {
 	unsigned long guard_sp;
-	unsigned long sp;    /* of the frame before */
-	const char *problem; /* of that frame; NULL: none */
+	unsigned long sp;    /* of the previous frame */
+	const char *problem; /* of the previous frame; NULL: none */
 	bool started, arrived, said;
-	struct mcsafe__text text; /* what is to be said of it */
+	struct mcsafe__text text; /* the line about the problem */
 };
 
 static const char *problem_of(const struct mcsafe__frame *frame)
@@ -91,14 +91,14 @@ static void say(struct judged *judged)
 	mcsafe__end_line(&walk->text);
 }
 
-static int judge(const struct mcsafe__frame *frame, void *arg)
+static bool judge(const struct mcsafe__frame *frame, void *arg)
 {
 	struct judged *judged = arg;
 	struct walk *walk = &judged->walk;
 
 	if (walk->started && walk->sp <= walk->guard_sp && walk->guard_sp < frame->sp) {
 		walk->arrived = true;
-		return 0;
+		return false;
 	}
 	if (walk->problem != NULL)
 		say(judged);
@@ -107,7 +107,7 @@ static int judge(const struct mcsafe__frame *frame, void *arg)
 	walk->problem = problem_of(frame);
 	if (walk->problem != NULL)
 		prepare_line(walk, frame);
-	return 1;
+	return true;
 }
 
 static void look(const void *arg)
@@ -119,7 +119,7 @@ static void look(const void *arg)
 			 .text = {.fd = mcsafe__guard_check_setup.fd}},
 	};
 
-	mcsafe__backtrace(jump->uc, 1, judge, &judged);
+	mcsafe__backtrace(jump->uc, true, judge, &judged);
 	if (!judged.walk.arrived) {
 		mcsafe__put(&judged.walk.text, "  skips frames that cannot be walked");
 		say(&judged);

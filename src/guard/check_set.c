@@ -3,79 +3,32 @@
 #include "guard.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <stdatomic.h>
 
 #include "base/control.h"
-#include "report/report.h"
-
-#define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */
-
-static int ignore_frame(const struct mcsafe__frame *frame, void *arg)
-{
-	(void)frame;
-	(void)arg;
-	return 1;
-}
-
-/* One descriptor for the life of the process, as a handler may be using its number. */
-static int direct_to(int fd)
-{
-	struct mcsafe__guard_check_setup *setup = &mcsafe__guard_check_setup;
-
-	if (setup->fd >= 0)
-		return dup3(fd, setup->fd, O_CLOEXEC) < 0 ? -errno : 0;
-	setup->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	return setup->fd < 0 ? -errno : 0;
-}
-
-static int map_stack(void)
-{
-	char *stack;
-
-	if (mcsafe__guard_check_setup.stack_end != NULL)
-		return 0;
-	stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	if (stack == MAP_FAILED)
-		return -errno;
-	mcsafe__guard_check_setup.stack_end = stack + CHILD_STACK;
-	return 0;
-}
+#include "report/child_setup.h"
 
 static int turn_on(int fd)
 {
-	int mode = fcntl(fd, F_GETFL), err;
-	ucontext_t here;
+	int err;
 
-	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
+	if (!mcsafe__is_writable(fd))
 		return -EBADF;
-	/* libunwind allocates and takes locks when it is used for the first time. */
-	err = getcontext(&here) == 0 ? mcsafe__backtrace(&here, 1, ignore_frame, NULL) : -errno;
+	err = mcsafe__warm_up_unwinder();
 	if (err == 0)
-		err = map_stack();
-	if (err == 0)
-		err = direct_to(fd);
+		err = mcsafe__child_prepare(&mcsafe__guard_check_setup, fd);
 	if (err == 0)
 		atomic_store(&mcsafe__guard_checker, mcsafe__guard_check_jump);
 	return err;
 }
 
-/* The file is let go, so that whoever reads a pipe sees its end. */
 static int turn_off(void)
 {
-	int null, err;
+	int err, dup_error;
 
 	atomic_store(&mcsafe__guard_checker, NULL);
-	if (mcsafe__guard_check_setup.fd < 0)
-		return 0;
-	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null < 0)
-		return -errno;
-	err = direct_to(null);
-	close(null);
-	return err;
+	err = mcsafe__child_let_go(&mcsafe__guard_check_setup, &dup_error);
+	return err != 0 ? err : dup_error;
 }
 
 int mcsafe_guard_check(int fd)

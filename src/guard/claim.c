@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * claim.c - whether a fault is inside a window of a guard, and the way there
+ * claim.c - find the guard that has a window for a fault, and let the thread go on there
  *
  * Runs in the signal handler. Of libc it calls memset.
  */
@@ -11,24 +11,24 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "base/page.h"
+#include "base/trap.h"
+#include "landing/fault.h"
 
-#define PAGE      ((uintptr_t)4096)
-#define TRAP_PF   14 /* #PF: its error code says whether it was a write, CR2 is its address */
-#define WRITE     2
-#define DIRECTION 0x400 /* of RFLAGS; the ABI has it clear at function calls */
+#define DIRECTION 0x400 /* flag of RFLAGS; the System V ABI wants it clear at function calls */
 
 MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
 _Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
 
-/* The bytes that are lost: [first, last]; unknown where the kernel gives no address. */
+/* The lost bytes are [first, last]. They are not known if the kernel gives no address. */
 struct loss {
 	bool known;
 	uintptr_t first, last;
 };
 
-/* sigaction(2). The other codes come without an address, or are no failures of memory. */
+/* Whether si_addr holds the address of a failure of memory (sigaction(2)). With other codes there
+ * is no address, or another cause. */
 static bool has_address(int signo, int code)
 {
 	if (signo == SIGBUS)
@@ -37,19 +37,20 @@ static bool has_address(int signo, int code)
 }
 
 /*
- * Poison that is met for the first time comes with the start of its page, and the size of the
- * block that memory_failure() takes away as a whole: 2 MiB of a huge page, within which si_addr may
- * be any page. Once it is known, the address is exact.
+ * When poison is met for the first time, si_addr is the start of a page, and the extent is the size
+ * of the block that memory_failure() takes away as a whole. That block is 2 MiB for a huge page,
+ * and si_addr may be any page of it. Once the kernel knows the poison, si_addr is exact.
  */
 static struct loss loss_of(const struct mcsafe__landing *landing, size_t extent)
 {
 	int signo = mcsafe__facts_signo(landing->facts), code = mcsafe__facts_code(landing->facts);
 	struct loss loss = {has_address(signo, code), landing->addr, landing->addr};
 
-	if (loss.known && code == BUS_MCEERR_AR && signo == SIGBUS && landing->addr % PAGE == 0) {
-		if (extent < PAGE)
-			extent = PAGE;
-		loss.first = landing->addr & ~(uintptr_t)(extent - 1);
+	if (loss.known && code == BUS_MCEERR_AR && signo == SIGBUS &&
+	    landing->addr % MCSAFE__PAGE == 0) {
+		if (extent < MCSAFE__PAGE)
+			extent = MCSAFE__PAGE;
+		loss.first = mcsafe__down(landing->addr, extent);
 		loss.last = loss.first + (extent - 1);
 	}
 	return loss;
@@ -91,23 +92,28 @@ static bool has_window(struct mcsafe_guard *guard, const struct loss *loss)
 	return false;
 }
 
-/* A machine check is always about a load, and leaves no error code. */
+/* A machine check is always about a load, and leaves no error code. For a page fault the error code
+ * says what the access was, if CR2 shows that it is the same fault. */
 static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *regs)
 {
 	if (fault->cause == MCSAFE_CAUSE_POISON)
 		return MCSAFE_SIDE_SOURCE;
-	if (regs[REG_TRAPNO] != TRAP_PF || regs[REG_CR2] != (greg_t)(uintptr_t)fault->addr)
+	if (regs[REG_TRAPNO] != MCSAFE__TRAP_PAGE_FAULT ||
+	    regs[REG_CR2] != (greg_t)(uintptr_t)fault->addr)
 		return MCSAFE_SIDE_NONE;
-	return regs[REG_ERR] & WRITE ? MCSAFE_SIDE_DESTINATION : MCSAFE_SIDE_SOURCE;
+	return regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE ? MCSAFE_SIDE_DESTINATION
+							: MCSAFE_SIDE_SOURCE;
 }
 
-/* guard.S has written it, when the guard was armed. */
+/* The next guard outwards. guard.S wrote the pointer when it armed the guard, and MemorySanitizer
+ * did not see that. */
 static struct mcsafe_guard *outer_of(struct mcsafe_guard *guard)
 {
 	mcsafe__msan_written(&guard->outer, sizeof(void *));
 	return guard->outer;
 }
 
+/* Disarm a guard, and all guards that were armed after it. */
 static void disarm_up_to(struct mcsafe_guard *last)
 {
 	struct mcsafe_guard *guard = mcsafe__guard_top;
@@ -120,10 +126,12 @@ static void disarm_up_to(struct mcsafe_guard *last)
 	}
 }
 
+/* Change the interrupted context so that the thread goes on at the guard. */
 static void go_on_at(struct mcsafe_guard *guard, greg_t *regs)
 {
 	static const struct {
-		int reg, offset;
+		int reg;
+		size_t offset;
 	} saved[] = {
 		{REG_RSP, MCSAFE_GUARD_RSP}, {REG_RBX, MCSAFE_GUARD_RBX},
 		{REG_RBP, MCSAFE_GUARD_RBP}, {REG_R12, MCSAFE_GUARD_R12},
@@ -140,7 +148,7 @@ static void go_on_at(struct mcsafe_guard *guard, greg_t *regs)
 	regs[REG_EFL] &= ~(greg_t)DIRECTION;
 }
 
-int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
+bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe_guard *guard = mcsafe__guard_top;
@@ -149,22 +157,23 @@ int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	struct loss loss;
 
 	if (guard == NULL)
-		return 0;
+		return false;
 	mcsafe__fault_from_landing(&fault, landing, (const void *)landing->addr);
 	fault.side = side_of(&fault, regs);
 	loss = loss_of(landing, fault.extent);
 	while (!has_window(guard, &loss)) {
 		guard = outer_of(guard);
 		if (guard == NULL)
-			return 0;
+			return false;
 	}
-	/* By guard.S: all that is in use, but for the last word. */
-	mcsafe__msan_written(guard->state, MCSAFE_GUARD_ARMED + 8 - MCSAFE_GUARD_STATE);
+	/* guard.S wrote the words of the state up to MCSAFE_GUARD_ARMED. */
+	mcsafe__msan_written(guard->state,
+			     MCSAFE_GUARD_ARMED + sizeof(guard->state[0]) - MCSAFE_GUARD_STATE);
 	disarm_up_to(guard);
 	guard->fault = fault;
 	check = atomic_load(&mcsafe__guard_checker);
 	if (check != NULL)
 		check(guard, uc);
 	go_on_at(guard, regs);
-	return 1;
+	return true;
 }

@@ -4,6 +4,7 @@
 #define MCSAFE_SRC_GUARD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <ucontext.h>
 
@@ -11,41 +12,39 @@
 
 #include "asm/layout.h"
 #include "landing/landing.h"
+#include "report/child_setup.h"
 
 _Static_assert(offsetof(struct mcsafe_guard, outer) == MCSAFE_GUARD_OUTER, "as in assembly");
 _Static_assert(offsetof(struct mcsafe_guard, state) == MCSAFE_GUARD_STATE, "as in assembly");
-_Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + 8, "as in assembly");
+_Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + sizeof(uintptr_t),
+	       "as in assembly");
 
-/* A word of guard->state, by its offset above. */
-#define MCSAFE__GUARD_WORD(guard, offset) ((guard)->state[((offset)-MCSAFE_GUARD_STATE) / 8])
+/* A word of guard->state, by its offset (asm/layout.h). */
+#define MCSAFE__GUARD_WORD(guard, offset) \
+ ((guard)->state[((offset)-MCSAFE_GUARD_STATE) / sizeof(uintptr_t)])
 
-/* Initial-exec: no call and no allocation where a signal handler reads it. */
+/* Initial-exec, so that a signal handler reads it without a call and without an allocation. */
 #define MCSAFE__GUARD_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* claim.c: the innermost armed guard of this thread. */
 extern MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
 
 /* claim.c: the hook of the handler (guard_hook.h). */
-int mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
+bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);
 
-/* check.c, by a pointer: NULL unless jumps are to be checked (mcsafe_guard_check()). */
+/* check.c, through a pointer: NULL unless mcsafe_guard_check() has asked for checks. */
 typedef void (*mcsafe__guard_checker_fn)(const struct mcsafe_guard *guard, const ucontext_t *uc);
 extern _Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
 
-/* What check_set.c has prepared for check.c. */
-struct mcsafe__guard_check_setup {
-	int fd;          /* ours; -1: never */
-	char *stack_end; /* of the copy that looks */
-};
+/* What check_set.c has prepared for the child of check.c. */
+extern struct mcsafe__child_setup mcsafe__guard_check_setup;
 
-extern struct mcsafe__guard_check_setup mcsafe__guard_check_setup;
-
-/* check.c: report what a jump leaves behind. Runs in the handler, before the jump. */
+/* check.c: report the frames that a jump skips. Runs in the handler, before the jump. */
 void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t *uc);
 
 /*
- * guard.S: where a thread goes on whose registers the handler has set from a guard: %rdi is the
- * guard, %esi is not 0 if there are upper vector halves to clear. Not to be called.
+ * guard.S: where a thread goes on after the handler has set its registers from a guard. %rdi is the
+ * guard. %esi is not 0 if there are upper vector halves to clear. C code must not call it.
  */
 void mcsafe__guard_land(void);
 

@@ -5,10 +5,11 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 #include "asm/layout.h"
 
-/* A handler that is to be entered on a signal frame that was moved (signal_entry.S). */
+/* The handler that signal_entry.S must enter, on a signal frame that was moved. */
 struct mcsafe__resume {
 	void (*handler)(int, siginfo_t *, void *);
 	siginfo_t *si;
@@ -24,17 +25,26 @@ _Static_assert(offsetof(struct mcsafe__resume, frame) == MCSAFE_RESUME_FRAME, "a
 _Static_assert(offsetof(struct mcsafe__resume, signo) == MCSAFE_RESUME_SIGNO, "as in assembly");
 _Static_assert(sizeof(struct mcsafe__resume) == MCSAFE_RESUME_SIZE, "as in assembly");
 
+/* One signal on its way through our handler. */
+struct mcsafe__delivery {
+	int signo;
+	siginfo_t *si;
+	ucontext_t *uc;
+	const void *frame;             /* %rsp at the entry of the handler */
+	struct mcsafe__resume *resume; /* written if our handler must go on in another one */
+	unsigned generation;           /* of the entry that was called (chain_history.h) */
+};
+
 enum mcsafe__move {
-	MCSAFE__MOVE_NOT_NEEDED, /* the handler would run on this very stack without us as well */
-	MCSAFE__MOVE_DONE,       /* resume->frame, ->si and ->ctx are the moved ones */
+	MCSAFE__MOVE_NOT_NEEDED, /* without us, the handler would run on this same stack */
+	MCSAFE__MOVE_DONE,       /* resume->frame, ->si and ->ctx say where the frame is now */
 	MCSAFE__MOVE_NO_ROOM /* the interrupted stack cannot be written: the kernel would kill */
 };
 
 /*
  * Move a signal frame from the alternate stack to where the kernel puts it for a handler without
- * SA_ONSTACK. frame is %rsp at the entry of the handler. AS-Safe.
+ * SA_ONSTACK. AS-Safe.
  */
-enum mcsafe__move mcsafe__frame_move(const void *frame, siginfo_t *si, void *ctx,
-				     struct mcsafe__resume *resume);
+enum mcsafe__move mcsafe__frame_move(const struct mcsafe__delivery *delivery);
 
 #endif /* MCSAFE_SRC_FRAME_H */

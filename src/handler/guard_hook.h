@@ -4,17 +4,19 @@
 #define MCSAFE_SRC_GUARD_HOOK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <ucontext.h>
 
 #include "landing/landing.h"
 
 /*
- * Asked about each fault of this thread that has no row. 1: *uc has been changed to go on
- * elsewhere; 0: not ours. Must be AS-Safe. The kind in the facts is 0.
+ * Called for each fault of this thread whose instruction has no row. True: the hook has changed
+ * *uc, so that the thread goes on at a guard. False: no guard wants the fault. The kind in the
+ * facts is 0. Must be AS-Safe.
  */
-typedef int (*mcsafe__guard_hook_fn)(const struct mcsafe__landing *landing, ucontext_t *uc);
+typedef bool (*mcsafe__guard_hook_fn)(const struct mcsafe__landing *landing, ucontext_t *uc);
 
-/* NULL until the first guard of the process is armed; then always the same (guard.S). */
+/* NULL until the process arms its first guard (guard.S). It never changes after that. */
 extern _Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;
 
 #endif /* MCSAFE_SRC_GUARD_HOOK_H */

@@ -2,9 +2,9 @@
 /*
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
- * Runs in the signal handler. May call: mcsafe__extable_find, mcsafe__module_find, the guards'
- * hook, mcsafe__notice_take and mcsafe__chain; nothing of libc but errno. The test
- * "objects.handler_purity" holds the object to that.
+ * Runs in the signal handler. Of libc it uses errno only. It calls mcsafe__extable_find,
+ * mcsafe__module_find, the hook of the guards, mcsafe__notice_take and mcsafe__chain. The test
+ * "objects.handler_purity" checks what the object calls.
  */
 #include <mcsafe/handler.h>
 
@@ -15,22 +15,24 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "landing/extable.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
+#include "base/page.h"
+#include "base/trap.h"
 #include "guard_hook.h"
 #include "handler.h"
+#include "landing/extable.h"
 #include "landing/landing.h"
 #include "landing/module_table.h"
-#include "base/msan.h"
 #include "notice/notice.h"
-#include "base/errno_kept.h"
 
 /*
- * Only the kernel may make a copy stop, and only about an access that the thread is doing: a
- * signal of kill(2), tgkill(2) or sigqueue(3) has si_code <= 0, and BUS_MCEERR_AO ("action
- * optional") tells of memory that this thread need not be using (sigaction(2)). All of them can
- * arrive while RIP happens to be at a row.
+ * Whether the kernel raised the signal for an access of this thread. No other signal may stop a
+ * copy, although it can arrive while RIP is at a row. A signal of kill(2), tgkill(2) or sigqueue(3)
+ * has si_code <= 0. BUS_MCEERR_AO ("action optional") tells of lost memory that this thread need
+ * not be using (sigaction(2)).
  */
-static int is_own_fault(int signo, int code)
+static bool is_own_fault(int signo, int code)
 {
 	return (signo == SIGSEGV && code > 0) ||
 	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
@@ -41,31 +43,30 @@ _Static_assert(MCSAFE_BUS_MCEERR_AR == BUS_MCEERR_AR, "as in assembly");
 
 static unsigned lsb_of(int signo, const siginfo_t *si)
 {
-	/* The field means something for machine checks only. */
+	/* The kernel sets the field for machine checks only (sigaction(2)). */
 	return signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
 }
 
-static int find(uintptr_t ip, struct mcsafe__module_hit *hit)
+/* Find the row of an instruction, in the library or in a registered module. */
+static bool find(uintptr_t ip, struct mcsafe__module_hit *hit)
 {
 	const struct mcsafe_row *row = mcsafe__extable_find(ip);
 
 	if (row == NULL)
 		return mcsafe__module_find(ip, hit);
 	*hit = (struct mcsafe__module_hit){mcsafe__row_fixup(row), row->kind};
-	return 1;
+	return true;
 }
 
-#define TRAP_PROTECTION  13 /* #GP: of an address that is not canonical */
-#define TRAP_PAGE_FAULT  14 /* #PF, whose error code says whether it was a write: */
-#define PAGE_FAULT_WRITE 2
-#define PAGE_SHIFT       12
+#define UNUSED_ADDRESS_BITS 16 /* with page tables of four levels: copies of bit 47 */
 
 static bool is_canonical(greg_t address)
 {
-	return (greg_t)((uint64_t)address << 16) >> 16 == address;
+	return (greg_t)((uint64_t)address << UNUSED_ADDRESS_BITS) >> UNUSED_ADDRESS_BITS == address;
 }
 
-/* Whether an operand is now in what poison has taken; si_addr is often its start, no more. */
+/* Whether an operand now points into the block that poison has taken. si_addr is often only the
+ * start of that block. */
 static bool is_lost(const siginfo_t *si, greg_t operand)
 {
 	unsigned lsb = lsb_of(si->si_signo, si);
@@ -76,26 +77,30 @@ static bool is_lost(const siginfo_t *si, greg_t operand)
 /*
  * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
  *
- * The kernel saves trap number, error code and CR2 of the exceptions that it turns into signals. A
- * machine check is not among them: then these may be of an older fault, even of a write to the same
- * page. So a page fault counts if it is at the very byte where an operand is now. Next, poison is
- * looked for where the signal says. If that decides nothing (it may name the other address of a
- * page that is mapped twice), a machine check is always about a load, and a write must be one to the
- * page where the destination is now.
+ * The kernel saves the trap number, the error code and CR2 of an exception that it turns into a
+ * signal. It does not do so for a machine check. Then the saved values may be those of an older
+ * fault, even of a write to the same page. Therefore the rules are tried in this order:
+ *   1. A page fault counts if CR2 is exactly where the operand of that access is now.
+ *   2. Poison counts if si_addr says that exactly one of the operands is in it. si_addr may be the
+ *      other address of a page that is mapped twice; then this rule decides nothing.
+ *   3. A protection fault with a destination that is not canonical is that of a store, unless the
+ *      source is not canonical either.
+ *   4. A page fault of a write to the page where the destination is now is that of a store.
+ *   5. What is left is a load, as a machine check always is.
  */
 static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 {
 	bool src_lost = is_lost(si, regs[REG_RSI]), dst_lost = is_lost(si, regs[REG_RDI]);
 	greg_t trap = regs[REG_TRAPNO], cr2 = regs[REG_CR2];
-	bool wrote = trap == TRAP_PAGE_FAULT && (regs[REG_ERR] & PAGE_FAULT_WRITE);
+	bool wrote = trap == MCSAFE__TRAP_PAGE_FAULT && (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE);
 
-	if (trap == TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
+	if (trap == MCSAFE__TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
 		return wrote ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 	if (src_lost != dst_lost)
 		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
-	if (trap == TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
+	if (trap == MCSAFE__TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (wrote && cr2 >> PAGE_SHIFT == regs[REG_RDI] >> PAGE_SHIFT)
+	if (wrote && cr2 >> MCSAFE__PAGE_SHIFT == regs[REG_RDI] >> MCSAFE__PAGE_SHIFT)
 		return MCSAFE_ROW_STORE;
 	return MCSAFE_ROW_LOAD;
 }
@@ -107,8 +112,8 @@ static unsigned side_of(uint32_t kind, const siginfo_t *si, const greg_t *regs)
 
 _Atomic(mcsafe__guard_hook_fn) mcsafe__guard_hook;
 
-/* An instruction without a row. Here the address decides, as the guard's windows are all we have. */
-static int land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
+/* For an instruction without a row. Here the address decides: a guard has windows and no rows. */
+static bool land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	mcsafe__guard_hook_fn claim =
 		atomic_load_explicit(&mcsafe__guard_hook, memory_order_relaxed);
@@ -117,22 +122,28 @@ static int land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 }
 
 /*
- * RIP decides, and not si_addr: that may be the start of the page, 0 for a non-canonical address,
- * or the other address of a page that is mapped twice (memory_failure() looks the page's users up
- * by reverse mapping). A landing refused for such an address would fault forever.
+ * Change the interrupted context so that the thread goes on at the fixup of the instruction, or at
+ * a guard. False if neither wants the fault.
+ *
+ * RIP decides, and not si_addr. si_addr may be the start of the page, 0 for a non-canonical
+ * address, or the other address of a page that is mapped twice (memory_failure() finds the users of
+ * the page by reverse mapping). If such an address prevented the landing, the access would fault
+ * forever.
  */
-static int land(int signo, const siginfo_t *si, ucontext_t *uc)
+static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe__landing landing = {(uintptr_t)si->si_addr, (uintptr_t)regs[REG_RIP], 0};
 	struct mcsafe__module_hit hit = {0, 0};
-	int has_row;
+	bool has_row;
 
 	if (!is_own_fault(signo, si->si_code))
-		return 0;
+		return false;
 	has_row = find(landing.ip, &hit);
 	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),
 					   has_row ? side_of(hit.kind, si, regs) : 0);
+	if (hit.kind == MCSAFE_ROW_BOTH)
+		landing.facts |= MCSAFE__FACTS_BY_MOVE;
 	if (!has_row)
 		return land_at_guard(&landing, uc);
 
@@ -140,11 +151,12 @@ static int land(int signo, const siginfo_t *si, ucontext_t *uc)
 	regs[REG_R10] = (greg_t)landing.ip;
 	regs[REG_R11] = (greg_t)landing.facts;
 	regs[REG_RIP] = (greg_t)hit.fixup;
-	return 1;
+	return true;
 }
 
-/* Once, the first time it comes here: a handler that our own passes it to may ask again. */
-static int note(const siginfo_t *si)
+/* Take note of a notice the first time that it comes here. A handler that ours has passed it to may
+ * call mcsafe_handle_signal() for the same notice. */
+static bool note(const siginfo_t *si)
 {
 	return mcsafe__was_passed_on(si) ? mcsafe__notice_wanted() : mcsafe__notice_take(si);
 }
@@ -152,25 +164,21 @@ static int note(const siginfo_t *si)
 int mcsafe_handle_signal(int signo, siginfo_t *si, void *ctx)
 {
 	MCSAFE__KEEP_ERRNO();
-	int done;
 
-	done = mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
-	return done;
+	return mcsafe__is_notice(signo, si) ? note(si) : land(signo, si, ctx);
 }
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		      struct mcsafe__resume *resume, unsigned generation)
 {
+	const struct mcsafe__delivery delivery = {signo, si, ctx, frame, resume, generation};
 	MCSAFE__KEEP_ERRNO();
-	int go_on = 0;
 
-	if (mcsafe__is_notice(signo, si)) {
-		/* For all who want to know: it goes on whether it was noted or not. */
+	if (mcsafe__is_notice(signo, si))
+		/* Previous handlers may want the notice even if it was taken here. */
 		(void)note(si);
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
-	} else if (!land(signo, si, ctx)) {
-		go_on = mcsafe__chain(signo, si, ctx, frame, resume, generation);
-	}
-	return go_on;
+	else if (land(signo, si, ctx))
+		return 0;
+	return mcsafe__chain(&delivery);
 }

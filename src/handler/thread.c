@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* thread.c - alternate stack and unblocked signals for one thread, and both given back */
+/* thread.c - give a thread an alternate stack and unblocked signals, and undo both */
 #include <mcsafe/handler.h>
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -11,40 +12,47 @@
 #include <unistd.h>
 
 #include "base/errno_kept.h"
+#include "base/fatal_signals.h"
 
 #ifndef AT_MINSIGSTKSZ
 # define AT_MINSIGSTKSZ 51
 #endif
 
-#define HANDLER_ROOM \
- ((size_t)4 * 1024)                    /* our handler, landing a fault: under 2 KiB were measured */
-#define FRAMES     4                   /* ours, a previous handler's own fault, and two to spare */
-#define SPARE_ROOM ((size_t)64 * 1024) /* previous handlers, reports with a backtrace */
+/* What our handler needs to land a fault. Under 2 KiB were measured. */
+#define HANDLER_ROOM ((size_t)4 * 1024)
 
-/* What prepare found. It lies at the top of the memory that it mapped, above the stack. */
+/*
+ * A stack of ours has room for four signal frames: for our handler, for a fault of a previous
+ * handler, and two spare ones. SPARE_ROOM is for previous handlers, and for reports with a
+ * backtrace.
+ */
+#define FRAMES     4
+#define SPARE_ROOM ((size_t)64 * 1024)
+
+#define OLD_FRAME_SIZE 4096 /* before Linux 5.14: the largest frame, with AVX-512, is smaller */
+
+/* What prepare() found and did. It lies at the top of the memory that prepare() mapped, above the
+ * stack. */
 struct prepared {
 	unsigned nesting;
-	int has_stack; /* the stack is ours, previous_stack what was there before */
+	bool has_stack; /* the thread uses our stack */
 	stack_t stack;
-	stack_t previous_stack;
-	int was_blocked[2];
+	stack_t previous_stack; /* if has_stack */
+	bool was_blocked[MCSAFE__N_FATAL_SIGNALS];
 	size_t map_size;
 	void *map;
 };
-
-static const int signals[2] = {SIGBUS, SIGSEGV};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static int key_error;
 
-/* The kernel says how large a signal frame can be. Before Linux 5.14 it did not; the largest there,
- * with AVX-512, has under 4 KiB. */
+/* The size of the largest signal frame. The kernel tells it since Linux 5.14. */
 static size_t frame_size(void)
 {
 	unsigned long size = getauxval(AT_MINSIGSTKSZ);
 
-	return size != 0 ? size : 4096;
+	return size != 0 ? size : OLD_FRAME_SIZE;
 }
 
 static size_t enough(void)
@@ -52,18 +60,18 @@ static size_t enough(void)
 	return frame_size() + HANDLER_ROOM;
 }
 
-static int is_none(const stack_t *stack)
+static bool is_none(const stack_t *stack)
 {
 	return (stack->ss_flags & SS_DISABLE) != 0;
 }
 
-static int is_same(const stack_t *a, const stack_t *b)
+static bool is_same(const stack_t *a, const stack_t *b)
 {
 	return !is_none(a) && !is_none(b) && a->ss_sp == b->ss_sp && a->ss_size == b->ss_size;
 }
 
-/* The thread ends: its stacks go, and so must ours. What was there before may be gone already, as
- * destructors run in no order, so it is not put back. */
+/* Unmap our stack when the thread ends. The previous stack is not put back: destructors run in no
+ * order, so it may be unmapped already. */
 static void forget(void *arg)
 {
 	struct prepared *p = arg;
@@ -89,7 +97,7 @@ static struct prepared *current(void)
 	return key_error == 0 ? pthread_getspecific(key) : NULL;
 }
 
-/* A guard page, the stack if one is wanted, and the record above it. */
+/* Map a guard page, a stack if stack_size is not 0, and the record above them. */
 static struct prepared *map_stack(size_t stack_size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size;
@@ -109,7 +117,7 @@ static struct prepared *map_stack(size_t stack_size)
 	p->map = map;
 	p->map_size = size;
 	p->stack.ss_sp = map + page;
-	/* The kernel aligns the frame downwards from the top, so the top may be anything. */
+	/* The kernel aligns the frame downwards, so the top needs no alignment. */
 	p->stack.ss_size = size - page - sizeof(*p);
 	return p;
 }
@@ -119,7 +127,7 @@ static int take_stack(struct prepared *p, const stack_t *live)
 	p->previous_stack = *live;
 	if (sigaltstack(&p->stack, NULL) != 0)
 		return -errno;
-	p->has_stack = 1;
+	p->has_stack = true;
 	return 0;
 }
 
@@ -128,11 +136,11 @@ static void unblock(struct prepared *p)
 	sigset_t set, mask;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < 2; i++)
-		sigaddset(&set, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		sigaddset(&set, mcsafe__fatal_signals[i]);
 	pthread_sigmask(SIG_UNBLOCK, &set, &mask);
-	for (size_t i = 0; i < 2; i++)
-		p->was_blocked[i] = sigismember(&mask, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		p->was_blocked[i] = sigismember(&mask, mcsafe__fatal_signals[i]) == 1;
 }
 
 static void block_again(const struct prepared *p)
@@ -140,9 +148,9 @@ static void block_again(const struct prepared *p)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
 		if (p->was_blocked[i])
-			sigaddset(&set, signals[i]);
+			sigaddset(&set, mcsafe__fatal_signals[i]);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -150,7 +158,8 @@ static int prepare(void)
 {
 	struct prepared *p = current();
 	stack_t live;
-	int needs_stack, err;
+	bool needs_stack;
+	int err;
 
 	if (p != NULL) {
 		p->nesting++;
@@ -201,30 +210,30 @@ static int release(void)
 int mcsafe_thread_prepare(void)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = prepare();
 
-	return err;
+	return prepare();
 }
 
 int mcsafe_thread_release(void)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = release();
 
-	return err;
+	return release();
 }
 
 int mcsafe_thread_check(void)
 {
-	static const int blocked[2] = {MCSAFE_THREAD_SIGBUS_BLOCKED, MCSAFE_THREAD_SIGSEGV_BLOCKED};
+	/* In the order of mcsafe__fatal_signals. */
+	static const int blocked[MCSAFE__N_FATAL_SIGNALS] = {MCSAFE_THREAD_SIGBUS_BLOCKED,
+							     MCSAFE_THREAD_SIGSEGV_BLOCKED};
 	MCSAFE__KEEP_ERRNO();
 	int lacks = 0;
 	sigset_t mask;
 	stack_t live;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
-	for (size_t i = 0; i < 2; i++)
-		if (sigismember(&mask, signals[i]))
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++)
+		if (sigismember(&mask, mcsafe__fatal_signals[i]))
 			lacks |= blocked[i];
 	if (sigaltstack(NULL, &live) != 0 || is_none(&live))
 		lacks |= MCSAFE_THREAD_NO_STACK;

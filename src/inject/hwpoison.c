@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hwpoison.c - real poison: MADV_HWPOISON, and what is left of the memory afterwards
+ * hwpoison.c - poison memory by MADV_HWPOISON, and give fresh memory back
  *
  * Since Linux 6.11 the kernel sends SIGBUS (action required) to the thread that poisons a page. So
- * a helper does it: a process that shares our memory and nothing else, above all not the signal
- * handlers, which are as the program has set them.
+ * a helper process poisons it. The helper shares our memory and nothing else. In particular it has
+ * signal handlers of its own, so that those of the program stay as they are.
  */
 #include "injection.h"
 
@@ -20,10 +20,10 @@
 #endif
 
 /*
- * Two calls by their other names in glibc. The runtimes of ThreadSanitizer and MemorySanitizer have
- * a sigaction() of their own in any program that they are linked with, and clang's ThreadSanitizer
- * a clone(). These take a child for one that has memory of its own. But the helper's is ours: its
- * handler would become that of the program, and the thread that waits would be let go twice.
+ * Two functions by their other names in glibc. The runtimes of ThreadSanitizer and MemorySanitizer
+ * replace sigaction(), and that of clang's ThreadSanitizer replaces clone(). The replacements
+ * assume that a child has memory of its own. But the helper shares ours: its handler would become
+ * that of the program, and the thread that waits would be released twice.
  */
 int libc_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...) __asm__("__clone");
 int libc_sigaction(int signo, const struct sigaction *action,
@@ -32,7 +32,7 @@ int libc_sigaction(int signo, const struct sigaction *action,
 struct job {
 	uintptr_t page;
 	uintptr_t end;
-	int populate; /* how to bring a page in */
+	int populate; /* the advice that brings a page in */
 	int error;
 };
 
@@ -42,18 +42,18 @@ static bool is_lost(uintptr_t page, size_t len)
 }
 
 /*
- * The page must be there, and dirty if it can be: of a clean page of a file the kernel has another
- * copy on the disk, which it reads in again without a word. A page of a huge page that is lost
- * already cannot be poisoned, but it is lost.
+ * Poison one page. The page must be in memory, and dirty if it can be: if a clean page of a file is
+ * lost, the kernel silently reads it again from the disk. A page of a huge page that is already
+ * lost cannot be poisoned, but counts as lost.
  */
 static int lose(const struct job *job)
 {
 	int error = 0;
 
-	madvise((void *)job->page, MCSAFE_INJECT_PAGE, job->populate);
-	if (madvise((void *)job->page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0)
+	madvise((void *)job->page, MCSAFE__PAGE, job->populate);
+	if (madvise((void *)job->page, MCSAFE__PAGE, MADV_HWPOISON) != 0)
 		error = errno;
-	if (is_lost(job->page, MCSAFE_INJECT_PAGE))
+	if (is_lost(job->page, MCSAFE__PAGE))
 		return 0;
 	return error != 0 ? -error : -ENODATA;
 }
@@ -74,7 +74,7 @@ static int helper(void *arg)
 	libc_sigaction(SIGBUS, &action, NULL);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this process has one thread. */
 	sigprocmask(SIG_UNBLOCK, &sigbus, NULL);
-	for (; job->page < job->end; job->page += MCSAFE_INJECT_PAGE) {
+	for (; job->page < job->end; job->page += MCSAFE__PAGE) {
 		job->error = lose(job);
 		if (job->error != 0)
 			break;
@@ -82,8 +82,8 @@ static int helper(void *arg)
 	_exit(0);
 }
 
-/* CLONE_VFORK: this thread waits, so the helper may use its stack and its errno. All signals are
- * blocked meanwhile, or a handler of the program could run in the helper. */
+/* With CLONE_VFORK this thread waits, so that the helper may use memory of its stack and its errno.
+ * All signals are blocked meanwhile, so that no handler of the program runs in the helper. */
 static int run_helper(struct job *job)
 {
 	_Alignas(16) char stack[16384];
@@ -132,9 +132,9 @@ int mcsafe__hwpoison_make(struct mcsafe__injection *piece)
 }
 
 /*
- * Dropping the page table's entry is enough where the kernel has dropped the page: private memory,
- * files on a disk. tmpfs and hugetlbfs keep it, so that its loss is not forgotten: a hole is
- * punched there, and only there, since on a disk the data are worth keeping.
+ * With private memory and files on a disk the kernel has dropped the page, so that it is enough to
+ * drop the entry of the page table. tmpfs and hugetlbfs keep the page, so that its loss is not
+ * forgotten. There, and only there, a hole is punched: on a disk the data are worth keeping.
  */
 int mcsafe__hwpoison_undo(struct mcsafe__injection *piece)
 {
@@ -153,15 +153,16 @@ int mcsafe__hwpoison_undo(struct mcsafe__injection *piece)
 					       "a hole into the file");
 }
 
-/* Nothing can be poisoned at an address that cannot be read, so this asks for permission only. */
+/* Memory that cannot be read cannot be poisoned. So this finds out only whether poisoning
+ * is allowed. */
 int mcsafe__hwpoison_supported(void)
 {
-	void *page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, MCSAFE__PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int error;
 
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = madvise(page, MCSAFE_INJECT_PAGE, MADV_HWPOISON) != 0 ? -errno : 0;
-	munmap(page, MCSAFE_INJECT_PAGE);
+	error = madvise(page, MCSAFE__PAGE, MADV_HWPOISON) != 0 ? -errno : 0;
+	munmap(page, MCSAFE__PAGE);
 	return explain(error == -EFAULT ? 0 : error);
 }

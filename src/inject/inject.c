@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* inject.c - which memory is injected: make, clear, ask */
+/* inject.c - the list of injected memory: add to it, clear it, look it up */
 #include "injection.h"
 
 #include <errno.h>
@@ -23,10 +23,10 @@ static int check_range(const void *addr, size_t len)
 {
 	uintptr_t start = (uintptr_t)addr;
 
-	if (start == 0 || len == 0 || ((start | len) & (MCSAFE_INJECT_PAGE - 1)) != 0)
+	if (start == 0 || len == 0 || ((start | len) & (MCSAFE__PAGE - 1)) != 0)
 		return mcsafe__inject_fail(-EINVAL, "addr and len must be multiples of the page "
 						    "size, and not 0");
-	if (len > UINTPTR_MAX - start)
+	if (mcsafe__wraps(start, len))
 		return mcsafe__inject_fail(-EINVAL, "the range wraps around");
 	return 0;
 }
@@ -69,8 +69,8 @@ static void discard(struct mcsafe__injection *pieces)
 	}
 }
 
-/* All mappings in the range, before any of them is touched: what is moved aside may well come to
- * lie in a hole of the range. */
+/* List all mappings in the range before any of them is changed: memory that is moved aside may come
+ * to lie in a hole of the range. */
 static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
 		   struct mcsafe__injection **pieces)
 {
@@ -89,14 +89,15 @@ static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
 	return error;
 }
 
-/* What could not be undone, and what HWPOISON has destroyed before it failed, is left for clear. */
+/* Whether a piece that failed must stay listed, so that it can be cleared: it could not be undone,
+ * or HWPOISON has destroyed a part of it. */
 static bool is_left(const struct mcsafe__injection *piece, enum mcsafe_inject_kind kind)
 {
 	return piece->aside != NULL || piece->copy != NULL ||
 	       (kind == MCSAFE_INJECT_HWPOISON && piece->len != 0);
 }
 
-/* Undo what one call has made so far. */
+/* Undo the pieces that a call has made so far. */
 static void unmake(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 {
 	const char *why = mcsafe_inject_reason();
@@ -149,7 +150,7 @@ int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
 
 /* ---- clear -------------------------------------------------------------------------------- */
 
-/* Cut the piece that holds `at`, if any, in two there. */
+/* If a piece holds `at`, cut it in two there. */
 static int cut(uintptr_t at)
 {
 	struct mcsafe__injection *piece = find(at, at + 1), *rest;
@@ -222,16 +223,16 @@ enum mcsafe_inject_kind mcsafe_inject_kind_at(const void *addr)
 
 static int try_on_own_page(enum mcsafe_inject_kind kind)
 {
-	void *page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 	int error;
 
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = mcsafe_inject(page, MCSAFE_INJECT_PAGE, kind);
+	error = mcsafe_inject(page, MCSAFE__PAGE, kind);
 	if (error == 0)
-		error = mcsafe_inject_clear(page, MCSAFE_INJECT_PAGE);
-	munmap(page, MCSAFE_INJECT_PAGE);
+		error = mcsafe_inject_clear(page, MCSAFE__PAGE);
+	munmap(page, MCSAFE__PAGE);
 	return error;
 }
 

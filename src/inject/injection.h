@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* injection.h - what the files of the injection component know of each other */
+/* injection.h - shared by the files of the injection component */
 #ifndef MCSAFE_SRC_INJECT_INJECTION_H
 #define MCSAFE_SRC_INJECT_INJECTION_H
 
@@ -9,9 +9,9 @@
 
 #include <mcsafe/inject.h>
 
-#define MCSAFE_INJECT_PAGE ((size_t)4096)
+#include "base/page.h"
 
-/* A piece of one mapping that was made bad. */
+/* A part of one mapping that was made bad. */
 struct mcsafe__injection {
 	struct mcsafe__injection *next;
 	uintptr_t start;
@@ -19,31 +19,33 @@ struct mcsafe__injection {
 	enum mcsafe_inject_kind kind;
 	int prot;    /* of the mapping */
 	bool shared; /* MAP_SHARED */
-	void *aside; /* where the memory itself waits; NULL: it stayed in its place */
-	void *copy;  /* its bytes, if it could neither stay nor be moved; or NULL */
+	void *aside; /* where the memory was moved; NULL: it stayed in its place */
+	void *copy;  /* a copy of its bytes, if it could neither stay nor be moved; or NULL */
 };
 
-/* kind.c: one piece. 0 or -errno, with a reason; on failure the memory is as it was. */
+/* kind.c: make one piece bad, or undo that. 0; or -errno with a reason, and the memory is as
+ * it was. */
 int mcsafe__inject_make(struct mcsafe__injection *piece);
 int mcsafe__inject_undo(struct mcsafe__injection *piece);
 
-/* hwpoison.c: the same for HWPOISON; make() cuts piece->len down to what was really lost. */
+/* hwpoison.c: the same for HWPOISON. mcsafe__hwpoison_make() reduces piece->len to the bytes that
+ * were really lost. */
 int mcsafe__hwpoison_make(struct mcsafe__injection *piece);
 int mcsafe__hwpoison_undo(struct mcsafe__injection *piece);
 int mcsafe__hwpoison_supported(void);
 
-/* userfault.c: put poison markers on empty memory of this process; or ask whether that works. */
+/* userfault.c: put poison markers on empty memory of this process; find out whether that works. */
 int mcsafe__userfault_poison(uintptr_t start, size_t len);
 int mcsafe__userfault_supported(void);
 
-/* mappings.c: the piece of a mapping that begins at `start` and ends at `end` or before. 0, -ENOMEM
- * if nothing is mapped there, or -errno. */
+/* mappings.c: describe the part of a mapping that begins at `start` and ends at `end` or before. 0;
+ * -ENOMEM if nothing is mapped at `start`; or -errno. */
 int mcsafe__inject_mapping_at(struct mcsafe__injection *piece, uintptr_t start, uintptr_t end);
 
-/* reason.c: note why, for mcsafe_inject_reason(); returns error. */
+/* reason.c: store the reason for mcsafe_inject_reason(), and return error. */
 int mcsafe__inject_fail(int error, const char *why);
 
-/* mremap(2) and madvise(2) as the kernel has them, for constants that the headers may lack. */
+/* Constants of the kernel that the headers of the C library may lack. */
 #ifndef MREMAP_DONTUNMAP
 # define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * interpose.c - the copies of libmcsafe, some of which fail
+ * interpose.c - stand in for the copies of libmcsafe, and make some of them fail
  *
- * In the shared library these are found before libmcsafe's own, and find those as the next ones
- * (dlsym(3)). In the static one the linker leads calls here, and has the others under __real_NAME
- * (ld(1), --wrap).
+ * In the shared library, these functions come before those of libmcsafe, which they find as the
+ * next ones (RTLD_NEXT of dlsym(3)). In the static library, the linker directs calls here, and
+ * names libmcsafe's functions __real_NAME (ld(1), --wrap).
  *
- * A failing copy loads from a byte that is really bad, so everything about it is true: the signal,
- * the handler's part, the record; only the address is translated.
+ * A copy that is made to fail loads from a byte that is really bad. So the signal, the work of the
+ * handler, and the record are real. Only the address in the record is translated.
  */
 #include "schedule.h"
 
@@ -17,14 +17,16 @@
 
 #include <mcsafe/copy.h>
 
-#ifndef MCSAFE_INJECT_WRAP
+#include "base/page.h"
+
+#ifndef MCSAFE__INJECT_WRAP
 # include <dlfcn.h>
 #endif
 
 typedef size_t copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 typedef size_t set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
 
-#ifdef MCSAFE_INJECT_WRAP
+#ifdef MCSAFE__INJECT_WRAP
 
 # define INTERPOSED(name) __wrap_##name
 
@@ -41,7 +43,7 @@ size_t __wrap_memcpy_mcsafe(void *dst, const void *src, size_t n);
 
 # define INTERPOSED(name) name
 
-/* What dlsym(3) returns, as what it is. */
+/* The result of dlsym(3) as a function. */
 union real {
 	void *symbol;
 	copy_fn *copy;
@@ -77,8 +79,9 @@ static set_fn *real_memset(void)
 }
 
 /*
- * dlsym(3) is not AS-Safe, the copies are: so it is called before any of them, or nearly. If there
- * is no next one, libmcsafe comes first and nothing is called here (mcsafe_inject_schedule()).
+ * dlsym(3) is not AS-Safe, but the copies are. So it is called here, before nearly all copies. If
+ * there is no next function, libmcsafe comes first, and nothing calls the functions of this file
+ * (mcsafe_inject_schedule()).
  */
 __attribute__((constructor)) static void find_all(void)
 {
@@ -87,14 +90,14 @@ __attribute__((constructor)) static void find_all(void)
 	real_memset();
 }
 
-#endif /* MCSAFE_INJECT_WRAP */
+#endif /* MCSAFE__INJECT_WRAP */
 
-static int is_memory(const void *start, size_t n)
+static bool is_memory(const void *start, size_t n)
 {
-	return n != 0 && n <= UINTPTR_MAX - (uintptr_t)start;
+	return n != 0 && !mcsafe__wraps((uintptr_t)start, n);
 }
 
-/* The record of the real fault, but for the operand's address. */
+/* Write the record of the real fault, with an address in the operand. */
 static size_t failed(const char *function, size_t n, size_t offset, const void *operand,
 		     struct mcsafe_fault *fault, const struct mcsafe_fault *real)
 {
@@ -112,15 +115,15 @@ static size_t copy(const char *function, copy_fn *real, void *dst, const void *s
 	struct mcsafe_fault own;
 	size_t offset, left;
 
-	/* Nothing to do, or refused: no copy. */
+	/* A copy of no bytes, or one that is refused, does not count. */
 	if (!is_memory(src, n) || !is_memory(dst, n) || !mcsafe__schedule_next(n, &offset))
 		return real(dst, src, n, fault);
 
 	left = real(dst, src, offset, fault);
-	if (left != 0) /* really bad before that: then so it is */
+	if (left != 0) /* the memory before the offset is really bad */
 		return left + (n - offset);
 	if (real((char *)dst + offset, mcsafe__schedule_bad_byte(), 1, &own) == 0)
-		abort(); /* the bad byte has become good: no test is worth anything any more */
+		abort(); /* the bad byte has become good: no result of a test would be valid */
 	return failed(function, n, offset, src, fault, &own);
 }
 

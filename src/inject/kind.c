@@ -2,11 +2,12 @@
 /*
  * kind.c - make one piece of a mapping bad, and good again
  *
- * The memory itself is never given up. It is first made inaccessible, so that a thread that uses
- * it meanwhile meets a fault and not an empty page; then its pages are moved to another address
- * (mremap(2) with MREMAP_DONTUNMAP, which leaves no hole behind that another mmap(2) could take),
- * and bad memory is mapped in its place. Undo moves it back, which replaces the bad memory in one
- * step. So every kind of bad memory goes with every type of memory that can be moved.
+ * The memory itself is never lost. First it is made inaccessible, so that a thread which uses it
+ * meanwhile meets a fault and not an empty page. Then its pages are moved to another address by
+ * mremap(2) with MREMAP_DONTUNMAP, which leaves no hole that another mmap(2) could take. Then bad
+ * memory is mapped in its place. To undo that, the pages are moved back, which replaces the bad
+ * memory in one step. So every kind of bad memory works with every type of memory that can be
+ * moved.
  */
 #include "injection.h"
 
@@ -65,7 +66,7 @@ static int map_guard(const struct mcsafe__injection *piece)
 	return set_prot(piece, piece->prot);
 }
 
-/* All of a mapping of an empty file lies beyond its end. */
+/* A mapping of an empty file lies completely beyond the end of the file. */
 static int map_eof(const struct mcsafe__injection *piece)
 {
 	int fd = memfd_create("mcsafe-inject-eof", MFD_CLOEXEC), error;
@@ -118,10 +119,10 @@ static int replace(struct mcsafe__injection *piece, int (*map)(const struct mcsa
 	return 0;
 }
 
-/* ---- hugetlb, which cannot be moved, only emptied ----------------------------------------- */
+/* ---- hugetlb memory, which can be emptied but not moved ----------------------------------- */
 
-/* Read all of a private mapping. Its pages are fetched first, since a huge page that is not there
- * may not be had, which would be SIGBUS. */
+/* Keep a copy of a private mapping. Its pages are brought in first: reading a huge page that is not
+ * there raises SIGBUS if there is no free huge page. */
 static int save(struct mcsafe__injection *piece)
 {
 	void *copy;
@@ -143,7 +144,7 @@ static int empty(const struct mcsafe__injection *piece)
 	return mcsafe__inject_fail(-errno, "MADV_DONTNEED failed");
 }
 
-/* Empty the piece of poison and give it its bytes again; those of a shared one are in its file. */
+/* Drop the poison of a piece, and restore its bytes. Those of a shared piece are in its file. */
 static int refill(struct mcsafe__injection *piece)
 {
 	int error = empty(piece);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mappings.c - what is mapped at an address, out of /proc/self/maps (proc_pid_maps(5)) */
+/* mappings.c - find what is mapped at an address, in /proc/self/maps (proc_pid_maps(5)) */
 #include "injection.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* notice.c - a notice of lost memory to oneself: BUS_MCEERR_AO */
+/* notice.c - send the calling thread a notice of lost memory: BUS_MCEERR_AO */
 #include "injection.h"
 
 #include <errno.h>
@@ -10,14 +10,14 @@
 
 #include "base/errno_kept.h"
 
-/* The kernel lets a thread forge a si_code above 0 for itself only (rt_sigqueueinfo(2)). */
+/* The kernel lets a thread send a si_code above 0 only to itself (rt_sigqueueinfo(2)). */
 int mcsafe_inject_notice(void *addr, size_t extent)
 {
 	MCSAFE__KEEP_ERRNO();
 	int error = 0;
 	siginfo_t si;
 
-	if (extent < MCSAFE_INJECT_PAGE || (extent & (extent - 1)) != 0)
+	if (extent < MCSAFE__PAGE || (extent & (extent - 1)) != 0)
 		return mcsafe__inject_fail(-EINVAL, "extent must be a power of two from 4096 up");
 	memset(&si, 0, sizeof(si));
 	si.si_signo = SIGBUS;

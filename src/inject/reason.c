@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reason.c - why the last call failed, in words; names of the kinds */
+/* reason.c - why the last call of this thread failed, in words; names of the kinds */
 #include "injection.h"
 
 static _Thread_local const char *reason = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* schedule.c - which copy of this process fails: the specification, the counters, the log */
+/* schedule.c - decide which copies of this process fail: specification, counters, log */
 #include "schedule.h"
 
 #include <errno.h>
@@ -15,12 +15,12 @@
 
 #include <mcsafe/copy.h>
 
-#include "injection.h"
 #include "base/errno_kept.h"
+#include "injection.h"
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
- "\"@OFFSET\" behind (the first bad byte)"
+ "\"@OFFSET\" after it (the first bad byte)"
 
 #define HALF SIZE_MAX /* the offset where none is given */
 
@@ -41,7 +41,7 @@ static const char *log_file;
 char mcsafe__schedule_probe;
 static _Atomic bool intercepted;
 
-/* ---- what the interposed functions ask ---------------------------------------------------- */
+/* ---- called by the interposed functions --------------------------------------------------- */
 
 bool mcsafe__schedule_next(size_t n, size_t *offset)
 {
@@ -56,7 +56,8 @@ bool mcsafe__schedule_next(size_t n, size_t *offset)
 	return true;
 }
 
-/* A line goes out in one write(2) to a file opened for appending, so that processes can share it. */
+/* A line is written by one write(2) to a file opened for appending, so that processes can share the
+ * file. */
 static void append(const char *line, size_t len)
 {
 	int fd = open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
@@ -64,7 +65,8 @@ static void append(const char *line, size_t len)
 	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
 		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
 
-		/* A log that lacks a failure would end the walk too early. */
+		/* A user who steps through all copies would stop too early if a failure were
+		 * missing in the log. */
 		if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
 			_exit(3);
 		_exit(2);
@@ -98,7 +100,7 @@ void mcsafe__schedule_intercepted(void)
 
 /* ---- the schedule ------------------------------------------------------------------------- */
 
-static int parse_number(const char **text, size_t *number)
+static bool parse_number(const char **text, size_t *number)
 {
 	const char *digit = *text;
 	size_t value = 0;
@@ -106,24 +108,24 @@ static int parse_number(const char **text, size_t *number)
 	for (; *digit >= '0' && *digit <= '9'; digit++)
 		if (__builtin_mul_overflow(value, (size_t)10, &value) ||
 		    __builtin_add_overflow(value, (size_t)(*digit - '0'), &value))
-			return 0;
+			return false;
 	if (digit == *text)
-		return 0;
+		return false;
 	*text = digit;
 	*number = value;
-	return 1;
+	return true;
 }
 
-static int parse(const char *spec, struct plan *plan)
+static bool parse(const char *spec, struct plan *plan)
 {
 	*plan = (struct plan){0, false, HALF};
 	if (spec == NULL)
-		return 1;
+		return true;
 	if (strncmp(spec, "copy:", 5) != 0)
-		return 0;
+		return false;
 	spec += 5;
 	if (!parse_number(&spec, &plan->first) || plan->first == 0)
-		return 0;
+		return false;
 	if (*spec == '+') {
 		plan->onwards = true;
 		spec++;
@@ -131,12 +133,12 @@ static int parse(const char *spec, struct plan *plan)
 	if (*spec == '@') {
 		spec++;
 		if (!parse_number(&spec, &plan->offset))
-			return 0;
+			return false;
 	}
 	return *spec == '\0';
 }
 
-/* A call through the symbol that the program's own calls go through. */
+/* Whether copies of the program come here: make one, by the symbol that the program uses. */
 static bool is_intercepted(void)
 {
 	atomic_store(&intercepted, false);
@@ -144,7 +146,7 @@ static bool is_intercepted(void)
 	       atomic_load(&intercepted);
 }
 
-/* One page for the life of the process: a copy may be about to use it at any time. */
+/* Make a page bad. It stays until the process ends, because a copy may use it at any time. */
 static int make_bad_byte(void)
 {
 	void *page;
@@ -152,13 +154,12 @@ static int make_bad_byte(void)
 
 	if (atomic_load(&bad_byte) != NULL)
 		return 0;
-	page = mmap(NULL, MCSAFE_INJECT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
+	page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return mcsafe__inject_fail(-errno, "mmap(2) failed");
-	error = mcsafe_inject(page, MCSAFE_INJECT_PAGE, MCSAFE_INJECT_AUTO);
+	error = mcsafe_inject(page, MCSAFE__PAGE, MCSAFE_INJECT_AUTO);
 	if (error != 0) {
-		munmap(page, MCSAFE_INJECT_PAGE);
+		munmap(page, MCSAFE__PAGE);
 		return error;
 	}
 	atomic_store(&bad_byte, page);
@@ -188,7 +189,7 @@ int mcsafe_inject_schedule(const char *spec)
 	if (spec != NULL)
 		error = prepare();
 	if (error == 0) {
-		atomic_store(&first, 0); /* until all of the plan is there */
+		atomic_store(&first, 0); /* no copy fails until the whole plan is stored */
 		atomic_store(&copies, 0);
 		atomic_store(&failures, 0);
 		atomic_store(&onwards, plan.onwards);
@@ -211,7 +212,7 @@ size_t mcsafe_inject_failures(void)
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* secure_getenv(): a set-user-ID program takes no orders. */
+/* secure_getenv(): a set-user-ID program ignores these variables. */
 __attribute__((constructor)) static void obey_environment(void)
 {
 	const char *spec = secure_getenv("MCSAFE_INJECT"),

@@ -2,10 +2,10 @@
 /*
  * userfault.c - simulated poison: UFFDIO_POISON (Linux 6.6)
  *
- * The ioctl puts a marker into the page table, which the kernel treats as poison from then on. It
- * outlives the userfaultfd that made it, so that is closed at once. It needs no privilege, since
- * UFFD_USER_MODE_ONLY (Linux 5.11) leaves the kernel's own faults alone: vm.unprivileged_userfaultfd
- * is about those.
+ * The ioctl puts a marker into the page table, which the kernel treats as poison from then on. The
+ * marker outlives the userfaultfd, which is closed at once. No privilege is needed, because the
+ * userfaultfd is opened with UFFD_USER_MODE_ONLY (Linux 5.11) and handles no faults of the kernel:
+ * vm.unprivileged_userfaultfd restricts only those that do.
  */
 #include "injection.h"
 
@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Headers older than Linux 6.6. */
+/* For headers older than Linux 6.6. */
 #ifndef UFFD_FEATURE_POISON
 # define UFFD_FEATURE_POISON ((uint64_t)1 << 14)
 struct uffdio_poison {

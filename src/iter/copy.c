@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copy.c - copies to, from and between iterators: one loop for all flavours */
-#include <mcsafe/copy.h>
+/* copy.c - copy to, from and between iterators: one loop for all flavours */
+#include "transfer.h"
 
 #include <errno.h>
 
-#include "transfer.h"
+#include <mcsafe/copy.h>
+
+#include "base/page.h"
 
 static size_t zero_piece(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
@@ -12,7 +14,7 @@ static size_t zero_piece(void *dst, const void *src, size_t n, struct mcsafe_fau
 	return mcsafe_memset(dst, 0, n, fault);
 }
 
-/* For DISCARD: neither side is accessed. */
+/* The operation of flavour DISCARD, which accesses neither side. */
 static size_t skip_piece(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	(void)dst;
@@ -23,11 +25,12 @@ static size_t skip_piece(void *dst, const void *src, size_t n, struct mcsafe_fau
 }
 
 /*
- * The destination is trusted memory, and a piece stopped left bytes before its end because it
- * could not be written. That is a bug of the program, which must see the fault as if this library
- * were not there: do the one byte by an instruction that has no row. When that store succeeds
- * after all (the handler before ours has repaired the mapping, say), go on. The source byte is
- * not one that has faulted, but it may by now: it is fetched under protection as before.
+ * Continue a piece whose destination is trusted memory, and which stopped `left` bytes before its
+ * end. If the destination could not be written, that is a bug of the program, which must see the
+ * fault as if this library were not there. Therefore one byte is stored by an instruction that has
+ * no row. If the store succeeds after all, for example because the previous handler has repaired
+ * the mapping, the piece continues. The byte of the source has not faulted so far, but may do so
+ * now, so that it is still loaded under protection.
  */
 static size_t insist(mcsafe__piece_fn *op, uintptr_t dst, uintptr_t src, size_t n, size_t left,
 		     struct mcsafe_fault *fault)
@@ -80,7 +83,7 @@ size_t mcsafe__transfer(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t
 	return total;
 }
 
-/* Do what a public function was asked for, and tell its caller why it stopped. */
+/* Do the work of a public function, and tell its caller why it stopped. */
 static size_t transfer(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
 		       mcsafe__piece_fn *op, struct mcsafe_fault *fault)
 {
@@ -97,7 +100,8 @@ static size_t transfer(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t 
 	return n;
 }
 
-/* Check the side, and limit *n to what is left; 0 or -EINVAL, which the iterator reports too. */
+/* Check the side of an iterator, and limit *n to the bytes that are left. 0; or -EINVAL, which also
+ * becomes the error of the iterator. */
 static int prepare(struct mcsafe_iter *it, enum mcsafe_side side, size_t *n)
 {
 	bool fits = it->flavour == MCSAFE__EMPTY || it->side == (unsigned char)side;
@@ -108,12 +112,7 @@ static int prepare(struct mcsafe_iter *it, enum mcsafe_side side, size_t *n)
 	return it->error;
 }
 
-static bool wraps(const void *addr, size_t n)
-{
-	return n > UINTPTR_MAX - (uintptr_t)addr;
-}
-
-/* A range that wraps: the copy of copy.h refuses it as a whole, and writes the record. */
+/* For a range that wraps around: the operation refuses all of it, and writes the record. */
 static size_t refused(struct mcsafe_iter *it, mcsafe__piece_fn *op, void *dst, const void *src,
 		      size_t n, struct mcsafe_fault *fault)
 {
@@ -133,7 +132,7 @@ size_t mcsafe_copy_to_iter(const void *addr, size_t n, struct mcsafe_iter *it,
 
 	if (prepare(it, MCSAFE_SIDE_DESTINATION, &n) != 0)
 		return 0;
-	if (it->flavour != MCSAFE__DISCARD && wraps(addr, n))
+	if (it->flavour != MCSAFE__DISCARD && mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, mcsafe_memcpy, (void *)(uintptr_t)addr, addr, n, fault);
 	mcsafe__iter_linear(&src, addr, n);
 	return transfer(it, &src, n, mcsafe_memcpy, fault);
@@ -151,7 +150,7 @@ static size_t copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it, mcsaf
 
 	if (prepare(it, MCSAFE_SIDE_SOURCE, &n) != 0)
 		return 0;
-	if (wraps(addr, n))
+	if (mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, zero_piece, addr, NULL, n, fault);
 	mcsafe__iter_linear(&dst, addr, n);
 	return transfer(&dst, it, n, op, fault);

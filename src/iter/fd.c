@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fd.c - copies from and to files, pipes and sockets, through memory that cannot fail
+ * fd.c - copy from and to files, pipes and sockets, through memory that cannot fail
  *
- * A system call that meets bad memory does not say exactly how far it came: write(2) gives EFAULT,
- * and a pipe takes all of a page or nothing. So bytes are first copied, under protection, to a
- * buffer on the stack, across as many segments as it takes to fill it; the system call sees that
- * buffer only.
+ * A system call that meets bad memory does not tell exactly how far it came: write(2) fails with
+ * EFAULT, and a pipe takes a whole page or nothing. Therefore bytes are first copied, under
+ * protection, to a buffer on the stack, which several segments may fill. The system call accesses
+ * only that buffer.
  */
-#include <mcsafe/copy.h>
+#include "transfer.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "transfer.h"
 #include "base/errno_kept.h"
 
-/* Enough for the cost of a system call to fade, little enough for the stack of any thread. */
+/* Large enough that the cost of a system call matters little, small enough for the stack of any
+ * thread. */
 #define BOUNCE_BYTES 8192u
 
 static size_t at_most(size_t n, size_t limit)
@@ -35,7 +35,8 @@ static ssize_t write_once(const struct mcsafe_iter *it, const void *buf, size_t 
 	return pwrite(it->fd, buf, n, file_offset(it));
 }
 
-/* Write n bytes of buf, and advance; how many the system accepted. *error says why not all. */
+/* Write n bytes of buf, and advance. Returns how many the kernel accepted; *error says why
+ * not all. */
 static size_t write_out(struct mcsafe_iter *it, const unsigned char *buf, size_t n, int *error)
 {
 	MCSAFE__KEEP_ERRNO();
@@ -56,7 +57,8 @@ static size_t write_out(struct mcsafe_iter *it, const unsigned char *buf, size_t
 	return done;
 }
 
-/* Read up to n bytes to buf, without advancing. 0: *error says why. */
+/* Read up to n bytes into buf, without advancing. Returns their number; if it is 0, *error
+ * says why. */
 static size_t read_in(const struct mcsafe_iter *it, unsigned char *buf, size_t n, int *error)
 {
 	MCSAFE__KEEP_ERRNO();
@@ -86,7 +88,7 @@ size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, 
 		written = write_out(dst, buf, filled, &error);
 		total += written;
 		if (error != 0) {
-			/* Nearer than anything that may have stopped the filling. */
+			/* The write error comes first in the stream, so it is the one to report. */
 			mcsafe__iter_back(src, filled - written);
 			t->error = error;
 			t->faulted = false;

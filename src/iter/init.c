@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* init.c - begin an iterator: what is refused, so that no later step has to check it again */
+/* init.c - begin an iterator, and refuse bad arguments, so that no later step has to check them */
 #include "position.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
+#include "base/page.h"
+
 static bool is_side(enum mcsafe_side side)
 {
 	return side == MCSAFE_SIDE_SOURCE || side == MCSAFE_SIDE_DESTINATION;
 }
 
-static bool wraps(const void *base, size_t len)
-{
-	return len > UINTPTR_MAX - (uintptr_t)base;
-}
-
-/* Empty, and so it stays when the arguments are refused. */
+/* Make the iterator empty. It stays so if the arguments are refused. */
 static void empty(struct mcsafe_iter *it)
 {
 	memset(it, 0, sizeof(*it));
@@ -35,13 +32,13 @@ static int begin(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum mcsa
 int mcsafe_iter_ubuf(struct mcsafe_iter *it, enum mcsafe_side side, void *buf, size_t n)
 {
 	empty(it);
-	if (!is_side(side) || n > SSIZE_MAX || wraps(buf, n))
+	if (!is_side(side) || n > SSIZE_MAX || mcsafe__wraps((uintptr_t)buf, n))
 		return -EINVAL;
 	it->of.buf = buf;
 	return begin(it, MCSAFE__UBUF, side, n, n);
 }
 
-/* Add to a sum that stays within SSIZE_MAX. */
+/* Add to *total. False: the sum would be above SSIZE_MAX. */
 static bool add_length(size_t *total, size_t len)
 {
 	if (len > SSIZE_MAX - *total)
@@ -64,7 +61,8 @@ static int begin_iov(struct mcsafe_iter *it, enum mcsafe__flavour flavour, enum 
 	if (!is_side(side) || !is_array(iov, nr_segs, sizeof(*iov)))
 		return -EINVAL;
 	for (size_t i = 0; i < nr_segs; i++) {
-		if (wraps(iov[i].iov_base, iov[i].iov_len) || !add_length(&total, iov[i].iov_len))
+		if (mcsafe__wraps((uintptr_t)iov[i].iov_base, iov[i].iov_len) ||
+		    !add_length(&total, iov[i].iov_len))
 			return -EINVAL;
 	}
 	it->of.iov = iov;
@@ -90,8 +88,8 @@ static bool is_inside(const struct mcsafe_bvec *bvec)
 
 	if (region == NULL)
 		return bvec->len == 0;
-	return !wraps(region->base, region->len) && bvec->offset <= region->len &&
-	       bvec->len <= region->len - bvec->offset;
+	return !mcsafe__wraps((uintptr_t)region->base, region->len) &&
+	       bvec->offset <= region->len && bvec->len <= region->len - bvec->offset;
 }
 
 int mcsafe_iter_bvec(struct mcsafe_iter *it, enum mcsafe_side side, const struct mcsafe_bvec *bvec,
@@ -122,7 +120,7 @@ int mcsafe_iter_discard(struct mcsafe_iter *it, enum mcsafe_side side, size_t n)
 int mcsafe_iter_fd(struct mcsafe_iter *it, enum mcsafe_side side, int fd, off_t offset, size_t n)
 {
 	empty(it);
-	/* off_t has the range of ssize_t here. */
+	/* On x86-64, off_t has the range of ssize_t. */
 	if (!is_side(side) || n > SSIZE_MAX || offset < -1 ||
 	    (offset > 0 && n > SSIZE_MAX - (size_t)offset))
 		return -EINVAL;

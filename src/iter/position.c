@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* position.c - move an iterator, limit it, remember where it stands */
+/* position.c - move an iterator, limit it, save and restore its position */
 #include "position.h"
 
 #include <errno.h>

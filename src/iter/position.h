@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* position.h - where an iterator stands: its flavours, its pieces, moving it */
+/* position.h - the position of an iterator: flavours, pieces, moving it */
 #ifndef MCSAFE_SRC_ITER_POSITION_H
 #define MCSAFE_SRC_ITER_POSITION_H
-
-#include <mcsafe/iter.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mcsafe/iter.h>
+
 enum mcsafe__flavour {
-	MCSAFE__EMPTY = 0, /* zeroed memory is an empty iterator */
+	MCSAFE__EMPTY = 0, /* an iterator whose memory is all zeros is empty */
 	MCSAFE__UBUF,
 	MCSAFE__IOVEC,
 	MCSAFE__KVEC,
 	MCSAFE__BVEC,
 	MCSAFE__DISCARD,
 	MCSAFE__FD,
-	MCSAFE__ZERO, /* the source of mcsafe_iter_zero(); never seen by a caller */
+	MCSAFE__ZERO, /* the source within mcsafe_iter_zero(); callers have no such iterator */
 };
 
-/* A piece of memory that can be accessed in one go. Addresses are integers since they may be
- * anything: NULL + 1, say, is no pointer in C. */
+/* A piece of memory that can be accessed by one operation. The address is an integer because it may
+ * have any value: in C, NULL + 1 for example is not a pointer. */
 struct mcsafe__piece {
 	uintptr_t base;
 	size_t len;
@@ -42,7 +42,7 @@ static inline bool mcsafe__iter_has_memory(const struct mcsafe_iter *it)
 	return it->flavour == MCSAFE__UBUF || mcsafe__iter_has_segments(it);
 }
 
-/* What goes into it cannot be taken back, and nothing can be left out. */
+/* Whether it is a stream: bytes that were written cannot be taken back, and none can be skipped. */
 static inline bool mcsafe__iter_is_stream(const struct mcsafe_iter *it)
 {
 	return it->flavour == MCSAFE__FD && it->of.offset < 0;
@@ -67,8 +67,8 @@ static inline struct mcsafe__piece mcsafe__iter_segment(const struct mcsafe_iter
 }
 
 /*
- * The next piece that is not empty, of length 0 if nothing is left. Flavours without memory give
- * one piece with no address. Passes over segments that are used up, which does not change the
+ * The next piece that is not empty; its length is 0 if nothing is left. Flavours without memory
+ * have one piece, whose address is 0. Skips segments that are used up, which does not change the
  * position.
  */
 static inline struct mcsafe__piece mcsafe__iter_piece(struct mcsafe_iter *it)
@@ -80,7 +80,8 @@ static inline struct mcsafe__piece mcsafe__iter_piece(struct mcsafe_iter *it)
 	} else if (mcsafe__iter_has_segments(it) && piece.len != 0) {
 		struct mcsafe__piece segment = mcsafe__iter_segment(it, it->seg);
 
-		/* Ends: while bytes are left, a segment that is not empty comes. */
+		/* This loop ends: while bytes are left, there is another segment that is
+		 * not empty. */
 		while (segment.len <= it->seg_offset) {
 			it->seg_offset = 0;
 			segment = mcsafe__iter_segment(it, ++it->seg);
@@ -92,14 +93,14 @@ static inline struct mcsafe__piece mcsafe__iter_piece(struct mcsafe_iter *it)
 	return piece;
 }
 
-/* Go on by n bytes, which must lie in the piece that mcsafe__iter_piece() gave last. */
+/* Advance by n bytes, which must be in the piece that mcsafe__iter_piece() returned last. */
 static inline void mcsafe__iter_step(struct mcsafe_iter *it, size_t n)
 {
 	it->pos += n;
 	it->seg_offset += n;
 }
 
-/* Give the next piece, and pass over it; false at the end. */
+/* Get the next piece, and advance past it. False at the end. */
 static inline bool mcsafe__iter_next(struct mcsafe_iter *it, struct mcsafe__piece *piece)
 {
 	*piece = mcsafe__iter_piece(it);

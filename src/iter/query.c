@@ -2,9 +2,9 @@
 /* query.c - what is left in an iterator: pieces, pages, alignment */
 #include "position.h"
 
-#define PAGE_BYTES 4096u /* of the base page of x86-64 */
+#include "base/page.h"
 
-/* A copy of the iterator to walk along; empty for a flavour without memory. */
+/* A copy of the iterator, to be advanced. It is empty for a flavour without memory. */
 static struct mcsafe_iter walker(const struct mcsafe_iter *it)
 {
 	struct mcsafe_iter walk = *it;
@@ -39,8 +39,8 @@ size_t mcsafe_iter_npages(const struct mcsafe_iter *it, size_t maxpages)
 	size_t n = 0;
 
 	while (n < maxpages && mcsafe__iter_next(&walk, &piece)) {
-		uintptr_t first = piece.base / PAGE_BYTES;
-		uintptr_t last = (piece.base + (piece.len - 1)) / PAGE_BYTES;
+		uintptr_t first = piece.base / MCSAFE__PAGE;
+		uintptr_t last = (piece.base + (piece.len - 1)) / MCSAFE__PAGE;
 
 		n += last - first + 1;
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* extable.c - look an instruction up in the landing table */
+/* extable.c - find an instruction in the landing table */
 #include "extable.h"
 
 #include <stddef.h>
 
-/* The linker defines these for every section whose name is a C identifier (ld manual, "Input
- * Section Example"). Hidden: each module has a table of its own. */
+/* The linker defines these symbols for each section whose name is a C identifier (ld manual, "Input
+ * Section Example"). They are hidden because each module has a table of its own. */
 extern const struct mcsafe_row __start_mcsafe_extable[] __attribute__((visibility("hidden")));
 extern const struct mcsafe_row __stop_mcsafe_extable[] __attribute__((visibility("hidden")));
 
@@ -16,9 +16,9 @@ void mcsafe__extable_own(const struct mcsafe_row **first, const struct mcsafe_ro
 }
 
 /*
- * Rows ascend because each assembly file writes them in the order of its instructions and the
- * section is linked to .text (SHF_LINK_ORDER), which makes the linker place the files' rows in
- * the order of their code. The test "objects.rows" checks the result in every library we build.
+ * The rows ascend. Each assembly file writes its rows in the order of its instructions. The section
+ * is linked to .text (SHF_LINK_ORDER), so the linker puts the rows of the files in the order of
+ * their code. The test "objects.rows" checks the result in every library that we build.
  */
 const struct mcsafe_row *mcsafe__extable_search(const struct mcsafe_row *first,
 						const struct mcsafe_row *end, uintptr_t ip)

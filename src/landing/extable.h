@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* extable.h - the landing table: which instructions may fault, and where they go on */
+/* extable.h - the landing table: which instructions may fault, and where their fixups are */
 #ifndef MCSAFE_SRC_EXTABLE_H
 #define MCSAFE_SRC_EXTABLE_H
 
@@ -7,7 +7,7 @@
 
 #include <mcsafe/extable.h>
 
-/* The LOAD and STORE macros of asm.h write a row on the line of each access (mcsafe/extable.h). */
+/* The macros of asm.h write the row of an access together with its instruction. */
 
 static inline uintptr_t mcsafe__row_insn(const struct mcsafe_row *row)
 {
@@ -22,7 +22,7 @@ static inline uintptr_t mcsafe__row_fixup(const struct mcsafe_row *row)
 /* The row of the instruction at ip, or NULL. AS-Safe: no lock, no allocation, no TLS. */
 const struct mcsafe_row *mcsafe__extable_find(uintptr_t ip);
 
-/* The search behind it, over the rows [first, end), which must ascend. */
+/* The same, in the rows [first, end) only. They must ascend. */
 const struct mcsafe_row *mcsafe__extable_search(const struct mcsafe_row *first,
 						const struct mcsafe_row *end, uintptr_t ip);
 

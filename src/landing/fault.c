@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fault.c - siginfo to struct mcsafe_fault: causes, names and errno values */
+/* fault.c - from siginfo to struct mcsafe_fault; names and errno values of causes */
 #include "fault.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static enum mcsafe_cause sigsegv_cause(int code)
 		return MCSAFE_CAUSE_PROTECTED;
 	case SEGV_PKUERR:
 		return MCSAFE_CAUSE_PKEY;
-	case SI_KERNEL: /* #GP: the processor gives no address for a non-canonical one */
+	case SI_KERNEL: /* #GP: the address is not canonical; the processor gives none */
 		return MCSAFE_CAUSE_ADDRESS;
 	default:
 		return MCSAFE_CAUSE_UNKNOWN;
@@ -54,6 +55,19 @@ enum mcsafe_cause mcsafe__facts_cause(uint64_t facts)
 	return cause_of(mcsafe__facts_signo(facts), mcsafe__facts_code(facts));
 }
 
+/*
+ * A page fault stops REP MOVSB at the very byte, a machine check may stop it before. With causes
+ * POISON and UNKNOWN it can have been either; with the other causes it was no machine check.
+ */
+static unsigned flags_of(enum mcsafe_cause cause, uint64_t facts)
+{
+	bool is_memory_error = cause == MCSAFE_CAUSE_POISON || cause == MCSAFE_CAUSE_UNKNOWN;
+	bool is_string_load = (facts & MCSAFE__FACTS_BY_MOVE) != 0 &&
+			      mcsafe__facts_kind(facts) == MCSAFE_ROW_LOAD;
+
+	return is_memory_error && is_string_load ? MCSAFE_FAULT_MAY_FALL_SHORT : 0;
+}
+
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand)
 {
@@ -69,6 +83,7 @@ void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe_
 		fault->addr = (void *)(uintptr_t)operand;
 	fault->extent = extent_of(fault->cause, mcsafe__facts_lsb(facts));
 	fault->ip = (void *)landing->ip;
+	fault->flags = flags_of(fault->cause, facts);
 }
 
 void mcsafe__fault_refused(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start)

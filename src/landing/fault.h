@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fault.h - turn what a fixup noted into the public fault record */
+/* fault.h - turn the values that a fixup has stored into the public fault record */
 #ifndef MCSAFE_SRC_FAULT_H
 #define MCSAFE_SRC_FAULT_H
 
@@ -8,8 +8,8 @@
 #include "landing.h"
 
 /*
- * Write *fault from what the fixup noted; operand is the first byte that was not accessed, the
- * address that is reported where the kernel gave none.
+ * Write *fault from the values that a fixup has stored. operand is the first byte that was not
+ * accessed: its address is reported if the kernel gave none.
  */
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand);
@@ -17,7 +17,7 @@ void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe_
 /* Why an access failed. */
 enum mcsafe_cause mcsafe__facts_cause(uint64_t facts);
 
-/* Write *fault for a range that wraps around and was refused: no signal, cause ADDRESS. */
+/* Write *fault for a range that was refused because it wraps around: no signal, cause ADDRESS. */
 void mcsafe__fault_refused(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start);
 
 #endif /* MCSAFE_SRC_FAULT_H */

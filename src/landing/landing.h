@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* landing.h - what the handler hands to a fixup, and the fixup to C */
+/* landing.h - what the handler passes to a fixup, and the fixup to C */
 #ifndef MCSAFE_SRC_LANDING_H
 #define MCSAFE_SRC_LANDING_H
 
@@ -12,8 +12,8 @@
 #include "asm/layout.h"
 
 /*
- * What a fixup stores for its caller. The handler has set %r9 to %r11 to these values, in this order
- * (mcsafe/extable.h), and the fixup stores them (asm.h, note_fault).
+ * What a fixup stores for its caller (asm.h, note_fault). The handler has put these values into
+ * %r9, %r10 and %r11, in this order (mcsafe/extable.h).
  */
 struct mcsafe__landing {
 	uintptr_t addr;
@@ -26,6 +26,9 @@ _Static_assert(offsetof(struct mcsafe__landing, ip) == MCSAFE_LANDING_IP, "as in
 _Static_assert(offsetof(struct mcsafe__landing, facts) == MCSAFE_LANDING_FACTS, "as in assembly");
 _Static_assert((int)MCSAFE_SIDE_SOURCE == MCSAFE_ROW_LOAD, "a load faults on the source");
 _Static_assert((int)MCSAFE_SIDE_DESTINATION == MCSAFE_ROW_STORE, "a store on the destination");
+
+/* A bit of the facts: the row is of kind MCSAFE_ROW_BOTH. The kind says which access failed. */
+#define MCSAFE__FACTS_BY_MOVE (UINT64_C(1) << 24)
 
 static inline uint64_t mcsafe__facts_pack(int signo, int code, unsigned lsb, unsigned kind)
 {

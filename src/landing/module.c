@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* module.c - register and unregister tables of rows that are not the library's own */
+/* module.c - register and unregister tables of rows of other modules */
 #include <mcsafe/extable.h>
 
 #include <dlfcn.h>
@@ -11,32 +11,35 @@
 
 #include "base/control.h"
 #include "base/errno_kept.h"
+#include "base/msan.h"
+#include "base/page.h"
 #include "extable.h"
 #include "fault.h"
 #include "module_table.h"
-#include "base/msan.h"
 
 #define ROWS_MAX ((size_t)1 << 24)
 
-/* What a module's place in the table belongs to; under the lock. */
+/* The module that has a place in mcsafe__modules[]. Needs the control lock. */
 static struct owner {
 	const struct mcsafe_row *first; /* NULL: the place is free */
-	void *pin;                      /* of dlopen(3), or NULL */
+	void *pin;                      /* from dlopen(3), or NULL */
 } owners[MCSAFE_MODULES_MAX];
 
-/* Memory for rows. Never unmapped, as a handler may be reading it; used again. Under the lock. */
+/* Memory for rows. It is never unmapped, because a handler may be reading it. It is used again for
+ * other rows. Needs the control lock. */
 struct buffer {
 	struct buffer *next;
 	struct mcsafe__module_row *rows;
 	size_t size;
-	int in_use;
+	bool in_use;
 };
 
 static struct buffer *buffers;
 
+/* The size of a buffer for size bytes: a power of two, so that buffers fit other modules. */
 static size_t power_of_two(size_t size)
 {
-	size_t power = 4096;
+	size_t power = MCSAFE__PAGE;
 
 	while (power < size)
 		power *= 2;
@@ -72,22 +75,22 @@ static struct mcsafe__module_row *take_buffer(size_t n)
 		buffer = map_buffer(size);
 	if (buffer == NULL)
 		return NULL;
-	buffer->in_use = 1;
+	buffer->in_use = true;
 	return buffer->rows;
 }
 
-/* A reader that is still there sees zeros, or the rows of the next module. */
+/* A reader that still uses the buffer sees zeros, or the rows of the next module. */
 static void give_buffer(const struct mcsafe__module_row *rows)
 {
 	struct buffer *buffer = buffers;
 
 	while (buffer->rows != rows)
 		buffer = buffer->next;
-	buffer->in_use = 0;
+	buffer->in_use = false;
 	madvise(buffer->rows, buffer->size, MADV_DONTNEED);
 }
 
-/* The row's addresses and its kind, outside of the table. */
+/* A row with absolute addresses. */
 struct plain_row {
 	uintptr_t insn, fixup, kind;
 };
@@ -99,18 +102,18 @@ static int by_insn(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int is_valid(const struct plain_row *rows, size_t n)
+static bool is_valid(const struct plain_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].kind != MCSAFE_ROW_LOAD && rows[i].kind != MCSAFE_ROW_STORE)
-			return 0;
+			return false;
 		if (i > 0 && rows[i].insn == rows[i - 1].insn)
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-/* The rows of [first, first + n), sorted, to be freed; or NULL and *err. */
+/* Returns the n rows from first on, sorted; the caller frees them. Or NULL, with -errno in *err. */
 static struct plain_row *sorted(const struct mcsafe_row *first, size_t n, int *err)
 {
 	struct plain_row *rows = malloc(n * sizeof(*rows));
@@ -130,9 +133,10 @@ static struct plain_row *sorted(const struct mcsafe_row *first, size_t n, int *e
 }
 
 /*
- * A reference to the shared object that holds the code, so that dlclose(3) by others does not unmap
- * it. It is found by the very name that the loader knows it by, so no file is looked for. The
- * program itself (whose name is empty) cannot be unloaded.
+ * Take a reference to the shared object that holds the code. Then dlclose(3) by others does not
+ * unmap it. dlopen(3) gets exactly the name by which the loader knows the object, so the loader
+ * does not search for a file. Returns NULL for the program itself, whose name is empty: it cannot
+ * be unloaded.
  */
 static void *pin_object(uintptr_t code)
 {
@@ -191,12 +195,13 @@ static int add(const struct mcsafe_row *first, const struct plain_row *rows, siz
 	if (to == NULL)
 		return -ENOMEM;
 
-	/* Odd to begin with, 0 for a place that was never used and is not within the end yet. */
+	/* Make the version odd. It is odd already, or 0 if the place was never used; such a place
+	 * is not below mcsafe__modules_end yet. */
 	version = atomic_load(&mcsafe__modules[i].version) | 1;
 	atomic_store(&mcsafe__modules[i].version, version);
 	fill(&mcsafe__modules[i], to, rows, n);
 	atomic_store(&mcsafe__modules[i].version, version + 1);
-	/* Last: a child of fork(2) must not find an owner without a module. */
+	/* This comes last, because a child of fork(2) must not find an owner without a module. */
 	owners[i] = (struct owner){first, pin};
 	if (i >= atomic_load(&mcsafe__modules_end))
 		atomic_store(&mcsafe__modules_end, i + 1);
@@ -218,8 +223,8 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 	n = (size_t)(end - first);
 	rows = sorted(first, n, &err);
 	if (rows != NULL) {
-		/* Outside our lock: the loader has one too, and runs constructors that may come
-		 * here under it. */
+		/* Do this without our lock. The loader holds its own lock while it runs
+		 * constructors, and those may register modules, which takes ours. */
 		pin = is_pinned ? pin_object(rows[0].insn) : NULL;
 		mcsafe__control_enter(&section);
 		err = add(first, rows, n, pin);

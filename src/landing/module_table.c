@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * module_table.c - look an instruction up in the rows of registered modules
+ * module_table.c - find an instruction in the rows of registered modules
  *
  * Runs in the signal handler. Calls nothing.
  *
- * The loads are acquire and the stores of module.c release or stronger, so that the second look at
- * the version cannot come before what it is to vouch for.
+ * A reader loads the version, then the contents, then the version again. All loads are acquire, and
+ * the stores of module.c are release or stronger. So the second load of the version cannot come
+ * before the loads of the contents that it confirms.
  */
 #include "module_table.h"
 
@@ -14,8 +15,8 @@ _Atomic size_t mcsafe__modules_end;
 
 #define ACQUIRE(object) atomic_load_explicit(&(object), memory_order_acquire)
 
-static int search(const struct mcsafe__module_row *rows, size_t n, uintptr_t ip,
-		  struct mcsafe__module_hit *hit)
+static bool search(const struct mcsafe__module_row *rows, size_t n, uintptr_t ip,
+		   struct mcsafe__module_hit *hit)
 {
 	size_t first = 0, end = n;
 
@@ -26,41 +27,43 @@ static int search(const struct mcsafe__module_row *rows, size_t n, uintptr_t ip,
 		if (insn == ip) {
 			hit->fixup = ACQUIRE(rows[mid].fixup);
 			hit->kind = (unsigned)ACQUIRE(rows[mid].kind);
-			return 1;
+			return true;
 		}
 		if (insn < ip)
 			first = mid + 1;
 		else
 			end = mid;
 	}
-	return 0;
+	return false;
 }
 
-/* A module that changes while it is looked at is not this one's: the code of a module that comes
- * or goes is not run. So there is nothing to try again. */
-static int find_in(struct mcsafe__module *module, uintptr_t ip, struct mcsafe__module_hit *hit)
+/*
+ * If the version changed, the instruction does not belong to this module: no thread runs the code
+ * of a module that is being registered or unregistered. So there is no need to try again.
+ */
+static bool find_in(struct mcsafe__module *module, uintptr_t ip, struct mcsafe__module_hit *hit)
 {
 	size_t version = ACQUIRE(module->version), n;
 	struct mcsafe__module_row *rows;
 
 	if (version % 2 != 0)
-		return 0;
+		return false;
 	if (ip < ACQUIRE(module->lowest) || ip > ACQUIRE(module->highest))
-		return 0;
+		return false;
 	rows = ACQUIRE(module->rows);
 	n = ACQUIRE(module->n);
-	/* Rows and number must belong together before they are used. */
+	/* The rows and their number must belong together before they are used. */
 	if (ACQUIRE(module->version) != version || !search(rows, n, ip, hit))
-		return 0;
+		return false;
 	return ACQUIRE(module->version) == version;
 }
 
-int mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit)
+bool mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit)
 {
 	size_t end = ACQUIRE(mcsafe__modules_end);
 
 	for (size_t i = 0; i < end; i++)
 		if (find_in(&mcsafe__modules[i], ip, hit))
-			return 1;
-	return 0;
+			return true;
+	return false;
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* module_table.h - the rows of registered modules: looked up in the handler, changed outside it */
+/* module_table.h - the rows of registered modules: read by the handler, changed outside it */
 #ifndef MCSAFE_SRC_MODULE_TABLE_H
 #define MCSAFE_SRC_MODULE_TABLE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <mcsafe/extable.h>
 
-/* A row with its addresses worked out. */
+/* A row with absolute addresses. */
 struct mcsafe__module_row {
 	_Atomic uintptr_t insn;
 	_Atomic uintptr_t fixup;
@@ -17,9 +18,10 @@ struct mcsafe__module_row {
 };
 
 /*
- * A place for one module. Its version is odd while it is empty or being changed. The rows ascend.
- * Memory that has ever held rows stays mapped and holds nothing else, so a reader that was
- * overtaken reads nonsense at worst, and finds the version changed.
+ * A place for one module. Its version is odd while the place is empty or changes. The rows ascend.
+ * Memory that has held rows once stays mapped and never holds anything but rows. So a reader whose
+ * module changes meanwhile reads wrong values at worst, and then finds that the version has
+ * changed.
  */
 struct mcsafe__module {
 	_Atomic size_t version;
@@ -29,14 +31,14 @@ struct mcsafe__module {
 };
 
 extern struct mcsafe__module mcsafe__modules[MCSAFE_MODULES_MAX];
-extern _Atomic size_t mcsafe__modules_end; /* those from here on were never used */
+extern _Atomic size_t mcsafe__modules_end; /* places from this one on were never used */
 
 struct mcsafe__module_hit {
 	uintptr_t fixup;
 	unsigned kind;
 };
 
-/* The row of the instruction at ip in any module. 1 or 0. AS-Safe: no lock, and no waiting. */
-int mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit);
+/* Find the row of the instruction at ip in any module. AS-Safe: takes no lock and never waits. */
+bool mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit);
 
 #endif /* MCSAFE_SRC_MODULE_TABLE_H */

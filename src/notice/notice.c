@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * notice.c - the queue of notices, and the call of the program's function for each
+ * notice.c - queue notices, and call the program's function for each
  *
  * mcsafe__notice_take() runs in the signal handler. Of libc it calls clock_gettime, sigfillset,
- * pthread_sigmask and memset: all async-signal-safe.
+ * pthread_sigmask and memset. All are async-signal-safe (signal-safety(7)).
  */
 #include "notice.h"
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <mcsafe/notice.h>
 
 /*
- * A bounded queue for many writers and many readers without locks. Place p of the queue is in cell
- * p mod ROOM; the cell's turn says whose it is: p: free for the writer of p; p + 1: holds the
- * notice of p. A reader of p leaves p + ROOM, which is the next writer's.
+ * A bounded queue for many writers and many readers, without locks. Place p of the queue is in cell
+ * p mod MCSAFE_NOTICE_ROOM. The turn of the cell says who may use it:
+ *   p                       the writer of place p
+ *   p + 1                   the reader of place p: the cell holds the notice
+ *   p + MCSAFE_NOTICE_ROOM  the writer of the place that comes to this cell next; the reader of
+ *                           place p stores this
  */
 struct cell {
 	_Atomic size_t turn;
@@ -28,9 +32,9 @@ static struct cell cells[MCSAFE_NOTICE_ROOM];
 static _Atomic size_t write_place, read_place;
 static _Atomic size_t lost;
 
-_Atomic int mcsafe__notices_wanted;
+_Atomic bool mcsafe__notices_wanted;
 
-struct mcsafe__notice_pair mcsafe__notice_pairs[2];
+struct mcsafe__notice_pair mcsafe__notice_pairs[MCSAFE__NOTICE_PAIRS];
 _Atomic unsigned mcsafe__notice_version;
 
 void mcsafe__notice_empty_queue(void)
@@ -42,13 +46,15 @@ void mcsafe__notice_empty_queue(void)
 	atomic_store(&lost, 0);
 }
 
-int mcsafe__notice_wanted(void)
+bool mcsafe__notice_wanted(void)
 {
 	return atomic_load(&mcsafe__notices_wanted);
 }
 
-/* Signals are blocked, so that no handler of this thread can leave by siglongjmp(3) between the
- * two stores, after which the place would never be filled. */
+/*
+ * The caller must block all signals. Otherwise a handler of this thread could leave by
+ * siglongjmp(3) between taking a place and filling its cell, and nobody would ever fill it.
+ */
 static void enqueue(const struct mcsafe_notice *notice)
 {
 	size_t place = atomic_load(&write_place), turn;
@@ -60,7 +66,7 @@ static void enqueue(const struct mcsafe_notice *notice)
 		if (turn == place) {
 			if (atomic_compare_exchange_weak(&write_place, &place, place + 1))
 				break;
-		} else if (turn < place) { /* holds what nobody has read yet */
+		} else if (turn < place) { /* full: nobody has read the notice in this cell */
 			atomic_fetch_add(&lost, 1);
 			return;
 		} else {
@@ -71,7 +77,8 @@ static void enqueue(const struct mcsafe_notice *notice)
 	atomic_store(&cell->turn, place + 1);
 }
 
-static int dequeue(struct mcsafe_notice *notice)
+/* False if the queue is empty. The caller must block all signals, as for enqueue(). */
+static bool dequeue(struct mcsafe_notice *notice)
 {
 	size_t place = atomic_load(&read_place), turn;
 	struct cell *cell;
@@ -83,14 +90,14 @@ static int dequeue(struct mcsafe_notice *notice)
 			if (atomic_compare_exchange_weak(&read_place, &place, place + 1))
 				break;
 		} else if (turn < place + 1) {
-			return 0;
+			return false;
 		} else {
 			place = atomic_load(&read_place);
 		}
 	}
 	*notice = cell->notice;
 	atomic_store(&cell->turn, place + MCSAFE_NOTICE_ROOM);
-	return 1;
+	return true;
 }
 
 static void call_function(const struct mcsafe_notice *notice)
@@ -101,21 +108,21 @@ static void call_function(const struct mcsafe_notice *notice)
 
 	do {
 		version = atomic_load(&mcsafe__notice_version);
-		fn = atomic_load(&mcsafe__notice_pairs[version % 2].fn);
-		arg = atomic_load(&mcsafe__notice_pairs[version % 2].arg);
+		fn = atomic_load(&mcsafe__notice_pairs[version % MCSAFE__NOTICE_PAIRS].fn);
+		arg = atomic_load(&mcsafe__notice_pairs[version % MCSAFE__NOTICE_PAIRS].arg);
 	} while (atomic_load(&mcsafe__notice_version) != version);
 	if (fn != NULL)
 		fn(notice, arg);
 }
 
-int mcsafe__notice_take(const siginfo_t *si)
+bool mcsafe__notice_take(const siginfo_t *si)
 {
 	struct mcsafe_notice notice;
 	unsigned lsb = (unsigned)si->si_addr_lsb;
 	sigset_t all, saved;
 
 	if (!mcsafe__notice_wanted())
-		return 0;
+		return false;
 	memset(&notice, 0, sizeof(notice));
 	notice.addr = si->si_addr;
 	if (lsb != 0 && lsb < sizeof(notice.extent) * 8)
@@ -127,10 +134,9 @@ int mcsafe__notice_take(const siginfo_t *si)
 	enqueue(&notice);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	call_function(&notice);
-	return 1;
+	return true;
 }
 
-/* Signals are blocked for the reason that enqueue() gives. */
 size_t mcsafe_notice_read(struct mcsafe_notice *notices, size_t n, size_t *n_lost)
 {
 	sigset_t all, saved;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* notice_set.c - begin to take note, and choose the function that is called */
+/* notice_set.c - begin to take note of notices, and choose the function that is called for each */
 #include "notice.h"
 
 #include <pthread.h>
@@ -9,8 +9,8 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int setup_error;
 
-/* Another thread may have been at work on a cell when this one forked, and is not here to finish.
- * What was in the queue is the parent's to read. */
+/* When this process was forked, another thread may have been filling a cell. That thread does not
+ * exist here. The parent reads what was in the queue. */
 static void begin_child(void)
 {
 	mcsafe__notice_empty_queue();
@@ -27,7 +27,7 @@ int mcsafe__notice_want(void)
 	pthread_once(&once, set_up);
 	if (setup_error != 0)
 		return -setup_error;
-	atomic_store(&mcsafe__notices_wanted, 1);
+	atomic_store(&mcsafe__notices_wanted, true);
 	return 0;
 }
 
@@ -41,8 +41,8 @@ int mcsafe_on_notice(mcsafe_notice_fn fn, void *arg)
 	err = mcsafe__notice_want();
 	if (err == 0) {
 		next = atomic_load(&mcsafe__notice_version) + 1;
-		atomic_store(&mcsafe__notice_pairs[next % 2].fn, fn);
-		atomic_store(&mcsafe__notice_pairs[next % 2].arg, arg);
+		atomic_store(&mcsafe__notice_pairs[next % MCSAFE__NOTICE_PAIRS].fn, fn);
+		atomic_store(&mcsafe__notice_pairs[next % MCSAFE__NOTICE_PAIRS].arg, arg);
 		atomic_store(&mcsafe__notice_version, next);
 	}
 	mcsafe__control_leave(&section);

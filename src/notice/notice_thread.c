@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* notice_thread.c - ask the kernel to tell this thread early of lost memory */
+/* notice_thread.c - ask the kernel to tell this thread about lost memory early */
 #include <mcsafe/notice.h>
 
 #include <errno.h>
 #include <sys/prctl.h>
 
-#include "notice.h"
 #include "base/errno_kept.h"
+#include "notice.h"
 
 #define NOT_CHANGED (-1)
 
-/* The policy that was found, PR_MCE_KILL_*. Never read in a handler; initial-exec all the same, as
- * any other model may allocate. */
+/* The policy that this thread had before, PR_MCE_KILL_*. No handler reads it. It is initial-exec
+ * all the same, since any other model may allocate. */
 static _Thread_local int found __attribute__((tls_model("initial-exec"))) = NOT_CHANGED;
 
 static int tell_me(void)
@@ -31,7 +31,8 @@ static int leave_me(void)
 {
 	if (found == NOT_CHANGED)
 		return 0;
-	/* "default" is the absence of a policy (mm/memory-failure.c goes by the sysctl then). */
+	/* PR_MCE_KILL_DEFAULT removes the policy of the thread. The kernel (mm/memory-failure.c)
+	 * then uses the sysctl. */
 	if (prctl(PR_MCE_KILL, PR_MCE_KILL_SET, found, 0, 0) != 0)
 		return -errno;
 	found = NOT_CHANGED;
@@ -41,7 +42,6 @@ static int leave_me(void)
 int mcsafe_notice_thread(int on)
 {
 	MCSAFE__KEEP_ERRNO();
-	int err = on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
 
-	return err;
+	return on == 1 ? tell_me() : on == 0 ? leave_me() : -EINVAL;
 }

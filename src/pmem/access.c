@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* access.c - what is common to reads and writes: how far they may go, and what they return */
+/* access.c - common to reads and writes: how far they may go, and what they return */
 #include "pmem.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 
 	access->pmem = pmem;
 	access->stripe = mcsafe__pmem_enter(pmem);
-	/* In this order: a view that is at least as new as the size is large enough for it. */
+	/* The size is loaded before the view. So the view is at least as new, and large enough. */
 	size = atomic_load_explicit(&pmem->size, memory_order_acquire);
 	view = atomic_load_explicit(&pmem->view, memory_order_acquire);
 	access->base = view->base;
@@ -76,7 +76,7 @@ ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
 	bool faulted = stopped->cause != MCSAFE_CAUSE_NONE;
 	ssize_t result = mcsafe__pmem_end(access, done, faulted ? stopped : NULL, fault);
 
-	/* What else can have stopped it: its side, or a descriptor. */
+	/* Otherwise the iterator stopped: it is for the other side, or a descriptor failed. */
 	if (done == 0 && !faulted && mcsafe_iter_error(it) != 0)
 		return mcsafe_iter_error(it);
 	return result;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* known.c - the bad ranges of a mapping: from the kernel, from notices, for the program */
-#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
+
+#include "base/errno_kept.h"
 
 struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem)
 {
 	return pmem->bad;
 }
 
-/* What of `from`, which counts from the start of the file, is mapped. */
+/* Add the ranges of `from` that are mapped. They count from the start of the file. */
 static int add_mapped(struct mcsafe_pmem *pmem, const struct mcsafe_badblocks *from)
 {
 	size_t at = pmem->fd_offset, end = at + atomic_load(&pmem->size);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map.c - map a file, follow its size, put fresh pages in place of bad ones */
-#include "base/errno_kept.h"
 #include "pmem.h"
 
 #include <errno.h>
@@ -12,7 +11,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Room for a file to grow into costs addresses only: behind the end a mapping is not accounted. */
+#include "base/errno_kept.h"
+
+/* Room for a file to grow into. It costs only addresses: past the end of the file the kernel does
+ * not account for a mapping. */
 #define LEAST_ROOM ((size_t)64 << 10)
 
 int mcsafe__pmem_file_size(int fd, size_t *size)
@@ -36,7 +38,8 @@ static int protection(const struct mcsafe_pmem *pmem)
 	return pmem->flags & MCSAFE_PMEM_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 }
 
-/* MAP_SYNC is refused, and not ignored, where it does not work, with MAP_SHARED_VALIDATE only. */
+/* Where MAP_SYNC does not work, the kernel refuses it with MAP_SHARED_VALIDATE, and ignores it with
+ * MAP_SHARED. */
 static void *map(const struct mcsafe_pmem *pmem, void *at, size_t n, size_t offset, bool sync)
 {
 	int flags = sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
@@ -68,7 +71,8 @@ int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t
 	size_t room = LEAST_ROOM;
 	int err;
 
-	/* Huge pages are reserved for all of a mapping, and a device has no more than it has. */
+	/* No room to grow: huge pages are reserved for the whole mapping, and a device does
+	 * not grow. */
 	if (pmem->hugetlb || pmem->kind == MCSAFE_PMEM_DEVICE) {
 		size = mcsafe__up(size, pmem->page_size);
 		return size != 0 ? map_view(pmem, view, size) : 0;
@@ -97,8 +101,8 @@ int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n)
 	return 0;
 }
 
-/* What lies behind the end is no longer there; a page that the end is in still is. */
-static int forget_behind(struct mcsafe_pmem *pmem, size_t size)
+/* Forget bad ranges past the end of the file. The page in which the end lies is still mapped. */
+static int forget_past_end(struct mcsafe_pmem *pmem, size_t size)
 {
 	size_t from = mcsafe__up(size, pmem->page_size);
 
@@ -131,7 +135,7 @@ static int refresh(struct mcsafe_pmem *pmem)
 	if (err == 0 && size > atomic_load(&pmem->view)->mapped)
 		err = grow(pmem, size);
 	if (err == 0 && size < before)
-		err = forget_behind(pmem, size);
+		err = forget_past_end(pmem, size);
 	if (err == 0)
 		atomic_store_explicit(&pmem->size, size, memory_order_release);
 	return err;

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* note.c - what a fault says about the medium, for the registry of what is bad */
-#include "copy/engine.h"
-#include "base/errno_kept.h"
+/* note.c - add the memory that a fault has shown to be lost to the registry of a mapping */
 #include "pmem.h"
 
 #include <errno.h>
 #include <signal.h>
 
-/* A copy by vectors or words stops less than this before the line that is bad. */
-#define SHORT_BY 8
+#include "badblocks/within.h"
+#include "base/errno_kept.h"
+#include "landing/loss.h"
 
 static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fault *fault)
 {
-	/* The kernel names the size of the mapping, but what it takes away is a page: with DAX the
-	 * rest can be mapped again. */
+	/* With DAX the kernel reports the size of the mapping as the extent, but it takes away one
+	 * page. The rest can be mapped again. */
 	if (pmem->dax)
 		return MCSAFE__PAGE;
-	return fault->extent > pmem->page_size ? fault->extent : pmem->page_size;
+	return mcsafe__granule(fault, pmem->page_size);
 }
 
-/* Whether one byte cannot be read for a reason that has to do with the medium. */
+/* Whether reading one byte raises SIGBUS: the cause is then the medium. */
 static bool is_bad(const struct mcsafe__access *access, size_t at)
 {
 	struct mcsafe_fault fault;
@@ -29,30 +28,19 @@ static bool is_bad(const struct mcsafe__access *access, size_t at)
 }
 
 /*
- * The block of that size which is lost. The address is that of the page, or of all that was mapped
- * as one, or in another mapping of the same memory: it counts if its block meets the access from
- * where it stopped on. If not, the block is where the access stopped, or just behind that; REP MOVSB
- * may stop farther before it, and then the block before is good, which is tried: the kernel knows
- * the page by now, so that to read it is a page fault at worst.
+ * The granule that is lost, as a range of the mapping. Where it is not known which of two is lost,
+ * one byte of the first is read.
  */
-static struct mcsafe_range lost_block(const struct mcsafe__access *access,
+static struct mcsafe_range lost_range(const struct mcsafe__access *access,
 				      const struct mcsafe_fault *fault, size_t at)
 {
-	size_t granule = granule_of(access->pmem, fault), end = access->offset + access->n;
-	size_t offset = (uintptr_t)fault->addr - (uintptr_t)access->base, first, last;
+	size_t end = access->offset + access->n;
+	struct mcsafe__loss loss = mcsafe__loss_at(fault, (uintptr_t)access->base + at, end - at,
+						   granule_of(access->pmem, fault));
 
-	if (offset < access->mapped) {
-		first = mcsafe__down(offset, granule);
-		if (first < end && first + granule > at)
-			return (struct mcsafe_range){first, granule};
-	}
-	first = mcsafe__down(at, granule);
-	last = at + SHORT_BY - 1;
-	last = mcsafe__down(last < end ? last : end - 1, granule);
-	if (mcsafe__is_string_copy((uintptr_t)fault->ip) && first + granule < end &&
-	    !is_bad(access, at))
-		first = last = first + granule;
-	return (struct mcsafe_range){first, last + granule - first};
+	if (loss.may_be_next && !is_bad(access, at))
+		mcsafe__loss_is_next(&loss);
+	return mcsafe__range_within(access->base, access->mapped, loss.start, loss.len);
 }
 
 bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)
@@ -62,22 +50,23 @@ bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)
 	if (pmem->fd < 0 || pmem->kind == MCSAFE_PMEM_DEVICE ||
 	    mcsafe__pmem_file_size(pmem->fd, &size) != 0)
 		return true;
-	/* A descriptor of a device, behind memory of the caller, has no size. */
+	/* If the file of memory that the caller has mapped is a device, its size is 0. */
 	if (size == 0 && pmem->kind == MCSAFE_PMEM_MEMORY)
 		return true;
 	return at + pmem->fd_offset < mcsafe__up(size, pmem->page_size);
 }
 
-static bool is_to_be_noted(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
-			   size_t at)
+static bool must_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
+		      size_t at)
 {
 	const struct mcsafe_pmem *pmem = access->pmem;
 
 	switch (fault->cause) {
 	case MCSAFE_CAUSE_POISON:
 	case MCSAFE_CAUSE_UNKNOWN:
-		/* It may have been repaired since: the kernel knows the page by now, and to read
-		 * it again is a page fault at worst. */
+		/* If there was a repair since the access began, it may have repaired this. Then
+		 * read the byte again: the kernel has unmapped a lost page, so that this is a page
+		 * fault at worst. */
 		return access->repairs == atomic_load(&pmem->repairs) || is_bad(access, at);
 	case MCSAFE_CAUSE_IO:
 		return mcsafe__pmem_is_in_file(pmem, at) && is_bad(access, at);
@@ -90,14 +79,12 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 			 size_t at)
 {
 	struct mcsafe_pmem *pmem = access->pmem;
-	struct mcsafe_range lost = lost_block(access, fault, at);
+	struct mcsafe_range lost = lost_range(access, fault, at);
 	MCSAFE__KEEP_ERRNO();
 
-	if (lost.len > access->mapped - lost.start)
-		lost.len = access->mapped - lost.start;
 	pthread_mutex_lock(&pmem->noting);
-	/* Without memory for it the next access meets it again. */
-	if (is_to_be_noted(access, fault, at < lost.start ? lost.start : at))
+	/* If there is no memory to add the range, the next access meets the fault again. */
+	if (must_note(access, fault, at < lost.start ? lost.start : at))
 		(void)mcsafe_badblocks_add(pmem->bad, lost.start, lost.len);
 	pthread_mutex_unlock(&pmem->noting);
 	return lost.start + lost.len - at;

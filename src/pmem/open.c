@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* open.c - open and close: files, devices, memory of the caller; and what they are */
-#include "base/errno_kept.h"
-#include "base/msan.h"
+/* open.c - open and close files, devices and memory of the caller, and find out what they are */
 #include "pmem.h"
 
 #include <errno.h>
@@ -16,6 +14,10 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
+
+#include "badblocks/devdax.h"
+#include "base/errno_kept.h"
+#include "base/msan.h"
 
 #define FILE_FLAGS   (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH)
 #define MEMORY_FLAGS (FILE_FLAGS | MCSAFE_PMEM_FLUSH)
@@ -59,7 +61,7 @@ static void destroy(struct mcsafe_pmem *pmem)
 	free(pmem);
 }
 
-/* A descriptor of our own, if the caller's can do what is wanted. */
+/* Duplicate the caller's descriptor, if it is open for what is wanted. */
 static int duplicate(struct mcsafe_pmem *pmem, int fd)
 {
 	int mode = fcntl(fd, F_GETFL);
@@ -73,7 +75,8 @@ static int duplicate(struct mcsafe_pmem *pmem, int fd)
 	return pmem->fd >= 0 ? 0 : -errno;
 }
 
-/* O_NONBLOCK: or a FIFO waits for its writer. It means nothing to what can be mapped. */
+/* Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files
+ * that can be mapped. */
 static int open_path(struct mcsafe_pmem *pmem, const char *path)
 {
 	int mode = pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY;
@@ -82,7 +85,7 @@ static int open_path(struct mcsafe_pmem *pmem, const char *path)
 	return pmem->fd >= 0 ? 0 : -errno;
 }
 
-/* What the file system says; 0, or -errno. */
+/* Ask the file system. 0, or -errno. */
 static int look_at_file(struct mcsafe_pmem *pmem)
 {
 	struct statfs fs;
@@ -94,7 +97,7 @@ static int look_at_file(struct mcsafe_pmem *pmem)
 	pmem->memory_file = pmem->hugetlb || fs.f_type == TMPFS_MAGIC;
 	if (pmem->hugetlb)
 		pmem->page_size = pmem->align = (size_t)fs.f_bsize;
-	/* Linux 5.8. Before, MAP_SYNC tells. */
+	/* Since Linux 5.8. Before that, whether MAP_SYNC works tells. */
 	if (statx(pmem->fd, "", AT_EMPTY_PATH, 0, &st) == 0) {
 		mcsafe__msan_written(&st, sizeof(st));
 		pmem->dax = (st.stx_attributes & STATX_ATTR_DAX) != 0;
@@ -102,7 +105,7 @@ static int look_at_file(struct mcsafe_pmem *pmem)
 	return 0;
 }
 
-/* What the descriptor refers to, and its size. */
+/* Find out what the descriptor refers to, and its size. */
 static int look(struct mcsafe_pmem *pmem, size_t *size)
 {
 	struct stat st;
@@ -126,12 +129,12 @@ static void ask_at_open(struct mcsafe_pmem *pmem)
 {
 	struct mcsafe_badblocks_answer answer;
 
-	/* Most memory has nobody who keeps a list: not to be told is no error. */
+	/* For most memory nobody keeps a list, so an error here does not matter. */
 	if ((pmem->flags & MCSAFE_PMEM_NO_ASK) == 0)
 		(void)mcsafe_pmem_ask(pmem, &answer);
 }
 
-/* pmem->fd is open. */
+/* Map the file of pmem->fd. */
 static int open_mapping(struct mcsafe_pmem *pmem)
 {
 	size_t size = 0;
@@ -148,7 +151,7 @@ static int open_mapping(struct mcsafe_pmem *pmem)
 	return 0;
 }
 
-/* Hand it out, or give it back. */
+/* Give the mapping to the caller, or destroy it after an error. */
 static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
 {
 	if (err == 0)
@@ -158,7 +161,7 @@ static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
 	return err;
 }
 
-/* By name; or by descriptor, if that is NULL. */
+/* Open by path or, if path is NULL, by descriptor. */
 static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int flags)
 {
 	MCSAFE__KEEP_ERRNO();
@@ -187,8 +190,8 @@ int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, int fd, int flags)
 	return open_file(pmem, NULL, fd, flags);
 }
 
-/* The file behind memory of the caller. */
-static int open_behind(struct mcsafe_pmem *pmem, int fd, size_t offset)
+/* Take the file from which the caller has mapped the memory. */
+static int take_file(struct mcsafe_pmem *pmem, int fd, size_t offset)
 {
 	struct stat st;
 	int err = duplicate(pmem, fd);
@@ -209,7 +212,7 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	struct mcsafe_pmem *made;
 
 	if ((flags & ~MEMORY_FLAGS) != 0 || (uintptr_t)base % MCSAFE__PAGE != 0 || base == NULL ||
-	    len == 0 || len > SSIZE_MAX || len > UINTPTR_MAX - (uintptr_t)base || offset < 0 ||
+	    len == 0 || len > SSIZE_MAX || mcsafe__wraps((uintptr_t)base, len) || offset < 0 ||
 	    (size_t)offset % MCSAFE__PAGE != 0 || len > SSIZE_MAX - (size_t)offset ||
 	    (fd == -1 && offset != 0))
 		return -EINVAL;
@@ -218,7 +221,7 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 		return -ENOMEM;
 	made->kind = MCSAFE_PMEM_MEMORY;
 	if (fd != -1)
-		err = open_behind(made, fd, (size_t)offset);
+		err = take_file(made, fd, (size_t)offset);
 	made->sync = made->flush = (flags & MCSAFE_PMEM_FLUSH) != 0;
 	made->dax |= made->sync;
 	made->first.base = base;

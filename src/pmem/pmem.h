@@ -1,55 +1,56 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem.h - what the files of this folder share: the mapping, its views, calls that run, faults */
+/* pmem.h - shared by the files of this folder: the mapping, its views, running calls, faults */
 #ifndef MCSAFE_SRC_PMEM_PMEM_H
 #define MCSAFE_SRC_PMEM_PMEM_H
-
-#include <mcsafe/pmem.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mcsafe/pmem.h>
+
 #include "base/page.h"
 #include "base/stripe.h"
 
-/* One mapping of it, from offset 0 on. A larger one takes its place when the file grows; none is
- * unmapped before the end, since a reader may have taken its address. */
+/* One mapping of the file, from offset 0 on. When the file grows, a larger view replaces it. Views
+ * are unmapped only by mcsafe_pmem_close(), because a reader may still use an older one. */
 struct mcsafe__view {
 	unsigned char *base;
 	size_t mapped;
 	struct mcsafe__view *older;
 };
 
-/* Calls that run, counted in several places so that threads do not fight for one line. */
+/* A part of the number of running calls. There are several, so that threads seldom write to the
+ * same cache line. */
 struct mcsafe__stripe {
-	_Alignas(64) _Atomic size_t running;
+	_Alignas(MCSAFE__LINE) _Atomic size_t running;
 };
 
 struct mcsafe_pmem {
 	struct mcsafe__stripe stripes[MCSAFE__STRIPES];
 
 	struct mcsafe__view *_Atomic view;
-	_Atomic size_t size; /* published after the view that is large enough for it */
+	_Atomic size_t size; /* stored after a view that is large enough for it */
 	struct mcsafe_badblocks *bad;
 
 	int fd;           /* -1: none */
-	size_t fd_offset; /* of base in the file */
+	size_t fd_offset; /* where base is in the file */
 	int flags;
 	enum mcsafe_pmem_kind kind;
 	bool dax, sync, flush;
-	bool memory_file; /* tmpfs, memfd, hugetlbfs: nothing of it survives the machine */
+	bool memory_file; /* tmpfs, memfd, hugetlbfs: the data do not outlive the machine */
 	bool hugetlb;
 	size_t page_size;
-	size_t align; /* of a repair */
+	size_t align; /* start and length of a repair are multiples of it */
 	struct mcsafe__view first;
 
-	pthread_mutex_t change; /* of views and contents: refresh, repair */
-	pthread_mutex_t noting; /* of faults; taken within `change` */
+	pthread_mutex_t change; /* held while views or contents change: refresh, repair */
+	pthread_mutex_t noting; /* held while a fault is noted; taken after `change` */
 	_Atomic unsigned long repairs;
 };
 
-/* ---- calls that run: mcsafe_pmem_close() waits for them --------------------------------------- */
+/* ---- running calls, for which mcsafe_pmem_close() waits -------------------------------------- */
 
 static inline struct mcsafe__stripe *mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
 {
@@ -64,56 +65,53 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
 	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
 }
 
-/* ---- map.c ------------------------------------------------------------------------------------ */
+/* ---- map.c ----------------------------------------------------------------------------------- */
 
-/* How large the file or block device is now: 0, or -errno. */
+/* The present size of a file or block device. 0, or -errno. */
 int mcsafe__pmem_file_size(int fd, size_t *size);
-/* Map `size` bytes into *view. 0, or -errno. Settles pmem->sync by the way. */
+/* Map `size` bytes into *view, and set pmem->sync. 0, or -errno. */
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size);
-/* Put fresh pages of the file at [offset, offset + n) of each view. */
+/* Map [offset, offset + n) of the file again, in each view. 0, or -errno. */
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 
-/* ---- devdax.c --------------------------------------------------------------------------------- */
+/* ---- access.c: common to reads and writes ---------------------------------------------------- */
 
-/* Size and alignment of a device-dax node, below a directory like /sys: 0; -ENODEV: it is none;
- * -EBADMSG: they are not there, or make no sense; or -errno. */
-int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align);
-
-/* ---- access.c: what is common to reads and writes --------------------------------------------- */
-
-/* A part of the mapping that is going to be accessed. */
+/* An access to a part of the mapping. */
 struct mcsafe__access {
 	struct mcsafe_pmem *pmem;
 	struct mcsafe__stripe *stripe;
 	unsigned char *base; /* of the view */
 	size_t mapped;
 	size_t offset;
-	size_t wanted;         /* up to the end of the file */
-	size_t n;              /* up to the first byte of it that is known to be bad */
-	unsigned long repairs; /* so many there were before */
-	enum mcsafe_side side; /* on which the mapping is */
+	size_t wanted;         /* bytes to access, limited by the end of the file */
+	size_t n;              /* of these, the bytes before the first that is known to be bad */
+	unsigned long repairs; /* pmem->repairs when the access began */
+	enum mcsafe_side side; /* the side of a copy on which the mapping is */
 };
 
-/* How many of the n bytes at offset come before the first line that is known to be bad. */
+/* The number of bytes, of n at an offset, before the first cache line that is known to be bad. */
 size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n);
-/* Take a view, and as many of n bytes as come before the end and before known bad ones. */
+/* Begin an access to n bytes: take a view, and limit the access by the end of the file and by known
+ * bad ranges. */
 void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem, size_t n,
 			size_t offset, enum mcsafe_side side);
-/* It is over after `done` bytes; `stopped` is what stopped it, or NULL. The result of the call. */
+/* End an access after `done` bytes. `stopped` is the fault that stopped it, or NULL. Returns the
+ * result of the public call. */
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			 const struct mcsafe_fault *stopped, struct mcsafe_fault *fault);
-/* The same of an access by an iterator; *stopped has a cause if memory stopped it. */
+/* End an access by an iterator. If a fault stopped it, stopped->cause is set. */
 ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
 			      const struct mcsafe_iter *it, const struct mcsafe_fault *stopped,
 			      struct mcsafe_fault *fault);
 
-/* ---- note.c ----------------------------------------------------------------------------------- */
+/* ---- note.c ---------------------------------------------------------------------------------- */
 
-/* An access stopped `at` an offset. Returns how many bytes are lost there. Keeps errno. */
+/* Note the loss of an access that stopped at an offset. Returns the number of bytes from `at` to
+ * the end of what is lost. Keeps errno. */
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
 			 size_t at);
 
-/* Whether the file has a page there now. Keeps nothing of errno. */
+/* Whether the file now has a page at an offset. May change errno. */
 bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at);
 
 #endif /* MCSAFE_SRC_PMEM_PMEM_H */

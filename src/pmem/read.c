@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* read.c - reads: to a buffer, to several, to an iterator, and past what is bad */
+/* read.c - reads: to one buffer, to several, and to an iterator */
 #include "pmem.h"
 
 #include <errno.h>

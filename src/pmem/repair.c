@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * repair.c - give bad ranges back with good data
+ * repair.c - replace bad ranges by good data
  *
- * A range leaves the registry last: when the data are in place, were made durable, and have been
- * read back through the mapping.
+ * A range leaves the registry last: after the data have been stored, made durable, and read back
+ * through the mapping.
  */
 #include "pmem.h"
 
@@ -17,24 +17,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "badblocks/ask.h"
+#include "badblocks/clearing.h"
+#include "badblocks/devdax.h"
 #include "base/errno_kept.h"
 #include "base/maps.h"
-#include "copy/engine.h"
+#include "copy/flush.h"
+#include "landing/landing.h"
 
-/* Written at once; after a failure, page by page. */
+/* Bytes that are written at once. After a failure it is page by page. */
 #define PIECE ((size_t)256 << 10)
 
 struct repair {
 	struct mcsafe_pmem *pmem;
 	const struct mcsafe__view *view;
-	unsigned char *data;            /* of the present piece */
-	unsigned char *back;            /* what is read of it */
-	bool device;                    /* device-dax, also behind memory of the caller */
+	unsigned char *data;            /* of this piece */
+	unsigned char *back;            /* the piece as it reads back */
+	bool device;                    /* device-dax; also if the caller has mapped it */
 	struct mcsafe__dax_place place; /* of the device */
 };
 
-/* All of it, or -errno. */
+/* Write all n bytes. 0, or -errno. */
 static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data, size_t n,
 		      size_t offset)
 {
@@ -43,7 +45,8 @@ static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data,
 
 		if (put < 0 && errno == EINTR)
 			continue;
-		/* The data are in our own memory: EFAULT is about the medium, as with DAX. */
+		/* The data are in our own memory, so that EFAULT is about the medium, as
+		 * with DAX. */
 		if (put <= 0)
 			return put == 0 || errno == EFAULT ? -EIO : -errno;
 		data += put;
@@ -53,16 +56,17 @@ static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data,
 	return 0;
 }
 
-/* Through the mapping: a file of hugetlbfs cannot be written. */
+/* Store through the mapping: write(2) does not work with a file of hugetlbfs. */
 static int store(const struct repair *r, size_t n, size_t offset)
 {
 	return mcsafe_memcpy(r->view->base + offset, r->data, n, NULL) == 0 ? 0 : -EIO;
 }
 
 /*
- * An error of the page cache is reported once, and may be of the very loss that is being repaired
- * (Documentation/core-api/errseq.rst): only the second answer is about what was written. And what
- * could not be written counts as clean from then on: it has to be written anew to be tried again.
+ * The page cache reports an error once (Documentation/core-api/errseq.rst). The first error may be
+ * about the loss that is being repaired; only the second one is about the new data. Pages that
+ * could not be written back count as clean from then on, so the data are written again before the
+ * second attempt.
  */
 static int put_durably(const struct repair *r, size_t n, size_t offset)
 {
@@ -78,7 +82,7 @@ static int put_durably(const struct repair *r, size_t n, size_t offset)
 	return err;
 }
 
-/* Fresh pages of the file, or blocks of the disk, in place of the bad ones. */
+/* Have the file system take the bad pages or blocks out of the file. New ones take their place. */
 static int punch(const struct mcsafe_pmem *pmem, size_t n, size_t offset)
 {
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
@@ -92,7 +96,7 @@ static int put_in_file(const struct repair *r, size_t n, size_t offset)
 {
 	const struct mcsafe_pmem *pmem = r->pmem;
 	bool may_punch = pmem->memory_file || (pmem->flags & MCSAFE_PMEM_PUNCH);
-	/* pwrite(2) is refused there, and a lost huge page takes no store. */
+	/* hugetlbfs refuses pwrite(2), and a lost huge page cannot be stored to. */
 	int err = pmem->hugetlb ? -EIO : put_durably(r, n, offset);
 
 	if (err != 0 && may_punch) {
@@ -103,10 +107,11 @@ static int put_in_file(const struct repair *r, size_t n, size_t offset)
 	return err;
 }
 
-/* ---- device-dax: the firmware clears, and the stores are ours --------------------------------- */
+/* ---- device-dax: the firmware clears the poison, and we store the data ----------------------- */
 
-/* Through the caches and out of them, so that what is read back comes from the medium: CLWB may keep a
- * line, CLFLUSH does not (Intel SDM vol. 2). Its fence is that of all stores before it. */
+/* Store the data and flush them out of the caches, so that they are read back from the medium. CLWB
+ * may keep a line in the cache, CLFLUSH does not (Intel SDM vol. 2). SFENCE orders all stores
+ * before it. */
 static int store_durably(const struct repair *r, size_t n, size_t offset)
 {
 	unsigned char *to = r->view->base + offset;
@@ -120,9 +125,9 @@ static int store_durably(const struct repair *r, size_t n, size_t offset)
 }
 
 /*
- * The data are stored before the poison is cleared as well, as by Linux's own driver for many
- * years: who is killed in between has the new data if clearing keeps what is there. If it does not,
- * or if nothing could be stored, that changes nothing.
+ * The data are stored before the poison is cleared and again after, as Linux's own driver did for
+ * many years. If the process dies in between, the new data are there, provided that clearing keeps
+ * the contents. An error of the first store is ignored: the second store decides.
  */
 static int put_on_device(const struct repair *r, size_t n, size_t offset)
 {
@@ -142,9 +147,9 @@ static int put_on_device(const struct repair *r, size_t n, size_t offset)
 	return err == 0 ? store_durably(r, n, offset) : err;
 }
 
-/* ---- anonymous memory ------------------------------------------------------------------------- */
+/* ---- anonymous memory ------------------------------------------------------------------------ */
 
-/* Whether all of [from, to) is private anonymous memory, and no code. */
+/* Whether all of [from, to) is private anonymous memory that cannot be executed. */
 static bool is_anonymous(unsigned long from, unsigned long to)
 {
 	struct mcsafe__mapping mapping;
@@ -157,7 +162,7 @@ static bool is_anonymous(unsigned long from, unsigned long to)
 	return true;
 }
 
-/* Fresh pages with the data, put in place of the bad ones by one system call. */
+/* Fill new pages with the data, and move them to the place of the bad pages by one system call. */
 static int replace_pages(const struct repair *r, size_t n, size_t offset)
 {
 	unsigned char *at = r->view->base + offset, *fresh;
@@ -169,9 +174,12 @@ static int replace_pages(const struct repair *r, size_t n, size_t offset)
 	if (fresh == MAP_FAILED)
 		return -errno;
 	memcpy(fresh, r->data, n);
-	/* The memory may end in the middle of a page: what is behind it is not ours. */
-	if (n < pages && mcsafe_memcpy(fresh + n, at + n, pages - n, NULL) != 0) {
-		/* Lost as well: what could be read has been kept. */
+	/* If our memory ends within a page, the rest of that page is not ours: keep what can be
+	 * read of it. */
+	if (n < pages) {
+		size_t lost = mcsafe_memcpy(fresh + n, at + n, pages - n, NULL);
+
+		(void)lost; /* zeros take the place of what cannot be read */
 	}
 	if (mremap(fresh, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
 		int err = -errno;
@@ -214,7 +222,7 @@ static int repair_piece(const struct repair *r, size_t n, size_t offset)
 	struct mcsafe_pmem *pmem = r->pmem;
 	int err = put(r, n, offset);
 
-	/* A device has nothing else to map. */
+	/* There are no other pages of a device to map. */
 	if (err == 0 && pmem->fd >= 0 && !r->device && !reads_back(r, n, offset))
 		err = mcsafe__pmem_map_anew(pmem, offset, n);
 	if (err == 0 && !reads_back(r, n, offset))
@@ -222,7 +230,7 @@ static int repair_piece(const struct repair *r, size_t n, size_t offset)
 	return err == 0 ? forget(pmem, n, offset) : err;
 }
 
-/* As much of n bytes as can be; *err says why not all. */
+/* Repair as many of n bytes as possible. Returns their number; *err says why not all. */
 static size_t repair_all(const struct repair *r, const unsigned char *data, size_t n, size_t offset,
 			 int *err)
 {
@@ -248,7 +256,7 @@ static size_t repair_all(const struct repair *r, const unsigned char *data, size
 	return done;
 }
 
-/* Whether the file behind the memory reaches so far. */
+/* Whether the file from which the memory is mapped has all of these bytes. */
 static bool is_in_file(const struct mcsafe_pmem *pmem, const struct stat *st, size_t n,
 		       size_t offset)
 {
@@ -258,8 +266,9 @@ static bool is_in_file(const struct mcsafe_pmem *pmem, const struct stat *st, si
 	       n <= end - pmem->fd_offset - offset;
 }
 
-/* What forbids it: 0, or -errno. *st is of the descriptor, if there is one. */
-static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, off_t offset)
+/* Whether a repair is allowed: 0, or -errno. *st becomes the status of the file, if there
+ * is one. */
+static int check_request(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, off_t offset)
 {
 	size_t size = atomic_load(&pmem->size), align = pmem->align;
 
@@ -268,14 +277,14 @@ static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, of
 		return -EBADF;
 	if (pmem->fd >= 0 && fstat(pmem->fd, st) != 0)
 		return -errno;
-	/* pwrite(2) would append, wherever it is told to write. */
+	/* With O_APPEND, pwrite(2) ignores the offset and appends. */
 	if (pmem->fd >= 0 && (fcntl(pmem->fd, F_GETFL) & O_APPEND))
 		return -EINVAL;
-	/* Of memory that somebody has mapped, no more than the file has. */
+	/* If the caller has mapped the memory, it may reach past the end of the file. */
 	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st->st_mode) && offset >= 0 &&
 	    !is_in_file(pmem, st, n, (size_t)offset))
 		return -EINVAL;
-	/* Its firmware clears whole units. */
+	/* The firmware of a device clears whole units. */
 	if (S_ISCHR(st->st_mode) && n % align != 0)
 		return -EINVAL;
 	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
@@ -284,8 +293,8 @@ static int refused(const struct mcsafe_pmem *pmem, struct stat *st, size_t n, of
 	return 0;
 }
 
-/* The file is as large as it was, so that nothing is written behind its end. */
-static int is_as_large(const struct mcsafe_pmem *pmem)
+/* Check that the file still has the size that is known, so that nothing is written past its end. */
+static int check_size(const struct mcsafe_pmem *pmem)
 {
 	size_t size = 0;
 	int err = 0;
@@ -297,11 +306,11 @@ static int is_as_large(const struct mcsafe_pmem *pmem)
 	return err;
 }
 
-/* The file has not changed its size, or the device is one that may be cleared: 0, or -errno. */
-static int is_ready(struct repair *r, const struct stat *st)
+/* Check the size of a file, or find the region of a device. 0, or -errno. */
+static int prepare(struct repair *r, const struct stat *st)
 {
 	if (!S_ISCHR(st->st_mode))
-		return is_as_large(r->pmem);
+		return check_size(r->pmem);
 	r->device = true;
 	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
 }
@@ -319,7 +328,7 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 	int err = -ENOMEM;
 
 	if (r.data != NULL && r.back != NULL)
-		err = is_ready(&r, st);
+		err = prepare(&r, st);
 	if (err == 0)
 		done = repair_all(&r, data, n, offset, &err);
 	free(r.data);
@@ -335,7 +344,7 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 	ssize_t result;
 
 	pthread_mutex_lock(&pmem->change);
-	result = refused(pmem, &st, n, offset);
+	result = check_request(pmem, &st, n, offset);
 	if (result == 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);

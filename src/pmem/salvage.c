@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* salvage.c - read all that can be read, and list what cannot */
+/* salvage.c - read everything that can be read, and list the rest */
 #include "pmem.h"
 
 #include <errno.h>
 
+#include "copy/hole_list.h"
+
 struct salvage {
 	struct mcsafe__access access;
-	unsigned char *buf; /* of the access's start */
+	unsigned char *buf; /* for the byte at which the access starts */
 	int fill;
-	struct mcsafe_range *holes;
-	size_t room, found;
-	struct mcsafe_range last;
+	struct mcsafe__hole_list list;
 };
 
-/* Fill the hole of n bytes at `done` and list as much of it as could be filled; how much. */
+/* Fill a hole of n bytes at buf[done], and list the part that could be filled. Returns
+ * its length. */
 static size_t hole(struct salvage *s, size_t done, size_t n)
 {
 	size_t start = s->access.offset;
@@ -21,18 +22,11 @@ static size_t hole(struct salvage *s, size_t done, size_t n)
 	n -= mcsafe_memset(s->buf + done, s->fill, n, NULL);
 	if (n == 0)
 		return 0;
-	if (s->found != 0 && s->last.start + s->last.len == start) {
-		s->last.len += n;
-	} else {
-		s->found++;
-		s->last = (struct mcsafe_range){start, n};
-	}
-	if (s->found <= s->room)
-		s->holes[s->found - 1] = s->last;
+	mcsafe__hole_list_add(&s->list, start, n);
 	return n;
 }
 
-/* Bytes known to be bad at the start of the n at an offset. */
+/* The number of bytes, of n at an offset, that are known to be bad before the first good one. */
 static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 {
 	size_t len = 0;
@@ -41,7 +35,7 @@ static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 		size_t to_line = MCSAFE__LINE - (offset + len) % MCSAFE__LINE;
 		struct mcsafe_range bad;
 
-		/* To the end of the range, in whole lines, whatever comes behind. */
+		/* All lines of a bad range at once. */
 		if (mcsafe_badblocks_next(pmem->bad, offset + len, offset + n, &bad) &&
 		    bad.start == offset + len)
 			to_line = mcsafe__up(bad.start + bad.len, MCSAFE__LINE) - bad.start;
@@ -51,9 +45,9 @@ static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 }
 
 /*
- * The next step of up to n bytes: a stretch that comes before something bad, or what is bad.
- * Returns the bytes of buf that were written by it; fewer than *n, which is what was meant to be,
- * if buf itself cannot be written.
+ * Do the next step of up to *n bytes: good bytes up to a bad one, or a bad range. *n becomes the
+ * number of bytes that the step is about. Returns the number of bytes of buf that it wrote: fewer
+ * than *n only if buf itself cannot be written.
  */
 static size_t step(struct salvage *s, size_t done, size_t *n)
 {
@@ -63,7 +57,7 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 
 	if (good == 0) {
 		*n = known_bad(access->pmem, access->offset, *n);
-		/* It has been repaired just now: try again. */
+		/* If *n is 0, the range has just been repaired: try again. */
 		return *n != 0 ? hole(s, done, *n) : 0;
 	}
 	access->n = good;
@@ -74,7 +68,8 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 	}
 	access->offset += good - left;
 	lost = mcsafe__pmem_note(access, &fault, access->offset);
-	/* REP MOVSB may have fallen short of what was noted: what is good until there comes next. */
+	/* The copy may have stopped before the range that was noted. The next step copies the good
+	 * bytes between. */
 	again = mcsafe__pmem_good(access->pmem, access->offset, left);
 	if (again != 0 && again < lost && again < left) {
 		access->offset -= good - left;
@@ -95,8 +90,7 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 	struct salvage s = {
 		.buf = buf,
 		.fill = fill,
-		.holes = holes,
-		.room = nholes != NULL ? *nholes : 0,
+		.list = {.holes = holes, .room = nholes != NULL ? *nholes : 0},
 	};
 	size_t done = 0, wanted, got;
 
@@ -112,6 +106,6 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 	} while (got == wanted && done < n);
 	mcsafe__pmem_leave(s.access.stripe);
 	if (nholes != NULL)
-		*nholes = s.found;
+		*nholes = s.list.found;
 	return done != 0 || n == 0 ? (ssize_t)done : -EFAULT;
 }

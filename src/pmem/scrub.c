@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pmem_scrub.c - a scrub of a mapping, which knows where its file ends */
-#include "base/errno_kept.h"
+/* scrub.c - scrub a mapping up to the end of its file */
 #include "pmem.h"
 
 #include <errno.h>
 
+#include "base/errno_kept.h"
+
 struct scrubbed {
 	struct mcsafe_pmem *pmem;
-	const struct mcsafe_scrub_options *options; /* of the caller; may be NULL */
+	const struct mcsafe_scrub_options *options; /* the caller's; may be NULL */
 };
 
 static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void *arg)
@@ -17,9 +18,8 @@ static int progress_of_caller(const struct mcsafe_scrub_progress *progress, void
 	return scrubbed->options->progress(progress, scrubbed->options->arg);
 }
 
-/* What is behind the end of a file is not bad, and what is not wanted is not added. */
-static int is_not_to_be_noted(const struct mcsafe_range *bad, const struct mcsafe_fault *fault,
-			      void *arg)
+/* 1, and the range is not added: it is past the end of the file. Otherwise the caller decides. */
+static int decide_found(const struct mcsafe_range *bad, const struct mcsafe_fault *fault, void *arg)
 {
 	const struct scrubbed *scrubbed = arg;
 	const struct mcsafe_scrub_options *options = scrubbed->options;
@@ -43,7 +43,7 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 	int err;
 
 	own.arg = &scrubbed;
-	own.found = is_not_to_be_noted;
+	own.found = decide_found;
 	own.progress = own.progress != NULL ? progress_of_caller : NULL;
 	err = mcsafe_scrub_create(&scrub, atomic_load(&pmem->view)->base, size, pmem->bad, &own);
 	if (err == 0) {

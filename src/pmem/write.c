@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* write.c - writes, and making stores durable */
+/* write.c - write, and make stores durable */
 #include "pmem.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <sys/mman.h>
 
-#include "copy/engine.h"
 #include "base/errno_kept.h"
-#include "landing/fault.h"
 #include "base/msan.h"
+#include "copy/flush.h"
+#include "landing/fault.h"
 
-/* Stores that were flushed are durable behind this, and not before (Intel SDM vol. 2, CLWB). */
+/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
 static void fence(void)
 {
 	__builtin_ia32_sfence();
 }
 
-/* What forbids to write n bytes at an offset: 0, or -errno. */
-static int refused(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
+/* Whether n bytes may be written at an offset: 0, or -errno. */
+static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
 	if (offset < 0)
 		return -EINVAL;
@@ -34,7 +34,7 @@ ssize_t mcsafe_pmem_pwrite(struct mcsafe_pmem *pmem, const void *buf, size_t n, 
 {
 	struct mcsafe__access access;
 	struct mcsafe_fault stopped;
-	int err = refused(pmem, n, offset);
+	int err = check_request(pmem, n, offset);
 	unsigned char *to;
 	size_t left;
 
@@ -61,7 +61,7 @@ ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it,
 
 	if (n > mcsafe_iter_count(it))
 		n = mcsafe_iter_count(it);
-	err = refused(pmem, n, offset);
+	err = check_request(pmem, n, offset);
 	if (err != 0)
 		return err;
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
@@ -84,7 +84,7 @@ ssize_t mcsafe_pmem_pwritev(struct mcsafe_pmem *pmem, const struct iovec *iov, s
 	return err == 0 ? mcsafe_pmem_write_iter(pmem, &it, SSIZE_MAX, offset, fault) : err;
 }
 
-/* Write the lines of the access back, but for those that are known to be bad. */
+/* Write the cache lines of the access back, except those that are known to be bad. */
 static int flush(struct mcsafe__access *access)
 {
 	size_t end = access->offset + access->wanted;
@@ -120,7 +120,7 @@ static int sync_pages(const struct mcsafe__access *access)
 	MCSAFE__KEEP_ERRNO();
 	int err = 0;
 
-	/* ENOMEM: not mapped. Whatever it is, the data are not where they should be. */
+	/* ENOMEM: not mapped. Whatever the error is, the data are not durable. */
 	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) != 0)
 		err = -EIO;
 	return err;
@@ -129,7 +129,7 @@ static int sync_pages(const struct mcsafe__access *access)
 int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
 {
 	struct mcsafe__access access;
-	int err = refused(pmem, 0, offset);
+	int err = check_request(pmem, 0, offset);
 
 	if (err != 0)
 		return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* backtrace_libunwind.c - walk a stack; the only file that knows libunwind */
+/* backtrace_libunwind.c - walk a stack; the only file that uses libunwind */
 #include "report.h"
 
 #define UNW_LOCAL_ONLY
@@ -16,7 +16,7 @@
 #define FRAMES_MAX 128
 
 /*
- * What an exception would find in the frame. For code that has no unwind information libunwind
+ * Fill in what an exception would find in the frame. If code has no unwind information, libunwind
  * makes up a function of one byte.
  */
 static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
@@ -35,22 +35,23 @@ static void describe(unw_cursor_t *cursor, struct mcsafe__frame *frame)
 	frame->personality = frame->is_known ? info.handler : 0;
 }
 
-static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
-	       int (*step)(const struct mcsafe__frame *, void *), void *arg)
+/* Call step for the frame at the cursor. False: it was the last frame. */
+static bool use(unw_cursor_t *cursor, struct mcsafe__frame *frame, bool names,
+		mcsafe__step_fn *step, void *arg)
 {
 	char name[128];
 	unw_word_t ip, offset;
 
 	if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
-		return 0;
+		return false;
 	mcsafe__msan_written(&ip, sizeof(ip));
 	if (ip == 0 && frame->number != 0)
-		return 0;
+		return false;
 	frame->ip = ip;
 	frame->name = NULL;
 	if (names) {
 		describe(cursor, frame);
-		/* A name that is cut off is still a name: the result is -UNW_ENOMEM then. */
+		/* -UNW_ENOMEM: the name was cut off. That is still a name. */
 		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
 
 		if (err == 0 || err == -UNW_ENOMEM) {
@@ -64,10 +65,11 @@ static int use(unw_cursor_t *cursor, struct mcsafe__frame *frame, int names,
 }
 
 /*
- * A call through a bad pointer faults at the instruction that does not exist, where no unwind
- * information can be: the caller is found where its call has left it, on top of the stack.
+ * Whether the thread called through a bad pointer. Then the instruction at RIP cannot be read, and
+ * has no unwind information. The call has left its return address on top of the stack: *caller is
+ * the context of the caller, in which RIP is that address.
  */
-static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
+static bool is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 {
 	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], back;
@@ -75,17 +77,17 @@ static int is_bad_call(const ucontext_t *uc, ucontext_t *caller)
 
 	if (mcsafe__copy_word(&byte, (const void *)ip, 1, NULL) == 0 ||
 	    mcsafe__copy_word(&back, (const void *)sp, sizeof(back), NULL) != 0)
-		return 0;
+		return false;
 	mcsafe__msan_written(&back, sizeof(back));
 	memset(caller, 0, sizeof(*caller));
 	memcpy(caller->uc_mcontext.gregs, uc->uc_mcontext.gregs, sizeof(gregset_t));
 	caller->uc_mcontext.gregs[REG_RIP] = (greg_t)back;
 	caller->uc_mcontext.gregs[REG_RSP] = (greg_t)sp + (greg_t)sizeof(back);
-	return 1;
+	return true;
 }
 
-static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int names,
-		 int (*step)(const struct mcsafe__frame *, void *), void *arg)
+static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, bool names,
+		 mcsafe__step_fn *step, void *arg)
 {
 	unw_cursor_t cursor;
 
@@ -98,17 +100,16 @@ static void walk(ucontext_t *uc, int flags, struct mcsafe__frame *frame, int nam
 	}
 }
 
-int mcsafe__backtrace(const void *ctx, int names, int (*step)(const struct mcsafe__frame *, void *),
-		      void *arg)
+int mcsafe__backtrace(const void *ctx, bool names, mcsafe__step_fn *step, void *arg)
 {
-	/* libunwind writes nothing there, but its type is not const. */
+	/* libunwind does not write there, although its type is not const. */
 	ucontext_t *uc = (ucontext_t *)(uintptr_t)ctx;
 	struct mcsafe__frame frame = {.ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP],
 				      .sp = (unsigned long)uc->uc_mcontext.gregs[REG_RSP]};
 	ucontext_t caller;
-	int flags = UNW_INIT_SIGNAL_FRAME; /* the first address is no return address */
+	int flags = UNW_INIT_SIGNAL_FRAME; /* RIP is not a return address */
 
-	/* It may come from getcontext(3). */
+	/* getcontext(3), which MemorySanitizer does not see, may have written it. */
 	mcsafe__msan_written(&uc->uc_mcontext.gregs, sizeof(gregset_t));
 	if (is_bad_call(uc, &caller)) {
 		if (!step(&frame, arg))

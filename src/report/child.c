@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * report.c - have a report written by a child, and wait for it, but not for long
+ * child.c - let a child write a report, and wait for the child, but not for long
  *
- * Runs in the signal handler of a process that is about to die, perhaps in the middle of malloc or
- * of the loader. So everything that may block or fault is left to a copy of the process, made by
- * clone(2) without the handlers of pthread_atfork(3). Of libc it calls clone, fstat, getpid, kill,
- * nanosleep, prctl, pthread_sigmask, setrlimit, sigaction, syscall, waitpid and _exit, which are
- * plain system calls, and memset, sigaddset, sigemptyset and sigfillset.
+ * Runs in the signal handler of a process that is about to die. The signal may have interrupted
+ * malloc or the loader. Therefore a copy of the process does everything that may block or fault.
+ * clone(2) makes that copy, without the handlers of pthread_atfork(3).
+ *
+ * Of libc this calls clone, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
+ * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset, sigaddset,
+ * sigemptyset and sigfillset.
  */
 #include "report.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,19 +24,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fatal_signals.h"
 #include "base/msan.h"
 
-#define PATIENCE_MS 2000
-#define STEP_MS     2
+#define PATIENCE_MS 2000 /* how long the child may take */
+#define STEP_MS     2    /* how often the parent looks */
 
-struct mcsafe__report_setup mcsafe__report_setup = {.fd = -1};
-_Atomic int mcsafe__report_wanted;
+struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
+_Atomic bool mcsafe__report_wanted;
 _Atomic unsigned long mcsafe__reporter;
 
-/* Set in the copy of the process only. */
+#define REPORTER_PID_SHIFT 32
+
+/* The function that lands faults of the child. Set only in the child. */
 static mcsafe__land_fn *lands;
 
-/* The previous handlers are the parent's, and have had their turn. */
+/* Do not pass the signal on: the parent has called its previous handlers before. */
 static void land_or_end(int signo, siginfo_t *si, void *ctx)
 {
 	if (!lands(signo, si, ctx))
@@ -41,18 +47,17 @@ static void land_or_end(int signo, siginfo_t *si, void *ctx)
 }
 
 /*
- * A copy of the dying thread, with all signals blocked. Nothing that goes wrong here may be seen
- * outside: no core, and no report about itself. Its own loads may fault and land, as the
- * process's own handlers are not called here.
+ * Set up the child, a copy of the dying thread with all signals blocked. Nothing that goes wrong in
+ * the child may be seen outside: it dumps no core, and writes no report about itself. Its loads may
+ * fault and land. Handlers of the process do not run in the child.
  */
 static void begin_child(void)
 {
-	static const int signals[] = {SIGBUS, SIGSEGV};
 	const struct rlimit none = {0, 0};
 	struct sigaction ours;
 	sigset_t set;
 
-	atomic_store(&mcsafe__report_wanted, 0);
+	atomic_store(&mcsafe__report_wanted, false);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
@@ -61,9 +66,9 @@ static void begin_child(void)
 	ours.sa_sigaction = land_or_end;
 	ours.sa_flags = SA_SIGINFO | SA_NODEFER;
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], &ours, NULL);
-		sigaddset(&set, signals[i]);
+	for (size_t i = 0; i < MCSAFE__N_FATAL_SIGNALS; i++) {
+		sigaction(mcsafe__fatal_signals[i], &ours, NULL);
+		sigaddset(&set, mcsafe__fatal_signals[i]);
 	}
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
@@ -74,7 +79,7 @@ struct job {
 	const void *arg;
 };
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 static int child(void *arg)
 {
 	const struct job *job = arg;
@@ -92,7 +97,7 @@ static void nap(void)
 	nanosleep(&step, NULL);
 }
 
-/* It is a child without an exit signal: wait(2) of the host does not see it. */
+/* The child has no exit signal, so wait(2) of the host does not see it (clone(2), __WALL). */
 static void wait_for(pid_t pid)
 {
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
@@ -115,23 +120,27 @@ void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_en
 		wait_for(pid);
 }
 
-static int is_our_file(void)
+/* Whether the descriptor is still the file that mcsafe_set_report() was given. */
+static bool is_our_file(void)
 {
 	struct stat st;
 
-	return fstat(mcsafe__report_setup.fd, &st) == 0 && st.st_dev == mcsafe__report_setup.dev &&
-	       st.st_ino == mcsafe__report_setup.ino;
+	return fstat(mcsafe__report_setup.child.fd, &st) == 0 &&
+	       st.st_dev == mcsafe__report_setup.dev && st.st_ino == mcsafe__report_setup.ino;
 }
 
-/* 1: this thread is the first. A thread that comes second waits, as its death would end the
- * process before the report is written. A child of fork(2) is nobody's second. */
-static int is_first(unsigned long self)
+/*
+ * Whether this thread is the first one of its process to die. Another thread of the process waits
+ * until the report is written, since its death would end the process. A child of fork(2) does not
+ * wait for the threads of its parent.
+ */
+static bool is_first(unsigned long self)
 {
 	unsigned long other = 0;
 
 	if (atomic_compare_exchange_strong(&mcsafe__reporter, &other, self))
-		return 1;
-	if (other >> 32 != self >> 32)
+		return true;
+	if (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
 		return atomic_compare_exchange_strong(&mcsafe__reporter, &other, self);
 	if (other != self)
 		for (int waited = 0; waited < 2 * PATIENCE_MS; waited += STEP_MS) {
@@ -139,7 +148,7 @@ static int is_first(unsigned long self)
 				break;
 			nap();
 		}
-	return 0;
+	return false;
 }
 
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__land_fn *land)
@@ -150,14 +159,13 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
-	/* No handler may run now that would not have run if the kernel had killed at once. */
+	/* No handler may run now: without a report the kernel would have killed at once. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	if (is_first((unsigned long)death.pid << 32 | (unsigned long)death.tid)) {
+	if (is_first((unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid)) {
 		if (is_our_file())
-			mcsafe__in_copy(setup->write, &death, setup->stack + setup->stack_size,
-					land);
-		atomic_store(&mcsafe__report_wanted, 0);
+			mcsafe__in_copy(setup->write, &death, setup->child.stack_end, land);
+		atomic_store(&mcsafe__report_wanted, false);
 	}
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * report_text.c - the text of a report
+ * report_text.c - write the text of a report
  *
- * Runs in the child of report.c: alone, but with the locks as other threads have left them. So it
- * allocates nothing and uses no stdio. Each line is written as soon as it is complete: the next one
- * may be what goes wrong.
+ * Runs in the child of child.c. The child has one thread, but other threads of the parent may have
+ * left locks held. Therefore this file allocates nothing and uses no stdio. It writes each line as
+ * soon as the line is complete, since the next line may go wrong.
  */
 #include "report.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #include "landing/fault.h"
 
 struct code_name {
-	int signo, code; /* signo 0: of any signal */
+	int signo, code; /* signo 0: any signal */
 	const char *name;
 };
 
@@ -112,7 +113,7 @@ static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
 	}
 }
 
-/* The name is that of the thread that dies; a child inherits it. */
+/* The child inherits the name of the dying thread, so it can ask for its own. */
 static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *death)
 {
 	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
@@ -124,14 +125,14 @@ static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *dea
 	mcsafe__put(t, " of process ");
 	mcsafe__put_decimal(t, death->pid);
 	if (n > 1) {
-		name[n - 1] = '\0'; /* the end of line */
+		name[n - 1] = '\0'; /* replaces the end of line */
 		mcsafe__put(t, ", ");
 		mcsafe__put(t, name);
 	}
 	mcsafe__end_line(t);
 }
 
-static int write_frame(const struct mcsafe__frame *frame, void *arg)
+static bool write_frame(const struct mcsafe__frame *frame, void *arg)
 {
 	struct mcsafe__text *t = arg;
 
@@ -148,7 +149,7 @@ static int write_frame(const struct mcsafe__frame *frame, void *arg)
 	}
 	put_place(t, frame->ip);
 	mcsafe__end_line(t);
-	return 1;
+	return true;
 }
 
 void mcsafe__report_write(const void *arg)
@@ -156,7 +157,7 @@ void mcsafe__report_write(const void *arg)
 	const struct mcsafe__death *death = arg;
 	const ucontext_t *uc = death->ctx;
 	unsigned long ip = (unsigned long)uc->uc_mcontext.gregs[REG_RIP];
-	struct mcsafe__text t = {.fd = mcsafe__report_setup.fd};
+	struct mcsafe__text t = {.fd = mcsafe__report_setup.child.fd};
 
 	mcsafe__put(&t, "mcsafe: ");
 	mcsafe__put(&t, death->signo == SIGBUS ? "SIGBUS" : "SIGSEGV");
@@ -177,7 +178,7 @@ void mcsafe__report_write(const void *arg)
 		return;
 	mcsafe__put(&t, "  backtrace:");
 	mcsafe__end_line(&t);
-	if (mcsafe__backtrace(death->ctx, 1, write_frame, &t) != 0) {
+	if (mcsafe__backtrace(death->ctx, true, write_frame, &t) != 0) {
 		mcsafe__put(&t, "    none: built without libunwind");
 		mcsafe__end_line(&t);
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub_run.c - make a scrub, and run it here or in a thread of its own */
-#include "base/errno_kept.h"
+/* run.c - make a scrub, and run it in this thread or in one of its own */
 #include "scrub.h"
 
 #include <errno.h>
@@ -10,6 +9,9 @@
 #include <stdlib.h>
 
 #include <mcsafe/handler.h>
+
+#include "base/errno_kept.h"
+#include "base/page.h"
 
 int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t len,
 			struct mcsafe_badblocks *badblocks,
@@ -21,7 +23,7 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 
 	if (options == NULL)
 		options = &defaults;
-	if ((uintptr_t)base > UINTPTR_MAX - len || options->start > len ||
+	if (mcsafe__wraps((uintptr_t)base, len) || options->start > len ||
 	    (options->recheck != 0 && options->recheck != 1))
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
@@ -32,13 +34,13 @@ int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t le
 	made->badblocks = badblocks;
 	made->options = *options;
 	atomic_store(&made->offset, options->start);
-	/* It fails for a value that is too large only. */
+	/* This fails only if the value is too large. */
 	sem_init(&made->wake, 0, 0);
 	*scrub = made;
 	return 0;
 }
 
-/* Take an idle scrub. */
+/* Take a scrub that is idle. False: it is not. */
 static bool take(struct mcsafe_scrub *scrub, int state)
 {
 	int idle = MCSAFE__SCRUB_IDLE;
@@ -64,7 +66,8 @@ static void *run_thread(void *arg)
 	struct mcsafe_scrub *scrub = arg;
 	bool prepared;
 
-	/* Without either it does its work all the same: its own stack has room for the handler. */
+	/* If one of these fails, the scrub still works: the stack of this thread has room for the
+	 * handler. */
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &no_priority);
 	prepared = mcsafe_thread_prepare() == 0;
 	scrub->result = mcsafe__scrub_walk(scrub);
@@ -87,7 +90,7 @@ int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
 	pthread_sigmask(SIG_SETMASK, &blocked, &saved);
 	err = pthread_create(&scrub->thread, NULL, run_thread, scrub);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	/* Only now does it have a name that can be waited for. */
+	/* Only now scrub->thread is set, so that mcsafe_scrub_wait() can join the thread. */
 	atomic_store(&scrub->state, err == 0 ? MCSAFE__SCRUB_THREAD : MCSAFE__SCRUB_IDLE);
 	return -err;
 }
@@ -99,7 +102,7 @@ int mcsafe_scrub_wait(struct mcsafe_scrub *scrub)
 	if (!atomic_compare_exchange_strong(&scrub->state, &thread, MCSAFE__SCRUB_WAITING))
 		return -EINVAL;
 	if (pthread_join(scrub->thread, NULL) != 0) {
-		/* EDEADLK: it is the caller. */
+		/* EDEADLK: the thread waits for itself. */
 		atomic_store(&scrub->state, MCSAFE__SCRUB_THREAD);
 		return -EINVAL;
 	}
@@ -113,19 +116,8 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 	MCSAFE__KEEP_ERRNO();
 
 	atomic_store(&scrub->cancelled, 1);
-	/* EOVERFLOW: it has been posted more often than enough. */
+	/* EOVERFLOW does not matter: then the semaphore has been posted often enough. */
 	sem_post(&scrub->wake);
-}
-
-void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
-			       struct mcsafe_scrub_progress *progress)
-{
-	*progress = (struct mcsafe_scrub_progress){
-		.offset = atomic_load(&scrub->offset),
-		.bad = atomic_load(&scrub->bad),
-		.skipped = atomic_load(&scrub->skipped),
-		.readable = atomic_load(&scrub->readable),
-	};
 }
 
 void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.h - what a scrub keeps */
-#ifndef MCSAFE_SRC_PMEM_SCRUB_H
-#define MCSAFE_SRC_PMEM_SCRUB_H
+/* scrub.h - the state of a scrub */
+#ifndef MCSAFE_SRC_SCRUB_SCRUB_H
+#define MCSAFE_SRC_SCRUB_SCRUB_H
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -10,13 +10,13 @@
 
 #include <mcsafe/scrub.h>
 
-/* Who has the scrub. */
+/* Who uses the scrub. */
 enum mcsafe__scrub_state {
 	MCSAFE__SCRUB_IDLE,
 	MCSAFE__SCRUB_RUNNING, /* in mcsafe_scrub_run() */
 	MCSAFE__SCRUB_STARTING,
-	MCSAFE__SCRUB_THREAD,  /* there is a thread to be waited for */
-	MCSAFE__SCRUB_WAITING, /* and somebody waits for it */
+	MCSAFE__SCRUB_THREAD,  /* its thread runs, or has ended and must be joined */
+	MCSAFE__SCRUB_WAITING, /* mcsafe_scrub_wait() joins the thread */
 };
 
 struct mcsafe_scrub {
@@ -26,16 +26,16 @@ struct mcsafe_scrub {
 	struct mcsafe_scrub_options options;
 	_Atomic int state;
 	_Atomic int cancelled;
-	sem_t wake; /* posted by who cancels */
+	sem_t wake; /* posted by mcsafe_scrub_cancel() */
 	_Atomic size_t offset;
 	_Atomic size_t bad;
 	_Atomic size_t skipped;
 	_Atomic size_t readable;
 	pthread_t thread;
-	int result; /* of the thread */
+	int result; /* of the run in the thread */
 };
 
-/* scrub.c: from the offset on, to the end or until something stops it. 0 or -errno. */
+/* walk.c: scrub from scrub->offset to the end, or until something stops the run. 0 or -errno. */
 int mcsafe__scrub_walk(struct mcsafe_scrub *scrub);
 
-#endif /* MCSAFE_SRC_PMEM_SCRUB_H */
+#endif /* MCSAFE_SRC_SCRUB_SCRUB_H */

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scrub.c - walk mapped memory, and note what cannot be read */
-#include <mcsafe/scrub.h>
+/* walk.c - read mapped memory, and note what cannot be read */
+#include "scrub.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "badblocks/registry.h"
-#include "scrub.h"
+#include "badblocks/within.h"
+#include "base/page.h"
+#include "landing/loss.h"
 
-#define PAGE_SIZE ((size_t)4096)
-/* How much is looked at between two looks at the clock. */
-#define STEP      ((size_t)65536)
+/* Bytes that are read between two looks at the clock. */
+#define STEP ((size_t)65536)
 
 /* linux/mman.h of Linux 5.14; the C library's header may be older. */
 #ifndef MADV_POPULATE_READ
 # define MADV_POPULATE_READ 22
 #endif
 
-/* ---- one look at some bytes ------------------------------------------------------------------ */
+/* ---- read some bytes ------------------------------------------------------------------------- */
 
-/* What the kernel says of the pages that hold these bytes, without a signal: 0 or an errno value.
- * EINVAL: it does not know the advice, or not for this kind of mapping. */
+/* Ask the kernel, without a signal, whether the pages that hold these bytes can be read. 0 or an
+ * errno value. EINVAL: the kernel does not know the advice, or not for this kind of mapping. */
 static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 {
-	uintptr_t first = (uintptr_t)(scrub->base + from) & ~(PAGE_SIZE - 1);
-	uintptr_t end = ((uintptr_t)(scrub->base + to) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	uintptr_t first = mcsafe__down((uintptr_t)(scrub->base + from), MCSAFE__PAGE);
+	uintptr_t end = mcsafe__up((uintptr_t)(scrub->base + to), MCSAFE__PAGE);
 
 	return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
 }
@@ -34,21 +34,17 @@ static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 /* The end of the page that an offset is in, or `to` if that is nearer. */
 static size_t page_end(const struct mcsafe_scrub *scrub, size_t at, size_t to)
 {
-	size_t rest = PAGE_SIZE - ((uintptr_t)(scrub->base + at) & (PAGE_SIZE - 1));
+	size_t rest = MCSAFE__PAGE - (uintptr_t)(scrub->base + at) % MCSAFE__PAGE;
 
 	return rest < to - at ? at + rest : to;
 }
 
-/* The part of the memory that is in the aligned block around an address in it. */
-static struct mcsafe_range block_around(const struct mcsafe_scrub *scrub, const unsigned char *addr,
-					size_t block)
+/* The part of the memory that is in one page with an offset. */
+static struct mcsafe_range page_of(const struct mcsafe_scrub *scrub, size_t at)
 {
-	size_t at = (size_t)(addr - scrub->base);
-	size_t before = (uintptr_t)addr & (block - 1), after = block - before;
-	struct mcsafe_range range = {at - (before < at ? before : at), 0};
+	uintptr_t page = mcsafe__down((uintptr_t)(scrub->base + at), MCSAFE__PAGE);
 
-	range.len = (after < scrub->len - at ? at + after : scrub->len) - range.start;
-	return range;
+	return mcsafe__range_within(scrub->base, scrub->len, page, MCSAFE__PAGE);
 }
 
 static size_t known_bytes(const struct mcsafe_scrub *scrub, struct mcsafe_range range)
@@ -79,35 +75,36 @@ static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
 }
 
 /*
- * What is lost with the byte at `at`. With poison that is a part of a page, it is where the address
- * says. Of more than a page the kernel may keep the rest: of a huge page that it has split, or of a
- * mapping of persistent memory by large pages. It is asked for each page then, and nothing touched.
+ * What is lost where a read of n bytes stopped. If more than a page is lost, the kernel may keep
+ * the rest of it: of a huge page that it has split, or of persistent memory that is mapped by large
+ * pages. Then only the page is noted, and the kernel is asked about each of the others, so that
+ * none of them is touched.
  */
-static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, bool can_ask,
-				   const struct mcsafe_fault *fault)
+static struct mcsafe_range lost_at(const struct mcsafe_scrub *scrub, size_t at, size_t n,
+				   bool can_ask, const struct mcsafe_fault *fault)
 {
-	const unsigned char *addr = scrub->base + at, *said = fault->addr;
-	size_t block = fault->extent != 0 ? fault->extent : PAGE_SIZE;
+	size_t granule = fault->extent != 0 ? fault->extent : MCSAFE__PAGE;
+	struct mcsafe__loss loss;
 
-	if (block > PAGE_SIZE && can_ask)
-		block = PAGE_SIZE;
-	if (block < PAGE_SIZE && said >= addr &&
-	    said < scrub->base + page_end(scrub, at, scrub->len))
-		addr = said;
-	return block_around(scrub, addr, block);
+	if (granule > MCSAFE__PAGE && can_ask)
+		granule = MCSAFE__PAGE;
+	/* If it may be the next granule, this one is noted nevertheless: it is less than a page.
+	 * The next one is read next. */
+	loss = mcsafe__loss_at(fault, (uintptr_t)(scrub->base + at), n, granule);
+	return mcsafe__range_within(scrub->base, scrub->len, loss.start, loss.len);
 }
 
-static int is_loss(const struct mcsafe_fault *fault)
+static bool is_loss(const struct mcsafe_fault *fault)
 {
 	return fault->cause == MCSAFE_CAUSE_POISON || fault->cause == MCSAFE_CAUSE_IO;
 }
 
-/* Read to the end of the page or `to`. *at becomes where to go on; it stays at what ends the run.
- * LOSS, 0 or -errno. */
+/* Read to the end of the page or to `to`. *at becomes the offset at which to continue, or stays at
+ * the byte that ends the run. LOSS, 0 or -errno. */
 #define LOSS 1
 static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can_ask)
 {
-	_Alignas(64) unsigned char buffer[PAGE_SIZE];
+	_Alignas(MCSAFE__LINE) unsigned char buffer[MCSAFE__PAGE];
 	size_t n = page_end(scrub, *at, to) - *at, left;
 	struct mcsafe_range lost;
 	struct mcsafe_fault fault;
@@ -119,30 +116,30 @@ static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can
 		return 0;
 	if (!is_loss(&fault))
 		return -EFAULT;
-	lost = lost_at(scrub, *at, can_ask, &fault);
+	lost = lost_at(scrub, *at, left, can_ask, &fault);
 	err = note(scrub, lost, &fault);
-	/* It may fall short of the line that it stopped at, but not go on from there. */
 	if (err != 0)
 		return err;
 	*at = lost.start + lost.len > *at ? lost.start + lost.len : *at + 1;
 	return LOSS;
 }
 
-/* The kernel knows the page to be poisoned. */
+/* Note a page that the kernel knows to be poisoned. */
 static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	const struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_POISON,
 					   .side = MCSAFE_SIDE_SOURCE,
 					   .addr = (void *)((uintptr_t)scrub->base + *at),
-					   .extent = PAGE_SIZE};
-	int err = note(scrub, block_around(scrub, scrub->base + *at, PAGE_SIZE), &fault);
+					   .extent = MCSAFE__PAGE};
+	int err = note(scrub, page_of(scrub, *at), &fault);
 
 	if (err == 0)
 		*at = page_end(scrub, *at, to);
 	return err;
 }
 
-/* Bytes that nothing bad is known of: all pages at once, and one by one where that fails. */
+/* Read bytes that are not known to be bad. The kernel is asked about all pages at once and, if that
+ * fails, about one after the other. */
 static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	int said = populate(scrub, *at, to), err = 0;
@@ -155,18 +152,19 @@ static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 			err = note_page(scrub, at, to);
 		else
 			err = read_page(scrub, at, to, can_ask);
-		/* What was lost may have taken other pages along. */
+		/* Other pages may have been lost together with this one. */
 		if (err == LOSS)
 			all_there = false;
 	}
 	return err < 0 ? err : 0;
 }
 
-/* Known to be bad, and to stay so: count what can be read. Nothing here ends the run. */
+/* Count the bytes of a bad range that can be read. The range stays bad, and no fault ends
+ * the run. */
 static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 {
 	while (at < to) {
-		_Alignas(64) unsigned char buffer[PAGE_SIZE];
+		_Alignas(MCSAFE__LINE) unsigned char buffer[MCSAFE__PAGE];
 		size_t end = page_end(scrub, at, to), left = end - at;
 		struct mcsafe_fault fault;
 
@@ -177,7 +175,7 @@ static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 	}
 }
 
-/* All of [*at, to), which becomes where to go on. */
+/* Scrub [*at, to). *at becomes the offset at which to continue. */
 static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
 	int err = 0;
@@ -201,17 +199,19 @@ static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* Steps end where blocks of STEP bytes do; a low rate makes them shorter, so that its pauses are. */
+/* A step ends at a multiple of STEP. With a low rate steps are shorter, so that pauses
+ * are shorter. */
 static size_t step_end(const struct mcsafe_scrub *scrub, size_t at)
 {
 	size_t n = STEP - at % STEP, slow = scrub->options.rate / 16;
 
 	if (scrub->options.rate != 0 && slow < n)
-		n = slow > PAGE_SIZE ? slow : PAGE_SIZE;
+		n = slow > MCSAFE__PAGE ? slow : MCSAFE__PAGE;
 	return n < scrub->len - at ? at + n : scrub->len;
 }
 
-/* Until n bytes would have taken their time since `begin`, or the run is cancelled. */
+/* Wait until the time that n bytes take at this rate has passed since `begin`, or the run is
+ * cancelled. */
 static void pause_after(struct mcsafe_scrub *scrub, struct timespec begin, size_t n)
 {
 	double seconds = (double)n / (double)scrub->options.rate;
@@ -226,6 +226,17 @@ static void pause_after(struct mcsafe_scrub *scrub, struct timespec begin, size_
 	while (!atomic_load(&scrub->cancelled) &&
 	       (sem_clockwait(&scrub->wake, CLOCK_MONOTONIC, &end) == 0 || errno == EINTR))
 		;
+}
+
+void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
+			       struct mcsafe_scrub_progress *progress)
+{
+	*progress = (struct mcsafe_scrub_progress){
+		.offset = atomic_load(&scrub->offset),
+		.bad = atomic_load(&scrub->bad),
+		.skipped = atomic_load(&scrub->skipped),
+		.readable = atomic_load(&scrub->readable),
+	};
 }
 
 int mcsafe__scrub_walk(struct mcsafe_scrub *scrub)

@@ -35,8 +35,8 @@ static void check_fault(const struct mcsafe_fault *fault, const struct operand *
 
 	if (fault->signo != report->signo || fault->code != report->code ||
 	    fault->cause != t_report_cause(report) || fault->side != MCSAFE_SIDE_SOURCE ||
-	    fault->extent != t_report_extent(report) || fault->ip == NULL ||
-	    fault->reserved[0] != NULL || fault->reserved[3] != NULL)
+	    fault->extent != t_report_extent(report) || fault->ip == NULL || fault->flags != 0 ||
+	    fault->reserved[0] != NULL || fault->reserved[2] != NULL)
 		fail_msg("%s: the record is wrong: %s", what, mcsafe_cause_name(fault->cause));
 	if (report->exact ? addr > bad || addr / 16 != bad / 16
 			  : addr != (report->addr != 0 ? report->addr : bad))

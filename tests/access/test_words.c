@@ -94,7 +94,7 @@ static void check_record(const struct t_word *word, const struct mcsafe_fault *f
 	if (fault->signo != report->signo || fault->code != report->code ||
 	    fault->cause != t_report_cause(report) || fault->side != side_of(word) ||
 	    fault->addr != addr || fault->extent != t_report_extent(report) || fault->ip == NULL ||
-	    fault->reserved[0] != NULL || fault->reserved[3] != NULL)
+	    fault->reserved[0] != NULL || fault->reserved[2] != NULL)
 		fail_msg("%s: a record of %s at %p", word->name, mcsafe_cause_name(fault->cause),
 			 fault->addr);
 }

@@ -174,7 +174,7 @@ static void lines(const struct t_copy *copy)
 {
 	struct tally tally = {0};
 
-	if (copy->fn == (void (*)(void))mcsafe__copy_erms) {
+	if (copy->is.rep_movsb) {
 		print_message("%s: exempt: the processor decides how REP MOVSB loads\n",
 			      copy->name);
 		return;

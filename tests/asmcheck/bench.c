@@ -73,8 +73,8 @@ static void measure_all(const struct t_copy *copy)
 void bench(void)
 {
 	static const struct t_copy libc[] = {
-		{"memcpy", NULL, T_COPIES, T_RECORD_NONE, 0, 0},
-		{"memset", NULL, T_SETS, T_RECORD_NONE, 0, 0},
+		{"memcpy", NULL, T_COPIES, T_RECORD_NONE, 0, {0}},
+		{"memset", NULL, T_SETS, T_RECORD_NONE, 0, {0}},
 	};
 
 	printf("bytes:ns for each call, the least of %d repeats\n", REPEATS);

@@ -5,9 +5,9 @@
 #include "base/cpu.h"
 #include "run.h"
 
-#define BREAKS(name, part, said, needs)                                               \
- {                                                                                    \
-  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, needs}, part, said, \
+#define BREAKS(name, part, said, needs_)                                                          \
+ {                                                                                                \
+  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, {.needs = needs_}}, part, said, \
  }
 
 void broken_good(void);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "badblocks/ask.h"
+#include "badblocks/clearing.h"
 #include "fake_ndctl.h"
 #include "run.h"
 

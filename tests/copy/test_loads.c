@@ -97,7 +97,7 @@ static void test_no_load_crosses_a_line(void **state)
 	sweep.state.flags_set = T_STATE_FLAG_AC;
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_SOURCE))) != NULL) {
 		/* C code around an engine may be compiled to anything. */
-		if (!t_copy_is_engine(copy) || t_copy_touches_again(copy))
+		if (!t_copy_is_engine(copy) || copy->is.touches_again)
 			continue;
 		sweep_begin(&sweep, copy);
 		for (size_t alignment = 0; alignment < 64; alignment++) {

@@ -63,7 +63,7 @@ static void for_each_engine(void (*check)(const struct mcsafe__engine *engine))
 	for (size_t i = 0; i < mcsafe__n_engines; i++) {
 		const struct mcsafe__engine *engine = &mcsafe__engines[i];
 
-		if (!engine->strings || mcsafe_engine_set(engine->name) != 0)
+		if (!engine->rep_movsb || mcsafe_engine_set(engine->name) != 0)
 			continue;
 		check(engine);
 		n++;
@@ -98,9 +98,9 @@ static void copy_and_compare(size_t n, size_t src_offset, size_t dst_offset, boo
 static void copy_good_memory(const struct mcsafe__engine *engine)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
-	size_t least = mcsafe__short_below;
+	size_t least = mcsafe__route.short_below;
 
-	assert_in_range(least, 256, MCSAFE_LONG - 1);
+	assert_in_range(least, 256, MCSAFE__NT_NEVER_BELOW - 1);
 	assert_int_equal(least % LINE, 0); /* as src/copy/copy.c, weight(), needs it */
 	for (size_t i = 0; i < 300; i++) {
 		size_t src_offset = t_rng_below(&rng, 4096), dst_offset = t_rng_below(&rng, 4096);
@@ -110,7 +110,7 @@ static void copy_good_memory(const struct mcsafe__engine *engine)
 		copy_and_compare(least + t_rng_below(&rng, 1 << 18), src_offset, dst_offset, true);
 	}
 	for (size_t i = 0; i < 8; i++)
-		copy_and_compare(MCSAFE_LONG - 4 + i, 7 * i, 5 * i, true);
+		copy_and_compare(MCSAFE__NT_NEVER_BELOW - 4 + i, 7 * i, 5 * i, true);
 	copy_and_compare(ROOM / 4 * 3 + 1, 1, 2, true);
 	print_message("engine %s: REP MOVSB from %zu bytes on\n", engine->name, least);
 }
@@ -167,7 +167,7 @@ static void try_places(const struct t_copy *copy, size_t n)
 
 static void copy_bad_memory(const struct mcsafe__engine *engine)
 {
-	size_t least = mcsafe__short_below;
+	size_t least = mcsafe__route.short_below;
 
 	(void)engine;
 	if (least + LINE > (GOOD_PAGES - 1) * T_PAGE)
@@ -211,7 +211,7 @@ static void test_copies_stop_at_the_end_of_a_truncated_file(void **state)
 /* Whether a bad page at that byte stops REP MOVSB: it stands in the first line of its routine. */
 static bool stops_strings(size_t bad)
 {
-	size_t n = mcsafe__short_below + LINE / 2;
+	size_t n = mcsafe__route.short_below + LINE / 2;
 	unsigned char *dst = sweep.dst.bad - GOOD_PAGES * T_PAGE;
 	struct mcsafe_fault fault = {0};
 
@@ -222,7 +222,7 @@ static bool stops_strings(size_t bad)
 
 static void find_routines(const struct mcsafe__engine *engine)
 {
-	size_t n = mcsafe__short_below + LINE / 2;
+	size_t n = mcsafe__route.short_below + LINE / 2;
 
 	(void)engine;
 	assert_true(stops_strings(LINE + 5));

@@ -152,7 +152,7 @@ WRONG_IN_RECORD(wrong_side, fault->side = MCSAFE_SIDE_DESTINATION)
 WRONG_IN_RECORD(wrong_addr, fault->addr = (char *)fault->addr - 1)
 WRONG_IN_RECORD(wrong_extent, fault->extent = T_PAGE)
 WRONG_IN_RECORD(wrong_ip, fault->ip = (char *)fault->ip + 1)
-WRONG_IN_RECORD(wrong_reserved, fault->reserved[3] = fault)
+WRONG_IN_RECORD(wrong_reserved, fault->reserved[2] = fault)
 
 /* The instruction of a row, but one of the wrong kind, or not the one that failed. */
 static void *row_of(enum mcsafe_side side, const void *other_than)
@@ -229,7 +229,7 @@ static const struct wrong {
 	{wrong_addr, SHORT, "record: addr"},
 	{wrong_extent, SHORT, "record: extent 4096"},
 	{wrong_ip, SHORT, "record: no row"},
-	{wrong_reserved, SHORT, "record: reserved[3]"},
+	{wrong_reserved, SHORT, "record: reserved[2]"},
 	{ip_of_a_store, SHORT, "record: the instruction is a row of the other side"},
 	{ip_of_another_load, SHORT, "record: not the instruction that failed last"},
 	{read_bad_source_twice, SHORT, "2 loads and 0 stores failed for a bad source"},
@@ -258,7 +258,8 @@ static void repair(struct sweep *sweep)
 
 static const char *try_copy(struct sweep *sweep, copy_fn *copy, ptrdiff_t src_distance)
 {
-	struct t_copy under_test = {"a test", (void (*)(void))copy, T_COPIES, T_RECORD_FAULT, 0, 0};
+	struct t_copy under_test = {"a test", (void (*)(void))copy, T_COPIES, T_RECORD_FAULT, 0,
+				    {0}};
 
 	sweep->trial.copy = &under_test;
 	sweep->trial.src_distance = src_distance;
@@ -329,12 +330,21 @@ static void test_finds_every_wrong_landing(void **state)
 		struct t_copy copy;
 		const char *complaint;
 	} landings[] = {
-		{{"a test", (void (*)(void))landing_of_the_other_side, T_COPIES, T_RECORD_LANDING,
-		  0, 0},
+		{{"a test",
+		  (void (*)(void))landing_of_the_other_side,
+		  T_COPIES,
+		  T_RECORD_LANDING,
+		  0,
+		  {0}},
 		 "landing: facts"},
-		{{"a test", (void (*)(void))landing_with_an_addr, T_COPIES, T_RECORD_LANDING, 0, 0},
+		{{"a test",
+		  (void (*)(void))landing_with_an_addr,
+		  T_COPIES,
+		  T_RECORD_LANDING,
+		  0,
+		  {0}},
 		 "landing: addr"},
-		{{"a test", (void (*)(void))landing_right, T_COPIES, T_RECORD_LANDING, 0, 0},
+		{{"a test", (void (*)(void))landing_right, T_COPIES, T_RECORD_LANDING, 0, {0}},
 		 "landing: the instruction is not in this engine"},
 	};
 	struct sweep sweep;
@@ -368,9 +378,9 @@ static size_t copy_8_too_few(unsigned char *dst, const unsigned char *src, size_
 static void test_grants_a_shortfall_and_no_more(void **state)
 {
 	static const struct t_copy in_time = {
-		"a test", (void (*)(void))copy_8_too_few, T_COPIES, T_RECORD_FAULT, 8, 0};
+		"a test", (void (*)(void))copy_8_too_few, T_COPIES, T_RECORD_FAULT, 8, {0}};
 	static const struct t_copy too_short = {
-		"a test", (void (*)(void))copy_8_too_few, T_COPIES, T_RECORD_FAULT, 7, 0};
+		"a test", (void (*)(void))copy_8_too_few, T_COPIES, T_RECORD_FAULT, 7, {0}};
 	struct sweep sweep;
 
 	(void)state;

@@ -300,7 +300,7 @@ static void try_lost_destination(size_t before, size_t written, size_t expected)
 				    T_COPIES,
 				    T_RECORD_FAULT,
 				    0,
-				    0};
+				    {0}};
 	struct attempt it = {
 		.src = sweep.src.bad - written,
 		.dst = sweep.dst.bad - before,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engines.c - the table of engines, and what the tests of tests/debug share */
+/* engines.c - the tables of routines, and what the tests of tests/debug share */
 #include "engines.h"
 
 #include <setjmp.h>
@@ -18,37 +18,48 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool always(void)
-{
-	return true;
-}
-
-static bool has_avx512(void)
-{
-	return mcsafe__cpu_features() & MCSAFE__CPU_AVX512;
-}
-
-static bool has_avx2(void)
-{
-	return mcsafe__cpu_features() & MCSAFE__CPU_AVX2;
-}
-
-const struct engine engines[] = {
-	{"word", mcsafe__copy_word, 8, 8, 1, always},
-	{"sse2", mcsafe__copy_sse2, 8, 16, 16, always},
-	{"avx2", mcsafe__copy_avx2, 8, 64, 32, has_avx2},
-	{"nt_avx2", mcsafe__copy_nt_avx2, 8, 64, 32, has_avx2},
-	{"avx512", mcsafe__copy_avx512, 8, 64, 64, has_avx512},
-	{"nt_avx512", mcsafe__copy_nt_avx512, 8, 64, 64, has_avx512},
+static const struct engine engines[] = {
+#define COPY(name_, ...) {#name_, mcsafe__copy_##name_, {__VA_ARGS__}},
+#include "asm/engines.def"
 };
-const size_t engine_count = LENGTH(engines);
+
+const struct flusher flushers[] = {
+#define FLUSH(name_, ...) {#name_, mcsafe__flush_##name_, {__VA_ARGS__}},
+#include "asm/engines.def"
+};
+const size_t flusher_count = LENGTH(flushers);
+
+static const struct {
+	mcsafe__set_fn *set;
+	struct mcsafe__routine is;
+} sets[] = {
+#define SET(name_, ...) {mcsafe__set_##name_, {__VA_ARGS__}},
+#include "asm/engines.def"
+};
+
+bool runs_here(const struct mcsafe__routine *routine)
+{
+	return (routine->needs & ~mcsafe__cpu_features()) == 0;
+}
+
+size_t grain_of_set(mcsafe__set_fn *set)
+{
+	size_t i = 0;
+
+	while (i < LENGTH(sets) && sets[i].set != set)
+		i++;
+	assert_true(i < LENGTH(sets));
+	return sets[i].is.grain;
+}
 
 void for_each_engine(void (*fn)(const struct engine *engine))
 {
 	size_t i, run = 0;
 
-	for (i = 0; i < engine_count; i++) {
-		if (!engines[i].runs_here()) {
+	for (i = 0; i < LENGTH(engines); i++) {
+		if (engines[i].is.rep_movsb)
+			continue;
+		if (!runs_here(&engines[i].is)) {
 			print_message("engine %s: this processor cannot run it\n", engines[i].name);
 			continue;
 		}

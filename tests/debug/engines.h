@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engines.h - the engines that the tests of tests/debug go through, and what each promises */
+/* engines.h - the routines that the tests of tests/debug go through */
 #ifndef MCSAFE_TESTS_DEBUG_ENGINES_H
 #define MCSAFE_TESTS_DEBUG_ENGINES_H
 
@@ -7,23 +7,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "copy/engine.h"
+#include "asm/routines.h"
+#include "landing/landing.h"
 
+/* A copy, and what it promises (asm/engines.def). */
 struct engine {
 	const char *name;
-	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
-	size_t step;  /* a count falls short of the first bad source byte by less than this */
-	size_t grain; /* and is exact if that byte's address is a multiple of this */
-	size_t chunk; /* it reads on to the end of the aligned block that holds the last byte */
-	bool (*runs_here)(void);
+	mcsafe__copy_fn *copy;
+	struct mcsafe__routine is;
 };
 
-/* Every copy engine. A new one is one line in engines.c. */
-extern const struct engine engines[];
-extern const size_t engine_count;
+/* A write-back. */
+struct flusher {
+	const char *name;
+	mcsafe__flush_fn *flush;
+	struct mcsafe__routine is;
+};
 
-/* Call fn for each engine that this processor can run, and name each that it cannot; fail if none
- * was run. */
+extern const struct flusher flushers[];
+extern const size_t flusher_count;
+
+/* Whether this processor can run the routine. */
+bool runs_here(const struct mcsafe__routine *routine);
+
+/* The promise .grain of a fill. */
+size_t grain_of_set(mcsafe__set_fn *set);
+
+/* Call fn for each copy that this processor can run, and name each that it cannot; fail if none was
+ * run. Copies by REP MOVSB are left out: the checks of MCSAFE_DEBUG cannot see what they touch. */
 void for_each_engine(void (*fn)(const struct engine *engine));
 
 /* Reproducible choices: MCSAFE_SEED in the environment, or the time; printed by print_seed(). */

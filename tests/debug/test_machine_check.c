@@ -81,8 +81,8 @@ static void consume(const struct engine *engine, const struct block *block, size
 			mprotect(block->base, (size_t)1 << block->lsb, PROT_READ | PROT_WRITE), 0);
 
 	memcpy(expected + LINE, block->content + from, done <= n ? done : 0);
-	if (done > good || (good < n && done + engine->step <= good) || (good == n && done != n) ||
-	    poison.consumed != (good < n) || poison.again != 0 ||
+	if (done > good || (good < n && done + MCSAFE__SHORT_BY <= good) ||
+	    (good == n && done != n) || poison.consumed != (good < n) || poison.again != 0 ||
 	    !same_bytes("destination", expected, dst - LINE, window))
 		fail_msg("%s, lsb %u: line at %zu, copy of %zu bytes from %zu: %zu of %zu good "
 			 "bytes copied, poison consumed %u times, touched again %u times",

@@ -13,9 +13,9 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
-#include "base/cpu.h"
 #include "basics.h"
 #include "copy/debug.h"
+#include "copy/engine.h"
 #include "engines.h"
 #include "sanitizer.h"
 
@@ -139,9 +139,9 @@ static void check_stop(const struct trial *trial, size_t done,
 	if (landing->addr != src + trial->bad_src)
 		broken(trial, done, "the address is not the bad source byte");
 	/* Bad memory begins on a line. Inside one, all that is read of it at once may be lost. */
-	if (done + larger(trial->engine->step, trial->engine->grain) <= trial->bad_src)
+	if (done + larger(MCSAFE__SHORT_BY, trial->engine->is.grain) <= trial->bad_src)
 		broken(trial, done, "a whole step short of the bad source byte");
-	if ((src + trial->bad_src) % trial->engine->grain == 0 && done != trial->bad_src)
+	if ((src + trial->bad_src) % trial->engine->is.grain == 0 && done != trial->bad_src)
 		broken(trial, done, "not exact although the bad source byte is aligned");
 }
 
@@ -152,7 +152,7 @@ static int is_seen(const struct trial *trial, const unsigned char *src)
 	if (trial->bad_src == NONE)
 		return 0;
 	return trial->bad_src < trial->n ||
-	       (uintptr_t)(src + trial->bad_src) % trial->engine->chunk == 0;
+	       (uintptr_t)(src + trial->bad_src) % trial->engine->is.chunk == 0;
 }
 
 static void run(const struct trial *trial)
@@ -239,7 +239,7 @@ static void set(const struct mcsafe__engine *engine, size_t n, size_t align, siz
 {
 	unsigned char *dst = operands.dst + MARGIN + align;
 	size_t good = bad < n ? bad : n, done;
-	size_t step = engine->set == mcsafe__set_word ? 8 : 1;
+	size_t step = grain_of_set(engine->set);
 	struct mcsafe_fault fault = {0};
 
 	memset(operands.dst, ZONE, sizeof(operands.dst));
@@ -289,18 +289,6 @@ static void test_memset_counts_right(void **unused)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-struct flusher {
-	const char *name;
-	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
-	unsigned feature; /* 0: every processor has it */
-};
-
-static const struct flusher flushers[] = {
-	{"clflush", mcsafe__flush_clflush, 0},
-	{"clflushopt", mcsafe__flush_clflushopt, MCSAFE__CPU_CLFLUSHOPT},
-	{"clwb", mcsafe__flush_clwb, MCSAFE__CPU_CLWB},
-};
-
 /* What the line-wise loop must do, one line at a time. */
 static size_t flushed(uintptr_t addr, size_t n, uintptr_t bad)
 {
@@ -343,8 +331,8 @@ static void test_flushes_stop_at_the_bad_byte(void **unused)
 
 	(void)unused;
 	print_seed();
-	for (i = 0; i < T_LENGTH(flushers); i++) {
-		if (flushers[i].feature != 0 && !(mcsafe__cpu_features() & flushers[i].feature)) {
+	for (i = 0; i < flusher_count; i++) {
+		if (!runs_here(&flushers[i].is)) {
 			print_message("%s: this processor cannot run it\n", flushers[i].name);
 			continue;
 		}

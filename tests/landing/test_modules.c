@@ -67,7 +67,8 @@ static void expect_record(const struct t_registers *registers, enum t_bad_page_k
 	CHECK_EQ((uintptr_t)fault.ip, registers->r10);
 	CHECK_PTR_NE(fault.ip, NULL);
 	CHECK_PTR_EQ(fault.reserved[0], NULL);
-	CHECK_PTR_EQ(fault.reserved[3], NULL);
+	CHECK_PTR_EQ(fault.reserved[2], NULL);
+	CHECK_EQ(fault.flags, 0);
 }
 
 IN_CHILD(test_rows_of_a_program_land)

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import built
 import elf
 
-# These are async-signal-safe in signal-safety(7), except for syscall(), sigismember() of a local
-# set, and __errno_location(), which returns the address of errno.
+# Async-signal-safe in signal-safety(7), except syscall() and __errno_location(), which gives the
+# address of errno.
 HANDLER = {
     "__errno_location",
     "clock_gettime",
@@ -25,7 +25,6 @@ HANDLER = {
     "sigaddset",
     "sigemptyset",
     "sigfillset",
-    "sigismember",
     "syscall",
 }
 

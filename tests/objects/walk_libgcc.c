@@ -12,7 +12,7 @@ struct search {
 	int found; /* the frame that the signal interrupted */
 };
 
-MCSAFE_MSAN_CALLED_FROM_OUTSIDE
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
 {
 	struct search *search = arg;

@@ -15,7 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "badblocks/ask.h"
+#include "badblocks/clearing.h"
+#include "badblocks/devdax.h"
 #include "copy/engine.h"
 #include "run.h"
 

@@ -42,7 +42,8 @@ size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
 	assert_int_equal(__real_mcsafe__copy_erms(dst, src, good, landing), 0);
 	landing->addr = said;
 	landing->ip = (uintptr_t)__wrap_mcsafe__copy_erms;
-	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD);
+	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD) |
+			 MCSAFE__FACTS_BY_MOVE;
 	stops++;
 	return n - good;
 }
@@ -85,27 +86,6 @@ static void check_all_but_the_page(const unsigned char *got)
 static unsigned char buffer[SIZE];
 static const size_t shorts[] = {0, 1, 8, 64, 192, 4032};
 
-static void test_holes_name_the_lost_page_only(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < T_LENGTH(shorts); i++) {
-		struct mcsafe_range holes[4];
-		size_t n = T_LENGTH(holes);
-
-		begin();
-		short_by = shorts[i];
-		said = (uintptr_t)memory + BAD * T_PAGE;
-		assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n),
-				 T_PAGE);
-		assert_int_equal(stops, 1);
-		assert_int_equal(n, 1);
-		assert_int_equal(holes[0].start, BAD * T_PAGE);
-		assert_int_equal(holes[0].len, T_PAGE);
-		check_all_but_the_page(buffer);
-		end();
-	}
-}
-
 static struct mcsafe_pmem *open_it(void)
 {
 	struct mcsafe_pmem *pmem = NULL;
@@ -142,6 +122,39 @@ static void for_each_address(void (*check)(void))
 			check();
 			end();
 		}
+}
+
+static void check_holes(void)
+{
+	struct mcsafe_range holes[4];
+	size_t n = T_LENGTH(holes);
+
+	assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n), T_PAGE);
+	assert_int_equal(stops, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(holes[0].start, BAD * T_PAGE);
+	assert_int_equal(holes[0].len, T_PAGE);
+	check_all_but_the_page(buffer);
+}
+
+static void test_holes_name_the_lost_page_only(void **state)
+{
+	(void)state;
+	for_each_address(check_holes);
+}
+
+static void check_record(void)
+{
+	struct mcsafe_fault fault;
+
+	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault), SIZE - BAD * T_PAGE + short_by);
+	assert_int_equal(fault.flags, MCSAFE_FAULT_MAY_FALL_SHORT);
+}
+
+static void test_the_record_tells_that_a_copy_may_fall_short(void **state)
+{
+	(void)state;
+	for_each_address(check_record);
 }
 
 static void check_pread(void)
@@ -187,6 +200,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_name_the_lost_page_only),
+		cmocka_unit_test(test_the_record_tells_that_a_copy_may_fall_short),
 		cmocka_unit_test(test_pread_stops_at_the_lost_page),
 		cmocka_unit_test(test_salvage_names_the_lost_page_only),
 	};

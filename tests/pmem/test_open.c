@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "badblocks/devdax.h"
 #include "pmem/pmem.h"
 #include "run.h"
 #include "tool.h"

@@ -1,56 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copies.c - everything that has rows in the landing table: entry points, and engines behind them */
+/* copies.c - every routine that has rows in the landing table, and the functions that call them */
 #include "copies.h"
 
 #include <mcsafe/copy.h>
 
 #include "base/cpu.h"
 #include "copy/access.h"
-#include "copy/engine.h"
 #include "copy/scan.h"
 #include "run.h"
 #include "tool.h"
 
-/* In what a function must not look at: an argument that it does not have, half a register. */
+/* For what a function must not look at: arguments that it does not have, half a register. */
 #define NOT_AN_ARGUMENT UINT64_C(0xdeadbeefdeadbeef)
 
-#define ENTRY(function, work, record)                       \
- {                                                          \
-#  function, (void (*)(void))(function), work, record, 0, 0 \
- }
-#define ENGINE(name, work, shortfall, needs)                                                \
- {                                                                                          \
-  "engine " #name, (void (*)(void))mcsafe__##name, work, T_RECORD_LANDING, shortfall, needs \
- }
+/* The members of struct t_copy up to the last one. */
+#define ENTRY(function, work, record) #function, (void (*)(void))(function), work, record, 0
+#define ROUTINE(name, work) \
+ "engine " #name, (void (*)(void))mcsafe__##name, work, T_RECORD_LANDING, 0
 
 const struct t_copy t_copies[] = {
-	/* A load of the word engine is all good or all bad, whatever the bad line. */
-	ENGINE(copy_word, T_COPIES, 0, 0),
-	ENGINE(copy_sse2, T_COPIES, 0, 0),
-	ENGINE(copy_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
-	ENGINE(copy_nt_avx2, T_COPIES, 0, MCSAFE__CPU_AVX2),
-	ENGINE(copy_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
-	ENGINE(copy_nt_avx512, T_COPIES, 0, MCSAFE__CPU_AVX512),
-	ENGINE(copy_erms, T_COPIES, 0, MCSAFE__CPU_ERMS),
-	ENGINE(set_word, T_SETS, 0, 0),
-	ENGINE(set_sse2, T_SETS, 0, 0),
-	ENGINE(set_avx2, T_SETS, 0, MCSAFE__CPU_AVX2),
-	ENGINE(flush_clflush, T_FLUSHES, 0, 0),
-	ENGINE(flush_clflushopt, T_FLUSHES, 0, MCSAFE__CPU_CLFLUSHOPT),
-	ENGINE(flush_clwb, T_FLUSHES, 0, MCSAFE__CPU_CLWB),
-	ENTRY(mcsafe_memcpy, T_COPIES, T_RECORD_FAULT),
-	ENTRY(mcsafe_memcpy_flushcache, T_COPIES, T_RECORD_FAULT),
-	ENTRY(memcpy_mcsafe, T_COPIES, T_RECORD_NONE),
-	ENTRY(mcsafe_memset, T_SETS, T_RECORD_FAULT),
+#define COPY(name, ...)  {ROUTINE(copy_##name, T_COPIES), {__VA_ARGS__}},
+#define SET(name, ...)   {ROUTINE(set_##name, T_SETS), {__VA_ARGS__}},
+#define FLUSH(name, ...) {ROUTINE(flush_##name, T_FLUSHES), {__VA_ARGS__}},
+#include "asm/engines.def"
+	{ENTRY(mcsafe_memcpy, T_COPIES, T_RECORD_FAULT), {0}},
+	{ENTRY(mcsafe_memcpy_flushcache, T_COPIES, T_RECORD_FAULT), {0}},
+	{ENTRY(memcpy_mcsafe, T_COPIES, T_RECORD_NONE), {0}},
+	{ENTRY(mcsafe_memset, T_SETS, T_RECORD_FAULT), {0}},
 };
 
 const size_t t_n_copies = T_LENGTH(t_copies);
 
-/* The files of asm/x86_64 that hold no copies, by the routine that each begins with: tests/access
- * tests them. */
+/* The first routine of each file of asm/x86_64 that holds no copies. tests/access tests them. */
 static const struct t_copy others[] = {
-	ENGINE(load_1, T_SETS, 0, 0),    /* access_word.S */
-	ENGINE(find_byte, T_SETS, 0, 0), /* scan_sse2.S */
+	{ROUTINE(load_1, T_SETS), {0}},    /* access_word.S */
+	{ROUTINE(find_byte, T_SETS), {0}}, /* scan_sse2.S */
 };
 
 bool t_copy_is_engine(const struct t_copy *copy)
@@ -63,16 +47,8 @@ bool t_copy_is_possible(const struct t_copy *copy)
 	/* To valgrind a flush is no access. */
 	if (copy->work == T_FLUSHES && t_with_valgrind())
 		return false;
-	return (mcsafe__cpu_features() & copy->needs) == copy->needs &&
-	       !(copy->fn == (void (*)(void))mcsafe__copy_erms && t_tool_cannot("erms"));
-}
-
-bool t_copy_touches_again(const struct t_copy *copy)
-{
-	return copy->fn == (void (*)(void))mcsafe__copy_avx2 ||
-	       copy->fn == (void (*)(void))mcsafe__copy_avx512 ||
-	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx512 ||
-	       copy->fn == (void (*)(void))mcsafe__copy_nt_avx2;
+	return (copy->is.needs & ~mcsafe__cpu_features()) == 0 &&
+	       !(copy->is.rep_movsb && t_tool_cannot("erms"));
 }
 
 void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,

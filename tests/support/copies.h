@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copies.h - everything that has rows in the landing table: entry points, and engines behind them */
+/* copies.h - every routine that has rows in the landing table, and the functions that call them */
 #ifndef MCSAFE_TESTS_COPIES_H
 #define MCSAFE_TESTS_COPIES_H
 
@@ -7,17 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "asm/routines.h"
+
 enum t_work {
 	T_COPIES,  /* fn(dst, src, n, record) */
 	T_SETS,    /* fn(dst, c, n, record) */
 	T_FLUSHES, /* fn(dst, n, record); it fails where a load fails */
 };
 
-/* What the last argument is, through which it tells of a fault. */
+/* The type of the last argument, by which a function reports a fault. */
 enum t_record {
 	T_RECORD_FAULT,   /* struct mcsafe_fault * */
 	T_RECORD_LANDING, /* struct mcsafe__landing *: this is an engine */
-	T_RECORD_NONE,    /* there is none */
+	T_RECORD_NONE,    /* there is no such argument */
 };
 
 struct t_copy {
@@ -25,10 +27,10 @@ struct t_copy {
 	void (*fn)(void);
 	enum t_work work;
 	enum t_record record;
-	/* How many good bytes before a poisoned line may be left out when the machine check is
-	 * raised by this very copy. */
+	/* How many good bytes before a poisoned line the copy may leave out if its own load raises
+	 * the machine check. */
 	size_t shortfall;
-	unsigned needs; /* of the processor: MCSAFE__CPU_* */
+	struct mcsafe__routine is;
 };
 
 extern const struct t_copy t_copies[];
@@ -39,21 +41,17 @@ bool t_copy_is_engine(const struct t_copy *copy);
 /* Whether this processor can run it. */
 bool t_copy_is_possible(const struct t_copy *copy);
 
-/* Whether some of its accesses touch what it has just touched. Memory that stays as it is cannot
- * fail there; tests/asmcheck takes it away in between. */
-bool t_copy_touches_again(const struct t_copy *copy);
-
-/* Of the value that is given to those that set; the rest of the int must not count. */
+/* A fill sets bytes to this value. The rest of the int must not count. */
 #define T_SET_TO 0x7f
 
-/* The arguments of fn; record is the last one of them, for a function that has one. */
+/* The arguments of fn. If the function has a record, that is the last one. */
 void t_copy_arguments(const struct t_copy *copy, uint64_t args[4], const void *dst, const void *src,
 		      size_t n, void *record);
 
 /* The routine that holds the instruction: the last one that begins at or before ip; or NULL. */
 const struct t_copy *t_engine_of(uintptr_t ip);
 
-/* Whether that is no copy: its rows are not tested where copies are. */
+/* Whether the routine is no copy. Its rows are not tested where those of copies are. */
 bool t_is_no_copy(const struct t_copy *routine);
 
 #endif /* MCSAFE_TESTS_COPIES_H */

@@ -50,7 +50,7 @@ _Thread_local struct t_state *t_state_current;
 /* Assembly calls the function, and leaves the shadow of its arguments as it finds it. */
 static void t_msan_arguments(void)
 {
-#ifdef MCSAFE_MSAN
+#ifdef MCSAFE__MSAN
 	__msan_unpoison_param(4);
 #endif
 }

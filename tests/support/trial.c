@@ -216,7 +216,10 @@ static const char *check_landing(const struct run *run, const struct t_report *r
 	const struct t_copy *engine = t_engine_of(landing->ip);
 	uint64_t facts = mcsafe__facts_pack(report->signo, report->code, report->lsb,
 					    (unsigned)run->expected.side);
+	const struct mcsafe_row *row = mcsafe__extable_find(landing->ip);
 
+	if (row != NULL && row->kind == MCSAFE_ROW_BOTH)
+		facts |= MCSAFE__FACTS_BY_MOVE;
 	if (landing->facts != facts)
 		return COMPLAIN("landing: facts %#" PRIx64 ", must be %#" PRIx64, landing->facts,
 				facts);

@@ -6,6 +6,8 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+import routines
+
 TABLES = Path(__file__).with_name("scenarios")
 DEFAULT_SECONDS = 60
 
@@ -92,14 +94,15 @@ def differences(expected: dict[str, str], measured: dict[str, str]) -> list[str]
 
 
 def load(directory: Path = TABLES) -> dict[str, Scenario]:
-    """Read all tables, in the order of their names."""
-    scenarios: dict[str, Scenario] = {}
+    """Read all tables, in the order of their names, and add the scenarios of the routines."""
+    tables: dict[str, dict] = {}
     for path in sorted(directory.glob("*.toml")):
         for name, entry in tomllib.loads(path.read_text()).items():
-            if name in scenarios:
+            if name in tables:
                 raise ValueError(f"{path}: a second scenario {name}")
-            scenarios[name] = from_table(name, entry)
-    return scenarios
+            tables[name] = entry
+    routines.add_to(tables)
+    return {name: from_table(name, entry) for name, entry in tables.items()}
 
 
 def from_table(name: str, entry: dict) -> Scenario:

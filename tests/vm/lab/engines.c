@@ -1,41 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engines.c - the library's assembly routines, and which rows of the landing table are theirs */
+#include "asm/routines.h"
 #include "base/cpu.h"
-#include "copy/engine.h"
+#include "lab.h"
 #include "landing/extable.h"
 #include "landing/fault.h"
-#include "lab.h"
 
 #include <string.h>
 
 /* copy_reread.S */
 mcsafe__copy_fn lab_copy_reread;
 
+#define ROUTINE (const struct mcsafe__routine)
+
 /*
- * What the lab copies with: one line for each routine that has rows. The scenario "routines" holds
- * it against the landing table, and says which of them cannot run in the guest.
- *
- * step: the contract at the head of each routine says how far it may fall short (C5).
+ * The routines that the lab runs. The scenario "routines" compares them with the landing table, and
+ * says which of them cannot run in the guest.
  */
 const struct lab_engine lab_engines[] = {
-	{.name = "word", .copy = mcsafe__copy_word, .step = 1},
-	{.name = "sse2", .copy = mcsafe__copy_sse2, .step = 1},
-	{.name = "avx2", .copy = mcsafe__copy_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
-	{.name = "nt_avx2", .copy = mcsafe__copy_nt_avx2, .step = 1, .needs = MCSAFE__CPU_AVX2},
-	{.name = "avx512", .copy = mcsafe__copy_avx512, .step = 1, .needs = MCSAFE__CPU_AVX512},
-	{.name = "nt_avx512",
-	 .copy = mcsafe__copy_nt_avx512,
-	 .step = 1,
-	 .needs = MCSAFE__CPU_AVX512},
-	{.name = "erms", .copy = mcsafe__copy_erms, .step = 1, .needs = MCSAFE__CPU_ERMS},
-	{.name = "set_word", .set = mcsafe__set_word},
-	{.name = "set_sse2", .set = mcsafe__set_sse2},
-	{.name = "set_avx2", .set = mcsafe__set_avx2, .needs = MCSAFE__CPU_AVX2},
-	{.name = "clwb", .flush = mcsafe__flush_clwb, .needs = MCSAFE__CPU_CLWB},
-	{.name = "clflushopt", .flush = mcsafe__flush_clflushopt, .needs = MCSAFE__CPU_CLFLUSHOPT},
-	{.name = "clflush", .flush = mcsafe__flush_clflush},
+#define COPY(name_, ...) \
+ {.name = #name_, .copy = mcsafe__copy_##name_, .is = &ROUTINE{__VA_ARGS__}},
+#define SET(name_, ...) \
+ {.name = "set_" #name_, .set = mcsafe__set_##name_, .is = &ROUTINE{__VA_ARGS__}},
+#define FLUSH(name_, ...) \
+ {.name = #name_, .flush = mcsafe__flush_##name_, .is = &ROUTINE{__VA_ARGS__}},
+#include "asm/engines.def"
 	/* Wrong on purpose: */
-	{.name = "reread", .copy = lab_copy_reread, .step = 1},
+	{.name = "reread", .copy = lab_copy_reread, .is = &ROUTINE{.needs = 0}},
 };
 const size_t lab_n_engines = LENGTH(lab_engines);
 
@@ -50,7 +41,7 @@ const struct lab_engine *lab_engine(const char *name)
 
 bool lab_can_run(const struct lab_engine *engine)
 {
-	return (engine->needs & ~mcsafe__cpu_features()) == 0;
+	return (engine->is->needs & ~mcsafe__cpu_features()) == 0;
 }
 
 static uintptr_t start_of(const struct lab_engine *engine)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kind.c - a machine check in one kind of memory, and everything that can be observed afterwards */
+#include "asm/routines.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -52,7 +53,7 @@ static void consume(const unsigned char *line, const char *event)
 	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
 		return;
-	lab_check(done <= BEFORE && BEFORE - done < LAB_SHORTFALL, "%zu bytes copied", done);
+	lab_check(done <= BEFORE && BEFORE - done < MCSAFE__SHORT_BY, "%zu bytes copied", done);
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);

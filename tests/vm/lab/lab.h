@@ -87,18 +87,15 @@ void lab_forget_signals(void);
 /* ---- engines.c: the library's assembly routines and their rows ------------------------------ */
 
 struct mcsafe__landing;
+struct mcsafe__routine;
 
-/* C5: a copy stops less than this before a poisoned line, unless REP MOVSB met the line. */
-#define LAB_SHORTFALL ((size_t)8)
-
-/* One of the members copy, set and flush is used: see src/copy/engine.h. */
+/* One of the members copy, set and flush is used: see asm/routines.h. */
 struct lab_engine {
 	const char *name;
 	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
 	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
 	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
-	size_t step;    /* this routine stops less than this before a poisoned line (C5) */
-	unsigned needs; /* MCSAFE__CPU_* */
+	const struct mcsafe__routine *is;
 };
 
 extern const struct lab_engine lab_engines[];

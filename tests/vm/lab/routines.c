@@ -33,7 +33,7 @@ static void check_names(void)
 
 		lab_check(engine && strncmp(engine->name, mcsafe__engines[i].name, n) == 0 &&
 				  strcmp(mcsafe__engines[i].name + n,
-					 mcsafe__engines[i].strings ? "_erms" : "") == 0,
+					 mcsafe__engines[i].rep_movsb ? "_erms" : "") == 0,
 			  "the lab has no engine %s", mcsafe__engines[i].name);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* special.c - machine checks in unusual circumstances: twice, in two threads, chained */
+#include "asm/routines.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -28,8 +29,8 @@ static void arm_loads(const char *mode, const char *event, const struct lab_targ
 /* Checks what arrived of a copy that starts at `from`, with poison `good` bytes after its start. */
 static void check_arrived(size_t from, size_t done, size_t good)
 {
-	lab_check(done <= good && good - done < LAB_SHORTFALL, "%zu bytes copied, poison is at %zu",
-		  done, good);
+	lab_check(done <= good && good - done < MCSAFE__SHORT_BY,
+		  "%zu bytes copied, poison is at %zu", done, good);
 	lab_check(lab_is_fill(arena, MARGIN), "wrote before the destination");
 	lab_check(lab_is_pattern(arena + MARGIN, from, done), "wrong prefix");
 	lab_check(lab_is_fill(arena + MARGIN + done, sizeof(arena) - MARGIN - done),
@@ -53,7 +54,7 @@ int lab_program_plain(int argc, char **argv)
 	unsigned char *pages = lab_pages(3);
 	const size_t at = T_PAGE + 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
-	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages, pages}};
+	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages}};
 	sigset_t mask = {{0}}, mask_after = {{0}}; /* the kernel fills in the first word only */
 	struct lab_events events;
 	size_t left;

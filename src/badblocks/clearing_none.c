@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ndctl_none.c - a library built without libndctl: sysfs is asked alone, and nothing is cleared */
+/* clearing_none.c - a library built without libndctl: nothing is cleared */
+#include "clearing.h"
+
 #include <errno.h>
-
-#include "ask.h"
-
-int mcsafe__ndctl_region(const char *name, struct mcsafe__list *list)
-{
-	(void)name;
-	(void)list;
-	return -ENOSYS;
-}
 
 int mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *region, uint64_t address,
 			   uint64_t n)
@@ -21,7 +14,7 @@ int mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *regio
 	return -ENOSYS;
 }
 
-/* As no clearing ever begins, nobody comes here. */
+/* Never called: no clearing ever begins. */
 int mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
 {
 	(void)clearing;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* within.h - from addresses to ranges of the memory that a registry is about */
+#ifndef MCSAFE_SRC_BADBLOCKS_WITHIN_H
+#define MCSAFE_SRC_BADBLOCKS_WITHIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <mcsafe/copy.h>
+
+/* The part of [start, start + n), n > 0, that is in the len bytes at base. It counts from base. Its
+ * length is 0 if there is no such part. */
+static inline struct mcsafe_range mcsafe__range_within(const void *base, size_t len,
+						       uintptr_t start, size_t n)
+{
+	/* By their last bytes: a range may end where the address space does. */
+	uintptr_t first = start, last = start + (n - 1);
+	uintptr_t begin = (uintptr_t)base, end = begin + (len - 1);
+
+	if (len == 0 || last < begin || first > end)
+		return (struct mcsafe_range){0, 0};
+	if (first < begin)
+		first = begin;
+	if (last > end)
+		last = end;
+	return (struct mcsafe_range){first - begin, last - first + 1};
+}
+
+#endif /* MCSAFE_SRC_BADBLOCKS_WITHIN_H */
