@@ -15,7 +15,7 @@
 
 #define PAGES 8
 #define SIZE  (PAGES * T_PAGE)
-#define FILL  0x1fe /* the low 8 bits count */
+#define FILL  0x1fe /* only the low 8 bits count */
 
 static unsigned char *src, *dst;
 
@@ -56,7 +56,7 @@ static int is_bad(unsigned bad, size_t at)
 	return (int)(bad >> (at / T_PAGE) & 1);
 }
 
-/* One call with those pages bad; bit i stands for page i. */
+/* One call with those pages bad. Bit i stands for page i. */
 static void try_pages(unsigned bad_src, unsigned bad_dst, size_t src_at, size_t dst_at, size_t n,
 		      size_t room)
 {

@@ -418,9 +418,7 @@ static const struct {
 	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
 };
 
-/*
- * ---- all steps together -----------------------------------------------------------------------
- */
+/* ---- all steps together ---------------------------------------------------------------------- */
 
 static void check_registry(void)
 {

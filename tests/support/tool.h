@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tool.h - whether a slow tool runs this program, and how much of a long test is left out then */
+/* tool.h - whether a slow tool runs this program, and how much of a long test is left out */
 #ifndef MCSAFE_TESTS_TOOL_H
 #define MCSAFE_TESTS_TOOL_H
 
@@ -19,16 +19,16 @@ static inline bool t_with_valgrind(void)
 	return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
 }
 
-/* Valgrind cannot give the registers of REP MOVSB at a fault: where it stopped is not known. */
+/* Valgrind cannot tell the registers of REP MOVSB at a fault, so where it stopped is unknown. */
 static inline bool t_tool_cannot(const char *engine)
 {
 	return t_with_valgrind() && strstr(engine, "erms") != NULL;
 }
 
 /*
- * One in how many to do: 1 without such a tool, and with MCSAFE_FULL=1. What is left out depends on
- * the tool's speed only; so a prime is a good stride, with which all there is has its turn. Says
- * so, for what is left out is to be seen.
+ * The stride of a sweep: do one trial in that many. 1 without such a tool, and with MCSAFE_FULL=1.
+ * Use a prime, so that every distance, alignment and length has its turn. A stride above 1 is
+ * printed, because what is left out must be visible.
  */
 static inline size_t t_stride(size_t with_sanitizer, size_t with_valgrind)
 {

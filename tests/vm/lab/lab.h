@@ -225,9 +225,7 @@ const char *lab_bad_sectors(const struct mcsafe_badblocks *badblocks, size_t fro
 /* "found 0", "not asked EACCES": the answer as text. */
 const char *lab_answer(const struct mcsafe_badblocks_answer *answer);
 
-/*
- * ---- with_ndctl.c: a program that is linked as users do it: a static one has no libndctl ------
- */
+/* ---- with_ndctl.c: a program that is linked as users do it: a static one has no libndctl ----- */
 
 /* Runs it in a process of its own: "ask ...", "repair ...". Its facts count for the scenario. */
 void lab_with_ndctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
