@@ -65,12 +65,12 @@ MCSAFE_BEGIN_DECLS
  *                  calls libmcsafe's, all of them run on the stack of the outermost handler.
  * @par fork        A child inherits the handler, and may install and uninstall on its own.
  * @par vfork       A child that shares memory, made by vfork(2) or by clone(2) with CLONE_VM,
- *                  recovers from faults as its parent does. A signal that is not libmcsafe's kills
- *                  only the child. The child must not install or uninstall. With CLONE_SIGHAND, the
- *                  child shares the dispositions too: if it is killed by SIGBUS or SIGSEGV and the
- *                  previous disposition was SIG_DFL, the disposition becomes SIG_DFL in every
- *                  process that shares it. mcsafe_installed() then returns 0. Call mcsafe_install()
- *                  again to recover.
+ *                  recovers from faults as its parent does. A signal that is not libmcsafe's goes
+ *                  to the previous handler; without one, it kills only the child. The child must
+ *                  not install or uninstall. With CLONE_SIGHAND, the child shares the dispositions
+ *                  too: if it is killed by SIGBUS or SIGSEGV and the previous disposition was
+ *                  SIG_DFL, the disposition becomes SIG_DFL in every process that shares it.
+ *                  mcsafe_installed() then returns 0. Call mcsafe_install() again to recover.
  * @par execve      The new program starts with the default action for both signals, also after
  *                  posix_spawn(3). This is so even if the previous action was SIG_IGN, because the
  *                  kernel resets a signal that had a handler to SIG_DFL. To pass SIG_IGN on, call
