@@ -282,8 +282,8 @@ static void check_load(const struct plan *plan, const unsigned char *pages, size
 
 	lab_check_row_fault(plan->insn, MCSAFE_SIDE_SOURCE, fault);
 	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
-	lab_check(fault->addr == pages + T_PAGE, "row %s: address %p, and not the page's start",
-		  row, fault->addr);
+	lab_check(fault->addr == pages + T_PAGE,
+		  "row %s: address %p, which is not the page's start", row, fault->addr);
 	/* Exact: the start of a line is a multiple of .grain of every routine (asm/engines.def). */
 	if (!plan->second)
 		lab_check(done == good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
