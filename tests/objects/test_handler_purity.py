@@ -29,16 +29,19 @@ HANDLER = {
 
 # A report, which only a dying process makes: plain system calls, and what its child may do beside
 # the locks of other threads. clone() does not run the handlers of pthread_atfork(3).
+# pthread_setcancelstate() is an atomic change of a word of the thread in glibc.
 REPORT = HANDLER | {
     "_exit",
     "clone",
     "close",
+    "fcntl",
     "fstat",
     "kill",
     "memmove",
     "nanosleep",
     "open",
     "prctl",
+    "pthread_setcancelstate",
     "read",
     "setrlimit",
     "waitpid",
