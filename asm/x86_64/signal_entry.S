@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * signal_entry.S - where the kernel enters our handler, and the one place that changes stacks
+ * signal_entry.S - where the kernel enters our handler, where stacks change, and where threads die
  *
  *	void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
  *
@@ -101,3 +101,30 @@ func mcsafe__signal_entries
 	xorl	%eax, %eax			/* as from the kernel: no prototype needed */
 	jmp	*%rcx
 endfunc mcsafe__signal_entries
+
+/*
+ *	void mcsafe__raise_sigbus(void), mcsafe__raise_sigsegv(void);
+ *
+ * Raise a signal without a system call. sigreturn(2) comes here, with the signal blocked. Therefore
+ * the kernel kills the process. To a debugger this is a frame that %r11 called.
+ *
+ * Needs	x86-64; mcsafe__raise_sigbus: the flag AC
+ * Clobbers	the flags
+ */
+	/* A misaligned load raises #AC: SIGBUS, BUS_ADRALN. */
+func mcsafe__raise_sigbus
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 0
+	.cfi_register %rip, %r11
+	testl	%eax, mcsafe__raise_sigbus+1(%rip)
+	ud2
+endfunc mcsafe__raise_sigbus
+
+	/* A privileged instruction raises #GP: SIGSEGV, SI_KERNEL. */
+func mcsafe__raise_sigsegv
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 0
+	.cfi_register %rip, %r11
+	hlt
+	ud2
+endfunc mcsafe__raise_sigsegv
