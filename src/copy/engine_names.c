@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "engine.h"
 #include "handler/install_hook.h"
 
@@ -36,6 +37,15 @@ int mcsafe_engine_set(const char *name)
 	return -EINVAL;
 }
 
+static void complain(const char *name, int err)
+{
+	char shown[256]; /* a longer one is cut off */
+
+	(void)mcsafe__escape(shown, sizeof(shown), name);
+	fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", shown,
+		err == -ENOTSUP ? "not for this processor" : "no such engine", names);
+}
+
 /*
  * What MCSAFE_ENGINE in the environment asks for, the first time that this is called. Returns 0, or
  * -errno of mcsafe_engine_set() after a line on standard error that lists the names. Chooses an
@@ -53,8 +63,7 @@ static int use_engine_of_environment(void)
 	name = secure_getenv("MCSAFE_ENGINE");
 	err = name != NULL && *name != '\0' ? mcsafe_engine_set(name) : 0;
 	if (err != 0)
-		fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", name,
-			err == -ENOTSUP ? "not for this processor" : "no such engine", names);
+		complain(name, err);
 	else
 		atomic_store(&done, true);
 	mcsafe__engine(); /* chosen now, no copy has to */
