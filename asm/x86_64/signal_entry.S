@@ -79,6 +79,13 @@ func mcsafe__signal_entries
 
 .Lcommon:
 	movq	%rsp, %rcx			/* the frame */
+	pushfq
+	.cfi_adjust_cfa_offset 8
+	testl	$MCSAFE_FLAG_ALIGNMENT, (%rsp)
+	jnz	.Lmisaligned
+	leaq	8(%rsp), %rsp
+	.cfi_adjust_cfa_offset -8
+.Lenter:
 	subq	$MCSAFE_RESUME_SIZE, %rsp
 	.cfi_adjust_cfa_offset MCSAFE_RESUME_SIZE
 	movl	%edi, MCSAFE_RESUME_SIGNO(%rsp)
@@ -89,6 +96,17 @@ func mcsafe__signal_entries
 	addq	$MCSAFE_RESUME_SIZE, %rsp
 	.cfi_adjust_cfa_offset -MCSAFE_RESUME_SIZE
 	ret
+
+	/*
+	 * The kernel leaves the flag AC as the interrupted code had it. Compiled code is not made
+	 * for that. sigreturn(2) sets the flag again.
+	 */
+.Lmisaligned:
+	.cfi_adjust_cfa_offset 8
+	andl	$~MCSAFE_FLAG_ALIGNMENT, (%rsp)
+	popfq
+	.cfi_adjust_cfa_offset -8
+	jmp	.Lenter
 
 .Lresume:
 	.cfi_adjust_cfa_offset MCSAFE_RESUME_SIZE

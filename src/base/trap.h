@@ -16,6 +16,4 @@
 
 #define MCSAFE__PAGE_FAULT_WRITE 2 /* bit of the error code of a page fault: it was a write */
 
-#define MCSAFE__FLAG_ALIGNMENT 0x40000 /* AC of RFLAGS: a misaligned access raises #AC */
-
 #endif /* MCSAFE_SRC_BASE_TRAP_H */

@@ -202,7 +202,7 @@ static void go_on_at_trap(const struct mcsafe__delivery *delivery)
 
 	regs[REG_R11] = regs[REG_RIP];
 	if (delivery->signo == SIGBUS) {
-		regs[REG_EFL] |= MCSAFE__FLAG_ALIGNMENT;
+		regs[REG_EFL] |= MCSAFE_FLAG_ALIGNMENT;
 		regs[REG_RIP] = (greg_t)(uintptr_t)mcsafe__raise_sigbus;
 	} else {
 		regs[REG_RIP] = (greg_t)(uintptr_t)mcsafe__raise_sigsegv;

@@ -268,6 +268,8 @@ static const struct notice {
 	{"truncated", BUS_MCEERR_AO}, {"truncated", SI_USER},  {"truncated", SI_QUEUE},
 	{"truncated", SI_TKILL},      {"truncated", SI_TIMER}, {"prot_none", SI_USER},
 	{"prot_none", SI_QUEUE},      {"prot_none", SI_TKILL},
+	/* a misaligned access; a SIGSEGV that the kernel forces, without a protection fault */
+	{"truncated", BUS_ADRALN},    {"prot_none", SI_KERNEL},
 };
 
 static sigjmp_buf after_notice;

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -450,6 +451,48 @@ static void test_a_fault_in_another_thread_kills(void **state)
 		       t_bad_page_signo(memory[kind].kind));
 }
 
+/*
+ * The page becomes good after the handler has decided that the process dies, and before the
+ * instruction runs again.
+ */
+static void live_on(void *arg)
+{
+	const struct t_bad_page *m = arg;
+	char dst[16];
+
+	CHECK_EQ(mcsafe_install(), 0);
+	t_read_byte(m->bad);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(mcsafe_thread_check() & ~MCSAFE_THREAD_NO_STACK, MCSAFE_THREAD_SIGBUS_BLOCKED);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	t_bad_page_spoil(m);
+	CHECK_EQ(memcpy_mcsafe(dst, m->bad - 3, sizeof(dst)), sizeof(dst) - 3);
+	t_read_byte(m->bad);
+}
+
+static void test_page_that_heals_meanwhile_leaves_the_handler_there(void **state)
+{
+	pid_t pid = t_trace(live_on, &memory[T_TRUNCATED]);
+	int pass = 0, has_faulted = 0, status;
+	struct t_stop stop;
+
+	(void)state;
+	do {
+		stop = t_resume(pid, PTRACE_SYSCALL, pass);
+		assert_true(WIFSTOPPED(stop.status));
+		pass = WSTOPSIG(stop.status) == SIGBUS ? SIGBUS : 0;
+		has_faulted |= pass != 0;
+	} while (!has_faulted || pass != 0 || stop.regs.orig_rax != SYS_rt_sigreturn);
+	t_bad_page_heal(&memory[T_TRUNCATED]);
+	do {
+		stop = t_resume(pid, PTRACE_CONT, pass);
+		status = stop.status;
+		pass = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+	} while (WIFSTOPPED(status));
+	t_bad_page_spoil(&memory[T_TRUNCATED]);
+	t_expect_death(status, SIGBUS, "at the second fault, the child", __FILE__, __LINE__);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_copies_die_where_no_handler_is),
 		cmocka_unit_test(test_a_fault_of_ours_without_a_row_kills),
 		cmocka_unit_test(test_a_fault_in_another_thread_kills),
+		NOT_WITH_TSAN(test_page_that_heals_meanwhile_leaves_the_handler_there),
 	};
 
 	t_trace_needed();
