@@ -115,7 +115,7 @@ static void look(const void *arg)
 	struct judged judged = {
 		.jump = jump,
 		.walk = {.guard_sp = MCSAFE__GUARD_WORD(jump->guard, MCSAFE_GUARD_RSP),
-			 .text = {.fd = mcsafe__guard_check_setup.fd}},
+			 .text = {.fd = mcsafe__close_others(mcsafe__guard_check_setup.fd)}},
 	};
 
 	mcsafe__backtrace(jump->uc, true, judge, &judged);

@@ -6,7 +6,7 @@
  * malloc or the loader. Therefore a copy of the process does everything that may block or fault.
  * clone(2) makes that copy, without the handlers of pthread_atfork(3).
  *
- * Of libc this calls clone, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
+ * Of libc this calls clone, close, fcntl, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
  * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset,
  * pthread_setcancelstate, sigaddset, sigemptyset and sigfillset.
  */
@@ -26,6 +26,10 @@
 
 #include "base/fatal_signals.h"
 #include "base/msan.h"
+
+#ifndef SYS_close_range
+# define SYS_close_range 436
+#endif
 
 #define PATIENCE_MS 2000 /* how long the child may take */
 #define STEP_MS     2    /* how often the parent looks */
@@ -111,6 +115,27 @@ static void wait_for(pid_t pid)
 	kill(pid, SIGKILL);
 	nap();
 	waitpid(pid, NULL, __WALL | WNOHANG);
+}
+
+/* libunwind takes the lowest numbers that are free, so its pipe is hardly above this one. */
+#define HIGH_DESCRIPTOR 512
+
+/* Before Linux 5.9 there is no close_range(2). */
+#define CLOSED_BY_NUMBER 1024
+
+int mcsafe__close_others(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+
+	if (high >= 0)
+		fd = high;
+	if (fd > 0 && syscall(SYS_close_range, 0, fd - 1, 0) != 0)
+		for (int i = 0; i < fd && i < CLOSED_BY_NUMBER; i++)
+			close(i);
+	if (syscall(SYS_close_range, fd + 1, ~0u, 0) != 0)
+		for (int i = fd + 1; i < CLOSED_BY_NUMBER; i++)
+			close(i);
+	return fd;
 }
 
 /*

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -88,11 +89,46 @@ static bool ignore_frame(const struct mcsafe__frame *frame, void *arg)
 	return true;
 }
 
-int mcsafe__warm_up_unwinder(void)
+static int walk_here(void)
 {
 	ucontext_t here;
 
 	if (getcontext(&here) != 0)
 		return -errno;
 	return mcsafe__backtrace(&here, true, ignore_frame, NULL);
+}
+
+/*
+ * libunwind keeps a pipe, which must not take the number of a standard descriptor that the program
+ * has closed. A descriptor that can be neither read nor written holds the place meanwhile.
+ */
+static int walk_above_standard(void)
+{
+	int held[MCSAFE__FIRST_DESCRIPTOR], n = 0, fd, err;
+
+	for (;;) {
+		fd = open("/", O_PATH | O_CLOEXEC);
+		if (fd < 0 || fd >= MCSAFE__FIRST_DESCRIPTOR)
+			break;
+		held[n++] = fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	err = walk_here();
+	while (n > 0)
+		close(held[--n]);
+	return err;
+}
+
+int mcsafe__warm_up_unwinder(void)
+{
+	static _Atomic bool done;
+	int err;
+
+	if (atomic_load(&done))
+		return 0;
+	err = walk_above_standard();
+	if (err == 0)
+		atomic_store(&done, true);
+	return err;
 }

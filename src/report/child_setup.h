@@ -31,8 +31,8 @@ int mcsafe__child_prepare(struct mcsafe__child_setup *setup, int fd);
 void mcsafe__child_let_go(struct mcsafe__child_setup *setup);
 
 /*
- * Use libunwind once. Its first use allocates and takes locks, which a child must not do. 0,
- * -ENOSYS without libunwind, or another -errno.
+ * Use libunwind once in the life of the process. Its first use allocates, takes locks and makes a
+ * pipe that it keeps, which a child must not do. 0, -ENOSYS without libunwind, or another -errno.
  */
 int mcsafe__warm_up_unwinder(void);
 

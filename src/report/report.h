@@ -72,6 +72,14 @@ void mcsafe__quiet_end(const struct mcsafe__quiet *quiet);
 void mcsafe__in_copy(void (*work)(const void *), const void *arg,
 		     const struct mcsafe__child_setup *setup, mcsafe__land_fn *land);
 
+/*
+ * In the child, before a backtrace: close all descriptors but fd, and return its number, which may
+ * be another one then. libunwind keeps a pipe. If the program has closed that pipe and reused its
+ * numbers, libunwind would read from the program's file and write to it. Once its numbers are
+ * closed, it makes a new pipe.
+ */
+int mcsafe__close_others(int fd);
+
 /* A frame of a backtrace. */
 struct mcsafe__frame {
 	unsigned number;

@@ -74,6 +74,8 @@ int mcsafe_backtrace(const void *ctx, void **frames, size_t n)
 	int err = 0;
 
 	if (n != 0)
+		err = mcsafe__warm_up_unwinder();
+	if (n != 0 && err == 0)
 		err = mcsafe__backtrace(ctx, false, keep_frame, &room);
 	return err != 0 ? err : (int)room.used;
 }

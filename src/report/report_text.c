@@ -185,6 +185,7 @@ void mcsafe__report_write(const void *arg)
 		return;
 	mcsafe__put(&t, "  backtrace:");
 	mcsafe__end_line(&t);
+	t.fd = mcsafe__close_others(t.fd);
 	if (mcsafe__backtrace(death->ctx, true, write_frame, &t) != 0) {
 		mcsafe__put(&t, "    none: built without libunwind");
 		mcsafe__end_line(&t);

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "bad_page.h"
@@ -451,6 +452,47 @@ static void test_a_fault_in_another_thread_kills(void **state)
 		       t_bad_page_signo(memory[kind].kind));
 }
 
+static struct sigaction below;
+static int *top_calls;
+
+/* Not the kernel's context: changes of it have no effect. */
+static void pass_a_copy_on(int signo, siginfo_t *si, void *ctx)
+{
+	ucontext_t copy = *(ucontext_t *)ctx;
+
+	(*top_calls)++;
+	below.sa_sigaction(signo, si, &copy);
+}
+
+static void fault_below_a_handler(void *arg)
+{
+	const struct t_bad_page *m = arg;
+	int signo = t_bad_page_signo(m->kind);
+
+	CHECK_EQ(mcsafe_install(), 0);
+	below = t_get_action(signo);
+	t_set_action(signo, pass_a_copy_on, SA_ONSTACK, 0);
+	t_read_byte(m->bad);
+}
+
+static void test_a_fault_kills_once_below_a_handler_that_copies_the_context(void **state)
+{
+	(void)state;
+	top_calls = t_shared(sizeof(*top_calls));
+	for (size_t kind = 0; kind < 2; kind++) {
+		int status;
+		struct t_stop last;
+
+		*top_calls = 0;
+		last = last_signal(fault_below_a_handler, &memory[kind], &status);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
+		assert_ptr_equal(last.si.si_addr, memory[kind].bad);
+		assert_int_equal(last.regs.rip, (uintptr_t)t_read_byte);
+		assert_int_equal(*top_calls, 1);
+	}
+}
+
 /*
  * The page becomes good after the handler has decided that the process dies, and before the
  * instruction runs again.
@@ -504,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_copies_die_where_no_handler_is),
 		cmocka_unit_test(test_a_fault_of_ours_without_a_row_kills),
 		cmocka_unit_test(test_a_fault_in_another_thread_kills),
+		NOT_WITH_TSAN(test_a_fault_kills_once_below_a_handler_that_copies_the_context),
 		NOT_WITH_TSAN(test_page_that_heals_meanwhile_leaves_the_handler_there),
 	};
 
