@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -146,11 +147,17 @@ static bool is_new(const ucontext_t *uc)
 	return atomic_exchange(&latest, fault) != fault;
 }
 
-/* Whether the kernel entered our handler. Otherwise another handler has called it, perhaps with a
- * copy of the context. */
+/*
+ * Whether the kernel entered our handler. Otherwise another handler has called it, perhaps with a
+ * copy of the context. The kernel puts the ucontext after the return address, and the siginfo after
+ * the ucontext, whose mask has 64 bits (arch/x86/include/asm/sigframe.h, struct rt_sigframe).
+ */
 static bool is_from_kernel(const struct mcsafe__delivery *delivery)
 {
-	return (uintptr_t)delivery->uc == (uintptr_t)delivery->frame + sizeof(void *);
+	uintptr_t uc = (uintptr_t)delivery->uc;
+
+	return uc == (uintptr_t)delivery->frame + sizeof(void *) &&
+	       (uintptr_t)delivery->si == uc + offsetof(ucontext_t, uc_sigmask) + sizeof(uint64_t);
 }
 
 /* sigreturn(2) takes the mask from the context. */
