@@ -41,8 +41,8 @@ static inline bool mcsafe__is_file(int fd, const struct mcsafe__file *file)
 {
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == file->dev &&
-	       st.st_ino == file->ino && st.st_rdev == file->rdev;
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino &&
+	       st.st_rdev == file->rdev;
 }
 
 /*

@@ -27,7 +27,8 @@ static inline bool mcsafe__is_invisible(uint32_t code)
 /* The length of the visible character at s; 0 if there is none. s ends with 0. */
 static inline size_t mcsafe__visible_len(const char *s)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length: no longer forms */
+	static const uint32_t least[] = {0, 0, 0x80, 0x800,
+					 0x10000}; /* by length: no longer forms */
 	const unsigned char *u = (const unsigned char *)s;
 	uint32_t code;
 	size_t len;

@@ -15,10 +15,10 @@
 
 #include <mcsafe/copy.h>
 
-#include "injection.h"
 #include "base/descriptor.h"
 #include "base/errno_kept.h"
 #include "base/escape.h"
+#include "injection.h"
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
@@ -70,7 +70,8 @@ static void append(const char *line, size_t len)
 
 	/* open(2), write(2) and close(2) are cancellation points, and a copy is none. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	fd = mcsafe__above_standard(open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+	fd = mcsafe__above_standard(
+		open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
 	written = fd >= 0 && write(fd, line, len) == (ssize_t)len;
 	if (!written) {
 		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";

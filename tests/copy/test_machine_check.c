@@ -265,11 +265,17 @@ static const struct notice {
 	const char *kind;
 	int code;
 } notices[] = {
-	{"truncated", BUS_MCEERR_AO}, {"truncated", SI_USER},  {"truncated", SI_QUEUE},
-	{"truncated", SI_TKILL},      {"truncated", SI_TIMER}, {"prot_none", SI_USER},
-	{"prot_none", SI_QUEUE},      {"prot_none", SI_TKILL},
+	{"truncated", BUS_MCEERR_AO},
+	{"truncated", SI_USER},
+	{"truncated", SI_QUEUE},
+	{"truncated", SI_TKILL},
+	{"truncated", SI_TIMER},
+	{"prot_none", SI_USER},
+	{"prot_none", SI_QUEUE},
+	{"prot_none", SI_TKILL},
 	/* a misaligned access; a SIGSEGV that the kernel forces, without a protection fault */
-	{"truncated", BUS_ADRALN},    {"prot_none", SI_KERNEL},
+	{"truncated", BUS_ADRALN},
+	{"prot_none", SI_KERNEL},
 };
 
 static sigjmp_buf after_notice;

@@ -88,8 +88,8 @@ static void test_sigsegv_that_the_kernel_forces_kills(void **state)
 #define CLEAR_AC "andl $~0x40000, (%%rsp)\n"
 
 /* Change the flags, and keep off the red zone. */
-#define FLAGS(change)              \
- "	leaq	-128(%%rsp), %%rsp\n"     \
+#define FLAGS(change)                       \
+ "	leaq	-128(%%rsp), %%rsp\n"               \
  "	pushfq\n	" change "	popfq\n" \
  "	leaq	128(%%rsp), %%rsp\n"
 
@@ -99,11 +99,12 @@ static int load_aligned(const void *p)
 	uint32_t value;
 	int failed;
 
-	__asm__ volatile("	xorl	%k[failed], %k[failed]\n" FLAGS(SET_AC)
-			 "71:	movl	(%[p]), %[value]\n"
-			 "	jmp	73f\n"
-			 "72:	movl	$1, %k[failed]\n"
-			 "73:\n" FLAGS(CLEAR_AC) MCSAFE_ROW(71b, 72b, MCSAFE_ROW_LOAD)
+	__asm__ volatile("	xorl	%k[failed], %k[failed]\n" FLAGS(
+				 SET_AC) "71:	movl	(%[p]), %[value]\n"
+					 "	jmp	73f\n"
+					 "72:	movl	$1, %k[failed]\n"
+					 "73:\n" FLAGS(CLEAR_AC)
+						 MCSAFE_ROW(71b, 72b, MCSAFE_ROW_LOAD)
 			 : [failed] "=&a"(failed), [value] "=&c"(value)
 			 : [p] "r"(p)
 			 : "r9", "r10", "r11", "cc", "memory");

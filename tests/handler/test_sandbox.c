@@ -306,14 +306,15 @@ static void be_init_and_die(int signo, int of_poison)
 		t_read_byte(page_of(signo)->bad);
 }
 
-struct namespace {
+struct namespace
+{
 	int signo, of_poison;
 	int *is_possible;
 };
 
 static void die_as_init(void *arg)
 {
-	const struct namespace *in = arg;
+	const struct namespaced *in = arg;
 	int status;
 	pid_t pid;
 
@@ -340,7 +341,7 @@ static void test_init_ignores_what_is_sent_and_dies_of_faults(void **state)
 	(void)state;
 	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
 		for (int of_poison = 0; of_poison < 2; of_poison++) {
-			struct namespace in = {signo, of_poison, is_possible};
+			struct namespaced in = {signo, of_poison, is_possible};
 
 			t_survives(die_as_init, &in);
 		}

@@ -47,26 +47,26 @@ static void test_every_byte_that_is_no_printable_character_is_escaped(void **sta
 static void test_characters_that_are_not_seen_are_escaped(void **state)
 {
 	(void)state;
-	expect("\xc2\x9b", "\\xc2\\x9b");                 /* U+009B: starts a sequence, as ESC [ */
-	expect("\xc2\xa0", "\xc2\xa0");                       /* U+00A0 */
-	expect("\xe2\x80\xa8", "\\xe2\\x80\\xa8");         /* U+2028: a line ends */
-	expect("\xe2\x80\xae", "\\xe2\\x80\\xae");         /* U+202E: right to left */
-	expect("\xe2\x81\xa6", "\\xe2\\x81\\xa6");         /* U+2066: an isolate */
-	expect("\xef\xbb\xbf", "\\xef\\xbb\\xbf");         /* U+FEFF */
+	expect("\xc2\x9b", "\\xc2\\x9b");          /* U+009B: starts a sequence, as ESC [ */
+	expect("\xc2\xa0", "\xc2\xa0");            /* U+00A0 */
+	expect("\xe2\x80\xa8", "\\xe2\\x80\\xa8"); /* U+2028: a line ends */
+	expect("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* U+202E: right to left */
+	expect("\xe2\x81\xa6", "\\xe2\\x81\\xa6"); /* U+2066: an isolate */
+	expect("\xef\xbb\xbf", "\\xef\\xbb\\xbf"); /* U+FEFF */
 	expect("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"); /* U+E0041: a tag */
-	expect("\xe2\x80\xb0", "\xe2\x80\xb0");               /* U+2030 */
+	expect("\xe2\x80\xb0", "\xe2\x80\xb0");             /* U+2030 */
 }
 
 static void test_malformed_utf8_is_escaped_by_the_byte(void **state)
 {
 	(void)state;
-	expect("\xc0\xaf", "\\xc0\\xaf");                     /* a longer form of / */
-	expect("\xe0\x80\xaf", "\\xe0\\x80\\xaf");           /* another one */
+	expect("\xc0\xaf", "\\xc0\\xaf");                   /* a longer form of / */
+	expect("\xe0\x80\xaf", "\\xe0\\x80\\xaf");          /* another one */
 	expect("\xf0\x82\x82\xac", "\\xf0\\x82\\x82\\xac"); /* of U+20AC */
-	expect("\xed\xa0\x80", "\\xed\\xa0\\x80");           /* U+D800, half of a pair */
+	expect("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* U+D800, half of a pair */
 	expect("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* past U+10FFFF */
 	expect("\xf4\x8f\xbf\xbd", "\xf4\x8f\xbf\xbd");
-	expect("\xe2\x82", "\\xe2\\x82");                     /* the end is missing */
+	expect("\xe2\x82", "\\xe2\\x82"); /* the end is missing */
 	expect("\xe2\x82z", "\\xe2\\x82z");
 	expect("\xc3\x1b[", "\\xc3\\x1b[");
 }
