@@ -151,10 +151,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  *         0            The signal is not libmcsafe's; nothing was changed. This is the result for
  *                      every signal with si_code <= 0 (kill(2), sigqueue(3)), for a misaligned
  *                      access (BUS_ADRALN), and for a SIGSEGV with SI_KERNEL that is no exception
- *                      of the processor, whatever instruction was interrupted. The kernel forces such
- *                      a SIGSEGV if it has no room for the frame of another signal. It looks like
- *                      the fault of a non-canonical address if such a fault was the last one of the
- *                      thread.
+ *                      of the processor, whatever instruction was interrupted. The kernel forces
+ *                      such a SIGSEGV if it has no room for the frame of another signal. It looks
+ *                      like the fault of a non-canonical address if such a fault was the last one
+ *                      of the thread.
  *
  * @par Safety          MT-Safe, AS-Safe; meant for signal handlers. errno is unchanged.
  * @par Cost            A binary search of the landing tables. No system call, except for a notice.

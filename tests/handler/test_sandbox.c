@@ -306,8 +306,7 @@ static void be_init_and_die(int signo, int of_poison)
 		t_read_byte(page_of(signo)->bad);
 }
 
-struct namespace
-{
+struct namespaced {
 	int signo, of_poison;
 	int *is_possible;
 };
