@@ -494,9 +494,40 @@ static void test_a_fault_kills_once_below_a_handler_that_copies_the_context(void
 }
 
 /*
+ * The kernel keeps the trap number and the address of an older fault. They must not make a signal
+ * that does not come back look like a fault that does.
+ */
+static void die_of_a_forged_fault(void *arg)
+{
+	const struct t_bad_page *m = &memory[T_PROT_NONE];
+	siginfo_t si = t_forged(T_UNMAPPED);
+	char dst[8];
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(memcpy_mcsafe(dst, m->bad, sizeof(dst)), sizeof(dst));
+	if (*(const int *)arg) {
+		/* The address of the page fault, and the trap number of another exception. */
+		CHECK_EQ(mcsafe__copy_word(dst, (const char *)(uintptr_t)NOWHERE, 1, NULL), 1);
+		si.si_addr = (void *)m->bad;
+	}
+	t_send_to_self(&si);
+}
+
+static void test_a_signal_that_looks_like_an_older_fault_kills(void **state)
+{
+	static const int same_address[] = {0, 1};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		t_dies(die_of_a_forged_fault, (void *)(uintptr_t)&same_address[i], SIGSEGV);
+}
+
+/*
  * The page becomes good after the handler has decided that the process dies, and before the
  * instruction runs again.
  */
+static int *lived;
+
 static void live_on(void *arg)
 {
 	const struct t_bad_page *m = arg;
@@ -504,6 +535,7 @@ static void live_on(void *arg)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(m->bad);
+	*lived = 1;
 	CHECK_EQ(mcsafe_installed(), 1);
 	CHECK_EQ(mcsafe_thread_check() & ~MCSAFE_THREAD_NO_STACK, MCSAFE_THREAD_SIGBUS_BLOCKED);
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
@@ -514,11 +546,13 @@ static void live_on(void *arg)
 
 static void test_page_that_heals_meanwhile_leaves_the_handler_there(void **state)
 {
-	pid_t pid = t_trace(live_on, &memory[T_TRUNCATED]);
 	int pass = 0, has_faulted = 0, status;
 	struct t_stop stop;
+	pid_t pid;
 
 	(void)state;
+	lived = t_shared(sizeof(*lived));
+	pid = t_trace(live_on, &memory[T_TRUNCATED]);
 	do {
 		stop = t_resume(pid, PTRACE_SYSCALL, pass);
 		assert_true(WIFSTOPPED(stop.status));
@@ -532,6 +566,7 @@ static void test_page_that_heals_meanwhile_leaves_the_handler_there(void **state
 		pass = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 	} while (WIFSTOPPED(status));
 	t_bad_page_spoil(&memory[T_TRUNCATED]);
+	assert_int_equal(*lived, 1);
 	t_expect_death(status, SIGBUS, "at the second fault, the child", __FILE__, __LINE__);
 }
 
@@ -547,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_a_fault_of_ours_without_a_row_kills),
 		cmocka_unit_test(test_a_fault_in_another_thread_kills),
 		NOT_WITH_TSAN(test_a_fault_kills_once_below_a_handler_that_copies_the_context),
+		NOT_WITH_TSAN(test_a_signal_that_looks_like_an_older_fault_kills),
 		NOT_WITH_TSAN(test_page_that_heals_meanwhile_leaves_the_handler_there),
 	};
 
