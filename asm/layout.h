@@ -28,6 +28,9 @@
 #define MCSAFE_GENERATIONS 32
 #define MCSAFE_ENTRY_SIZE  16
 
+/* The flag AC of RFLAGS: a misaligned access raises #AC. */
+#define MCSAFE_FLAG_ALIGNMENT 0x40000
+
 /* struct mcsafe__resume (src/handler/frame.h). Its size is 40 bytes: together with the return
  * address that keeps the stack aligned to 16 at a call. */
 #define MCSAFE_RESUME_HANDLER 0

@@ -112,7 +112,8 @@ MCSAFE_BEGIN_DECLS
  *     The lost block is the aligned block of 1 << si_addr_lsb bytes, at least a page, that holds
  *     si_addr. Poison in one 2 MiB page is therefore never inside a window in the next page.
  *   - The window is MCSAFE_ANYWHERE. Only this window catches a fault for which the kernel reports
- *     no address: a non-canonical address (SI_KERNEL), an alignment check, or any other cause.
+ *     no address: a non-canonical address (SI_KERNEL), or any other cause.
+ * A misaligned access (BUS_ADRALN) is never inside a window, since no memory was lost.
  * If a page is mapped twice, the fault may be reported at its other address. Name both addresses.
  */
 struct mcsafe_window {
@@ -246,7 +247,8 @@ MCSAFE_API int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n
  * function that armed the guard.
  *
  * @param fd        The file descriptor to write to; -1: no reports, which is the initial state. The
- *                  library keeps a duplicate.
+ *                  library keeps a duplicate; what mcsafe_set_report() says of its duplicate holds
+ *                  for this one.
  *
  * @return          0        Done.
  *                  -ENOSYS  The library was built without libunwind.
