@@ -32,7 +32,7 @@ static void *symbol(const struct object *object, const char *name)
 {
 	void *found = dlsym(object->handle, name);
 
-	CHECK(found != NULL);
+	CHECK_PTR_NE(found, NULL);
 	return found;
 }
 
@@ -42,7 +42,7 @@ static struct object open_object(const char *path)
 
 	if (object.handle == NULL)
 		fprintf(stderr, "%s\n", dlerror());
-	CHECK(object.handle != NULL);
+	CHECK_PTR_NE(object.handle, NULL);
 	/* dlsym(3) gives functions as data. */
 	*(void **)&object.load = symbol(&object, "t_object_load");
 	*(void **)&object.ready = symbol(&object, "t_object_ready");
@@ -54,7 +54,7 @@ static const uint32_t *bad_word(void)
 {
 	void *map = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(map != MAP_FAILED);
+	CHECK_PTR_NE(map, MAP_FAILED);
 	return map;
 }
 
@@ -62,9 +62,11 @@ static void expect_landing(const struct object *object, const uint32_t *bad)
 {
 	uint32_t good = 4711, value = 5;
 
-	CHECK(object->ready() == 0);
-	CHECK(object->load(&good, &value) == MCSAFE_CAUSE_NONE && value == 4711);
-	CHECK(object->load(bad, &value) == MCSAFE_CAUSE_PROTECTED && value == 4711);
+	CHECK_EQ(object->ready(), 0);
+	CHECK_EQ(object->load(&good, &value), MCSAFE_CAUSE_NONE);
+	CHECK_EQ(value, 4711);
+	CHECK_EQ(object->load(bad, &value), MCSAFE_CAUSE_PROTECTED);
+	CHECK_EQ(value, 4711);
 }
 
 /* More often than there are places for tables: each time its place is given back. */
@@ -72,15 +74,15 @@ IN_CHILD(test_an_object_is_unloaded_with_its_rows)
 {
 	const uint32_t *bad = bad_word();
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 0; i < 3 * MCSAFE_MODULES_MAX; i++) {
 		struct object object = open_object(T_OBJECT);
 		const struct mcsafe_row *rows = object.rows();
 
 		expect_landing(&object, bad);
-		CHECK(dlclose(object.handle) == 0);
-		CHECK(dlopen(T_OBJECT, RTLD_NOW | RTLD_NOLOAD) == NULL);
-		CHECK(mcsafe_module_unregister(rows) == -ENOENT);
+		CHECK_EQ(dlclose(object.handle), 0);
+		CHECK_PTR_EQ(dlopen(T_OBJECT, RTLD_NOW | RTLD_NOLOAD), NULL);
+		CHECK_EQ(mcsafe_module_unregister(rows), -ENOENT);
 	}
 }
 
@@ -90,8 +92,8 @@ IN_CHILD(test_the_last_close_counts)
 	struct object object = open_object(T_OBJECT), again = open_object(T_OBJECT);
 	const uint32_t *bad = bad_word();
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(dlclose(again.handle) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(dlclose(again.handle), 0);
 	expect_landing(&object, bad);
 }
 
@@ -103,8 +105,10 @@ static void copy_object(char path[64], const char *directory, int i)
 
 	snprintf(path, 64, "%s/%d.so", directory, i);
 	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	CHECK(from >= 0 && to >= 0 && fstat(from, &file) == 0);
-	CHECK(sendfile(to, from, NULL, (size_t)file.st_size) == file.st_size);
+	CHECK_GE(from, 0);
+	CHECK_GE(to, 0);
+	CHECK_EQ(fstat(from, &file), 0);
+	CHECK_EQ(sendfile(to, from, NULL, (size_t)file.st_size), file.st_size);
 	close(from);
 	close(to);
 }
@@ -120,17 +124,18 @@ static void open_too_many(void *arg)
 	int full = -1;
 
 	the_bad_word = bad_word();
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 0; i <= MCSAFE_MODULES_MAX; i++) {
 		copy_object(path, arg, i);
 		object = open_object(path);
-		CHECK(unlink(path) == 0);
+		CHECK_EQ(unlink(path), 0);
 		if (object.ready() != 0 && full < 0)
 			full = i;
 		if (full < 0)
 			expect_landing(&object, the_bad_word);
 	}
-	CHECK(full == MCSAFE_MODULES_MAX && object.ready() == -ENOSPC);
+	CHECK_EQ(full, MCSAFE_MODULES_MAX);
+	CHECK_EQ(object.ready(), -ENOSPC);
 	/* It says so, and then it is an ordinary access. */
 	(void)object.load(the_bad_word, &value);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE ((size_t)4096)
+#include "basics.h"
 
 /* The first byte of an object that is not initialized; -1: there is none. */
 #define FIRST_POISONED(object) __msan_test_shadow(&(object), sizeof(object))
@@ -110,7 +110,7 @@ FOR_EACH_SIZE(DEFINE_WORDS)
  stores_##bits();  \
  exchanges_##bits(), compares_##bits();
 
-static void test_words(void **state)
+static void test_word_accesses_carry_shadow(void **state)
 {
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
@@ -118,7 +118,7 @@ static void test_words(void **state)
 }
 
 /* Within a line, and over the end of one, which is a copy. */
-static void test_unaligned_words(void **state)
+static void test_unaligned_words_carry_shadow_over_a_line(void **state)
 {
 	uint32_t value;
 
@@ -136,7 +136,7 @@ static void test_unaligned_words(void **state)
 	assert_int_equal(mcsafe_load_unaligned_u32(bad - 2, &value), MCSAFE_CAUSE_PROTECTED);
 }
 
-static void test_words_by_call(void **state)
+static void test_words_by_call_carry_shadow(void **state)
 {
 	uint32_t word = 7;
 	uint64_t value;
@@ -163,18 +163,18 @@ static void test_words_by_call(void **state)
 }
 
 /* What is behind the byte that decides is not looked at; it may be in the same vector. */
-static void test_search(void **state)
+static void test_search_does_not_look_past_the_byte_that_decides(void **state)
 {
 	struct mcsafe_fault fault;
 	size_t at;
 
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
-	memset(good, 'a', PAGE);
+	memset(good, 'a', T_PAGE);
 	good[100] = 'b';
 	__msan_poison(good + 101, 1);
 	__msan_poison(&at, sizeof(at));
-	assert_int_equal(mcsafe_memchr(good, 'b', PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_memchr(good, 'b', T_PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), -1);
 	assert_int_equal(at, 100);
 	assert_int_equal(mcsafe_memchr(good, 'c', 101, &at, NULL), MCSAFE_CAUSE_NONE);
@@ -182,7 +182,7 @@ static void test_search(void **state)
 	assert_int_equal(mcsafe_memchr(good, 'c', 102, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), 0);
 	__msan_poison(good + 100, 1);
-	assert_int_equal(mcsafe_memchr(good, 'b', PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
+	assert_int_equal(mcsafe_memchr(good, 'b', T_PAGE, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), 0);
 	assert_int_equal(mcsafe_strnlen(good, 100, &at, NULL), MCSAFE_CAUSE_NONE);
 	assert_int_equal(FIRST_POISONED(at), -1);
@@ -196,7 +196,7 @@ static void test_search(void **state)
 	assert_int_equal(at, 9);
 }
 
-static void test_comparison(void **state)
+static void test_comparison_does_not_look_past_the_difference(void **state)
 {
 	struct mcsafe_comparison result;
 	struct mcsafe_fault fault;
@@ -204,7 +204,7 @@ static void test_comparison(void **state)
 
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
-	memset(good, 'a', PAGE);
+	memset(good, 'a', T_PAGE);
 	memset(other, 'a', sizeof(other));
 	for (int side = 0; side < 2; side++) {
 		char *poisoned = side == 0 ? good : other;
@@ -236,14 +236,16 @@ static void test_comparison(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),         cmocka_unit_test(test_unaligned_words),
-		cmocka_unit_test(test_words_by_call), cmocka_unit_test(test_search),
-		cmocka_unit_test(test_comparison),
+		cmocka_unit_test(test_word_accesses_carry_shadow),
+		cmocka_unit_test(test_unaligned_words_carry_shadow_over_a_line),
+		cmocka_unit_test(test_words_by_call_carry_shadow),
+		cmocka_unit_test(test_search_does_not_look_past_the_byte_that_decides),
+		cmocka_unit_test(test_comparison_does_not_look_past_the_difference),
 	};
 
-	good = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (good == MAP_FAILED || mprotect(good + PAGE, PAGE, PROT_NONE) != 0)
+	good = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (good == MAP_FAILED || mprotect(good + T_PAGE, T_PAGE, PROT_NONE) != 0)
 		return 1;
-	bad = good + PAGE;
+	bad = good + T_PAGE;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

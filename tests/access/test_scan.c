@@ -269,7 +269,7 @@ static void test_comparisons(void **state)
 }
 
 /* Every alignment of both operands on good memory, and every place of the difference. */
-static void test_comparisons_of_good_memory(void **state)
+static void test_comparisons_of_good_memory_are_right(void **state)
 {
 	_Alignas(64) static unsigned char a_bytes[512], b_bytes[512];
 	struct t_rng rng = t_rng_start(t_seed(), 0);
@@ -310,7 +310,7 @@ int main(void)
 {
 	struct CMUnitTest tests[32] = {
 		cmocka_unit_test(test_nothing_is_touched),
-		cmocka_unit_test(test_comparisons_of_good_memory),
+		cmocka_unit_test(test_comparisons_of_good_memory_are_right),
 	};
 	size_t n = 2;
 

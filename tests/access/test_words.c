@@ -62,7 +62,7 @@ static void check_good(const struct t_word *word, unsigned char *at, uint64_t ex
 		fail_msg("%s leaves wrong bytes", word->name);
 }
 
-static void test_good_memory(void **state)
+static void test_words_of_good_memory_are_right(void **state)
 {
 	_Alignas(64) unsigned char memory[256];
 
@@ -161,7 +161,7 @@ static void test_bad_memory(void **state)
 }
 
 /* A word that begins on good memory and ends on bad. */
-static void test_unaligned_words_that_straddle(void **state)
+static void test_words_that_straddle_into_a_bad_page_fail(void **state)
 {
 	struct t_region region;
 
@@ -188,7 +188,7 @@ static void test_unaligned_words_that_straddle(void **state)
 	t_region_close(&region);
 }
 
-static void test_sizes_that_are_none(void **state)
+static void test_sizes_that_are_none_are_refused(void **state)
 {
 	uint64_t memory = BEFORE, got = UNSET;
 	struct mcsafe_fault fault, untouched;
@@ -286,9 +286,9 @@ static void test_load_or_is_of_any_type(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[32] = {
-		cmocka_unit_test(test_good_memory),
-		cmocka_unit_test(test_unaligned_words_that_straddle),
-		cmocka_unit_test(test_sizes_that_are_none),
+		cmocka_unit_test(test_words_of_good_memory_are_right),
+		cmocka_unit_test(test_words_that_straddle_into_a_bad_page_fail),
+		cmocka_unit_test(test_sizes_that_are_none_are_refused),
 		cmocka_unit_test(test_exchanges_are_atomic),
 		cmocka_unit_test(test_load_or_is_of_any_type),
 	};

@@ -4,6 +4,8 @@
 
 #include <mcsafe/access.h>
 
+#include "basics.h"
+
 #define LOADS(bits)                                                                                \
  static enum mcsafe_cause load_##bits(volatile void *p, uint64_t value, uint64_t expected,         \
 				      uint64_t *got, struct mcsafe_fault *fault)                   \
@@ -179,4 +181,4 @@ const struct t_word t_words[] = {
 	WORD(load_unaligned, T_LOAD, 64, false, true),
 };
 
-const size_t t_n_words = sizeof(t_words) / sizeof(t_words[0]);
+const size_t t_n_words = T_LENGTH(t_words);

@@ -16,8 +16,8 @@
 #include <mcsafe/mcsafe.h>
 
 #include "asmcheck.h"
-#include "broken.h"
 #include "base/cpu.h"
+#include "broken.h"
 #include "copy/engine.h"
 #include "run.h"
 #include "tool.h"
@@ -65,7 +65,7 @@ static void right(const struct t_copy *copy)
 	print_message("%s: right\n", copy->name);
 }
 
-static void test_right(void **state)
+static void test_every_routine_is_right(void **state)
 {
 	(void)state;
 	for_each(true, right);
@@ -105,7 +105,7 @@ void mask_features(unsigned features)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-static void test_chosen(void **state)
+static void test_each_processor_gets_its_routines(void **state)
 {
 	unsigned features = mcsafe__cpu_features();
 
@@ -156,7 +156,7 @@ static void rows(const struct t_copy *copy)
 	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
 }
 
-static void test_rows(void **state)
+static void test_a_fault_at_each_row_is_right(void **state)
 {
 	(void)state;
 	t_install();
@@ -180,7 +180,7 @@ static void lines(const struct t_copy *copy)
 		      copy->name, tally.accesses, tally.runs, tally.steps);
 }
 
-static void test_lines(void **state)
+static void test_each_access_stays_where_it_may(void **state)
 {
 	(void)state;
 	rng = t_rng_start(t_seed(), 0);
@@ -235,10 +235,10 @@ static const struct {
 	struct CMUnitTest test;
 } parts[] = {
 	{"selftest", cmocka_unit_test(test_finds_what_is_broken)},
-	{"right", cmocka_unit_test(test_right)},
-	{"chosen", cmocka_unit_test(test_chosen)},
-	{"rows", cmocka_unit_test(test_rows)},
-	{"lines", cmocka_unit_test(test_lines)},
+	{"right", cmocka_unit_test(test_every_routine_is_right)},
+	{"chosen", cmocka_unit_test(test_each_processor_gets_its_routines)},
+	{"rows", cmocka_unit_test(test_a_fault_at_each_row_is_right)},
+	{"lines", cmocka_unit_test(test_each_access_stays_where_it_may)},
 };
 
 static int usage(void)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "asmcheck.h"
+#include "basics.h"
 #include "copy/engine.h"
 
 #define REPEATS 7
@@ -61,7 +62,7 @@ static void measure_all(const struct t_copy *copy)
 
 	for (unsigned offsets = 0; offsets < 2; offsets++) {
 		printf("%-24s %-7s", copy->name, offsets ? "offsets" : "aligned");
-		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (size_t i = 0; i < T_LENGTH(sizes); i++)
 			printf(" %zu:%.1f", sizes[i], measure(copy, sizes[i], offsets != 0));
 		printf("\n");
 	}

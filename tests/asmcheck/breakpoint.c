@@ -12,7 +12,6 @@
 
 #include "run.h"
 
-#define PAGE 4096u
 #define INT3 0xcc
 #define MOST 1024
 
@@ -47,7 +46,7 @@ void breakpoints_begin(uintptr_t start, uintptr_t end, breakpoint_fn *reached)
 	struct sigaction trap;
 
 	it.reached = reached;
-	it.pages = (void *)(start & ~(uintptr_t)(PAGE - 1));
+	it.pages = (void *)(start & ~(uintptr_t)(T_PAGE - 1));
 	it.size = end - (uintptr_t)it.pages;
 	it.n = 0;
 	assert_int_equal(mprotect(it.pages, it.size, PROT_READ | PROT_WRITE | PROT_EXEC), 0);

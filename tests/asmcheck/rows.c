@@ -21,8 +21,7 @@
 #include "step.h"
 #include "witness.h"
 
-#define PAGE 4096
-#define SIZE (3 * PAGE)
+#define SIZE (3 * T_PAGE)
 
 static const size_t lengths[] = {1,   2,   3,   4,   7,   8,   9,   15,   16,   17,  24,
 				 31,  32,  33,  48,  63,  64,  65,  80,   96,   100, 127,
@@ -213,7 +212,7 @@ static const char *try_row(struct t_state *state, const struct mcsafe_row *targe
 	return complain("%s + %#zx, variant %d, offsets %zu and %zu, length %zu: left %zu, %zu "
 			"stored before: %s",
 			it.copy->name, (size_t)(mcsafe__row_insn(target) - (uintptr_t)it.copy->fn),
-			(int)variant, src_at - PAGE, dst_at - PAGE, dst_n, left, it.stored,
+			(int)variant, src_at - T_PAGE, dst_at - T_PAGE, dst_n, left, it.stored,
 			complaint);
 }
 
@@ -286,8 +285,8 @@ static const char *try_all(struct t_state *state, size_t *tries)
 
 		dst_n = lengths[k % T_LENGTH(lengths)];
 		k /= T_LENGTH(lengths);
-		src_at = PAGE + src_offsets[k % T_LENGTH(src_offsets)];
-		dst_at = PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
+		src_at = T_PAGE + src_offsets[k % T_LENGTH(src_offsets)];
+		dst_at = T_PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
 		complaint = try_run(state, tries);
 	}
 	for (size_t i = 0; complaint == NULL && i < (size_t)(it.end - it.first); i++)

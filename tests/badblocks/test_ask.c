@@ -21,7 +21,6 @@
 #include "run.h"
 
 #define SECTOR ((size_t)512)
-#define PAGE   ((size_t)4096)
 #define FD     77 /* of nothing: fstat() and ioctl() are ours */
 
 /* ---- a file or device of our own ------------------------------------------------------------- */
@@ -408,13 +407,13 @@ static void test_extents_without_data_are_left_out(void **state)
 	static const uint32_t nothing_there[] = {FIEMAP_EXTENT_UNWRITTEN, FIEMAP_EXTENT_UNKNOWN,
 						 FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_UNKNOWN,
 						 FIEMAP_EXTENT_DELALLOC};
-	static const struct mcsafe_range inlined = {10, 90}, encoded = {PAGE, 5 * PAGE};
+	static const struct mcsafe_range inlined = {10, 90}, encoded = {T_PAGE, 5 * T_PAGE};
 
 	(void)state;
 	put_string(DISK "badblocks", "2048 1\n");
 	for (size_t i = 0; i < T_LENGTH(nothing_there); i++) {
 		begin_file(1 << 20);
-		extent(0, 1 << 20, PAGE, nothing_there[i] | FIEMAP_EXTENT_LAST);
+		extent(0, 1 << 20, T_PAGE, nothing_there[i] | FIEMAP_EXTENT_LAST);
 		assert_none();
 	}
 	begin_file(1 << 20);
@@ -425,24 +424,24 @@ static void test_extents_without_data_are_left_out(void **state)
 	assert_found(&inlined, 1);
 	/* Compressed: no byte of it can be had. */
 	begin_file(1 << 20);
-	extent(0, 1 << 19, PAGE, FIEMAP_EXTENT_ENCODED);
-	extent(PAGE, (1 << 20) - PAGE, 5 * PAGE, FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_LAST);
+	extent(0, 1 << 19, T_PAGE, FIEMAP_EXTENT_ENCODED);
+	extent(T_PAGE, (1 << 20) - T_PAGE, 5 * T_PAGE, FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_LAST);
 	assert_found(&encoded, 1);
 }
 
 static void test_the_end_of_a_file_is_the_end(void **state)
 {
-	static const struct mcsafe_range last = {PAGE, PAGE};
+	static const struct mcsafe_range last = {T_PAGE, T_PAGE};
 
 	(void)state;
 	put_string(DISK "badblocks", "2056 1000\n");
-	begin_file(PAGE + 1);
+	begin_file(T_PAGE + 1);
 	extent(0, 1 << 20, 1 << 20, FIEMAP_EXTENT_LAST);
 	assert_found(&last, 1);
 	/* Preallocated behind the end. */
-	begin_file(PAGE);
-	extent(0, 1 << 20, PAGE, 0);
-	extent(PAGE, (1 << 20) + PAGE, 1 << 20, FIEMAP_EXTENT_LAST);
+	begin_file(T_PAGE);
+	extent(0, 1 << 20, T_PAGE, 0);
+	extent(T_PAGE, (1 << 20) + T_PAGE, 1 << 20, FIEMAP_EXTENT_LAST);
 	assert_none();
 }
 
@@ -459,14 +458,14 @@ static void test_extents_that_cannot_be_had(void **state)
 	assert_not_asked(EIO);
 	/* Answers that make no sense end it, too. */
 	begin_file(1 << 20);
-	extent(PAGE, 1 << 20, 0, 0);
-	extent(0, 1 << 20, PAGE, 0);
+	extent(T_PAGE, 1 << 20, 0, 0);
+	extent(0, 1 << 20, T_PAGE, 0);
 	assert_not_asked(EBADMSG);
 	begin_file(1 << 20);
-	extent(0, UINT64_MAX - PAGE + 2, PAGE, FIEMAP_EXTENT_LAST);
+	extent(0, UINT64_MAX - T_PAGE + 2, T_PAGE, FIEMAP_EXTENT_LAST);
 	assert_not_asked(EBADMSG);
 	begin_file(1 << 20);
-	extent(PAGE, 0, UINT64_MAX, FIEMAP_EXTENT_LAST);
+	extent(T_PAGE, 0, UINT64_MAX, FIEMAP_EXTENT_LAST);
 	assert_not_asked(EBADMSG);
 	/* XFS: on its second disk. */
 	begin_file(1 << 20);
@@ -482,7 +481,7 @@ static void test_extents_that_cannot_be_had(void **state)
 static void test_device_dax_has_its_part_of_the_region(void **state)
 {
 	/* It begins 2 MiB into the region. */
-	static const struct mcsafe_range some[] = {{0, 4 * SECTOR}, {PAGE, PAGE}};
+	static const struct mcsafe_range some[] = {{0, 4 * SECTOR}, {T_PAGE, T_PAGE}};
 
 	(void)state;
 	begin_device(S_IFCHR, 252, 5);
@@ -517,7 +516,7 @@ static void test_other_files_cannot_be_asked_about(void **state)
 	assert_not_asked(EOPNOTSUPP);
 	begin_device(S_IFDIR, 0, 0);
 	assert_not_asked(EOPNOTSUPP);
-	begin_file(PAGE);
+	begin_file(T_PAGE);
 	fake.stat.st_dev = makedev(0, 39);
 	assert_not_asked(ENODEV);
 	fake.fstat_error = EBADF;

@@ -8,8 +8,6 @@
 #include "rng.h"
 #include "run.h"
 
-#define PAGE ((size_t)4096)
-
 static struct mcsafe_badblocks *badblocks;
 
 static void begin(void)
@@ -19,8 +17,8 @@ static void begin(void)
 
 static bool may_have(size_t page)
 {
-	return mcsafe__filter_may_have(atomic_load(&badblocks->filter), page * PAGE,
-				       page * PAGE + 64);
+	return mcsafe__filter_may_have(atomic_load(&badblocks->filter), page * T_PAGE,
+				       page * T_PAGE + 64);
 }
 
 /* Of a thousand good pages, how many have to be looked up. */
@@ -40,7 +38,7 @@ static void test_most_lookups_are_answered_at_any_size(void **state)
 	for (size_t n = 1; n <= 100000; n *= 10) {
 		begin();
 		for (size_t i = 0; i < n; i++)
-			assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * PAGE + 512, 512),
+			assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE + 512, 512),
 					 0);
 		assert_true(unanswered(n) <= 100);
 		for (size_t i = 0; i < n; i++)
@@ -59,7 +57,7 @@ static void test_it_is_made_for_a_load_at_once(void **state)
 	assert_non_null(list);
 	begin();
 	for (size_t i = 0; i < n; i++)
-		list[i] = (struct mcsafe_range){2 * i * PAGE, PAGE};
+		list[i] = (struct mcsafe_range){2 * i * T_PAGE, T_PAGE};
 	assert_int_equal(mcsafe__badblocks_add_all(badblocks, list, &n), 0);
 	assert_true(unanswered(n) <= 100);
 	assert_null(atomic_load(&badblocks->filter)->older);
@@ -74,8 +72,8 @@ static void test_what_is_cleared_is_forgotten(void **state)
 	begin();
 	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
 	for (size_t i = 1; i < 50000; i++) {
-		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, 2 * i * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, 2 * i * T_PAGE, T_PAGE), 0);
 	}
 	assert_true(unanswered(50000) <= 100);
 	assert_true(may_have(0));
@@ -99,18 +97,18 @@ static void test_lookups_of_many_pages_do_without(void **state)
 {
 	(void)state;
 	begin();
-	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000 * PAGE, PAGE), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000 * T_PAGE, T_PAGE), 0);
 	for (size_t pages = 1; pages < 10; pages++) {
-		size_t end = (20 + pages) * PAGE;
+		size_t end = (20 + pages) * T_PAGE;
 
 		assert_int_equal(
-			mcsafe__filter_may_have(atomic_load(&badblocks->filter), 20 * PAGE, end),
+			mcsafe__filter_may_have(atomic_load(&badblocks->filter), 20 * T_PAGE, end),
 			pages > MCSAFE__FILTER_SPAN);
-		assert_false(mcsafe_badblocks_next(badblocks, 20 * PAGE, end, NULL));
-		assert_true(mcsafe_badblocks_next(badblocks, (1001 - pages) * PAGE, 1000 * PAGE + 1,
-						  NULL));
-		assert_true(mcsafe_badblocks_next(badblocks, 1001 * PAGE - 1, (1000 + pages) * PAGE,
-						  NULL));
+		assert_false(mcsafe_badblocks_next(badblocks, 20 * T_PAGE, end, NULL));
+		assert_true(mcsafe_badblocks_next(badblocks, (1001 - pages) * T_PAGE,
+						  1000 * T_PAGE + 1, NULL));
+		assert_true(mcsafe_badblocks_next(badblocks, 1001 * T_PAGE - 1,
+						  (1000 + pages) * T_PAGE, NULL));
 	}
 	mcsafe_badblocks_destroy(badblocks);
 }

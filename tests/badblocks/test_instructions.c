@@ -9,7 +9,6 @@
 #include "badblocks/registry.h"
 #include "run.h"
 
-#define PAGE ((size_t)4096)
 #define TRAP ((size_t)1 << 8) /* RFLAGS.TF */
 
 /* Page p is bad for ever if p % 4 is 0, and good for ever if it is 1; what is changed is between. */
@@ -28,14 +27,15 @@ static void look(int signo)
 	for (size_t i = 0; i < T_LENGTH(watched); i++) {
 		size_t page = watched[i] & ~(size_t)3;
 
-		wrong += !mcsafe_badblocks_next(badblocks, page * PAGE, (page + 1) * PAGE, &bad) ||
-			 bad.len != PAGE;
-		wrong += mcsafe_badblocks_next(badblocks, (page + 1) * PAGE, (page + 2) * PAGE,
+		wrong += !mcsafe_badblocks_next(badblocks, page * T_PAGE, (page + 1) * T_PAGE,
+						&bad) ||
+			 bad.len != T_PAGE;
+		wrong += mcsafe_badblocks_next(badblocks, (page + 1) * T_PAGE, (page + 2) * T_PAGE,
 					       NULL);
 		/* Many pages at once, past the filter. */
-		wrong += !mcsafe_badblocks_next(badblocks, (page - 3) * PAGE, (page + 4) * PAGE,
+		wrong += !mcsafe_badblocks_next(badblocks, (page - 3) * T_PAGE, (page + 4) * T_PAGE,
 						&bad) ||
-			 bad.start > page * PAGE;
+			 bad.start > page * T_PAGE;
 	}
 }
 
@@ -60,7 +60,7 @@ static void change_watching(size_t place,
 	watched[1] = place > 300 ? place - 300 : place + 60;
 	watched[2] = PAGES - 8;
 	trap(TRAP);
-	err = function(badblocks, page * PAGE, n * PAGE);
+	err = function(badblocks, page * T_PAGE, n * T_PAGE);
 	trap(0);
 	assert_int_equal(err, 0);
 	assert_int_equal(wrong, 0);
@@ -81,7 +81,7 @@ static void begin(void)
 	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
 	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
 	for (size_t page = 0; page < PAGES; page += 4)
-		assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 	assert_true(atomic_load(&badblocks->directory)->n >= 2);
 }
 
@@ -109,7 +109,7 @@ static void test_chunks_are_replaced(void **state)
 static bool is_in_full_chunk(size_t page)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
-	size_t part = mcsafe__part_of(directory, page * PAGE);
+	size_t part = mcsafe__part_of(directory, page * T_PAGE);
 
 	return atomic_load(&directory->chunks[part])->n == MCSAFE__CHUNK_ROOM;
 }
@@ -125,14 +125,14 @@ static void test_chunks_are_split_and_joined(void **state)
 			change(mcsafe_badblocks_add, page, 1);
 			split++;
 		} else {
-			assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+			assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 		}
 	}
 	assert_true(split > 0);
 	/* All of a chunk but what is bad for ever goes, and then that, which is not watched. */
 	parts = atomic_load(&badblocks->directory)->n;
 	for (size_t page = 6; page < PAGES - 20; page += 4)
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
 	for (size_t page = 404; page < 800; page += 4) {
 		change_watching(80, mcsafe_badblocks_clear, page, 1);
 	}
@@ -150,8 +150,8 @@ static void test_bits_are_set_anew(void **state)
 	filter = atomic_load(&badblocks->filter);
 	/* Until the next page makes the filter be looked at again. */
 	for (; badblocks->filter_pages < badblocks->filter_limit; page = page == 502 ? 506 : 502) {
-		assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, page * T_PAGE, T_PAGE), 0);
 	}
 	change(mcsafe_badblocks_add, page, 1);
 	assert_true(badblocks->filter_pages < badblocks->filter_limit);
@@ -171,7 +171,7 @@ static void test_a_filter_is_replaced(void **state)
 		if (badblocks->filter_pages >= badblocks->filter_limit)
 			change(mcsafe_badblocks_add, page, 1);
 		else
-			assert_int_equal(mcsafe_badblocks_add(badblocks, page * PAGE, PAGE), 0);
+			assert_int_equal(mcsafe_badblocks_add(badblocks, page * T_PAGE, T_PAGE), 0);
 	}
 	end(10000);
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_ndctl.h"
 #include "badblocks/ask.h"
+#include "fake_ndctl.h"
 #include "run.h"
 
 static int ask(const char *region, const char *count, struct mcsafe__list *list)
@@ -160,7 +160,7 @@ static void test_a_part_is_no_success(void **state)
 	assert_int_equal(fake->live, 0);
 }
 
-static void test_what_forbids_to_clear(void **state)
+static void test_what_forbids_to_clear_is_respected(void **state)
 {
 	static const struct {
 		const char *region;
@@ -215,7 +215,7 @@ int main(void)
 		cmocka_unit_test(test_all_is_cleared),
 		cmocka_unit_test(test_parts_are_put_together),
 		cmocka_unit_test(test_a_part_is_no_success),
-		cmocka_unit_test(test_what_forbids_to_clear),
+		cmocka_unit_test(test_what_forbids_to_clear_is_respected),
 	};
 
 	return t_run("badblocks.ndctl", tests, T_LENGTH(tests));

@@ -14,7 +14,6 @@
 
 #define BASE ((uintptr_t)0x500000000000)
 #define SIZE ((size_t)1 << 22)
-#define HUGE ((size_t)2 << 20)
 
 static struct mcsafe_notice notice_of(uintptr_t addr, size_t extent)
 {
@@ -51,9 +50,9 @@ static void test_blocks_are_clipped_to_the_mapping(void **state)
 	offer(BASE + 5 * 4096 + 777, 0, BASE, SIZE, 5 * 4096, 4096);
 	offer(BASE + 130, 64, BASE, SIZE, 128, 64);
 	/* Of a huge page the mapping has the second half, or the first, or a part in between. */
-	offer(BASE, HUGE, BASE + HUGE / 2, SIZE, 0, HUGE / 2);
-	offer(BASE + SIZE - 1, HUGE, BASE, SIZE - 4096, HUGE, HUGE - 4096);
-	offer(BASE + 4096, HUGE, BASE + 8192, 4096, 0, 4096);
+	offer(BASE, T_HUGE, BASE + T_HUGE / 2, SIZE, 0, T_HUGE / 2);
+	offer(BASE + SIZE - 1, T_HUGE, BASE, SIZE - 4096, T_HUGE, T_HUGE - 4096);
+	offer(BASE + 4096, T_HUGE, BASE + 8192, 4096, 0, 4096);
 	/* Beside it. */
 	offer(BASE - 1, 4096, BASE, SIZE, 0, 0);
 	offer(BASE + SIZE, 4096, BASE, SIZE, 0, 0);

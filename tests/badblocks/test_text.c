@@ -214,7 +214,7 @@ static void test_a_full_device_is_reported(void **state)
 #define STEP ((size_t)4096)
 #define LEN  ((size_t)512)
 
-static void test_a_million_ranges(void **state)
+static void test_a_million_ranges_are_loaded_and_saved(void **state)
 {
 	struct mcsafe_badblocks *first = make(), *second = make();
 	FILE *file = tmpfile();
@@ -261,7 +261,7 @@ int main(void)
 		cmocka_unit_test(test_bad_lines_are_named_and_change_nothing),
 		cmocka_unit_test(test_a_stream_that_fails_changes_nothing),
 		cmocka_unit_test(test_a_full_device_is_reported),
-		cmocka_unit_test(test_a_million_ranges),
+		cmocka_unit_test(test_a_million_ranges_are_loaded_and_saved),
 	};
 
 	return t_run("badblocks.text", tests, T_LENGTH(tests));

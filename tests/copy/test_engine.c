@@ -10,25 +10,23 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "copies.h"
 #include "base/cpu.h"
+#include "copies.h"
 #include "copy/engine.h"
 #include "run.h"
 #include "tool.h"
 #include "witness.h"
 
-#define PAGE 4096
-
 /* The engine that does a copy, seen from outside: the one that holds the instruction. */
 static uintptr_t entry_in_use(void)
 {
-	char *bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+	char *bad = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
 	const struct t_copy *copy;
 	struct mcsafe_fault fault;
 
 	assert_true((void *)bad != MAP_FAILED);
 	assert_int_equal(mcsafe_memcpy(&byte, bad, 1, &fault), 1);
-	assert_int_equal(munmap(bad, PAGE), 0);
+	assert_int_equal(munmap(bad, T_PAGE), 0);
 	copy = t_engine_of((uintptr_t)fault.ip);
 	assert_non_null(copy);
 	return (uintptr_t)copy->fn;
@@ -37,14 +35,14 @@ static uintptr_t entry_in_use(void)
 /* The same for memcpy_mcsafe(), which has no record: the handler has seen it. */
 static uintptr_t entry_in_use_without_record(void)
 {
-	char *bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+	char *bad = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
 	const struct t_copy *copy;
 
 	assert_true((void *)bad != MAP_FAILED);
 	t_witness_start();
 	assert_int_equal(memcpy_mcsafe(&byte, bad, 1), 1);
 	t_witness_stop();
-	assert_int_equal(munmap(bad, PAGE), 0);
+	assert_int_equal(munmap(bad, T_PAGE), 0);
 	assert_int_equal(t_witness.n, 1);
 	copy = t_engine_of(t_witness.seen[0].ip);
 	assert_non_null(copy);

@@ -13,9 +13,8 @@
 #include "run.h"
 #include "tool.h"
 
-#define PAGE  ((size_t)4096)
 #define PAGES 8
-#define SIZE  (PAGES * PAGE)
+#define SIZE  (PAGES * T_PAGE)
 #define FILL  0x1fe /* the low 8 bits count */
 
 static unsigned char *src, *dst;
@@ -47,14 +46,14 @@ static void tear_down(void)
 static void protect(unsigned char *memory, unsigned bad, int prot)
 {
 	for (size_t i = 0; i < PAGES; i++)
-		assert_int_equal(mprotect(memory + i * PAGE, PAGE,
+		assert_int_equal(mprotect(memory + i * T_PAGE, T_PAGE,
 					  bad >> i & 1 ? prot : PROT_READ | PROT_WRITE),
 				 0);
 }
 
 static int is_bad(unsigned bad, size_t at)
 {
-	return (int)(bad >> (at / PAGE) & 1);
+	return (int)(bad >> (at / T_PAGE) & 1);
 }
 
 /* One call with those pages bad; bit i stands for page i. */
@@ -139,20 +138,21 @@ static void try_both_sides(void)
 
 	set_up();
 	for (unsigned i = 0; i < 500; i++) {
-		size_t src_at = t_rng_below(&rng, 2 * PAGE), dst_at = t_rng_below(&rng, 2 * PAGE);
+		size_t src_at = t_rng_below(&rng, 2 * T_PAGE),
+		       dst_at = t_rng_below(&rng, 2 * T_PAGE);
 		unsigned bad_src = (unsigned)t_rng_below(&rng, 1u << PAGES);
 		unsigned bad_dst = (unsigned)t_rng_below(&rng, 1u << PAGES);
 
 		/* A page that is bad on one side takes the rest of it with it, not of the other:
 		 * so at one alignment to a page there is one model. */
-		dst_at = (dst_at & ~(PAGE - 1)) + src_at % PAGE;
-		try_pages(bad_src, bad_dst, src_at, dst_at, t_rng_below(&rng, 6 * PAGE),
+		dst_at = (dst_at & ~(T_PAGE - 1)) + src_at % T_PAGE;
+		try_pages(bad_src, bad_dst, src_at, dst_at, t_rng_below(&rng, 6 * T_PAGE),
 			  t_rng_below(&rng, 9));
 	}
 	tear_down();
 }
 
-static void test_both_sides_at_random(void **state)
+static void test_holes_are_right_with_both_sides_bad_at_random(void **state)
 {
 	(void)state;
 	by_each_engine(try_both_sides);
@@ -179,7 +179,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_are_what_the_model_says),
-		cmocka_unit_test(test_both_sides_at_random),
+		cmocka_unit_test(test_holes_are_right_with_both_sides_bad_at_random),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
 	};
 

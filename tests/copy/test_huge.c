@@ -171,7 +171,7 @@ static void try_copy(const struct t_copy *copy, struct span *dst, const struct s
 	print_message("%s: copied more than 4 GiB\n", copy->name);
 }
 
-static void test_more_than_4_gib(void **state)
+static void test_copies_of_more_than_4_gib_are_right(void **state)
 {
 	const struct t_copy *copy = NULL;
 	struct span src, dst;
@@ -190,7 +190,7 @@ static void test_more_than_4_gib(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_more_than_4_gib),
+		cmocka_unit_test(test_copies_of_more_than_4_gib_are_right),
 	};
 
 	return t_run("copy.huge", tests, T_LENGTH(tests));

@@ -11,10 +11,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "run.h"
+#include "signal_editor.h"
 #include "state.h"
 #include "sweep.h"
-#include "tracer.h"
 
 static uint64_t load_word(uint64_t addr, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -51,7 +52,7 @@ static void note_code(void *arg, siginfo_t *si)
 static int code_of_load(const void *addr)
 {
 	struct attempt attempt = {.addr = addr, .code = t_shared(sizeof(int))};
-	int status = t_trace(load_with_checks, note_code, &attempt);
+	int status = t_edit_signals(load_with_checks, note_code, &attempt);
 
 	if (*attempt.code == 0)
 		assert_int_equal(status, 0);

@@ -19,11 +19,12 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/handler.h>
 
+#include "child.h"
 #include "landing/extable.h"
 #include "pattern.h"
 #include "run.h"
+#include "signal_editor.h"
 #include "sweep.h"
-#include "tracer.h"
 #include "witness.h"
 
 /* What both processes see. */
@@ -68,7 +69,7 @@ static void trace(void (*run)(void *arg), void *arg)
 	int status;
 
 	stage->failure[0] = '\0';
-	status = t_trace(run, rewrite, arg);
+	status = t_edit_signals(run, rewrite, arg);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		fail_msg("the child's wait status is %#x: code %d lsb %u: %s", (unsigned)status,
 			 stage->say.code, stage->say.lsb, stage->failure);
@@ -415,7 +416,7 @@ static void test_a_sent_signal_kills(void **state)
 		scene.sweep.trial.copy = &t_copies[0];
 		signo = scene.sweep.src.load.signo;
 		stage->say = (struct t_report){.code = notices[i].code, .exact = true};
-		status = t_trace(copy_and_die, rewrite, &scene);
+		status = t_edit_signals(copy_and_die, rewrite, &scene);
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), signo);
 		sweep_close(&scene.sweep);

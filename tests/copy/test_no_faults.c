@@ -143,13 +143,13 @@ static void with_every_copy(void (*test)(const struct t_copy *copy))
 	close_arena();
 }
 
-static void test_every_length_and_offset(void **state)
+static void test_every_length_and_offset_is_copied(void **state)
 {
 	(void)state;
 	with_every_copy(every_length_and_offset);
 }
 
-static void test_every_length_between_bad_pages(void **state)
+static void test_every_length_is_copied_between_bad_pages(void **state)
 {
 	(void)state;
 	with_every_copy(every_length_between_bad_pages);
@@ -158,8 +158,8 @@ static void test_every_length_between_bad_pages(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_length_and_offset),
-		cmocka_unit_test(test_every_length_between_bad_pages),
+		cmocka_unit_test(test_every_length_and_offset_is_copied),
+		cmocka_unit_test(test_every_length_is_copied_between_bad_pages),
 	};
 
 	return t_run("copy.no_faults", tests, T_LENGTH(tests));

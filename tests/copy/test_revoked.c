@@ -16,7 +16,6 @@
 
 #include "run.h"
 
-#define PAGE      4096
 #define BEFORE    0xee
 #define STEPS_MAX 4000
 #define TRAP_FLAG 0x100
@@ -33,7 +32,7 @@ static void on_step(int signo, siginfo_t *si, void *ctx)
 	if (!stepping)
 		((ucontext_t *)ctx)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 	else if (++steps == last)
-		syscall(SYS_mprotect, memory, PAGE, PROT_READ);
+		syscall(SYS_mprotect, memory, T_PAGE, PROT_READ);
 }
 
 static size_t fill(unsigned char *dst, const unsigned char *src, size_t n)
@@ -50,11 +49,11 @@ static size_t copy(unsigned char *dst, const unsigned char *src, size_t n)
 static int try(size_t (*run)(unsigned char *, const unsigned char *, size_t),
 	       const unsigned char *src, size_t n, long instruction)
 {
-	unsigned char *dst = memory + PAGE - n;
+	unsigned char *dst = memory + T_PAGE - n;
 	size_t left;
 
-	assert_int_equal(mprotect(memory, 2 * PAGE, PROT_READ | PROT_WRITE), 0);
-	memset(memory, BEFORE, 2 * PAGE);
+	assert_int_equal(mprotect(memory, 2 * T_PAGE, PROT_READ | PROT_WRITE), 0);
+	memset(memory, BEFORE, 2 * T_PAGE);
 	steps = 0;
 	last = instruction;
 	stepping = 1;
@@ -65,8 +64,8 @@ static int try(size_t (*run)(unsigned char *, const unsigned char *, size_t),
 
 	if (left > n || memcmp(dst, src, n - left) != 0)
 		fail_msg("%zu bytes, instruction %ld: %zd left", n, instruction, (ssize_t)left);
-	for (size_t i = 0; i < PAGE; i++)
-		if (memory[PAGE + i] != BEFORE)
+	for (size_t i = 0; i < T_PAGE; i++)
+		if (memory[T_PAGE + i] != BEFORE)
 			fail_msg("%zu bytes, instruction %ld: wrote behind the end", n,
 				 instruction);
 	return steps >= instruction;
@@ -92,7 +91,7 @@ static void try_each(size_t (*run)(unsigned char *, const unsigned char *, size_
 	printf("%s, %s: %ld times\n", mcsafe_engine_name(), name, tried);
 }
 
-static void test_every_engine(void **state)
+static void test_every_engine_survives_a_page_revoked_at_each_step(void **state)
 {
 	const struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
 	char names[64], *rest = NULL;
@@ -100,7 +99,7 @@ static void test_every_engine(void **state)
 
 	(void)state;
 	t_install();
-	memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true((void *)memory != MAP_FAILED);
 	assert_int_equal(sigaction(SIGTRAP, &action, &saved), 0);
 	snprintf(names, sizeof(names), "%s", mcsafe_engine_names());
@@ -114,13 +113,13 @@ static void test_every_engine(void **state)
 	}
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 	assert_int_equal(sigaction(SIGTRAP, &saved, NULL), 0);
-	assert_int_equal(munmap(memory, 2 * PAGE), 0);
+	assert_int_equal(munmap(memory, 2 * T_PAGE), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_engine),
+		cmocka_unit_test(test_every_engine_survives_a_page_revoked_at_each_step),
 	};
 
 	return t_run("copy.revoked", tests, T_LENGTH(tests));

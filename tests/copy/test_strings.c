@@ -115,7 +115,7 @@ static void copy_good_memory(const struct mcsafe__engine *engine)
 	print_message("engine %s: REP MOVSB from %zu bytes on\n", engine->name, least);
 }
 
-static void test_good_memory(void **state)
+static void test_copies_of_good_memory_are_right(void **state)
 {
 	(void)state;
 	from = malloc(ROOM);
@@ -194,13 +194,13 @@ static void try_kind(const char *name)
 	}
 }
 
-static void test_protected_memory(void **state)
+static void test_copies_stop_at_protected_memory(void **state)
 {
 	(void)state;
 	try_kind("prot_none");
 }
 
-static void test_a_truncated_file(void **state)
+static void test_copies_stop_at_the_end_of_a_truncated_file(void **state)
 {
 	(void)state;
 	try_kind("truncated");
@@ -246,9 +246,9 @@ static void test_the_last_line_is_read_by_vectors(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_memory),
-		cmocka_unit_test(test_protected_memory),
-		cmocka_unit_test(test_a_truncated_file),
+		cmocka_unit_test(test_copies_of_good_memory_are_right),
+		cmocka_unit_test(test_copies_stop_at_protected_memory),
+		cmocka_unit_test(test_copies_stop_at_the_end_of_a_truncated_file),
 		cmocka_unit_test(test_the_last_line_is_read_by_vectors),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_lines.c - which memory the engines touch: no load crosses a line or leaves the operand's */
+/* test_accesses_keep_to_the_rules_for_lines.c - which memory the engines touch: no load crosses a line or leaves the operand's */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
 
@@ -127,7 +128,7 @@ static void watch_all(const struct engine *engine)
 	print_message("%s: %zu copies\n", engine->name, copies);
 }
 
-static void test_lines(void **unused)
+static void test_accesses_keep_to_the_rules_for_lines(void **unused)
 {
 	size_t i;
 
@@ -139,7 +140,7 @@ static void test_lines(void **unused)
 }
 
 /* The rules themselves: each is broken once on purpose. */
-static void test_observer_notices(void **unused)
+static void test_observer_notices_what_breaks_a_rule(void **unused)
 {
 	struct witness clean = {.src = 0x1010, .dst = 0x2010, .n = 100};
 	struct {
@@ -163,7 +164,7 @@ static void test_observer_notices(void **unused)
 	size_t i;
 
 	(void)unused;
-	for (i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+	for (i = 0; i < T_LENGTH(accesses); i++) {
 		struct witness witness = clean;
 
 		see(&witness, accesses[i].kind, accesses[i].addr, accesses[i].size, 0);
@@ -177,8 +178,8 @@ static void test_observer_notices(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_observer_notices),
+		cmocka_unit_test(test_accesses_keep_to_the_rules_for_lines),
+		cmocka_unit_test(test_observer_notices_what_breaks_a_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

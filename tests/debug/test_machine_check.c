@@ -18,24 +18,23 @@
 
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
 #include "sanitizer.h"
 
-#define PAGE  ((size_t)4096)
-#define HUGE  ((size_t)2 << 20)
 #define LINE  ((size_t)64)
-#define REACH (PAGE + PAGE) /* no copy is longer */
+#define REACH (T_PAGE + T_PAGE) /* no copy is longer */
 
 /* A block of memory that is lost as one, with good memory on both sides. */
 struct block {
-	unsigned char *good; /* what lies before it, PAGE bytes */
+	unsigned char *good; /* what lies before it, T_PAGE bytes */
 	unsigned char *base;
 	unsigned lsb;
 	const unsigned char *content; /* of all of it, from `good` on */
 };
 
-static unsigned char *copied; /* destination: REACH + 2 * PAGE bytes */
+static unsigned char *copied; /* destination: REACH + 2 * T_PAGE bytes */
 static unsigned char *expected;
 
 static void *map(size_t size)
@@ -48,10 +47,10 @@ static void *map(size_t size)
 
 static struct block make_block(unsigned lsb)
 {
-	size_t size = (size_t)1 << lsb, total = PAGE + size + REACH, i;
+	size_t size = (size_t)1 << lsb, total = T_PAGE + size + REACH, i;
 	unsigned char *content = map(total), *area = map(total + size);
-	uintptr_t base = ((uintptr_t)area + PAGE + size - 1) & ~(size - 1);
-	struct block block = {(unsigned char *)base - PAGE, (unsigned char *)base, lsb, content};
+	uintptr_t base = ((uintptr_t)area + T_PAGE + size - 1) & ~(size - 1);
+	struct block block = {(unsigned char *)base - T_PAGE, (unsigned char *)base, lsb, content};
 
 	for (i = 0; i < total; i++)
 		block.good[i] = content[i] = source_byte(i);
@@ -65,7 +64,7 @@ static void consume(const struct engine *engine, const struct block *block, size
 	struct mcsafe__debug_poison poison = {(uintptr_t)block->good + line, block->lsb, 0, 0};
 	size_t start = from > line ? from : line;            /* first bad byte of the source */
 	size_t good = line + LINE > from ? start - from : n; /* bytes before it */
-	unsigned char *dst = copied + PAGE + (from * 7) % LINE;
+	unsigned char *dst = copied + T_PAGE + (from * 7) % LINE;
 	size_t done, window = REACH + 2 * LINE;
 	struct mcsafe__landing landing = {0};
 
@@ -115,12 +114,12 @@ static void consume_page(const struct engine *engine)
 	size_t line, before;
 
 	/* Every line of the page; from every byte of it, and of the good page before. */
-	for (line = PAGE; line < 2 * PAGE; line += LINE) {
-		before = is_full_run() || line == PAGE ? line : 1024;
+	for (line = T_PAGE; line < 2 * T_PAGE; line += LINE) {
+		before = is_full_run() || line == T_PAGE ? line : 1024;
 		consume_line(engine, &block, line, before);
 	}
 	/* Nothing of the line is copied: it is not touched. */
-	for (line = PAGE; line < 2 * PAGE; line += LINE) {
+	for (line = T_PAGE; line < 2 * T_PAGE; line += LINE) {
 		consume(engine, &block, line, 0, line);
 		consume(engine, &block, line, line + LINE, 200);
 	}
@@ -129,34 +128,34 @@ static void consume_page(const struct engine *engine)
 static void consume_huge_page(const struct engine *engine)
 {
 	struct block block = make_block(21);
-	size_t trials = is_full_run() ? HUGE / LINE : 60, i;
+	size_t trials = is_full_run() ? T_HUGE / LINE : 60, i;
 
-	consume_line(engine, &block, PAGE, 512);
-	consume_line(engine, &block, PAGE + HUGE - LINE, 512);
+	consume_line(engine, &block, T_PAGE, 512);
+	consume_line(engine, &block, T_PAGE + T_HUGE - LINE, 512);
 	for (i = 0; i < trials; i++) {
-		size_t line = is_full_run() ? i : random_below(HUGE / LINE);
+		size_t line = is_full_run() ? i : random_below(T_HUGE / LINE);
 
-		consume_line(engine, &block, PAGE + line * LINE, 130);
+		consume_line(engine, &block, T_PAGE + line * LINE, 130);
 	}
 }
 
 static void setup(void)
 {
 	print_seed();
-	copied = map(REACH + 2 * PAGE);
-	expected = map(REACH + 2 * PAGE);
+	copied = map(REACH + 2 * T_PAGE);
+	expected = map(REACH + 2 * T_PAGE);
 	/* A load that touches the lost page again is counted, and lands. */
 	assert_int_equal(mcsafe_install(), 0);
 }
 
-static void test_page(void **unused)
+static void test_a_lost_page_is_consumed_once(void **unused)
 {
 	(void)unused;
 	setup();
 	for_each_engine(consume_page);
 }
 
-static void test_huge_page(void **unused)
+static void test_a_lost_huge_page_is_consumed_once(void **unused)
 {
 	(void)unused;
 	setup();
@@ -175,12 +174,12 @@ static void test_second_look_is_counted(void **unused)
 	block = make_block(12);
 	poison = (struct mcsafe__debug_poison){(uintptr_t)block.base, 12, 0, 0};
 	mcsafe__debug_poison(&poison);
-	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * PAGE, &landing), PAGE);
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &landing), T_PAGE);
 	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
 	assert_int_equal(poison.consumed, 1);
 	assert_int_equal(poison.again, 0);
 	/* The page is gone: what follows is a real fault. */
-	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * PAGE, &landing), PAGE);
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &landing), T_PAGE);
 	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGSEGV);
 	assert_int_equal(poison.consumed, 1);
 	assert_int_equal(poison.again, 1);
@@ -190,8 +189,8 @@ static void test_second_look_is_counted(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_huge_page),
+		cmocka_unit_test(test_a_lost_page_is_consumed_once),
+		cmocka_unit_test(test_a_lost_huge_page_is_consumed_once),
 		cmocka_unit_test(test_second_look_is_counted),
 	};
 

@@ -14,11 +14,11 @@
 #include <mcsafe/mcsafe.h>
 
 #include "base/cpu.h"
+#include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
 #include "sanitizer.h"
 
-#define PAGE   4096
 #define LENGTH 512 /* longest copy */
 #define LINE   64
 #define MARGIN 64 /* red zone on either side of a destination */
@@ -40,7 +40,7 @@ enum mode { MODE_NONE, MODE_SOURCE, MODE_DESTINATION };
  */
 static void slide(const struct engine *engine, enum mode mode, size_t i)
 {
-	static _Alignas(PAGE) unsigned char page[PAGE];
+	static _Alignas(T_PAGE) unsigned char page[T_PAGE];
 	unsigned char *src = page + 1024 - (mode == MODE_DESTINATION ? 0 : i);
 	unsigned char *dst = page + 2048 - (mode == MODE_DESTINATION ? i : 0);
 	size_t left, expected = mode == MODE_NONE ? 0 : LENGTH - i, k;
@@ -81,7 +81,7 @@ static void slide_all(const struct engine *engine)
 	print_message("%s: %zu copies\n", engine->name, copies);
 }
 
-static void test_series(void **unused)
+static void test_counts_are_right_as_the_bad_byte_slides(void **unused)
 {
 	(void)unused;
 	for_each_engine(slide_all);
@@ -90,8 +90,8 @@ static void test_series(void **unused)
 /* ---- ours: all lengths, every injected address, both sides at once -------------------------- */
 
 struct operands {
-	_Alignas(PAGE) unsigned char src[LENGTH + 2 * MARGIN + LINE];
-	_Alignas(PAGE) unsigned char dst[LENGTH + 2 * MARGIN + LINE];
+	_Alignas(T_PAGE) unsigned char src[LENGTH + 2 * MARGIN + LINE];
+	_Alignas(T_PAGE) unsigned char dst[LENGTH + 2 * MARGIN + LINE];
 	unsigned char expected[LENGTH + 2 * MARGIN + LINE];
 };
 
@@ -197,7 +197,7 @@ static void run_with(const struct trial *trial, size_t bad_src)
 	int all = trial->n <= 40 || is_full_run();
 
 	now.bad_src = bad_src;
-	for (i = 0; i < (all ? trial->n + 2 : sizeof(near) / sizeof(near[0])); i++) {
+	for (i = 0; i < (all ? trial->n + 2 : T_LENGTH(near)); i++) {
 		now.bad_dst = all ? (i == 0 ? NONE : i - 1) : near[i];
 		if (now.bad_dst == NONE || now.bad_dst <= trial->n)
 			run(&now);
@@ -222,7 +222,7 @@ static void run_all(const struct engine *engine)
 	}
 }
 
-static void test_both_sides(void **unused)
+static void test_counts_are_right_with_both_sides_bad(void **unused)
 {
 	size_t k;
 
@@ -268,7 +268,7 @@ static void set(const struct mcsafe__engine *engine, size_t n, size_t align, siz
 	}
 }
 
-static void test_memset(void **unused)
+static void test_memset_counts_right(void **unused)
 {
 	size_t i, n, bad;
 
@@ -337,13 +337,13 @@ static void flush(const struct flusher *flusher, size_t n, size_t align)
 	}
 }
 
-static void test_flush(void **unused)
+static void test_flushes_stop_at_the_bad_byte(void **unused)
 {
 	size_t i, n;
 
 	(void)unused;
 	print_seed();
-	for (i = 0; i < sizeof(flushers) / sizeof(flushers[0]); i++) {
+	for (i = 0; i < T_LENGTH(flushers); i++) {
 		if (flushers[i].feature != 0 && !(mcsafe__cpu_features() & flushers[i].feature)) {
 			print_message("%s: this processor cannot run it\n", flushers[i].name);
 			continue;
@@ -354,7 +354,7 @@ static void test_flush(void **unused)
 }
 
 /* The public copies go the same way, and fill the caller's record. */
-static void test_flushcache(void **unused)
+static void test_flushcache_fills_the_record(void **unused)
 {
 	unsigned char *dst = operands.dst + MARGIN, *src = operands.src + MARGIN;
 	struct mcsafe_fault fault;
@@ -377,9 +377,11 @@ static void test_flushcache(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_series),     cmocka_unit_test(test_both_sides),
-		cmocka_unit_test(test_memset),     cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_flushcache),
+		cmocka_unit_test(test_counts_are_right_as_the_bad_byte_slides),
+		cmocka_unit_test(test_counts_are_right_with_both_sides_bad),
+		cmocka_unit_test(test_memset_counts_right),
+		cmocka_unit_test(test_flushes_stop_at_the_bad_byte),
+		cmocka_unit_test(test_flushcache_fills_the_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include <mcsafe/handler.h>
 
-#include "../iter/script.h"
+#include "iter_script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

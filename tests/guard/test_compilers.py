@@ -68,7 +68,8 @@ class Compilers(unittest.TestCase):
     def try_program(self, compiler: str, flags: list[str], lto: str) -> None:
         """Compile, link and run."""
         program = self.scratch / "program"
-        command = [compiler, *WARNINGS, "-D_GNU_SOURCE", f"-I{SOURCE / 'include'}", *flags]
+        include = [f"-I{SOURCE / name}" for name in ("include", "tests/support")]
+        command = [compiler, *WARNINGS, "-D_GNU_SOURCE", *include, *flags]
         if lto:
             command += [lto] if compiler == "gcc" else [lto, "-fuse-ld=lld"]
         run([*command, HERE / "traps.c", *self.objects[compiler, lto], "-o", program])

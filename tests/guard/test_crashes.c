@@ -13,12 +13,13 @@
 
 #include <pthread.h>
 
+#include "bad_page.h"
 #include "child.h"
+#include "event.h"
 #include "guard/guard.h"
-#include "memory.h"
 #include "tool.h"
 
-static int read_under_guard(const struct t_memory *m)
+static int read_under_guard(const struct t_bad_page *m)
 {
 	struct mcsafe_guard guard;
 
@@ -27,8 +28,8 @@ static int read_under_guard(const struct t_memory *m)
 			t_read_byte(m->good + i);
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK(guard.fault.signo == t_signo(m->kind));
-		CHECK(guard.offset == T_PAGE);
+		CHECK_EQ(guard.fault.signo, t_bad_page_signo(m->kind));
+		CHECK_EQ(guard.offset, T_PAGE);
 		return 1;
 	}
 	return 0;
@@ -36,25 +37,26 @@ static int read_under_guard(const struct t_memory *m)
 
 IN_CHILD(test_half_of_a_file_is_survived)
 {
-	CHECK(mcsafe_install() == 0);
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		struct t_memory m = t_memory(kind);
+	CHECK_EQ(mcsafe_install(), 0);
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		struct t_bad_page m = t_bad_page(kind);
 
 		for (int round = 0; round < 100; round++)
-			CHECK(read_under_guard(&m) == 1);
-		t_heal(&m);
-		CHECK(read_under_guard(&m) == 0);
+			CHECK_EQ(read_under_guard(&m), 1);
+		t_bad_page_heal(&m);
+		CHECK_EQ(read_under_guard(&m), 0);
 	}
 }
 
 /* In the body, but not in the window. */
 static void crash_elsewhere(void *arg)
 {
-	struct t_memory right = t_memory(T_PROTECTED), wrong = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page right = t_bad_page(T_PROT_NONE),
+			  wrong = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&right) == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&right), 1);
 	MCSAFE_TRY(&guard, right.good, 2 * (size_t)T_PAGE) {
 		t_read_byte(wrong.bad);
 	}
@@ -65,10 +67,10 @@ static void crash_elsewhere(void *arg)
 
 static void crash_in_catch(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(m.bad);
 	}
@@ -79,27 +81,27 @@ static void crash_in_catch(void *arg)
 
 static void never_installed(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
 	read_under_guard(&m);
 }
 
 static void after_uninstall(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&m) == 1);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&m), 1);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	read_under_guard(&m);
 }
 
 static void an_empty_window(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL) == 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_call(m.bad, 0, (void (*)(void *))t_read_byte, m.bad, NULL), 4711);
 }
 
 static void test_crash_that_must_not_be_handled(void **state)
@@ -108,34 +110,19 @@ static void test_crash_that_must_not_be_handled(void **state)
 						after_uninstall, an_empty_window};
 
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-			t_dies(cases[i], &kind, t_signo(kind));
-}
-
-static volatile sig_atomic_t delivered;
-
-static void deliver(int signo)
-{
-	(void)signo;
-	delivered++;
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		for (size_t i = 0; i < T_LENGTH(cases); i++)
+			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
 IN_CHILD(test_blocked_signal_stays_pending)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
-	sigset_t set, pending;
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 
-	t_set_plain(SIGUSR1, deliver, 0);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(read_under_guard(&m) == 1);
-	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) && delivered == 0);
-	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
-	CHECK(delivered == 1);
+	t_make_pending(SIGUSR1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(read_under_guard(&m), 1);
+	t_expect_pending(SIGUSR1);
 }
 
 /* This thread waits in a body that would catch everything; the other one crashes. */
@@ -147,14 +134,14 @@ static void *crash(void *arg)
 
 static void crash_of_another_thread(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	struct mcsafe_guard guard;
 	pthread_t thread;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-		CHECK(pthread_create(&thread, NULL, crash, m.bad) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK_EQ(pthread_create(&thread, NULL, crash, m.bad), 0);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("caught in the wrong thread");
@@ -164,11 +151,11 @@ static void crash_of_another_thread(void *arg)
 static void test_crash_of_another_thread_kills(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		t_dies(crash_of_another_thread, &kind, t_signo(kind));
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		t_dies(crash_of_another_thread, &kind, t_bad_page_signo(kind));
 }
 
-static struct t_memory healed;
+static struct t_bad_page healed;
 static volatile sig_atomic_t calls;
 
 static void heal(int signo, siginfo_t *si, void *ctx)
@@ -176,77 +163,81 @@ static void heal(int signo, siginfo_t *si, void *ctx)
 	(void)signo;
 	(void)ctx;
 	calls++;
-	CHECK(si->si_addr == healed.bad);
-	t_heal(&healed);
+	CHECK_PTR_EQ(si->si_addr, healed.bad);
+	t_bad_page_heal(&healed);
 }
 
 /* A fault that no guard wants reaches the previous handler, and the body goes on. */
 IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct mcsafe_guard guard;
 	volatile int bodies = 0;
 
-	healed = t_memory(T_PROTECTED);
+	healed = t_bad_page(T_PROT_NONE);
 	t_set_action(SIGSEGV, heal, SA_NODEFER, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, m.bad, T_PAGE) {
 		t_read_byte(healed.bad);
-		CHECK(calls == 1);
+		CHECK_EQ(calls, 1);
 		bodies++;
 		t_read_byte(m.bad);
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		t_spoil(&healed);
+		t_bad_page_spoil(&healed);
 		t_read_byte(healed.bad);
 	}
-	CHECK(bodies == 1 && calls == 2);
+	CHECK_EQ(bodies, 1);
+	CHECK_EQ(calls, 2);
 }
 
 /* A fault in the second part is one for the guard around. */
 IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 	/* What the inner guard says is read by the outer one's second part: no local variable. */
 	static struct mcsafe_guard outer, inner = {.offset = 4711};
 	volatile int inner_faults = 0, outer_faults = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&outer, m.bad, T_PAGE) {
 		MCSAFE_TRY(&inner, m.bad, T_PAGE) {
 			t_read_byte(m.bad);
 		}
 		MCSAFE_CATCH(&inner) {
 			inner_faults++;
-			CHECK(mcsafe__guard_top == &outer);
+			CHECK_PTR_EQ(mcsafe__guard_top, &outer);
 			t_read_byte(m.bad + 1);
 			UNREACHED("no fault");
 		}
 	}
 	MCSAFE_CATCH(&outer) {
 		outer_faults++;
-		CHECK(outer.offset == 1 && inner.offset == 0);
+		CHECK_EQ(outer.offset, 1);
+		CHECK_EQ(inner.offset, 0);
 	}
-	CHECK(inner_faults == 1 && outer_faults == 1 && mcsafe__guard_top == NULL);
+	CHECK_EQ(inner_faults, 1);
+	CHECK_EQ(outer_faults, 1);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 /* A copy in the body has a landing of its own, which comes first. */
 IN_CHILD(test_copies_land_and_do_not_jump)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct mcsafe_guard guard;
 	char dst[16];
 	volatile size_t left = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		left = memcpy_mcsafe(dst, m.bad - 5, sizeof(dst));
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("jumped out of a copy");
 	}
-	CHECK(left == sizeof(dst) - 5);
+	CHECK_EQ(left, sizeof(dst) - 5);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <sys/mman.h>
@@ -20,10 +21,23 @@
 
 static int failures;
 
+/* As tests/support/check.h has it for C, but the test goes on after a failure. */
 #define CHECK(condition)                                                                   \
  ((condition) ? (void)0                                                                    \
 	      : (void)(failures++, std::fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, \
 						__LINE__, #condition)))
+#define CHECK_EQ(a, b) check_equal((a), (b), #a, #b, __LINE__)
+
+template <typename Left, typename Right>
+static void check_equal(const Left &left, const Right &right, const char *left_text,
+			const char *right_text, int line)
+{
+	if (left == right)
+		return;
+	failures++;
+	std::cerr << __FILE__ << ':' << line << ": not true: " << left_text << " == " << right_text
+		  << "; the left side is " << left << ", the right side is " << right << '\n';
+}
 
 static const std::size_t page = 4096;
 static unsigned char *good, *bad;
@@ -52,19 +66,25 @@ static void test_values()
 	const mcsafe_window windows[] = {{good, page}, {bad, page}};
 	auto second = mcsafe::try_call_windows(windows, 2, [] { return read_at(bad + 9); });
 
-	CHECK(right && right.has_value() && *right == 'x' && right.value() == 'x');
-	CHECK(!wrong && wrong.error().offset == 7 && wrong.value_or(4711u) == 4711u);
-	CHECK(wrong.error().fault.cause == MCSAFE_CAUSE_PROTECTED);
-	CHECK(wrong.error().fault.addr == bad + 7);
+	CHECK(right && right.has_value());
+	CHECK_EQ(*right, 0u + 'x');
+	CHECK_EQ(right.value(), 0u + 'x');
+	CHECK(!wrong);
+	CHECK_EQ(wrong.error().offset, 7u);
+	CHECK_EQ(wrong.value_or(4711u), 4711u);
+	CHECK_EQ(wrong.error().fault.cause, MCSAFE_CAUSE_PROTECTED);
+	CHECK_EQ(wrong.error().fault.addr, static_cast<const void *>(bad + 7));
 	CHECK(nothing && !fault);
-	CHECK(!second && second.error().window == 1 && second.error().offset == 9);
+	CHECK(!second);
+	CHECK_EQ(second.error().window, 1u);
+	CHECK_EQ(second.error().offset, 9u);
 }
 
 static void test_exceptions()
 {
 	int caught = 0;
 
-	CHECK(mcsafe::call(bad, page, [] { return std::string(1, char(read_at(good))); }) == "x");
+	CHECK_EQ(mcsafe::call(bad, page, [] { return std::string(1, char(read_at(good))); }), "x");
 	mcsafe::call(MCSAFE_ANYWHERE, [] { read_at(good); });
 	if (MEMORY_SANITIZER) {
 		std::fprintf(stderr,
@@ -78,12 +98,13 @@ static void test_exceptions()
 			CHECK(!"no fault");
 		} catch (const mcsafe::fault_error &error) {
 			caught++;
-			CHECK(error.offset() == 5 && error.window() == 0);
-			CHECK(error.fault().addr == bad + 5);
+			CHECK_EQ(error.offset(), 5u);
+			CHECK_EQ(error.window(), 0u);
+			CHECK_EQ(error.fault().addr, static_cast<const void *>(bad + 5));
 			CHECK(error.code() == std::errc::bad_address);
 			CHECK(std::strstr(error.what(), "protected") != nullptr);
 		}
-	CHECK(caught == 100);
+	CHECK_EQ(caught, 100);
 }
 
 struct only_moved {
@@ -97,20 +118,21 @@ static void test_results_with_destructors()
 	only_moved moved = mcsafe::call(
 		bad, page, [] { return only_moved{std::unique_ptr<int>(new int(4711))}; });
 
-	CHECK(*moved.number == 4711);
+	CHECK_EQ(*moved.number, 4711);
 	{
 		auto copy = mcsafe::try_call(bad, page, [&] { return number; });
 
-		CHECK(copy && number.use_count() == 2);
+		CHECK(copy);
+		CHECK_EQ(number.use_count(), 2);
 	}
-	CHECK(number.use_count() == 1);
+	CHECK_EQ(number.use_count(), 1);
 	{
 		auto none = mcsafe::try_call(bad, page,
 					     [&] { return read_at(bad) ? number : nullptr; });
 
 		CHECK(!none);
 	}
-	CHECK(number.use_count() == 1);
+	CHECK_EQ(number.use_count(), 1);
 }
 
 struct mine {
@@ -132,9 +154,9 @@ static void test_exceptions_of_the_function()
 			});
 			CHECK(!"not thrown");
 		} catch (const mine &error) {
-			CHECK(error.number == 4711);
+			CHECK_EQ(error.number, 4711);
 		}
-	CHECK(number.use_count() == 1);
+	CHECK_EQ(number.use_count(), 1);
 	try {
 		mcsafe_guard guard;
 
@@ -159,7 +181,7 @@ static void test_exceptions_of_the_function()
 #endif
 		CHECK(last.outer == nullptr);
 	}
-	CHECK(outer == 1);
+	CHECK_EQ(outer, 1);
 }
 
 static void test_variables_by_reference()
@@ -175,7 +197,9 @@ static void test_variables_by_reference()
 			}
 		});
 
-		CHECK(!result && done == n && sum == n * 'x');
+		CHECK(!result);
+		CHECK_EQ(done, n);
+		CHECK_EQ(sum, n * 'x');
 	}
 }
 
@@ -195,9 +219,9 @@ static std::string report_of(void (*fn)())
 	char text[8192];
 	ssize_t n;
 
-	CHECK(mcsafe_guard_check(fd) == 0);
+	CHECK_EQ(mcsafe_guard_check(fd), 0);
 	fn();
-	CHECK(mcsafe_guard_check(-1) == 0);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
 	n = pread(fd, text, sizeof(text), 0);
 	close(fd);
 	return std::string(text, n > 0 ? std::size_t(n) : 0);
@@ -239,7 +263,7 @@ static void call_with(void (*fn)(void *), void *arg)
 {
 	mcsafe_fault fault;
 
-	CHECK(mcsafe_call(bad, page, fn, arg, &fault) == -EFAULT);
+	CHECK_EQ(mcsafe_call(bad, page, fn, arg, &fault), -EFAULT);
 }
 
 static void test_frames()
@@ -260,13 +284,13 @@ static void test_frames()
 		failures += failure;
 		return;
 	}
-	CHECK(mcsafe_guard_check(-1) == 0);
-	CHECK(mcsafe_guard_check(4711) == -EBADF);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
+	CHECK_EQ(mcsafe_guard_check(4711), -EBADF);
 
 	report = report_of([] { call_with(plain_frame, bad); });
-	CHECK(report.empty());
+	CHECK_EQ(report, "");
 	report = report_of([] { mcsafe::try_call(bad, page, [] { read_at(bad); }); });
-	CHECK(report.empty());
+	CHECK_EQ(report, "");
 
 	report = report_of([] { call_with(frame_with_destructor, bad); });
 	CHECK(says(report, "mcsafe: the jump from 0x") && says(report, "(protected)"));

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE ((size_t)4096)
+#include "basics.h"
 
 static const enum mcsafe_inject_kind kinds[] = {
 	MCSAFE_INJECT_POISON,
@@ -29,7 +29,7 @@ static void walk(void *arg)
 {
 	const volatile unsigned char *p = arg;
 
-	for (size_t i = 0; i < 3 * PAGE - (size_t)(p - memory); i += 512)
+	for (size_t i = 0; i < 3 * T_PAGE - (size_t)(p - memory); i += 512)
 		if (p[i] != 'x')
 			fail_msg("wrong byte");
 }
@@ -41,16 +41,16 @@ struct relation {
 };
 
 static const struct relation relations[] = {
-	{0, 3 * PAGE, 0, 1},
-	{PAGE, 2 * PAGE, PAGE, 1},
-	{PAGE, 2 * PAGE, 2 * PAGE - 512, 1},
-	{PAGE, PAGE + 1, PAGE, 1},
-	{PAGE - 1, PAGE + 1, PAGE, 1},
-	{2 * PAGE - 1, 2 * PAGE, 2 * PAGE - 512, 0},
-	{PAGE + 1, 2 * PAGE, PAGE + 7, 1},
-	{PAGE + 512, 2 * PAGE, PAGE + 7, 0},
-	{0, PAGE, PAGE, 0},
-	{2 * PAGE, 3 * PAGE, PAGE + 512, 0},
+	{0, 3 * T_PAGE, 0, 1},
+	{T_PAGE, 2 * T_PAGE, T_PAGE, 1},
+	{T_PAGE, 2 * T_PAGE, 2 * T_PAGE - 512, 1},
+	{T_PAGE, T_PAGE + 1, T_PAGE, 1},
+	{T_PAGE - 1, T_PAGE + 1, T_PAGE, 1},
+	{2 * T_PAGE - 1, 2 * T_PAGE, 2 * T_PAGE - 512, 0},
+	{T_PAGE + 1, 2 * T_PAGE, T_PAGE + 7, 1},
+	{T_PAGE + 512, 2 * T_PAGE, T_PAGE + 7, 0},
+	{0, T_PAGE, T_PAGE, 0},
+	{2 * T_PAGE, 3 * T_PAGE, T_PAGE + 512, 0},
 };
 
 /* Without a window of its own the fault is the outer call's. */
@@ -73,7 +73,7 @@ static void try_relation(const struct relation *relation, const struct mcsafe_fa
 {
 	struct nested nested = {.relation = relation};
 	struct mcsafe_fault fault;
-	size_t at = relation->at < PAGE ? PAGE : relation->at;
+	size_t at = relation->at < T_PAGE ? T_PAGE : relation->at;
 	int err;
 
 	memset(&fault, 0, sizeof(fault));
@@ -95,33 +95,33 @@ static void try_relation(const struct relation *relation, const struct mcsafe_fa
 }
 
 /* What a copy says of the same memory is what a guard must say. */
-static void test_every_kind(void **state)
+static void test_a_guard_says_of_every_kind_what_a_copy_says(void **state)
 {
 	unsigned tried = 0;
 
 	(void)state;
 	assert_int_equal(mcsafe_install(), 0);
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+	for (size_t k = 0; k < T_LENGTH(kinds); k++) {
 		struct mcsafe_fault expected;
 		char byte;
 
-		memory = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		memory = mmap(NULL, 3 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			      -1, 0);
 		assert_ptr_not_equal(memory, MAP_FAILED);
-		memset(memory, 'x', 3 * PAGE);
-		if (mcsafe_inject(memory + PAGE, PAGE, kinds[k]) != 0) {
+		memset(memory, 'x', 3 * T_PAGE);
+		if (mcsafe_inject(memory + T_PAGE, T_PAGE, kinds[k]) != 0) {
 			print_message("left out: %s: %s\n", mcsafe_inject_kind_name(kinds[k]),
 				      mcsafe_inject_reason());
 			assert_true(getenv("MCSAFE_NO_SKIP") == NULL ||
 				    strcmp(getenv("MCSAFE_NO_SKIP"), "1") != 0);
 			continue;
 		}
-		assert_int_equal(mcsafe_memcpy(&byte, memory + PAGE, 1, &expected), 1);
-		for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++)
+		assert_int_equal(mcsafe_memcpy(&byte, memory + T_PAGE, 1, &expected), 1);
+		for (size_t i = 0; i < T_LENGTH(relations); i++)
 			try_relation(&relations[i], &expected);
-		assert_int_equal(mcsafe_inject_clear(memory + PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_call(memory, 3 * PAGE, walk, memory, NULL), 0);
-		assert_int_equal(munmap(memory, 3 * PAGE), 0);
+		assert_int_equal(mcsafe_inject_clear(memory + T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_call(memory, 3 * T_PAGE, walk, memory, NULL), 0);
+		assert_int_equal(munmap(memory, 3 * T_PAGE), 0);
 		tried++;
 	}
 	assert_true(tried >= 2); /* the last two need nothing of the kernel */
@@ -131,7 +131,7 @@ static void test_every_kind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_kind),
+		cmocka_unit_test(test_a_guard_says_of_every_kind_what_a_copy_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,12 @@
 
 #include <string.h>
 
+#include "bad_page.h"
+#include "base/msan.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
-#include "base/msan.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int leave_by_return(struct mcsafe_guard *guard)
 {
@@ -70,7 +70,7 @@ static int leave_by_the_end(struct mcsafe_guard *guard)
 		return 2;
 	}
 	mcsafe__msan_written(&guard->outer, sizeof(void *)); /* by guard.S */
-	CHECK(mcsafe__guard_top == guard->outer);
+	CHECK_PTR_EQ(mcsafe__guard_top, guard->outer);
 	return 1;
 }
 
@@ -98,24 +98,24 @@ static void expect_chain(int (*way)(struct mcsafe_guard *))
 	struct mcsafe_guard outer, guard;
 	volatile int faults = 0;
 
-	CHECK(mcsafe__guard_top == NULL);
-	CHECK(way(&guard) == 1);
-	CHECK(mcsafe__guard_top == NULL);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	CHECK_EQ(way(&guard), 1);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 	MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
-		CHECK(way(&guard) == 1);
-		CHECK(mcsafe__guard_top == &outer);
+		CHECK_EQ(way(&guard), 1);
+		CHECK_PTR_EQ(mcsafe__guard_top, &outer);
 		t_read_byte(memory.bad);
 	}
 	MCSAFE_CATCH(&outer) {
 		faults++;
 	}
-	CHECK(faults == 1);
-	CHECK(mcsafe__guard_top == NULL);
+	CHECK_EQ(faults, 1);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 IN_CHILD(test_every_way_out_disarms)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_chain(leave_by_return);
 	expect_chain(leave_by_goto);
 	expect_chain(leave_by_break);
@@ -127,8 +127,8 @@ static void read_after(int (*way)(struct mcsafe_guard *))
 {
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(way(&guard) == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(way(&guard), 1);
 	t_read_byte(memory.bad);
 }
 
@@ -183,19 +183,19 @@ IN_CHILD(test_it_is_one_statement)
 {
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(choose(1, &guard) == 1);
-	CHECK(choose(0, &guard) == 2);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(choose(1, &guard), 1);
+	CHECK_EQ(choose(0, &guard), 2);
 }
 
 /* A longjmp of the program out of the body is against the rules; to arm again is survived. */
-IN_CHILD(test_one_guard_armed_again)
+IN_CHILD(test_one_guard_can_be_armed_again)
 {
 	static jmp_buf back;
 	static struct mcsafe_guard guard;
 	volatile int rounds = 0, faults = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	while (rounds < 3)
 		if (setjmp(back) == 0) {
 			MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
@@ -212,7 +212,8 @@ IN_CHILD(test_one_guard_armed_again)
 	MCSAFE_CATCH(&guard) {
 		faults++;
 	}
-	CHECK(faults == 1 && mcsafe__guard_top == NULL);
+	CHECK_EQ(faults, 1);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 /* Arrays, so that AddressSanitizer puts marks on the stack around them. */
@@ -244,7 +245,7 @@ IN_CHILD(test_sanitizers_know_what_was_left)
 	struct mcsafe_guard guard;
 	volatile int faults = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (volatile int round = 0; round < 5000; round++) {
 		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 			fault_among_arrays(40);
@@ -254,7 +255,7 @@ IN_CHILD(test_sanitizers_know_what_was_left)
 			use_the_stack();
 		}
 	}
-	CHECK(faults == 5000);
+	CHECK_EQ(faults, 5000);
 }
 
 /* The inner guard goes with the outer one, whose function may be over when its body ends. */
@@ -293,10 +294,10 @@ int main(void)
 		cmocka_unit_test(test_every_way_out_disarms),
 		cmocka_unit_test(test_a_fault_after_the_body_kills),
 		cmocka_unit_test(test_it_is_one_statement),
-		cmocka_unit_test(test_one_guard_armed_again),
+		cmocka_unit_test(test_one_guard_can_be_armed_again),
 		cmocka_unit_test(test_sanitizers_know_what_was_left),
 	};
 
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

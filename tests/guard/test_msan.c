@@ -11,10 +11,10 @@
 #include <sanitizer/msan_interface.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static struct mcsafe_guard outer, guard; /* static: what the second parts read */
 static volatile uint64_t kept;
 
@@ -34,12 +34,12 @@ static void poison_guards(void)
 }
 
 /* The second result is always known, and so is the record; what was copied before is as it was. */
-IN_CHILD(test_after_a_fault)
+IN_CHILD(test_record_and_result_are_known_after_a_fault)
 {
 	static char from[8], to[8];
 
-	CHECK(mcsafe_install() == 0);
-	memory = t_memory(T_PROTECTED);
+	CHECK_EQ(mcsafe_install(), 0);
+	memory = t_bad_page(T_PROT_NONE);
 	poison_guards();
 	__msan_poison(from + 3, 1);
 	__msan_poison(to, sizeof(to));
@@ -57,25 +57,25 @@ IN_CHILD(test_after_a_fault)
 		}
 	}
 	MCSAFE_CATCH(&outer) {
-		CHECK(__msan_test_shadow(&outer.fault, sizeof(outer.fault)) == -1);
-		CHECK(__msan_test_shadow(&outer.window, sizeof(outer.window)) == -1);
-		CHECK(__msan_test_shadow(&outer.offset, sizeof(outer.offset)) == -1);
-		CHECK(__msan_test_shadow(&guard.fault, sizeof(guard.fault)) == 0);
-		CHECK(__msan_test_shadow(to, sizeof(to)) == 3);
-		CHECK(__msan_test_shadow(&kept, sizeof(kept)) == 0);
-		CHECK(outer.fault.cause == MCSAFE_CAUSE_PROTECTED);
+		CHECK_EQ(__msan_test_shadow(&outer.fault, sizeof(outer.fault)), -1);
+		CHECK_EQ(__msan_test_shadow(&outer.window, sizeof(outer.window)), -1);
+		CHECK_EQ(__msan_test_shadow(&outer.offset, sizeof(outer.offset)), -1);
+		CHECK_EQ(__msan_test_shadow(&guard.fault, sizeof(guard.fault)), 0);
+		CHECK_EQ(__msan_test_shadow(to, sizeof(to)), 3);
+		CHECK_EQ(__msan_test_shadow(&kept, sizeof(kept)), 0);
+		CHECK_EQ(outer.fault.cause, MCSAFE_CAUSE_PROTECTED);
 		return;
 	}
 	UNREACHED("no fault");
 }
 
 /* The function itself, for those who write macros of their own. */
-IN_CHILD(test_entered_by_hand)
+IN_CHILD(test_record_is_known_where_a_guard_is_entered_by_hand)
 {
 	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
 
-	CHECK(mcsafe_install() == 0);
-	memory = t_memory(T_PROTECTED);
+	CHECK_EQ(mcsafe_install(), 0);
+	memory = t_bad_page(T_PROT_NONE);
 	poison_guards();
 	guard.windows = &anywhere;
 	guard.n_windows = 1;
@@ -84,7 +84,7 @@ IN_CHILD(test_entered_by_hand)
 		t_read_byte(memory.bad);
 		UNREACHED("the body goes on");
 	}
-	CHECK(guard.fault.cause == MCSAFE_CAUSE_PROTECTED);
+	CHECK_EQ(guard.fault.cause, MCSAFE_CAUSE_PROTECTED);
 }
 
 struct copy {
@@ -99,27 +99,27 @@ static void copy_and_fail(void *arg)
 	t_read_byte(memory.bad);
 }
 
-IN_CHILD(test_a_function_called)
+IN_CHILD(test_record_is_known_after_a_function_that_was_called)
 {
 	struct mcsafe_fault fault;
 	static struct copy copy;
 
-	CHECK(mcsafe_install() == 0);
-	memory = t_memory(T_PROTECTED);
+	CHECK_EQ(mcsafe_install(), 0);
+	memory = t_bad_page(T_PROT_NONE);
 	__msan_poison(copy.from + 5, 1);
 	__msan_poison(copy.to, sizeof(copy.to));
 	__msan_poison(&fault, sizeof(fault));
-	CHECK(mcsafe_call(memory.bad, T_PAGE, copy_and_fail, &copy, &fault) < 0);
-	CHECK(__msan_test_shadow(&fault, sizeof(fault)) == -1);
-	CHECK(__msan_test_shadow(copy.to, sizeof(copy.to)) == 5);
+	CHECK_LT(mcsafe_call(memory.bad, T_PAGE, copy_and_fail, &copy, &fault), 0);
+	CHECK_EQ(__msan_test_shadow(&fault, sizeof(fault)), -1);
+	CHECK_EQ(__msan_test_shadow(copy.to, sizeof(copy.to)), 5);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_after_a_fault),
-		cmocka_unit_test(test_entered_by_hand),
-		cmocka_unit_test(test_a_function_called),
+		cmocka_unit_test(test_record_and_result_are_known_after_a_fault),
+		cmocka_unit_test(test_record_is_known_where_a_guard_is_entered_by_hand),
+		cmocka_unit_test(test_record_is_known_after_a_function_that_was_called),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

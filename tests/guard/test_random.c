@@ -22,9 +22,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
 #include "tool.h"
 
 #define PAGES 16
@@ -111,7 +111,8 @@ static void nest(void)
 			armed = level + 1;
 			for (unsigned actions = below(4); actions > 0; actions--) {
 				act();
-				CHECK(armed == level + 1 && mcsafe__guard_top == &guard);
+				CHECK_EQ(armed, level + 1);
+				CHECK_PTR_EQ(mcsafe__guard_top, &guard);
 			}
 			armed = level;
 			way = below(4);
@@ -129,9 +130,10 @@ static void nest(void)
 			}
 		}
 		MCSAFE_CATCH(&guard) {
-			CHECK(expected == level);
-			CHECK(guard.fault.addr == touched && guard.window == 0);
-			CHECK(guard.offset == (size_t)(touched - base));
+			CHECK_EQ(expected, level);
+			CHECK_PTR_EQ(guard.fault.addr, touched);
+			CHECK_EQ(guard.window, 0);
+			CHECK_EQ(guard.offset, (size_t)(touched - base));
 			faults++;
 			if (armed - level > deepest_jump)
 				deepest_jump = armed - level;
@@ -140,13 +142,13 @@ static void nest(void)
 		break;
 	}
 out:
-	CHECK(armed == level);
+	CHECK_EQ(armed, level);
 	CHECK(level == 0 ? mcsafe__guard_top == NULL : mcsafe__guard_top != &guard);
 }
 
 /* NOLINTEND(misc-no-recursion) */
 
-IN_CHILD(test_random_nests)
+IN_CHILD(test_random_nests_agree_with_the_model)
 {
 	const char *number = getenv("MCSAFE_TEST_NESTS"), *seed = getenv("MCSAFE_TEST_SEED");
 
@@ -156,22 +158,25 @@ IN_CHILD(test_random_nests)
 	printf("MCSAFE_TEST_SEED=%#lx\n", (unsigned long)rng);
 	fflush(stdout);
 	bad = mmap(NULL, (size_t)PAGES * T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(bad != MAP_FAILED);
-	CHECK(mcsafe_install() == 0);
+	CHECK_PTR_NE(bad, MAP_FAILED);
+	CHECK_EQ(mcsafe_install(), 0);
 	while (nests < goal)
 		nest();
 	printf("%lu guards, %lu faults, over at most %lu guards; %lu returns, %lu breaks, %lu "
 	       "gotos\n",
 	       nests, faults, deepest_jump - 1, by_return, by_break, by_goto);
-	CHECK(faults > goal / 50 && by_return > goal / 50 && by_break > goal / 50);
-	CHECK(by_goto > goal / 50 && deepest_jump > 4);
+	CHECK_GT(faults, goal / 50);
+	CHECK_GT(by_return, goal / 50);
+	CHECK_GT(by_break, goal / 50);
+	CHECK_GT(by_goto, goal / 50);
+	CHECK_GT(deepest_jump, 4);
 	fflush(stdout);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_nests),
+		cmocka_unit_test(test_random_nests_agree_with_the_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,9 +18,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
-#include "memory.h"
+#include "overrun.h"
 #include "tool.h"
 
 #ifndef SS_AUTODISARM /* Linux 4.7; not in every libc */
@@ -30,14 +31,14 @@
 #define STACK  ((size_t)256 * 1024)
 #define ROUNDS 200
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static volatile sig_atomic_t inner_faults;
 
 static int blocked(int signo)
 {
 	sigset_t set;
 
-	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &set) == 0);
+	CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &set), 0);
 	return sigismember(&set, signo);
 }
 
@@ -53,9 +54,9 @@ static void guard_and_fault(int signo)
 	}
 	MCSAFE_CATCH(&guard) {
 		inner_faults++;
-		CHECK(guard.outer == before);
+		CHECK_PTR_EQ(guard.outer, before);
 	}
-	CHECK(mcsafe__guard_top == before);
+	CHECK_PTR_EQ(mcsafe__guard_top, before);
 	CHECK(blocked(SIGUSR1));
 }
 
@@ -67,26 +68,27 @@ static void interrupt_body(int flags)
 
 	inner_faults = 0;
 	t_set_plain(SIGUSR1, guard_and_fault, flags);
-	for (int round = 1; round <= ROUNDS; round++) {
+	for (volatile int round = 1; round <= ROUNDS; round++) {
 		MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
-			CHECK(raise(SIGUSR1) == 0);
-			CHECK(inner_faults == round);
+			CHECK_EQ(raise(SIGUSR1), 0);
+			CHECK_EQ(inner_faults, round);
 			t_read_byte(memory.bad);
 			UNREACHED("no fault");
 		}
 		MCSAFE_CATCH(&guard) {
 			faults++;
 		}
-		CHECK(!blocked(SIGUSR1) && !blocked(SIGBUS));
+		CHECK(!blocked(SIGUSR1));
+		CHECK(!blocked(SIGBUS));
 	}
-	CHECK(faults == ROUNDS);
+	CHECK_EQ(faults, ROUNDS);
 }
 
-IN_CHILD(test_a_guard_in_a_signal_handler)
+IN_CHILD(test_a_guard_in_a_signal_handler_catches_its_own_faults)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	interrupt_body(0);
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	interrupt_body(0);
 	interrupt_body(SA_ONSTACK);
 }
@@ -104,15 +106,17 @@ IN_CHILD(test_a_handler_without_guards_belongs_to_the_body)
 	struct mcsafe_guard guard;
 	volatile int faults = 0;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_set_plain(SIGUSR1, fault_without_guard, 0);
 	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
-		CHECK(raise(SIGUSR1) == 0);
+		CHECK_EQ(raise(SIGUSR1), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		faults++;
 	}
-	CHECK(faults == 1 && blocked(SIGUSR1) && !blocked(SIGBUS));
+	CHECK_EQ(faults, 1);
+	CHECK(blocked(SIGUSR1));
+	CHECK(!blocked(SIGBUS));
 }
 
 static void fault_often(void)
@@ -127,9 +131,11 @@ static void fault_often(void)
 		MCSAFE_CATCH(&guard) {
 			faults++;
 		}
-		CHECK(!blocked(SIGBUS) && !blocked(SIGSEGV) && !blocked(SIGUSR2));
+		CHECK(!blocked(SIGBUS));
+		CHECK(!blocked(SIGSEGV));
+		CHECK(!blocked(SIGUSR2));
 	}
-	CHECK(faults == ROUNDS);
+	CHECK_EQ(faults, ROUNDS);
 }
 
 /* An alternate stack that the kernel takes away for the time of a signal, and must have back. */
@@ -141,16 +147,18 @@ static void with_alternate_stack(int flags)
 	stack.ss_sp = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stack.ss_size = STACK;
 	stack.ss_flags = flags;
-	CHECK(stack.ss_sp != MAP_FAILED);
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_PTR_NE(stack.ss_sp, MAP_FAILED);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 	fault_often();
-	CHECK(sigaltstack(NULL, &live) == 0);
-	CHECK(live.ss_sp == stack.ss_sp && live.ss_size == STACK && live.ss_flags == flags);
+	CHECK_EQ(sigaltstack(NULL, &live), 0);
+	CHECK_PTR_EQ(live.ss_sp, stack.ss_sp);
+	CHECK_EQ(live.ss_size, STACK);
+	CHECK_EQ(live.ss_flags, flags);
 }
 
 IN_CHILD(test_alternate_stacks_come_back)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	with_alternate_stack(0);
 	with_alternate_stack(SS_AUTODISARM);
 }
@@ -158,14 +166,14 @@ IN_CHILD(test_alternate_stacks_come_back)
 /* A host's handler that blocks all signals, its own too: sigreturn(2) gives them back. */
 static void host(int signo, siginfo_t *si, void *ctx)
 {
-	CHECK(mcsafe_handle_signal(signo, si, ctx) == 1);
+	CHECK_EQ(mcsafe_handle_signal(signo, si, ctx), 1);
 }
 
 IN_CHILD(test_the_mask_comes_back_through_a_host)
 {
 	t_set_action(SIGBUS, host, SA_ONSTACK, SIGUSR2);
 	fault_often();
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	fault_often();
 }
 
@@ -175,46 +183,35 @@ IN_CHILD(test_the_mask_is_that_of_the_fault)
 	struct mcsafe_guard guard;
 	sigset_t set;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
-		CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+		CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
 		t_read_byte(memory.bad);
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK(blocked(SIGUSR2) && !blocked(SIGUSR1) && !blocked(SIGBUS));
+		CHECK(blocked(SIGUSR2));
+		CHECK(!blocked(SIGUSR1));
+		CHECK(!blocked(SIGBUS));
 		return;
 	}
 	UNREACHED("no fault");
-}
-
-static volatile int endless = 1;
-
-/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
-static int overrun(volatile char *caller)
-{
-	volatile char frame[4096];
-
-	frame[0] = caller[0];
-	frame[4095] = frame[0];
-	return endless ? overrun(frame) + frame[4095] : 0;
 }
 
 static void *overrun_under_guard(void *arg)
 {
 	struct mcsafe_guard guard;
 	volatile int *faults = arg;
-	volatile char start = 1;
 
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	for (int round = 0; round < 3; round++) {
 		MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-			CHECK(overrun(&start) == 0);
+			CHECK_EQ(t_overrun_stack(), 0);
 		}
 		MCSAFE_CATCH(&guard) {
-			CHECK(guard.fault.signo == SIGSEGV);
+			CHECK_EQ(guard.fault.signo, SIGSEGV);
 			(*faults)++;
 		}
 	}
@@ -222,56 +219,58 @@ static void *overrun_under_guard(void *arg)
 }
 
 /* No byte of the interrupted stack is needed for the jump. */
-IN_CHILD(test_an_overrun_of_the_stack)
+IN_CHILD(test_an_overrun_of_the_stack_is_caught)
 {
 	pthread_attr_t attr;
 	int faults = 0;
 	pthread_t thread;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(pthread_attr_init(&attr) == 0);
-	CHECK(pthread_attr_setstacksize(&attr, STACK) == 0);
-	CHECK(pthread_create(&thread, &attr, overrun_under_guard, &faults) == 0);
-	CHECK(pthread_join(thread, NULL) == 0);
-	CHECK(faults == 3);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setstacksize(&attr, STACK), 0);
+	CHECK_EQ(pthread_create(&thread, &attr, overrun_under_guard, &faults), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(faults, 3);
 }
 
-IN_CHILD(test_guards_across_fork)
+IN_CHILD(test_guards_are_armed_in_a_child_of_fork)
 {
 	struct mcsafe_guard guard;
 	volatile pid_t pid = -1;
 	volatile int faults = 0;
 	int status;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		pid = fork();
-		CHECK(pid >= 0);
+		CHECK_GE(pid, 0);
 		if (pid == 0)
 			t_read_byte(memory.bad + 1);
 		else {
 			while (waitpid(pid, &status, 0) != pid)
 				;
-			CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+			CHECK(WIFEXITED(status));
+			CHECK_EQ(WEXITSTATUS(status), 42);
 			t_read_byte(memory.bad + 2);
 		}
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
 		faults++;
-		CHECK(guard.offset == (pid == 0 ? 1 : 2));
-		CHECK(mcsafe__guard_top == NULL);
+		CHECK_EQ(guard.offset, (pid == 0 ? 1 : 2));
+		CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 		if (pid == 0)
 			_exit(42);
 	}
-	CHECK(pid > 0 && faults == 1);
+	CHECK_GT(pid, 0);
+	CHECK_EQ(faults, 1);
 }
 
 static void *end_in_body(void *arg)
 {
 	struct mcsafe_guard guard;
 
-	CHECK(mcsafe__guard_top == NULL);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
 		pthread_exit(arg);
 	}
@@ -284,7 +283,7 @@ static void *end_in_body(void *arg)
 static void *fault_in_thread(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe__guard_top == NULL);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 	fault_often();
 	return NULL;
 }
@@ -294,28 +293,29 @@ IN_CHILD(test_threads_that_end_in_a_body)
 {
 	pthread_t thread;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int round = 0; round < 20; round++) {
-		CHECK(pthread_create(&thread, NULL, round % 2 ? fault_in_thread : end_in_body,
-				     NULL) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK_EQ(pthread_create(&thread, NULL, round % 2 ? fault_in_thread : end_in_body,
+					NULL),
+			 0);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
 	}
-	CHECK(mcsafe__guard_top == NULL);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_TSAN(test_a_guard_in_a_signal_handler),
+		NOT_WITH_TSAN(test_a_guard_in_a_signal_handler_catches_its_own_faults),
 		NOT_WITH_TSAN(test_a_handler_without_guards_belongs_to_the_body),
 		NOT_WITH_VALGRIND(test_alternate_stacks_come_back),
 		cmocka_unit_test(test_the_mask_comes_back_through_a_host),
 		cmocka_unit_test(test_the_mask_is_that_of_the_fault),
-		cmocka_unit_test(test_an_overrun_of_the_stack),
-		cmocka_unit_test(test_guards_across_fork),
+		cmocka_unit_test(test_an_overrun_of_the_stack_is_caught),
+		cmocka_unit_test(test_guards_are_armed_in_a_child_of_fork),
 		cmocka_unit_test(test_threads_that_end_in_a_body),
 	};
 
-	memory = t_memory(T_PAST_EOF);
+	memory = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE ((size_t)4096)
-
 static struct mcsafe_guard guard;
 static const unsigned char *bad;
 static volatile int landed;
@@ -42,7 +40,7 @@ static void ruin_everything_and_fault(void)
 
 static void guarded(void)
 {
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		ruin_everything_and_fault();
 	}
 	MCSAFE_CATCH(&guard) {
@@ -58,7 +56,7 @@ static void guarded(void)
 
 static void guarded_call(void)
 {
-	if (mcsafe_call(bad, PAGE, (void (*)(void *))(void (*)(void))ruin_everything_and_fault,
+	if (mcsafe_call(bad, T_PAGE, (void (*)(void *))(void (*)(void))ruin_everything_and_fault,
 			NULL, NULL) != 0)
 		landed++;
 }
@@ -113,7 +111,7 @@ static void test_errno_is_that_of_the_fault(void **unused)
 	(void)unused;
 	t_install();
 	errno = 1;
-	MCSAFE_TRY(&inner, bad, PAGE) {
+	MCSAFE_TRY(&inner, bad, T_PAGE) {
 		errno = 4711;
 		(void)*(const volatile unsigned char *)bad;
 	}
@@ -133,14 +131,14 @@ static void test_rounding_is_that_of_the_fault(void **unused)
 	(void)unused;
 	t_install();
 	assert_int_equal(fesetround(FE_DOWNWARD), 0);
-	MCSAFE_TRY(&inner, bad, PAGE) {
+	MCSAFE_TRY(&inner, bad, T_PAGE) {
 		(void)*(const volatile unsigned char *)bad;
 	}
 	MCSAFE_CATCH(&inner) {
 		caught++;
 		assert_int_equal(fegetround(), FE_DOWNWARD);
 	}
-	MCSAFE_TRY(&inner, bad, PAGE) {
+	MCSAFE_TRY(&inner, bad, T_PAGE) {
 		assert_int_equal(fesetround(FE_UPWARD), 0);
 		(void)*(const volatile unsigned char *)bad;
 	}
@@ -162,7 +160,7 @@ int main(void)
 		cmocka_unit_test(test_rounding_is_that_of_the_fault),
 	};
 
-	bad = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bad = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (bad == MAP_FAILED)
 		return 1;
 	return t_run("guard.state", tests, T_LENGTH(tests));

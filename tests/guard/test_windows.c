@@ -16,18 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 #include "tool.h"
 
-#define PAGE    ((uintptr_t)4096)
-#define HUGE    ((uintptr_t)2 << 20)
-#define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of HUGE */
+#define WORLD   ((uintptr_t)0x600000000000) /* nothing is mapped there; a multiple of T_HUGE */
 #define THREADS 4
 #define DEPTH   6
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct code {
 	int signo, code;
@@ -48,16 +44,16 @@ static const struct code codes[] = {
 	{SIGSEGV, 10, MCSAFE_CAUSE_UNKNOWN, false}, /* SEGV_CPERR: a return to the wrong place */
 };
 
-/* A lost byte, its block, and windows around them; all relative to WORLD + 2 * HUGE. */
+/* A lost byte, its block, and windows around them; all relative to WORLD + 2 * T_HUGE. */
 static const intptr_t places[] = {
-	0, 1, 4095, 4096, 5 * 4096, 5 * 4096 + 64, (intptr_t)HUGE - 4096, (intptr_t)HUGE - 1,
+	0, 1, 4095, 4096, 5 * 4096, 5 * 4096 + 64, (intptr_t)T_HUGE - 4096, (intptr_t)T_HUGE - 1,
 };
 
 static const unsigned lsbs[] = {0, 6, 12, 21};
 
 /* Where windows begin and end. */
 static const intptr_t edges[] = {
-	-(intptr_t)HUGE,
+	-(intptr_t)T_HUGE,
 	-4096,
 	-1,
 	0,
@@ -70,20 +66,20 @@ static const intptr_t edges[] = {
 	5 * 4096 + 63,
 	5 * 4096 + 65,
 	6 * 4096,
-	(intptr_t)HUGE - 4097,
-	(intptr_t)HUGE - 4096,
-	(intptr_t)HUGE - 1,
-	(intptr_t)HUGE,
-	(intptr_t)HUGE + 1,
-	2 * (intptr_t)HUGE,
+	(intptr_t)T_HUGE - 4097,
+	(intptr_t)T_HUGE - 4096,
+	(intptr_t)T_HUGE - 1,
+	(intptr_t)T_HUGE,
+	(intptr_t)T_HUGE + 1,
+	2 * (intptr_t)T_HUGE,
 };
 
 /* The oracle, byte by byte where that is bearable: is this byte lost? */
 static bool is_lost(const siginfo_t *si, uintptr_t byte)
 {
-	uintptr_t addr = (uintptr_t)si->si_addr, block = PAGE;
+	uintptr_t addr = (uintptr_t)si->si_addr, block = T_PAGE;
 
-	if (si->si_signo != SIGBUS || si->si_code != BUS_MCEERR_AR || addr % PAGE != 0)
+	if (si->si_signo != SIGBUS || si->si_code != BUS_MCEERR_AR || addr % T_PAGE != 0)
 		return byte == addr;
 	while (block < (uintptr_t)1 << si->si_addr_lsb)
 		block *= 2;
@@ -99,8 +95,9 @@ static uintptr_t first_lost(const siginfo_t *si, uintptr_t from, uintptr_t to)
 		if (is_lost(si, byte))
 			return byte;
 		/* Nothing begins between here and the next page but the address itself. */
-		if (byte % PAGE == 0 && (addr < byte || addr >= byte + PAGE) && byte + PAGE < to)
-			byte += PAGE - 1;
+		if (byte % T_PAGE == 0 && (addr < byte || addr >= byte + T_PAGE) &&
+		    byte + T_PAGE < to)
+			byte += T_PAGE - 1;
 	}
 	return to;
 }
@@ -131,7 +128,7 @@ static void install_over_counter(void)
 {
 	t_set_action(SIGBUS, count, 0, 0);
 	t_set_action(SIGSEGV, count, 0, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 /* Whether the guard caught it. What is said of it must be right. */
@@ -143,18 +140,20 @@ static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *wind
 		t_send_to_self(si);
 	}
 	MCSAFE_CATCH(guard) {
-		CHECK(guard->fault.signo == si->si_signo && guard->fault.code == si->si_code);
-		CHECK(guard->fault.addr == si->si_addr);
-		CHECK(guard->window < n);
+		CHECK_EQ(guard->fault.signo, si->si_signo);
+		CHECK_EQ(guard->fault.code, si->si_code);
+		CHECK_PTR_EQ(guard->fault.addr, si->si_addr);
+		CHECK_LT(guard->window, n);
 		return true;
 	}
-	CHECK(guard->window == (size_t)0x5a5a5a5a5a5a5a5a && guard->fault.signo == 0x5a5a5a5a);
+	CHECK_EQ(guard->window, (size_t)0x5a5a5a5a5a5a5a5a);
+	CHECK_EQ(guard->fault.signo, 0x5a5a5a5a);
 	return false;
 }
 
 static void try_window(const struct code *code, const siginfo_t *si, intptr_t from, intptr_t to)
 {
-	uintptr_t middle = WORLD + 2 * HUGE, base = middle + (uintptr_t)from;
+	uintptr_t middle = WORLD + 2 * T_HUGE, base = middle + (uintptr_t)from;
 	const struct mcsafe_window window = {(void *)base, (size_t)(to - from)};
 	uintptr_t lost = first_lost(si, base, middle + (uintptr_t)to);
 	bool expected = code->has_address && lost < middle + (uintptr_t)to;
@@ -166,32 +165,32 @@ static void try_window(const struct code *code, const siginfo_t *si, intptr_t fr
 		fprintf(stderr, "signal %d, code %d, address %#tx, lsb %d, window [%#tx, %#tx)\n",
 			si->si_signo, si->si_code, (intptr_t)((uintptr_t)si->si_addr - middle),
 			si->si_addr_lsb, from, to);
-	CHECK(caught == expected);
-	CHECK(atomic_load(&passed_on) == before + !expected);
+	CHECK_EQ(caught, expected);
+	CHECK_EQ(atomic_load(&passed_on), before + !expected);
 	if (!caught)
 		return;
-	CHECK(guard.fault.cause == code->cause);
-	CHECK(guard.offset == lost - base);
-	CHECK(guard.fault.extent == (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
-					     ? (size_t)1 << si->si_addr_lsb
-					     : 0));
+	CHECK_EQ(guard.fault.cause, code->cause);
+	CHECK_EQ(guard.offset, lost - base);
+	CHECK_EQ(guard.fault.extent, (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
+					      ? (size_t)1 << si->si_addr_lsb
+					      : 0));
 }
 
 static void try_all_windows(const struct code *code, const siginfo_t *si)
 {
-	for (size_t from = 0; from < LENGTH(edges); from++)
-		for (size_t to = from; to < LENGTH(edges); to++)
+	for (size_t from = 0; from < T_LENGTH(edges); from++)
+		for (size_t to = from; to < T_LENGTH(edges); to++)
 			try_window(code, si, edges[from], edges[to]);
 }
 
-IN_CHILD(test_every_code_and_window)
+IN_CHILD(test_every_code_is_caught_in_its_window_only)
 {
 	install_over_counter();
-	for (size_t c = 0; c < LENGTH(codes); c++)
-		for (size_t p = 0; p < LENGTH(places); p++)
-			for (size_t l = 0; l < LENGTH(lsbs); l++) {
+	for (size_t c = 0; c < T_LENGTH(codes); c++)
+		for (size_t p = 0; p < T_LENGTH(places); p++)
+			for (size_t l = 0; l < T_LENGTH(lsbs); l++) {
 				siginfo_t si =
-					forge(&codes[c], WORLD + 2 * HUGE + (uintptr_t)places[p],
+					forge(&codes[c], WORLD + 2 * T_HUGE + (uintptr_t)places[p],
 					      lsbs[l]);
 
 				if (l == 0 || codes[c].cause == MCSAFE_CAUSE_POISON)
@@ -200,19 +199,20 @@ IN_CHILD(test_every_code_and_window)
 }
 
 /* Only this one catches what has no address. */
-IN_CHILD(test_anywhere)
+IN_CHILD(test_only_anywhere_catches_what_has_no_address)
 {
 	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE}, all = {(void *)1, SIZE_MAX};
 	struct mcsafe_guard guard;
 
 	install_over_counter();
-	for (size_t c = 0; c < LENGTH(codes); c++) {
+	for (size_t c = 0; c < T_LENGTH(codes); c++) {
 		siginfo_t si = forge(&codes[c], codes[c].has_address ? WORLD + 64 : 0, 0);
 
 		CHECK(catches(&guard, &anywhere, 1, &si));
-		CHECK(guard.offset == (uintptr_t)si.si_addr && guard.window == 0);
-		CHECK(guard.fault.cause == codes[c].cause);
-		CHECK(catches(&guard, &all, 1, &si) == codes[c].has_address);
+		CHECK_EQ(guard.offset, (uintptr_t)si.si_addr);
+		CHECK_EQ(guard.window, 0);
+		CHECK_EQ(guard.fault.cause, codes[c].cause);
+		CHECK_EQ(catches(&guard, &all, 1, &si), codes[c].has_address);
 	}
 }
 
@@ -226,32 +226,32 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 
 	install_over_counter();
 	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
-		for (size_t i = 0; i < LENGTH(sent); i++) {
+		for (size_t i = 0; i < T_LENGTH(sent); i++) {
 			si = forge(&(struct code){.signo = signo, .code = sent[i]}, WORLD, 0);
 			CHECK(!catches(&guard, &anywhere, 1, &si));
 		}
 	si = forge(&(struct code){.signo = SIGBUS, .code = BUS_MCEERR_AO}, WORLD, 12);
 	CHECK(!catches(&guard, &anywhere, 1, &si));
-	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 1);
+	CHECK_EQ(atomic_load(&passed_on), 2 * T_LENGTH(sent) + 1);
 	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
-		CHECK(raise(SIGBUS) == 0);
-		CHECK(kill(getpid(), SIGSEGV) == 0);
+		CHECK_EQ(raise(SIGBUS), 0);
+		CHECK_EQ(kill(getpid(), SIGSEGV), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("a signal that was sent has jumped");
 	}
-	CHECK(atomic_load(&passed_on) == 2 * LENGTH(sent) + 3);
+	CHECK_EQ(atomic_load(&passed_on), 2 * T_LENGTH(sent) + 3);
 }
 
 /* The first window of a list that it is inside is named. */
-IN_CHILD(test_lists)
+IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 {
 	const struct mcsafe_window windows[] = {
 		{NULL, 0},
 		{(void *)WORLD, 0},
-		{(void *)(WORLD + HUGE), PAGE},
-		{(void *)WORLD, PAGE},
-		{(void *)WORLD, 2 * PAGE},
+		{(void *)(WORLD + T_HUGE), T_PAGE},
+		{(void *)WORLD, T_PAGE},
+		{(void *)WORLD, 2 * T_PAGE},
 		{(void *)(UINTPTR_MAX - 10), SIZE_MAX}, /* ends with the memory */
 	};
 	static const struct {
@@ -260,12 +260,12 @@ IN_CHILD(test_lists)
 		size_t offset;
 	} cases[] = {
 		{WORLD, 3, 0},
-		{WORLD + PAGE - 1, 3, PAGE - 1},
-		{WORLD + PAGE, 4, PAGE},
-		{WORLD + 2 * PAGE, -1, 0},
-		{WORLD + HUGE - 1, -1, 0},
-		{WORLD + HUGE, 2, 0},
-		{WORLD + HUGE + PAGE, -1, 0},
+		{WORLD + T_PAGE - 1, 3, T_PAGE - 1},
+		{WORLD + T_PAGE, 4, T_PAGE},
+		{WORLD + 2 * T_PAGE, -1, 0},
+		{WORLD + T_HUGE - 1, -1, 0},
+		{WORLD + T_HUGE, 2, 0},
+		{WORLD + T_HUGE + T_PAGE, -1, 0},
 		{UINTPTR_MAX, 5, 10},
 		{UINTPTR_MAX - 11, -1, 0},
 		{0, -1, 0},
@@ -273,11 +273,11 @@ IN_CHILD(test_lists)
 	struct mcsafe_guard guard;
 
 	install_over_counter();
-	for (size_t i = 0; i < LENGTH(cases); i++) {
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
 		siginfo_t si = forge(&codes[5], cases[i].addr, 0);
-		bool caught = catches(&guard, windows, LENGTH(windows), &si);
+		bool caught = catches(&guard, windows, T_LENGTH(windows), &si);
 
-		CHECK(caught == (cases[i].window >= 0));
+		CHECK_EQ(caught, (cases[i].window >= 0));
 		CHECK(!caught ||
 		      (guard.window == (size_t)cases[i].window && guard.offset == cases[i].offset));
 		CHECK(!catches(&guard, windows, 0, &si));
@@ -285,7 +285,7 @@ IN_CHILD(test_lists)
 }
 
 /* Real faults: a read, a write, and an access that begins in the good page. */
-static void access_inside(const struct t_memory *m, const struct mcsafe_window *window, int how,
+static void access_inside(const struct t_bad_page *m, const struct mcsafe_window *window, int how,
 			  enum mcsafe_side side)
 {
 	static volatile uint64_t wide;
@@ -306,19 +306,22 @@ static void access_inside(const struct t_memory *m, const struct mcsafe_window *
 		UNREACHED("no fault");
 	}
 	MCSAFE_CATCH(&guard) {
-		CHECK(guard.fault.signo == t_signo(m->kind) && guard.fault.code == t_code(m->kind));
-		CHECK(guard.fault.addr == m->bad && guard.fault.side == side);
-		CHECK(guard.fault.extent == 0 && guard.fault.ip != NULL);
-		CHECK(guard.offset == (size_t)(m->bad - (const char *)window->base));
+		CHECK_EQ(guard.fault.signo, t_bad_page_signo(m->kind));
+		CHECK_EQ(guard.fault.code, t_bad_page_code(m->kind));
+		CHECK_PTR_EQ(guard.fault.addr, m->bad);
+		CHECK_EQ(guard.fault.side, side);
+		CHECK_EQ(guard.fault.extent, 0);
+		CHECK_PTR_NE(guard.fault.ip, NULL);
+		CHECK_EQ(guard.offset, (size_t)(m->bad - (const char *)window->base));
 	}
 }
 
-static void try_real(const struct t_memory *m)
+static void try_real(const struct t_bad_page *m)
 {
 	const struct mcsafe_window right[] = {
-		{m->bad, 1}, {m->good, 2 * PAGE}, {m->bad - 1, 2}, {m->bad, PAGE}};
+		{m->bad, 1}, {m->good, 2 * T_PAGE}, {m->bad - 1, 2}, {m->bad, T_PAGE}};
 
-	for (size_t i = 0; i < LENGTH(right); i++) {
+	for (size_t i = 0; i < T_LENGTH(right); i++) {
 		access_inside(m, &right[i], 0, MCSAFE_SIDE_SOURCE);
 		access_inside(m, &right[i], 1, MCSAFE_SIDE_DESTINATION);
 		access_inside(m, &right[i], 2, MCSAFE_SIDE_SOURCE);
@@ -327,22 +330,24 @@ static void try_real(const struct t_memory *m)
 
 /* Depth levels; the one at `right` names the bad page, some name what is beside it. */
 /* NOLINTNEXTLINE(misc-no-recursion): nests are what this is about. */
-static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsigned right,
+static void nest(const struct t_bad_page *m, unsigned level, unsigned depth, unsigned right,
 		 struct mcsafe_guard *guards)
 {
 	struct mcsafe_guard *guard = &guards[level];
-	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + PAGE;
+	const char *base = level == right ? m->bad : level % 2 ? m->good : m->bad + T_PAGE;
 
-	MCSAFE_TRY(guard, base, PAGE) {
+	MCSAFE_TRY(guard, base, T_PAGE) {
 		if (level + 1 < depth)
 			nest(m, level + 1, depth, right, guards);
 		else
 			t_read_byte(m->bad);
-		CHECK(level < right); /* an inner guard has caught it; or else there was no fault */
+		CHECK_LT(level,
+			 right); /* an inner guard has caught it; or else there was no fault */
 	}
 	MCSAFE_CATCH(guard) {
-		CHECK(level == right);
-		CHECK(guard->fault.addr == m->bad && guard->offset == 0);
+		CHECK_EQ(level, right);
+		CHECK_PTR_EQ(guard->fault.addr, m->bad);
+		CHECK_EQ(guard->offset, 0);
 		/* The inner ones are disarmed as well: to disarm them again does nothing. */
 		for (unsigned i = level; i < depth; i++)
 			mcsafe_guard_disarm(&guards[i]);
@@ -351,7 +356,7 @@ static void nest(const struct t_memory *m, unsigned level, unsigned depth, unsig
 
 static void *try_depths(void *arg)
 {
-	struct t_memory memory = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page memory = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	struct mcsafe_guard guards[DEPTH], outermost;
 
 	try_real(&memory);
@@ -364,32 +369,32 @@ static void *try_depths(void *arg)
 				UNREACHED("no fault");
 			}
 			MCSAFE_CATCH(&outermost) {
-				CHECK(outermost.fault.addr == memory.bad);
+				CHECK_PTR_EQ(outermost.fault.addr, memory.bad);
 			}
 		}
 	return NULL;
 }
 
-IN_CHILD(test_real_faults_at_every_depth_in_every_thread)
+IN_CHILD(test_real_faults_are_caught_at_every_depth_in_every_thread)
 {
 	pthread_t threads[THREADS];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (uintptr_t i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&threads[i], NULL, try_depths, (void *)i) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, try_depths, (void *)i), 0);
 	for (size_t i = 0; i < THREADS; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	try_depths(NULL);
 }
 
-IN_CHILD(test_non_canonical_addresses)
+IN_CHILD(test_non_canonical_addresses_are_caught_anywhere_only)
 {
 	const char *const wild = (const char *)0x8000000000000000;
 	struct mcsafe_guard outer, inner;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
-		MCSAFE_TRY(&inner, wild, PAGE) {
+		MCSAFE_TRY(&inner, wild, T_PAGE) {
 			t_read_byte(wild);
 			UNREACHED("no fault");
 		}
@@ -398,8 +403,10 @@ IN_CHILD(test_non_canonical_addresses)
 		}
 	}
 	MCSAFE_CATCH(&outer) {
-		CHECK(outer.fault.cause == MCSAFE_CAUSE_ADDRESS && outer.fault.addr == NULL);
-		CHECK(outer.fault.side == MCSAFE_SIDE_NONE && outer.offset == 0);
+		CHECK_EQ(outer.fault.cause, MCSAFE_CAUSE_ADDRESS);
+		CHECK_PTR_EQ(outer.fault.addr, NULL);
+		CHECK_EQ(outer.fault.side, MCSAFE_SIDE_NONE);
+		CHECK_EQ(outer.offset, 0);
 	}
 }
 
@@ -418,32 +425,38 @@ static void touch(void *arg)
 	call->ended++;
 }
 
-static void try_call(const struct t_memory *m, int err)
+static void try_call(const struct t_bad_page *m, int err)
 {
 	struct call call = {m->bad, 0, 0}, harmless = {NULL, 0, 0};
-	const struct mcsafe_window windows[] = {{m->good, PAGE}, {m->good, 2 * PAGE}};
+	const struct mcsafe_window windows[] = {{m->good, T_PAGE}, {m->good, 2 * T_PAGE}};
 	struct mcsafe_fault fault;
 	struct mcsafe_guard guard;
 
 	memset(&fault, 0x5a, sizeof(fault));
 	errno = 4711;
-	CHECK(mcsafe_call(m->bad, PAGE, touch, &harmless, &fault) == 0);
-	CHECK(harmless.began == 1 && harmless.ended == 1 && fault.signo == 0x5a5a5a5a);
-	CHECK(mcsafe_call(m->bad, PAGE, touch, &call, &fault) == err);
-	CHECK(fault.addr == m->bad && -mcsafe_fault_errno(&fault) == err);
-	CHECK(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL) == err);
-	CHECK(mcsafe_call_windows(windows, 2, touch, &call, &guard) == err);
-	CHECK(guard.window == 1 && guard.offset == PAGE && guard.fault.addr == m->bad);
-	CHECK(mcsafe_call_windows(windows, 2, touch, &call, NULL) == err);
-	CHECK(call.began == 4 && call.ended == 0);
-	CHECK(errno == 4711);
+	CHECK_EQ(mcsafe_call(m->bad, T_PAGE, touch, &harmless, &fault), 0);
+	CHECK_EQ(harmless.began, 1);
+	CHECK_EQ(harmless.ended, 1);
+	CHECK_EQ(fault.signo, 0x5a5a5a5a);
+	CHECK_EQ(mcsafe_call(m->bad, T_PAGE, touch, &call, &fault), err);
+	CHECK_PTR_EQ(fault.addr, m->bad);
+	CHECK_EQ(-mcsafe_fault_errno(&fault), err);
+	CHECK_EQ(mcsafe_call(MCSAFE_ANYWHERE, touch, &call, NULL), err);
+	CHECK_EQ(mcsafe_call_windows(windows, 2, touch, &call, &guard), err);
+	CHECK_EQ(guard.window, 1);
+	CHECK_EQ(guard.offset, T_PAGE);
+	CHECK_PTR_EQ(guard.fault.addr, m->bad);
+	CHECK_EQ(mcsafe_call_windows(windows, 2, touch, &call, NULL), err);
+	CHECK_EQ(call.began, 4);
+	CHECK_EQ(call.ended, 0);
+	CHECK_EQ(errno, 4711);
 }
 
-IN_CHILD(test_calls)
+IN_CHILD(test_calls_return_the_error_of_the_fault)
 {
-	struct t_memory protected = t_memory(T_PROTECTED), eof = t_memory(T_PAST_EOF);
+	struct t_bad_page protected = t_bad_page(T_PROT_NONE), eof = t_bad_page(T_TRUNCATED);
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	try_call(&protected, -EFAULT);
 	try_call(&eof, -EIO);
 }
@@ -451,13 +464,13 @@ IN_CHILD(test_calls)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_VALGRIND(test_every_code_and_window),
-		NOT_WITH_VALGRIND(test_anywhere),
+		NOT_WITH_VALGRIND(test_every_code_is_caught_in_its_window_only),
+		NOT_WITH_VALGRIND(test_only_anywhere_catches_what_has_no_address),
 		NOT_WITH_VALGRIND(test_notices_and_sent_signals_never_jump),
-		NOT_WITH_VALGRIND(test_lists),
-		cmocka_unit_test(test_real_faults_at_every_depth_in_every_thread),
-		cmocka_unit_test(test_non_canonical_addresses),
-		cmocka_unit_test(test_calls),
+		NOT_WITH_VALGRIND(test_the_first_window_that_has_the_address_is_named),
+		cmocka_unit_test(test_real_faults_are_caught_at_every_depth_in_every_thread),
+		cmocka_unit_test(test_non_canonical_addresses_are_caught_anywhere_only),
+		cmocka_unit_test(test_calls_return_the_error_of_the_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

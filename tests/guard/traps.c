@@ -12,9 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE  4096u
+#include "basics.h"
+
 #define GOOD  100u /* bytes before the bad page */
-#define COUNT (sizeof(cases) / sizeof(cases[0]))
+#define COUNT (T_LENGTH(cases))
 
 static unsigned char *bad;
 static volatile unsigned used; /* what is loaded must be, or the load may be left out */
@@ -25,7 +26,7 @@ static int plain_loads(const unsigned char *p)
 	struct mcsafe_guard guard;
 	unsigned sum = 0;
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		sum = p[0];
 		sum += p[GOOD];
 	}
@@ -42,7 +43,7 @@ static int a_load_that_would_sink(const unsigned char *p)
 	struct mcsafe_guard guard;
 	unsigned value;
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		value = p[GOOD];
 	}
 	MCSAFE_CATCH(&guard) {
@@ -59,7 +60,7 @@ static int a_load_that_would_rise(const unsigned char *p)
 	volatile int caught = 0;
 
 	for (volatile unsigned round = 0; round < 3; round++) {
-		MCSAFE_TRY(&guard, bad, PAGE) {
+		MCSAFE_TRY(&guard, bad, T_PAGE) {
 			if (p[GOOD] == 'x')
 				caught += 100;
 		}
@@ -76,7 +77,7 @@ static int restricted_loads(const unsigned char *restrict p)
 	struct mcsafe_guard guard;
 	unsigned value;
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		const volatile unsigned char *opaque = MCSAFE_GUARD_OPAQUE(p);
 
 		value = opaque[GOOD];
@@ -94,7 +95,7 @@ static int volatile_locals(const unsigned char *p)
 	struct mcsafe_guard guard;
 	volatile unsigned done = 0, sum = 0;
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		for (unsigned i = 0; i < 2 * GOOD; i++) {
 			sum += p[i];
 			done++;
@@ -113,7 +114,7 @@ static int unchanged_locals(const unsigned char *p)
 	unsigned a = p[0], b = a + p[1], c = b + p[2], d = c + p[3], e = d + p[4], f = e + p[5],
 		 g = f + p[6], h = g + p[7], i = h + p[8], j = i + p[9];
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		printf("%s", p[GOOD] == 'x' ? "?" : "");
 	}
 	MCSAFE_CATCH(&guard) {
@@ -133,7 +134,7 @@ static void walk(struct progress *progress, const unsigned char *p)
 {
 	struct mcsafe_guard guard;
 
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		for (unsigned i = 0; i < 2 * GOOD; i++) {
 			progress->sum += p[i];
 			progress->done++;
@@ -174,7 +175,7 @@ static int a_call(const unsigned char *p)
 {
 	struct task task = {p, 0, 0};
 	unsigned before = p[0];
-	int err = mcsafe_call(bad, PAGE, run, &task, NULL);
+	int err = mcsafe_call(bad, T_PAGE, run, &task, NULL);
 
 	return err != 0 && before == 'x' && task.done == GOOD && task.sum == GOOD * 'x';
 }
@@ -186,7 +187,7 @@ static int order_of_stores(const unsigned char *p)
 	struct mcsafe_guard guard;
 
 	first = second = 0;
-	MCSAFE_TRY(&guard, bad, PAGE) {
+	MCSAFE_TRY(&guard, bad, T_PAGE) {
 		first = 1;
 		MCSAFE_GUARD_BARRIER();
 		if (p[GOOD] == 'x')
@@ -205,8 +206,8 @@ static int nested(const unsigned char *p)
 	struct mcsafe_guard outer, inner;
 	volatile int inner_caught = 0;
 
-	MCSAFE_TRY(&outer, bad, PAGE) {
-		MCSAFE_TRY(&inner, bad, PAGE) {
+	MCSAFE_TRY(&outer, bad, T_PAGE) {
+		MCSAFE_TRY(&inner, bad, T_PAGE) {
 			inner_caught += p[GOOD] == 'x' ? 100 : 200;
 		}
 		MCSAFE_CATCH(&inner) {
@@ -238,15 +239,15 @@ static const struct {
 
 int main(void)
 {
-	unsigned char *memory = (unsigned char *)mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *memory = (unsigned char *)mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE,
 						      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int failures = 0;
 
 	if (memory == MAP_FAILED || mcsafe_install() != 0)
 		return 2;
-	bad = memory + PAGE;
-	memset(memory, 'x', PAGE);
-	if (mprotect(bad, PAGE, PROT_NONE) != 0)
+	bad = memory + T_PAGE;
+	memset(memory, 'x', T_PAGE);
+	if (mprotect(bad, T_PAGE, PROT_NONE) != 0)
 		return 2;
 	for (size_t i = 0; i < COUNT; i++)
 		for (int round = 0; round < 3; round++)

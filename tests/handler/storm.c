@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #include "async_handler.h"
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "module_rows.h"
 
 #define COPIERS 3
@@ -52,7 +52,7 @@ static void host_handler(int signo, siginfo_t *si, void *ctx)
 	(void)signo;
 	if (si->si_code == BUS_MCEERR_AO)
 		return;
-	CHECK((uintptr_t)regs[REG_RIP] == (uintptr_t)t_read_byte);
+	CHECK_EQ((uintptr_t)regs[REG_RIP], (uintptr_t)t_read_byte);
 	regs[REG_RIP] = (greg_t) * (uintptr_t *)regs[REG_RSP];
 	regs[REG_RSP] += 8;
 	atomic_fetch_add(&host_seen, 1);
@@ -63,7 +63,7 @@ T_ASYNC_HANDLER static void on_timer(int signo)
 	atomic_fetch_add(signo == SIGPROF ? &prof_signals : &alarm_signals, 1);
 }
 
-static void expect_stopped(const struct t_memory *m, size_t before, size_t n)
+static void expect_stopped(const struct t_bad_page *m, size_t before, size_t n)
 {
 	struct mcsafe_fault fault;
 	char dst[256];
@@ -71,29 +71,31 @@ static void expect_stopped(const struct t_memory *m, size_t before, size_t n)
 
 	memset(dst, 0, sizeof(dst));
 	left = mcsafe_memcpy(dst, m->bad - before, n, &fault);
-	CHECK(left == n - before);
-	CHECK(memcmp(dst, m->bad - before, before) == 0);
+	CHECK_EQ(left, n - before);
+	CHECK_MEM_EQ(dst, m->bad - before, before);
 	CHECK(before + 1 > sizeof(dst) - 1 || dst[before] == 0);
-	CHECK(fault.signo == t_signo(m->kind) && fault.code == t_code(m->kind));
-	CHECK(fault.addr == m->bad && fault.side == MCSAFE_SIDE_SOURCE);
+	CHECK_EQ(fault.signo, t_bad_page_signo(m->kind));
+	CHECK_EQ(fault.code, t_bad_page_code(m->kind));
+	CHECK_PTR_EQ(fault.addr, m->bad);
+	CHECK_EQ(fault.side, MCSAFE_SIDE_SOURCE);
 }
 
 static void *copier(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	unsigned long i = 0;
 
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	while (!is_over()) {
 		size_t before = i % 97;
 
 		expect_stopped(&m, before, before + 1 + i % 61);
-		CHECK(mcsafe_memset(m.bad - before, 7, before + 9, NULL) == 9);
+		CHECK_EQ(mcsafe_memset(m.bad - before, 7, before + 9, NULL), 9);
 		i++;
 		if (i % 64 == 0 && atomic_fetch_add(&copied, 128) + 128 >= goal)
 			atomic_store(&stop, 1);
 	}
-	CHECK(mcsafe_thread_release() == 0);
+	CHECK_EQ(mcsafe_thread_release(), 0);
 	return NULL;
 }
 
@@ -108,20 +110,21 @@ static int load(const volatile void *p, struct t_registers *registers)
 
 static void *module_user(void *arg)
 {
-	struct t_memory m = t_memory(T_PROTECTED);
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
 	struct t_registers registers = {0};
 
 	(void)arg;
 	while (!is_over()) {
-		CHECK(load(m.good, &registers) == 0);
-		CHECK(load(m.bad, &registers) == 1 && registers.r9 == (uintptr_t)m.bad);
+		CHECK_EQ(load(m.good, &registers), 0);
+		CHECK_EQ(load(m.bad, &registers), 1);
+		CHECK_EQ(registers.r9, (uintptr_t)m.bad);
 		atomic_fetch_add(&rows_hit, 1);
 	}
 	return NULL;
 }
 
 /* Two guards, of which now the inner one and now the outer one has the window. */
-static void fault_under_guards(const struct t_memory *m, int outer_has_it)
+static void fault_under_guards(const struct t_bad_page *m, int outer_has_it)
 {
 	const char *const elsewhere = m->good;
 	struct mcsafe_guard outer, inner;
@@ -132,19 +135,23 @@ static void fault_under_guards(const struct t_memory *m, int outer_has_it)
 			UNREACHED("no fault");
 		}
 		MCSAFE_CATCH(&inner) {
-			CHECK(!outer_has_it && inner.fault.addr == m->bad + 9);
-			CHECK(inner.offset == 9 && inner.fault.code == t_code(m->kind));
+			CHECK(!outer_has_it);
+			CHECK_PTR_EQ(inner.fault.addr, m->bad + 9);
+			CHECK_EQ(inner.offset, 9);
+			CHECK_EQ(inner.fault.code, t_bad_page_code(m->kind));
 		}
 		CHECK(!outer_has_it);
 	}
 	MCSAFE_CATCH(&outer) {
-		CHECK(outer_has_it && outer.fault.addr == m->bad + 9 && outer.offset == 9);
+		CHECK(outer_has_it);
+		CHECK_PTR_EQ(outer.fault.addr, m->bad + 9);
+		CHECK_EQ(outer.offset, 9);
 	}
 }
 
 static void *guard_user(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 	unsigned long i = 0;
 
 	while (!is_over()) {
@@ -170,8 +177,8 @@ static void *module_changer(void *arg)
 	while (!is_over()) {
 		size_t n = 1 + atomic_load(&changes) % 511;
 
-		CHECK(mcsafe_module_register(table, table + n) == 0);
-		CHECK(mcsafe_module_unregister(table) == 0);
+		CHECK_EQ(mcsafe_module_register(table, table + n), 0);
+		CHECK_EQ(mcsafe_module_unregister(table), 0);
 		atomic_fetch_add(&changes, 1);
 	}
 	return NULL;
@@ -179,7 +186,7 @@ static void *module_changer(void *arg)
 
 static void *host(void *arg)
 {
-	struct t_memory m = t_memory((uintptr_t)arg % 2 ? T_PROTECTED : T_PAST_EOF);
+	struct t_bad_page m = t_bad_page((uintptr_t)arg % 2 ? T_PROT_NONE : T_TRUNCATED);
 
 	while (!is_over()) {
 		t_read_byte(m.bad);
@@ -202,10 +209,10 @@ static void *installer(void *arg)
 {
 	(void)arg;
 	while (!is_over()) {
-		CHECK(mcsafe_uninstall() == 0);
-		CHECK(mcsafe_installed() == 0);
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(mcsafe_uninstall(), 0);
+		CHECK_EQ(mcsafe_installed(), 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_installed(), 1);
 		atomic_fetch_add(&installs, 1);
 	}
 	return NULL;
@@ -215,20 +222,21 @@ static void *installer(void *arg)
  * sigaction(2) of MemorySanitizer waits for ever then, for a lock of its own. */
 static void install_anew(void)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0 && mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static void *forker(void *arg)
 {
-	struct t_memory m = t_memory(T_PAST_EOF);
+	struct t_bad_page m = t_bad_page(T_TRUNCATED);
 
 	(void)arg;
 	while (!is_over()) {
 		pid_t pid = fork();
 		int status;
 
-		CHECK(pid >= 0);
+		CHECK_GE(pid, 0);
 		if (pid == 0) {
 			expect_stopped(&m, 3, 7);
 			if (!T_MEMORY_SANITIZER)
@@ -237,8 +245,8 @@ static void *forker(void *arg)
 			_exit(0);
 		}
 		while (waitpid(pid, &status, 0) != pid)
-			CHECK(errno == EINTR);
-		CHECK(status == 0);
+			CHECK_EQ(errno, EINTR);
+		CHECK_EQ(status, 0);
 		atomic_fetch_add(&forks, 1);
 	}
 	return NULL;
@@ -275,10 +283,10 @@ static unsigned open_files(void)
 	DIR *dir = opendir("/proc/self/fd");
 	unsigned n = 0;
 
-	CHECK(dir != NULL);
+	CHECK_PTR_NE(dir, NULL);
 	while (readdir(dir) != NULL)
 		n++;
-	CHECK(closedir(dir) == 0);
+	CHECK_EQ(closedir(dir), 0);
 	return n;
 }
 
@@ -288,16 +296,16 @@ static void start_timers(void)
 
 	t_set_plain(SIGPROF, on_timer, SA_RESTART);
 	t_set_plain(SIGALRM, on_timer, SA_RESTART);
-	CHECK(setitimer(ITIMER_PROF, &profile, NULL) == 0);
-	CHECK(setitimer(ITIMER_REAL, &alarms, NULL) == 0);
+	CHECK_EQ(setitimer(ITIMER_PROF, &profile, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &alarms, NULL), 0);
 }
 
 static void stop_timers(void)
 {
 	const struct itimerval none = {{0, 0}, {0, 0}};
 
-	CHECK(setitimer(ITIMER_PROF, &none, NULL) == 0);
-	CHECK(setitimer(ITIMER_REAL, &none, NULL) == 0);
+	CHECK_EQ(setitimer(ITIMER_PROF, &none, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &none, NULL), 0);
 }
 
 static void run_threads(void)
@@ -305,14 +313,15 @@ static void run_threads(void)
 	static void *(*const work[])(void *) = {module_user, module_changer, guard_user,
 						guard_user,  host,           host,
 						installer,   forker,         notifier};
-	enum { N = COPIERS + sizeof(work) / sizeof(work[0]) };
+	enum { N = COPIERS + T_LENGTH(work) };
 	pthread_t threads[N];
 
 	for (uintptr_t i = 0; i < N; i++)
-		CHECK(pthread_create(&threads[i], NULL, i < COPIERS ? copier : work[i - COPIERS],
-				     (void *)i) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, i < COPIERS ? copier : work[i - COPIERS],
+					(void *)i),
+			 0);
 	for (size_t i = 0; i < N; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 }
 
 static unsigned long drain(void)
@@ -332,7 +341,7 @@ static double seconds(void)
 {
 	struct timespec now;
 
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &now), 0);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -345,9 +354,9 @@ int main(int argc, char **argv)
 	goal = strtoul(argc > 1 ? argv[1] : "200000", NULL, 10);
 	t_set_action(SIGBUS, covering_handler, 0, 0);
 	t_set_action(SIGSEGV, covering_handler, SA_ONSTACK, 0);
-	CHECK(mcsafe_on_notice(told, NULL) == 0);
-	CHECK(mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_on_notice(told, NULL), 0);
+	CHECK_EQ(mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	began = seconds();
 	start_timers();
 	run_threads();
@@ -365,15 +374,19 @@ int main(int argc, char **argv)
 	       atomic_load(&notices_sent), atomic_load(&prof_signals), atomic_load(&alarm_signals));
 
 	fflush(stdout);
-	CHECK(atomic_load(&copied) >= goal);
-	CHECK(atomic_load(&host_seen) == atomic_load(&host_faults));
-	CHECK(atomic_load(&notices_told) == atomic_load(&notices_sent));
-	CHECK(drain() == atomic_load(&notices_sent));
-	CHECK(atomic_load(&rows_hit) > 0 && atomic_load(&changes) > 0 && atomic_load(&forks) > 0);
-	CHECK(atomic_load(&guarded) > 0);
-	CHECK(atomic_load(&installs) > 0 && atomic_load(&notices_sent) > 0);
-	CHECK(atomic_load(&prof_signals) > 0 && atomic_load(&alarm_signals) > 0);
+	CHECK_GE(atomic_load(&copied), goal);
+	CHECK_EQ(atomic_load(&host_seen), atomic_load(&host_faults));
+	CHECK_EQ(atomic_load(&notices_told), atomic_load(&notices_sent));
+	CHECK_EQ(drain(), atomic_load(&notices_sent));
+	CHECK_GT(atomic_load(&rows_hit), 0);
+	CHECK_GT(atomic_load(&changes), 0);
+	CHECK_GT(atomic_load(&forks), 0);
+	CHECK_GT(atomic_load(&guarded), 0);
+	CHECK_GT(atomic_load(&installs), 0);
+	CHECK_GT(atomic_load(&notices_sent), 0);
+	CHECK_GT(atomic_load(&prof_signals), 0);
+	CHECK_GT(atomic_load(&alarm_signals), 0);
 	/* The memory of the tests themselves: one file for each thread that has bad memory. */
-	CHECK(open_files() == files + COPIERS + 6);
+	CHECK_EQ(open_files(), files + COPIERS + 6);
 	return 0;
 }

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "copy/engine.h"
-#include "memory.h"
 
 /* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red
  * zone, 128 of siginfo, and more for AVX. */
@@ -21,7 +21,7 @@
 
 #define ALT_STACK 65536u
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 /* Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
  * as a sanitizer may need more stack for C. */
@@ -33,8 +33,8 @@ static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;
 	size_t left;
 
-	CHECK(stack != MAP_FAILED);
-	CHECK(mprotect(stack, T_PAGE, PROT_NONE) == 0);
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	CHECK_EQ(mprotect(stack, T_PAGE, PROT_NONE), 0);
 	__asm__ volatile("movq	%%rsp, %%rbx\n"
 			 "	movq	%[top], %%rsp\n"
 			 "	call	*%[copy]\n"
@@ -51,19 +51,19 @@ static void use_alternate_stack(void)
 
 	stack.ss_sp =
 		mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(stack.ss_sp != MAP_FAILED);
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_PTR_NE(stack.ss_sp, MAP_FAILED);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 }
 
 static void copy_bad(void *arg)
 {
 	char dst[16];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (arg != NULL)
 		use_alternate_stack();
 	for (int round = 0; round < 3; round++)
-		CHECK(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)) == sizeof(dst) - 6);
+		CHECK_EQ(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)), sizeof(dst) - 6);
 }
 
 /* The first shows that the second one is needed. */
@@ -71,7 +71,7 @@ static void test_copy_lands_on_a_nearly_full_stack(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		t_dies(copy_bad, NULL, SIGSEGV);
 		t_survives(copy_bad, &memory);
 	}

@@ -19,9 +19,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 
 #define ERRNO_BEFORE 4711
 
@@ -46,7 +46,7 @@ struct report {
 struct case_ {
 	enum t_event event;
 	int signo;
-	struct t_memory memory;
+	struct t_bad_page memory;
 	const struct sigaction *previous;
 	int with_mcsafe;
 	struct report *report;
@@ -68,7 +68,7 @@ static uint64_t blocked(void)
 {
 	sigset_t set;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &set) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &set), 0);
 	return bits(&set);
 }
 
@@ -82,7 +82,7 @@ static struct observed *observe(int signo)
 	seen->errno_inside = errno;
 	seen->blocked_inside = blocked();
 	if (now->event == T_FAULT)
-		t_heal(&now->memory);
+		t_bad_page_heal(&now->memory);
 	return seen;
 }
 
@@ -116,15 +116,15 @@ static void suffer(void *arg)
 
 	sigemptyset(&usr2);
 	sigaddset(&usr2, SIGUSR2);
-	CHECK(sigprocmask(SIG_BLOCK, &usr2, NULL) == 0);
-	CHECK(sigaction(c->signo, c->previous, NULL) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &usr2, NULL), 0);
+	CHECK_EQ(sigaction(c->signo, c->previous, NULL), 0);
 	if (c->with_mcsafe)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct observed *seen = &c->report->seen[round];
 
 		if (c->event == T_FAULT)
-			t_spoil(&c->memory);
+			t_bad_page_spoil(&c->memory);
 		errno = ERRNO_BEFORE;
 		t_cause(c->event, c->signo, &c->memory);
 		seen->errno_after = errno;
@@ -143,17 +143,17 @@ static void compare(enum t_event event, int signo, const struct sigaction *previ
 	struct case_ c = {
 		.event = event,
 		.signo = signo,
-		.memory = t_memory(signo == SIGSEGV ? T_PROTECTED : T_PAST_EOF),
+		.memory = t_bad_page(signo == SIGSEGV ? T_PROT_NONE : T_TRUNCATED),
 		.previous = previous,
 		.report = t_shared(sizeof(struct report)),
 	};
 	struct report alone;
-	int status_alone = t_run(suffer, &c), status;
+	int status_alone = t_in_child(suffer, &c), status;
 
 	alone = *c.report;
 	memset(c.report, 0, sizeof(*c.report));
 	c.with_mcsafe = 1;
-	status = t_run(suffer, &c);
+	status = t_in_child(suffer, &c);
 	if (expected_status(&c, status_alone) == status && alone.calls == c.report->calls &&
 	    (status != status_alone || memcmp(&alone, c.report, sizeof(alone)) == 0))
 		return;

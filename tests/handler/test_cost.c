@@ -12,21 +12,21 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "trace.h"
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static char dst[64];
 
 static void install(void)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static void ask(void)
 {
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 }
 
 static void handle(void)
@@ -34,19 +34,19 @@ static void handle(void)
 	static ucontext_t ctx;
 	static siginfo_t si = {.si_signo = SIGBUS, .si_code = BUS_ADRERR};
 
-	CHECK(mcsafe_handle_signal(SIGBUS, &si, &ctx) == 0);
+	CHECK_EQ(mcsafe_handle_signal(SIGBUS, &si, &ctx), 0);
 }
 
 static void copy(void)
 {
-	CHECK(memcpy_mcsafe(dst, memory.good + 3, sizeof(dst)) == 0);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.good + 3, sizeof(dst)), 0);
 }
 
 static void copy_bad(void)
 {
 	struct mcsafe_fault fault;
 
-	CHECK(mcsafe_memcpy(dst, memory.bad - 3, sizeof(dst), &fault) == sizeof(dst) - 3);
+	CHECK_EQ(mcsafe_memcpy(dst, memory.bad - 3, sizeof(dst), &fault), sizeof(dst) - 3);
 }
 
 /* In this order; mcsafe_install() has been called and undone before. */
@@ -64,21 +64,21 @@ static void run_steps(void *arg)
 {
 	(void)arg;
 	install();
-	CHECK(mcsafe_uninstall() == 0);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	for (size_t i = 0; i < T_LENGTH(steps); i++) {
 		T_BREAK();
 		steps[i].run();
 	}
 	T_BREAK();
 }
 
-static void test_system_calls(void **state)
+static void test_each_step_makes_as_many_system_calls_as_promised(void **state)
 {
 	pid_t pid = t_trace(run_steps, NULL);
 	struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(steps); i++) {
 		int stops = 0, signo = 0;
 
 		assert_true(t_at_break(&stop));
@@ -101,10 +101,10 @@ static void test_system_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system_calls),
+		cmocka_unit_test(test_each_step_makes_as_many_system_calls_as_promised),
 	};
 
 	t_trace_needed();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,63 +22,65 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
+#include "event.h"
+#include "overrun.h"
 #include "tool.h"
 
-static void lands(enum t_kind kind)
+static void lands(enum t_bad_page_kind kind)
 {
-	struct t_memory m = t_memory(kind);
+	struct t_bad_page m = t_bad_page(kind);
 	char dst[64];
 
-	CHECK(memcpy_mcsafe(dst, m.bad - 7, sizeof(dst)) == sizeof(dst) - 7);
-	CHECK(memcmp(dst, m.bad - 7, 7) == 0);
+	CHECK_EQ(memcpy_mcsafe(dst, m.bad - 7, sizeof(dst)), sizeof(dst) - 7);
+	CHECK_MEM_EQ(dst, m.bad - 7, 7);
 }
 
 /* A scanner whose own mapping loses its second half. */
 IN_CHILD(test_own_mapping_is_survived)
 {
-	CHECK(mcsafe_install() == 0);
-	lands(T_PAST_EOF);
-	lands(T_PROTECTED);
+	CHECK_EQ(mcsafe_install(), 0);
+	lands(T_TRUNCATED);
+	lands(T_PROT_NONE);
 }
 
 /* The same fault outside a copy is the host's. */
 static void touch_bad(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	lands(m.kind);
 	t_read_byte(m.bad);
 }
 
 static void write_bad(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	lands(m.kind);
 	t_write_byte(m.bad);
 }
 
 static void after_uninstall(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	char dst[8];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	lands(m.kind);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(memcpy_mcsafe(dst, m.bad, sizeof(dst)) == 1234); /* not recovered any more */
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(memcpy_mcsafe(dst, m.bad, sizeof(dst)), 1234); /* not recovered any more */
 }
 
 static void never_installed(void *arg)
 {
-	struct t_memory m = t_memory(*(const enum t_kind *)arg);
+	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
 	char dst[8];
 
-	CHECK(memcpy_mcsafe(dst, m.bad, sizeof(dst)) == 1234);
+	CHECK_EQ(memcpy_mcsafe(dst, m.bad, sizeof(dst)), 1234);
 }
 
 static void test_crash_that_must_not_be_handled(void **state)
@@ -87,44 +89,28 @@ static void test_crash_that_must_not_be_handled(void **state)
 						never_installed};
 
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-			t_dies(cases[i], &kind, t_signo(kind));
-}
-
-static volatile sig_atomic_t delivered;
-
-static void deliver(int signo)
-{
-	(void)signo;
-	delivered++;
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		for (size_t i = 0; i < T_LENGTH(cases); i++)
+			t_dies(cases[i], &kind, t_bad_page_signo(kind));
 }
 
 IN_CHILD(test_blocked_signal_stays_pending)
 {
-	sigset_t set, pending;
-
-	t_set_plain(SIGUSR1, deliver, 0);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_thread_prepare() == 0);
-	lands(T_PROTECTED);
-	lands(T_PAST_EOF);
-	CHECK(mcsafe_thread_release() == 0);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) && delivered == 0);
-	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
-	CHECK(delivered == 1);
+	t_make_pending(SIGUSR1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	lands(T_PROT_NONE);
+	lands(T_TRUNCATED);
+	CHECK_EQ(mcsafe_thread_release(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	t_expect_pending(SIGUSR1);
 }
 
 /* A thread crashes while another one recovers all the time. */
 static void *recover_for_ever(void *arg)
 {
 	for (;;)
-		lands(*(const enum t_kind *)arg);
+		lands(*(const enum t_bad_page_kind *)arg);
 	return NULL;
 }
 
@@ -139,42 +125,28 @@ static void crash_of_another_thread(void *arg)
 {
 	pthread_t recovering, crashing;
 
-	CHECK(mcsafe_install() == 0);
-	lands(T_PROTECTED);
-	CHECK(pthread_create(&recovering, NULL, recover_for_ever, arg) == 0);
-	CHECK(pthread_create(&crashing, NULL, crash, NULL) == 0);
-	CHECK(pthread_join(crashing, NULL) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	lands(T_PROT_NONE);
+	CHECK_EQ(pthread_create(&recovering, NULL, recover_for_ever, arg), 0);
+	CHECK_EQ(pthread_create(&crashing, NULL, crash, NULL), 0);
+	CHECK_EQ(pthread_join(crashing, NULL), 0);
 }
 
 static void test_crash_of_another_thread_kills(void **state)
 {
-	enum t_kind kind = T_PROTECTED;
+	enum t_bad_page_kind kind = T_PROT_NONE;
 
 	(void)state;
 	t_dies(crash_of_another_thread, &kind, SIGSEGV);
 }
 
 /* The host overruns its stack: with and without an alternate one. */
-static volatile int endless = 1;
-
-/* NOLINTNEXTLINE(misc-no-recursion): that is what it is for. */
-static int overrun(volatile char *caller)
-{
-	volatile char frame[4096];
-
-	frame[0] = caller[0];
-	frame[4095] = frame[0];
-	return endless ? overrun(frame) + frame[4095] : 0;
-}
-
 static void *overrun_in_thread(void *arg)
 {
-	volatile char start = 1;
-
 	if (*(const int *)arg)
-		CHECK(mcsafe_thread_prepare() == 0);
-	lands(T_PAST_EOF);
-	CHECK(overrun(&start) == 0);
+		CHECK_EQ(mcsafe_thread_prepare(), 0);
+	lands(T_TRUNCATED);
+	CHECK_EQ(t_overrun_stack(), 0);
 	return NULL;
 }
 
@@ -182,9 +154,9 @@ static void stack_overrun(void *arg)
 {
 	pthread_t thread;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(pthread_create(&thread, NULL, overrun_in_thread, arg) == 0);
-	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, overrun_in_thread, arg), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
 static void test_stack_overrun_kills(void **state)
@@ -199,10 +171,8 @@ static ucontext_t main_context, fiber_context;
 
 static void fiber(void)
 {
-	volatile char start = 1;
-
-	lands(T_PROTECTED);
-	CHECK(overrun(&start) == 0);
+	lands(T_PROT_NONE);
+	CHECK_EQ(t_overrun_stack(), 0);
 }
 
 static void crash_in_a_fiber(void *arg)
@@ -210,16 +180,17 @@ static void crash_in_a_fiber(void *arg)
 	char *stack =
 		mmap(NULL, 16 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(stack != MAP_FAILED && mprotect(stack, T_PAGE, PROT_NONE) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	CHECK_EQ(mprotect(stack, T_PAGE, PROT_NONE), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (*(const int *)arg)
-		CHECK(mcsafe_thread_prepare() == 0);
-	CHECK(getcontext(&fiber_context) == 0);
+		CHECK_EQ(mcsafe_thread_prepare(), 0);
+	CHECK_EQ(getcontext(&fiber_context), 0);
 	fiber_context.uc_stack.ss_sp = stack;
 	fiber_context.uc_stack.ss_size = 16 * T_PAGE;
 	fiber_context.uc_link = &main_context;
 	makecontext(&fiber_context, fiber, 0);
-	CHECK(swapcontext(&main_context, &fiber_context) == 0);
+	CHECK_EQ(swapcontext(&main_context, &fiber_context), 0);
 }
 
 static void test_crash_in_a_fiber_kills(void **state)
@@ -241,12 +212,12 @@ static void crash_in_a_notice_function(void *arg)
 	siginfo_t si;
 
 	(void)arg;
-	CHECK(mcsafe_on_notice(crash_on_notice, NULL) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_on_notice(crash_on_notice, NULL), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	memset(&si, 0, sizeof(si));
 	si.si_signo = SIGBUS;
 	si.si_code = BUS_MCEERR_AO;
-	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &si) == 0);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &si), 0);
 }
 
 static void crash_again(int signo)
@@ -259,7 +230,7 @@ static void crash_in_the_previous_handler(void *arg)
 {
 	(void)arg;
 	t_set_plain(SIGSEGV, crash_again, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_write_byte((void *)8);
 }
 
@@ -284,18 +255,18 @@ static void crash_of_a_host_that_reports(void *arg)
 {
 	(void)arg;
 	t_set_action(SIGSEGV, host_message, 0, 0);
-	CHECK(mcsafe_install() == 0);
-	lands(T_PROTECTED);
+	CHECK_EQ(mcsafe_install(), 0);
+	lands(T_PROT_NONE);
 	t_write_byte((void *)8);
 }
 
-static void test_hosts_own_message(void **state)
+static void test_host_still_prints_its_own_message(void **state)
 {
 	int status;
 
 	(void)state;
 	seen = t_shared(sizeof(*seen));
-	status = t_run(crash_of_a_host_that_reports, NULL);
+	status = t_in_child(crash_of_a_host_that_reports, NULL);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 42);
 	assert_int_equal(*seen, 1);
@@ -343,16 +314,16 @@ static const struct matrix_row matrix[] = {
 
 struct matrix_case {
 	const struct matrix_row *row;
-	enum t_kind kind;
+	enum t_bad_page_kind kind;
 };
 
 static void each_distance(void *arg)
 {
 	const struct matrix_case *c = arg;
-	struct t_memory m = t_memory(c->kind);
+	struct t_bad_page m = t_bad_page(c->kind);
 	char good[3 * FAR], before[3 * FAR], source[FAR];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (size_t distance = 0; distance <= FAR; distance++)
 		for (size_t align = 0; align < 8; align++) {
 			char *bad_side = m.bad - distance, *good_side = good + align;
@@ -363,30 +334,32 @@ static void each_distance(void *arg)
 				before[i] = good[i] = (char)(i * 5 + distance + 3);
 			memcpy(source, bad_side, distance < FAR ? distance : FAR);
 			left = c->row->run(bad_side, good_side, n, &fault);
-			CHECK(left == n - distance);
-			CHECK(fault.signo == t_signo(c->kind) && fault.addr == m.bad);
-			CHECK(fault.side == c->row->side);
+			CHECK_EQ(left, n - distance);
+			CHECK_EQ(fault.signo, t_bad_page_signo(c->kind));
+			CHECK_PTR_EQ(fault.addr, m.bad);
+			CHECK_EQ(fault.side, c->row->side);
 			if (c->row->side == MCSAFE_SIDE_SOURCE) {
-				CHECK(memcmp(good_side, source, distance) == 0);
+				CHECK_MEM_EQ(good_side, source, distance);
 				memcpy(before + align, source, distance);
 			} else if (c->row->run == zero_out) {
 				for (size_t i = 0; i < distance; i++)
-					CHECK(bad_side[i] == 0);
+					CHECK_EQ(bad_side[i], 0);
 			} else {
-				CHECK(memcmp(bad_side, good_side, distance) == 0);
+				CHECK_MEM_EQ(bad_side, good_side, distance);
 			}
-			CHECK(memcmp(good, before, sizeof(good)) == 0);
+			CHECK_MEM_EQ(good, before, sizeof(good));
 		}
 }
 
-static void test_every_distance_of_both_signals(void **state)
+static void test_every_distance_of_both_signals_is_counted_right(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		for (size_t i = 0; i < T_LENGTH(matrix); i++) {
 			struct matrix_case c = {&matrix[i], kind};
 
-			t_expect_exit(t_run(each_distance, &c), matrix[i].name, __FILE__, __LINE__);
+			t_expect_exit(t_in_child(each_distance, &c), matrix[i].name, __FILE__,
+				      __LINE__);
 		}
 }
 
@@ -400,8 +373,8 @@ int main(void)
 		cmocka_unit_test(test_stack_overrun_kills),
 		cmocka_unit_test(test_crash_in_a_fiber_kills),
 		NOT_WITH_VALGRIND(test_crash_in_what_we_call_kills),
-		cmocka_unit_test(test_hosts_own_message),
-		cmocka_unit_test(test_every_distance_of_both_signals),
+		cmocka_unit_test(test_host_still_prints_its_own_message),
+		cmocka_unit_test(test_every_distance_of_both_signals_is_counted_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

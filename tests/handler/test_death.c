@@ -23,11 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "copy/engine.h"
 #include "event.h"
 #include "landing/extable.h"
-#include "memory.h"
 #include "trace.h"
 
 /* Not canonical: the processor raises #GP, and the kernel has no address to give. */
@@ -36,7 +36,7 @@
 /* Room for all of a plain program; that of a sanitizer is cut off. */
 #define CORE_SIZE ((rlim_t)8 << 20)
 
-static struct t_memory memory[2]; /* by enum t_kind */
+static struct t_bad_page memory[2]; /* by enum t_bad_page_kind */
 
 enum disposition { BARE, DEFAULT, IGNORED, ONCE, DISPOSITIONS };
 
@@ -60,15 +60,15 @@ static void prepare(enum disposition disposition)
 	if (disposition == BARE)
 		return;
 	if (disposition == IGNORED) {
-		CHECK(signal(SIGBUS, SIG_IGN) != SIG_ERR);
-		CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
+		CHECK_PTR_NE(signal(SIGBUS, SIG_IGN), SIG_ERR);
+		CHECK_PTR_NE(signal(SIGSEGV, SIG_IGN), SIG_ERR);
 	} else if (disposition == ONCE) {
 		t_set_plain(SIGBUS, had_turn, (int)SA_RESETHAND);
 		t_set_plain(SIGSEGV, had_turn, (int)SA_RESETHAND);
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (with_report)
-		CHECK(mcsafe_set_report(report_fd, MCSAFE_REPORT_NO_BACKTRACE) == 0);
+		CHECK_EQ(mcsafe_set_report(report_fd, MCSAFE_REPORT_NO_BACKTRACE), 0);
 }
 
 /* Whether a report was written since the last call. */
@@ -115,7 +115,7 @@ static void do_fault(void *arg)
 
 static void faults_of_other_code_kill(void)
 {
-	const char *protected = memory[T_PROTECTED].bad, *past_eof = memory[T_PAST_EOF].bad;
+	const char *protected = memory[T_PROT_NONE].bad, *past_eof = memory[T_TRUNCATED].bad;
 	const struct fault faults[] = {
 		{"write to NULL", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
 		{"read of NULL", SIGSEGV, SEGV_MAPERR, t_read_byte, NULL, BARE},
@@ -127,7 +127,7 @@ static void faults_of_other_code_kill(void)
 		{"read past EOF", SIGBUS, BUS_ADRERR, t_read_byte, past_eof + 5, BARE},
 	};
 
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(faults); i++) {
 		for (int d = BARE; d < DISPOSITIONS; d++) {
 			struct fault fault = faults[i];
 			uintptr_t addr = (uintptr_t)fault.addr, ip = (uintptr_t)fault.access;
@@ -159,7 +159,7 @@ static void test_faults_of_other_code_kill(void **state)
 }
 
 /* The report does not change what it dies of: neither signal, siginfo, nor instruction. */
-static void test_the_same_with_a_report(void **state)
+static void test_faults_of_other_code_kill_alike_with_a_report(void **state)
 {
 	(void)state;
 	with_report = 1;
@@ -172,11 +172,11 @@ static void allow_core_dump(void)
 {
 	struct rlimit core;
 
-	CHECK(signal(SIGBUS, SIG_DFL) != SIG_ERR);
-	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
-	CHECK(getrlimit(RLIMIT_CORE, &core) == 0);
+	CHECK_PTR_NE(signal(SIGBUS, SIG_DFL), SIG_ERR);
+	CHECK_PTR_NE(signal(SIGSEGV, SIG_DFL), SIG_ERR);
+	CHECK_EQ(getrlimit(RLIMIT_CORE, &core), 0);
 	core.rlim_cur = core.rlim_max < CORE_SIZE ? core.rlim_max : CORE_SIZE;
-	CHECK(setrlimit(RLIMIT_CORE, &core) == 0);
+	CHECK_EQ(setrlimit(RLIMIT_CORE, &core), 0);
 }
 
 /* The wait status of a death that nobody watches by ptrace(2): it has the core bit. */
@@ -207,14 +207,14 @@ static void test_core_dumps_are_as_without_us(void **state)
 	char directory[] = "/tmp/mcsafe-death-XXXXXX", file[64], back[4096];
 	const struct fault faults[] = {
 		{"SIGSEGV", SIGSEGV, SEGV_MAPERR, t_write_byte, NULL, BARE},
-		{"SIGBUS", SIGBUS, BUS_ADRERR, t_read_byte, memory[T_PAST_EOF].bad, BARE},
+		{"SIGBUS", SIGBUS, BUS_ADRERR, t_read_byte, memory[T_TRUNCATED].bad, BARE},
 	};
 
 	(void)state;
 	assert_non_null(getcwd(back, sizeof(back)));
 	assert_non_null(mkdtemp(directory));
 	assert_int_equal(chdir(directory), 0);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(faults); i++) {
 		struct fault fault = faults[i];
 		siginfo_t bare, ended;
 		int expected = unwatched_death(&fault, &bare);
@@ -252,13 +252,13 @@ static const struct forged {
 static void read_past_eof(void *arg)
 {
 	prepare(*(enum disposition *)arg);
-	t_read_byte(memory[T_PAST_EOF].bad);
+	t_read_byte(memory[T_TRUNCATED].bad);
 }
 
 /* It dies of that, and not of the page fault that a second look at the page would raise. */
 static void poison_met_by_other_code_kills_without_a_second_look(void)
 {
-	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(forged); i++) {
 		for (enum disposition d = DEFAULT; d <= IGNORED; d++) {
 			pid_t pid = t_trace(read_past_eof, &d);
 			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
@@ -298,7 +298,7 @@ struct sent {
 static void install_and_wait(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	T_BREAK();
 	UNREACHED("it was killed before this");
 }
@@ -323,7 +323,7 @@ static void test_signals_from_outside_are_not_swallowed(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(all); i++) {
 		pid_t pid = t_trace(install_and_wait, NULL);
 		struct t_stop stop = t_resume(pid, PTRACE_CONT, 0), at = stop;
 
@@ -350,25 +350,25 @@ static void copy_bad(void *arg)
 {
 	char dst[64];
 
-	CHECK(memcpy_mcsafe(dst, ((struct t_memory *)arg)->bad, sizeof(dst)) == sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, ((struct t_bad_page *)arg)->bad, sizeof(dst)), sizeof(dst));
 }
 
 static void copy_bad_while_blocked(void *arg)
 {
-	const struct t_memory *m = arg;
+	const struct t_bad_page *m = arg;
 	sigset_t set;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	sigemptyset(&set);
-	sigaddset(&set, t_signo(m->kind));
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	sigaddset(&set, t_bad_page_signo(m->kind));
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
 	copy_bad(arg);
 }
 
 static void install_uninstall_and_copy_bad(void *arg)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	copy_bad(arg);
 }
 
@@ -379,14 +379,14 @@ static void test_copies_die_where_no_handler_is(void **state)
 						 copy_bad_while_blocked};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(bodies); i++) {
 		for (size_t kind = 0; kind < 2; kind++) {
 			int status;
 			struct t_stop last = last_signal(bodies[i], &memory[kind], &status);
 
 			assert_true(WIFSIGNALED(status));
-			assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
-			assert_int_equal(last.si.si_code, t_code(memory[kind].kind));
+			assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
+			assert_int_equal(last.si.si_code, t_bad_page_code(memory[kind].kind));
 			assert_ptr_equal(last.si.si_addr, memory[kind].bad);
 			assert_non_null(mcsafe__extable_find(last.regs.rip));
 		}
@@ -397,10 +397,11 @@ static void copy_with_bad_landing(void *arg)
 {
 	char dst[8];
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	/* The copy lands; then its fixup stores through this pointer, and that has no row. */
-	CHECK(mcsafe__copy_word(dst, memory[T_PAST_EOF].bad, sizeof(dst),
-				(void *)((struct t_memory *)arg)->bad) == 0);
+	CHECK_EQ(mcsafe__copy_word(dst, memory[T_TRUNCATED].bad, sizeof(dst),
+				   (void *)((struct t_bad_page *)arg)->bad),
+		 0);
 }
 
 static void test_a_fault_of_ours_without_a_row_kills(void **state)
@@ -411,7 +412,7 @@ static void test_a_fault_of_ours_without_a_row_kills(void **state)
 		struct t_stop last = last_signal(copy_with_bad_landing, &memory[kind], &status);
 
 		assert_true(WIFSIGNALED(status));
-		assert_int_equal(WTERMSIG(status), t_signo(memory[kind].kind));
+		assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
 		assert_ptr_equal(last.si.si_addr, memory[kind].bad);
 		assert_null(mcsafe__extable_find(last.regs.rip));
 	}
@@ -422,8 +423,8 @@ static void *copy_for_ever(void *arg)
 	char dst[64];
 
 	for (;;) {
-		CHECK(memcpy_mcsafe(dst, memory[T_PROTECTED].bad - 5, sizeof(dst)) ==
-		      sizeof(dst) - 5);
+		CHECK_EQ(memcpy_mcsafe(dst, memory[T_PROT_NONE].bad - 5, sizeof(dst)),
+			 sizeof(dst) - 5);
 		__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -434,25 +435,26 @@ static void fault_while_another_copies(void *arg)
 	pthread_t thread;
 	int copies = 0;
 
-	CHECK(mcsafe_install() == 0);
-	CHECK(pthread_create(&thread, NULL, copy_for_ever, &copies) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, copy_for_ever, &copies), 0);
 	while (__atomic_load_n(&copies, __ATOMIC_RELAXED) < 10)
 		usleep(100);
-	t_write_byte(((struct t_memory *)arg)->bad);
+	t_write_byte(((struct t_bad_page *)arg)->bad);
 }
 
 static void test_a_fault_in_another_thread_kills(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < 2; kind++)
-		t_dies(fault_while_another_copies, &memory[kind], t_signo(memory[kind].kind));
+		t_dies(fault_while_another_copies, &memory[kind],
+		       t_bad_page_signo(memory[kind].kind));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults_of_other_code_kill),
-		cmocka_unit_test(test_the_same_with_a_report),
+		cmocka_unit_test(test_faults_of_other_code_kill_alike_with_a_report),
 		cmocka_unit_test(test_core_dumps_are_as_without_us),
 		cmocka_unit_test(test_poison_met_by_other_code_kills_without_a_second_look),
 		cmocka_unit_test(test_signals_from_outside_are_not_swallowed),
@@ -467,7 +469,7 @@ int main(void)
 		perror("memfd_create");
 		return 1;
 	}
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

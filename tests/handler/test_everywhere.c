@@ -24,11 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
 #include "landing/extable.h"
 #include "landing/landing.h"
-#include "memory.h"
 #include "trace.h"
 
 /* Linker symbols: the code of this program, in which libmcsafe is, but not that of libc. */
@@ -99,7 +99,7 @@ static void copy_between_breaks(void *arg)
 
 	t_set_action(SIGBUS, previous, 0, 0);
 	t_set_action(SIGSEGV, previous, 0, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (;;) {
 		T_BREAK();
 		outcome->left = mcsafe_memcpy(copy->dst, copy->src, copy->n, &outcome->fault);
@@ -256,7 +256,7 @@ static void deliver_everywhere(const struct copy *copy)
 		const struct mcsafe_row *row = mcsafe__extable_find(ips[i]);
 
 		rows[row != NULL ? row->kind : 0]++;
-		for (size_t s = 0; s < sizeof(signals) / sizeof(signals[0]); s++)
+		for (size_t s = 0; s < T_LENGTH(signals); s++)
 			deliver_at(pid, copy, &signals[s], ips[i]);
 	}
 	t_trace_end(pid);
@@ -265,9 +265,9 @@ static void deliver_everywhere(const struct copy *copy)
 	assert_true(rows[0] != 0 && rows[MCSAFE_ROW_LOAD] != 0 && rows[MCSAFE_ROW_STORE] != 0);
 }
 
-static struct t_memory from, to;
+static struct t_bad_page from, to;
 
-static void test_during_a_copy(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy(void **state)
 {
 	const struct copy copy = {"copy", from.good + 3, to.good + 5, N, 0};
 
@@ -276,7 +276,7 @@ static void test_during_a_copy(void **state)
 }
 
 /* Its handler and its landing are interrupted as well. */
-static void test_during_a_copy_from_bad_memory(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy_from_bad_memory(void **state)
 {
 	const struct copy copy = {"from bad memory", from.bad - 21, to.good + 5, N, N - 21};
 
@@ -285,7 +285,7 @@ static void test_during_a_copy_from_bad_memory(void **state)
 }
 
 /* The second word straddles into the bad page, and is stored by the byte. */
-static void test_during_a_copy_to_bad_memory(void **state)
+static void test_signals_are_survived_everywhere_in_a_copy_to_bad_memory(void **state)
 {
 	const struct copy copy = {"to bad memory", from.good + 3, to.bad - 20, N, N - 20};
 
@@ -296,14 +296,14 @@ static void test_during_a_copy_to_bad_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_during_a_copy),
-		cmocka_unit_test(test_during_a_copy_from_bad_memory),
-		cmocka_unit_test(test_during_a_copy_to_bad_memory),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy_from_bad_memory),
+		cmocka_unit_test(test_signals_are_survived_everywhere_in_a_copy_to_bad_memory),
 	};
 
 	t_trace_needed();
 	outcome = t_shared(sizeof(*outcome));
-	from = t_memory(T_PROTECTED);
-	to = t_memory(T_PROTECTED);
+	from = t_bad_page(T_PROT_NONE);
+	to = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,24 +16,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 #define FORKS 200
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int child_returns(void (*body)(void))
 {
 	pid_t pid = fork();
 	int status;
 
-	CHECK(pid >= 0);
+	CHECK_GE(pid, 0);
 	if (pid == 0) {
 		body();
 		_exit(0);
 	}
-	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -41,40 +41,40 @@ static void copy_lands(void)
 {
 	char dst[16];
 
-	CHECK(memcpy_mcsafe(dst, memory.bad - 9, sizeof(dst)) == sizeof(dst) - 9);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 9, sizeof(dst)), sizeof(dst) - 9);
 }
 
 static void inherit(void)
 {
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 	copy_lands();
 }
 
 static void uninstall_and_install(void)
 {
 	inherit();
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(mcsafe_installed() == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	inherit();
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 IN_CHILD(test_child_inherits_and_decides_for_itself)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	CHECK(child_returns(inherit));
 	CHECK(child_returns(uninstall_and_install));
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 	copy_lands();
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 static void *install_and_uninstall(void *stop)
 {
 	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_uninstall() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_uninstall(), 0);
 	}
 	return NULL;
 }
@@ -82,28 +82,28 @@ static void *install_and_uninstall(void *stop)
 static void install_at_once(void)
 {
 	t_child_setup(); /* a deadlock is a failure, and not a test that hangs */
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	copy_lands();
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 /* The other thread holds whatever there is to hold in most of the moments in which this one forks,
  * and is not there in the child. */
-IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install)
+IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install_can_install)
 {
 	pthread_t thread;
 	int stop = 0;
 
 	/* Once before: the pthread_once() of ThreadSanitizer hangs in a child that is forked from
 	 * the middle of it, where that of glibc starts anew. */
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(pthread_create(&thread, NULL, install_and_uninstall, &stop) == 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, install_and_uninstall, &stop), 0);
 	for (int i = 0; i < FORKS; i++)
 		CHECK(child_returns(install_at_once));
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-	CHECK(pthread_join(thread, NULL) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	copy_lands();
 }
 
@@ -124,9 +124,9 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 		int saved_errno = errno;
 		struct timespec until;
 
-		CHECK(sem_post(&install_begun) == 0);
+		CHECK_EQ(sem_post(&install_begun), 0);
 		/* Not for ever: the fork may well wait for the end of this install. */
-		CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
+		CHECK_EQ(clock_gettime(CLOCK_REALTIME, &until), 0);
 		until.tv_sec++;
 		(void)sem_timedwait(&fork_done, &until);
 		errno = saved_errno;
@@ -137,35 +137,35 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 static void *install_during_fork(void *arg)
 {
 	(void)arg;
-	CHECK(sem_wait(&fork_begun) == 0);
+	CHECK_EQ(sem_wait(&fork_begun), 0);
 	__atomic_store_n(&wait_in_sigaction, 1, __ATOMIC_RELAXED);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	return NULL;
 }
 
 static void before_fork(void)
 {
-	CHECK(sem_post(&fork_begun) == 0);
-	CHECK(sem_wait(&install_begun) == 0);
+	CHECK_EQ(sem_post(&fork_begun), 0);
+	CHECK_EQ(sem_wait(&install_begun), 0);
 }
 
 static void after_fork(void)
 {
-	CHECK(sem_post(&fork_done) == 0);
+	CHECK_EQ(sem_post(&fork_done), 0);
 }
 
-IN_CHILD(test_child_of_a_fork_in_the_middle_of_the_first_install)
+IN_CHILD(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install)
 {
 	pthread_t thread;
 
-	CHECK(sem_init(&fork_begun, 0, 0) == 0);
-	CHECK(sem_init(&install_begun, 0, 0) == 0);
-	CHECK(sem_init(&fork_done, 0, 0) == 0);
-	CHECK(pthread_atfork(before_fork, after_fork, NULL) == 0);
-	CHECK(pthread_create(&thread, NULL, install_during_fork, NULL) == 0);
+	CHECK_EQ(sem_init(&fork_begun, 0, 0), 0);
+	CHECK_EQ(sem_init(&install_begun, 0, 0), 0);
+	CHECK_EQ(sem_init(&fork_done, 0, 0), 0);
+	CHECK_EQ(pthread_atfork(before_fork, after_fork, NULL), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, install_during_fork, NULL), 0);
 	CHECK(child_returns(install_at_once));
-	CHECK(pthread_join(thread, NULL) == 0);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 /* What main() finds after execve(2): the exit status. */
@@ -183,7 +183,7 @@ static void install_and_exec(void)
 	char self[] = "/proc/self/exe", argument[] = "dispositions";
 	char *argv[] = {self, argument, NULL};
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	execv(self, argv);
 	UNREACHED("execv");
 }
@@ -197,13 +197,13 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_and_decides_for_itself),
-		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install),
-		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install_can_install),
+		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install),
 		cmocka_unit_test(test_nothing_is_left_after_exec),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "dispositions") == 0)
 		return report_dispositions();
-	memory = t_memory(T_PROTECTED);
+	memory = t_bad_page(T_PROT_NONE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "landing/extable.h"
-#include "memory.h"
 
 static const struct mcsafe_row *first, *end;
 
@@ -89,7 +89,7 @@ static void test_result_follows_from_code_and_table(void **state)
 
 	(void)state;
 	assert_true(first < end);
-	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(asks); i++) {
 		for (uintptr_t ip = low; ip < high; ip++)
 			ask_at(&asks[i], ip);
 		ask_at(&asks[i], 0);
@@ -108,24 +108,27 @@ static void host(int signo, siginfo_t *si, void *ctx)
 /* Without SA_NODEFER, for ever: the mask comes back by sigreturn(2). */
 IN_CHILD(test_copies_land_through_the_host)
 {
-	struct t_memory memory[2] = {t_memory(T_PROTECTED), t_memory(T_PAST_EOF)};
+	struct t_bad_page memory[2] = {t_bad_page(T_PROT_NONE), t_bad_page(T_TRUNCATED)};
 	struct mcsafe_fault fault;
 	char dst[16];
 
 	t_set_action(SIGBUS, host, SA_ONSTACK, 0);
 	t_set_action(SIGSEGV, host, 0, 0);
 	for (int round = 0; round < 20; round++) {
-		const struct t_memory *m = &memory[round % 2];
+		const struct t_bad_page *m = &memory[round % 2];
 
 		calls = dealt_with = 0;
-		CHECK(mcsafe_memcpy(dst, m->bad - 7, sizeof(dst), &fault) == sizeof(dst) - 7);
-		CHECK(calls == 1 && dealt_with == 1);
-		CHECK(fault.signo == t_signo(m->kind) && fault.code == t_code(m->kind));
-		CHECK(fault.addr == m->bad);
-		CHECK(raise(t_signo(m->kind)) == 0);
-		CHECK(calls == 2 && dealt_with == 1);
+		CHECK_EQ(mcsafe_memcpy(dst, m->bad - 7, sizeof(dst), &fault), sizeof(dst) - 7);
+		CHECK_EQ(calls, 1);
+		CHECK_EQ(dealt_with, 1);
+		CHECK_EQ(fault.signo, t_bad_page_signo(m->kind));
+		CHECK_EQ(fault.code, t_bad_page_code(m->kind));
+		CHECK_PTR_EQ(fault.addr, m->bad);
+		CHECK_EQ(raise(t_bad_page_signo(m->kind)), 0);
+		CHECK_EQ(calls, 2);
+		CHECK_EQ(dealt_with, 1);
 	}
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 }
 
 int main(void)

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 /* How many different actions are remembered; see mcsafe_install(). */
 #define ACTIONS_MAX 15
@@ -44,34 +44,34 @@ static void test_nothing_is_installed_by_itself(void **state)
 
 IN_CHILD(test_install_is_idempotent)
 {
-	CHECK(mcsafe_installed() == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(mcsafe_installed() == 0);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 /* SA_RESTART is that of the action before, each signal for itself; the rest is always the same. */
-IN_CHILD(test_flags_of_our_action)
+IN_CHILD(test_flags_of_our_action_are_as_documented)
 {
 	static const int restart[][2] = {{0, 0}, {SA_RESTART, 0}, {0, SA_RESTART}};
 
-	for (size_t row = 0; row < sizeof(restart) / sizeof(restart[0]); row++) {
+	for (size_t row = 0; row < T_LENGTH(restart); row++) {
 		for (size_t i = 0; i < 2; i++)
 			t_set_action(signals[i], on_info, restart[row][i], SIGUSR1);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		for (size_t i = 0; i < 2; i++) {
 			struct sigaction live = t_get_action(signals[i]), expected = live;
 
 			expected.sa_flags = OURS | restart[row][i];
 			sigemptyset(&expected.sa_mask);
 			CHECK(t_same_action(&live, &expected));
-			CHECK(live.sa_sigaction != on_info);
+			CHECK_PTR_NE(live.sa_sigaction, on_info);
 		}
-		CHECK(mcsafe_uninstall() == 0);
+		CHECK_EQ(mcsafe_uninstall(), 0);
 	}
 }
 
@@ -102,9 +102,9 @@ IN_CHILD(test_uninstall_restores_exactly)
 		set_previous(SIGSEGV, mix / 4);
 		for (size_t i = 0; i < 2; i++)
 			before[i] = t_get_action(signals[i]);
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_uninstall() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_uninstall(), 0);
 		for (size_t i = 0; i < 2; i++) {
 			struct sigaction after = t_get_action(signals[i]);
 
@@ -119,7 +119,7 @@ IN_CHILD(test_uninstall_leaves_alone_what_was_never_taken)
 
 	t_set_action(SIGBUS, on_info, SA_RESTART, SIGUSR1);
 	before = t_get_action(SIGBUS);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	after = t_get_action(SIGBUS);
 	CHECK(t_same_action(&after, &before));
 }
@@ -130,36 +130,36 @@ IN_CHILD(test_uninstall_is_refused_while_covered)
 	for (unsigned covered = 1; covered < 4; covered++) {
 		struct sigaction before[2], after[2];
 
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		for (size_t i = 0; i < 2; i++) {
 			before[i] = t_get_action(signals[i]);
 			if (covered & 1u << i)
 				t_set_action(signals[i], on_info, 0, 0);
 			after[i] = t_get_action(signals[i]);
 		}
-		CHECK(mcsafe_installed() == 0);
-		CHECK(mcsafe_uninstall() == -EBUSY);
+		CHECK_EQ(mcsafe_installed(), 0);
+		CHECK_EQ(mcsafe_uninstall(), -EBUSY);
 		for (size_t i = 0; i < 2; i++) {
 			struct sigaction still = t_get_action(signals[i]);
 
 			CHECK(t_same_action(&still, &after[i]));
-			CHECK(sigaction(signals[i], &before[i], NULL) == 0);
+			CHECK_EQ(sigaction(signals[i], &before[i], NULL), 0);
 		}
-		CHECK(mcsafe_installed() == 1);
-		CHECK(mcsafe_uninstall() == 0);
-		CHECK(mcsafe_installed() == 0);
+		CHECK_EQ(mcsafe_installed(), 1);
+		CHECK_EQ(mcsafe_uninstall(), 0);
+		CHECK_EQ(mcsafe_installed(), 0);
 	}
 }
 
 IN_CHILD(test_copies_land_after_each_install)
 {
-	struct t_memory memory = t_memory(T_PROTECTED);
+	struct t_bad_page memory = t_bad_page(T_PROT_NONE);
 	char dst[16];
 
 	for (int i = 0; i < 5; i++) {
-		CHECK(mcsafe_install() == 0);
-		CHECK(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)) == sizeof(dst) - 3);
-		CHECK(mcsafe_uninstall() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)), sizeof(dst) - 3);
+		CHECK_EQ(mcsafe_uninstall(), 0);
 	}
 }
 
@@ -176,12 +176,12 @@ IN_CHILD(test_a_one_shot_handler_that_is_set_anew)
 {
 	for (int calls = 1; calls <= 3; calls++) {
 		t_set_plain(SIGBUS, on_one_shot, (int)SA_RESETHAND);
-		CHECK(mcsafe_install() == 0);
-		CHECK(raise(SIGBUS) == 0);
-		CHECK(one_shot_calls == calls);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(raise(SIGBUS), 0);
+		CHECK_EQ(one_shot_calls, calls);
 	}
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(t_get_action(SIGBUS).sa_handler == SIG_DFL);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_PTR_EQ(t_get_action(SIGBUS).sa_handler, SIG_DFL);
 }
 
 static void set_action_number(int signo, int number)
@@ -194,18 +194,18 @@ IN_CHILD(test_no_room_for_a_sixteenth_action)
 {
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		set_action_number(SIGSEGV, number);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	}
 	set_action_number(SIGSEGV, ACTIONS_MAX);
-	CHECK(mcsafe_install() == -ENOSPC);
-	CHECK(mcsafe_install() == -ENOSPC);
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_install(), -ENOSPC);
+	CHECK_EQ(mcsafe_install(), -ENOSPC);
+	CHECK_EQ(mcsafe_installed(), 0);
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		set_action_number(SIGSEGV, number);
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_installed(), 1);
 	}
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 /* There is room for SIGBUS and none for SIGSEGV. Neither moves, whosever SIGBUS was before. */
@@ -215,46 +215,53 @@ IN_CHILD(test_install_without_room_changes_nothing)
 
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		set_action_number(SIGSEGV, number);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	}
 	for (int ours = 0; ours < 2; ours++) {
 		if (ours) {
 			set_action_number(SIGSEGV, 0);
-			CHECK(mcsafe_install() == 0);
+			CHECK_EQ(mcsafe_install(), 0);
 		} else {
-			CHECK(mcsafe_uninstall() == 0);
+			CHECK_EQ(mcsafe_uninstall(), 0);
 			t_set_action(SIGBUS, on_info, SA_RESTART, SIGUSR1);
 		}
 		set_action_number(SIGSEGV, ACTIONS_MAX);
 		for (size_t i = 0; i < 2; i++)
 			before[i] = t_get_action(signals[i]);
-		CHECK(mcsafe_install() == -ENOSPC);
+		CHECK_EQ(mcsafe_install(), -ENOSPC);
 		for (size_t i = 0; i < 2; i++) {
 			after = t_get_action(signals[i]);
 			CHECK(t_same_action(&after, &before[i]));
 		}
-		CHECK(mcsafe_uninstall() == (ours ? -EBUSY : 0));
+		CHECK_EQ(mcsafe_uninstall(), (ours ? -EBUSY : 0));
 	}
 }
 
 IN_CHILD(test_errno_is_left_alone)
 {
 	errno = 4711;
-	CHECK(mcsafe_uninstall() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 0 && errno == 4711);
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 1 && errno == 4711);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(errno, 4711);
 	t_set_action(SIGBUS, on_info, 0, 0);
 	errno = 4711;
-	CHECK(mcsafe_uninstall() == -EBUSY && errno == 4711);
+	CHECK_EQ(mcsafe_uninstall(), -EBUSY);
+	CHECK_EQ(errno, 4711);
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		set_action_number(SIGBUS, number);
 		errno = 4711;
 		if (mcsafe_install() != 0)
 			break;
 	}
-	CHECK(mcsafe_install() == -ENOSPC && errno == 4711);
+	CHECK_EQ(mcsafe_install(), -ENOSPC);
+	CHECK_EQ(errno, 4711);
 }
 
 /* A control function blocks signals while it works; all come back as they were. */
@@ -265,14 +272,15 @@ IN_CHILD(test_signal_mask_is_left_alone)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR1);
 	sigaddset(&blocked, SIGSEGV);
-	CHECK(sigprocmask(SIG_SETMASK, &blocked, NULL) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, &blocked, NULL), 0);
 	for (int i = 0; i < 3; i++) {
-		CHECK((i == 0   ? mcsafe_install()
-		       : i == 1 ? !mcsafe_installed()
-				: mcsafe_uninstall()) == 0);
-		CHECK(sigprocmask(SIG_SETMASK, NULL, &after) == 0);
+		CHECK_EQ((i == 0   ? mcsafe_install()
+			  : i == 1 ? !mcsafe_installed()
+				   : mcsafe_uninstall()),
+			 0);
+		CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &after), 0);
 		for (int signo = 1; signo < _NSIG; signo++)
-			CHECK(sigismember(&after, signo) == sigismember(&blocked, signo));
+			CHECK_EQ(sigismember(&after, signo), sigismember(&blocked, signo));
 	}
 }
 
@@ -281,7 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_installed_by_itself),
 		cmocka_unit_test(test_install_is_idempotent),
-		cmocka_unit_test(test_flags_of_our_action),
+		cmocka_unit_test(test_flags_of_our_action_are_as_documented),
 		cmocka_unit_test(test_uninstall_restores_exactly),
 		cmocka_unit_test(test_uninstall_leaves_alone_what_was_never_taken),
 		cmocka_unit_test(test_uninstall_is_refused_while_covered),

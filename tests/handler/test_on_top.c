@@ -12,15 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 #include "tool.h"
 #include "trace.h"
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 /* Below everything: it heals the memory and counts. */
 static int bottom_calls;
@@ -31,7 +31,7 @@ static void bottom(int signo, siginfo_t *si, void *ctx)
 	(void)si;
 	(void)ctx;
 	bottom_calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 /* Two handlers as any library might write them: what was found below gets all signals. */
@@ -86,19 +86,20 @@ static void expect_calls(int first_calls, int second_calls)
 {
 	char dst[8];
 
-	t_spoil(&memory);
+	t_bad_page_spoil(&memory);
 	first.calls = second.calls = bottom_calls = 0;
-	CHECK(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)) == sizeof(dst) - 3);
-	CHECK(bottom_calls == 0);
-	CHECK(first.calls <= 1 && second.calls <= 1);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)), sizeof(dst) - 3);
+	CHECK_EQ(bottom_calls, 0);
+	CHECK_LE(first.calls, 1);
+	CHECK_LE(second.calls, 1);
 
 	for (int sent = 0; sent < 2; sent++) {
-		t_spoil(&memory);
+		t_bad_page_spoil(&memory);
 		first.calls = second.calls = bottom_calls = 0;
-		t_cause(sent ? T_KILL : T_FAULT, t_signo(memory.kind), &memory);
-		CHECK(bottom_calls == 1);
-		CHECK(first.calls == first_calls);
-		CHECK(second.calls == second_calls);
+		t_cause(sent ? T_KILL : T_FAULT, t_bad_page_signo(memory.kind), &memory);
+		CHECK_EQ(bottom_calls, 1);
+		CHECK_EQ(first.calls, first_calls);
+		CHECK_EQ(second.calls, second_calls);
 	}
 }
 
@@ -106,22 +107,22 @@ static void top_that_chains(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 	expect_calls(1, 0);
 
 	/* Ours is over it now, and it still passes on to ours: to the older one then. */
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
 	expect_calls(1, 0);
 
 	/* Over ours again, which knows it: it runs once above ours, and once below. */
 	for (int round = 0; round < 20; round++) {
 		put_on_top(&first, on_first);
-		CHECK(mcsafe_installed() == 0);
+		CHECK_EQ(mcsafe_installed(), 0);
 		expect_calls(2, 0);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		expect_calls(1, 0);
 	}
 }
@@ -130,27 +131,27 @@ static void two_on_top(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
 	put_on_top(&second, on_second);
 	expect_calls(1, 1);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_calls(1, 1);
 
 	/* In turns: each finds ours below, and ours has found each. */
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&second, on_second);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int round = 0; round < 20; round++) {
 		expect_calls(1, 1);
 		put_on_top(&first, on_first);
 		expect_calls(2, 1);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 		expect_calls(1, 1);
 		put_on_top(&second, on_second);
 		expect_calls(1, 2);
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	}
 }
 
@@ -159,11 +160,11 @@ static void top_that_chains_twice(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first_twice);
-	t_cause(T_KILL, t_signo(memory.kind), &memory);
-	CHECK(first.calls == 2);
-	CHECK(bottom_calls == 2);
+	t_cause(T_KILL, t_bad_page_signo(memory.kind), &memory);
+	CHECK_EQ(first.calls, 2);
+	CHECK_EQ(bottom_calls, 2);
 }
 
 /* After mcsafe_uninstall() it is the live handler, and ours is only what it passes on to. */
@@ -171,12 +172,12 @@ static void uninstalled_with_one_on_top(void *arg)
 {
 	(void)arg;
 	set_both(bottom);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(t_get_action(SIGBUS).sa_sigaction == on_first);
-	CHECK(t_get_action(SIGSEGV).sa_sigaction == on_first);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_PTR_EQ(t_get_action(SIGBUS).sa_sigaction, on_first);
+	CHECK_PTR_EQ(t_get_action(SIGSEGV).sa_sigaction, on_first);
 	expect_calls(1, 0); /* what it passes on to is the entry that was below it */
 }
 
@@ -196,7 +197,7 @@ static int copy_is_lost(void)
 
 	if (sigsetjmp(back, 1))
 		return 1;
-	CHECK(memcpy_mcsafe(dst, memory.bad, sizeof(dst)) == sizeof(dst));
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad, sizeof(dst)), sizeof(dst));
 	return 0;
 }
 
@@ -205,30 +206,30 @@ static void top_that_does_not_chain(void *arg)
 {
 	(void)arg;
 	for (int round = 0; round < 3; round++) {
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_installed(), 1);
 		CHECK(!copy_is_lost());
 		set_both(leave);
-		CHECK(mcsafe_installed() == 0);
+		CHECK_EQ(mcsafe_installed(), 0);
 		CHECK(copy_is_lost());
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (!sigsetjmp(back, 1)) {
 		t_read_byte(memory.bad);
 		UNREACHED("the handler that was found on top gets what is not ours");
 	}
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 }
 
 /* Covered on one signal only, the other one works. */
 static void top_of_one_signal(void *arg)
 {
-	int other = memory.kind == T_PROTECTED ? SIGBUS : SIGSEGV;
+	int other = memory.kind == T_PROT_NONE ? SIGBUS : SIGSEGV;
 
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_set_action(other, leave, 0, 0);
-	CHECK(mcsafe_installed() == 0);
+	CHECK_EQ(mcsafe_installed(), 0);
 	CHECK(!copy_is_lost());
 }
 
@@ -237,14 +238,14 @@ static void (*const bodies[])(void *) = {
 	top_that_does_not_chain, top_of_one_signal,
 };
 
-static void test_stacks_of_handlers(void **state)
+static void test_every_stack_of_handlers_works(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
-		for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-			print_message("stack %zu, signal %d\n", i, t_signo(memory.kind));
-			t_spoil(&memory); /* a child that heals a file does so for all */
+		memory = t_bad_page((enum t_bad_page_kind)kind);
+		for (size_t i = 0; i < T_LENGTH(bodies); i++) {
+			print_message("stack %zu, signal %d\n", i, t_bad_page_signo(memory.kind));
+			t_bad_page_spoil(&memory); /* a child that heals a file does so for all */
 			t_survives(bodies[i], NULL);
 		}
 	}
@@ -253,9 +254,9 @@ static void test_stacks_of_handlers(void **state)
 /* The same stack, and below it the default. */
 static void die_below_a_top_that_chains(void *arg)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&first, on_first);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (*(int *)arg)
 		put_on_top(&first, on_first);
 	t_read_byte(memory.bad);
@@ -265,17 +266,17 @@ static void test_the_oldest_is_the_default(void **state)
 {
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		for (int again = 0; again < 2; again++) {
 			pid_t pid = t_trace(die_below_a_top_that_chains, &again);
 			struct t_stop stop = t_resume(pid, PTRACE_CONT, 0);
-			int signo = t_signo(memory.kind);
+			int signo = t_bad_page_signo(memory.kind);
 
 			assert_int_equal(stop.si.si_signo, signo);
 			stop = t_resume(pid, PTRACE_CONT, signo);
 			assert_true(WIFSTOPPED(stop.status));
 			assert_int_equal(stop.si.si_signo, signo);
-			assert_int_equal(stop.si.si_code, t_code(memory.kind));
+			assert_int_equal(stop.si.si_code, t_bad_page_code(memory.kind));
 			assert_ptr_equal(stop.si.si_addr, memory.bad);
 			assert_int_equal(stop.regs.rip, (uintptr_t)t_read_byte);
 			stop = t_resume(pid, PTRACE_CONT, signo);
@@ -292,19 +293,19 @@ static int *t_told;
 static void tell_and_raise(int signo)
 {
 	++*t_told;
-	CHECK(sigaction(signo, &found_below[signo == SIGSEGV], NULL) == 0);
-	CHECK(raise(signo) == 0);
+	CHECK_EQ(sigaction(signo, &found_below[signo == SIGSEGV], NULL), 0);
+	CHECK_EQ(raise(signo), 0);
 }
 
 static void top_that_steps_aside(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (size_t i = 0; i < 2; i++) {
 		found_below[i] = t_get_action(signals[i]);
 		t_set_plain(signals[i], tell_and_raise, SA_NODEFER);
 	}
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory.bad);
 }
 
@@ -313,9 +314,9 @@ static void test_top_that_steps_aside_and_raises(void **state)
 	(void)state;
 	t_told = t_shared(sizeof(*t_told));
 	for (int kind = 0; kind < 2; kind++) {
-		memory = t_memory((enum t_kind)kind);
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		*t_told = 0;
-		t_dies(top_that_steps_aside, NULL, t_signo(memory.kind));
+		t_dies(top_that_steps_aside, NULL, t_bad_page_signo(memory.kind));
 		assert_int_equal(*t_told, 1);
 	}
 }
@@ -323,7 +324,7 @@ static void test_top_that_steps_aside_and_raises(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_of_handlers),
+		cmocka_unit_test(test_every_stack_of_handlers_works),
 		NOT_WITH_VALGRIND(test_the_oldest_is_the_default),
 		cmocka_unit_test(test_top_that_steps_aside_and_raises),
 	};

@@ -19,8 +19,8 @@
 #include <sys/resource.h>
 #include <ucontext.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 #define OTHER_FRAMES (T_THREAD_SANITIZER || T_MEMORY_SANITIZER)
 
@@ -29,7 +29,7 @@
 unsigned t_onstack_probe(const volatile void *bad);
 
 static char *alt;
-static struct t_memory memory;
+static struct t_bad_page memory;
 static volatile sig_atomic_t calls, on_alt, mask_ok, nested;
 static sigjmp_buf escape;
 
@@ -43,9 +43,9 @@ static void use_alt(void)
 	stack_t stack = {.ss_size = ALT_SIZE};
 
 	alt = mmap(NULL, ALT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(alt != MAP_FAILED);
+	CHECK_PTR_NE(alt, MAP_FAILED);
 	stack.ss_sp = alt;
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 }
 
 static void look_and_heal(int signo, siginfo_t *si, void *ctx)
@@ -53,13 +53,14 @@ static void look_and_heal(int signo, siginfo_t *si, void *ctx)
 	volatile char here = 0;
 	sigset_t mask;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &mask), 0);
 	mask_ok = sigismember(&mask, signo) && sigismember(&mask, SIGUSR2);
-	CHECK(si->si_addr == memory.bad && si->si_signo == signo);
-	CHECK(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP] != 0);
+	CHECK_PTR_EQ(si->si_addr, memory.bad);
+	CHECK_EQ(si->si_signo, signo);
+	CHECK_NE(((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP], 0);
 	on_alt = is_on_alt(&here);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void look_and_heal_plain(int signo)
@@ -69,20 +70,20 @@ static void look_and_heal_plain(int signo)
 	(void)signo;
 	on_alt = is_on_alt(&here);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void nothing_of_the_mask_is_left(void)
 {
 	sigset_t mask;
 
-	CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &mask), 0);
 	for (int signo = 1; signo < _NSIG; signo++)
 		CHECK(!sigismember(&mask, signo));
 }
 
 struct run {
-	enum t_kind kind;
+	enum t_bad_page_kind kind;
 	int flags, with_us;
 };
 
@@ -91,15 +92,16 @@ static void check_info(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
-		t_spoil(&memory);
-		CHECK(t_onstack_probe(memory.bad) == 0);
-		CHECK(calls == i && mask_ok);
-		CHECK(on_alt == !!(run->flags & SA_ONSTACK));
+		t_bad_page_spoil(&memory);
+		CHECK_EQ(t_onstack_probe(memory.bad), 0);
+		CHECK_EQ(calls, i);
+		CHECK(mask_ok);
+		CHECK_EQ(on_alt, !!(run->flags & SA_ONSTACK));
 		nothing_of_the_mask_is_left();
 	}
 }
@@ -109,19 +111,20 @@ static void check_plain(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_plain(t_signo(run->kind), look_and_heal_plain, run->flags);
+	memory = t_bad_page(run->kind);
+	t_set_plain(t_bad_page_signo(run->kind), look_and_heal_plain, run->flags);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 0);
-	CHECK(calls == 1 && on_alt == !!(run->flags & SA_ONSTACK));
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, !!(run->flags & SA_ONSTACK));
 }
 
 static void each_kind(void (*body)(void *), int flags)
 {
 	for (int with_us = 0; with_us < 2; with_us++)
-		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-			struct run run = {(enum t_kind)kind, flags, with_us};
+		for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+			struct run run = {(enum t_bad_page_kind)kind, flags, with_us};
 
 			t_survives(body, &run);
 		}
@@ -157,10 +160,10 @@ static void heal_after_another_signal(int signo, siginfo_t *si, void *ctx)
 {
 	(void)signo;
 	(void)ctx;
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(si->si_addr == memory.bad);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_PTR_EQ(si->si_addr, memory.bad);
 	calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 static void check_nested(void *arg)
@@ -168,19 +171,20 @@ static void check_nested(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_plain(SIGUSR1, scribble, SA_ONSTACK);
-	t_set_action(t_signo(run->kind), heal_after_another_signal, run->flags, 0);
+	t_set_action(t_bad_page_signo(run->kind), heal_after_another_signal, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 1; i <= 3; i++) {
-		t_spoil(&memory);
-		CHECK(t_onstack_probe(memory.bad) == 0);
-		CHECK(calls == i && nested == i);
+		t_bad_page_spoil(&memory);
+		CHECK_EQ(t_onstack_probe(memory.bad), 0);
+		CHECK_EQ(calls, i);
+		CHECK_EQ(nested, i);
 	}
 }
 
-static void test_signal_on_the_alternate_stack_meanwhile(void **state)
+static void test_signal_on_the_alternate_stack_meanwhile_does_no_harm(void **state)
 {
 	(void)state;
 	each_kind(check_nested, 0);
@@ -203,11 +207,11 @@ static void check_context(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), skip_the_load, run->flags, 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), skip_the_load, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 77);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 77);
 }
 
 static void test_changed_context_takes_effect(void **state)
@@ -231,10 +235,10 @@ static void check_jump(void *arg)
 	stack_t stack;
 
 	use_alt();
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), jump_out, run->flags, 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), jump_out, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	for (volatile int i = 0; i < 5; i++) {
 		if (sigsetjmp(escape, 1) == 0) {
 			t_read_byte(memory.bad);
@@ -242,8 +246,10 @@ static void check_jump(void *arg)
 		}
 		nothing_of_the_mask_is_left();
 	}
-	CHECK(sigaltstack(NULL, &stack) == 0);
-	CHECK(stack.ss_flags == 0 && stack.ss_sp == alt && stack.ss_size == ALT_SIZE);
+	CHECK_EQ(sigaltstack(NULL, &stack), 0);
+	CHECK_EQ(stack.ss_flags, 0);
+	CHECK_PTR_EQ(stack.ss_sp, alt);
+	CHECK_EQ(stack.ss_size, ALT_SIZE);
 }
 
 static void test_handler_may_leave_by_siglongjmp(void **state)
@@ -259,10 +265,10 @@ static void check_no_stack(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_action(SIGSEGV, look_and_heal, run->flags, 0);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
 			 "movq %0, %%rsp\n\t"
 			 "movb (%0), %%al\n\t"
@@ -276,7 +282,7 @@ static void test_no_room_kills_as_the_kernel_does(void **state)
 {
 	(void)state;
 	for (int with_us = 0; with_us < 2; with_us++) {
-		struct run run = {T_PROTECTED, 0, with_us};
+		struct run run = {T_PROT_NONE, 0, with_us};
 
 		t_dies(check_no_stack, &run, SIGSEGV);
 	}
@@ -286,7 +292,7 @@ static void test_no_room_kills_as_the_kernel_does(void **state)
 static void fault_again(int signo)
 {
 	(void)signo;
-	CHECK(t_onstack_probe(memory.bad) == 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
 }
 
 static void check_fault_on_alt(void *arg)
@@ -294,13 +300,14 @@ static void check_fault_on_alt(void *arg)
 	const struct run *run = arg;
 
 	use_alt();
-	memory = t_memory(run->kind);
+	memory = t_bad_page(run->kind);
 	t_set_plain(SIGUSR1, fault_again, SA_ONSTACK);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(calls == 1 && on_alt == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, 1);
 }
 
 static void test_fault_on_the_alternate_stack_stays_there(void **state)
@@ -321,15 +328,17 @@ static void check_autodisarm(void *arg)
 
 	use_alt();
 	stack = (stack_t){.ss_sp = alt, .ss_size = ALT_SIZE, .ss_flags = (int)SS_AUTODISARM};
-	CHECK(sigaltstack(&stack, NULL) == 0);
-	memory = t_memory(run->kind);
-	t_set_action(t_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
 	if (run->with_us)
-		CHECK(mcsafe_install() == 0);
-	CHECK(t_onstack_probe(memory.bad) == 0);
-	CHECK(calls == 1 && on_alt == 0);
-	CHECK(sigaltstack(NULL, &stack) == 0);
-	CHECK(stack.ss_sp == alt && stack.ss_flags == (int)SS_AUTODISARM);
+		CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(t_onstack_probe(memory.bad), 0);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, 0);
+	CHECK_EQ(sigaltstack(NULL, &stack), 0);
+	CHECK_PTR_EQ(stack.ss_sp, alt);
+	CHECK_EQ(stack.ss_flags, (int)SS_AUTODISARM);
 }
 
 static void test_autodisarm_is_kept(void **state)
@@ -343,7 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handler_runs_where_its_flag_says),
 		cmocka_unit_test(test_plain_handler_runs_where_its_flag_says),
-		cmocka_unit_test(test_signal_on_the_alternate_stack_meanwhile),
+		cmocka_unit_test(test_signal_on_the_alternate_stack_meanwhile_does_no_harm),
 		cmocka_unit_test(test_changed_context_takes_effect),
 		cmocka_unit_test(test_handler_may_leave_by_siglongjmp),
 		cmocka_unit_test(test_no_room_kills_as_the_kernel_does),

@@ -18,13 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "tool.h"
 
 #define BLOCKED (MCSAFE_THREAD_SIGBUS_BLOCKED | MCSAFE_THREAD_SIGSEGV_BLOCKED)
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static size_t frame_size(void)
 {
@@ -37,7 +37,7 @@ static stack_t live_stack(void)
 {
 	stack_t stack;
 
-	CHECK(sigaltstack(NULL, &stack) == 0);
+	CHECK_EQ(sigaltstack(NULL, &stack), 0);
 	return stack;
 }
 
@@ -54,8 +54,8 @@ static stack_t host_stack(size_t size)
 	stack_t stack = {.ss_size = size};
 
 	stack.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(stack.ss_sp != MAP_FAILED);
-	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK_PTR_NE(stack.ss_sp, MAP_FAILED);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
 	return stack;
 }
 
@@ -63,7 +63,7 @@ static void no_stack(void)
 {
 	const stack_t none = {.ss_flags = SS_DISABLE};
 
-	CHECK(sigaltstack(&none, NULL) == 0); /* a sanitizer gives the main thread one */
+	CHECK_EQ(sigaltstack(&none, NULL), 0); /* a sanitizer gives the main thread one */
 }
 
 static void block(int how, int a, int b)
@@ -75,14 +75,14 @@ static void block(int how, int a, int b)
 		sigaddset(&set, a);
 	if (b != 0)
 		sigaddset(&set, b);
-	CHECK(pthread_sigmask(how, &set, NULL) == 0);
+	CHECK_EQ(pthread_sigmask(how, &set, NULL), 0);
 }
 
 static int is_blocked(int signo)
 {
 	sigset_t mask;
 
-	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);
+	CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
 	return sigismember(&mask, signo);
 }
 
@@ -90,7 +90,7 @@ static void expect_landing(void)
 {
 	char dst[16];
 
-	CHECK(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)) == sizeof(dst) - 3);
+	CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 3, sizeof(dst)), sizeof(dst) - 3);
 }
 
 IN_CHILD(test_plain_thread_gets_a_stack_and_gives_it_back)
@@ -99,19 +99,20 @@ IN_CHILD(test_plain_thread_gets_a_stack_and_gives_it_back)
 
 	no_stack();
 	errno = 4711;
-	CHECK(mcsafe_thread_check() == MCSAFE_THREAD_NO_STACK);
-	CHECK(mcsafe_thread_prepare() == 0);
-	CHECK(mcsafe_thread_check() == 0);
+	CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_NO_STACK);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	CHECK_EQ(mcsafe_thread_check(), 0);
 	ours = live_stack();
-	CHECK(ours.ss_flags == 0 && ours.ss_size >= 4 * frame_size() + 64 * 1024);
+	CHECK_EQ(ours.ss_flags, 0);
+	CHECK_GE(ours.ss_size, 4 * frame_size() + 64 * 1024);
 	memset(ours.ss_sp, 0x11, ours.ss_size);
-	CHECK(mcsafe_thread_release() == 0);
-	CHECK(live_stack().ss_flags == SS_DISABLE);
-	CHECK(mcsafe_thread_release() == -EINVAL);
-	CHECK(errno == 4711);
+	CHECK_EQ(mcsafe_thread_release(), 0);
+	CHECK_EQ(live_stack().ss_flags, SS_DISABLE);
+	CHECK_EQ(mcsafe_thread_release(), -EINVAL);
+	CHECK_EQ(errno, 4711);
 	/* Nothing is left of it. */
-	CHECK(msync((void *)((uintptr_t)ours.ss_sp & ~(uintptr_t)4095), 1, MS_ASYNC) == -1);
-	CHECK(errno == ENOMEM);
+	CHECK_EQ(msync((void *)((uintptr_t)ours.ss_sp & ~(uintptr_t)4095), 1, MS_ASYNC), -1);
+	CHECK_EQ(errno, ENOMEM);
 }
 
 IN_CHILD(test_calls_nest)
@@ -120,27 +121,28 @@ IN_CHILD(test_calls_nest)
 
 	no_stack();
 	block(SIG_BLOCK, SIGBUS, 0);
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	ours = live_stack();
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	CHECK(is_live(&ours));
-	CHECK(mcsafe_thread_release() == 0);
-	CHECK(is_live(&ours) && mcsafe_thread_check() == 0);
-	CHECK(mcsafe_thread_release() == 0);
-	CHECK(mcsafe_thread_check() == (MCSAFE_THREAD_NO_STACK | MCSAFE_THREAD_SIGBUS_BLOCKED));
+	CHECK_EQ(mcsafe_thread_release(), 0);
+	CHECK(is_live(&ours));
+	CHECK_EQ(mcsafe_thread_check(), 0);
+	CHECK_EQ(mcsafe_thread_release(), 0);
+	CHECK_EQ(mcsafe_thread_check(), (MCSAFE_THREAD_NO_STACK | MCSAFE_THREAD_SIGBUS_BLOCKED));
 }
 
 IN_CHILD(test_stack_of_the_host_is_not_touched)
 {
 	stack_t host = host_stack(frame_size() + 4096);
 
-	CHECK(mcsafe_thread_check() == 0);
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_check(), 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	CHECK(is_live(&host));
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
-	CHECK(mcsafe_thread_release() == 0);
+	CHECK_EQ(mcsafe_thread_release(), 0);
 	CHECK(is_live(&host));
 }
 
@@ -148,13 +150,14 @@ IN_CHILD(test_stack_that_is_too_small_is_exchanged)
 {
 	stack_t host = host_stack(frame_size() + 4095);
 
-	CHECK(mcsafe_thread_check() == MCSAFE_THREAD_SMALL_STACK);
-	CHECK(mcsafe_thread_prepare() == 0);
-	CHECK(!is_live(&host) && mcsafe_thread_check() == 0);
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_SMALL_STACK);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	CHECK(!is_live(&host));
+	CHECK_EQ(mcsafe_thread_check(), 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
-	CHECK(mcsafe_thread_release() == 0);
+	CHECK_EQ(mcsafe_thread_release(), 0);
 	CHECK(is_live(&host));
 }
 
@@ -163,15 +166,15 @@ IN_CHILD(test_stack_that_was_exchanged_meanwhile_stays)
 	stack_t ours, host;
 
 	no_stack();
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	ours = live_stack();
 	host = host_stack(64 * 1024);
-	CHECK(mcsafe_thread_release() == -EBUSY);
+	CHECK_EQ(mcsafe_thread_release(), -EBUSY);
 	CHECK(is_live(&host));
-	CHECK(sigaltstack(&ours, NULL) == 0);
+	CHECK_EQ(sigaltstack(&ours, NULL), 0);
 	memset(ours.ss_sp, 0x22, ours.ss_size);
-	CHECK(mcsafe_thread_release() == 0);
-	CHECK(live_stack().ss_flags == SS_DISABLE);
+	CHECK_EQ(mcsafe_thread_release(), 0);
+	CHECK_EQ(live_stack().ss_flags, SS_DISABLE);
 }
 
 static volatile sig_atomic_t result_on_stack;
@@ -193,15 +196,17 @@ IN_CHILD(test_stack_in_use_is_refused)
 	stack_t host = host_stack(frame_size() + 4000);
 
 	t_set_plain(SIGUSR1, prepare_on_the_small_stack, SA_ONSTACK);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(result_on_stack == -EPERM && is_live(&host));
-	CHECK(mcsafe_thread_release() == -EINVAL);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(result_on_stack, -EPERM);
+	CHECK(is_live(&host));
+	CHECK_EQ(mcsafe_thread_release(), -EINVAL);
 
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	t_set_plain(SIGUSR1, release_on_ours, SA_ONSTACK);
-	CHECK(raise(SIGUSR1) == 0);
-	CHECK(result_on_stack == -EBUSY && !is_live(&host));
-	CHECK(mcsafe_thread_release() == 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(result_on_stack, -EBUSY);
+	CHECK(!is_live(&host));
+	CHECK_EQ(mcsafe_thread_release(), 0);
 	CHECK(is_live(&host));
 }
 
@@ -212,11 +217,13 @@ IN_CHILD(test_signals_are_unblocked_and_blocked_again)
 	for (size_t i = 0; i < 4; i++) {
 		block(SIG_SETMASK, sets[i][0], sets[i][1]);
 		block(SIG_BLOCK, SIGUSR1, 0);
-		CHECK(mcsafe_thread_prepare() == 0);
-		CHECK(!is_blocked(SIGBUS) && !is_blocked(SIGSEGV) && is_blocked(SIGUSR1));
-		CHECK(mcsafe_thread_release() == 0);
-		CHECK(is_blocked(SIGBUS) == (sets[i][0] == SIGBUS));
-		CHECK(is_blocked(SIGSEGV) == (sets[i][0] == SIGSEGV || sets[i][1] == SIGSEGV));
+		CHECK_EQ(mcsafe_thread_prepare(), 0);
+		CHECK(!is_blocked(SIGBUS));
+		CHECK(!is_blocked(SIGSEGV));
+		CHECK(is_blocked(SIGUSR1));
+		CHECK_EQ(mcsafe_thread_release(), 0);
+		CHECK_EQ(is_blocked(SIGBUS), (sets[i][0] == SIGBUS));
+		CHECK_EQ(is_blocked(SIGSEGV), (sets[i][0] == SIGSEGV || sets[i][1] == SIGSEGV));
 		CHECK(is_blocked(SIGUSR1));
 	}
 }
@@ -224,42 +231,42 @@ IN_CHILD(test_signals_are_unblocked_and_blocked_again)
 IN_CHILD(test_check_tells_which_signal_is_blocked)
 {
 	(void)host_stack(64 * 1024);
-	CHECK(mcsafe_thread_check() == 0);
+	CHECK_EQ(mcsafe_thread_check(), 0);
 	block(SIG_BLOCK, SIGBUS, 0);
-	CHECK(mcsafe_thread_check() == MCSAFE_THREAD_SIGBUS_BLOCKED);
+	CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_SIGBUS_BLOCKED);
 	block(SIG_BLOCK, SIGSEGV, 0);
-	CHECK(mcsafe_thread_check() == BLOCKED);
+	CHECK_EQ(mcsafe_thread_check(), BLOCKED);
 	block(SIG_UNBLOCK, SIGBUS, 0);
-	CHECK(mcsafe_thread_check() == MCSAFE_THREAD_SIGSEGV_BLOCKED);
+	CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_SIGSEGV_BLOCKED);
 }
 
 /* What the kernel does with a fault that is blocked, and what mcsafe_thread_check() is for. */
 static void fault_while_blocked(void *arg)
 {
-	enum t_kind kind = *(const enum t_kind *)arg;
+	enum t_bad_page_kind kind = *(const enum t_bad_page_kind *)arg;
 
-	memory = t_memory(kind);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(kind);
+	CHECK_EQ(mcsafe_install(), 0);
 	expect_landing();
 	block(SIG_BLOCK, SIGBUS, SIGSEGV);
-	CHECK((mcsafe_thread_check() & BLOCKED) == BLOCKED);
+	CHECK_EQ((mcsafe_thread_check() & BLOCKED), BLOCKED);
 	expect_landing();
 }
 
 static void test_fault_of_a_blocked_signal_kills(void **state)
 {
 	(void)state;
-	for (enum t_kind kind = T_PROTECTED; kind <= T_PAST_EOF; kind++)
-		t_dies(fault_while_blocked, &kind, t_signo(kind));
+	for (enum t_bad_page_kind kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++)
+		t_dies(fault_while_blocked, &kind, t_bad_page_signo(kind));
 }
 
 IN_CHILD(test_prepared_thread_lands_although_it_was_blocked)
 {
 	block(SIG_BLOCK, SIGBUS, SIGSEGV);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_thread_prepare() == 0);
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		memory = t_memory((enum t_kind)kind);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		memory = t_bad_page((enum t_bad_page_kind)kind);
 		expect_landing();
 	}
 }
@@ -287,18 +294,19 @@ static void on_narrow_stack(void *arg)
 	char *stack =
 		mmap(NULL, 4 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(stack != MAP_FAILED && mprotect(stack, T_PAGE, PROT_NONE) == 0);
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	CHECK_EQ(mprotect(stack, T_PAGE, PROT_NONE), 0);
 	no_stack();
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (prepared)
-		CHECK(mcsafe_thread_prepare() == 0);
+		CHECK_EQ(mcsafe_thread_prepare(), 0);
 	copy_where_it_is_narrow(stack + T_PAGE + 1024);
-	CHECK(narrow_left == sizeof(narrow_dst) - 3);
-	CHECK(memcmp(narrow_dst, memory.bad - 3, 3) == 0);
+	CHECK_EQ(narrow_left, sizeof(narrow_dst) - 3);
+	CHECK_MEM_EQ(narrow_dst, memory.bad - 3, 3);
 }
 
-static void test_nearly_exhausted_stack(void **state)
+static void test_a_nearly_exhausted_stack_needs_a_prepared_thread(void **state)
 {
 	int prepared = 1;
 
@@ -316,8 +324,8 @@ IN_CHILD(test_handler_needs_less_room_than_is_asked_for)
 	const unsigned char *p = stack.ss_sp;
 	size_t used;
 
-	memory = t_memory(T_PAST_EOF);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_TRUNCATED);
+	CHECK_EQ(mcsafe_install(), 0);
 	memset(stack.ss_sp, 0x77, stack.ss_size);
 	expect_landing();
 	while (*p == 0x77)
@@ -325,14 +333,15 @@ IN_CHILD(test_handler_needs_less_room_than_is_asked_for)
 	used = (size_t)((const unsigned char *)stack.ss_sp + stack.ss_size - p);
 	fprintf(stderr, "a landing takes %zu bytes of stack; AT_MINSIGSTKSZ is %lu\n", used,
 		getauxval(AT_MINSIGSTKSZ));
-	CHECK(used > 512 && used <= frame_size() + 4096);
+	CHECK_GT(used, 512);
+	CHECK_LE(used, frame_size() + 4096);
 }
 
 static void *prepare_and_end(void *arg)
 {
 	stack_t *stack = arg;
 
-	CHECK(mcsafe_thread_prepare() == 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	*stack = live_stack();
 	expect_landing();
 	return NULL;
@@ -340,17 +349,17 @@ static void *prepare_and_end(void *arg)
 
 IN_CHILD(test_thread_that_ends_without_a_release_leaves_nothing)
 {
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int i = 0; i < 100; i++) {
 		pthread_t thread;
 		stack_t stack;
 
-		CHECK(pthread_create(&thread, NULL, prepare_and_end, &stack) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
-		CHECK(msync((void *)((uintptr_t)stack.ss_sp & ~(uintptr_t)4095), 1, MS_ASYNC) ==
-		      -1);
-		CHECK(errno == ENOMEM);
+		CHECK_EQ(pthread_create(&thread, NULL, prepare_and_end, &stack), 0);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		CHECK_EQ(msync((void *)((uintptr_t)stack.ss_sp & ~(uintptr_t)4095), 1, MS_ASYNC),
+			 -1);
+		CHECK_EQ(errno, ENOMEM);
 	}
 }
 
@@ -360,20 +369,21 @@ IN_CHILD(test_child_of_fork_is_prepared)
 	pid_t pid;
 
 	no_stack();
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_thread_prepare() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
 	pid = fork();
-	CHECK(pid >= 0);
+	CHECK_GE(pid, 0);
 	if (pid == 0) {
-		CHECK(mcsafe_thread_check() == 0);
+		CHECK_EQ(mcsafe_thread_check(), 0);
 		expect_landing();
-		CHECK(mcsafe_thread_release() == 0);
-		CHECK(mcsafe_thread_check() == MCSAFE_THREAD_NO_STACK);
+		CHECK_EQ(mcsafe_thread_release(), 0);
+		CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_NO_STACK);
 		_exit(0);
 	}
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	CHECK(mcsafe_thread_check() == 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(mcsafe_thread_check(), 0);
 }
 
 int main(void)
@@ -389,7 +399,7 @@ int main(void)
 		cmocka_unit_test(test_check_tells_which_signal_is_blocked),
 		cmocka_unit_test(test_fault_of_a_blocked_signal_kills),
 		cmocka_unit_test(test_prepared_thread_lands_although_it_was_blocked),
-		NOT_WITH_MSAN(test_nearly_exhausted_stack),
+		NOT_WITH_MSAN(test_a_nearly_exhausted_stack_needs_a_prepared_thread),
 		NOT_WITH_VALGRIND(test_handler_needs_less_room_than_is_asked_for),
 		NOT_WITH_VALGRIND(test_thread_that_ends_without_a_release_leaves_nothing),
 		cmocka_unit_test(test_child_of_fork_is_prepared),

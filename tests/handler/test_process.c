@@ -15,15 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
 #include "event.h"
-#include "memory.h"
 
 #define STACK ((size_t)256 * 1024)
 
-static struct t_memory memory[2];
+static struct t_bad_page memory[2];
 
-static int lands(const struct t_memory *m)
+static int lands(const struct t_bad_page *m)
 {
 	char dst[16];
 
@@ -33,7 +33,7 @@ static int lands(const struct t_memory *m)
 
 static int both_land(void)
 {
-	return lands(&memory[T_PROTECTED]) && lands(&memory[T_PAST_EOF]);
+	return lands(&memory[T_PROT_NONE]) && lands(&memory[T_TRUNCATED]);
 }
 
 /* ---- children that share memory ------------------------------------------------------------ */
@@ -66,11 +66,11 @@ static int run_sharing(int flags, int (*body)(void *), void *arg)
 	int status;
 	pid_t pid;
 
-	CHECK(stack != MAP_FAILED);
+	CHECK_PTR_NE(stack, MAP_FAILED);
 	pid = clone(body, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, arg);
-	CHECK(pid > 0);
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(munmap(stack, STACK) == 0);
+	CHECK_GT(pid, 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(munmap(stack, STACK), 0);
 	return status;
 }
 
@@ -84,21 +84,24 @@ IN_CHILD(test_child_of_vfork_copies)
 	int status;
 	pid_t pid;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what is tested */
 	if (pid == 0)
 		_exit(copy(NULL)); /* NOLINT(clang-analyzer-unix.Vfork): a copy makes no calls */
-	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
-	CHECK(status == 0);
-	CHECK(mcsafe_installed() == 1 && both_land());
+	CHECK_GT(pid, 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK(both_land());
 }
 
 IN_CHILD(test_child_with_our_memory_copies)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(run_sharing(0, copy, NULL) == 0);
-	CHECK(run_sharing(CLONE_SIGHAND, copy, NULL) == 0);
-	CHECK(mcsafe_installed() == 1 && both_land());
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(run_sharing(0, copy, NULL), 0);
+	CHECK_EQ(run_sharing(CLONE_SIGHAND, copy, NULL), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK(both_land());
 }
 
 static struct sigaction below_top;
@@ -118,39 +121,43 @@ static void top(int signo, siginfo_t *si, void *ctx)
 	below_top.sa_sigaction(signo, si, ctx);
 	top_calls++;
 	if (si->si_code <= 0)
-		CHECK(lands(&memory[T_PAST_EOF]));
+		CHECK(lands(&memory[T_TRUNCATED]));
 }
 
 /* It dies of its signal, and leaves nothing behind in the memory that it shares. */
 IN_CHILD(test_child_with_our_memory_dies_alone)
 {
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (int kind = 0; kind < 2; kind++)
 		CHECK(died_of(run_sharing(0, die_of_a_fault, memory[kind].bad),
-			      t_signo((enum t_kind)kind)));
-	CHECK(died_of(run_sharing(0, die_of_a_forged_one, &memory[T_PAST_EOF]), SIGBUS));
-	CHECK(mcsafe_installed() == 1 && both_land());
+			      t_bad_page_signo((enum t_bad_page_kind)kind)));
+	CHECK(died_of(run_sharing(0, die_of_a_forged_one, &memory[T_TRUNCATED]), SIGBUS));
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK(both_land());
 
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 	t_set_action(SIGBUS, previous, SA_NODEFER, 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	below_top = t_get_action(SIGBUS);
 	t_set_action(SIGBUS, top, SA_NODEFER, 0);
 	for (int round = 1; round <= 3; round++) {
-		CHECK(raise(SIGBUS) == 0);
-		CHECK(previous_calls == round && top_calls == 2 * round);
+		CHECK_EQ(raise(SIGBUS), 0);
+		CHECK_EQ(previous_calls, round);
+		CHECK_EQ(top_calls, 2 * round);
 	}
 }
 
 /* The kernel gives such a child no actions of its own: what kills it is there for all. */
 IN_CHILD(test_child_with_our_handlers_takes_them_away_when_it_dies)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(died_of(run_sharing(CLONE_SIGHAND, die_of_a_fault, memory[T_PROTECTED].bad),
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK(died_of(run_sharing(CLONE_SIGHAND, die_of_a_fault, memory[T_PROT_NONE].bad),
 		      SIGSEGV));
-	CHECK(t_get_action(SIGSEGV).sa_handler == SIG_DFL && mcsafe_installed() == 0);
-	CHECK(lands(&memory[T_PAST_EOF]));
-	CHECK(mcsafe_install() == 0 && mcsafe_installed() == 1);
+	CHECK_PTR_EQ(t_get_action(SIGSEGV).sa_handler, SIG_DFL);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK(lands(&memory[T_TRUNCATED]));
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
 	CHECK(both_land());
 }
 
@@ -165,7 +172,7 @@ static int dispositions(void)
 	sigset_t mask;
 	int found = 0;
 
-	CHECK(sigprocmask(SIG_BLOCK, NULL, &mask) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
 	found |= bus.sa_handler == SIG_IGN ? BUS_IGNORED : 0;
 	found |= segv.sa_handler == SIG_IGN ? SEGV_IGNORED : 0;
 	found |= bus.sa_handler != SIG_IGN && bus.sa_handler != SIG_DFL ? HANDLED : 0;
@@ -182,7 +189,8 @@ static int exit_status_of(pid_t pid)
 {
 	int status;
 
-	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK_GT(pid, 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
@@ -191,7 +199,7 @@ static int spawned(const posix_spawnattr_t *attributes)
 {
 	pid_t pid;
 
-	CHECK(posix_spawn(&pid, self, NULL, attributes, new_argv, environ) == 0);
+	CHECK_EQ(posix_spawn(&pid, self, NULL, attributes, new_argv, environ), 0);
 	return exit_status_of(pid);
 }
 
@@ -211,49 +219,52 @@ static int executed(void (*before)(void))
 
 static void uninstall(void)
 {
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 IN_CHILD(test_new_program_has_the_defaults)
 {
-	CHECK(mcsafe_install() == 0);
-	CHECK(spawned(NULL) == 0);
-	CHECK(executed(NULL) == 0);
-	CHECK(mcsafe_installed() == 1 && both_land());
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(spawned(NULL), 0);
+	CHECK_EQ(executed(NULL), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK(both_land());
 }
 
 /* A signal that is ignored stays so in a new program; one that is handled gets the default. */
-IN_CHILD(test_ignored_signals_and_new_programs)
+IN_CHILD(test_new_programs_inherit_only_ignored_signals)
 {
-	CHECK(signal(SIGBUS, SIG_IGN) != SIG_ERR);
-	CHECK(executed(NULL) == BUS_IGNORED);
-	CHECK(mcsafe_install() == 0);
-	CHECK(spawned(NULL) == 0);
-	CHECK(executed(NULL) == 0);
-	CHECK(executed(uninstall) == BUS_IGNORED);
-	CHECK(mcsafe_installed() == 1 && both_land());
+	CHECK_PTR_NE(signal(SIGBUS, SIG_IGN), SIG_ERR);
+	CHECK_EQ(executed(NULL), BUS_IGNORED);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(spawned(NULL), 0);
+	CHECK_EQ(executed(NULL), 0);
+	CHECK_EQ(executed(uninstall), BUS_IGNORED);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK(both_land());
 }
 
 /* The mask goes on to a new program; attributes of posix_spawn(3) change it there only. */
-IN_CHILD(test_mask_of_new_programs)
+IN_CHILD(test_new_programs_inherit_the_mask)
 {
 	posix_spawnattr_t attributes;
 	sigset_t set;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGBUS);
-	CHECK(posix_spawnattr_init(&attributes) == 0);
-	CHECK(posix_spawnattr_setsigmask(&attributes, &set) == 0);
-	CHECK(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK) == 0);
-	CHECK(spawned(&attributes) == BUS_BLOCKED);
-	CHECK(posix_spawnattr_destroy(&attributes) == 0);
+	CHECK_EQ(posix_spawnattr_init(&attributes), 0);
+	CHECK_EQ(posix_spawnattr_setsigmask(&attributes, &set), 0);
+	CHECK_EQ(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK), 0);
+	CHECK_EQ(spawned(&attributes), BUS_BLOCKED);
+	CHECK_EQ(posix_spawnattr_destroy(&attributes), 0);
 	CHECK(both_land());
 
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	CHECK(spawned(NULL) == BUS_BLOCKED);
-	CHECK(mcsafe_thread_prepare() == 0);
-	CHECK(spawned(NULL) == 0 && executed(NULL) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(spawned(NULL), BUS_BLOCKED);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	CHECK_EQ(spawned(NULL), 0);
+	CHECK_EQ(executed(NULL), 0);
 	CHECK(both_land());
 }
 
@@ -265,13 +276,13 @@ int main(int argc, char **argv)
 		NOT_WITH_TSAN(test_child_with_our_memory_dies_alone),
 		NOT_WITH_TSAN(test_child_with_our_handlers_takes_them_away_when_it_dies),
 		cmocka_unit_test(test_new_program_has_the_defaults),
-		cmocka_unit_test(test_ignored_signals_and_new_programs),
-		cmocka_unit_test(test_mask_of_new_programs),
+		cmocka_unit_test(test_new_programs_inherit_only_ignored_signals),
+		cmocka_unit_test(test_new_programs_inherit_the_mask),
 	};
 
 	if (argc == 2 && strcmp(argv[1], argument) == 0)
 		return dispositions();
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

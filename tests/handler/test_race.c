@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 /* The most sigaction(2) calls in one of ours: two for each signal to ask, one for each to change. */
 #define CALLS_MAX 6
@@ -28,14 +28,14 @@
 int __real_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old);
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 static int countdown, intruder_calls, intruded_on, changes_errno;
 
 static void intruder(int signo)
 {
 	(void)signo;
 	intruder_calls++;
-	t_heal(&memory);
+	t_bad_page_heal(&memory);
 }
 
 int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction *old)
@@ -47,7 +47,7 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 
 		memset(&other, 0, sizeof(other));
 		other.sa_handler = intruder;
-		CHECK(__real_sigaction(signo, &other, NULL) == 0);
+		CHECK_EQ(__real_sigaction(signo, &other, NULL), 0);
 		intruded_on = signo;
 	}
 	result = __real_sigaction(signo, action, old);
@@ -60,29 +60,29 @@ static int intruder_is_live(void)
 {
 	struct sigaction live;
 
-	CHECK(__real_sigaction(intruded_on, NULL, &live) == 0);
+	CHECK_EQ(__real_sigaction(intruded_on, NULL, &live), 0);
 	return live.sa_handler == intruder;
 }
 
 static void cause_fault(void)
 {
-	memory = t_memory(intruded_on == SIGSEGV ? T_PROTECTED : T_PAST_EOF);
+	memory = t_bad_page(intruded_on == SIGSEGV ? T_PROT_NONE : T_TRUNCATED);
 	intruder_calls = 0;
 	t_read_byte(memory.bad);
-	CHECK(intruder_calls == 1);
+	CHECK_EQ(intruder_calls, 1);
 }
 
 /* Whenever it comes, it is not lost: it is the live handler, or gets what is not ours. */
 static void install_with_intruder(void *arg)
 {
 	countdown = *(int *)arg;
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (countdown != 0)
 		return; /* fewer calls than that */
-	CHECK(intruder_is_live() == !mcsafe_installed());
+	CHECK_EQ(intruder_is_live(), !mcsafe_installed());
 	cause_fault();
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_installed(), 1);
 	cause_fault();
 }
 
@@ -91,15 +91,15 @@ static void uninstall_with_intruder(void *arg)
 {
 	int result, other;
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	countdown = *(int *)arg;
 	result = mcsafe_uninstall();
 	if (countdown != 0)
 		return;
-	CHECK(result == -EBUSY);
+	CHECK_EQ(result, -EBUSY);
 	CHECK(intruder_is_live());
 	other = intruded_on == SIGBUS ? SIGSEGV : SIGBUS;
-	CHECK(t_get_action(other).sa_handler != SIG_DFL);
+	CHECK_PTR_NE(t_get_action(other).sa_handler, SIG_DFL);
 }
 
 /* The same with room for one more action: "both signals are left as they were", or it is all right. */
@@ -112,9 +112,9 @@ static void install_with_intruder_and_little_room(void *arg)
 	action.sa_handler = SIG_IGN;
 	for (int number = 0; number < ACTIONS_MAX; number++) {
 		sigaddset(&action.sa_mask, SIGRTMIN + number);
-		CHECK(__real_sigaction(SIGSEGV, &action, NULL) == 0);
+		CHECK_EQ(__real_sigaction(SIGSEGV, &action, NULL), 0);
 		if (number < ACTIONS_MAX - 1)
-			CHECK(mcsafe_install() == 0);
+			CHECK_EQ(mcsafe_install(), 0);
 	}
 	countdown = *(int *)arg;
 	result = mcsafe_install();
@@ -125,21 +125,21 @@ static void install_with_intruder_and_little_room(void *arg)
 	cause_fault();
 }
 
-static void test_install_with_an_intruder(void **state)
+static void test_install_survives_an_intruder(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
 		t_survives(install_with_intruder, &call);
 }
 
-static void test_install_with_an_intruder_and_little_room(void **state)
+static void test_install_survives_an_intruder_and_little_room(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
 		t_survives(install_with_intruder_and_little_room, &call);
 }
 
-static void test_uninstall_with_an_intruder(void **state)
+static void test_uninstall_survives_an_intruder(void **state)
 {
 	(void)state;
 	for (int call = 1; call <= CALLS_MAX; call++)
@@ -151,19 +151,24 @@ IN_CHILD(test_errno_is_left_alone_whatever_libc_does)
 {
 	changes_errno = 1;
 	errno = 4711;
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_install() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 1 && errno == 4711);
-	CHECK(mcsafe_uninstall() == 0 && errno == 4711);
-	CHECK(mcsafe_installed() == 0 && errno == 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(errno, 4711);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_install_with_an_intruder),
-		cmocka_unit_test(test_install_with_an_intruder_and_little_room),
-		cmocka_unit_test(test_uninstall_with_an_intruder),
+		cmocka_unit_test(test_install_survives_an_intruder),
+		cmocka_unit_test(test_install_survives_an_intruder_and_little_room),
+		cmocka_unit_test(test_uninstall_survives_an_intruder),
 		cmocka_unit_test(test_errno_is_left_alone_whatever_libc_does),
 	};
 

@@ -29,7 +29,7 @@ static int fds[2];
 static void write_byte(int signo)
 {
 	(void)signo;
-	CHECK(write(fds[1], "x", 1) == 1);
+	CHECK_EQ(write(fds[1], "x", 1), 1);
 }
 
 static void read_from_pipe(void *arg)
@@ -38,10 +38,10 @@ static void read_from_pipe(void *arg)
 	char byte;
 	ssize_t n;
 
-	CHECK(pipe(fds) == 0);
+	CHECK_EQ(pipe(fds), 0);
 	t_set_plain(c->signo, write_byte, c->flags);
 	if (c->with_mcsafe)
-		CHECK(mcsafe_install() == 0);
+		CHECK_EQ(mcsafe_install(), 0);
 	T_BREAK();
 	n = read(fds[0], &byte, 1);
 	CHECK(n == 1 || errno == EINTR);

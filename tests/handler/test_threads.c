@@ -11,26 +11,26 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "tool.h"
 
 #define THREADS 6
 #define ROUNDS  200
 
-static struct t_memory memory[2];
+static struct t_bad_page memory[2];
 static pthread_barrier_t barrier;
 
 static void run_threads(void *(*const bodies[])(void *), size_t n_bodies)
 {
 	pthread_t threads[THREADS];
 
-	CHECK(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
+	CHECK_EQ(pthread_barrier_init(&barrier, NULL, THREADS), 0);
 	for (size_t i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&threads[i], NULL, bodies[i % n_bodies], NULL) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, bodies[i % n_bodies], NULL), 0);
 	for (size_t i = 0; i < THREADS; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
-	CHECK(pthread_barrier_destroy(&barrier) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+	CHECK_EQ(pthread_barrier_destroy(&barrier), 0);
 }
 
 static void copies_land(void)
@@ -41,9 +41,9 @@ static void copies_land(void)
 		struct mcsafe_fault fault;
 		size_t left = mcsafe_memcpy(dst, memory[kind].bad - 11, sizeof(dst), &fault);
 
-		CHECK(left == sizeof(dst) - 11);
-		CHECK(fault.signo == t_signo(memory[kind].kind));
-		CHECK(fault.addr == memory[kind].bad);
+		CHECK_EQ(left, sizeof(dst) - 11);
+		CHECK_EQ(fault.signo, t_bad_page_signo(memory[kind].kind));
+		CHECK_PTR_EQ(fault.addr, memory[kind].bad);
 	}
 }
 
@@ -52,11 +52,11 @@ static void *install_all_at_once(void *arg)
 	(void)arg;
 	for (int round = 0; round < ROUNDS; round++) {
 		pthread_barrier_wait(&barrier);
-		CHECK(mcsafe_install() == 0);
-		CHECK(mcsafe_installed() == 1);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ(mcsafe_installed(), 1);
 		pthread_barrier_wait(&barrier);
 		if (round < ROUNDS - 1)
-			CHECK(mcsafe_uninstall() == 0);
+			CHECK_EQ(mcsafe_uninstall(), 0);
 	}
 	return NULL;
 }
@@ -67,16 +67,17 @@ static void install_from_many_threads(void *arg)
 	static void *(*const bodies[])(void *) = {install_all_at_once};
 
 	run_threads(bodies, 1);
-	CHECK(mcsafe_installed() == 1);
+	CHECK_EQ(mcsafe_installed(), 1);
 	copies_land();
-	t_read_byte(((struct t_memory *)arg)->bad);
+	t_read_byte(((struct t_bad_page *)arg)->bad);
 }
 
-static void test_install_from_many_threads(void **state)
+static void test_many_threads_can_install_at_once(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < 2; kind++)
-		t_dies(install_from_many_threads, &memory[kind], t_signo(memory[kind].kind));
+		t_dies(install_from_many_threads, &memory[kind],
+		       t_bad_page_signo(memory[kind].kind));
 }
 
 static void *install_in_a_loop(void *arg)
@@ -84,8 +85,8 @@ static void *install_in_a_loop(void *arg)
 	(void)arg;
 	pthread_barrier_wait(&barrier);
 	for (int round = 0; round < ROUNDS; round++) {
-		CHECK(mcsafe_install() == 0);
-		CHECK((mcsafe_installed() & ~1) == 0);
+		CHECK_EQ(mcsafe_install(), 0);
+		CHECK_EQ((mcsafe_installed() & ~1), 0);
 	}
 	return NULL;
 }
@@ -95,7 +96,7 @@ static void *uninstall_in_a_loop(void *arg)
 	(void)arg;
 	pthread_barrier_wait(&barrier);
 	for (int round = 0; round < ROUNDS; round++)
-		CHECK(mcsafe_uninstall() == 0);
+		CHECK_EQ(mcsafe_uninstall(), 0);
 	return NULL;
 }
 
@@ -111,7 +112,7 @@ static void *copy_in_a_loop(void *arg)
 /* What is below passes signals on to libmcsafe too, so that copies land whoever is in front. */
 static void host(int signo, siginfo_t *si, void *ctx)
 {
-	CHECK(mcsafe_handle_signal(signo, si, ctx) == 1);
+	CHECK_EQ(mcsafe_handle_signal(signo, si, ctx), 1);
 }
 
 IN_CHILD(test_copies_while_others_install_and_uninstall)
@@ -122,29 +123,29 @@ IN_CHILD(test_copies_while_others_install_and_uninstall)
 	t_set_action(SIGBUS, host, 0, 0);
 	t_set_action(SIGSEGV, host, 0, 0);
 	run_threads(bodies, 3);
-	CHECK(mcsafe_uninstall() == 0);
-	CHECK(t_get_action(SIGBUS).sa_sigaction == host);
-	CHECK(t_get_action(SIGSEGV).sa_sigaction == host);
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	CHECK_PTR_EQ(t_get_action(SIGBUS).sa_sigaction, host);
+	CHECK_PTR_EQ(t_get_action(SIGSEGV).sa_sigaction, host);
 }
 
 IN_CHILD(test_copies_fault_in_every_thread_at_once)
 {
 	static void *(*const bodies[])(void *) = {copy_in_a_loop};
 
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	run_threads(bodies, 1);
-	CHECK(mcsafe_uninstall() == 0);
+	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_VALGRIND(test_install_from_many_threads),
+		NOT_WITH_VALGRIND(test_many_threads_can_install_at_once),
 		cmocka_unit_test(test_copies_while_others_install_and_uninstall),
 		cmocka_unit_test(test_copies_fault_in_every_thread_at_once),
 	};
 
-	memory[T_PROTECTED] = t_memory(T_PROTECTED);
-	memory[T_PAST_EOF] = t_memory(T_PAST_EOF);
+	memory[T_PROT_NONE] = t_bad_page(T_PROT_NONE);
+	memory[T_TRUNCATED] = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#define PAGE 4096
+#include "basics.h"
 
 static char *past_end, *protected_page;
 static _Atomic int stop;
@@ -24,17 +24,17 @@ static int make_memory(void)
 
 	if (past_end != NULL)
 		return 0;
-	if (fd < 0 || ftruncate(fd, PAGE) != 0)
+	if (fd < 0 || ftruncate(fd, T_PAGE) != 0)
 		return -1;
-	map = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	map = mmap(NULL, 2 * T_PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	protected_page =
-		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED || protected_page == MAP_FAILED)
 		return -1;
-	protected_page += PAGE;
-	if (mprotect(protected_page, PAGE, PROT_NONE) != 0)
+	protected_page += T_PAGE;
+	if (mprotect(protected_page, T_PAGE, PROT_NONE) != 0)
 		return -1;
-	past_end = map + PAGE;
+	past_end = map + T_PAGE;
 	return 0;
 }
 

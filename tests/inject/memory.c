@@ -40,7 +40,7 @@ const char *memory_name(enum memory_type type)
 
 unsigned char content_byte(size_t i)
 {
-	return (unsigned char)(1 + (i + i / PAGE) % 251);
+	return (unsigned char)(1 + (i + i / T_PAGE) % 251);
 }
 
 /* Where files have a disk behind them: /mnt/ext4 in the guest of tests/vm, whose /tmp is memory. */
@@ -107,12 +107,12 @@ static void *map_aligned(size_t size, size_t alignment, int prot, int flags, int
 
 struct region region_open(enum memory_type type)
 {
-	struct region region = {.type = type, .unit = is_huge(type) ? HUGE : PAGE};
+	struct region region = {.type = type, .unit = is_huge(type) ? T_HUGE : T_PAGE};
 	bool is_file = type >= FILE_PRIVATE && type <= FILE_SHARED_READONLY;
 	int flags;
 	size_t i;
 
-	region.size = type == THP ? 2 * HUGE : UNITS * region.unit;
+	region.size = type == THP ? 2 * T_HUGE : UNITS * region.unit;
 	region.writable = type != FILE_PRIVATE_READONLY && type != FILE_SHARED_READONLY;
 	region.shared = type == SHARED_ANON || type == MEMFD || type == FILE_SHARED ||
 			type == FILE_SHARED_READONLY || type == HUGETLB_SHARED;
@@ -127,7 +127,7 @@ struct region region_open(enum memory_type type)
 		flags |= MAP_ANONYMOUS;
 	if (type == HUGETLB_PRIVATE)
 		flags |= MAP_HUGETLB;
-	region.base = map_aligned(region.size, type == THP ? HUGE : region.unit,
+	region.base = map_aligned(region.size, type == THP ? T_HUGE : region.unit,
 				  region.writable ? RW : PROT_READ, flags, region.fd);
 	assert_ptr_not_equal(region.base, MAP_FAILED);
 	if (type == THP)
@@ -172,7 +172,7 @@ static bool can_map_huge(size_t size)
 
 bool reserve_huge_pages(void)
 {
-	size_t size = (UNITS + 2) * HUGE;
+	size_t size = (UNITS + 2) * T_HUGE;
 	FILE *file;
 	/* Tests of other builds may want some at the same time: they wait for this process to end. */
 	int lock = open(POOL, O_RDONLY | O_CLOEXEC);

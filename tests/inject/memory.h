@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PAGE ((size_t)4096)
-#define HUGE ((size_t)2 << 20)
+#include "basics.h"
 
 #define UNITS 4 /* of a region; a unit is what is lost together */
 

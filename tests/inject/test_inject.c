@@ -30,16 +30,16 @@
 
 static unsigned char *map(size_t pages)
 {
-	unsigned char *base = mmap(NULL, pages * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *base = mmap(NULL, pages * T_PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(base, MAP_FAILED);
-	memset(base, 7, pages * PAGE);
+	memset(base, 7, pages * T_PAGE);
 	return base;
 }
 
 static size_t readable(const void *from, size_t n)
 {
-	static _Thread_local unsigned char buffer[16 * PAGE];
+	static _Thread_local unsigned char buffer[16 * T_PAGE];
 
 	assert_true(n <= sizeof(buffer));
 	return n - memcpy_mcsafe(buffer, from, n);
@@ -47,7 +47,7 @@ static size_t readable(const void *from, size_t n)
 
 /* ---- arguments ---------------------------------------------------------------------------- */
 
-static void test_bad_arguments(void **unused)
+static void test_bad_arguments_are_refused(void **unused)
 {
 	unsigned char *page = map(4);
 	const struct {
@@ -56,29 +56,29 @@ static void test_bad_arguments(void **unused)
 		enum mcsafe_inject_kind kind;
 		int error;
 	} cases[] = {
-		{NULL, PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
+		{NULL, T_PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
 		{page, 0, MCSAFE_INJECT_AUTO, -EINVAL},
-		{page + 1, PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
-		{page, PAGE + 1, MCSAFE_INJECT_AUTO, -EINVAL},
-		{page, PAGE - 1, MCSAFE_INJECT_AUTO, -EINVAL},
-		{(void *)-PAGE, 2 * PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
-		{page, (size_t)-PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
-		{page, PAGE, MCSAFE_INJECT_NONE, -EINVAL},
-		{page, PAGE, (enum mcsafe_inject_kind)(MCSAFE_INJECT_AUTO + 1), -EINVAL},
-		{page, PAGE, (enum mcsafe_inject_kind) - 1, -EINVAL},
-		{page + 2 * PAGE, PAGE, MCSAFE_INJECT_AUTO, -ENOMEM},
-		{page + PAGE, 2 * PAGE, MCSAFE_INJECT_AUTO, -ENOMEM},
-		{page + PAGE, 3 * PAGE, MCSAFE_INJECT_PROTECT, -ENOMEM},
-		{(void *)PAGE, PAGE, MCSAFE_INJECT_EOF, -ENOMEM},
+		{page + 1, T_PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
+		{page, T_PAGE + 1, MCSAFE_INJECT_AUTO, -EINVAL},
+		{page, T_PAGE - 1, MCSAFE_INJECT_AUTO, -EINVAL},
+		{(void *)-T_PAGE, 2 * T_PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
+		{page, (size_t)-T_PAGE, MCSAFE_INJECT_AUTO, -EINVAL},
+		{page, T_PAGE, MCSAFE_INJECT_NONE, -EINVAL},
+		{page, T_PAGE, (enum mcsafe_inject_kind)(MCSAFE_INJECT_AUTO + 1), -EINVAL},
+		{page, T_PAGE, (enum mcsafe_inject_kind) - 1, -EINVAL},
+		{page + 2 * T_PAGE, T_PAGE, MCSAFE_INJECT_AUTO, -ENOMEM},
+		{page + T_PAGE, 2 * T_PAGE, MCSAFE_INJECT_AUTO, -ENOMEM},
+		{page + T_PAGE, 3 * T_PAGE, MCSAFE_INJECT_PROTECT, -ENOMEM},
+		{(void *)T_PAGE, T_PAGE, MCSAFE_INJECT_EOF, -ENOMEM},
 	};
 	size_t i, mappings;
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	assert_int_equal(munmap(page + 2 * PAGE, PAGE), 0);
+	assert_int_equal(munmap(page + 2 * T_PAGE, T_PAGE), 0);
 	mappings = count_mappings();
 	errno = 4711;
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < T_LENGTH(cases); i++) {
 		int error = mcsafe_inject(cases[i].addr, cases[i].len, cases[i].kind);
 
 		if (error != cases[i].error || errno != 4711)
@@ -88,29 +88,29 @@ static void test_bad_arguments(void **unused)
 			assert_int_equal(mcsafe_inject_clear(cases[i].addr, cases[i].len), -EINVAL);
 	}
 	/* What was refused left nothing behind, also where its first page was good. */
-	assert_int_equal(readable(page, 2 * PAGE), 2 * PAGE);
+	assert_int_equal(readable(page, 2 * T_PAGE), 2 * T_PAGE);
 	assert_int_equal(count_mappings(), mappings);
-	assert_int_equal(mcsafe_inject_clear(page, PAGE), -ENOENT);
-	assert_int_equal(mcsafe_inject_clear((void *)PAGE, PAGE), -ENOENT);
+	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), -ENOENT);
+	assert_int_equal(mcsafe_inject_clear((void *)T_PAGE, T_PAGE), -ENOENT);
 	assert_int_equal(errno, 4711);
 	assert_int_equal(mcsafe_inject_kind_at(NULL), MCSAFE_INJECT_NONE);
 	assert_int_equal(mcsafe_inject_kind_at((void *)UINTPTR_MAX), MCSAFE_INJECT_NONE);
-	assert_int_equal(munmap(page, 4 * PAGE), 0);
+	assert_int_equal(munmap(page, 4 * T_PAGE), 0);
 }
 
-static void test_names(void **unused)
+static void test_every_kind_has_a_name(void **unused)
 {
 	static const char *const names[] = {"none",    "hwpoison", "poison", "guard",
 					    "protect", "eof",      "auto",   "unknown"};
 	size_t i;
 
 	(void)unused;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < T_LENGTH(names); i++)
 		assert_string_equal(mcsafe_inject_kind_name((enum mcsafe_inject_kind)i), names[i]);
 	assert_string_equal(mcsafe_inject_kind_name((enum mcsafe_inject_kind) - 1), "unknown");
 }
 
-static void test_supported(void **unused)
+static void test_what_is_supported_is_said_without_a_trace(void **unused)
 {
 	static const enum mcsafe_inject_kind always[] = {MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 							 MCSAFE_INJECT_AUTO};
@@ -118,7 +118,7 @@ static void test_supported(void **unused)
 
 	(void)unused;
 	errno = 4711;
-	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+	for (i = 0; i < T_LENGTH(always); i++)
 		assert_int_equal(mcsafe_inject_supported(always[i]), 0);
 	assert_int_equal(mcsafe_inject_supported(MCSAFE_INJECT_NONE), -EINVAL);
 	assert_int_equal(mcsafe_inject_supported((enum mcsafe_inject_kind)7), -EINVAL);
@@ -138,41 +138,43 @@ static void test_supported(void **unused)
 /* ---- overlaps ----------------------------------------------------------------------------- */
 
 /* 10 pages of four mappings; of them 1 to 8 are injected by one call. */
-static void test_several_mappings(void **unused)
+static void test_one_call_injects_into_several_mappings(void **unused)
 {
 	unsigned char *base = map(10);
 	size_t i, mappings;
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	assert_int_equal(mprotect(base + 2 * PAGE, 2 * PAGE, PROT_READ), 0);
+	assert_int_equal(mprotect(base + 2 * T_PAGE, 2 * T_PAGE, PROT_READ), 0);
 	assert_ptr_equal(
-		mmap(base + 6 * PAGE, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
-		base + 6 * PAGE);
-	memset(base + 6 * PAGE, 7, PAGE);
+		mmap(base + 6 * T_PAGE, T_PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		base + 6 * T_PAGE);
+	memset(base + 6 * T_PAGE, 7, T_PAGE);
 	mappings = count_mappings();
 
-	assert_int_equal(mcsafe_inject(base + PAGE, 8 * PAGE, MCSAFE_INJECT_AUTO), 0);
+	assert_int_equal(mcsafe_inject(base + T_PAGE, 8 * T_PAGE, MCSAFE_INJECT_AUTO), 0);
 	for (i = 0; i < 10; i++)
-		assert_int_equal(readable(base + i * PAGE, PAGE), i == 0 || i == 9 ? PAGE : 0);
-	assert_int_equal(mcsafe_inject(base, 10 * PAGE, MCSAFE_INJECT_PROTECT), -EBUSY);
-	assert_int_equal(mcsafe_inject(base + 8 * PAGE, 2 * PAGE, MCSAFE_INJECT_PROTECT), -EBUSY);
-	assert_int_equal(readable(base, PAGE), PAGE);
+		assert_int_equal(readable(base + i * T_PAGE, T_PAGE),
+				 i == 0 || i == 9 ? T_PAGE : 0);
+	assert_int_equal(mcsafe_inject(base, 10 * T_PAGE, MCSAFE_INJECT_PROTECT), -EBUSY);
+	assert_int_equal(mcsafe_inject(base + 8 * T_PAGE, 2 * T_PAGE, MCSAFE_INJECT_PROTECT),
+			 -EBUSY);
+	assert_int_equal(readable(base, T_PAGE), T_PAGE);
 
 	/* A part in the middle, which cuts two pieces; then a range that is partly good. */
-	assert_int_equal(mcsafe_inject_clear(base + 3 * PAGE, 2 * PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(base + 3 * T_PAGE, 2 * T_PAGE), 0);
 	for (i = 0; i < 10; i++)
-		assert_int_equal(readable(base + i * PAGE, PAGE),
-				 i == 0 || i == 3 || i == 4 || i == 9 ? PAGE : 0);
-	assert_int_equal(mcsafe_inject_clear(base, 10 * PAGE), 0);
-	assert_int_equal(readable(base, 10 * PAGE), 10 * PAGE);
-	for (i = 0; i < 10 * PAGE; i++)
+		assert_int_equal(readable(base + i * T_PAGE, T_PAGE),
+				 i == 0 || i == 3 || i == 4 || i == 9 ? T_PAGE : 0);
+	assert_int_equal(mcsafe_inject_clear(base, 10 * T_PAGE), 0);
+	assert_int_equal(readable(base, 10 * T_PAGE), 10 * T_PAGE);
+	for (i = 0; i < 10 * T_PAGE; i++)
 		assert_int_equal(base[i], 7);
 	/* The protections are back as well. */
-	base[5 * PAGE] = base[6 * PAGE] = 8;
-	assert_int_equal(mcsafe_memset(base + 2 * PAGE, 0, 2 * PAGE, NULL), 2 * PAGE);
+	base[5 * T_PAGE] = base[6 * T_PAGE] = 8;
+	assert_int_equal(mcsafe_memset(base + 2 * T_PAGE, 0, 2 * T_PAGE, NULL), 2 * T_PAGE);
 	assert_int_equal(count_mappings(), mappings);
-	assert_int_equal(munmap(base, 10 * PAGE), 0);
+	assert_int_equal(munmap(base, 10 * T_PAGE), 0);
 }
 
 /* A thread that uses the memory while it goes away and comes back: what it has stored it finds. */
@@ -208,13 +210,13 @@ static void test_no_store_is_lost(void **unused)
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(pthread_create(&thread, NULL, store_and_load, page + 64), 0);
 	for (i = 0; i < 3000; i++) {
-		assert_int_equal(mcsafe_inject(page, PAGE, kinds[i % 3]), 0);
-		assert_int_equal(mcsafe_inject_clear(page, PAGE), 0);
+		assert_int_equal(mcsafe_inject(page, T_PAGE, kinds[i % 3]), 0);
+		assert_int_equal(mcsafe_inject_clear(page, T_PAGE), 0);
 	}
 	stop = true;
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(lost, 0);
-	assert_int_equal(munmap(page, PAGE), 0);
+	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
 /* ---- what is left behind ------------------------------------------------------------------ */
@@ -233,16 +235,16 @@ static void cycle(unsigned char *page, size_t i)
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 							MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 							MCSAFE_INJECT_AUTO};
-	enum mcsafe_inject_kind kind = kinds[i % (sizeof(kinds) / sizeof(kinds[0]))];
-	int error = mcsafe_inject(page, PAGE, kind);
+	enum mcsafe_inject_kind kind = kinds[i % (T_LENGTH(kinds))];
+	int error = mcsafe_inject(page, T_PAGE, kind);
 
 	if (error == -EOPNOTSUPP)
-		error = mcsafe_inject(page, PAGE, MCSAFE_INJECT_AUTO);
+		error = mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_AUTO);
 	assert_int_equal(error, 0);
 	if (i % 64 == 0)
 		assert_int_equal(readable(page + 5, 1), 0);
-	assert_int_equal(mcsafe_inject_clear(page, PAGE), 0);
-	assert_int_equal(page[i % PAGE], 7);
+	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), 0);
+	assert_int_equal(page[i % T_PAGE], 7);
 }
 
 static void test_nothing_leaks(void **unused)
@@ -254,15 +256,15 @@ static void test_nothing_leaks(void **unused)
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
 	for (i = 0; i < 10; i++)
-		cycle(base + PAGE, i);
+		cycle(base + T_PAGE, i);
 	before = resources();
 	for (i = 0; i < CYCLES; i++)
-		cycle(base + PAGE, i);
+		cycle(base + T_PAGE, i);
 	after = resources();
 	assert_int_equal(after.mappings, before.mappings);
 	assert_int_equal(after.descriptors, before.descriptors);
 	assert_int_equal(after.heap, before.heap);
-	assert_int_equal(munmap(base, 3 * PAGE), 0);
+	assert_int_equal(munmap(base, 3 * T_PAGE), 0);
 }
 
 /* Each thread has its pages, every other one of a common mapping. */
@@ -271,20 +273,20 @@ static _Atomic unsigned broken;
 
 static void *cycle_own(void *arg)
 {
-	unsigned char *page = common + (uintptr_t)arg * 2 * PAGE;
+	unsigned char *page = common + (uintptr_t)arg * 2 * T_PAGE;
 	size_t i;
 
 	for (i = 0; i < 2000; i++) {
-		if (mcsafe_inject(page, PAGE, MCSAFE_INJECT_AUTO) != 0 || readable(page, 1) != 0 ||
-		    mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE ||
-		    mcsafe_inject_clear(page, PAGE) != 0 || page[i % PAGE] != 7)
+		if (mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_AUTO) != 0 ||
+		    readable(page, 1) != 0 || mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE ||
+		    mcsafe_inject_clear(page, T_PAGE) != 0 || page[i % T_PAGE] != 7)
 			broken++;
 		free(malloc(100000)); /* mmap(2) and munmap(2) beside it */
 	}
 	return NULL;
 }
 
-static void test_threads(void **unused)
+static void test_threads_can_inject_at_once(void **unused)
 {
 	pthread_t threads[4];
 	size_t i, mappings;
@@ -298,11 +300,11 @@ static void test_threads(void **unused)
 	for (i = 0; i < 4; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(broken, 0);
-	for (i = 0; i < 8 * PAGE; i++)
+	for (i = 0; i < 8 * T_PAGE; i++)
 		assert_int_equal(common[i], 7);
 	/* The C library may keep what it mapped for the threads. */
 	assert_in_range(count_mappings(), mappings, mappings + 20);
-	assert_int_equal(munmap(common, 8 * PAGE), 0);
+	assert_int_equal(munmap(common, 8 * T_PAGE), 0);
 }
 
 /* ---- processes ---------------------------------------------------------------------------- */
@@ -335,24 +337,24 @@ static int clear_in_child(unsigned char *page)
 {
 	EXPECT(mcsafe_install() == 0);
 	EXPECT(readable(page, 1) == 0);
-	EXPECT(mcsafe_inject_clear(page, PAGE) == 0);
+	EXPECT(mcsafe_inject_clear(page, T_PAGE) == 0);
 	EXPECT(page[5] == 7);
 	page[5] = 8;
 	return 0;
 }
 
-static void test_fork(void **unused)
+static void test_a_child_clears_its_own_copy_only(void **unused)
 {
 	unsigned char *page = map(1);
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	assert_int_equal(mcsafe_inject(page, PAGE, MCSAFE_INJECT_AUTO), 0);
+	assert_int_equal(mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_AUTO), 0);
 	assert_int_equal(run_child(clear_in_child, page), 0);
 	assert_int_equal(readable(page, 1), 0);
-	assert_int_equal(mcsafe_inject_clear(page, PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), 0);
 	assert_int_equal(page[5], 7);
-	assert_int_equal(munmap(page, PAGE), 0);
+	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
 static int inject_as_nobody(unsigned char *page)
@@ -373,31 +375,31 @@ static int inject_as_nobody(unsigned char *page)
 	for (i = 0; i < 5; i++) {
 		/* Privilege makes no difference. */
 		EXPECT(mcsafe_inject_supported(kinds[i]) == supported[i]);
-		error = mcsafe_inject(page, PAGE, kinds[i]);
+		error = mcsafe_inject(page, T_PAGE, kinds[i]);
 		EXPECT(error == supported[i]);
 		if (error != 0)
 			continue;
 		EXPECT(readable(page, 1) == 0);
-		EXPECT(mcsafe_inject_clear(page, PAGE) == 0);
+		EXPECT(mcsafe_inject_clear(page, T_PAGE) == 0);
 		EXPECT(page[5] == 7);
 	}
 	/* But here; and without CONFIG_MEMORY_FAILURE nobody has it. */
 	error = mcsafe_inject_supported(MCSAFE_INJECT_HWPOISON);
 	EXPECT(error == -EPERM || error == -EOPNOTSUPP);
-	EXPECT(mcsafe_inject(page, PAGE, MCSAFE_INJECT_HWPOISON) == error);
+	EXPECT(mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_HWPOISON) == error);
 	EXPECT(mcsafe_inject_reason()[0] != '\0');
 	EXPECT(mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE);
 	EXPECT(page[5] == 7);
 	return 0;
 }
 
-static void test_ordinary_user(void **unused)
+static void test_an_ordinary_user_can_inject(void **unused)
 {
 	unsigned char *page = map(1);
 
 	(void)unused;
 	assert_int_equal(run_child(inject_as_nobody, page), 0);
-	assert_int_equal(munmap(page, PAGE), 0);
+	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
 /* ---- notices ------------------------------------------------------------------------------ */
@@ -413,7 +415,7 @@ static void on_sigbus(int signo, siginfo_t *si, void *ctx)
 	notices++;
 }
 
-static void test_notice(void **unused)
+static void test_a_notice_is_delivered(void **unused)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
 	unsigned char *page = map(1);
@@ -421,48 +423,53 @@ static void test_notice(void **unused)
 	(void)unused;
 	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
 	errno = 4711;
-	assert_int_equal(mcsafe_inject_notice(page + 5, PAGE), 0);
+	assert_int_equal(mcsafe_inject_notice(page + 5, T_PAGE), 0);
 	assert_int_equal(notices, 1);
 	assert_int_equal(last.si_signo, SIGBUS);
 	assert_int_equal(last.si_code, BUS_MCEERR_AO);
 	assert_ptr_equal(last.si_addr, page + 5);
 	assert_int_equal(last.si_addr_lsb, 12);
-	assert_int_equal(mcsafe_inject_notice(NULL, HUGE), 0);
+	assert_int_equal(mcsafe_inject_notice(NULL, T_HUGE), 0);
 	assert_int_equal(last.si_addr_lsb, 21);
 	assert_int_equal(notices, 2);
 
 	/* Through libmcsafe, to the handler that was there before it. */
 	assert_int_equal(mcsafe_install(), 0);
-	assert_int_equal(mcsafe_inject_notice(page, PAGE), 0);
+	assert_int_equal(mcsafe_inject_notice(page, T_PAGE), 0);
 	assert_int_equal(notices, 3);
 	assert_int_equal(last.si_code, BUS_MCEERR_AO);
 	assert_int_equal(mcsafe_uninstall(), 0);
 
 	assert_int_equal(mcsafe_inject_notice(page, 0), -EINVAL);
 	assert_int_equal(mcsafe_inject_notice(page, 64), -EINVAL);
-	assert_int_equal(mcsafe_inject_notice(page, 3 * PAGE), -EINVAL);
+	assert_int_equal(mcsafe_inject_notice(page, 3 * T_PAGE), -EINVAL);
 	assert_int_equal(notices, 3);
 	assert_int_equal(errno, 4711);
 	assert_int_equal(page[5], 7);
 	assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
-	assert_int_equal(munmap(page, PAGE), 0);
+	assert_int_equal(munmap(page, T_PAGE), 0);
 }
 
 /* "user": only what privilege and the kernel make a difference to; for the guest of tests/vm. */
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bad_arguments),    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_supported),        cmocka_unit_test(test_several_mappings),
-		cmocka_unit_test(test_no_store_is_lost), cmocka_unit_test(test_nothing_leaks),
-		cmocka_unit_test(test_threads),          cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_ordinary_user),    cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_every_kind_has_a_name),
+		cmocka_unit_test(test_what_is_supported_is_said_without_a_trace),
+		cmocka_unit_test(test_one_call_injects_into_several_mappings),
+		cmocka_unit_test(test_no_store_is_lost),
+		cmocka_unit_test(test_nothing_leaks),
+		cmocka_unit_test(test_threads_can_inject_at_once),
+		cmocka_unit_test(test_a_child_clears_its_own_copy_only),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_is_delivered),
 	};
 	const struct CMUnitTest user[] = {
-		cmocka_unit_test(test_bad_arguments),
-		cmocka_unit_test(test_supported),
-		cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_bad_arguments_are_refused),
+		cmocka_unit_test(test_what_is_supported_is_said_without_a_trace),
+		cmocka_unit_test(test_an_ordinary_user_can_inject),
+		cmocka_unit_test(test_a_notice_is_delivered),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "user") == 0)

@@ -205,7 +205,7 @@ static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 		assert_int_equal(bad[0], 1);
 	}
 	/* The kernel never merges mappings of huge pages again. */
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	assert_int_equal(count_descriptors(), fds);
 	print_message("%s on %s: signal %d, code %d, extent %zu\n", mcsafe_inject_kind_name(kind),
 		      memory_name(type), expected.signo, expected.code, expected.extent);
@@ -222,7 +222,7 @@ static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int
 	assert_string_not_equal(mcsafe_inject_reason(), "");
 	assert_int_equal(mcsafe_inject_kind_at(region.base + region.unit), MCSAFE_INJECT_NONE);
 	check_content(&region, 0, region.size, false);
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == HUGE ? 2 : 0));
+	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
 	print_message("%s on %s: %d: %s\n", mcsafe_inject_kind_name(kind), memory_name(type), error,
 		      mcsafe_inject_reason());
 	region_close(&region);
@@ -238,7 +238,7 @@ static void try_or_not(enum memory_type type, enum mcsafe_inject_kind kind)
 		try_in_vain(type, kind, error);
 }
 
-static void test_ordinary_memory(void **unused)
+static void test_every_kind_works_on_ordinary_memory(void **unused)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 							MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
@@ -247,12 +247,12 @@ static void test_ordinary_memory(void **unused)
 	int type;
 
 	(void)unused;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < T_LENGTH(kinds); i++)
 		for (type = PRIVATE_ANON; type <= THP; type++)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
 
-static void test_hugetlb(void **unused)
+static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 {
 	enum memory_type type;
 	struct region region;
@@ -266,15 +266,16 @@ static void test_hugetlb(void **unused)
 		try_in_vain(type, MCSAFE_INJECT_EOF, -EOPNOTSUPP);
 
 		region = region_open(type);
-		assert_int_equal(mcsafe_inject(region.base + PAGE, HUGE, MCSAFE_INJECT_AUTO),
+		assert_int_equal(mcsafe_inject(region.base + T_PAGE, T_HUGE, MCSAFE_INJECT_AUTO),
 				 -EINVAL);
-		assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_PROTECT), -EINVAL);
+		assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_PROTECT),
+				 -EINVAL);
 		check_content(&region, 0, region.size, false);
 		region_close(&region);
 	}
 }
 
-static void test_hwpoison(void **unused)
+static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 {
 	static const enum memory_type types[] = {PRIVATE_ANON,    SHARED_ANON,   MEMFD,
 						 FILE_PRIVATE,    FILE_SHARED,   THP,
@@ -284,12 +285,12 @@ static void test_hwpoison(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_inject_supported(MCSAFE_INJECT_HWPOISON), 0);
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (i = 0; i < T_LENGTH(types); i++)
 		try(types[i], MCSAFE_INJECT_HWPOISON);
 
 	/* Clean, and not to be made dirty: the kernel reads it in again. */
 	region = region_open(FILE_SHARED_READONLY);
-	assert_int_equal(mcsafe_inject(region.base, PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
+	assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
 	check_content(&region, 0, region.size, false);
 	region_close(&region);
 }
@@ -305,9 +306,12 @@ static int skip_all(const char *reason)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest ordinary[] = {cmocka_unit_test(test_ordinary_memory)};
-	const struct CMUnitTest hugetlb[] = {cmocka_unit_test(test_hugetlb)};
-	const struct CMUnitTest hwpoison[] = {cmocka_unit_test(test_hwpoison)};
+	const struct CMUnitTest ordinary[] = {
+		cmocka_unit_test(test_every_kind_works_on_ordinary_memory)};
+	const struct CMUnitTest hugetlb[] = {
+		cmocka_unit_test(test_every_kind_works_on_hugetlb_or_says_why_not)};
+	const struct CMUnitTest hwpoison[] = {
+		cmocka_unit_test(test_hwpoison_works_on_every_type_of_memory)};
 	const char *group = argc > 1 ? argv[1] : "ordinary";
 
 	if (strcmp(group, "ordinary") == 0)

@@ -20,6 +20,8 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
+
 #define N    1000
 #define FILL 0xa5
 
@@ -61,7 +63,7 @@ static const struct way ways[] = {
 	{"mcsafe_memset", by_memset, true, MCSAFE_SIDE_DESTINATION},
 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+#define WAYS (T_LENGTH(ways))
 
 static void schedule(const char *spec)
 {
@@ -122,7 +124,7 @@ static void test_nth_copy_fails(void **unused)
 	schedule(NULL);
 }
 
-static void test_all_from_the_nth_on(void **unused)
+static void test_all_copies_fail_from_the_nth_on(void **unused)
 {
 	size_t i;
 
@@ -139,7 +141,7 @@ static void test_all_from_the_nth_on(void **unused)
 	assert_int_equal(mcsafe_inject_copies(), 10);
 }
 
-static void test_offset(void **unused)
+static void test_offset_says_where_the_copy_stops(void **unused)
 {
 	static const struct {
 		const char *spec;
@@ -154,7 +156,7 @@ static void test_offset(void **unused)
 
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (i = 0; i < T_LENGTH(cases); i++)
 		for (w = 0; w < WAYS; w++) {
 			schedule(cases[i].spec);
 			copy(&ways[w], cases[i].n, cases[i].done);
@@ -163,7 +165,7 @@ static void test_offset(void **unused)
 }
 
 /* No byte, no copy; nor is one that is refused. */
-static void test_what_is_no_copy(void **unused)
+static void test_what_is_no_copy_is_not_counted(void **unused)
 {
 	size_t w;
 
@@ -199,7 +201,7 @@ static void test_iterators_count_by_segment(void **unused)
 	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
 }
 
-static void test_real_fault_first(void **unused)
+static void test_a_real_fault_comes_before_an_injected_one(void **unused)
 {
 	struct mcsafe_fault fault;
 
@@ -216,7 +218,7 @@ static void test_real_fault_first(void **unused)
 	schedule(NULL);
 }
 
-static void test_bad_specifications(void **unused)
+static void test_bad_specifications_are_refused(void **unused)
 {
 	static const char *const specs[] = {
 		"",
@@ -243,7 +245,7 @@ static void test_bad_specifications(void **unused)
 	assert_int_equal(mcsafe_install(), 0);
 	schedule("copy:2");
 	errno = 4711;
-	for (i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+	for (i = 0; i < T_LENGTH(specs); i++) {
 		assert_int_equal(mcsafe_inject_schedule(specs[i]), -EINVAL);
 		assert_non_null(strstr(mcsafe_inject_reason(), "copy:N"));
 	}
@@ -268,7 +270,7 @@ static int application(void)
 	return 0;
 }
 
-static void test_walk(void **unused)
+static void test_a_loop_over_n_walks_every_error_path(void **unused)
 {
 	static const int results[] = {-EIO, 0, 1, 0};
 	size_t n;
@@ -301,7 +303,7 @@ static void *copy_much(void *failures)
 }
 
 /* Whichever thread does it, one copy is the 7000th. */
-static void test_threads(void **unused)
+static void test_one_copy_of_all_threads_is_the_nth(void **unused)
 {
 	pthread_t threads[3];
 	size_t failures[3], i;
@@ -320,7 +322,7 @@ static void test_threads(void **unused)
 }
 
 /* A program that has forgotten mcsafe_install() dies of it, as it would of real poison. */
-static void test_not_installed(void **unused)
+static void test_a_program_that_has_not_installed_dies(void **unused)
 {
 	int status;
 	pid_t pid;
@@ -344,15 +346,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nth_copy_fails),
-		cmocka_unit_test(test_all_from_the_nth_on),
-		cmocka_unit_test(test_offset),
-		cmocka_unit_test(test_what_is_no_copy),
+		cmocka_unit_test(test_all_copies_fail_from_the_nth_on),
+		cmocka_unit_test(test_offset_says_where_the_copy_stops),
+		cmocka_unit_test(test_what_is_no_copy_is_not_counted),
 		cmocka_unit_test(test_iterators_count_by_segment),
-		cmocka_unit_test(test_real_fault_first),
-		cmocka_unit_test(test_bad_specifications),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_not_installed),
+		cmocka_unit_test(test_a_real_fault_comes_before_an_injected_one),
+		cmocka_unit_test(test_bad_specifications_are_refused),
+		cmocka_unit_test(test_a_loop_over_n_walks_every_error_path),
+		cmocka_unit_test(test_one_copy_of_all_threads_is_the_nth),
+		cmocka_unit_test(test_a_program_that_has_not_installed_dies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,6 @@
 
 #include "run.h"
 
-#define PAGE     4096
 #define MAX_SEGS 6
 #define NO_FAULT SIZE_MAX
 
@@ -55,12 +54,12 @@ struct list {
 static void map_pages(void)
 {
 	unsigned char *at =
-		mmap(NULL, 2 * MAX_SEGS * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 2 * MAX_SEGS * T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(at != MAP_FAILED);
-	for (int i = 0; i < MAX_SEGS; i++) {
-		page[i] = at + 2 * i * PAGE;
-		assert_int_equal(mprotect(page[i], PAGE, PROT_READ | PROT_WRITE), 0);
+	for (size_t i = 0; i < MAX_SEGS; i++) {
+		page[i] = at + 2 * i * T_PAGE;
+		assert_int_equal(mprotect(page[i], T_PAGE, PROT_READ | PROT_WRITE), 0);
 	}
 }
 
@@ -73,11 +72,11 @@ static void lay_out(struct list *list, const int *lengths, size_t bad)
 		unsigned char *start = page[i] + 100;
 
 		if (bad != NO_FAULT && bad >= list->total && bad < list->total + len)
-			start = page[i] + PAGE - (bad - list->total);
+			start = page[i] + T_PAGE - (bad - list->total);
 		list->iov[i].iov_base = start;
 		list->iov[i].iov_len = len;
 		list->region[i].base = page[i];
-		list->region[i].len = 2 * PAGE;
+		list->region[i].len = 2 * T_PAGE;
 		list->bvec[i].region = &list->region[i];
 		list->bvec[i].offset = (size_t)(start - page[i]);
 		list->bvec[i].len = len;
@@ -220,7 +219,7 @@ static void all_windows(enum how how, const int *lengths, size_t bad)
 	}
 }
 
-static void test_short_lists(void **state)
+static void test_short_lists_are_copied_right(void **state)
 {
 	(void)state;
 	map_pages();
@@ -230,7 +229,7 @@ static void test_short_lists(void **state)
 	}
 }
 
-static void test_short_lists_with_a_fault_at_each_byte(void **state)
+static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 {
 	(void)state;
 	t_install();
@@ -358,8 +357,8 @@ static void test_a_bad_source_byte_is_read_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_short_lists),
-		cmocka_unit_test(test_short_lists_with_a_fault_at_each_byte),
+		cmocka_unit_test(test_short_lists_are_copied_right),
+		cmocka_unit_test(test_short_lists_stop_at_a_fault_at_each_byte),
 		cmocka_unit_test(test_a_bad_source_byte_is_read_once),
 		cmocka_unit_test(test_there_is_no_limit_of_segments),
 		cmocka_unit_test(test_later_bytes_win_where_segments_overlap),

@@ -47,22 +47,21 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 #define SRC    MCSAFE_SIDE_SOURCE
 #define DST    MCSAFE_SIDE_DESTINATION
-#define PAGE   4096
 #define BOUNCE 8192 /* what one system call carries at most: iter.h says so */
 #define PAGES  6
-#define GOOD   ((size_t)PAGES * PAGE)
+#define GOOD   ((size_t)PAGES * T_PAGE)
 
 static unsigned char *memory; /* GOOD bytes that can be read, then a page that cannot */
 static unsigned char back[2 * GOOD];
 
 static void map_memory(void)
 {
-	memory =
-		mmap(NULL, GOOD + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, GOOD + T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	assert_true(memory != MAP_FAILED);
 	for (size_t i = 0; i < GOOD; i++)
 		memory[i] = (unsigned char)(i * 73 >> 3);
-	assert_int_equal(mprotect(memory + GOOD, PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(memory + GOOD, T_PAGE, PROT_NONE), 0);
 }
 
 /* A descriptor to write to, and the one where it comes out (the same for a file). */
@@ -122,12 +121,12 @@ static void assert_exact(struct sink sink, size_t good)
 	struct mcsafe_fault fault = {0};
 	struct mcsafe_iter it;
 
-	assert_int_equal(mcsafe_iter_fd(&it, DST, sink.in, sink.offset, GOOD + PAGE), 0);
+	assert_int_equal(mcsafe_iter_fd(&it, DST, sink.in, sink.offset, GOOD + T_PAGE), 0);
 	assert_int_equal(mcsafe_copy_to_iter(memory + GOOD - good, good + 100, &it, &fault), good);
 	assert_int_equal(fault.side, SRC);
 	assert_ptr_equal(fault.addr, memory + GOOD);
 	assert_int_equal(mcsafe_iter_error(&it), -EFAULT);
-	assert_int_equal(mcsafe_iter_count(&it), GOOD + PAGE - good);
+	assert_int_equal(mcsafe_iter_count(&it), GOOD + T_PAGE - good);
 	assert_int_equal(take(&sink), good);
 	assert_memory_equal(back, memory + GOOD - good, good);
 	close_sink(&sink);
@@ -158,7 +157,7 @@ static void test_never_less_than_write(void **state)
 	(void)state;
 	t_install();
 	map_memory();
-	for (size_t good = 1; good < 2 * PAGE; good += 97) {
+	for (size_t good = 1; good < 2 * T_PAGE; good += 97) {
 		struct sink sink = open_pipe();
 		ssize_t put = write(sink.in, memory + GOOD - good, good + 100);
 		size_t kernel = put > 0 ? (size_t)put : 0;
@@ -244,7 +243,7 @@ static void assert_fails(int fd, off_t offset, enum mcsafe_side side, int error)
 	assert_int_equal(mcsafe_iter_count(&it), 100);
 }
 
-static void test_errors_of_descriptors(void **state)
+static void test_errors_of_descriptors_are_reported(void **state)
 {
 	struct sink pipe_sink = open_pipe(), file = open_file(0);
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -327,7 +326,7 @@ static void test_a_full_pipe_can_be_tried_again(void **state)
 
 	(void)state;
 	map_memory();
-	assert_true(fcntl(sink.in, F_SETPIPE_SZ, PAGE) >= 0);
+	assert_true(fcntl(sink.in, F_SETPIPE_SZ, T_PAGE) >= 0);
 	assert_int_equal(mcsafe_iter_fd(&to, DST, sink.in, -1, GOOD), 0);
 	assert_int_equal(mcsafe_iter_ubuf(&from, SRC, memory, GOOD), 0);
 	while (mcsafe_iter_count(&to) != 0) {
@@ -402,7 +401,7 @@ static void test_a_file_moves(void **state)
 	close_sink(&file);
 }
 
-static void test_from_file_to_pipe(void **state)
+static void test_a_file_is_copied_to_a_pipe(void **state)
 {
 	struct sink file = open_file(0), sink = open_pipe();
 	struct mcsafe_iter to, from;
@@ -458,7 +457,7 @@ static void test_interrupted_system_calls_are_repeated(void **state)
 	(void)state;
 	map_memory();
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	assert_true(fcntl(ends[1], F_SETPIPE_SZ, PAGE) >= 0);
+	assert_true(fcntl(ends[1], F_SETPIPE_SZ, T_PAGE) >= 0);
 	writer.sink.in = ends[1];
 	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_all, &writer), 0);
@@ -526,12 +525,12 @@ int main(void)
 		cmocka_unit_test(test_never_less_than_write),
 		cmocka_unit_test(test_a_hole_can_be_filled_and_passed),
 		cmocka_unit_test(test_small_segments_share_a_system_call),
-		cmocka_unit_test(test_errors_of_descriptors),
+		cmocka_unit_test(test_errors_of_descriptors_are_reported),
 		cmocka_unit_test(test_a_sink_that_fails_midway_takes_the_source_back),
 		cmocka_unit_test(test_a_full_pipe_can_be_tried_again),
 		cmocka_unit_test(test_a_stream_does_not_move),
 		cmocka_unit_test(test_a_file_moves),
-		cmocka_unit_test(test_from_file_to_pipe),
+		cmocka_unit_test(test_a_file_is_copied_to_a_pipe),
 		cmocka_unit_test(test_interrupted_system_calls_are_repeated),
 		cmocka_unit_test(test_an_interrupted_read_is_repeated),
 		cmocka_unit_test(test_a_write_of_nothing_is_an_error_and_no_loop),

@@ -217,7 +217,7 @@ static void test_segments_outside_their_region_are_refused(void **state)
 	}
 }
 
-static void test_descriptors_and_offsets(void **state)
+static void test_bad_descriptors_and_offsets_are_refused(void **state)
 {
 	struct mcsafe_iter it;
 	off_t last = SSIZE_MAX;
@@ -367,7 +367,7 @@ int main(void)
 		cmocka_unit_test(test_arrays_that_cannot_be_are_refused),
 		cmocka_unit_test(test_no_segments_are_an_empty_iterator),
 		cmocka_unit_test(test_segments_outside_their_region_are_refused),
-		cmocka_unit_test(test_descriptors_and_offsets),
+		cmocka_unit_test(test_bad_descriptors_and_offsets_are_refused),
 		cmocka_unit_test(test_the_count_is_limited_to_the_segments),
 		cmocka_unit_test(test_huge_iterators_move_at_once),
 		cmocka_unit_test(test_the_wrong_side_is_refused),

@@ -12,7 +12,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "pool.h"
+#include "iter_pool.h"
 #include "rng.h"
 #include "run.h"
 

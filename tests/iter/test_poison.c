@@ -22,9 +22,8 @@
 #include "run.h"
 
 #define CASES    3000
-#define PAGE     ((size_t)4096)
-#define SIZE     (16 * PAGE)
-#define BAD      (8 * PAGE) /* offset of the page that is lost */
+#define SIZE     (16 * T_PAGE)
+#define BAD      (8 * T_PAGE) /* offset of the page that is lost */
 #define MAX_SEGS 6
 #define MAX_LEN  ((size_t)3000)
 #define ROOM     (MAX_SEGS * MAX_LEN)
@@ -55,7 +54,7 @@ static void open_file(void)
 	assert_true(file.start != MAP_FAILED);
 	for (size_t i = 0; i < SIZE; i++)
 		file.start[i] = expected[i] = pattern(i);
-	if (poison_inject(kind, &file, BAD, PAGE, why, sizeof(why)) != 0) {
+	if (poison_inject(kind, &file, BAD, T_PAGE, why, sizeof(why)) != 0) {
 		if (is_real)
 			fail_msg("%s", why);
 		t_skip("%s", why);
@@ -67,14 +66,15 @@ static void close_file(void)
 {
 	/* The kernel must not have been led to touch the page in any other way. */
 	assert_memory_equal(file.start, expected, BAD);
-	assert_memory_equal(file.start + BAD + PAGE, expected + BAD + PAGE, SIZE - BAD - PAGE);
+	assert_memory_equal(file.start + BAD + T_PAGE, expected + BAD + T_PAGE,
+			    SIZE - BAD - T_PAGE);
 	munmap(file.start, SIZE);
 	close(file.fd);
 }
 
 static bool is_lost(size_t offset)
 {
-	return offset >= BAD && offset < BAD + PAGE;
+	return offset >= BAD && offset < BAD + T_PAGE;
 }
 
 /* Bytes that can be accessed from that offset on, n at most. */
@@ -123,12 +123,12 @@ static struct iovec pick_part(struct t_rng *rng)
  * overlap where they can be written. */
 static struct iovec pick_disjoint_part(struct t_rng *rng, size_t i)
 {
-	size_t page = BAD / PAGE - MAX_SEGS / 2 + i;
-	size_t start = t_rng_below(rng, PAGE), len = t_rng_below(rng, MAX_LEN);
-	struct iovec iov = {file.start + page * PAGE + start, len};
+	size_t page = BAD / T_PAGE - MAX_SEGS / 2 + i;
+	size_t start = t_rng_below(rng, T_PAGE), len = t_rng_below(rng, MAX_LEN);
+	struct iovec iov = {file.start + page * T_PAGE + start, len};
 
-	if (start + len > PAGE && page + 1 != BAD / PAGE)
-		iov.iov_len = PAGE - start;
+	if (start + len > T_PAGE && page + 1 != BAD / T_PAGE)
+		iov.iov_len = T_PAGE - start;
 	return iov;
 }
 
@@ -171,7 +171,7 @@ static void check_record(const struct mcsafe_fault *fault, enum mcsafe_side side
 	/* A kernel that may lose memory says so for a marker, too; see fault.h. */
 	if (is_real || fault->cause == MCSAFE_CAUSE_POISON) {
 		assert_int_equal(fault->cause, MCSAFE_CAUSE_POISON);
-		assert_int_equal(fault->extent, PAGE);
+		assert_int_equal(fault->extent, T_PAGE);
 	} else {
 		assert_int_equal(fault->cause, MCSAFE_CAUSE_IO);
 	}
@@ -198,7 +198,7 @@ static void print_score(const struct score *score)
 
 /* ---- from the lost page to segments of good memory ------------------------------------------ */
 
-static void test_scatter(void **state)
+static void test_scatter_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
 	struct score vm = {"process_vm_readv()", 0, 0}, pread = {"preadv()", 0, 0};
@@ -280,7 +280,7 @@ static void collect(const struct iovec *iov, size_t n, size_t good)
 	}
 }
 
-static void test_gather(void **state)
+static void test_gather_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 1);
 	struct mcsafe_region region = {file.start, SIZE};
@@ -334,7 +334,7 @@ static void test_gather(void **state)
 
 /* ---- to segments that are lost in part ----------------------------------------------------- */
 
-static void test_store(void **state)
+static void test_store_stops_where_poison_begins(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 2);
 	size_t stopped = 0;
@@ -368,8 +368,8 @@ static void test_store(void **state)
 			check_record(&fault, MCSAFE_SIDE_DESTINATION);
 		stopped += good < total;
 		assert_memory_equal(file.start, expected, BAD);
-		assert_memory_equal(file.start + BAD + PAGE, expected + BAD + PAGE,
-				    SIZE - BAD - PAGE);
+		assert_memory_equal(file.start + BAD + T_PAGE, expected + BAD + T_PAGE,
+				    SIZE - BAD - T_PAGE);
 	}
 	print_message("%d cases, %zu stopped\n", CASES, stopped);
 	assert_true(stopped > CASES / 20);
@@ -379,9 +379,9 @@ static void test_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scatter),
-		cmocka_unit_test(test_gather),
-		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_scatter_stops_where_poison_begins),
+		cmocka_unit_test(test_gather_stops_where_poison_begins),
+		cmocka_unit_test(test_store_stops_where_poison_begins),
 	};
 
 	return t_run("iter.poison", tests, T_LENGTH(tests));

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "iter_model.h"
+#include "iter_script.h"
 #include "rng.h"
 #include "run.h"
 #include "sanitizer.h"
-#include "script.h"
 #include "tool.h"
 
 /* A slow tool does fewer: nothing depends on their number. */

@@ -16,8 +16,6 @@
 #include "run.h"
 #include "tool.h"
 
-#define PAGE 4096
-
 /* Shared with the child, so that it can be seen after its death. One good page, then bad ones. */
 static unsigned char *area;
 
@@ -25,20 +23,20 @@ static void map_area(int fd)
 {
 	int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 
-	area = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+	area = mmap(NULL, 3 * T_PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
 	assert_true(area != MAP_FAILED);
-	memset(area, '.', PAGE);
+	memset(area, '.', T_PAGE);
 }
 
 static void make_bad(void)
 {
-	assert_int_equal(mprotect(area + PAGE, 2 * PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(area + T_PAGE, 2 * T_PAGE, PROT_NONE), 0);
 }
 
 /* The end of the only good page, and the bad one. */
 static struct iovec across(size_t good, size_t n)
 {
-	struct iovec iov = {area + PAGE - good, n};
+	struct iovec iov = {area + T_PAGE - good, n};
 
 	return iov;
 }
@@ -109,9 +107,9 @@ static void test_a_bad_trusted_destination_is_fatal(void **state)
 	make_bad();
 	assert_dies(copy_over_the_border, SIGSEGV);
 	/* As far as an ordinary copy would have come. */
-	assert_memory_equal(area + PAGE - 6, ".01234", 6);
+	assert_memory_equal(area + T_PAGE - 6, ".01234", 6);
 	assert_dies(zero_over_the_border, SIGSEGV);
-	assert_memory_equal(area + PAGE - 6, ".\0\0\0\0\0", 6);
+	assert_memory_equal(area + T_PAGE - 6, ".\0\0\0\0\0", 6);
 }
 
 static void test_a_truncated_trusted_destination_is_fatal(void **state)
@@ -122,10 +120,10 @@ static void test_a_truncated_trusted_destination_is_fatal(void **state)
 	if (t_with_valgrind())
 		t_skip("a queued SIGBUS ends it, and so this one kills");
 	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, PAGE), 0);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
 	map_area(fd);
 	assert_dies(copy_over_the_border, SIGBUS);
-	assert_memory_equal(area + PAGE - 6, ".01234", 6);
+	assert_memory_equal(area + T_PAGE - 6, ".01234", 6);
 	close(fd);
 }
 
@@ -139,7 +137,7 @@ static void repair(int signo, siginfo_t *si, void *context)
 	(void)context;
 	n_calls++;
 	seen_addr = si->si_addr;
-	need(mprotect(area + PAGE, 2 * PAGE, PROT_READ | PROT_WRITE) == 0);
+	need(mprotect(area + T_PAGE, 2 * T_PAGE, PROT_READ | PROT_WRITE) == 0);
 }
 
 static void install_repair(void)
@@ -159,22 +157,22 @@ static void copy_with_repair(void)
 	install_repair();
 	begin_trusted(&it, MCSAFE_SIDE_DESTINATION, &iov);
 	need(mcsafe_copy_to_iter("0123456789abcdefghij", 20, &it, &fault) == 20);
-	need(n_calls == 1 && seen_addr == area + PAGE);
+	need(n_calls == 1 && seen_addr == area + T_PAGE);
 	need(fault.cause == MCSAFE_CAUSE_NONE && mcsafe_iter_error(&it) == 0);
-	need(memcmp(area + PAGE - 6, ".0123456789abcdefghij", 21) == 0);
+	need(memcmp(area + T_PAGE - 6, ".0123456789abcdefghij", 21) == 0);
 }
 
 static void zero_with_repair(void)
 {
-	struct iovec iov = across(5, 2 * PAGE);
+	struct iovec iov = across(5, 2 * T_PAGE);
 	struct mcsafe_iter it;
 
 	install_repair();
 	begin_trusted(&it, MCSAFE_SIDE_DESTINATION, &iov);
-	need(mcsafe_iter_zero(SIZE_MAX, &it, NULL) == 2 * PAGE);
-	need(n_calls == 1 && seen_addr == area + PAGE);
-	for (size_t i = 0; i < 2 * PAGE; i++)
-		need(area[PAGE - 5 + i] == 0);
+	need(mcsafe_iter_zero(SIZE_MAX, &it, NULL) == 2 * T_PAGE);
+	need(n_calls == 1 && seen_addr == area + T_PAGE);
+	for (size_t i = 0; i < 2 * T_PAGE; i++)
+		need(area[T_PAGE - 5 + i] == 0);
 }
 
 /* The source is bad a little behind the place where the destination has to be repaired. */
@@ -184,17 +182,17 @@ static void repair_and_stop_at_the_source(void)
 	struct mcsafe_fault fault = {0};
 	struct mcsafe_iter it;
 	unsigned char *src =
-		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	need(src != MAP_FAILED && mprotect(src + PAGE, PAGE, PROT_NONE) == 0);
-	memcpy(src + PAGE - 9, "012345678", 9);
+	need(src != MAP_FAILED && mprotect(src + T_PAGE, T_PAGE, PROT_NONE) == 0);
+	memcpy(src + T_PAGE - 9, "012345678", 9);
 	install_repair();
 	begin_trusted(&it, MCSAFE_SIDE_DESTINATION, &iov);
-	need(mcsafe_copy_to_iter(src + PAGE - 9, 20, &it, &fault) == 9);
+	need(mcsafe_copy_to_iter(src + T_PAGE - 9, 20, &it, &fault) == 9);
 	need(n_calls == 1);
-	need(fault.side == MCSAFE_SIDE_SOURCE && fault.addr == src + PAGE);
+	need(fault.side == MCSAFE_SIDE_SOURCE && fault.addr == src + T_PAGE);
 	need(mcsafe_iter_count(&it) == 11);
-	need(memcmp(area + PAGE - 6, ".012345678\0", 11) == 0);
+	need(memcmp(area + T_PAGE - 6, ".012345678\0", 11) == 0);
 }
 
 /* A fault on the side that is not a trusted destination never gets to that handler. */
@@ -208,9 +206,9 @@ static void recover_the_source(void)
 	install_repair();
 	begin_trusted(&it, MCSAFE_SIDE_SOURCE, &bad);
 	need(mcsafe_copy_from_iter(to, 20, &it, &fault) == 5);
-	need(fault.side == MCSAFE_SIDE_SOURCE && fault.addr == area + PAGE);
+	need(fault.side == MCSAFE_SIDE_SOURCE && fault.addr == area + T_PAGE);
 	begin_trusted(&it, MCSAFE_SIDE_DESTINATION, &good);
-	need(mcsafe_copy_to_iter(area + PAGE - 7, 20, &it, &fault) == 7);
+	need(mcsafe_copy_to_iter(area + T_PAGE - 7, 20, &it, &fault) == 7);
 	need(mcsafe_iter_count(&it) == 13);
 	need(n_calls == 0);
 }

@@ -17,11 +17,10 @@
 #include <sys/mman.h>
 
 #include "base/cpu.h"
+#include "basics.h"
 #include "copy/engine.h"
 #include "landing/extable.h"
 #include "walk.h"
-
-#define PAGE 4096u
 
 int main(void);
 
@@ -40,7 +39,7 @@ static void set_handlers(void (*handler)(int, siginfo_t *, void *))
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = handler;
 	action.sa_flags = SA_SIGINFO;
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < T_LENGTH(signals); i++)
 		assert_int_equal(sigaction(signals[i], &action, NULL), 0);
 }
 
@@ -63,7 +62,7 @@ static void walk_and_leave(int signo, siginfo_t *si, void *ctx)
 }
 
 /* Whatever the processor can run: an instruction that it does not know is also a signal there. */
-static void test_backtrace_from_every_row(void **state)
+static void test_backtrace_is_complete_from_every_row(void **state)
 {
 	const struct mcsafe_row *first, *end;
 
@@ -96,18 +95,18 @@ static void walk_and_land(int signo, siginfo_t *si, void *ctx)
 static void test_copies_land_after_a_backtrace(void **state)
 {
 	char *memory =
-		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char other[64];
 
 	(void)state;
 	assert_true(memory != MAP_FAILED);
-	assert_int_equal(mprotect(memory + PAGE, PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(memory + T_PAGE, T_PAGE, PROT_NONE), 0);
 	memset(other, 1, sizeof(other));
 	set_handlers(walk_and_land);
 	if (sigsetjmp(back, 1) != 0)
 		fail_msg("a fault of the copy is not dealt with");
 	for (size_t good = 0; good < 40; good++) {
-		char *edge = memory + PAGE - good;
+		char *edge = memory + T_PAGE - good;
 
 		assert_int_equal(memcpy_mcsafe(edge, other, sizeof(other)), sizeof(other) - good);
 		assert_int_equal(times_in_walk((uintptr_t)main), 1);
@@ -115,13 +114,13 @@ static void test_copies_land_after_a_backtrace(void **state)
 		assert_int_equal(times_in_walk((uintptr_t)main), 1);
 		assert_int_equal(walk.function[0], (uintptr_t)mcsafe__engine()->copy);
 	}
-	assert_int_equal(munmap(memory, 2 * PAGE), 0);
+	assert_int_equal(munmap(memory, 2 * T_PAGE), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_backtrace_from_every_row),
+		cmocka_unit_test(test_backtrace_is_complete_from_every_row),
 		cmocka_unit_test(test_copies_land_after_a_backtrace),
 	};
 

@@ -15,12 +15,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "copy/engine.h"
 #include "badblocks/ask.h"
+#include "copy/engine.h"
 #include "run.h"
 
-#define PAGE   ((size_t)4096)
-#define SIZE   (16 * PAGE)
+#define SIZE   (16 * T_PAGE)
 #define BEFORE ((size_t)2 << 20) /* of the device before our memory */
 #define START  (UINT64_C(1) << 32)
 #define REGION "region7"
@@ -73,7 +72,7 @@ int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
 
 	assert_ptr_equal(clearing, &firmware);
 	assert_in_range(firmware.address, START + BEFORE, START + BEFORE + SIZE - 1);
-	assert_in_range(firmware.n, PAGE, SIZE - offset);
+	assert_in_range(firmware.n, T_PAGE, SIZE - offset);
 	firmware.run++;
 	if (firmware.refuses - offset < firmware.n)
 		return -EIO;
@@ -156,15 +155,15 @@ static void test_what_is_cleared_gets_its_data(void **state)
 {
 	(void)state;
 	begin();
-	assert_int_equal(repair(2 * PAGE, 3 * PAGE), 2 * PAGE);
-	assert_int_equal(firmware.address, START + BEFORE + 3 * PAGE);
-	assert_int_equal(firmware.n, 2 * PAGE);
+	assert_int_equal(repair(2 * T_PAGE, 3 * T_PAGE), 2 * T_PAGE);
+	assert_int_equal(firmware.address, START + BEFORE + 3 * T_PAGE);
+	assert_int_equal(firmware.n, 2 * T_PAGE);
 	assert_int_equal(firmware.run, 1);
 	assert_int_equal(firmware.flushes, 2);
-	assert_memory_equal(firmware.memory + 3 * PAGE, data + 3 * PAGE, 2 * PAGE);
-	assert_int_equal(firmware.memory[3 * PAGE - 1], 0);
-	assert_int_equal(firmware.memory[5 * PAGE], 0);
-	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
+	assert_memory_equal(firmware.memory + 3 * T_PAGE, data + 3 * T_PAGE, 2 * T_PAGE);
+	assert_int_equal(firmware.memory[3 * T_PAGE - 1], 0);
+	assert_int_equal(firmware.memory[5 * T_PAGE], 0);
+	assert_int_equal(known_bad(0), SIZE - 2 * T_PAGE);
 	end();
 }
 
@@ -172,12 +171,12 @@ static void test_what_is_refused_stays_bad(void **state)
 {
 	(void)state;
 	begin();
-	firmware.refuses = 6 * PAGE;
-	assert_int_equal(repair(8 * PAGE, 4 * PAGE), 2 * PAGE);
-	assert_memory_equal(firmware.memory + 4 * PAGE, data + 4 * PAGE, 2 * PAGE);
-	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
-	assert_int_equal(repair(PAGE, 6 * PAGE), -EIO);
-	assert_int_equal(known_bad(0), SIZE - 2 * PAGE);
+	firmware.refuses = 6 * T_PAGE;
+	assert_int_equal(repair(8 * T_PAGE, 4 * T_PAGE), 2 * T_PAGE);
+	assert_memory_equal(firmware.memory + 4 * T_PAGE, data + 4 * T_PAGE, 2 * T_PAGE);
+	assert_int_equal(known_bad(0), SIZE - 2 * T_PAGE);
+	assert_int_equal(repair(T_PAGE, 6 * T_PAGE), -EIO);
+	assert_int_equal(known_bad(0), SIZE - 2 * T_PAGE);
 	end();
 }
 
@@ -187,7 +186,7 @@ static void test_what_does_not_read_back_stays_bad(void **state)
 	begin();
 	firmware.loses_stores = true;
 	firmware.data = firmware.memory; /* it does not look */
-	assert_int_equal(repair(PAGE, 6 * PAGE), -EIO);
+	assert_int_equal(repair(T_PAGE, 6 * T_PAGE), -EIO);
 	assert_int_equal(firmware.run, 1);
 	assert_int_equal(known_bad(0), SIZE);
 	end();
@@ -206,7 +205,7 @@ static void test_nothing_is_done_where_nothing_can_be(void **state)
 	for (size_t i = 0; i < T_LENGTH(errors); i++) {
 		begin();
 		firmware.cannot_begin = errors[i].begin;
-		assert_int_equal(repair(PAGE, 0), errors[i].result);
+		assert_int_equal(repair(T_PAGE, 0), errors[i].result);
 		assert_int_equal(firmware.run + firmware.flushes, 0);
 		assert_int_equal(firmware.memory[0], 0);
 		assert_int_equal(known_bad(0), SIZE);
@@ -221,13 +220,13 @@ static void test_a_part_of_a_page_is_refused(void **state)
 
 	(void)state;
 	begin();
-	assert_int_equal(repair(PAGE + 100, 0), -EINVAL);
+	assert_int_equal(repair(T_PAGE + 100, 0), -EINVAL);
 	/* Not even the last part of memory that ends inside a page. */
-	assert_int_equal(mcsafe_pmem_open_memory(&shorter, firmware.memory, PAGE + 100, device, 0,
+	assert_int_equal(mcsafe_pmem_open_memory(&shorter, firmware.memory, T_PAGE + 100, device, 0,
 						 MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
 			 0);
-	assert_int_equal(mcsafe_pmem_repair(shorter, data, 100, (off_t)PAGE), -EINVAL);
-	assert_int_equal(mcsafe_pmem_repair(shorter, data, PAGE + 100, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(shorter, data, 100, (off_t)T_PAGE), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(shorter, data, T_PAGE + 100, 0), -EINVAL);
 	mcsafe_pmem_close(shorter);
 	assert_int_equal(firmware.begun + firmware.flushes, 0);
 	end();

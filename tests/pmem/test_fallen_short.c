@@ -17,10 +17,9 @@
 #include "pattern.h"
 #include "run.h"
 
-#define PAGE  ((size_t)4096)
 #define PAGES 24
 #define BAD   10 /* the lost page */
-#define SIZE  (PAGES * PAGE)
+#define SIZE  (PAGES * T_PAGE)
 
 mcsafe__copy_fn __real_mcsafe__copy_erms;
 mcsafe__copy_fn __wrap_mcsafe__copy_erms;
@@ -33,7 +32,7 @@ static unsigned stops;
 size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
 				struct mcsafe__landing *landing)
 {
-	uintptr_t from = (uintptr_t)src, bad = (uintptr_t)memory + BAD * PAGE;
+	uintptr_t from = (uintptr_t)src, bad = (uintptr_t)memory + BAD * T_PAGE;
 	size_t good;
 
 	if (bad - short_by < from || bad >= from + n)
@@ -61,8 +60,8 @@ static void begin(void)
 	for (size_t i = 0; i < SIZE; i++)
 		memory[i] = t_data(i);
 	assert_ptr_equal(
-		mmap(memory + BAD * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, empty, 0),
-		memory + BAD * PAGE);
+		mmap(memory + BAD * T_PAGE, T_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, empty, 0),
+		memory + BAD * T_PAGE);
 	close(fd);
 	close(empty);
 	stops = 0;
@@ -78,14 +77,14 @@ static void end(void)
 static void check_all_but_the_page(const unsigned char *got)
 {
 	for (size_t i = 0; i < SIZE; i++)
-		if (got[i] != (i / PAGE == BAD ? 0xee : t_data(i)))
-			fail_msg("wrong at page %zu, byte %zu", i / PAGE, i % PAGE);
+		if (got[i] != (i / T_PAGE == BAD ? 0xee : t_data(i)))
+			fail_msg("wrong at page %zu, byte %zu", i / T_PAGE, i % T_PAGE);
 }
 
 static unsigned char buffer[SIZE];
 static const size_t shorts[] = {0, 1, 8, 64, 192, 4032};
 
-static void test_holes(void **state)
+static void test_holes_name_the_lost_page_only(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(shorts); i++) {
@@ -94,12 +93,13 @@ static void test_holes(void **state)
 
 		begin();
 		short_by = shorts[i];
-		said = (uintptr_t)memory + BAD * PAGE;
-		assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n), PAGE);
+		said = (uintptr_t)memory + BAD * T_PAGE;
+		assert_int_equal(mcsafe_memcpy_holes(buffer, memory, SIZE, 0xee, holes, &n),
+				 T_PAGE);
 		assert_int_equal(stops, 1);
 		assert_int_equal(n, 1);
-		assert_int_equal(holes[0].start, BAD * PAGE);
-		assert_int_equal(holes[0].len, PAGE);
+		assert_int_equal(holes[0].start, BAD * T_PAGE);
+		assert_int_equal(holes[0].len, T_PAGE);
 		check_all_but_the_page(buffer);
 		end();
 	}
@@ -119,8 +119,8 @@ static void check_known(struct mcsafe_pmem *pmem)
 	struct mcsafe_range bad;
 
 	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE, &bad));
-	assert_int_equal(bad.start, BAD * PAGE);
-	assert_int_equal(bad.len, PAGE);
+	assert_int_equal(bad.start, BAD * T_PAGE);
+	assert_int_equal(bad.len, T_PAGE);
 	assert_false(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), bad.start + bad.len, SIZE,
 					   &bad));
 }
@@ -132,7 +132,7 @@ static void for_each_address(void (*check)(void))
 		for (int other = 0; other < 2; other++) {
 			begin();
 			short_by = shorts[i];
-			said = (uintptr_t)memory + BAD * PAGE;
+			said = (uintptr_t)memory + BAD * T_PAGE;
 			if (other)
 				said += UINT64_C(1) << 40;
 			check();
@@ -144,14 +144,14 @@ static void check_pread(void)
 {
 	struct mcsafe_pmem *pmem = open_it();
 
-	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, SIZE, 0, NULL), BAD * PAGE - short_by);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, SIZE, 0, NULL), BAD * T_PAGE - short_by);
 	assert_int_equal(stops, 1);
 	check_known(pmem);
-	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, PAGE, (BAD - 1) * PAGE, NULL), PAGE);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buffer, T_PAGE, (BAD - 1) * T_PAGE, NULL), T_PAGE);
 	mcsafe_pmem_close(pmem);
 }
 
-static void test_pread(void **state)
+static void test_pread_stops_at_the_lost_page(void **state)
 {
 	(void)state;
 	for_each_address(check_pread);
@@ -166,14 +166,14 @@ static void check_salvage(void)
 	assert_int_equal(mcsafe_pmem_salvage(pmem, buffer, SIZE, 0, 0xee, holes, &n), SIZE);
 	assert_int_equal(stops, 1);
 	assert_int_equal(n, 1);
-	assert_int_equal(holes[0].start, BAD * PAGE);
-	assert_int_equal(holes[0].len, PAGE);
+	assert_int_equal(holes[0].start, BAD * T_PAGE);
+	assert_int_equal(holes[0].len, T_PAGE);
 	check_all_but_the_page(buffer);
 	check_known(pmem);
 	mcsafe_pmem_close(pmem);
 }
 
-static void test_salvage(void **state)
+static void test_salvage_names_the_lost_page_only(void **state)
 {
 	(void)state;
 	for_each_address(check_salvage);
@@ -182,9 +182,9 @@ static void test_salvage(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_holes),
-		cmocka_unit_test(test_pread),
-		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_holes_name_the_lost_page_only),
+		cmocka_unit_test(test_pread_stops_at_the_lost_page),
+		cmocka_unit_test(test_salvage_names_the_lost_page_only),
 	};
 
 	return t_run("pmem.fallen_short", tests, T_LENGTH(tests));

@@ -11,8 +11,7 @@
 
 #include "run.h"
 
-#define PAGE ((size_t)4096)
-#define SIZE (16 * PAGE)
+#define SIZE (16 * T_PAGE)
 
 static struct {
 	int fd;
@@ -62,7 +61,7 @@ static int take(struct mcsafe_pmem **pmem)
 }
 
 /* What one writes the other reads, durable or not, through either mapping. */
-static void test_their_stores_and_ours(void **state)
+static void test_their_stores_and_ours_are_seen_by_both(void **state)
 {
 	struct mcsafe_pmem *pmem, *second;
 	char text[32] = "";
@@ -89,33 +88,33 @@ static void test_a_bad_page_of_theirs_is_repaired(void **state)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
 	struct mcsafe_pmem *pmem;
-	static unsigned char data[PAGE], back[SIZE];
+	static unsigned char data[T_PAGE], back[SIZE];
 	int err = -1;
 
 	(void)state;
 	t_install();
 	assert_int_equal(take(&pmem), 0);
 	for (size_t i = 0; i < T_LENGTH(kinds) && err != 0; i++)
-		err = mcsafe_inject(theirs.base + 3 * PAGE, PAGE, kinds[i]);
+		err = mcsafe_inject(theirs.base + 3 * T_PAGE, T_PAGE, kinds[i]);
 	if (err != 0)
 		t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
-	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), 3 * PAGE);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
-	memset(data, 'd', PAGE);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 3 * PAGE), PAGE);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), 3 * T_PAGE);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), T_PAGE);
+	memset(data, 'd', T_PAGE);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 3 * T_PAGE), T_PAGE);
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
-	assert_memory_equal(back + 3 * PAGE, data, PAGE);
+	assert_memory_equal(back + 3 * T_PAGE, data, T_PAGE);
 	/* Their own loads find the page as well. */
-	assert_memory_equal(theirs.base + 3 * PAGE, data, PAGE);
-	assert_int_equal(mcsafe_inject_clear(theirs.base + 3 * PAGE, PAGE), 0);
+	assert_memory_equal(theirs.base + 3 * T_PAGE, data, T_PAGE);
+	assert_int_equal(mcsafe_inject_clear(theirs.base + 3 * T_PAGE, T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_their_stores_and_ours, map_with_libpmem2,
-						unmap_with_libpmem2),
+		cmocka_unit_test_setup_teardown(test_their_stores_and_ours_are_seen_by_both,
+						map_with_libpmem2, unmap_with_libpmem2),
 		cmocka_unit_test_setup_teardown(test_a_bad_page_of_theirs_is_repaired,
 						map_with_libpmem2, unmap_with_libpmem2),
 	};

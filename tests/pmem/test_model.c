@@ -569,25 +569,25 @@ static void run(enum backing backing)
 	end();
 }
 
-static void test_memfd(void **state)
+static void test_a_memfd_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(MEMFD);
 }
 
-static void test_file(void **state)
+static void test_a_file_on_a_disk_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(DISK_FILE);
 }
 
-static void test_memory_of_a_file(void **state)
+static void test_mapped_memory_of_a_file_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(MAPPED);
 }
 
-static void test_anonymous_memory(void **state)
+static void test_anonymous_memory_agrees_with_the_model(void **state)
 {
 	(void)state;
 	run(ANONYMOUS);
@@ -619,7 +619,7 @@ static void *in_a_slice(void *arg)
 	return NULL;
 }
 
-static void test_threads_with_a_slice_each(void **state)
+static void test_threads_with_a_slice_each_agree_with_the_model(void **state)
 {
 	int fd = memfd_create("model", MFD_CLOEXEC);
 	pthread_t threads[THREADS];
@@ -646,11 +646,11 @@ static void test_threads_with_a_slice_each(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memfd),
-		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_memory_of_a_file),
-		cmocka_unit_test(test_anonymous_memory),
-		cmocka_unit_test(test_threads_with_a_slice_each),
+		cmocka_unit_test(test_a_memfd_agrees_with_the_model),
+		cmocka_unit_test(test_a_file_on_a_disk_agrees_with_the_model),
+		cmocka_unit_test(test_mapped_memory_of_a_file_agrees_with_the_model),
+		cmocka_unit_test(test_anonymous_memory_agrees_with_the_model),
+		cmocka_unit_test(test_threads_with_a_slice_each_agree_with_the_model),
 	};
 	const unsigned stride = (unsigned)t_stride(6, 30);
 

@@ -11,7 +11,6 @@
 
 #define N    64
 #define GOOD 24 /* initialized bytes of what is read */
-#define PAGE ((size_t)4096)
 
 /* The first byte of [p, p + n) that is not initialized; -1: there is none. */
 static intptr_t first_poisoned(const void *p, size_t n)
@@ -25,22 +24,22 @@ static struct mcsafe_pmem *opened(int flags)
 {
 	struct mcsafe_pmem *pmem;
 
-	memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	t_install();
-	assert_int_equal(
-		mcsafe_pmem_open_memory(&pmem, memory, 2 * PAGE, -1, 0, MCSAFE_PMEM_WRITE | flags),
-		0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 2 * T_PAGE, -1, 0,
+						 MCSAFE_PMEM_WRITE | flags),
+			 0);
 	return pmem;
 }
 
 static void closed(struct mcsafe_pmem *pmem)
 {
 	mcsafe_pmem_close(pmem);
-	assert_int_equal(munmap(memory, 2 * PAGE), 0);
+	assert_int_equal(munmap(memory, 2 * T_PAGE), 0);
 }
 
-static void test_reads(void **state)
+static void test_reads_hand_on_what_was_initialized(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct iovec parts[2];
@@ -71,56 +70,56 @@ static void test_reads(void **state)
 }
 
 /* With each way to make them durable. */
-static void test_writes(void **state)
+static void test_writes_hand_on_what_was_initialized(void **state)
 {
 	const int flags[] = {0, MCSAFE_PMEM_FLUSH};
 
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(flags); i++) {
 		struct mcsafe_pmem *pmem = opened(flags[i]);
-		char buf[PAGE];
+		char buf[T_PAGE];
 
 		memset(buf, 1, sizeof(buf));
-		__msan_poison(memory, 2 * PAGE);
-		__msan_poison(buf + PAGE - GOOD, GOOD);
-		assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, PAGE, 0, NULL), PAGE);
-		assert_int_equal(first_poisoned(memory, PAGE), PAGE - GOOD);
-		assert_int_equal(first_poisoned(memory + PAGE, PAGE), 0);
-		assert_int_equal(mcsafe_pmem_persist(pmem, 0, PAGE), 0);
+		__msan_poison(memory, 2 * T_PAGE);
+		__msan_poison(buf + T_PAGE - GOOD, GOOD);
+		assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, T_PAGE, 0, NULL), T_PAGE);
+		assert_int_equal(first_poisoned(memory, T_PAGE), T_PAGE - GOOD);
+		assert_int_equal(first_poisoned(memory + T_PAGE, T_PAGE), 0);
+		assert_int_equal(mcsafe_pmem_persist(pmem, 0, T_PAGE), 0);
 		closed(pmem);
 	}
 }
 
 /* What could not be read has the fill; what is behind it is as it was. */
-static void test_salvage(void **state)
+static void test_salvage_initializes_what_it_fills(void **state)
 {
 	struct mcsafe_pmem *pmem = opened(MCSAFE_PMEM_FLUSH);
 	struct mcsafe_fault fault;
-	static char buf[2 * PAGE];
+	static char buf[2 * T_PAGE];
 	size_t n_holes = 0;
 
 	(void)state;
-	memset(memory, 1, 2 * PAGE);
-	assert_int_equal(mprotect(memory, PAGE, PROT_NONE), 0);
-	__msan_poison(memory + PAGE + GOOD, 1);
+	memset(memory, 1, 2 * T_PAGE);
+	assert_int_equal(mprotect(memory, T_PAGE, PROT_NONE), 0);
+	__msan_poison(memory + T_PAGE + GOOD, 1);
 	__msan_poison(buf, sizeof(buf));
 	__msan_poison(&fault, sizeof(fault));
-	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 2 * PAGE, 0, &fault), -EIO);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 2 * T_PAGE, 0, &fault), -EIO);
 	assert_int_equal(first_poisoned(buf, sizeof(buf)), 0);
 	assert_int_equal(first_poisoned(&fault, sizeof(fault)), -1);
-	assert_int_equal(mcsafe_pmem_salvage(pmem, buf, 2 * PAGE, 0, 0xee, NULL, &n_holes),
-			 2 * PAGE);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, buf, 2 * T_PAGE, 0, 0xee, NULL, &n_holes),
+			 2 * T_PAGE);
 	assert_int_equal(n_holes, 1);
-	assert_int_equal(first_poisoned(buf, sizeof(buf)), PAGE + GOOD);
+	assert_int_equal(first_poisoned(buf, sizeof(buf)), T_PAGE + GOOD);
 	closed(pmem);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_writes),
-		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_reads_hand_on_what_was_initialized),
+		cmocka_unit_test(test_writes_hand_on_what_was_initialized),
+		cmocka_unit_test(test_salvage_initializes_what_it_fills),
 	};
 
 	return t_run("pmem.msan", tests, T_LENGTH(tests));

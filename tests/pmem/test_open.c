@@ -18,7 +18,6 @@
 #include "run.h"
 #include "tool.h"
 
-#define PAGE    ((size_t)4096)
 #define NO_ASK  MCSAFE_PMEM_NO_ASK
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
 
@@ -51,8 +50,8 @@ static void test_says_what_a_file_is(void **state)
 	assert_int_equal(info.writable, 0);
 	assert_non_null(info.base);
 	assert_int_equal(info.size, 5);
-	assert_int_equal(info.page_size, PAGE);
-	assert_int_equal(info.align, PAGE);
+	assert_int_equal(info.page_size, T_PAGE);
+	assert_int_equal(info.align, T_PAGE);
 	for (size_t i = 0; i < T_LENGTH(info.reserved); i++)
 		assert_null(info.reserved[i]);
 	mcsafe_pmem_close(pmem);
@@ -62,13 +61,13 @@ static void test_says_what_a_file_is(void **state)
 static void test_says_what_memory_is(void **state)
 {
 	unsigned char *memory =
-		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_pmem *pmem;
 	struct mcsafe_pmem_info info;
 
 	(void)state;
 	t_install();
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 2 * PAGE - 1, -1, 0,
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 2 * T_PAGE - 1, -1, 0,
 						 MCSAFE_PMEM_FLUSH | MCSAFE_PMEM_WRITE),
 			 0);
 	mcsafe_pmem_get_info(pmem, &info);
@@ -77,16 +76,16 @@ static void test_says_what_memory_is(void **state)
 	assert_int_equal(info.sync, 1);
 	assert_int_equal(info.writable, 1);
 	assert_ptr_equal(info.base, memory);
-	assert_int_equal(info.size, 2 * PAGE - 1);
+	assert_int_equal(info.size, 2 * T_PAGE - 1);
 	mcsafe_pmem_close(pmem);
 	/* It is still the caller's. */
 	memory[0] = 1;
-	munmap(memory, 2 * PAGE);
+	munmap(memory, 2 * T_PAGE);
 }
 
 static void test_refuses_what_it_cannot_map(void **state)
 {
-	unsigned char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *memory = mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_pmem *pmem = (struct mcsafe_pmem *)memory;
 	int fds[2], fd = file_of("x"), reading;
 	char path[64];
@@ -104,16 +103,16 @@ static void test_refuses_what_it_cannot_map(void **state)
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fds[0], 0), -ENODEV);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fds[1], 0), -EACCES);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, reading, MCSAFE_PMEM_WRITE), -EACCES);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, NULL, PAGE, -1, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, NULL, T_PAGE, -1, 0, 0), -EINVAL);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory + 1, 1, -1, 0, 0), -EINVAL);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 0, -1, 0, 0), -EINVAL);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 4096, 0), -EINVAL);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 1, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, -1, 4096, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, fd, 1, 0), -EINVAL);
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE_MAX, -1, 0, 0), -EINVAL);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -2, 0, 0), -EBADF);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, -2, 0, 0), -EBADF);
 	assert_ptr_equal(pmem, memory);
 	mcsafe_pmem_close(NULL);
-	munmap(memory, PAGE);
+	munmap(memory, T_PAGE);
 	close(fds[0]);
 	close(fds[1]);
 	close(reading);
@@ -147,7 +146,7 @@ static void test_an_empty_file_is_all_end(void **state)
 	close(fd);
 }
 
-static void test_arguments_out_of_range(void **state)
+static void test_arguments_out_of_range_are_refused(void **state)
 {
 	int fd = file_of("0123456789");
 	struct mcsafe_pmem *pmem;
@@ -165,7 +164,7 @@ static void test_arguments_out_of_range(void **state)
 	assert_int_equal(mcsafe_pmem_salvage(pmem, buf, 1, -1, 0, NULL, &nholes), -EINVAL);
 	assert_int_equal(nholes, 77);
 	assert_int_equal(mcsafe_pmem_persist(pmem, -1, 1), -EINVAL);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, -1), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, T_PAGE, -1), -EINVAL);
 	assert_int_equal(mcsafe_pmem_preadv(pmem, huge, 2, 0, &fault), -EINVAL);
 	assert_int_equal(mcsafe_pmem_pwritev(pmem, huge, 2, 0, &fault), -EINVAL);
 	assert_int_equal(mcsafe_pmem_preadv(pmem, NULL, 0, 0, &fault), 0);
@@ -204,32 +203,32 @@ static void test_reading_is_not_writing(void **state)
 static void test_a_known_range_is_not_touched(void **state)
 {
 	unsigned char *memory =
-		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 4 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_pmem *pmem;
 	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
-	static unsigned char buf[4 * PAGE];
+	static unsigned char buf[4 * T_PAGE];
 
 	(void)state;
 	t_install();
-	memset(memory, 'm', 4 * PAGE);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * PAGE, -1, 0, WRITING), 0);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), PAGE + 100, 1), 0);
+	memset(memory, 'm', 4 * T_PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * T_PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), T_PAGE + 100, 1), 0);
 	/* Good up to its line, and no signal: a signal would be in the record. */
-	assert_int_equal(mcsafe_pmem_pread(pmem, buf, sizeof(buf), 0, &fault), PAGE + 64);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, sizeof(buf), 0, &fault), T_PAGE + 64);
 	assert_int_equal(fault.signo, 0);
 	assert_int_equal(fault.cause, MCSAFE_CAUSE_IO);
 	assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
-	assert_ptr_equal(fault.addr, memory + PAGE + 64);
-	for (size_t at = PAGE + 64; at < PAGE + 128; at++)
+	assert_ptr_equal(fault.addr, memory + T_PAGE + 64);
+	for (size_t at = T_PAGE + 64; at < T_PAGE + 128; at++)
 		assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, (off_t)at, NULL), -EIO);
-	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, PAGE + 128, NULL), 1);
-	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, PAGE, PAGE, &fault), 64);
+	assert_int_equal(mcsafe_pmem_pread(pmem, buf, 1, T_PAGE + 128, NULL), 1);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, T_PAGE, T_PAGE, &fault), 64);
 	assert_int_equal(fault.side, MCSAFE_SIDE_DESTINATION);
-	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, PAGE, PAGE + 99, NULL), -EIO);
-	assert_int_equal(memory[PAGE + 64], 'm');
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, T_PAGE, T_PAGE + 99, NULL), -EIO);
+	assert_int_equal(memory[T_PAGE + 64], 'm');
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
-	munmap(memory, 4 * PAGE);
+	munmap(memory, 4 * T_PAGE);
 }
 
 /* Flushing meets what has gone away; what is known to be bad it passes over. */
@@ -243,21 +242,22 @@ static void test_flushing_says_what_it_cannot_flush(void **state)
 	if (t_with_valgrind())
 		t_skip("a flush is no access");
 	t_install();
-	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
-	memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * PAGE, -1, 0,
+	assert_int_equal(ftruncate(fd, 4 * T_PAGE), 0);
+	memory = mmap(NULL, 4 * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, 4 * T_PAGE, -1, 0,
 						 MCSAFE_PMEM_FLUSH | MCSAFE_PMEM_WRITE),
 			 0);
 	assert_int_equal(mcsafe_pmem_pwrite(pmem, "flushed", 7, 4090, NULL), 7);
 	assert_memory_equal(memory + 4090, "flushed", 7);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 1, 4 * PAGE), 0);
-	assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * PAGE), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * PAGE + 1), -EIO);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 2 * PAGE, 2 * PAGE), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 1, 4 * T_PAGE), 0);
+	assert_int_equal(ftruncate(fd, 2 * T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE + 1), -EIO);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 2 * T_PAGE, 2 * T_PAGE),
+			 0);
+	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 4 * T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
-	munmap(memory, 4 * PAGE);
+	munmap(memory, 4 * T_PAGE);
 	close(fd);
 }
 
@@ -270,28 +270,28 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 
 	(void)state;
 	t_install();
-	assert_int_equal(ftruncate(fd, PAGE), 0);
-	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 0, WRITING), 0);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, 0), -EOPNOTSUPP);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
+	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, T_PAGE, 0), -EOPNOTSUPP);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), T_PAGE);
 	mcsafe_pmem_close(pmem);
-	munmap(memory, PAGE);
+	munmap(memory, T_PAGE);
 	close(fd);
 
 	/* A device that is not device-dax: nothing is stored there. */
 	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
-	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	memory[0] = 'Z';
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 0, WRITING), 0);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, 0), -EOPNOTSUPP);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, fd, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, T_PAGE, 0), -EOPNOTSUPP);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), T_PAGE);
 	assert_int_equal(memory[0], 'Z');
 	mcsafe_pmem_close(pmem);
-	munmap(memory, PAGE);
+	munmap(memory, T_PAGE);
 	close(fd);
 }
 
@@ -299,8 +299,8 @@ static void test_repair_refuses_what_it_cannot_replace(void **state)
 static void test_repair_stays_where_it_belongs(void **state)
 {
 	unsigned char *memory =
-		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	static unsigned char data[PAGE] = "new";
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static unsigned char data[T_PAGE] = "new";
 	int fd = file_of("hello");
 	struct mcsafe_pmem *pmem;
 	struct stat st;
@@ -308,33 +308,33 @@ static void test_repair_stays_where_it_belongs(void **state)
 	(void)state;
 	t_install();
 	/* The page behind memory that ends within it. */
-	memset(memory, 'Z', 2 * PAGE);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE + 904, -1, 0, WRITING), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, 904, (off_t)PAGE), 904);
-	assert_memory_equal(memory + PAGE, data, 904);
-	for (size_t i = PAGE + 904; i < 2 * PAGE; i++)
+	memset(memory, 'Z', 2 * T_PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE + 904, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, 904, (off_t)T_PAGE), 904);
+	assert_memory_equal(memory + T_PAGE, data, 904);
+	for (size_t i = T_PAGE + 904; i < 2 * T_PAGE; i++)
 		assert_int_equal(memory[i], 'Z');
 	mcsafe_pmem_close(pmem);
-	munmap(memory, 2 * PAGE);
+	munmap(memory, 2 * T_PAGE);
 
 	/* Memory of a file that is shorter. */
-	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, fd, 0, WRITING), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EINVAL);
+	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, fd, 0, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 0), -EINVAL);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, 5);
 	mcsafe_pmem_close(pmem);
-	munmap(memory, PAGE);
+	munmap(memory, T_PAGE);
 
 	/* A descriptor that appends, wherever it is told to write. */
-	assert_int_equal(ftruncate(fd, (off_t)PAGE), 0);
+	assert_int_equal(ftruncate(fd, (off_t)T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_APPEND), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 0), -EINVAL);
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), PAGE);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 0), T_PAGE);
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_size, PAGE);
+	assert_int_equal(st.st_size, T_PAGE);
 	mcsafe_pmem_close(pmem);
 	close(fd);
 }
@@ -342,7 +342,7 @@ static void test_repair_stays_where_it_belongs(void **state)
 static void test_partial_repair_is_reported(void **state)
 {
 	unsigned char *map =
-		mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 3 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_pmem *pmem;
 	unsigned char byte;
 
@@ -351,51 +351,51 @@ static void test_partial_repair_is_reported(void **state)
 	/* A page of a file in the middle is not anonymous. */
 	int fd = memfd_create("middle", MFD_CLOEXEC);
 
-	assert_int_equal(ftruncate(fd, PAGE), 0);
-	assert_true(mmap(map + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-		    map + PAGE);
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, 3 * PAGE, -1, 0, WRITING), 0);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 3 * PAGE), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 3 * PAGE, 0), PAGE);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 2 * PAGE, PAGE), -EOPNOTSUPP);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
+	assert_true(mmap(map + T_PAGE, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			 0) == map + T_PAGE);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, 3 * T_PAGE, -1, 0, WRITING), 0);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 3 * T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 3 * T_PAGE, 0), T_PAGE);
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, 2 * T_PAGE, T_PAGE), -EOPNOTSUPP);
 	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 1);
-	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, PAGE, NULL), -EIO);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), 2 * PAGE);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, T_PAGE, NULL), -EIO);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), 2 * T_PAGE);
 	mcsafe_pmem_close(pmem);
-	munmap(map, 3 * PAGE);
+	munmap(map, 3 * T_PAGE);
 	close(fd);
 }
 
 /* Data that cannot be read: nothing is repaired with them. */
-static void test_repair_with_bad_data(void **state)
+static void test_repair_with_bad_data_repairs_nothing(void **state)
 {
 	int fd = file_of("");
 	struct mcsafe_pmem *pmem;
 	unsigned char *data =
-		mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	(void)state;
 	t_install();
-	assert_int_equal(ftruncate(fd, PAGE), 0);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, PAGE), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, PAGE, 0), -EFAULT);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, T_PAGE, 0), -EFAULT);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), T_PAGE);
 	mcsafe_pmem_close(pmem);
-	munmap(data, PAGE);
+	munmap(data, T_PAGE);
 	close(fd);
 }
 
 /* Nobody keeps a list of such memory, which is not the same as an empty list. */
 static void test_the_kernel_is_asked(void **state)
 {
-	unsigned char *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *memory = mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_badblocks_answer answer = {.state = MCSAFE_BADBLOCKS_FOUND};
 	struct mcsafe_pmem *pmem;
 	int fd = file_of("x");
 
 	(void)state;
-	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, PAGE, -1, 0, 0), 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, T_PAGE, -1, 0, 0), 0);
 	assert_int_equal(mcsafe_pmem_ask(pmem, &answer), -ENOTSUP);
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
 	assert_int_equal(answer.error, ENOTSUP);
@@ -406,7 +406,7 @@ static void test_the_kernel_is_asked(void **state)
 	assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
 	assert_int_equal(answer.error, ENODEV);
 	mcsafe_pmem_close(pmem);
-	munmap(memory, PAGE);
+	munmap(memory, T_PAGE);
 	close(fd);
 }
 
@@ -415,7 +415,7 @@ static void test_scrub_finds_what_is_bad(void **state)
 {
 	static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_EOF};
 	struct mcsafe_scrub_progress progress;
-	struct mcsafe_scrub_options options = {.start = 9 * PAGE};
+	struct mcsafe_scrub_options options = {.start = 9 * T_PAGE};
 	struct mcsafe_range bad;
 	struct mcsafe_pmem *pmem;
 	struct mcsafe_pmem_info info;
@@ -423,21 +423,21 @@ static void test_scrub_finds_what_is_bad(void **state)
 
 	(void)state;
 	t_install();
-	assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+	assert_int_equal(ftruncate(fd, 8 * T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
 	mcsafe_pmem_get_info(pmem, &info);
 	for (size_t i = 0; i < T_LENGTH(kinds) && err != 0; i++)
-		err = mcsafe_inject((unsigned char *)info.base + 2 * PAGE, PAGE, kinds[i]);
+		err = mcsafe_inject((unsigned char *)info.base + 2 * T_PAGE, T_PAGE, kinds[i]);
 	if (err != 0)
 		t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
 	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), -EINVAL);
-	assert_int_equal(ftruncate(fd, 6 * PAGE), 0);
+	assert_int_equal(ftruncate(fd, 6 * T_PAGE), 0);
 	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
-	assert_int_equal(progress.offset, 8 * PAGE);
-	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), PAGE);
+	assert_int_equal(progress.offset, 8 * T_PAGE);
+	assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), T_PAGE);
 	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX, &bad));
-	assert_int_equal(bad.start, 2 * PAGE);
-	assert_int_equal(mcsafe_inject_clear((unsigned char *)info.base + 2 * PAGE, PAGE), 0);
+	assert_int_equal(bad.start, 2 * T_PAGE);
+	assert_int_equal(mcsafe_inject_clear((unsigned char *)info.base + 2 * T_PAGE, T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
 	close(fd);
 }
@@ -453,17 +453,17 @@ static void test_a_long_repair_puts_each_byte_in_its_place(void **state)
 	t_install();
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (unsigned char)(i % 251);
-	assert_int_equal(ftruncate(fd, (off_t)(PAGE + sizeof(data))), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(T_PAGE + sizeof(data))), 0);
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
 	/* All of the last page, also what is behind the end. */
-	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 200 * PAGE), 0);
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, sizeof(data), PAGE), sizeof(data));
-	assert_int_equal(mcsafe_pmem_pread(pmem, back, sizeof(back), PAGE, NULL), sizeof(back));
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 200 * T_PAGE), 0);
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, sizeof(data), T_PAGE), sizeof(data));
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, sizeof(back), T_PAGE, NULL), sizeof(back));
 	assert_memory_equal(back, data, sizeof(data));
 	assert_int_equal(mcsafe_pmem_pread(pmem, back, 1, 0, NULL), -EIO);
-	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE + sizeof(data), 0),
-			 PAGE + sizeof(data));
-	assert_int_equal(pread(fd, back, sizeof(back), PAGE), sizeof(back));
+	assert_int_equal(mcsafe_pmem_repair(pmem, NULL, T_PAGE + sizeof(data), 0),
+			 T_PAGE + sizeof(data));
+	assert_int_equal(pread(fd, back, sizeof(back), T_PAGE), sizeof(back));
 	memset(data, 0, sizeof(data));
 	assert_memory_equal(back, data, sizeof(data));
 	mcsafe_pmem_close(pmem);
@@ -478,7 +478,7 @@ static void test_a_fault_is_noted_too_late(void **state)
 
 	(void)state;
 	t_install();
-	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	assert_int_equal(ftruncate(fd, 4 * T_PAGE), 0);
 	for (size_t i = 0; i < T_LENGTH(causes); i++) {
 		struct mcsafe__access access;
 		struct mcsafe_fault fault;
@@ -486,16 +486,16 @@ static void test_a_fault_is_noted_too_late(void **state)
 		unsigned char byte;
 
 		assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
-		mcsafe__pmem_begin(&access, pmem, PAGE, PAGE, MCSAFE_SIDE_SOURCE);
-		if (mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_POISON) != 0 &&
-		    mcsafe_inject(access.base + PAGE, PAGE, MCSAFE_INJECT_EOF) != 0)
+		mcsafe__pmem_begin(&access, pmem, T_PAGE, T_PAGE, MCSAFE_SIDE_SOURCE);
+		if (mcsafe_inject(access.base + T_PAGE, T_PAGE, MCSAFE_INJECT_POISON) != 0 &&
+		    mcsafe_inject(access.base + T_PAGE, T_PAGE, MCSAFE_INJECT_EOF) != 0)
 			t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
-		assert_int_equal(mcsafe_memcpy(&byte, access.base + PAGE, 1, &fault), 1);
+		assert_int_equal(mcsafe_memcpy(&byte, access.base + T_PAGE, 1, &fault), 1);
 		fault.cause = causes[i];
-		assert_int_equal(mcsafe_pmem_repair(pmem, NULL, PAGE, PAGE), PAGE);
-		mcsafe__pmem_note(&access, &fault, PAGE);
+		assert_int_equal(mcsafe_pmem_repair(pmem, NULL, T_PAGE, T_PAGE), T_PAGE);
+		mcsafe__pmem_note(&access, &fault, T_PAGE);
 		assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
-		assert_int_equal(mcsafe_inject_clear(access.base + PAGE, PAGE), 0);
+		assert_int_equal(mcsafe_inject_clear(access.base + T_PAGE, T_PAGE), 0);
 		mcsafe__pmem_leave(access.stripe);
 		mcsafe_pmem_close(pmem);
 	}
@@ -602,14 +602,14 @@ int main(void)
 		cmocka_unit_test(test_says_what_memory_is),
 		cmocka_unit_test(test_refuses_what_it_cannot_map),
 		cmocka_unit_test(test_an_empty_file_is_all_end),
-		cmocka_unit_test(test_arguments_out_of_range),
+		cmocka_unit_test(test_arguments_out_of_range_are_refused),
 		cmocka_unit_test(test_reading_is_not_writing),
 		cmocka_unit_test(test_a_known_range_is_not_touched),
 		cmocka_unit_test(test_flushing_says_what_it_cannot_flush),
 		cmocka_unit_test(test_repair_refuses_what_it_cannot_replace),
 		cmocka_unit_test(test_repair_stays_where_it_belongs),
 		cmocka_unit_test(test_partial_repair_is_reported),
-		cmocka_unit_test(test_repair_with_bad_data),
+		cmocka_unit_test(test_repair_with_bad_data_repairs_nothing),
 		cmocka_unit_test(test_a_long_repair_puts_each_byte_in_its_place),
 		cmocka_unit_test(test_a_fault_is_noted_too_late),
 		cmocka_unit_test(test_the_kernel_is_asked),

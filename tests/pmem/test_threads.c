@@ -15,9 +15,8 @@
 #include "run.h"
 
 #define READERS  3u
-#define PAGE     ((size_t)4096)
 #define PAGES    ((size_t)32)
-#define SMALL    (16 * PAGE) /* the first mapping has room for no more */
+#define SMALL    (16 * T_PAGE) /* the first mapping has room for no more */
 #define ROUNDS   300u
 #define VERSIONS 4u
 
@@ -54,7 +53,7 @@ static _Atomic unsigned long wrong_bytes, wrong_results;
 
 static void look(unsigned char *buf, struct t_rng *rng, bool salvage)
 {
-	size_t offset = t_rng_below(rng, PAGES * PAGE), n = 1 + t_rng_below(rng, 3 * PAGE);
+	size_t offset = t_rng_below(rng, PAGES * T_PAGE), n = 1 + t_rng_below(rng, 3 * T_PAGE);
 	struct mcsafe_range holes[8];
 	size_t nholes = 8;
 	ssize_t got;
@@ -75,7 +74,7 @@ static void look(unsigned char *buf, struct t_rng *rng, bool salvage)
 static void *reader(void *arg)
 {
 	struct t_rng rng = t_rng_start(seed, *(unsigned *)arg);
-	unsigned char buf[3 * PAGE];
+	unsigned char buf[3 * T_PAGE];
 
 	while (!atomic_load(&stop)) {
 		look(buf, &rng, t_rng_below(&rng, 4) == 0);
@@ -102,24 +101,24 @@ static unsigned char *base(void)
 /* A page goes bad under the readers, and comes back as it should be. */
 static void break_and_repair(struct t_rng *rng, enum mcsafe_inject_kind kind, size_t pages)
 {
-	size_t page = t_rng_below(rng, pages), n = PAGE;
-	unsigned char data[PAGE], back[PAGE], *at = base() + page * PAGE;
+	size_t page = t_rng_below(rng, pages), n = T_PAGE;
+	unsigned char data[T_PAGE], back[T_PAGE], *at = base() + page * T_PAGE;
 
-	assert_int_equal(mcsafe_inject(at, PAGE, kind), 0);
+	assert_int_equal(mcsafe_inject(at, T_PAGE, kind), 0);
 	let_them_read();
-	fill(data, page * PAGE, n, (unsigned)t_rng_below(rng, VERSIONS));
-	assert_int_equal(mcsafe_pmem_repair(pmem, data, n, (off_t)(page * PAGE)), n);
+	fill(data, page * T_PAGE, n, (unsigned)t_rng_below(rng, VERSIONS));
+	assert_int_equal(mcsafe_pmem_repair(pmem, data, n, (off_t)(page * T_PAGE)), n);
 	/* A reader that met the fault before that may tell the registry only now: it must not. */
 	let_them_read();
 	assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
-	assert_int_equal(mcsafe_pmem_pread(pmem, back, n, (off_t)(page * PAGE), NULL), n);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, n, (off_t)(page * T_PAGE), NULL), n);
 	assert_memory_equal(back, data, n);
-	assert_int_equal(mcsafe_inject_clear(at, PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(at, T_PAGE), 0);
 }
 
 static void grow_and_truncate(int fd, bool large)
 {
-	size_t size = large ? PAGES * PAGE : SMALL;
+	size_t size = large ? PAGES * T_PAGE : SMALL;
 
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	let_them_read();
@@ -136,11 +135,11 @@ static enum mcsafe_inject_kind kind_to_use(void)
 	t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
 }
 
-static void test_readers_beside_a_repair(void **state)
+static void test_readers_beside_a_repair_see_no_wrong_byte(void **state)
 {
 	enum mcsafe_inject_kind kind = kind_to_use();
 	int fd = memfd_create("threads", MFD_CLOEXEC);
-	static unsigned char all[PAGES * PAGE];
+	static unsigned char all[PAGES * T_PAGE];
 	pthread_t threads[READERS];
 	unsigned streams[READERS];
 	struct t_rng rng;
@@ -158,7 +157,7 @@ static void test_readers_beside_a_repair(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, reader, &streams[i]), 0);
 	}
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		break_and_repair(&rng, kind, SMALL / PAGE);
+		break_and_repair(&rng, kind, SMALL / T_PAGE);
 		if (round % 32 == 16)
 			grow_and_truncate(fd, round / 32 % 2 == 0);
 	}
@@ -203,10 +202,10 @@ static void *closer(void *arg)
 
 static void drain(size_t n)
 {
-	unsigned char buf[PAGE];
+	unsigned char buf[T_PAGE];
 
 	while (n != 0) {
-		ssize_t got = read(pipe_of_reader[0], buf, n < PAGE ? n : PAGE);
+		ssize_t got = read(pipe_of_reader[0], buf, n < T_PAGE ? n : T_PAGE);
 
 		assert_true(got > 0);
 		n -= (size_t)got;
@@ -226,13 +225,13 @@ static void test_close_waits_for_a_read(void **state)
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
 	assert_int_equal(pthread_create(&reads_it, NULL, slow_reader, NULL), 0);
 	/* The first bytes have come: the read has begun, and the rest is for us to let through. */
-	drain(PAGE);
+	drain(T_PAGE);
 	assert_true(atomic_load(&reading));
 	assert_int_equal(pthread_create(&closes_it, NULL, closer, NULL), 0);
 	for (unsigned i = 0; i < 1000; i++)
 		sched_yield();
 	assert_false(atomic_load(&closed));
-	drain(2 * SMALL - PAGE);
+	drain(2 * SMALL - T_PAGE);
 	assert_int_equal(pthread_join(reads_it, NULL), 0);
 	assert_int_equal(pthread_join(closes_it, NULL), 0);
 	assert_true(atomic_load(&let_go));
@@ -245,7 +244,7 @@ static void test_close_waits_for_a_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_readers_beside_a_repair),
+		cmocka_unit_test(test_readers_beside_a_repair_see_no_wrong_byte),
 		cmocka_unit_test(test_close_waits_for_a_read),
 	};
 

@@ -16,7 +16,6 @@
 #include "report.h"
 #include "run.h"
 
-#define PAGE  ((size_t)4096)
 #define PAGES ((size_t)80) /* more than one step */
 
 static const size_t bad_pages[] = {0, 1, 7, 15, 16, 17, 40, PAGES - 1};
@@ -41,10 +40,10 @@ static int open_file(enum memory memory)
 	}
 	assert_int_not_equal(fd, -1);
 	for (size_t i = 0; i < PAGES; i++) {
-		char page[PAGE];
+		char page[T_PAGE];
 
 		memset(page, (int)i + 1, sizeof(page));
-		assert_int_equal(pwrite(fd, page, PAGE, (off_t)(i * PAGE)), PAGE);
+		assert_int_equal(pwrite(fd, page, T_PAGE, (off_t)(i * T_PAGE)), T_PAGE);
 	}
 	return fd;
 }
@@ -55,10 +54,10 @@ static unsigned char *map(enum memory memory, int fd)
 	unsigned char *base;
 
 	how |= memory == ANONYMOUS || memory == FILE_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
-	base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, how, fd, 0);
+	base = mmap(NULL, PAGES * T_PAGE, PROT_READ | PROT_WRITE, how, fd, 0);
 	assert_ptr_not_equal(base, MAP_FAILED);
 	for (size_t i = 0; fd == -1 && i < PAGES; i++)
-		memset(base + i * PAGE, (int)i + 1, PAGE);
+		memset(base + i * T_PAGE, (int)i + 1, T_PAGE);
 	return base;
 }
 
@@ -74,7 +73,7 @@ static bool is_bad(size_t page)
 static bool inject(unsigned char *base, enum mcsafe_inject_kind kind)
 {
 	for (size_t i = 0; i < T_LENGTH(bad_pages); i++) {
-		int err = mcsafe_inject(base + bad_pages[i] * PAGE, PAGE, kind);
+		int err = mcsafe_inject(base + bad_pages[i] * T_PAGE, T_PAGE, kind);
 
 		if (err == 0)
 			continue;
@@ -88,14 +87,15 @@ static bool inject(unsigned char *base, enum mcsafe_inject_kind kind)
 /* Exactly the bad pages are in the registry. */
 static void check_registry(const struct mcsafe_badblocks *badblocks)
 {
-	assert_int_equal(mcsafe_badblocks_bytes(badblocks), T_LENGTH(bad_pages) * PAGE);
+	assert_int_equal(mcsafe_badblocks_bytes(badblocks), T_LENGTH(bad_pages) * T_PAGE);
 	for (size_t page = 0; page < PAGES; page++) {
 		struct mcsafe_range bad;
-		bool found = mcsafe_badblocks_next(badblocks, page * PAGE, (page + 1) * PAGE, &bad);
+		bool found =
+			mcsafe_badblocks_next(badblocks, page * T_PAGE, (page + 1) * T_PAGE, &bad);
 
 		assert_int_equal(found, is_bad(page));
 		if (found)
-			assert_int_equal(bad.len, PAGE);
+			assert_int_equal(bad.len, T_PAGE);
 	}
 }
 
@@ -104,21 +104,21 @@ static void scrub_losses(unsigned char *base, struct mcsafe_badblocks *badblocks
 	struct mcsafe_scrub_progress progress;
 	struct mcsafe_scrub *scrub;
 
-	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, NULL), 0);
+	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * T_PAGE, badblocks, NULL), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
 	check_registry(badblocks);
 	mcsafe_scrub_get_progress(scrub, &progress);
-	assert_int_equal(progress.offset, PAGES * PAGE);
-	assert_int_equal(progress.bad, T_LENGTH(bad_pages) * PAGE);
+	assert_int_equal(progress.offset, PAGES * T_PAGE);
+	assert_int_equal(progress.bad, T_LENGTH(bad_pages) * T_PAGE);
 	assert_int_equal(progress.skipped, 0);
 	mcsafe_scrub_destroy(scrub);
 
 	/* Once more: nothing new, and what is known is left alone. */
-	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, NULL), 0);
+	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * T_PAGE, badblocks, NULL), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
 	mcsafe_scrub_get_progress(scrub, &progress);
 	assert_int_equal(progress.bad, 0);
-	assert_int_equal(progress.skipped, T_LENGTH(bad_pages) * PAGE);
+	assert_int_equal(progress.skipped, T_LENGTH(bad_pages) * T_PAGE);
 	check_registry(badblocks);
 	mcsafe_scrub_destroy(scrub);
 }
@@ -126,15 +126,15 @@ static void scrub_losses(unsigned char *base, struct mcsafe_badblocks *badblocks
 /* Memory that may not be read is no loss: the run stops there, each time. */
 static void scrub_refusals(unsigned char *base, struct mcsafe_badblocks *badblocks)
 {
-	struct mcsafe_scrub_options options = {.start = PAGE * 2};
+	struct mcsafe_scrub_options options = {.start = T_PAGE * 2};
 	struct mcsafe_scrub_progress progress;
 	struct mcsafe_scrub *scrub;
 
-	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, &options), 0);
+	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * T_PAGE, badblocks, &options), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(mcsafe_scrub_run(scrub), -EFAULT);
 		mcsafe_scrub_get_progress(scrub, &progress);
-		assert_int_equal(progress.offset, 7 * PAGE);
+		assert_int_equal(progress.offset, 7 * T_PAGE);
 	}
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
 	mcsafe_scrub_destroy(scrub);
@@ -148,12 +148,12 @@ static void recheck(unsigned char *base, struct mcsafe_badblocks *badblocks)
 	struct mcsafe_scrub *scrub;
 	size_t before;
 
-	assert_int_equal(mcsafe_badblocks_add(badblocks, 30 * PAGE + 100, 2 * PAGE), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 30 * T_PAGE + 100, 2 * T_PAGE), 0);
 	before = mcsafe_badblocks_bytes(badblocks);
-	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * PAGE, badblocks, &options), 0);
+	assert_int_equal(mcsafe_scrub_create(&scrub, base, PAGES * T_PAGE, badblocks, &options), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
 	mcsafe_scrub_get_progress(scrub, &progress);
-	assert_int_equal(progress.readable, 2 * PAGE);
+	assert_int_equal(progress.readable, 2 * T_PAGE);
 	assert_int_equal(progress.skipped, 0);
 	assert_int_equal(progress.bad, 0);
 	assert_int_equal(mcsafe_badblocks_bytes(badblocks), before);
@@ -183,10 +183,11 @@ static bool try_kind(enum memory memory, enum mcsafe_inject_kind kind)
 			scrub_refusals(base, badblocks);
 		}
 		for (size_t i = 0; kind != MCSAFE_INJECT_HWPOISON && i < T_LENGTH(bad_pages); i++)
-			assert_int_equal(mcsafe_inject_clear(base + bad_pages[i] * PAGE, PAGE), 0);
+			assert_int_equal(mcsafe_inject_clear(base + bad_pages[i] * T_PAGE, T_PAGE),
+					 0);
 	}
 	mcsafe_badblocks_destroy(badblocks);
-	munmap(base, PAGES * PAGE);
+	munmap(base, PAGES * T_PAGE);
 	if (fd != -1)
 		close(fd);
 	return possible;
@@ -203,13 +204,13 @@ static void try_everywhere(enum mcsafe_inject_kind kind)
 	assert_true(tried > 0);
 }
 
-static void test_poison(void **state)
+static void test_poison_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_POISON);
 }
 
-static void test_the_end_of_a_file(void **state)
+static void test_what_is_past_the_end_of_a_file_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_EOF);
@@ -227,7 +228,7 @@ static void test_protected_pages_are_no_losses(void **state)
 	try_everywhere(MCSAFE_INJECT_PROTECT);
 }
 
-static void test_real_poison(void **state)
+static void test_real_poison_is_found(void **state)
 {
 	(void)state;
 	try_everywhere(MCSAFE_INJECT_HWPOISON);
@@ -236,12 +237,12 @@ static void test_real_poison(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_poison),
-		cmocka_unit_test(test_the_end_of_a_file),
+		cmocka_unit_test(test_poison_is_found),
+		cmocka_unit_test(test_what_is_past_the_end_of_a_file_is_found),
 		cmocka_unit_test(test_guards_are_no_losses),
 		cmocka_unit_test(test_protected_pages_are_no_losses),
 	};
-	const struct CMUnitTest real[] = {cmocka_unit_test(test_real_poison)};
+	const struct CMUnitTest real[] = {cmocka_unit_test(test_real_poison_is_found)};
 
 	if (argc > 1 && strcmp(argv[1], "hwpoison") == 0)
 		return t_run("scrub.kinds_hwpoison", real, T_LENGTH(real));

@@ -14,7 +14,6 @@
 
 #include "run.h"
 
-#define PAGE ((size_t)4096)
 #define SIZE ((size_t)1 << 20)
 
 static unsigned char memory[SIZE] __attribute__((aligned(4096)));
@@ -126,7 +125,7 @@ static void run_at(size_t rate)
 	assert_true(seconds <= (double)SIZE / (double)rate);
 	assert_true(sleeps >= SIZE / 65536 - 1);
 	/* A low rate has short pauses: of 1/16 s, or what a page takes. */
-	assert_true(seconds / (double)sleeps <= 0.0626 || rate < 16 * PAGE);
+	assert_true(seconds / (double)sleeps <= 0.0626 || rate < 16 * T_PAGE);
 	mcsafe_scrub_destroy(scrub);
 	mcsafe_badblocks_destroy(badblocks);
 }
@@ -207,15 +206,15 @@ static void test_a_handler_may_cancel(void **state)
 	of_handler = scrub;
 	assert_int_equal(sigaction(SIGUSR1, &action, &saved), 0);
 	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
-	assert_int_equal(offset_of(scrub), PAGE);
+	assert_int_equal(offset_of(scrub), T_PAGE);
 	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
-	assert_int_equal(offset_of(scrub), 2 * PAGE);
+	assert_int_equal(offset_of(scrub), 2 * T_PAGE);
 	assert_int_equal(sigaction(SIGUSR1, &saved, NULL), 0);
 	/* Before a run: it ends at once, and the next one does not. */
 	mcsafe_scrub_cancel(scrub);
 	mcsafe_scrub_cancel(scrub);
 	assert_int_equal(mcsafe_scrub_run(scrub), -ECANCELED);
-	assert_int_equal(offset_of(scrub), 2 * PAGE);
+	assert_int_equal(offset_of(scrub), 2 * T_PAGE);
 	mcsafe_scrub_destroy(scrub);
 	mcsafe_badblocks_destroy(badblocks);
 }
@@ -262,7 +261,7 @@ static void test_a_thread_scrubs_and_is_cancelled(void **state)
 		;
 	mcsafe_scrub_cancel(scrub);
 	assert_int_equal(mcsafe_scrub_wait(scrub), -ECANCELED);
-	assert_int_equal(offset_of(scrub), PAGE);
+	assert_int_equal(offset_of(scrub), T_PAGE);
 	assert_false(pthread_equal(seen.thread, pthread_self()));
 	assert_int_equal(seen.lacks, 0);
 	assert_int_equal(seen.policy, SCHED_IDLE);

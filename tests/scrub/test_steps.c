@@ -11,10 +11,8 @@
 #include "rng.h"
 #include "run.h"
 
-#define PAGE  ((size_t)4096)
 #define PAGES ((size_t)1200)
-#define SIZE  (PAGES * PAGE)
-#define HUGE  ((size_t)2 << 20)
+#define SIZE  (PAGES * T_PAGE)
 
 #ifndef MADV_POPULATE_READ
 # define MADV_POPULATE_READ 22
@@ -48,11 +46,11 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 	if (advice != MADV_POPULATE_READ)
 		return __real_madvise(start, n, advice);
-	assert_true(from % PAGE == 0 && n % PAGE == 0 && from + n <= SIZE);
+	assert_true(from % T_PAGE == 0 && n % T_PAGE == 0 && from + n <= SIZE);
 	errno = fake.asks_work ? EHWPOISON : EINVAL;
 	if (!fake.asks_work)
 		return -1;
-	for (size_t page = from / PAGE; page < (from + n) / PAGE; page++)
+	for (size_t page = from / T_PAGE; page < (from + n) / T_PAGE; page++)
 		if (fake.page_lost[page])
 			return -1;
 	return 0;
@@ -60,9 +58,9 @@ int __wrap_madvise(void *start, size_t n, int advice)
 
 static void lose(size_t offset)
 {
-	size_t block = fake.only_page || fake.extent < PAGE ? PAGE : fake.extent;
+	size_t block = fake.only_page || fake.extent < T_PAGE ? T_PAGE : fake.extent;
 
-	memset(&fake.page_lost[(offset & ~(block - 1)) / PAGE], 1, block / PAGE);
+	memset(&fake.page_lost[(offset & ~(block - 1)) / T_PAGE], 1, block / T_PAGE);
 }
 
 size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
@@ -74,9 +72,9 @@ size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_
 		if (fake.poison[i] >= from && fake.poison[i] < at)
 			at = fake.poison[i];
 	/* What is lost is unmapped: a read that gets there is the same loss once more. */
-	for (size_t page = from / PAGE; page * PAGE < at; page++) {
+	for (size_t page = from / T_PAGE; page * T_PAGE < at; page++) {
 		if (fake.page_lost[page]) {
-			at = page * PAGE > from ? page * PAGE : from;
+			at = page * T_PAGE > from ? page * T_PAGE : from;
 			break;
 		}
 	}
@@ -91,7 +89,7 @@ size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_
 				       .cause = MCSAFE_CAUSE_POISON,
 				       .side = MCSAFE_SIDE_SOURCE,
 				       .extent = fake.extent};
-	fault->addr = fake.base + (fake.exact ? at : at & ~(PAGE - 1));
+	fault->addr = fake.base + (fake.exact ? at : at & ~(T_PAGE - 1));
 	(void)dst;
 	at = at - from > fake.short_by ? at - fake.short_by : from;
 	return stop - at;
@@ -116,15 +114,15 @@ static struct mcsafe_badblocks *begin(void)
 
 	if (aligned == NULL) {
 		unsigned char *base =
-			mmap(NULL, SIZE + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			mmap(NULL, SIZE + T_HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		assert_ptr_not_equal(base, MAP_FAILED);
-		aligned = base + (HUGE - (uintptr_t)base % HUGE) % HUGE;
+		aligned = base + (T_HUGE - (uintptr_t)base % T_HUGE) % T_HUGE;
 	}
 	memset(&fake, 0, sizeof(fake));
 	fake.base = aligned;
 	fake.asks_work = true;
-	fake.extent = PAGE;
+	fake.extent = T_PAGE;
 	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
 	return badblocks;
 }
@@ -175,7 +173,7 @@ static void test_what_the_kernel_knows_is_not_touched(void **state)
 	signals_seen = told_of = 0;
 	fake.page_lost[20] = fake.page_lost[21] = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
-	assert_only(badblocks, 20 * PAGE, 2 * PAGE);
+	assert_only(badblocks, 20 * T_PAGE, 2 * T_PAGE);
 	assert_int_equal(signals_seen, 0);
 	assert_int_equal(told_of, 2);
 	for (size_t line = 0; line < SIZE / 64; line++)
@@ -192,10 +190,10 @@ static void test_latent_poison_is_read_once(void **state)
 
 			fake.asks_work = asks;
 			fake.short_by = short_by;
-			fake.poison[0] = 30 * PAGE + 640;
+			fake.poison[0] = 30 * T_PAGE + 640;
 			fake.n_poison = 1;
 			assert_int_equal(scrub(badblocks, 100, SIZE - 100, NULL), 0);
-			assert_only(badblocks, 30 * PAGE - 100, PAGE);
+			assert_only(badblocks, 30 * T_PAGE - 100, T_PAGE);
 			for (size_t line = 0; line < SIZE / 64; line++)
 				assert_int_equal(fake.reads[line] != 0,
 						 line >= 1 && line < SIZE / 64 - 1 &&
@@ -215,12 +213,12 @@ static void test_a_lost_line_is_noted_as_a_line(void **state)
 	fake.exact = true;
 	fake.short_by = 7;
 	fake.asks_work = false;
-	fake.poison[0] = 30 * PAGE + 640;
+	fake.poison[0] = 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	/* The stand-in has no part of a page to lose, so end before the rest of it is read. */
-	assert_int_equal(scrub(badblocks, 0, 30 * PAGE + 700, NULL), 0);
-	assert_true(mcsafe_badblocks_next(badblocks, 30 * PAGE + 640, 30 * PAGE + 641, NULL));
-	assert_false(mcsafe_badblocks_next(badblocks, 0, 30 * PAGE + 640, NULL));
+	assert_int_equal(scrub(badblocks, 0, 30 * T_PAGE + 700, NULL), 0);
+	assert_true(mcsafe_badblocks_next(badblocks, 30 * T_PAGE + 640, 30 * T_PAGE + 641, NULL));
+	assert_false(mcsafe_badblocks_next(badblocks, 0, 30 * T_PAGE + 640, NULL));
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -230,34 +228,34 @@ static void test_large_extents_are_asked_about(void **state)
 	struct mcsafe_badblocks *badblocks = begin();
 
 	(void)state;
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	fake.only_page = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE + 30 * PAGE, PAGE);
+	assert_only(badblocks, T_HUGE + 30 * T_PAGE, T_PAGE);
 	mcsafe_badblocks_destroy(badblocks);
 
 	/* Or none, and then those that were read before are noted by who needs them. */
 	badblocks = begin();
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE + 30 * PAGE, HUGE - 30 * PAGE);
-	for (size_t line = (HUGE + 31 * PAGE) / 64; line < 2 * HUGE / 64; line++)
+	assert_only(badblocks, T_HUGE + 30 * T_PAGE, T_HUGE - 30 * T_PAGE);
+	for (size_t line = (T_HUGE + 31 * T_PAGE) / 64; line < 2 * T_HUGE / 64; line++)
 		assert_int_equal(fake.reads[line], 0);
 	mcsafe_badblocks_destroy(badblocks);
 
 	/* A kernel that cannot be asked is believed. */
 	badblocks = begin();
 	fake.asks_work = false;
-	fake.extent = HUGE;
-	fake.poison[0] = HUGE + 30 * PAGE + 640;
+	fake.extent = T_HUGE;
+	fake.poison[0] = T_HUGE + 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	fake.only_page = true;
 	assert_int_equal(scrub(badblocks, 0, SIZE, NULL), 0);
-	assert_only(badblocks, HUGE, HUGE);
+	assert_only(badblocks, T_HUGE, T_HUGE);
 	mcsafe_badblocks_destroy(badblocks);
 }
 
@@ -292,7 +290,7 @@ static void test_what_is_declined_is_not_added(void **state)
 	(void)state;
 	signals_seen = told_of = 0;
 	fake.page_lost[20] = true;
-	fake.poison[0] = 30 * PAGE;
+	fake.poison[0] = 30 * T_PAGE;
 	fake.n_poison = 1;
 	assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
@@ -309,20 +307,20 @@ static void test_without_memory_nothing_is_passed_over(void **state)
 
 	(void)state;
 	fake.page_lost[20] = true;
-	fake.poison[0] = 30 * PAGE + 640;
+	fake.poison[0] = 30 * T_PAGE + 640;
 	fake.n_poison = 1;
 	assert_int_equal(mcsafe_scrub_create(&made, fake.base, SIZE, badblocks, NULL), 0);
 	fake.add_fails = 1;
 	assert_int_equal(mcsafe_scrub_run(made), -ENOMEM);
 	mcsafe_scrub_get_progress(made, &progress);
-	assert_int_equal(progress.offset, 20 * PAGE);
+	assert_int_equal(progress.offset, 20 * T_PAGE);
 	assert_int_equal(progress.bad, 0);
 	/* The next run begins with the page; then it is the poison's turn. */
 	fake.add_fails = 0;
 	fake.page_lost[30] = false;
 	assert_int_equal(mcsafe_scrub_run(made), 0);
 	mcsafe_scrub_get_progress(made, &progress);
-	assert_int_equal(progress.bad, 2 * PAGE);
+	assert_int_equal(progress.bad, 2 * T_PAGE);
 	assert_int_equal(mcsafe_badblocks_count(badblocks), 2);
 	mcsafe_scrub_destroy(made);
 	mcsafe_badblocks_destroy(badblocks);

@@ -4,11 +4,11 @@
 
 #include <mcsafe/copy.h>
 
-#include "copy/access.h"
 #include "base/cpu.h"
+#include "copy/access.h"
 #include "copy/engine.h"
-#include "run.h"
 #include "copy/scan.h"
+#include "run.h"
 #include "tool.h"
 
 /* In what a function must not look at: an argument that it does not have, half a register. */

@@ -6,10 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "basics.h"
 #include "fault_kind.h"
 #include "report.h"
-
-#define T_PAGE ((size_t)4096)
 
 struct t_region {
 	const struct t_fault_kind *kind;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "run.h"
+#include "touch.h"
 
 static sigjmp_buf resume;
 static siginfo_t caught;
@@ -17,17 +18,6 @@ static void on_signal(int signo, siginfo_t *si, void *ctx)
 	(void)ctx;
 	caught = *si;
 	siglongjmp(resume, 1);
-}
-
-/* By this name tests/valgrind.supp knows it. */
-static __attribute__((noinline)) void t_touch(uintptr_t addr, enum mcsafe_side access)
-{
-	/* In assembly, for this byte and nothing else is to be touched, whatever the compiler and
-	 * its sanitizers think of the address. */
-	if (access == MCSAFE_SIDE_SOURCE)
-		__asm__ volatile("movb (%0), %%al" : : "r"(addr) : "al", "memory");
-	else
-		__asm__ volatile("movb $0, (%0)" : : "r"(addr) : "memory");
 }
 
 struct t_report t_probe(uintptr_t addr, enum mcsafe_side access)
@@ -44,7 +34,10 @@ struct t_report t_probe(uintptr_t addr, enum mcsafe_side access)
 
 	memset(&report, 0, sizeof(report));
 	if (sigsetjmp(resume, 1) == 0) {
-		t_touch(addr, access);
+		if (access == MCSAFE_SIDE_SOURCE)
+			t_read_byte((const void *)addr);
+		else
+			t_write_byte((void *)addr);
 	} else {
 		report.signo = caught.si_signo;
 		report.code = caught.si_code;

@@ -3,9 +3,8 @@
 #ifndef MCSAFE_TESTS_RUN_H
 #define MCSAFE_TESTS_RUN_H
 
+#include "basics.h"
 #include "cmocka_all.h"
-
-#define T_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
  * Runs the tests; the exit status of the program: 0, 1 when a test failed, 77 when none failed and

@@ -17,11 +17,10 @@
 
 #include <mcsafe/mcsafe.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE          ((size_t)4096)
-#define HUGE          ((size_t)2 << 20)
-#define SIZE          (4 * HUGE)
-#define POISONED      (HUGE + 5 * PAGE)
+#include "basics.h"
+
+#define SIZE     (4 * T_HUGE)
+#define POISONED (T_HUGE + 5 * T_PAGE)
 
 struct memory {
 	const char *name;
@@ -32,12 +31,12 @@ struct memory {
 };
 
 static struct memory memories[] = {
-	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, PAGE},
-	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, PAGE},
-	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, HUGE},
-	{"memfd", "", MAP_SHARED, 0, PAGE},
-	{"tmpfs file", "/tmp/guarded", MAP_SHARED, 0, PAGE},
-	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, PAGE},
+	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, T_PAGE},
+	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, T_PAGE},
+	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, T_HUGE},
+	{"memfd", "", MAP_SHARED, 0, T_PAGE},
+	{"tmpfs file", "/tmp/guarded", MAP_SHARED, 0, T_PAGE},
+	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, T_PAGE},
 };
 
 static unsigned char *region;
@@ -74,8 +73,8 @@ static void poison(void)
 	struct mcsafe_guard guard;
 	volatile int err = 0;
 
-	MCSAFE_TRY(&guard, &region[POISONED], PAGE) {
-		if (madvise(&region[POISONED], PAGE, MADV_HWPOISON) != 0)
+	MCSAFE_TRY(&guard, &region[POISONED], T_PAGE) {
+		if (madvise(&region[POISONED], T_PAGE, MADV_HWPOISON) != 0)
 			err = errno;
 	}
 	MCSAFE_CATCH(&guard) {
@@ -89,12 +88,12 @@ static void set_up(const struct memory *memory)
 {
 	const int protection = PROT_READ | PROT_WRITE;
 	int fd = memory->file != NULL ? open_file(memory->file) : -1;
-	char *room = mmap(NULL, SIZE + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
+	char *room = mmap(NULL, SIZE + T_HUGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *base;
 
 	assert_ptr_not_equal(room, MAP_FAILED);
-	base = room + (HUGE - (uintptr_t)room % HUGE);
+	base = room + (T_HUGE - (uintptr_t)room % T_HUGE);
 	assert_ptr_equal(mmap(base, SIZE, protection, memory->flags | MAP_FIXED, fd, 0), base);
 	if (fd != -1)
 		close(fd);
@@ -145,7 +144,7 @@ static void walk_into(size_t from)
 	struct mcsafe_guard guard;
 
 	for (int round = 0; round < 3; round++) {
-		struct walk w = {from, from + 3 * PAGE, 0};
+		struct walk w = {from, from + 3 * T_PAGE, 0};
 
 		assert_int_equal(mcsafe_call_windows(&window, 1, walk, &w, &guard), -EHWPOISON);
 		assert_int_equal(w.done, at - from);
@@ -191,23 +190,23 @@ static void test_walks(void **state)
 
 	set_up(memory);
 	walk_into(bad - 1);
-	walk_into(bad - 2 * PAGE);
+	walk_into(bad - 2 * T_PAGE);
 	walk_into(bad);
 	walk_into(bad + 65);
 	walk_into(bad_end - 1);
-	walk_beside(bad - HUGE, bad);
+	walk_beside(bad - T_HUGE, bad);
 	walk_beside(bad_end, SIZE);
 
 	touch(bad + 65, bad, bad_end - bad, 1, 65);
 	touch(bad + 65, bad + 65, 1, 1, 0);
-	touch(bad + 65, bad + 66, PAGE, 0, 0); /* an exact address, beside the window */
-	touch(bad + 65, bad - PAGE, PAGE, 0, 0);
-	touch(bad + 65, bad_end, PAGE, 0, 0); /* the neighbour of the lost block */
-	touch(bad, bad_end, HUGE, 0, 0);
-	touch(bad, bad - HUGE, HUGE, 0, 0);
+	touch(bad + 65, bad + 66, T_PAGE, 0, 0); /* an exact address, beside the window */
+	touch(bad + 65, bad - T_PAGE, T_PAGE, 0, 0);
+	touch(bad + 65, bad_end, T_PAGE, 0, 0); /* the neighbour of the lost block */
+	touch(bad, bad_end, T_HUGE, 0, 0);
+	touch(bad, bad - T_HUGE, T_HUGE, 0, 0);
 	/* The start of a page: the whole block is taken to be meant. */
 	touch(bad, bad_end - 1, 1, 1, 0);
-	touch(bad, bad_end - 1, PAGE, 1, 0);
+	touch(bad, bad_end - 1, T_PAGE, 1, 0);
 	touch(bad, bad - 7, 8, 1, 7);
 	assert_int_equal(mcsafe_uninstall(), 0);
 	assert_int_equal(munmap(region, SIZE), 0);
@@ -216,14 +215,14 @@ static void test_walks(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[LENGTH(memories)];
+	struct CMUnitTest tests[T_LENGTH(memories)];
 
 	if (!getenv("MCSAFE_GUEST")) {
 		print_error("guarded_walks takes memory out of service for good: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; i < LENGTH(memories); i++)
+	for (size_t i = 0; i < T_LENGTH(memories); i++)
 		tests[i] =
 			(struct CMUnitTest){memories[i].name, test_walks, NULL, NULL, &memories[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,13 +21,11 @@
 
 #include <mcsafe/mcsafe.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "basics.h"
 
-#define PAGE  ((size_t)4096)
-#define HUGE  ((size_t)2 << 20)
 #define LINE  ((size_t)64)
 #define ZONE  ((size_t)128) /* red zone on either side of the bytes that a copy may write */
-#define REACH (3 * PAGE)    /* no copy is longer */
+#define REACH (3 * T_PAGE)  /* no copy is longer */
 #define ARENA (REACH + 3 * ZONE)
 
 #define FILL 0xee /* what a copy into the arena finds there; pattern() never gives it */
@@ -176,12 +174,12 @@ static int open_ext4_current(size_t size)
 static unsigned char *map(const struct memory *memory, int fd)
 {
 	const int protection = PROT_READ | PROT_WRITE;
-	unsigned char *room = mmap(NULL, memory->size + HUGE, PROT_NONE,
+	unsigned char *room = mmap(NULL, memory->size + T_HUGE, PROT_NONE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	unsigned char *base;
 
 	assert_ptr_not_equal(room, MAP_FAILED);
-	base = room + (HUGE - (uintptr_t)room % HUGE);
+	base = room + (T_HUGE - (uintptr_t)room % T_HUGE);
 	assert_ptr_equal(mmap(base, memory->size, protection, memory->map_flags | MAP_FIXED, fd, 0),
 			 base);
 	if (memory->advice)
@@ -255,7 +253,7 @@ static uint64_t frame(const unsigned char *page)
 
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(
-		pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / PAGE * sizeof(entry))),
+		pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / T_PAGE * sizeof(entry))),
 		sizeof(entry));
 	close(fd);
 	return entry & ((UINT64_C(1) << 55) - 1);
@@ -282,7 +280,7 @@ static void poison(unsigned char *page)
 
 	assert_int_equal(sigaction(SIGBUS, &ours, &previous), 0);
 	if (sigsetjmp(after_injection, 1) == 0)
-		result = madvise(page, PAGE, MADV_HWPOISON) ? errno : 0;
+		result = madvise(page, T_PAGE, MADV_HWPOISON) ? errno : 0;
 	assert_int_equal(sigaction(SIGBUS, &previous, NULL), 0);
 	if (result)
 		fail_msg("MADV_HWPOISON needs root and CONFIG_MEMORY_FAILURE: error %d", result);
@@ -454,7 +452,7 @@ static const size_t alignments[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 
 #define TURNS ((size_t)13)
 
 /* Lengths past the last byte before the lost ones; a few lengths short of it are added. */
-static const size_t overshoot[] = {0, 1, 7, 64, 129, PAGE + 67};
+static const size_t overshoot[] = {0, 1, 7, 64, 129, T_PAGE + 67};
 
 static void try_length(struct trial *trial, size_t n)
 {
@@ -465,7 +463,7 @@ static void try_length(struct trial *trial, size_t n)
 		return;
 	for (size_t engine = 0; engine < n_engines; engine++) {
 		assert_int_equal(mcsafe_engine_set(engines[engine]), 0);
-		for (size_t i = (region->turns + engine) % TURNS; i < LENGTH(alignments);
+		for (size_t i = (region->turns + engine) % TURNS; i < T_LENGTH(alignments);
 		     i += TURNS) {
 			trial->alignment = alignments[i];
 			try_copy(trial);
@@ -484,7 +482,7 @@ static void try_start(struct region *region, enum mcsafe_side side, size_t at)
 	try_length(&trial, 0);
 	if (before > 1)
 		try_length(&trial, before - 1);
-	for (size_t i = 0; i < LENGTH(overshoot); i++)
+	for (size_t i = 0; i < T_LENGTH(overshoot); i++)
 		try_length(&trial, before + overshoot[i]);
 }
 
@@ -494,9 +492,9 @@ static void try_side(struct region *region, enum mcsafe_side side)
 		region->arena[i] = new_pattern(i);
 	for (size_t distance = 0; distance <= 129; distance++)
 		try_start(region, side, region->bad - distance);
-	for (size_t i = 0; i < LENGTH(far_before); i++)
+	for (size_t i = 0; i < T_LENGTH(far_before); i++)
 		try_start(region, side, region->bad - far_before[i]);
-	for (size_t i = 0; i < LENGTH(inside_or_after); i++) {
+	for (size_t i = 0; i < T_LENGTH(inside_or_after); i++) {
 		ptrdiff_t start = inside_or_after[i];
 		size_t origin = start > 0 ? region->bad : region->bad_end;
 
@@ -519,7 +517,7 @@ static void print_result(const struct region *region)
 	print_message("\n");
 }
 
-static void test_poison(void **state)
+static void test_every_engine_stops_at_poison(void **state)
 {
 	const struct memory *memory = *state;
 	struct region region;
@@ -550,55 +548,55 @@ static struct memory memories[] = {
 	{.name = "anonymous memory",
 	 .open = open_nothing,
 	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
-	 .size = 5 * PAGE,
-	 .poisoned = 2 * PAGE,
-	 .lost = PAGE},
+	 .size = 5 * T_PAGE,
+	 .poisoned = 2 * T_PAGE,
+	 .lost = T_PAGE},
 	{.name = "transparent huge page",
 	 .open = open_nothing,
 	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
 	 .advice = MADV_HUGEPAGE,
-	 .size = 2 * HUGE,
-	 .poisoned = HUGE + 5 * PAGE,
-	 .lost = PAGE}, /* the kernel splits the huge page first */
+	 .size = 2 * T_HUGE,
+	 .poisoned = T_HUGE + 5 * T_PAGE,
+	 .lost = T_PAGE}, /* the kernel splits the huge page first */
 	{.name = "hugetlb page",
 	 .open = open_nothing,
 	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
-	 .size = 3 * HUGE,
-	 .poisoned = HUGE + 5 * PAGE,
-	 .lost = HUGE},
+	 .size = 3 * T_HUGE,
+	 .poisoned = T_HUGE + 5 * T_PAGE,
+	 .lost = T_HUGE},
 	{.name = "hugetlbfs file",
 	 .open = open_hugetlbfs,
 	 .map_flags = MAP_SHARED,
-	 .size = 3 * HUGE,
-	 .poisoned = HUGE + 5 * PAGE,
-	 .lost = HUGE,
+	 .size = 3 * T_HUGE,
+	 .poisoned = T_HUGE + 5 * T_PAGE,
+	 .lost = T_HUGE,
 	 .view = FILE_STOPS},
 	{.name = "memfd",
 	 .open = open_memfd,
 	 .map_flags = MAP_SHARED,
-	 .size = 5 * PAGE,
-	 .poisoned = 2 * PAGE,
-	 .lost = PAGE,
+	 .size = 5 * T_PAGE,
+	 .poisoned = 2 * T_PAGE,
+	 .lost = T_PAGE,
 	 .view = FILE_STOPS},
 	{.name = "tmpfs file",
 	 .open = open_tmpfs,
 	 .map_flags = MAP_SHARED,
-	 .size = 5 * PAGE,
-	 .poisoned = 2 * PAGE,
-	 .lost = PAGE,
+	 .size = 5 * T_PAGE,
+	 .poisoned = 2 * T_PAGE,
+	 .lost = T_PAGE,
 	 .view = FILE_STOPS},
 	{.name = "dirty page of an ext4 file",
 	 .open = open_ext4_old,
 	 .map_flags = MAP_SHARED,
-	 .size = 5 * PAGE,
-	 .poisoned = 2 * PAGE,
-	 .lost = PAGE,
+	 .size = 5 * T_PAGE,
+	 .poisoned = 2 * T_PAGE,
+	 .lost = T_PAGE,
 	 .view = FILE_OLD},
 	{.name = "clean page of an ext4 file",
 	 .open = open_ext4_current,
 	 .map_flags = MAP_SHARED,
-	 .size = 5 * PAGE,
-	 .poisoned = 2 * PAGE,
+	 .size = 5 * T_PAGE,
+	 .poisoned = 2 * T_PAGE,
 	 .view = FILE_GOOD},
 };
 
@@ -615,7 +613,7 @@ static void find_engines(void)
 		print_message("engine %s%s\n", name, possible ? "" : ": not on this processor");
 		if (!possible)
 			continue;
-		assert_true(n_engines < LENGTH(engines));
+		assert_true(n_engines < T_LENGTH(engines));
 		engines[n_engines++] = name;
 	}
 	assert_int_not_equal(n_engines, 0);
@@ -625,7 +623,7 @@ static void find_engines(void)
 static int set_up(void **state)
 {
 	struct utsname kernel;
-	unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *page = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	(void)state;
@@ -634,20 +632,25 @@ static int set_up(void **state)
 	find_engines();
 	assert_ptr_not_equal(page, MAP_FAILED);
 	poison(page);
-	return munmap(page, PAGE);
+	return munmap(page, T_PAGE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{"test_anonymous_memory", test_poison, NULL, NULL, &memories[0]},
-		{"test_transparent_huge_page", test_poison, NULL, NULL, &memories[1]},
-		{"test_hugetlb_page", test_poison, NULL, NULL, &memories[2]},
-		{"test_hugetlbfs_file", test_poison, NULL, NULL, &memories[3]},
-		{"test_memfd", test_poison, NULL, NULL, &memories[4]},
-		{"test_tmpfs_file", test_poison, NULL, NULL, &memories[5]},
-		{"test_ext4_dirty_page", test_poison, NULL, NULL, &memories[6]},
-		{"test_ext4_clean_page", test_poison, NULL, NULL, &memories[7]},
+		{"test_anonymous_memory", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[0]},
+		{"test_transparent_huge_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[1]},
+		{"test_hugetlb_page", test_every_engine_stops_at_poison, NULL, NULL, &memories[2]},
+		{"test_hugetlbfs_file", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[3]},
+		{"test_memfd", test_every_engine_stops_at_poison, NULL, NULL, &memories[4]},
+		{"test_tmpfs_file", test_every_engine_stops_at_poison, NULL, NULL, &memories[5]},
+		{"test_ext4_dirty_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[6]},
+		{"test_ext4_clean_page", test_every_engine_stops_at_poison, NULL, NULL,
+		 &memories[7]},
 	};
 
 	if (!getenv("MCSAFE_GUEST")) {

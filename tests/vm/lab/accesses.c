@@ -10,8 +10,8 @@
 #include <mcsafe/scan.h>
 
 #include "copy/access.h"
-#include "lab.h"
 #include "copy/scan.h"
+#include "lab.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,16 +176,16 @@ static void check_access(const struct lab_access *access, enum mcsafe_cause caus
 /* One machine check: for a line, of an access that begins `start` bytes behind the line's first. */
 static void consume(const struct lab_access *access, ptrdiff_t start, size_t misalignment)
 {
-	static unsigned char copy[PAGE] __attribute__((aligned(64)));
+	static unsigned char copy[T_PAGE] __attribute__((aligned(64)));
 	size_t good = start < 0 ? (size_t)-start : 0, done = 0, n_insns;
 	size_t n = access->size ? access->size : good + SCAN;
-	unsigned char *pages = lab_pages(N_PAGES), *line = pages + PAGE + IN_PAGE;
+	unsigned char *pages = lab_pages(N_PAGES), *line = pages + T_PAGE + IN_PAGE;
 	struct lab_target target = lab_target(line);
 	struct mcsafe_fault fault = {.signo = 0};
 	uintptr_t insns[LAB_ROWS_MAX];
 	enum mcsafe_cause cause;
 
-	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
+	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	lab_fill_pattern(copy + misalignment, (size_t)(line + start - pages), n);
 	n_insns = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
 				insns, LENGTH(insns));
@@ -193,16 +193,16 @@ static void consume(const struct lab_access *access, ptrdiff_t start, size_t mis
 	lab_arm("load", "page", &target, 1, insns, n_insns);
 	cause = access->run(line + start, copy + misalignment, n, &done, &fault);
 	lab_check_row_consumed((uintptr_t)fault.ip, lab_disarm());
-	check_access(access, cause, pages + PAGE, &fault, &consumed);
+	check_access(access, cause, pages + T_PAGE, &fault, &consumed);
 	lab_check(done == good, "%s from %td on, the other at %zu: %zu bytes done, %zu are good",
 		  access->name, start, misalignment, done, good);
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 /* A word of a page that is lost already. */
 static void write_lost(const struct lab_access *access)
 {
-	unsigned char *pages = lab_pages(N_PAGES), *page = pages + PAGE;
+	unsigned char *pages = lab_pages(N_PAGES), *page = pages + T_PAGE;
 	struct mcsafe_fault fault = {.signo = 0};
 	enum mcsafe_cause cause;
 	size_t done = 0;
@@ -212,9 +212,9 @@ static void write_lost(const struct lab_access *access)
 	cause = access->run(page + IN_PAGE, NULL, access->size, &done, &fault);
 	lab_check_row_lost((uintptr_t)fault.ip, 1);
 	check_access(access, cause, page + IN_PAGE, &fault, &lost);
-	lab_check(lab_is_fill(pages, PAGE) && lab_is_fill(page + PAGE, PAGE), "%s: wrote elsewhere",
-		  access->name);
-	munmap(pages, N_PAGES * PAGE);
+	lab_check(lab_is_fill(pages, T_PAGE) && lab_is_fill(page + T_PAGE, T_PAGE),
+		  "%s: wrote elsewhere", access->name);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 /* The first word of a line, and the last. */

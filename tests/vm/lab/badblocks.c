@@ -10,7 +10,7 @@
 
 #define REGION     "/sys/bus/nd/devices/region0/"
 #define DEVDAX     "/sys/bus/dax/devices/dax0.0/"
-#define SECTORS    (PAGE / LAB_SECTOR) /* of a block */
+#define SECTORS    (T_PAGE / LAB_SECTOR) /* of a block */
 #define RANGES_MAX 32
 #define POLLS      200
 #define POLL_USEC  50000
@@ -98,7 +98,7 @@ static struct range bad_in_block(uint64_t physical)
 {
 	struct range ranges[RANGES_MAX], found = {0, 0};
 	size_t n = bad_ranges(ranges, LENGTH(ranges));
-	uint64_t block = (physical - lab_region_start()) / PAGE * SECTORS;
+	uint64_t block = (physical - lab_region_start()) / T_PAGE * SECTORS;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t start = ranges[i].start > block ? ranges[i].start : block;

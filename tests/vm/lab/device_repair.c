@@ -25,12 +25,12 @@ static void repair(const char *when, const struct lab_region *region, size_t pag
 
 	lab_with_ndctl("repair '%s' %zu", when, page);
 	snprintf(key, sizeof(key), "%s: another mapping after it", when);
-	lab_fact(key, "%s", lab_outcome(region->base + page, page, PAGE));
+	lab_fact(key, "%s", lab_outcome(region->base + page, page, T_PAGE));
 }
 
 int lab_program_device_repair(int argc, char **argv)
 {
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
 	struct lab_region region;
 	struct lab_target target;
 	uint64_t start;
@@ -51,10 +51,10 @@ int lab_program_device_repair(int argc, char **argv)
 	meet(&target);
 	repair("met again", &region, page);
 
-	lab_inject(LAB_WORN - 2 * PAGE, 1);
-	lab_inject(LAB_WORN + PAGE, 1);
-	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * PAGE - start));
+	lab_inject(LAB_WORN - 2 * T_PAGE, 1);
+	lab_inject(LAB_WORN + T_PAGE, 1);
+	lab_with_ndctl("worn 'worn out' %zu", (size_t)(LAB_WORN - 2 * T_PAGE - start));
 	lab_kernel_log("");
-	lab_take_back(LAB_WORN + PAGE, 1); /* so that the next scenario finds nothing bad */
+	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds nothing bad */
 	return lab_status();
 }

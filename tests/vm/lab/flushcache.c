@@ -10,7 +10,7 @@
 #define N_PAGES ((size_t)3)
 #define BEFORE  ((size_t)400) /* enough for stores that bypass the caches to have begun */
 #define N       ((size_t)1000)
-#define START   (2 * PAGE - BEFORE) /* in the pages: the third one is bad */
+#define START   (2 * T_PAGE - BEFORE) /* in the pages: the third one is bad */
 
 static unsigned char arena[N + 2 * LINE] __attribute__((aligned(64)));
 
@@ -18,7 +18,7 @@ static void check_record(const struct mcsafe_fault *fault, enum mcsafe_side side
 			 const unsigned char *page)
 {
 	lab_check(fault->cause == MCSAFE_CAUSE_POISON && fault->side == side &&
-			  fault->extent == PAGE && fault->addr == page,
+			  fault->extent == T_PAGE && fault->addr == page,
 		  "%s: cause %s, side %d, extent %zu, address %p", mcsafe_engine_name(),
 		  mcsafe_cause_name(fault->cause), (int)fault->side, fault->extent, fault->addr);
 }
@@ -26,13 +26,13 @@ static void check_record(const struct mcsafe_fault *fault, enum mcsafe_side side
 static void poisoned_source(void)
 {
 	unsigned char *pages = lab_pages(N_PAGES), *dst = arena + LINE;
-	struct lab_target target = lab_target(pages + 2 * PAGE);
+	struct lab_target target = lab_target(pages + 2 * T_PAGE);
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t done, n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
 
-	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
+	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
 	lab_arm("approach", "page", &target, 1, insns, n_insns);
@@ -46,8 +46,8 @@ static void poisoned_source(void)
 	lab_check(lab_is_pattern(dst, START, done) && lab_is_fill(dst + done, N + LINE - done) &&
 			  lab_is_fill(arena, LINE),
 		  "%s: wrong contents", mcsafe_engine_name());
-	check_record(&fault, MCSAFE_SIDE_SOURCE, pages + 2 * PAGE);
-	munmap(pages, N_PAGES * PAGE);
+	check_record(&fault, MCSAFE_SIDE_SOURCE, pages + 2 * T_PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 static void lost_destination(void)
@@ -57,14 +57,14 @@ static void lost_destination(void)
 	size_t done;
 
 	lab_fill_pattern(arena, 0, sizeof(arena));
-	lab_lose_page(pages + 2 * PAGE);
+	lab_lose_page(pages + 2 * T_PAGE);
 	done = N - mcsafe_memcpy_flushcache(pages + START, arena, N, &fault);
 
 	lab_check(done == BEFORE, "%s: %zu bytes stored", mcsafe_engine_name(), done);
 	lab_check(lab_is_pattern(pages + START, 0, done) && lab_is_fill(pages, START),
 		  "%s: wrong contents", mcsafe_engine_name());
-	check_record(&fault, MCSAFE_SIDE_DESTINATION, pages + 2 * PAGE);
-	munmap(pages, N_PAGES * PAGE);
+	check_record(&fault, MCSAFE_SIDE_DESTINATION, pages + 2 * T_PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 int lab_program_flushcache(int argc, char **argv)

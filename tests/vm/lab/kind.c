@@ -15,9 +15,9 @@ static const char *place(const void *addr, const unsigned char *line)
 {
 	uintptr_t at = (uintptr_t)addr, exact = (uintptr_t)line;
 
-	if (at == exact / HUGE * HUGE)
+	if (at == exact / T_HUGE * T_HUGE)
 		return "the start of the 2 MiB";
-	if (at == exact / PAGE * PAGE)
+	if (at == exact / T_PAGE * T_PAGE)
 		return "the start of the page";
 	return at >= exact && at < exact + LINE ? "in the line" : "elsewhere";
 }
@@ -61,19 +61,19 @@ static void consume(const unsigned char *line, const char *event)
 
 static void look_at_file(const struct lab_region *region)
 {
-	const size_t page = LAB_REGION_LINE / PAGE * PAGE;
+	const size_t page = LAB_REGION_LINE / T_PAGE * T_PAGE;
 
-	lab_fact("a new mapping", "%s", lab_outcome(lab_region_again(region) + page, page, PAGE));
-	lab_fact("pread() of the page", "%s", lab_pread_outcome(region->fd, page, PAGE));
+	lab_fact("a new mapping", "%s", lab_outcome(lab_region_again(region) + page, page, T_PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(region->fd, page, T_PAGE));
 	lab_fact("pread() from the page before", "%s",
-		 lab_pread_outcome(region->fd, page - PAGE, 3 * PAGE));
+		 lab_pread_outcome(region->fd, page - T_PAGE, 3 * T_PAGE));
 }
 
 int lab_program_kind(int argc, char **argv)
 {
 	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
 	unsigned char *line = region.base + LAB_REGION_LINE;
-	const size_t page = LAB_REGION_LINE / PAGE * PAGE;
+	const size_t page = LAB_REGION_LINE / T_PAGE * T_PAGE;
 	uint64_t physical = lab_physical(line);
 	long corrupted = lab_meminfo("HardwareCorrupted");
 
@@ -89,8 +89,9 @@ int lab_program_kind(int argc, char **argv)
 	lab_fact("the same copy again", "%s",
 		 lab_outcome(line - BEFORE, LAB_REGION_LINE - BEFORE, N));
 	lab_fact("the start of the page", "%s", lab_outcome(region.base + page, page, LINE));
-	lab_fact("the next page", "%s", lab_outcome(region.base + page + PAGE, page + PAGE, PAGE));
-	lab_fact("the next 2 MiB", "%s", lab_outcome(region.base + 2 * HUGE, 2 * HUGE, PAGE));
+	lab_fact("the next page", "%s",
+		 lab_outcome(region.base + page + T_PAGE, page + T_PAGE, T_PAGE));
+	lab_fact("the next 2 MiB", "%s", lab_outcome(region.base + 2 * T_HUGE, 2 * T_HUGE, T_PAGE));
 	if (region.fd != -1 && strcmp(argv[1], "devdax") != 0)
 		look_at_file(&region);
 	lab_fact("a store to the line", "%s", lab_store_outcome(line, 8));

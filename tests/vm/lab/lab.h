@@ -11,10 +11,10 @@
 
 #include <mcsafe/mcsafe.h>
 
+#include "basics.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-#define PAGE ((size_t)4096)
-#define HUGE ((size_t)2 << 20)
 #define LINE ((size_t)64)
 
 #define FILL 0xee /* lab_pattern() never gives it */
@@ -170,8 +170,8 @@ long lab_meminfo(const char *field);
 
 /* ---- region.c: memory of every kind -------------------------------------------------------- */
 
-#define LAB_REGION_SIZE (3 * HUGE)
-#define LAB_REGION_LINE (HUGE + 5 * PAGE + 31 * LINE) /* the poisoned one, in a region */
+#define LAB_REGION_SIZE (3 * T_HUGE)
+#define LAB_REGION_LINE (T_HUGE + 5 * T_PAGE + 31 * LINE) /* the poisoned one, in a region */
 
 struct lab_region {
 	unsigned char *base; /* holds lab_pattern() from 0 on */

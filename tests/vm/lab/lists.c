@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define WINDOW \
- (4 * PAGE) /* what is scrubbed: each load near the poison is looked at from outside */
+ (4 * T_PAGE) /* what is scrubbed: each load near the poison is looked at from outside */
 
 static struct mcsafe_badblocks *new_registry(void)
 {
@@ -54,10 +54,10 @@ static void meet(const struct lab_target *target)
 
 static void rewrite(int fd, size_t page)
 {
-	unsigned char contents[PAGE];
+	unsigned char contents[T_PAGE];
 
-	lab_fill_pattern(contents, page, PAGE);
-	lab_check(pwrite(fd, contents, PAGE, (off_t)page) == (ssize_t)PAGE, "pwrite");
+	lab_fill_pattern(contents, page, T_PAGE);
+	lab_check(pwrite(fd, contents, T_PAGE, (off_t)page) == (ssize_t)T_PAGE, "pwrite");
 }
 
 /* What sysfs says, for this program is static, then what libndctl and ndctl say. */
@@ -84,7 +84,7 @@ static int lists_of_device(const struct lab_region *region, size_t page, size_t 
  * check, and after the repair of all. */
 int lab_program_lists(int argc, char **argv)
 {
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, other = page + 64 * PAGE;
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
 	const char *kind = argc > 1 ? argv[1] : "";
 	struct lab_region region;
 	struct lab_target target;
@@ -135,7 +135,7 @@ static void scrub(const char *which, const struct lab_region *region,
 int lab_program_scrub(int argc, char **argv)
 {
 	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % PAGE, from = page - WINDOW / 2;
+	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, from = page - WINDOW / 2;
 	struct lab_target target = lab_target(region.base + LAB_REGION_LINE);
 	struct mcsafe_badblocks *badblocks = new_registry();
 	struct lab_events events;

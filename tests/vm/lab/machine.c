@@ -16,10 +16,11 @@ uint64_t lab_physical(const void *address)
 	ssize_t size;
 
 	(void)*(const volatile unsigned char *)address; /* so that it is mapped */
-	size = pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)address / PAGE * sizeof(entry)));
+	size = pread(fd, &entry, sizeof(entry),
+		     (off_t)((uintptr_t)address / T_PAGE * sizeof(entry)));
 	lab_need(size == sizeof(entry) && entry >> 63, "no page is mapped at %p", address);
 	close(fd);
-	return (entry & ((UINT64_C(1) << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;
+	return (entry & ((UINT64_C(1) << 55) - 1)) * T_PAGE + (uintptr_t)address % T_PAGE;
 }
 
 struct lab_target lab_target(const void *address)

@@ -36,17 +36,17 @@ bool lab_is_fill(const unsigned char *at, size_t n)
 unsigned char *lab_pages(size_t n)
 {
 	unsigned char *pages =
-		mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, n * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	lab_need(pages != MAP_FAILED && madvise(pages, n * PAGE, MADV_NOHUGEPAGE) == 0,
+	lab_need(pages != MAP_FAILED && madvise(pages, n * T_PAGE, MADV_NOHUGEPAGE) == 0,
 		 "no memory");
-	memset(pages, FILL, n * PAGE);
+	memset(pages, FILL, n * T_PAGE);
 	return pages;
 }
 
 void lab_lose_page(unsigned char *page)
 {
-	lab_need(madvise(page, PAGE, MADV_HWPOISON) == 0, "MADV_HWPOISON fails");
+	lab_need(madvise(page, T_PAGE, MADV_HWPOISON) == 0, "MADV_HWPOISON fails");
 }
 
 long lab_meminfo(const char *field)

@@ -16,7 +16,7 @@
 
 #define DEVICE "/dev/dax0.0"
 
-static unsigned char buffer[16 * PAGE];
+static unsigned char buffer[16 * T_PAGE];
 
 /* ---- asking ----------------------------------------------------------------------------------- */
 
@@ -141,38 +141,38 @@ static void open_device(void)
 	lab_install();
 	lab_need(mcsafe_pmem_open(&pmem, DEVICE, MCSAFE_PMEM_WRITE) == 0, "cannot open " DEVICE);
 	mcsafe_pmem_get_info(pmem, &info);
-	lab_check(info.align == PAGE && info.page_size == HUGE, "alignment %zu of %zu", info.align,
-		  info.page_size);
+	lab_check(info.align == T_PAGE && info.page_size == T_HUGE, "alignment %zu of %zu",
+		  info.align, info.page_size);
 }
 
-/* repair WHEN PAGE: a page that is bad, all of it or a part */
+/* repair WHEN T_PAGE: a page that is bad, all of it or a part */
 static int program_repair(const char *when, size_t page)
 {
 	open_device();
 	known_fact(when, "known when opened", page);
-	read_fact(when, "mcsafe_pmem_pread()", page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread()", page, T_PAGE);
 	repair_fact(when, "repair of 512 bytes", LAB_SECTOR, page);
 	lab_need(rename("/dev/ndctl0", "/dev/hidden") == 0, "no /dev/ndctl0");
-	repair_fact(when, "repair without /dev/ndctl0", PAGE, page);
+	repair_fact(when, "repair without /dev/ndctl0", T_PAGE, page);
 	lab_need(rename("/dev/hidden", "/dev/ndctl0") == 0, "rename");
 	known_fact(when, "known after that", page);
-	read_fact(when, "mcsafe_pmem_pread() after that", page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread() after that", page, T_PAGE);
 
-	repair_fact(when, "repair", PAGE, page);
+	repair_fact(when, "repair", T_PAGE, page);
 	known_fact(when, "known after it", page);
 	listed_fact(when, "known when opened anew", page);
-	read_fact(when, "mcsafe_pmem_pread() after it", page, PAGE);
-	lab_fill_pattern(buffer, page, PAGE);
+	read_fact(when, "mcsafe_pmem_pread() after it", page, T_PAGE);
+	lab_fill_pattern(buffer, page, T_PAGE);
 	fact(when, "mcsafe_pmem_pwrite() after it",
-	     lab_count(mcsafe_pmem_pwrite(pmem, buffer, PAGE, (off_t)page, NULL)));
+	     lab_count(mcsafe_pmem_pwrite(pmem, buffer, T_PAGE, (off_t)page, NULL)));
 	mcsafe_pmem_close(pmem);
 	return lab_status();
 }
 
-/* worn WHEN PAGE: pages of which the firmware does not clear the second half */
+/* worn WHEN T_PAGE: pages of which the firmware does not clear the second half */
 static int program_worn(const char *when, size_t page)
 {
-	const size_t n = 4 * PAGE;
+	const size_t n = 4 * T_PAGE;
 
 	open_device();
 	known_fact(when, "known when opened", page);

@@ -44,10 +44,10 @@ static void copy_good(void)
 {
 	unsigned char *good = lab_pages(2), *to = lab_pages(2);
 
-	lab_fill_pattern(good, 0, 2 * PAGE);
+	lab_fill_pattern(good, 0, 2 * T_PAGE);
 	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
-		lab_check(memcpy_mcsafe(to, good, 2 * PAGE) == 0, "a notice has stopped a copy");
-		lab_check(lab_is_pattern(to, 0, 2 * PAGE), "a copy is wrong");
+		lab_check(memcpy_mcsafe(to, good, 2 * T_PAGE) == 0, "a notice has stopped a copy");
+		lab_check(lab_is_pattern(to, 0, 2 * T_PAGE), "a copy is wrong");
 	}
 }
 
@@ -101,12 +101,12 @@ static void report_ring(const unsigned char *page)
 	lab_fact("in the queue", "%zu", n);
 	lab_check(lost == 0, "%zu notices were lost", lost);
 	for (size_t i = 0; i < n; i++) {
-		lab_check(notices[i].addr == page && notices[i].extent == PAGE,
+		lab_check(notices[i].addr == page && notices[i].extent == T_PAGE,
 			  "the queue has %p, %zu bytes", notices[i].addr, notices[i].extent);
 		lab_check(notices[i].time.tv_sec > 0, "the queue has no time");
 	}
 	if (told.calls)
-		lab_check(told.notice.addr == page && told.notice.extent == PAGE,
+		lab_check(told.notice.addr == page && told.notice.extent == T_PAGE,
 			  "the function was told of %p, %zu bytes", told.notice.addr,
 			  told.notice.extent);
 }
@@ -119,13 +119,13 @@ int lab_program_notice(int argc, char **argv)
 	unsigned char *pages = lab_pages(3);
 	long corrupted = lab_meminfo("HardwareCorrupted");
 
-	lab_fill_pattern(pages, 0, 3 * PAGE);
+	lab_fill_pattern(pages, 0, 3 * T_PAGE);
 	lab_install();
 	lab_need(mcsafe_on_notice(on_notice, &told) == 0, "mcsafe_on_notice() fails");
 	for (size_t i = 0; i < LENGTH(workers); i++)
 		start(&workers[i]);
 	lab_kernel_log("");
-	lab_raise_now("scrub", lab_physical(pages + PAGE));
+	lab_raise_now("scrub", lab_physical(pages + T_PAGE));
 	wait_until_lost(corrupted);
 	lab_check(lab_disarm().injected == 1, "not one machine check");
 	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
@@ -139,9 +139,9 @@ int lab_program_notice(int argc, char **argv)
 			  lab_signals.noted[i].code);
 	lab_fact("told", "%s", who(&workers[1]));
 	lab_check(told.calls == lab_signals.n, "the function was called %u times", told.calls);
-	report_ring(pages + PAGE);
-	lab_fact("a copy of the page", "%s", lab_outcome(pages + PAGE, PAGE, PAGE));
-	lab_fact("the page before", "%s", lab_outcome(pages, 0, PAGE));
+	report_ring(pages + T_PAGE);
+	lab_fact("a copy of the page", "%s", lab_outcome(pages + T_PAGE, T_PAGE, T_PAGE));
+	lab_fact("the page before", "%s", lab_outcome(pages, 0, T_PAGE));
 	lab_check(told.calls == lab_signals.n - 1, "a copy of the page was taken for a notice");
 	lab_kernel_log("");
 	return lab_status();
@@ -184,7 +184,7 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 	lab_need(pthread_create(&raiser, NULL, raise_event, page) == 0, "no thread");
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (__atomic_load_n(&lab_signals.n, __ATOMIC_SEQ_CST) == 0 && !later_than(&begin)) {
-		memset(to, FILL, PAGE);
+		memset(to, FILL, T_PAGE);
 		lab_check(lab_run(engine, to, from, LONG_COPY, &fault) == 0,
 			  "the notice has stopped the copy");
 	}
@@ -195,7 +195,7 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 			  lab_signals.noted[0].addr == (uintptr_t)page,
 		  "%u signals, code %d, address %#lx", lab_signals.n, lab_signals.noted[0].code,
 		  lab_signals.noted[0].addr);
-	lab_check(told.calls == 1 && told.notice.addr == page && told.notice.extent == PAGE,
+	lab_check(told.calls == 1 && told.notice.addr == page && told.notice.extent == T_PAGE,
 		  "the function was called %u times", told.calls);
 	lab_check(lab_is_pattern(to, 0, LONG_COPY), "the copy is wrong");
 	return lab_signals.noted[0].ip;
@@ -209,7 +209,7 @@ static uintptr_t notice_in_copy(const struct lab_engine *engine, unsigned char *
 int lab_program_notice_at_row(int argc, char **argv)
 {
 	const struct lab_engine *engine = lab_engine(argc > 1 ? argv[1] : "");
-	unsigned char *from = lab_pages(LONG_COPY / PAGE), *to = lab_pages(LONG_COPY / PAGE);
+	unsigned char *from = lab_pages(LONG_COPY / T_PAGE), *to = lab_pages(LONG_COPY / T_PAGE);
 	bool met = false;
 
 	lab_fill_pattern(from, 0, LONG_COPY);

@@ -24,11 +24,11 @@ static const unsigned killing_call[] = {1, 3, 4};
 
 #define CRASHES LENGTH(killing_call)
 #define PIECE   ((size_t)256 << 10) /* what a repair writes by one call */
-#define RANGE   (PIECE + 16 * PAGE)
+#define RANGE   (PIECE + 16 * T_PAGE)
 #define APART   (2 * PIECE)
 
 /* A bad page in each piece, among good ones. */
-static const size_t bad_pages[] = {3 * PAGE, PIECE + 5 * PAGE};
+static const size_t bad_pages[] = {3 * T_PAGE, PIECE + 5 * T_PAGE};
 
 /* In a register that these calls do not use: a call that was stopped, and is let through. */
 #define LET_THROUGH 0x6c657421u
@@ -50,7 +50,7 @@ static bool kernel_lists(size_t page)
 
 static bool is_known(const struct mcsafe_badblocks *badblocks, size_t page)
 {
-	return mcsafe_badblocks_next(badblocks, page, page + PAGE, NULL);
+	return mcsafe_badblocks_next(badblocks, page, page + T_PAGE, NULL);
 }
 
 /* Data that differ in each byte from what was there. */
@@ -65,7 +65,7 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 static void tell_bad_pages(void)
 {
 	for (size_t n = 0; n < CRASHES; n++)
-		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += PAGE)
+		for (size_t page = range_of(n); page < range_of(n) + RANGE; page += T_PAGE)
 			if (kernel_lists(page))
 				printf("@bad %" PRIu64 "\n", start + page);
 }
@@ -77,7 +77,7 @@ static int set_up(void)
 	struct lab_region region = lab_region("dax-2m");
 
 	start = lab_physical(region.base) - lab_region_start();
-	for (size_t page = 0; page < LAB_REGION_SIZE; page += PAGE)
+	for (size_t page = 0; page < LAB_REGION_SIZE; page += T_PAGE)
 		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
 	for (size_t n = 0; n < CRASHES; n++)
@@ -187,21 +187,21 @@ enum contents {
 /* A page is in both lists and refused, or in none and read: the new data, or what was there. */
 static bool check_page(size_t page, unsigned allowed)
 {
-	unsigned char got[PAGE], wanted[PAGE];
+	unsigned char got[T_PAGE], wanted[T_PAGE];
 	bool bad = kernel_lists(page);
-	ssize_t n = mcsafe_pmem_pread(pmem, got, PAGE, (off_t)page, NULL);
+	ssize_t n = mcsafe_pmem_pread(pmem, got, T_PAGE, (off_t)page, NULL);
 
 	lab_check(is_known(mcsafe_pmem_badblocks(pmem), page) == bad,
-		  "page %zu is in one list only, the kernel's: %d", page / PAGE, bad);
+		  "page %zu is in one list only, the kernel's: %d", page / T_PAGE, bad);
 	if (bad) {
 		/* The kernel lists sectors of 512 bytes, and the whole page here. */
-		lab_check(n == -EIO, "bad page %zu reads %zd", page / PAGE, n);
+		lab_check(n == -EIO, "bad page %zu reads %zd", page / T_PAGE, n);
 		return true;
 	}
-	new_data(wanted, page, PAGE);
-	lab_check(n == (ssize_t)PAGE && ((allowed & NEW && memcmp(got, wanted, PAGE) == 0) ||
-					 (allowed & OLD && lab_is_pattern(got, page, PAGE))),
-		  "page %zu, which is in no list, is wrong: %zd", page / PAGE, n);
+	new_data(wanted, page, T_PAGE);
+	lab_check(n == (ssize_t)T_PAGE && ((allowed & NEW && memcmp(got, wanted, T_PAGE) == 0) ||
+					   (allowed & OLD && lab_is_pattern(got, page, T_PAGE))),
+		  "page %zu, which is in no list, is wrong: %zd", page / T_PAGE, n);
 	return false;
 }
 
@@ -219,14 +219,14 @@ static size_t check_killed(size_t n)
 	struct mcsafe_badblocks *saved = saved_registry(n);
 	size_t bad = 0;
 
-	for (size_t at = 0; at < RANGE; at += PAGE) {
+	for (size_t at = 0; at < RANGE; at += T_PAGE) {
 		size_t page = range_of(n) + at;
 
 		if (!check_page(page, was_bad(at) ? NEW : NEW | OLD))
 			continue;
 		bad++;
 		lab_check(is_known(saved, page), "page %zu is bad, and the registry lost it",
-			  page / PAGE);
+			  page / T_PAGE);
 	}
 	mcsafe_badblocks_destroy(saved);
 	return bad;
@@ -236,7 +236,7 @@ static size_t check_untouched(size_t n)
 {
 	size_t bad = 0;
 
-	for (size_t at = 0; at < RANGE; at += PAGE)
+	for (size_t at = 0; at < RANGE; at += T_PAGE)
 		bad += check_page(range_of(n) + at, OLD);
 	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
 	return bad;
@@ -254,7 +254,7 @@ static void check_all(size_t killed)
 		lab_fact(key, "%zu", bad);
 		all += bad;
 	}
-	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * PAGE,
+	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == all * T_PAGE,
 		  "other pages are listed as well");
 }
 
@@ -262,7 +262,7 @@ static void repair_all(void)
 {
 	for (size_t n = 0; n < CRASHES; n++) {
 		lab_check(repair(n) == (ssize_t)RANGE, "repair %zu fails after the crash", n);
-		for (size_t at = 0; at < RANGE; at += PAGE)
+		for (size_t at = 0; at < RANGE; at += T_PAGE)
 			lab_check(!check_page(range_of(n) + at, NEW), "it is bad still");
 	}
 	lab_check(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)) == 0, "there is more");

@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 /* Each case has two lines of its own, since poison can be met for the first time only once. */
-#define APART    (64 * PAGE)
-#define IN_APART (20 * PAGE + 31 * LINE)
+#define APART    (64 * T_PAGE)
+#define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
 
 static const struct {
 	size_t before; /* bytes from the start of the read to the line */
 	size_t n;
 } cases[] = {
-	{4 * PAGE + 256, 65536},
+	{4 * T_PAGE + 256, 65536},
 	{256, 4096},
 	{0, 4096},
-	{PAGE, 2 * PAGE},
+	{T_PAGE, 2 * T_PAGE},
 };
 
 static struct lab_region region;
@@ -42,7 +42,7 @@ static void open_kind(const char *kind)
 	lab_kernel_log("");
 	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 	/* All pages are there, so that they have a physical address. */
-	for (size_t at = 0; at < LAB_REGION_SIZE; at += PAGE)
+	for (size_t at = 0; at < LAB_REGION_SIZE; at += T_PAGE)
 		lab_need(mcsafe_pmem_pread(pmem, buffer, 1, (off_t)at, NULL) == 1, "no page");
 }
 
@@ -130,8 +130,8 @@ static bool is_known(struct mcsafe_pmem *of, size_t page)
 {
 	struct mcsafe_range bad;
 
-	return mcsafe_badblocks_next(mcsafe_pmem_badblocks(of), page, page + PAGE, &bad) &&
-	       bad.start == page && bad.len == PAGE;
+	return mcsafe_badblocks_next(mcsafe_pmem_badblocks(of), page, page + T_PAGE, &bad) &&
+	       bad.start == page && bad.len == T_PAGE;
 }
 
 static void one_case(size_t i)
@@ -153,7 +153,7 @@ static void one_case(size_t i)
 	lab_arm(cases[i].before ? "approach" : "load", "page", &target, 1, insns, n_insns);
 	we_read(what, from, cases[i].n);
 	lab_check(lab_disarm().injected == 1, "we have not met the line");
-	lab_check(is_known(pmem, line[1] / PAGE * PAGE), "the page is not in the registry");
+	lab_check(is_known(pmem, line[1] / T_PAGE * T_PAGE), "the page is not in the registry");
 
 	if (region.pmem)
 		lab_wait_bad_blocks(target.physical);
@@ -170,9 +170,9 @@ static void one_case(size_t i)
 /* What comes behind the bad page can be asked for at once. */
 static void behind_it(void)
 {
-	const size_t page = (APART + IN_APART) / PAGE * PAGE + PAGE;
+	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE + T_PAGE;
 
-	we_read("the page after it", page, PAGE);
+	we_read("the page after it", page, T_PAGE);
 }
 
 static const char *state_name(enum mcsafe_badblocks_state state)
@@ -248,9 +248,9 @@ static void salvage(void)
 /* A store does not clear poison, so we do not try; nor does a write of less than a page. */
 static void writes(void)
 {
-	const size_t page = (APART + IN_APART) / PAGE * PAGE;
+	const size_t page = (APART + IN_APART) / T_PAGE * T_PAGE;
 
-	memset(buffer, 0, PAGE);
+	memset(buffer, 0, T_PAGE);
 	lab_forget_signals();
 	if (has_read)
 		told("64 bytes into it", "pwrite()", pwrite(region.fd, buffer, LINE, (off_t)page));
@@ -271,8 +271,8 @@ static void repair_all(void)
 	while (put >= 0 &&
 	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_REGION_SIZE, &bad)) {
 		/* The kernel counts in sectors, and repairs pages. */
-		bad.len = (bad.start % PAGE + bad.len + PAGE - 1) / PAGE * PAGE;
-		bad.start -= bad.start % PAGE;
+		bad.len = (bad.start % T_PAGE + bad.len + T_PAGE - 1) / T_PAGE * T_PAGE;
+		bad.start -= bad.start % T_PAGE;
 		lab_fill_pattern(buffer, bad.start, bad.len);
 		put = mcsafe_pmem_repair(pmem, buffer, bad.len, (off_t)bad.start);
 		lab_check(put < 0 || put == (ssize_t)bad.len, "repaired %zd bytes", put);
@@ -320,7 +320,7 @@ int lab_program_pmem_files(int argc, char **argv)
 static void inject_pages(size_t page, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		lab_inject(lab_physical(mapped(page + i * PAGE)), 1);
+		lab_inject(lab_physical(mapped(page + i * T_PAGE)), 1);
 }
 
 /* pmem-injected KIND */
@@ -332,10 +332,10 @@ int lab_program_pmem_injected(int argc, char **argv)
 	inject_pages(page, 2);
 	lab_forget_signals();
 	lists("injected");
-	kernel_reads("from the page before", page - PAGE, 3 * PAGE);
-	we_read("from the page before", page - PAGE, 3 * PAGE);
-	we_read("from the page", page, PAGE);
-	we_read("the page after it", page + 2 * PAGE, PAGE);
+	kernel_reads("from the page before", page - T_PAGE, 3 * T_PAGE);
+	we_read("from the page before", page - T_PAGE, 3 * T_PAGE);
+	we_read("from the page", page, T_PAGE);
+	we_read("the page after it", page + 2 * T_PAGE, T_PAGE);
 	lab_fact("signals", "%u", lab_signals.n);
 	repair_all();
 	lists("repaired");

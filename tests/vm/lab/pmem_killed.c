@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILLED_AT    (64 * PAGE)
+#define KILLED_AT    (64 * T_PAGE)
 #define KILLED_PAGES ((size_t)2)
 #define MOST_STOPS   1000u
 
@@ -26,7 +26,7 @@ static void open_kind(const char *kind)
 {
 	region = lab_region(kind);
 	ioctls_only = strcmp(kind, "devdax") == 0;
-	buffer = malloc(2 * KILLED_PAGES * PAGE);
+	buffer = malloc(2 * KILLED_PAGES * T_PAGE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
@@ -36,9 +36,10 @@ static void open_kind(const char *kind)
 /* The last sector of the one page and the first of the other: ndctl takes its time. */
 static void inject_pages(void)
 {
-	uint64_t border = lab_physical(region.base + KILLED_AT + PAGE);
+	uint64_t border = lab_physical(region.base + KILLED_AT + T_PAGE);
 
-	lab_need(lab_physical(region.base + KILLED_AT) + PAGE == border, "they are not neighbours");
+	lab_need(lab_physical(region.base + KILLED_AT) + T_PAGE == border,
+		 "they are not neighbours");
 	lab_inject(border - LAB_SECTOR, 2);
 	lab_wait_bad_blocks(border);
 }
@@ -53,13 +54,13 @@ static void new_data(unsigned char *to, size_t from, size_t n)
 
 static bool repair(void)
 {
-	return mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * PAGE, (off_t)KILLED_AT) ==
-	       (ssize_t)(KILLED_PAGES * PAGE);
+	return mcsafe_pmem_repair(pmem, buffer, KILLED_PAGES * T_PAGE, (off_t)KILLED_AT) ==
+	       (ssize_t)(KILLED_PAGES * T_PAGE);
 }
 
 static void repair_in_child(void)
 {
-	new_data(buffer, KILLED_AT, KILLED_PAGES * PAGE);
+	new_data(buffer, KILLED_AT, KILLED_PAGES * T_PAGE);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	_exit(repair() ? 0 : 1);
@@ -94,22 +95,22 @@ static bool killed_at(pid_t child, unsigned n)
 /* Each page is in the kernel's list, or holds the new data; *bad and *good count them. */
 static void check_pages(size_t *bad, size_t *good)
 {
-	unsigned char *wanted = buffer + KILLED_PAGES * PAGE;
+	unsigned char *wanted = buffer + KILLED_PAGES * T_PAGE;
 	struct mcsafe_pmem *fresh;
 
 	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
-	for (size_t page = KILLED_AT; page < KILLED_AT + KILLED_PAGES * PAGE; page += PAGE) {
-		ssize_t got = mcsafe_pmem_pread(fresh, buffer, PAGE, (off_t)page, NULL);
+	for (size_t page = KILLED_AT; page < KILLED_AT + KILLED_PAGES * T_PAGE; page += T_PAGE) {
+		ssize_t got = mcsafe_pmem_pread(fresh, buffer, T_PAGE, (off_t)page, NULL);
 
-		if (got != (ssize_t)PAGE) {
+		if (got != (ssize_t)T_PAGE) {
 			lab_check(mcsafe_badblocks_next(mcsafe_pmem_badblocks(fresh), page,
-							page + PAGE, NULL),
+							page + T_PAGE, NULL),
 				  "a bad page is in no list");
 			++*bad;
 			continue;
 		}
-		new_data(wanted, page, PAGE);
-		lab_check(memcmp(buffer, wanted, PAGE) == 0,
+		new_data(wanted, page, T_PAGE);
+		lab_check(memcmp(buffer, wanted, T_PAGE) == 0,
 			  "a page that can be read has not the new data");
 		++*good;
 	}
@@ -137,7 +138,7 @@ int lab_program_pmem_killed(int argc, char **argv)
 		killed = killed_at(child, ++n);
 		check_pages(&bad, &good);
 		/* For the next time. */
-		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * PAGE);
+		lab_fill_pattern(buffer, KILLED_AT, KILLED_PAGES * T_PAGE);
 		lab_need(repair(), "cannot repair it again");
 	} while (killed && n < MOST_STOPS);
 	lab_check(!killed, "the repair does not end");

@@ -60,7 +60,7 @@ static uint64_t place_on_disk(int fd, size_t page)
 	struct fiemap *map = (struct fiemap *)room;
 
 	map->fm_start = page;
-	map->fm_length = PAGE;
+	map->fm_length = T_PAGE;
 	map->fm_flags = FIEMAP_FLAG_SYNC;
 	map->fm_extent_count = 1;
 	lab_need(ioctl(fd, FS_IOC_FIEMAP, map) == 0 && map->fm_mapped_extents == 1, "FIEMAP");
@@ -82,13 +82,13 @@ int lab_program_pmem_huge(int argc, char **argv)
 	mcsafe_pmem_get_info(pmem, &info);
 	lab_fact("alignment", "%zu", info.align);
 	read_fact("at first", 0, LAB_REGION_SIZE);
-	lab_lose_page((unsigned char *)info.base + HUGE + 5 * PAGE);
+	lab_lose_page((unsigned char *)info.base + T_HUGE + 5 * T_PAGE);
 	read_fact("with a page lost", 0, LAB_REGION_SIZE);
-	read_fact("its huge page", HUGE, HUGE);
-	read_fact("the next one", 2 * HUGE, HUGE);
+	read_fact("its huge page", T_HUGE, T_HUGE);
+	read_fact("the next one", 2 * T_HUGE, T_HUGE);
 	known_fact("known to be bad");
-	repair_fact("repair of a small page", HUGE + 5 * PAGE, PAGE);
-	repair_fact("repair", HUGE, HUGE);
+	repair_fact("repair of a small page", T_HUGE + 5 * T_PAGE, T_PAGE);
+	repair_fact("repair", T_HUGE, T_HUGE);
 	known_fact("bad after it");
 	read_fact("after it", 0, LAB_REGION_SIZE);
 	lab_check(lab_is_pattern(region.base, 0, LAB_REGION_SIZE), "another mapping is wrong");
@@ -102,8 +102,8 @@ int lab_program_pmem_huge(int argc, char **argv)
 
 #define DISK_FILE "/mnt/disk/lab"
 #define DISK_BAD  "/sys/kernel/config/nullb/bad-disk/badblocks"
-#define DISK_SIZE (16 * PAGE)
-#define DISK_PAGE (5 * PAGE)
+#define DISK_SIZE (16 * T_PAGE)
+#define DISK_PAGE (5 * T_PAGE)
 
 /* Reads and writes fail there from now on. */
 static void damage_disk(uint64_t place)
@@ -111,7 +111,8 @@ static void damage_disk(uint64_t place)
 	FILE *file = fopen(DISK_BAD, "we");
 
 	lab_need(file != NULL, "no " DISK_BAD);
-	fprintf(file, "+%" PRIu64 "-%" PRIu64, place / LAB_SECTOR, (place + PAGE) / LAB_SECTOR - 1);
+	fprintf(file, "+%" PRIu64 "-%" PRIu64, place / LAB_SECTOR,
+		(place + T_PAGE) / LAB_SECTOR - 1);
 	lab_need(fclose(file) == 0, "cannot write " DISK_BAD);
 }
 
@@ -138,16 +139,16 @@ int lab_program_pmem_disk(int argc, char **argv)
 
 	open_disk_file(fd, 0);
 	read_fact("with a bad block", 0, DISK_SIZE);
-	read_fact("the block", DISK_PAGE, PAGE);
-	repair_fact("repair", DISK_PAGE, PAGE);
+	read_fact("the block", DISK_PAGE, T_PAGE);
+	repair_fact("repair", DISK_PAGE, T_PAGE);
 	known_fact("bad after it");
-	read_fact("the block after it", DISK_PAGE, PAGE);
+	read_fact("the block after it", DISK_PAGE, T_PAGE);
 	lab_fact("its place after it", "%s",
 		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
 
 	open_disk_file(fd, MCSAFE_PMEM_PUNCH);
-	repair_fact("repair that may punch", DISK_PAGE, PAGE);
+	repair_fact("repair that may punch", DISK_PAGE, T_PAGE);
 	known_fact("bad after that");
 	lab_fact("its place after that", "%s",
 		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
@@ -165,7 +166,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 
 #define WORN_FILE "/mnt/pmem/lab"
 #define WORN_STEP ((size_t)1 << 20)
-#define WORN_SIZE (4 * PAGE)
+#define WORN_SIZE (4 * T_PAGE)
 
 /* A file that has most of the disk, and the offset in it of a place on the disk. */
 static int file_over(uint64_t place, size_t *offset)
@@ -193,7 +194,7 @@ static int file_over(uint64_t place, size_t *offset)
 /* pmem-worn: two pages that can be cleared, and two that cannot; the outer ones are bad. */
 int lab_program_pmem_worn(int argc, char **argv)
 {
-	const uint64_t start = LAB_WORN - 2 * PAGE;
+	const uint64_t start = LAB_WORN - 2 * T_PAGE;
 	size_t offset = 0;
 	int fd = file_over(lab_pmem_sector(start) * LAB_SECTOR, &offset);
 	struct mcsafe_pmem *fresh;
@@ -206,7 +207,7 @@ int lab_program_pmem_worn(int argc, char **argv)
 			 fsync(fd) == 0,
 		 "pwrite");
 	lab_inject(start, 1);
-	lab_inject(LAB_WORN + PAGE, 1);
+	lab_inject(LAB_WORN + T_PAGE, 1);
 	lab_need(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 	lab_fact("known when opened", "%s", lab_bad_sectors(mcsafe_pmem_badblocks(pmem), offset));
 	repair_fact("repair", offset, WORN_SIZE);
@@ -215,12 +216,12 @@ int lab_program_pmem_worn(int argc, char **argv)
 	lab_fact("known when opened anew", "%s",
 		 lab_bad_sectors(mcsafe_pmem_badblocks(fresh), offset));
 	mcsafe_pmem_close(fresh);
-	repair_fact("repair of the rest", offset + 3 * PAGE, PAGE);
+	repair_fact("repair of the rest", offset + 3 * T_PAGE, T_PAGE);
 	lab_fact("known after that", "%s", lab_bad_sectors(mcsafe_pmem_badblocks(pmem), offset));
 	read_fact("all of it", offset, WORN_SIZE);
-	read_fact("the last page", offset + 3 * PAGE, PAGE);
+	read_fact("the last page", offset + 3 * T_PAGE, T_PAGE);
 	mcsafe_pmem_close(pmem);
 	lab_kernel_log("");
-	lab_take_back(LAB_WORN + PAGE, 1); /* so that the next scenario finds nothing bad */
+	lab_take_back(LAB_WORN + T_PAGE, 1); /* so that the next scenario finds nothing bad */
 	return lab_status();
 }

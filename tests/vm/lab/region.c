@@ -34,7 +34,7 @@ static const struct kind {
 	{"memfd", "", MAP_SHARED, 0, 0, BY_STORES, false},
 	{"clean", "/mnt/ext4/lab", MAP_SHARED, 0, 0, BY_WRITE, false},
 	{"dirty", "/mnt/ext4/lab", MAP_SHARED, 0, 0, OLD_BY_WRITE, false},
-	{"dax-4k", "/mnt/pmem/lab", MAP_SHARED_VALIDATE | MAP_SYNC, 0, PAGE, BY_WRITE, true},
+	{"dax-4k", "/mnt/pmem/lab", MAP_SHARED_VALIDATE | MAP_SYNC, 0, T_PAGE, BY_WRITE, true},
 	{"dax-2m", "/mnt/pmem/lab", MAP_SHARED_VALIDATE | MAP_SYNC, 0, 0, BY_WRITE, true},
 	{"devdax", "/dev/dax0.0", MAP_SHARED, 0, 0, BY_STORES, true},
 };
@@ -49,12 +49,12 @@ static unsigned char old_pattern(size_t i)
 
 static unsigned char *map(int fd)
 {
-	unsigned char *room = mmap(NULL, LAB_REGION_SIZE + 2 * HUGE, PROT_NONE,
+	unsigned char *room = mmap(NULL, LAB_REGION_SIZE + 2 * T_HUGE, PROT_NONE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	unsigned char *base;
 
 	lab_need(room != MAP_FAILED, "no address space");
-	base = room + (HUGE - (uintptr_t)room % HUGE) + current->offset;
+	base = room + (T_HUGE - (uintptr_t)room % T_HUGE) + current->offset;
 	lab_need(mmap(base, LAB_REGION_SIZE, PROT_READ | PROT_WRITE, current->map_flags | MAP_FIXED,
 		      fd, 0) == base,
 		 "cannot map memory of kind %s", current->name);

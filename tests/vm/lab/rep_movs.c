@@ -11,7 +11,7 @@
 #define BEHIND  ((size_t)300)
 #define N_PAGES ((size_t)3)
 
-static unsigned char arena[2 * PAGE] __attribute__((aligned(4096)));
+static unsigned char arena[2 * T_PAGE] __attribute__((aligned(4096)));
 
 static const size_t distances[] = {0, 1, 63, 64, 65, 100, 1000};
 
@@ -20,15 +20,15 @@ static void consume(size_t before, size_t misaligned, const char *after)
 {
 	const struct lab_engine *erms = lab_engine("erms");
 	unsigned char *pages = lab_pages(N_PAGES), *dst = arena + MARGIN + misaligned;
-	struct lab_target target = lab_target(pages + PAGE + AT);
-	const size_t start = PAGE + AT - before, n = before + BEHIND;
+	struct lab_target target = lab_target(pages + T_PAGE + AT);
+	const size_t start = T_PAGE + AT - before, n = before + BEHIND;
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
 	uintptr_t insn;
 	size_t done;
 
 	lab_need(lab_rows(erms, MCSAFE_ROW_BOTH, &insn, 1) == 1, "erms has not one row");
-	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
+	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
 	lab_arm("load", "page", &target, 1, &insn, 1);
@@ -43,14 +43,14 @@ static void consume(size_t before, size_t misaligned, const char *after)
 	lab_check(lab_is_fill(arena, (size_t)(dst - arena)) &&
 			  lab_is_fill(dst + done, (size_t)(arena + sizeof(arena) - dst) - done),
 		  "wrote outside the prefix");
-	lab_check(fault.cause == MCSAFE_CAUSE_POISON && fault.extent == PAGE &&
-			  fault.addr == pages + PAGE && (uintptr_t)fault.ip == insn,
+	lab_check(fault.cause == MCSAFE_CAUSE_POISON && fault.extent == T_PAGE &&
+			  fault.addr == pages + T_PAGE && (uintptr_t)fault.ip == insn,
 		  "cause %s, extent %zu, address %p, instruction %p",
 		  mcsafe_cause_name(fault.cause), fault.extent, fault.addr, fault.ip);
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side%s", after);
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
 		  "not one machine check in the kernel's log");
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 /* A write fault, which leaves its marks in the kernel's record of the thread's last exception. */
@@ -58,13 +58,13 @@ static void fail_to_write(unsigned char *page)
 {
 	struct mcsafe_fault fault = {.signo = 0};
 
-	lab_need(mprotect(page, PAGE, PROT_READ) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_READ) == 0, "mprotect");
 	lab_check(lab_run(lab_engine("erms"), page, arena, LINE, &fault) == LINE &&
 			  fault.side == MCSAFE_SIDE_DESTINATION &&
 			  fault.cause == MCSAFE_CAUSE_PROTECTED,
 		  "a write to a read-only page: side %d, cause %s", (int)fault.side,
 		  mcsafe_cause_name(fault.cause));
-	lab_need(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
 }
 
 int lab_program_rep_movs(int argc, char **argv)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define CAPACITY ((size_t)65536)
-#define APART    (64 * PAGE) /* between the pages of different ways */
+#define APART    (64 * T_PAGE) /* between the pages of different ways */
 
 static unsigned char contents[CAPACITY]; /* what is written: the pattern of the file */
 
@@ -26,7 +26,7 @@ static int write_n(int fd, size_t page, size_t n)
 
 static int write_page(int fd, size_t page)
 {
-	return write_n(fd, page, PAGE);
+	return write_n(fd, page, T_PAGE);
 }
 
 static int write_more(int fd, size_t page)
@@ -41,12 +41,12 @@ static int write_sector(int fd, size_t page)
 
 static int punch(int fd, size_t page)
 {
-	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)page, PAGE);
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)page, T_PAGE);
 }
 
 static int zero(int fd, size_t page)
 {
-	return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)page, PAGE);
+	return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, (off_t)page, T_PAGE);
 }
 
 static int zero_and_write(int fd, size_t page)
@@ -108,13 +108,14 @@ int lab_program_injected(int argc, char **argv)
 	lab_wait_bad_blocks(physical);
 	lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
 	lab_fact("signals", "%u", lab_signals.n);
-	lab_fact("the old mapping", "%s", lab_outcome(region.base + page, page, PAGE));
-	lab_fact("a new mapping", "%s", lab_outcome(lab_region_again(&region) + page, page, PAGE));
-	lab_fact("pread() of the page", "%s", lab_pread_outcome(region.fd, page, PAGE));
+	lab_fact("the old mapping", "%s", lab_outcome(region.base + page, page, T_PAGE));
+	lab_fact("a new mapping", "%s",
+		 lab_outcome(lab_region_again(&region) + page, page, T_PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(region.fd, page, T_PAGE));
 	lab_fact("pwrite() of the page", "%s",
 		 write_page(region.fd, page) == 0 ? "ok" : strerrorname_np(errno));
 	lab_fact("bad blocks after it", "%s", lab_bad_blocks_at(physical));
-	lab_fact("the old mapping after it", "%s", lab_outcome(region.base + page, page, PAGE));
+	lab_fact("the old mapping after it", "%s", lab_outcome(region.base + page, page, T_PAGE));
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -132,7 +133,7 @@ int lab_program_known(int argc, char **argv)
 	lab_install();
 	lab_kernel_log("");
 	lab_need(fd != -1, "no /dev/pmem0");
-	base = mmap(NULL, page + HUGE, PROT_READ, MAP_SHARED, fd, 0);
+	base = mmap(NULL, page + T_HUGE, PROT_READ, MAP_SHARED, fd, 0);
 	lab_need(base != MAP_FAILED, "mmap");
 	lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
 	left = mcsafe_memcpy(buffer, base + page - LINE, 2 * LINE, &fault);
@@ -140,9 +141,9 @@ int lab_program_known(int argc, char **argv)
 	lab_fact("a copy from a mapping of the device", "%s %zu", lab_code_name(&fault),
 		 fault.extent);
 	lab_fact("cause", "%s", mcsafe_cause_name(fault.cause));
-	lab_fact("the page before", "%s", lab_outcome(base + page - PAGE, 0, PAGE));
-	lab_fact("the page after", "%s", lab_outcome(base + page + PAGE, 0, PAGE));
-	lab_fact("pread() of the page", "%s", lab_pread_outcome(fd, page, PAGE));
+	lab_fact("the page before", "%s", lab_outcome(base + page - T_PAGE, 0, T_PAGE));
+	lab_fact("the page after", "%s", lab_outcome(base + page + T_PAGE, 0, T_PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(fd, page, T_PAGE));
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -163,8 +164,8 @@ int lab_program_repair(int argc, char **argv)
 		fact(way, "result",
 		     ways[i].repair(region.fd, page) == 0 ? "ok" : strerrorname_np(errno));
 		fact(way, "bad blocks", lab_bad_blocks_at(physical));
-		fact(way, "mapping", lab_outcome(region.base + page, page, PAGE));
-		fact(way, "pread()", lab_pread_outcome(region.fd, page, PAGE));
+		fact(way, "mapping", lab_outcome(region.base + page, page, T_PAGE));
+		fact(way, "pread()", lab_pread_outcome(region.fd, page, T_PAGE));
 	}
 	lab_kernel_log("");
 	return lab_status();

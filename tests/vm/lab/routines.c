@@ -40,9 +40,9 @@ static bool faults_on_forbidden_page(const struct lab_engine *engine)
 	struct mcsafe_fault fault;
 	size_t left;
 
-	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_NONE) == 0, "mprotect");
 	left = lab_run(engine, page, page, LINE, &fault);
-	munmap(page, PAGE);
+	munmap(page, T_PAGE);
 	return left != 0;
 }
 
@@ -51,7 +51,7 @@ static void try_accesses(void)
 {
 	unsigned char *page = lab_pages(1);
 
-	lab_need(mprotect(page, PAGE, PROT_NONE) == 0, "mprotect");
+	lab_need(mprotect(page, T_PAGE, PROT_NONE) == 0, "mprotect");
 	for (size_t i = 0; i < lab_n_accesses; i++) {
 		const struct lab_access *access = &lab_accesses[i];
 		size_t n = access->size ? access->size : 1, done = 0;
@@ -63,7 +63,7 @@ static void try_accesses(void)
 		else
 			lab_fact(access->name, "runs");
 	}
-	munmap(page, PAGE);
+	munmap(page, T_PAGE);
 }
 
 int lab_program_routines(int argc, char **argv)

@@ -11,7 +11,7 @@ void lab_check_row_fault(uintptr_t insn, enum mcsafe_side side, const struct mcs
 	lab_check(fault->cause == MCSAFE_CAUSE_POISON, "row %s: cause %s", row,
 		  mcsafe_cause_name(fault->cause));
 	lab_check(fault->side == side, "row %s: wrong side", row);
-	lab_check(fault->extent == PAGE, "row %s: extent %zu", row, fault->extent);
+	lab_check(fault->extent == T_PAGE, "row %s: extent %zu", row, fault->extent);
 }
 
 void lab_check_row_consumed(uintptr_t insn, struct lab_events events)

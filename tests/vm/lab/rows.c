@@ -20,11 +20,11 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#define ARENA    (4 * PAGE)
+#define ARENA    (4 * T_PAGE)
 #define MARGIN   LINE /* around the destination; must stay as it is */
 #define IN_PAGE  (31 * LINE)
 #define N_PAGES  ((size_t)4)
-#define BOUNDARY (2 * PAGE) /* from here on there is no access, or a lost page */
+#define BOUNDARY (2 * T_PAGE) /* from here on there is no access, or a lost page */
 
 /*
  * A copy of n bytes. Each operand begins so many bytes behind its origin: a boundary, mostly before
@@ -115,7 +115,8 @@ static unsigned char *forbidden(void)
 {
 	unsigned char *pages = lab_pages(N_PAGES);
 
-	lab_need(mprotect(pages + BOUNDARY, N_PAGES * PAGE - BOUNDARY, PROT_NONE) == 0, "mprotect");
+	lab_need(mprotect(pages + BOUNDARY, N_PAGES * T_PAGE - BOUNDARY, PROT_NONE) == 0,
+		 "mprotect");
 	return pages;
 }
 
@@ -157,9 +158,9 @@ static void make_plan(bool bad_src, bool bad_dst, void (*try)(void))
 	trial.origins.dst = dst ? dst + BOUNDARY : arena + MARGIN;
 	try();
 	if (src)
-		munmap(src, N_PAGES * PAGE);
+		munmap(src, N_PAGES * T_PAGE);
 	if (dst)
-		munmap(dst, N_PAGES * PAGE);
+		munmap(dst, N_PAGES * T_PAGE);
 }
 
 /* ---- single steps: every instruction that touches an operand -------------------------------- */
@@ -175,7 +176,7 @@ static struct {
 
 static void open_pages(bool open)
 {
-	lab_need(mprotect(stepped.pages, N_PAGES * PAGE,
+	lab_need(mprotect(stepped.pages, N_PAGES * T_PAGE,
 			  open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0,
 		 "mprotect");
 	stepped.open = open;
@@ -257,7 +258,7 @@ static void trace(bool loads)
 			open_pages(true);
 		}
 	lab_need(sigaction(SIGSEGV, &before, NULL) == 0, "no handler for SIGSEGV");
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 /* ---- against poison ------------------------------------------------------------------------- */
@@ -267,15 +268,15 @@ static void check_load(const struct lab_engine *engine, const struct plan *plan,
 {
 	const char *row = lab_insn_name(plan->insn);
 	const struct shape *shape = &plan->shape;
-	size_t start = (size_t)((ptrdiff_t)(PAGE + IN_PAGE) + shape->src);
+	size_t start = (size_t)((ptrdiff_t)(T_PAGE + IN_PAGE) + shape->src);
 	size_t done = shape->n - left;
 	size_t good = bytes_before(shape->src, plan->line); /* up to the poisoned line */
 	const unsigned char *dst = arena + MARGIN + shape->dst;
 
 	lab_check_row_fault(plan->insn, MCSAFE_SIDE_SOURCE, fault);
 	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
-	lab_check(fault->addr == pages + PAGE, "row %s: address %p, and not the page's start", row,
-		  fault->addr);
+	lab_check(fault->addr == pages + T_PAGE, "row %s: address %p, and not the page's start",
+		  row, fault->addr);
 	if (!plan->second) {
 		lab_check(done <= good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
 			  good);
@@ -296,18 +297,18 @@ static void check_load(const struct lab_engine *engine, const struct plan *plan,
 static void consume(const struct lab_engine *engine, const struct plan *plan)
 {
 	unsigned char *pages = lab_pages(N_PAGES);
-	struct origins origins = {pages + PAGE + IN_PAGE, arena + MARGIN};
+	struct origins origins = {pages + T_PAGE + IN_PAGE, arena + MARGIN};
 	struct lab_target target = lab_target(origins.src + plan->line);
 	struct mcsafe_fault fault = {.signo = 0};
 	size_t left;
 
-	lab_fill_pattern(pages, 0, N_PAGES * PAGE);
+	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	memset(arena, FILL, sizeof(arena));
 	lab_arm(plan->second ? "insn" : "load", "page", &target, 1, &plan->insn, 1);
 	left = run(engine, &plan->shape, &origins, &fault);
 	lab_check_row_consumed(plan->insn, lab_disarm());
 	check_load(engine, plan, pages, left, &fault);
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 /* What `done` bytes are that an engine has stored, in a copy from `start` of the pattern on. */
@@ -351,11 +352,11 @@ static void store_after(const struct lab_engine *engine, const struct plan *plan
 	lab_check(done == good, "row %s: %zu bytes stored instead of %zu", row, done, good);
 	lab_check(is_result(engine, boundary - done, start, done), "row %s: wrong prefix", row);
 	lab_check(lab_is_fill(pages, BOUNDARY - done) &&
-			  lab_is_fill(boundary + PAGE, (N_PAGES - 1) * PAGE - BOUNDARY),
+			  lab_is_fill(boundary + T_PAGE, (N_PAGES - 1) * T_PAGE - BOUNDARY),
 		  "row %s: wrote elsewhere", row);
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 	if (src)
-		munmap(src, N_PAGES * PAGE);
+		munmap(src, N_PAGES * T_PAGE);
 }
 
 /* One store into a page that is lost just before it, with all that was stored into it. */
@@ -377,9 +378,9 @@ static void store_in_between(const struct lab_engine *engine, const struct plan 
 	lab_check(done >= at && done - at < LINE && done < plan->shape.n,
 		  "row %s: %zu bytes stored, failed at %zu", row, done, at);
 	lab_check(lab_is_fill(pages, BOUNDARY) &&
-			  lab_is_fill(page + PAGE, (N_PAGES - 1) * PAGE - BOUNDARY),
+			  lab_is_fill(page + T_PAGE, (N_PAGES - 1) * T_PAGE - BOUNDARY),
 		  "row %s: wrote elsewhere", row);
-	munmap(pages, N_PAGES * PAGE);
+	munmap(pages, N_PAGES * T_PAGE);
 }
 
 static void store(const struct lab_engine *engine, const struct plan *plan)
@@ -387,7 +388,7 @@ static void store(const struct lab_engine *engine, const struct plan *plan)
 	(plan->second ? store_in_between : store_after)(engine, plan);
 }
 
-_Static_assert(ARENA == N_PAGES * PAGE, "one size for either kind of source");
+_Static_assert(ARENA == N_PAGES * T_PAGE, "one size for either kind of source");
 
 /* All rows of a kind are in the plan, with the shapes that meet them. */
 static size_t begin(const struct lab_engine *engine, unsigned kind)

@@ -10,18 +10,18 @@
 #include <unistd.h>
 
 /* Each case has two lines of its own, since poison can be met for the first time only once. */
-#define APART    (64 * PAGE)
-#define IN_APART (20 * PAGE + 31 * LINE)
+#define APART    (64 * T_PAGE)
+#define IN_APART (20 * T_PAGE + 31 * LINE)
 #define CAPACITY ((size_t)65536)
 
 static const struct {
 	size_t before; /* bytes from the start of the read to the line */
 	size_t n;
 } cases[] = {
-	{4 * PAGE + 256, 65536},
+	{4 * T_PAGE + 256, 65536},
 	{256, 4096},
 	{0, 4096},
-	{PAGE, 2 * PAGE},
+	{T_PAGE, 2 * T_PAGE},
 };
 
 static unsigned char *buffer;

@@ -13,7 +13,7 @@
 
 #define MARGIN LINE
 
-static unsigned char arena[4 * PAGE];
+static unsigned char arena[4 * T_PAGE];
 
 static void arm_loads(const char *mode, const char *event, const struct lab_target *targets,
 		      size_t n)
@@ -51,7 +51,7 @@ static bool is_row(const void *ip)
 int lab_program_plain(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(3);
-	const size_t at = PAGE + 31 * LINE, before = 100, n = 300;
+	const size_t at = T_PAGE + 31 * LINE, before = 100, n = 300;
 	struct lab_target target = lab_target(pages + at);
 	struct mcsafe_fault fault = {.signo = -1, .reserved = {pages, pages, pages, pages}};
 	sigset_t mask = {{0}}, mask_after = {{0}}; /* the kernel fills in the first word only */
@@ -60,7 +60,7 @@ int lab_program_plain(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 3 * PAGE);
+	lab_fill_pattern(pages, 0, 3 * T_PAGE);
 	lab_need(mcsafe_install() == 0, "mcsafe_install() fails");
 	lab_kernel_log("");
 	arm_loads("load", "page", &target, 1);
@@ -81,8 +81,8 @@ int lab_program_plain(int argc, char **argv)
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON && mcsafe_fault_errno(&fault) == EHWPOISON,
 		  "cause %s", mcsafe_cause_name(fault.cause));
 	lab_check(fault.side == MCSAFE_SIDE_SOURCE, "wrong side");
-	lab_check(fault.addr == pages + PAGE, "address %p", fault.addr);
-	lab_check(fault.extent == PAGE, "extent %zu", fault.extent);
+	lab_check(fault.addr == pages + T_PAGE, "address %p", fault.addr);
+	lab_check(fault.extent == T_PAGE, "extent %zu", fault.extent);
 	lab_check(is_row(fault.ip), "instruction %p has no row", fault.ip);
 	for (size_t i = 0; i < LENGTH(fault.reserved); i++)
 		lab_check(fault.reserved[i] == NULL, "reserved room is not NULL");
@@ -104,8 +104,8 @@ static void check_two(const struct lab_events *events)
 int lab_program_twice(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
-	const size_t first = 31 * LINE, second = PAGE + 5 * LINE;
-	const size_t start = first - 100, again = PAGE, n = 2 * PAGE;
+	const size_t first = 31 * LINE, second = T_PAGE + 5 * LINE;
+	const size_t start = first - 100, again = T_PAGE, n = 2 * T_PAGE;
 	struct lab_target targets[2] = {lab_target(pages + first), lab_target(pages + second)};
 	struct mcsafe_fault fault;
 	struct lab_events events;
@@ -113,7 +113,7 @@ int lab_program_twice(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 4 * PAGE);
+	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("load", "page", targets, LENGTH(targets));
@@ -136,8 +136,8 @@ int lab_program_twice(int argc, char **argv)
 int lab_program_holes(int argc, char **argv)
 {
 	unsigned char *pages = lab_pages(4);
-	const size_t first = PAGE + 31 * LINE, second = 2 * PAGE + 5 * LINE;
-	const size_t start = PAGE / 2, n = 3 * PAGE;
+	const size_t first = T_PAGE + 31 * LINE, second = 2 * T_PAGE + 5 * LINE;
+	const size_t start = T_PAGE / 2, n = 3 * T_PAGE;
 	struct lab_target targets[2] = {lab_target(pages + first), lab_target(pages + second)};
 	struct mcsafe_range holes[2];
 	struct lab_events events;
@@ -145,7 +145,7 @@ int lab_program_holes(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 4 * PAGE);
+	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("load", "page", targets, LENGTH(targets));
@@ -154,9 +154,9 @@ int lab_program_holes(int argc, char **argv)
 
 	check_two(&events);
 	lab_need(n_holes == 2, "%zu holes", n_holes);
-	lab_check(holes[0].start == first - start && holes[0].len == 2 * PAGE - first,
+	lab_check(holes[0].start == first - start && holes[0].len == 2 * T_PAGE - first,
 		  "the first hole: %zu bytes from %zu on", holes[0].len, holes[0].start);
-	lab_check(holes[1].start == second - start && holes[1].len == 3 * PAGE - second,
+	lab_check(holes[1].start == second - start && holes[1].len == 3 * T_PAGE - second,
 		  "the second hole: %zu bytes from %zu on", holes[1].len, holes[1].start);
 	lab_check(lost == holes[0].len + holes[1].len, "%zu bytes lost", lost);
 	for (size_t i = 0, at = 0; i <= n_holes; i++) {
@@ -212,7 +212,7 @@ int lab_program_race(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 2 * PAGE);
+	lab_fill_pattern(pages, 0, 2 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("race", "page", &target, 1);
@@ -230,10 +230,11 @@ int lab_program_race(int argc, char **argv)
 
 		lab_check(racer->left == sizeof(racer->dst), "thread %zu: %zu bytes left", i,
 			  racer->left);
-		lab_check(racer->fault.cause == MCSAFE_CAUSE_POISON && racer->fault.extent == PAGE,
+		lab_check(racer->fault.cause == MCSAFE_CAUSE_POISON &&
+				  racer->fault.extent == T_PAGE,
 			  "thread %zu: cause %s, extent %zu", i,
 			  mcsafe_cause_name(racer->fault.cause), racer->fault.extent);
-		lab_check((uintptr_t)racer->fault.addr / PAGE == (uintptr_t)line / PAGE,
+		lab_check((uintptr_t)racer->fault.addr / T_PAGE == (uintptr_t)line / T_PAGE,
 			  "thread %zu: address %p", i, racer->fault.addr);
 		lab_check(lab_is_fill(racer->dst, sizeof(racer->dst)), "thread %zu wrote", i);
 	}
@@ -278,7 +279,7 @@ int lab_program_chained(int argc, char **argv)
 {
 	struct sigaction action = {.sa_sigaction = their_handler, .sa_flags = SA_SIGINFO};
 	unsigned char *pages = lab_pages(4);
-	unsigned char *lines[2] = {pages + 31 * LINE, pages + 2 * PAGE + 31 * LINE};
+	unsigned char *lines[2] = {pages + 31 * LINE, pages + 2 * T_PAGE + 31 * LINE};
 	struct lab_target targets[2] = {lab_target(lines[0]), lab_target(lines[1])};
 	const uintptr_t plain = (uintptr_t)lab_plain_load;
 	struct mcsafe_fault fault = {.signo = 0};
@@ -287,7 +288,7 @@ int lab_program_chained(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 4 * PAGE);
+	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_need(sigaction(SIGBUS, &action, NULL) == 0, "sigaction");
 	lab_need(mcsafe_install() == 0, "mcsafe_install() fails");
 	lab_kernel_log("");
@@ -298,7 +299,7 @@ int lab_program_chained(int argc, char **argv)
 	lab_check(events.injected == 1 && events.touched == 0, "%u machine checks, %u reads after",
 		  events.injected, events.touched);
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON && fault.side == MCSAFE_SIDE_SOURCE &&
-			  fault.extent == PAGE && fault.addr == pages,
+			  fault.extent == T_PAGE && fault.addr == pages,
 		  "cause %s, extent %zu, address %p", mcsafe_cause_name(fault.cause), fault.extent,
 		  fault.addr);
 	check_arrived(31 * LINE - 100, 300 - left, 100);
@@ -311,7 +312,7 @@ int lab_program_chained(int argc, char **argv)
 	lab_check(n_theirs == 1, "the previous handler was called %u times", n_theirs);
 	lab_check(theirs.signo == SIGBUS && theirs.code == BUS_MCEERR_AR && theirs.lsb == 12,
 		  "it got signal %d, code %d, lsb %u", theirs.signo, theirs.code, theirs.lsb);
-	lab_check(theirs.addr == (uintptr_t)pages + 2 * PAGE, "it got address %#lx", theirs.addr);
+	lab_check(theirs.addr == (uintptr_t)pages + 2 * T_PAGE, "it got address %#lx", theirs.addr);
 	lab_check(theirs.ip == plain, "it got instruction %#lx", theirs.ip);
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 2,
 		  "not two machine checks in the kernel's log");
@@ -330,7 +331,7 @@ int lab_program_noripv(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	lab_fill_pattern(pages, 0, 2 * PAGE);
+	lab_fill_pattern(pages, 0, 2 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("load", "noripv", &target, 1);

@@ -9,7 +9,7 @@
 
 #define MARGIN  LINE
 #define N_PAGES ((size_t)9)
-#define SIZE    (N_PAGES * PAGE)
+#define SIZE    (N_PAGES * T_PAGE)
 
 static unsigned char arena[SIZE + 2 * MARGIN] __attribute__((aligned(4096)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pool.h - memory with faults planted once and for all, and a model of what it holds */
+/* iter_pool.h - memory with faults planted once and for all, and a model of what it holds */
 #ifndef MCSAFE_TESTS_ITER_POOL_H
 #define MCSAFE_TESTS_ITER_POOL_H
 

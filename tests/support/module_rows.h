@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* module_rows.h - accesses with rows that are not the library's, in the program and in an object */
-#ifndef MCSAFE_TESTS_HANDLER_MODULE_ROWS_H
-#define MCSAFE_TESTS_HANDLER_MODULE_ROWS_H
+#ifndef MCSAFE_TESTS_MODULE_ROWS_H
+#define MCSAFE_TESTS_MODULE_ROWS_H
 
 #include <mcsafe/extable.h>
 
@@ -24,4 +24,4 @@ struct t_registers {
 		  : [p] "r"(p), [to] "r"(registers)  \
 		  : "r9", "r10", "r11", "rdx", "cc", "memory")
 
-#endif /* MCSAFE_TESTS_HANDLER_MODULE_ROWS_H */
+#endif /* MCSAFE_TESTS_MODULE_ROWS_H */

@@ -39,9 +39,9 @@ static void end_if_hung(void)
 	memset(&event, 0, sizeof(event));
 	event.sigev_notify = SIGEV_SIGNAL;
 	event.sigev_signo = SIGKILL;
-	CHECK(setrlimit(RLIMIT_CPU, &cpu) == 0);
-	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
-	CHECK(timer_settime(timer, 0, &limit, NULL) == 0);
+	CHECK_EQ(setrlimit(RLIMIT_CPU, &cpu), 0);
+	CHECK_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	CHECK_EQ(timer_settime(timer, 0, &limit, NULL), 0);
 }
 
 /* Valgrind cannot make a stack grow for the frame of a signal, so it does so before. */
@@ -60,16 +60,16 @@ void t_child_setup(void)
 
 	if (t_with_valgrind())
 		grow_stack();
-	CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-	CHECK(setrlimit(RLIMIT_CORE, &none) == 0);
+	CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+	CHECK_EQ(setrlimit(RLIMIT_CORE, &none), 0);
 	end_if_hung();
 	sigemptyset(&empty);
-	CHECK(sigprocmask(SIG_SETMASK, &empty, NULL) == 0);
-	CHECK(signal(SIGBUS, SIG_DFL) != SIG_ERR);
-	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
+	CHECK_EQ(sigprocmask(SIG_SETMASK, &empty, NULL), 0);
+	CHECK_PTR_NE(signal(SIGBUS, SIG_DFL), SIG_ERR);
+	CHECK_PTR_NE(signal(SIGSEGV, SIG_DFL), SIG_ERR);
 }
 
-int t_run(void (*body)(void *), void *arg)
+int t_in_child(void (*body)(void *), void *arg)
 {
 	pid_t pid, ended;
 	int status;
@@ -123,18 +123,11 @@ void t_expect_death(int status, int signo, const char *what, const char *file, i
 	_fail(file, line);
 }
 
-void t_check_failed(const char *condition, const char *file, int line)
-{
-	fprintf(stderr, "%s:%d: in the child: not true: %s (errno %d)\n", file, line, condition,
-		errno);
-	_exit(1);
-}
-
 void *t_shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(p != MAP_FAILED);
+	CHECK_PTR_NE(p, MAP_FAILED);
 	return p;
 }
 
@@ -168,7 +161,7 @@ static void set_action(int signo, struct sigaction *action, int flags, int mask)
 	sigemptyset(&action->sa_mask);
 	if (mask != 0)
 		sigaddset(&action->sa_mask, mask);
-	CHECK(sigaction(signo, action, NULL) == 0);
+	CHECK_EQ(sigaction(signo, action, NULL), 0);
 }
 
 void t_set_action(int signo, void (*handler)(int, siginfo_t *, void *), int flags, int mask)
@@ -194,7 +187,7 @@ struct sigaction t_get_action(int signo)
 	struct sigaction action;
 
 	memset(&action, 0, sizeof(action));
-	CHECK(sigaction(signo, NULL, &action) == 0);
+	CHECK_EQ(sigaction(signo, NULL, &action), 0);
 	return action;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tracer.c - a parent that rewrites the signals of its child, which needs no privilege */
-#include "tracer.h"
+/* signal_editor.c - a parent that rewrites the signals of its child, which needs no privilege */
+#include "signal_editor.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -53,7 +52,7 @@ static int rewrite(pid_t child, int status, void (*edit)(void *arg, siginfo_t *s
 	return signo;
 }
 
-int t_trace(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg)
+int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg)
 {
 	pid_t child;
 	int status, signo = 0;
@@ -77,12 +76,4 @@ int t_trace(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void
 			return status;
 		signo = rewrite(child, status, edit, arg);
 	}
-}
-
-void *t_shared(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	assert_ptr_not_equal(memory, MAP_FAILED);
-	return memory;
 }

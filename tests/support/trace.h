@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* trace.h - a child under ptrace(2): which signals reach it, where, and other ones in their place */
-#ifndef MCSAFE_TESTS_HANDLER_TRACE_H
-#define MCSAFE_TESTS_HANDLER_TRACE_H
+#ifndef MCSAFE_TESTS_TRACE_H
+#define MCSAFE_TESTS_TRACE_H
 
 #include <signal.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ struct t_stop {
 /* Skips the whole program if ptrace(2) is forbidden here. */
 void t_trace_needed(void);
 
-/* Fork a child as t_run() does. It stops before it runs body(arg). */
+/* Fork a child as t_in_child() does. It stops before it runs body(arg). */
 pid_t t_trace(void (*body)(void *), void *arg);
 
 /* Let it run on by request (PTRACE_CONT, PTRACE_SINGLESTEP, PTRACE_SYSCALL), delivering signo. */
@@ -39,4 +39,4 @@ int t_at_break(const struct t_stop *stop);
 /* Kill it, whatever it does. */
 void t_trace_end(pid_t pid);
 
-#endif /* MCSAFE_TESTS_HANDLER_TRACE_H */
+#endif /* MCSAFE_TESTS_TRACE_H */

@@ -18,8 +18,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 #include "module_rows.h"
 #include "tool.h"
 
@@ -28,7 +28,7 @@
 int t_many_load(const volatile void *p, size_t i);
 extern const char t_many_insns[], t_many_failed[];
 
-static struct t_memory memory;
+static struct t_bad_page memory;
 
 static int load(const volatile void *p, struct t_registers *registers)
 {
@@ -51,18 +51,23 @@ static int register_ours(void)
 	return mcsafe_module_register(MCSAFE_MODULE_ROWS, MCSAFE_MODULE_ROWS_END);
 }
 
-static void expect_record(const struct t_registers *registers, enum t_kind kind,
+static void expect_record(const struct t_registers *registers, enum t_bad_page_kind kind,
 			  enum mcsafe_side side)
 {
 	struct mcsafe_fault fault;
 
 	memset(&fault, 0x5a, sizeof(fault));
 	mcsafe_row_fault(&fault, registers->r9, registers->r10, registers->r11, memory.bad);
-	CHECK(fault.signo == t_signo(kind) && fault.code == t_code(kind));
-	CHECK(fault.side == side && fault.addr == memory.bad && fault.extent == 0);
-	CHECK(fault.cause == (kind == T_PROTECTED ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
-	CHECK((uintptr_t)fault.ip == registers->r10 && fault.ip != NULL);
-	CHECK(fault.reserved[0] == NULL && fault.reserved[3] == NULL);
+	CHECK_EQ(fault.signo, t_bad_page_signo(kind));
+	CHECK_EQ(fault.code, t_bad_page_code(kind));
+	CHECK_EQ(fault.side, side);
+	CHECK_PTR_EQ(fault.addr, memory.bad);
+	CHECK_EQ(fault.extent, 0);
+	CHECK_EQ(fault.cause, (kind == T_PROT_NONE ? MCSAFE_CAUSE_PROTECTED : MCSAFE_CAUSE_IO));
+	CHECK_EQ((uintptr_t)fault.ip, registers->r10);
+	CHECK_PTR_NE(fault.ip, NULL);
+	CHECK_PTR_EQ(fault.reserved[0], NULL);
+	CHECK_PTR_EQ(fault.reserved[3], NULL);
 }
 
 IN_CHILD(test_rows_of_a_program_land)
@@ -70,44 +75,48 @@ IN_CHILD(test_rows_of_a_program_land)
 	struct t_registers registers = {0};
 
 	errno = 4711;
-	CHECK(register_ours() == 0 && errno == 4711);
-	CHECK(mcsafe_install() == 0);
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		memory = t_memory((enum t_kind)kind);
-		CHECK(load(memory.good, &registers) == 0);
-		CHECK(load(memory.bad, &registers) == 1);
-		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_SOURCE);
-		CHECK(store(memory.good, &registers) == 0 && *memory.good == 1);
-		CHECK(store(memory.bad, &registers) == 1);
-		expect_record(&registers, (enum t_kind)kind, MCSAFE_SIDE_DESTINATION);
+	CHECK_EQ(register_ours(), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_install(), 0);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		memory = t_bad_page((enum t_bad_page_kind)kind);
+		CHECK_EQ(load(memory.good, &registers), 0);
+		CHECK_EQ(load(memory.bad, &registers), 1);
+		expect_record(&registers, (enum t_bad_page_kind)kind, MCSAFE_SIDE_SOURCE);
+		CHECK_EQ(store(memory.good, &registers), 0);
+		CHECK_EQ(*memory.good, 1);
+		CHECK_EQ(store(memory.bad, &registers), 1);
+		expect_record(&registers, (enum t_bad_page_kind)kind, MCSAFE_SIDE_DESTINATION);
 	}
-	CHECK(errno == 4711);
-	CHECK(mcsafe_module_unregister(MCSAFE_MODULE_ROWS) == 0 && errno == 4711);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_module_unregister(MCSAFE_MODULE_ROWS), 0);
+	CHECK_EQ(errno, 4711);
 }
 
-IN_CHILD(test_address_of_the_operand_where_the_kernel_has_none)
+IN_CHILD(test_address_is_the_operands_where_the_kernel_has_none)
 {
 	volatile char *wild = (volatile char *)0x8000000000000000;
 	struct t_registers registers = {0};
 	struct mcsafe_fault fault;
 
-	CHECK(register_ours() == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(load(wild, &registers) == 1);
+	CHECK_EQ(register_ours(), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(load(wild, &registers), 1);
 	mcsafe_row_fault(&fault, registers.r9, registers.r10, registers.r11, wild);
-	CHECK(fault.cause == MCSAFE_CAUSE_ADDRESS && fault.addr == wild);
+	CHECK_EQ(fault.cause, MCSAFE_CAUSE_ADDRESS);
+	CHECK_PTR_EQ(fault.addr, wild);
 }
 
 static void fault_unregistered(void *arg)
 {
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
 	if (*(int *)arg) {
-		CHECK(register_ours() == 0);
-		CHECK(load(memory.bad, &registers) == 1);
-		CHECK(mcsafe_module_unregister(MCSAFE_MODULE_ROWS) == 0);
+		CHECK_EQ(register_ours(), 0);
+		CHECK_EQ(load(memory.bad, &registers), 1);
+		CHECK_EQ(mcsafe_module_unregister(MCSAFE_MODULE_ROWS), 0);
 	}
 	(void)load(memory.bad, &registers);
 }
@@ -160,30 +169,33 @@ static int ask(uintptr_t ip, uintptr_t *fixup, uint64_t *facts)
 	return landed;
 }
 
-IN_CHILD(test_hundred_thousand_rows_in_any_order)
+IN_CHILD(test_a_hundred_thousand_rows_in_any_order_are_found)
 {
 	uintptr_t fixup;
 	uint64_t facts;
 
 	make_many();
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_module_register(many, many + MANY) == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_module_register(many, many + MANY), 0);
 	memset(many, 0, sizeof(many)); /* it was copied */
 	for (size_t i = 0; i < MANY; i++) {
-		CHECK(ask(many_insn(i), &fixup, &facts) == 1);
-		CHECK(fixup == (uintptr_t)t_many_failed && (facts >> 16 & 0xff) == MCSAFE_ROW_LOAD);
-		CHECK(ask(many_insn(i) + 1, &fixup, &facts) == 0);
-		CHECK(ask(many_insn(i) - 1, &fixup, &facts) == 0);
+		CHECK_EQ(ask(many_insn(i), &fixup, &facts), 1);
+		CHECK_EQ(fixup, (uintptr_t)t_many_failed);
+		CHECK_EQ((facts >> 16 & 0xff), MCSAFE_ROW_LOAD);
+		CHECK_EQ(ask(many_insn(i) + 1, &fixup, &facts), 0);
+		CHECK_EQ(ask(many_insn(i) - 1, &fixup, &facts), 0);
 	}
-	for (size_t i = 0; i < MANY; i += 997)
-		CHECK(t_many_load(memory.bad, i) == 1 && t_many_load(memory.good, i) == 0);
-	CHECK(t_many_load(memory.bad, MANY - 1) == 1);
-	CHECK(mcsafe_module_unregister(many) == 0);
-	CHECK(ask(many_insn(0), &fixup, &facts) == 0);
+	for (size_t i = 0; i < MANY; i += 997) {
+		CHECK_EQ(t_many_load(memory.bad, i), 1);
+		CHECK_EQ(t_many_load(memory.good, i), 0);
+	}
+	CHECK_EQ(t_many_load(memory.bad, MANY - 1), 1);
+	CHECK_EQ(mcsafe_module_unregister(many), 0);
+	CHECK_EQ(ask(many_insn(0), &fixup, &facts), 0);
 }
 
-IN_CHILD(test_tables_that_are_refused)
+IN_CHILD(test_tables_that_break_a_rule_are_refused)
 {
 	static struct mcsafe_row rows[4];
 	const struct mcsafe_row *odd =
@@ -196,25 +208,25 @@ IN_CHILD(test_tables_that_are_refused)
 	make_row(&rows[2], many_insn(0), many_insn(0), MCSAFE_ROW_STORE);
 	make_row(&rows[3], many_insn(3), many_insn(0), 0);
 	errno = 4711;
-	CHECK(mcsafe_module_register(rows, rows) == -EINVAL);
-	CHECK(mcsafe_module_register(rows + 1, rows) == -EINVAL);
-	CHECK(mcsafe_module_register(odd, odd + 1) == -EINVAL);
-	CHECK(mcsafe_module_register(rows, rows + 3) == -EINVAL); /* one instruction twice */
-	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
+	CHECK_EQ(mcsafe_module_register(rows, rows), -EINVAL);
+	CHECK_EQ(mcsafe_module_register(rows + 1, rows), -EINVAL);
+	CHECK_EQ(mcsafe_module_register(odd, odd + 1), -EINVAL);
+	CHECK_EQ(mcsafe_module_register(rows, rows + 3), -EINVAL); /* one instruction twice */
+	CHECK_EQ(mcsafe_module_register(rows + 3, rows + 4), -EINVAL);
 	rows[3].kind = MCSAFE_ROW_STORE + 1;
-	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
+	CHECK_EQ(mcsafe_module_register(rows + 3, rows + 4), -EINVAL);
 	rows[3].kind = UINT32_C(1) << 16 | MCSAFE_ROW_LOAD;
-	CHECK(mcsafe_module_register(rows + 3, rows + 4) == -EINVAL);
-	CHECK(mcsafe_module_register(rows, far) == -EINVAL);
-	CHECK(mcsafe_module_unregister(rows) == -ENOENT);
-	CHECK(mcsafe_module_unregister(NULL) == -ENOENT);
+	CHECK_EQ(mcsafe_module_register(rows + 3, rows + 4), -EINVAL);
+	CHECK_EQ(mcsafe_module_register(rows, far), -EINVAL);
+	CHECK_EQ(mcsafe_module_unregister(rows), -ENOENT);
+	CHECK_EQ(mcsafe_module_unregister(NULL), -ENOENT);
 
-	CHECK(mcsafe_module_register(rows, rows + 2) == 0);
-	CHECK(mcsafe_module_register(rows, rows + 1) == -EEXIST);
-	CHECK(mcsafe_module_unregister(rows + 1) == -ENOENT);
-	CHECK(mcsafe_module_unregister(rows) == 0);
-	CHECK(mcsafe_module_unregister(rows) == -ENOENT);
-	CHECK(errno == 4711);
+	CHECK_EQ(mcsafe_module_register(rows, rows + 2), 0);
+	CHECK_EQ(mcsafe_module_register(rows, rows + 1), -EEXIST);
+	CHECK_EQ(mcsafe_module_unregister(rows + 1), -ENOENT);
+	CHECK_EQ(mcsafe_module_unregister(rows), 0);
+	CHECK_EQ(mcsafe_module_unregister(rows), -ENOENT);
+	CHECK_EQ(errno, 4711);
 }
 
 IN_CHILD(test_as_many_tables_as_are_promised)
@@ -225,12 +237,12 @@ IN_CHILD(test_as_many_tables_as_are_promised)
 	make_many();
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++)
-			CHECK(mcsafe_module_register(&many[i], &many[i] + 1) == 0);
-		CHECK(mcsafe_module_register(&many[MCSAFE_MODULES_MAX], &many[MANY]) == -ENOSPC);
+			CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), 0);
+		CHECK_EQ(mcsafe_module_register(&many[MCSAFE_MODULES_MAX], &many[MANY]), -ENOSPC);
 		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++) {
-			CHECK(ask(many_insn(i * 64007 % MANY), &fixup, &facts) == 1);
-			CHECK(mcsafe_module_unregister(&many[i]) == 0);
-			CHECK(ask(many_insn(i * 64007 % MANY), &fixup, &facts) == 0);
+			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 1);
+			CHECK_EQ(mcsafe_module_unregister(&many[i]), 0);
+			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 0);
 		}
 	}
 }
@@ -255,14 +267,15 @@ IN_CHILD(test_memory_does_not_grow)
 	for (int round = 0; round < 50; round++) {
 		size_t n = round % 2 ? MANY : 1000;
 
-		CHECK(mcsafe_module_register(many, many + n) == 0);
-		CHECK(mcsafe_module_register(many + 1, many + n) == 0);
-		CHECK(mcsafe_module_unregister(many) == 0);
-		CHECK(mcsafe_module_unregister(many + 1) == 0);
+		CHECK_EQ(mcsafe_module_register(many, many + n), 0);
+		CHECK_EQ(mcsafe_module_register(many + 1, many + n), 0);
+		CHECK_EQ(mcsafe_module_unregister(many), 0);
+		CHECK_EQ(mcsafe_module_unregister(many + 1), 0);
 		if (round == 1)
 			maps = atomic_load(&n_maps);
 	}
-	CHECK(maps > 0 && atomic_load(&n_maps) == maps);
+	CHECK_GT(maps, 0);
+	CHECK_EQ(atomic_load(&n_maps), maps);
 }
 
 struct object {
@@ -277,12 +290,13 @@ static struct object open_object(void)
 	void (*rows)(const struct mcsafe_row **, const struct mcsafe_row **);
 	void *symbol;
 
-	CHECK(object.handle != NULL);
+	CHECK_PTR_NE(object.handle, NULL);
 	/* POSIX: a function's address fits an object pointer. */
 	symbol = dlsym(object.handle, "t_object_load");
 	memcpy(&object.load, &symbol, sizeof(symbol));
 	symbol = dlsym(object.handle, "t_object_rows");
-	CHECK(object.load != NULL && symbol != NULL);
+	CHECK(object.load != NULL); /* ISO C forbids a comparison with a void pointer */
+	CHECK_PTR_NE(symbol, NULL);
 	memcpy(&rows, &symbol, sizeof(symbol));
 	rows(&object.first, &object.end);
 	return object;
@@ -298,14 +312,14 @@ IN_CHILD(test_rows_of_a_shared_object_land)
 	struct object object = open_object();
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PAST_EOF);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_module_register(object.first, object.end) == 0);
-	CHECK(object.load(memory.bad, &registers) == 1);
-	expect_record(&registers, T_PAST_EOF, MCSAFE_SIDE_SOURCE);
-	CHECK(mcsafe_module_unregister(object.first) == 0);
+	memory = t_bad_page(T_TRUNCATED);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_module_register(object.first, object.end), 0);
+	CHECK_EQ(object.load(memory.bad, &registers), 1);
+	expect_record(&registers, T_TRUNCATED, MCSAFE_SIDE_SOURCE);
+	CHECK_EQ(mcsafe_module_unregister(object.first), 0);
 	CHECK(is_mapped(object.first));
-	CHECK(dlclose(object.handle) == 0);
+	CHECK_EQ(dlclose(object.handle), 0);
 	CHECK(!is_mapped(object.first));
 }
 
@@ -315,13 +329,13 @@ IN_CHILD(test_registered_object_survives_dlclose)
 	struct object object = open_object();
 	struct t_registers registers = {0};
 
-	memory = t_memory(T_PROTECTED);
-	CHECK(mcsafe_install() == 0);
-	CHECK(mcsafe_module_register(object.first, object.end) == 0);
-	CHECK(dlclose(object.handle) == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_module_register(object.first, object.end), 0);
+	CHECK_EQ(dlclose(object.handle), 0);
 	CHECK(is_mapped(object.first));
-	CHECK(object.load(memory.bad, &registers) == 1);
-	CHECK(mcsafe_module_unregister(object.first) == 0);
+	CHECK_EQ(object.load(memory.bad, &registers), 1);
+	CHECK_EQ(mcsafe_module_unregister(object.first), 0);
 	CHECK(!is_mapped(object.first));
 }
 
@@ -360,11 +374,11 @@ static void *ask_all_the_time(void *arg)
 		if (ask(many_insn(2 * i), &fixup, &facts)) {
 			uintptr_t table = fixup - many_insn(2 * i) - 1;
 
-			CHECK(table < 2);
-			CHECK((facts >> 16 & 0xff) == table + 1);
+			CHECK_LT(table, 2);
+			CHECK_EQ((facts >> 16 & 0xff), table + 1);
 			found++;
 		}
-		CHECK(ask(many_insn(2 * i + 1), &fixup, &facts) == 0);
+		CHECK_EQ(ask(many_insn(2 * i + 1), &fixup, &facts), 0);
 		asked++;
 	}
 	atomic_fetch_add(&n_asked, asked);
@@ -380,9 +394,9 @@ static void *fault_all_the_time(void *arg)
 
 	(void)arg;
 	while (!atomic_load(&stop)) {
-		CHECK(load(memory.bad, &registers) == 1);
-		CHECK(registers.r9 == (uintptr_t)memory.bad);
-		CHECK(memcpy_mcsafe(dst, memory.bad - 5, sizeof(dst)) == sizeof(dst) - 5);
+		CHECK_EQ(load(memory.bad, &registers), 1);
+		CHECK_EQ(registers.r9, (uintptr_t)memory.bad);
+		CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 5, sizeof(dst)), sizeof(dst) - 5);
 		faults += 2;
 	}
 	atomic_fetch_add(&n_faults, faults);
@@ -397,10 +411,10 @@ static void *change_all_the_time(void *arg)
 
 	while (!atomic_load(&stop)) {
 		n = n * 3 % 997;
-		CHECK(mcsafe_module_register(tables[t], tables[t] + ASKED + n) == 0);
+		CHECK_EQ(mcsafe_module_register(tables[t], tables[t] + ASKED + n), 0);
 		for (size_t i = 0; i < ASKED; i++)
-			CHECK(ask(many_insn(2 * i), &fixup, &facts) == 1);
-		CHECK(mcsafe_module_unregister(tables[t]) == 0);
+			CHECK_EQ(ask(many_insn(2 * i), &fixup, &facts), 1);
+		CHECK_EQ(mcsafe_module_unregister(tables[t]), 0);
 		atomic_fetch_add(&n_changes, 1);
 	}
 	return NULL;
@@ -414,38 +428,39 @@ IN_CHILD(test_tables_come_and_go_while_others_fault)
 	struct object object;
 
 	make_tables();
-	memory = t_memory(T_PROTECTED);
-	CHECK(register_ours() == 0);
-	CHECK(mcsafe_install() == 0);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(register_ours(), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	for (uintptr_t i = 0; i < 4; i++)
-		CHECK(pthread_create(&threads[i], NULL, work[i], (void *)(i % 2)) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, work[i], (void *)(i % 2)), 0);
 	while (atomic_load(&n_changes) < CHANGES) {
 		struct t_registers registers = {0};
 
 		object = open_object();
-		CHECK(mcsafe_module_register(object.first, object.end) == 0);
-		CHECK(object.load(memory.bad, &registers) == 1);
-		CHECK(mcsafe_module_unregister(object.first) == 0);
-		CHECK(dlclose(object.handle) == 0);
+		CHECK_EQ(mcsafe_module_register(object.first, object.end), 0);
+		CHECK_EQ(object.load(memory.bad, &registers), 1);
+		CHECK_EQ(mcsafe_module_unregister(object.first), 0);
+		CHECK_EQ(dlclose(object.handle), 0);
 	}
 	atomic_store(&stop, 1);
 	for (size_t i = 0; i < 4; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	fprintf(stderr, "%lu faults landed, %lu rows asked for, %lu found, %lu changes\n",
 		atomic_load(&n_faults), atomic_load(&n_asked), atomic_load(&n_found),
 		atomic_load(&n_changes));
-	CHECK(atomic_load(&n_faults) > 0 && atomic_load(&n_found) > 0);
-	CHECK(atomic_load(&n_found) < atomic_load(&n_asked));
+	CHECK_GT(atomic_load(&n_faults), 0);
+	CHECK_GT(atomic_load(&n_found), 0);
+	CHECK_LT(atomic_load(&n_found), atomic_load(&n_asked));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_of_a_program_land),
-		NOT_WITH_VALGRIND(test_address_of_the_operand_where_the_kernel_has_none),
+		NOT_WITH_VALGRIND(test_address_is_the_operands_where_the_kernel_has_none),
 		cmocka_unit_test(test_rows_that_are_not_registered_are_not_ours),
-		cmocka_unit_test(test_hundred_thousand_rows_in_any_order),
-		cmocka_unit_test(test_tables_that_are_refused),
+		cmocka_unit_test(test_a_hundred_thousand_rows_in_any_order_are_found),
+		cmocka_unit_test(test_tables_that_break_a_rule_are_refused),
 		cmocka_unit_test(test_as_many_tables_as_are_promised),
 		cmocka_unit_test(test_memory_does_not_grow),
 		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),

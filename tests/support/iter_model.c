@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* model.c - an iterator as a list of single bytes: slow, obvious, and right */
-#include "model.h"
+/* iter_model.c - an iterator as a list of single bytes: slow, obvious, and right */
+#include "iter_model.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pool.h"
+#include "iter_pool.h"
 
 void model_begin(struct model *m, enum model_flavour flavour, enum mcsafe_side side)
 {

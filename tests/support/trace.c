@@ -74,8 +74,8 @@ pid_t t_trace(void (*body)(void *), void *arg)
 	must(pid, "fork");
 	if (pid == 0) {
 		t_child_setup();
-		CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
-		CHECK(raise(SIGSTOP) == 0);
+		CHECK_EQ(ptrace(PTRACE_TRACEME, 0, NULL, NULL), 0);
+		CHECK_EQ(raise(SIGSTOP), 0);
 		body(arg);
 		_exit(0);
 	}

@@ -25,13 +25,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "bad_page.h"
 #include "child.h"
-#include "memory.h"
 
 static int report_fd = -1;
 static char text[65536];
 
-static struct t_memory *memory; /* made before the fork, so that the parent knows its addresses */
+static struct t_bad_page *memory; /* made before the fork, so that the parent knows its addresses */
 
 static void start(void)
 {
@@ -78,8 +78,8 @@ static unsigned count(const char *needle)
 
 static void ready(unsigned flags)
 {
-	CHECK(mcsafe_set_report(report_fd, flags) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(report_fd, flags), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static int has_backtrace(void)
@@ -97,30 +97,30 @@ static int has_backtrace(void)
 static void load_bad(void *arg)
 {
 	ready(*(const unsigned *)arg);
-	CHECK(prctl(PR_SET_NAME, "a name", 0, 0, 0) == 0);
+	CHECK_EQ(prctl(PR_SET_NAME, "a name", 0, 0, 0), 0);
 	t_read_byte(memory->bad + 5);
 	NO_TAIL_CALL();
 }
 
-static void test_fault_of_each_kind(void **state)
+static void test_report_names_a_fault_of_each_kind(void **state)
 {
 	const unsigned flags = 0;
 
 	(void)state;
-	for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-		struct t_memory m = t_memory((enum t_kind)kind);
+	for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+		struct t_bad_page m = t_bad_page((enum t_bad_page_kind)kind);
 
 		memory = &m;
 		start();
-		t_dies(load_bad, (void *)(uintptr_t)&flags, t_signo(m.kind));
+		t_dies(load_bad, (void *)(uintptr_t)&flags, t_bad_page_signo(m.kind));
 		fetch();
 		expect("mcsafe: %s is about to kill process ",
-		       m.kind == T_PROTECTED ? "SIGSEGV" : "SIGBUS");
+		       m.kind == T_PROT_NONE ? "SIGSEGV" : "SIGBUS");
 		expect("  cause:       %s\n",
-		       m.kind == T_PROTECTED ? "protected, SEGV_ACCERR" : "io, BUS_ADRERR");
+		       m.kind == T_PROT_NONE ? "protected, SEGV_ACCERR" : "io, BUS_ADRERR");
 		expect("  address:     0x%lx\n", (unsigned long)m.bad + 5);
 		expect("  mapping:     /memfd:mcsafe test (deleted) + 0x1005 (%s)\n",
-		       m.kind == T_PROTECTED ? "---s" : "rw-s");
+		       m.kind == T_PROT_NONE ? "---s" : "rw-s");
 		expect("  instruction: 0x%lx, ", (unsigned long)(uintptr_t)t_read_byte);
 		expect("  thread:      ");
 		expect(", a name\n");
@@ -136,13 +136,13 @@ static void test_fault_of_each_kind(void **state)
 	}
 }
 
-static void test_report_without_backtrace(void **state)
+static void test_backtrace_can_be_left_out(void **state)
 {
 	const unsigned flags = MCSAFE_REPORT_NO_BACKTRACE;
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(load_bad, (void *)(uintptr_t)&flags, SIGSEGV);
@@ -176,16 +176,16 @@ static void lose_a_page(void *arg)
 	si.si_addr = arg;
 	si.si_addr_lsb = 12;
 	ready(0);
-	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si) == 0);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si), 0);
 }
 
 static void kill_self(void *arg)
 {
 	ready(0);
-	CHECK(kill(getpid(), *(const int *)arg) == 0);
+	CHECK_EQ(kill(getpid(), *(const int *)arg), 0);
 }
 
-static void test_other_ways_to_die(void **state)
+static void test_other_ways_to_die_are_reported(void **state)
 {
 	(void)state;
 	start();
@@ -216,7 +216,7 @@ static void test_other_ways_to_die(void **state)
 	expect("  extent:      4096 bytes\n");
 }
 
-static void test_signal_that_was_sent(void **state)
+static void test_signal_that_was_sent_is_reported_as_sent(void **state)
 {
 	static const int signals[] = {SIGBUS, SIGSEGV};
 
@@ -233,7 +233,7 @@ static void test_signal_that_was_sent(void **state)
 static void heal(int signo)
 {
 	(void)signo;
-	t_heal(memory);
+	t_bad_page_heal(memory);
 }
 
 /* Claimed by a handler, landed, told early, or not wanted any more: no report. */
@@ -245,32 +245,32 @@ static void nothing_to_report(void *arg)
 	t_set_plain(SIGSEGV, heal, 0);
 	ready(0);
 	t_read_byte(memory->bad);
-	t_spoil(memory);
-	CHECK(memcpy_mcsafe(dst, memory->bad, sizeof(dst)) == sizeof(dst));
+	t_bad_page_spoil(memory);
+	CHECK_EQ(memcpy_mcsafe(dst, memory->bad, sizeof(dst)), sizeof(dst));
 }
 
 static void not_wanted_any_more(void *arg)
 {
 	(void)arg;
 	ready(0);
-	CHECK(mcsafe_set_report(-1, 0) == 0);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
 	t_read_byte(memory->bad);
 }
 
 static void never_wanted(void *arg)
 {
 	(void)arg;
-	CHECK(mcsafe_set_report(-1, 0) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory->bad);
 }
 
-static void test_no_report_without_a_death_or_a_wish(void **state)
+static void test_nothing_is_reported_without_a_death_or_a_wish(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_survives(nothing_to_report, NULL);
@@ -290,8 +290,8 @@ static void test_no_report_without_a_death_or_a_wish(void **state)
  * SIGKILL of a child that hangs. */
 static void die_beside(int fd)
 {
-	CHECK(mcsafe_set_report(fd, 0) == 0);
-	CHECK(mcsafe_install() == 0);
+	CHECK_EQ(mcsafe_set_report(fd, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
 	t_read_byte(memory->bad);
 }
 
@@ -301,10 +301,11 @@ static void full_pipe(void *arg)
 	char byte = 0;
 
 	(void)arg;
-	CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
 	while (write(ends[1], &byte, 1) == 1)
 		;
-	CHECK(fcntl(ends[1], F_SETFL, 0) == 0);
+	CHECK_EQ(fcntl(ends[1], F_SETFL, 0), 0);
 	die_beside(ends[1]);
 }
 
@@ -313,7 +314,8 @@ static void broken_pipe(void *arg)
 	int ends[2];
 
 	(void)arg;
-	CHECK(pipe(ends) == 0 && close(ends[0]) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(close(ends[0]), 0);
 	die_beside(ends[1]);
 }
 
@@ -322,7 +324,8 @@ static void broken_socket(void *arg)
 	int ends[2];
 
 	(void)arg;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && close(ends[0]) == 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	CHECK_EQ(close(ends[0]), 0);
 	die_beside(ends[1]);
 }
 
@@ -331,7 +334,7 @@ static void file_size_limit(void *arg)
 	const struct rlimit limit = {16, 16};
 
 	(void)arg;
-	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	die_beside(report_fd);
 }
 
@@ -340,23 +343,23 @@ static void full_device(void *arg)
 	int fd = open("/dev/full", O_WRONLY);
 
 	(void)arg;
-	CHECK(fd >= 0);
+	CHECK_GE(fd, 0);
 	die_beside(fd);
 }
 
-static void test_report_that_cannot_be_written(void **state)
+static void test_report_that_cannot_be_written_changes_no_death(void **state)
 {
 	static void (*const cases[])(void *) = {full_pipe, broken_pipe, broken_socket,
 						file_size_limit, full_device};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		for (int kind = T_PROTECTED; kind <= T_PAST_EOF; kind++) {
-			struct t_memory m = t_memory((enum t_kind)kind);
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
+		for (int kind = T_PROT_NONE; kind <= T_TRUNCATED; kind++) {
+			struct t_bad_page m = t_bad_page((enum t_bad_page_kind)kind);
 
 			memory = &m;
 			start();
-			t_dies(cases[i], NULL, t_signo(m.kind));
+			t_dies(cases[i], NULL, t_bad_page_signo(m.kind));
 			close(report_fd);
 		}
 }
@@ -387,7 +390,7 @@ static void die_while_the_loader_is_locked(void *arg)
 
 	(void)arg;
 	ready(0);
-	CHECK(pthread_create(&thread, NULL, hold_the_loader, NULL) == 0);
+	CHECK_EQ(pthread_create(&thread, NULL, hold_the_loader, NULL), 0);
 	while (!is_held)
 		usleep(1000);
 	t_read_byte(memory->bad);
@@ -395,14 +398,14 @@ static void die_while_the_loader_is_locked(void *arg)
 
 static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
 	if (T_THREAD_SANITIZER) {
 		print_message("SKIPPED: ThreadSanitizer itself waits for the loader's lock\n");
 		skip();
 	}
-	m = t_memory(T_PAST_EOF);
+	m = t_bad_page(T_TRUNCATED);
 	memory = &m;
 	start();
 	t_dies(die_while_the_loader_is_locked, NULL, SIGBUS);
@@ -428,12 +431,12 @@ static void die_on_a_damaged_stack(void *arg)
 			 : "rdi", "memory");
 }
 
-static void test_damaged_stack(void **state)
+static void test_damaged_stack_does_not_prevent_the_report(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PAST_EOF);
+	m = t_bad_page(T_TRUNCATED);
 	memory = &m;
 	start();
 	t_dies(die_on_a_damaged_stack, NULL, SIGBUS);
@@ -457,10 +460,10 @@ static void die_with_an_eye_on_children(void *arg)
 static void test_host_does_not_see_the_child(void **state)
 {
 	const unsigned flags = 0;
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(die_with_an_eye_on_children, (void *)(uintptr_t)&flags, SIGSEGV);
@@ -485,19 +488,19 @@ static void die_in_many_threads(void *arg)
 
 	(void)arg;
 	ready(0);
-	CHECK(pthread_barrier_init(&barrier, NULL, 8) == 0);
+	CHECK_EQ(pthread_barrier_init(&barrier, NULL, 8), 0);
 	for (size_t i = 0; i < 8; i++)
-		CHECK(pthread_create(&threads[i], NULL, die_together, NULL) == 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, die_together, NULL), 0);
 	for (size_t i = 0; i < 8; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 }
 
 static void test_several_threads_die_and_one_reports(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	for (int i = 0; i < 10; i++) {
 		start();
@@ -517,19 +520,20 @@ static void die_in_a_child_of_fork(void *arg)
 	(void)arg;
 	ready(0);
 	pid = fork();
-	CHECK(pid >= 0);
+	CHECK_GE(pid, 0);
 	if (pid == 0)
 		t_read_byte(memory->bad);
-	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status));
 	t_read_byte(memory->bad);
 }
 
 static void test_child_and_parent_both_report(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(die_in_a_child_of_fork, NULL, SIGSEGV);
@@ -542,7 +546,7 @@ static void close_and_die(void *arg)
 {
 	(void)arg;
 	ready(0);
-	CHECK(close(report_fd) == 0);
+	CHECK_EQ(close(report_fd), 0);
 	t_read_byte(memory->bad);
 }
 
@@ -554,7 +558,7 @@ static void reuse_and_die(void *arg)
 	for (int fd = 3; fd < 64; fd++)
 		if (fd != innocent && fd != report_fd && fd != memory->fd &&
 		    fcntl(fd, F_GETFD) >= 0)
-			CHECK(dup2(innocent, fd) == fd);
+			CHECK_EQ(dup2(innocent, fd), fd);
 	*(int *)arg = 1;
 	t_read_byte(memory->bad);
 }
@@ -565,21 +569,22 @@ static void replace_and_die(void *arg)
 	struct stat st;
 
 	(void)arg;
-	CHECK(mcsafe_set_report(first, 0) == 0);
-	CHECK(mcsafe_set_report(second, 0) == 0);
-	CHECK(mcsafe_install() == 0);
-	CHECK(fstat(first, &st) == 0 && st.st_size == 0);
+	CHECK_EQ(mcsafe_set_report(first, 0), 0);
+	CHECK_EQ(mcsafe_set_report(second, 0), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(fstat(first, &st), 0);
+	CHECK_EQ(st.st_size, 0);
 	t_read_byte(memory->bad);
 }
 
 static void test_descriptor_is_the_librarys_own(void **state)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 	int *reached = t_shared(sizeof(*reached));
 	struct stat st;
 
 	(void)state;
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
 	t_dies(close_and_die, NULL, SIGSEGV);
@@ -606,28 +611,34 @@ IN_CHILD(test_turned_off_lets_go_of_the_file)
 	int ends[2];
 	char byte;
 
-	CHECK(pipe(ends) == 0);
-	CHECK(mcsafe_set_report(ends[1], 0) == 0);
-	CHECK(close(ends[1]) == 0);
-	CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
-	CHECK(read(ends[0], &byte, 1) == -1 && errno == EAGAIN);
-	CHECK(mcsafe_set_report(-1, 0) == 0);
-	CHECK(read(ends[0], &byte, 1) == 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(mcsafe_set_report(ends[1], 0), 0);
+	CHECK_EQ(close(ends[1]), 0);
+	CHECK_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_EQ(read(ends[0], &byte, 1), -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(read(ends[0], &byte, 1), 0);
 }
 
-IN_CHILD(test_results)
+IN_CHILD(test_wrong_arguments_are_refused_and_errno_is_kept)
 {
 	int read_only = open("/dev/null", O_RDONLY);
 
-	CHECK(read_only >= 0);
+	CHECK_GE(read_only, 0);
 	errno = 4711;
-	CHECK(mcsafe_set_report(1, 2) == -EINVAL && errno == 4711);
-	CHECK(mcsafe_set_report(1, ~0u) == -EINVAL);
-	CHECK(mcsafe_set_report(read_only, 0) == -EBADF && errno == 4711);
-	CHECK(mcsafe_set_report(1000, 0) == -EBADF && errno == 4711);
-	CHECK(mcsafe_set_report(-2, 0) == -EBADF);
-	CHECK(mcsafe_set_report(1, MCSAFE_REPORT_NO_BACKTRACE) == 0 && errno == 4711);
-	CHECK(mcsafe_set_report(-1, 0) == 0 && errno == 4711);
+	CHECK_EQ(mcsafe_set_report(1, 2), -EINVAL);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(1, ~0u), -EINVAL);
+	CHECK_EQ(mcsafe_set_report(read_only, 0), -EBADF);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(1000, 0), -EBADF);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(-2, 0), -EBADF);
+	CHECK_EQ(mcsafe_set_report(1, MCSAFE_REPORT_NO_BACKTRACE), 0);
+	CHECK_EQ(errno, 4711);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(errno, 4711);
 }
 
 /* mcsafe_backtrace() from a host's handler. */
@@ -641,25 +652,28 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 	errno = 4711;
 	n_frames = mcsafe_backtrace(ctx, frames, 64);
 	n_first = mcsafe_backtrace(ctx, frames, 1);
-	CHECK(mcsafe_backtrace(ctx, NULL, 0) == 0 && errno == 4711);
-	t_heal(memory);
+	CHECK_EQ(mcsafe_backtrace(ctx, NULL, 0), 0);
+	CHECK_EQ(errno, 4711);
+	t_bad_page_heal(memory);
 }
 
 int main(void);
 
-IN_CHILD(test_backtrace_in_a_handler)
+IN_CHILD(test_backtrace_in_a_handler_begins_at_the_fault)
 {
-	static struct t_memory m;
+	static struct t_bad_page m;
 	int found_main = 0;
 
-	m = t_memory(T_PROTECTED);
+	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	t_set_action(SIGSEGV, walk, 0, 0);
 	t_read_byte(m.bad);
 	if (n_frames == -ENOSYS)
 		return;
-	CHECK(n_frames >= 3 && n_frames < 64 && n_first == 1);
-	CHECK((uintptr_t)frames[0] == (uintptr_t)t_read_byte);
+	CHECK_GE(n_frames, 3);
+	CHECK_LT(n_frames, 64);
+	CHECK_EQ(n_first, 1);
+	CHECK_EQ((uintptr_t)frames[0], (uintptr_t)t_read_byte);
 	for (int i = 1; i < n_frames; i++)
 		if ((uintptr_t)frames[i] > (uintptr_t)main &&
 		    (uintptr_t)frames[i] < (uintptr_t)main + 4096)
@@ -670,21 +684,21 @@ IN_CHILD(test_backtrace_in_a_handler)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fault_of_each_kind),
-		cmocka_unit_test(test_report_without_backtrace),
-		cmocka_unit_test(test_other_ways_to_die),
-		cmocka_unit_test(test_signal_that_was_sent),
-		cmocka_unit_test(test_no_report_without_a_death_or_a_wish),
-		cmocka_unit_test(test_report_that_cannot_be_written),
+		cmocka_unit_test(test_report_names_a_fault_of_each_kind),
+		cmocka_unit_test(test_backtrace_can_be_left_out),
+		cmocka_unit_test(test_other_ways_to_die_are_reported),
+		cmocka_unit_test(test_signal_that_was_sent_is_reported_as_sent),
+		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
+		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
 		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
-		cmocka_unit_test(test_damaged_stack),
+		cmocka_unit_test(test_damaged_stack_does_not_prevent_the_report),
 		cmocka_unit_test(test_host_does_not_see_the_child),
 		cmocka_unit_test(test_several_threads_die_and_one_reports),
 		cmocka_unit_test(test_child_and_parent_both_report),
 		cmocka_unit_test(test_descriptor_is_the_librarys_own),
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
-		cmocka_unit_test(test_results),
-		cmocka_unit_test(test_backtrace_in_a_handler),
+		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
+		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* model.h - an iterator as a list of single bytes: slow, obvious, and right */
+/* iter_model.h - an iterator as a list of single bytes: slow, obvious, and right */
 #ifndef MCSAFE_TESTS_ITER_MODEL_H
 #define MCSAFE_TESTS_ITER_MODEL_H
 

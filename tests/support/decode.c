@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/msan.h"
+#include "basics.h"
 
 static csh engine(void)
 {
@@ -59,7 +60,7 @@ static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
 		    cs->detail->groups[i] != X86_GRP_NOVLX &&
 		    cs->detail->groups[i] != X86_GRP_NOT64BITMODE)
 			append(insn, cs_group_name(handle, cs->detail->groups[i]));
-	for (size_t i = 0; i < sizeof(ungrouped) / sizeof(ungrouped[0]); i++)
+	for (size_t i = 0; i < T_LENGTH(ungrouped); i++)
 		if (strncmp(cs->mnemonic, ungrouped[i].mnemonic, strlen(ungrouped[i].mnemonic)) ==
 		    0)
 			append(insn, ungrouped[i].needs);
@@ -226,7 +227,7 @@ static const char *decode_unknown(const unsigned char *code, size_t size, struct
 		{0x62, 3, 0x3e, "vpcmpub", "avx512 bwi"},
 	};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+	for (size_t i = 0; i < T_LENGTH(known); i++) {
 		bool evex = known[i].prefix == 0x62;
 		unsigned at = evex ? 4 : 3;
 

@@ -42,11 +42,11 @@ void t_send_to_self(const siginfo_t *si)
 {
 	siginfo_t copy = *si;
 
-	CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), si->si_signo, &copy) ==
-	      0);
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), si->si_signo, &copy),
+		 0);
 }
 
-void t_cause(enum t_event event, int signo, const struct t_memory *memory)
+void t_cause(enum t_event event, int signo, const struct t_bad_page *memory)
 {
 	siginfo_t si;
 
@@ -55,13 +55,13 @@ void t_cause(enum t_event event, int signo, const struct t_memory *memory)
 		t_read_byte(memory->bad);
 		break;
 	case T_KILL:
-		CHECK(kill(getpid(), signo) == 0);
+		CHECK_EQ(kill(getpid(), signo), 0);
 		break;
 	case T_TGKILL:
-		CHECK(raise(signo) == 0);
+		CHECK_EQ(raise(signo), 0);
 		break;
 	case T_QUEUE:
-		CHECK(sigqueue(getpid(), signo, (union sigval){.sival_int = T_VALUE}) == 0);
+		CHECK_EQ(sigqueue(getpid(), signo, (union sigval){.sival_int = T_VALUE}), 0);
 		break;
 	case T_NOTICE:
 	case T_POISON:
@@ -70,6 +70,43 @@ void t_cause(enum t_event event, int signo, const struct t_memory *memory)
 		t_send_to_self(&si);
 		break;
 	}
+}
+
+static volatile sig_atomic_t delivered;
+
+static void deliver(int signo)
+{
+	(void)signo;
+	delivered++;
+}
+
+static sigset_t only(int signo)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	return set;
+}
+
+void t_make_pending(int signo)
+{
+	sigset_t set = only(signo);
+
+	t_set_plain(signo, deliver, 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(raise(signo), 0);
+}
+
+void t_expect_pending(int signo)
+{
+	sigset_t set = only(signo), pending;
+
+	CHECK_EQ(sigpending(&pending), 0);
+	CHECK(sigismember(&pending, signo));
+	CHECK_EQ(delivered, 0);
+	CHECK_EQ(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
+	CHECK_EQ(delivered, 1);
 }
 
 const char *t_event_name(enum t_event event)

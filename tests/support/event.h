@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* event.h - signals that are not a protected access: faults of other code, and forged or sent ones */
-#ifndef MCSAFE_TESTS_HANDLER_EVENT_H
-#define MCSAFE_TESTS_HANDLER_EVENT_H
+#ifndef MCSAFE_TESTS_EVENT_H
+#define MCSAFE_TESTS_EVENT_H
 
 #include <signal.h>
 
-#include "memory.h"
+#include "bad_page.h"
 
 enum t_event {
 	T_FAULT,   /* of an ordinary instruction */
@@ -35,8 +35,15 @@ siginfo_t t_forged(enum t_event event);
 void t_send_to_self(const siginfo_t *si);
 
 /* Make it happen to this thread. T_FAULT reads the bad byte of memory, which must be spoilt. */
-void t_cause(enum t_event event, int signo, const struct t_memory *memory);
+void t_cause(enum t_event event, int signo, const struct t_bad_page *memory);
+
+/*
+ * Block the signal and send it, so that it stays pending; check that it still is, and that it is
+ * delivered once when it is unblocked. The handler is one of the kit's own.
+ */
+void t_make_pending(int signo);
+void t_expect_pending(int signo);
 
 const char *t_event_name(enum t_event event);
 
-#endif /* MCSAFE_TESTS_HANDLER_EVENT_H */
+#endif /* MCSAFE_TESTS_EVENT_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pool.c - memory with faults planted once and for all, and a model of what it holds */
-#include "pool.h"
+/* iter_pool.c - memory with faults planted once and for all, and a model of what it holds */
+#include "iter_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>

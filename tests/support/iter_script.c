@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* script.c - a string of bytes as a script of operations on iterators, compared with the model */
-#include "script.h"
+/* iter_script.c - a string of bytes as a script of operations on iterators, compared with the model */
+#include "iter_script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "model.h"
-#include "pool.h"
+#include "iter_model.h"
+#include "iter_pool.h"
 
 #define MAX_SEGS  8
 #define ERRNO     4711 /* no errno value; must be there after every call */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* child.h - run a case in a process of its own, where it may change dispositions and die */
-#ifndef MCSAFE_TESTS_HANDLER_CHILD_H
-#define MCSAFE_TESTS_HANDLER_CHILD_H
+#ifndef MCSAFE_TESTS_CHILD_H
+#define MCSAFE_TESTS_CHILD_H
 
 #include <signal.h>
 #include <stddef.h>
 
+#include "check.h"
 #include "sanitizer.h"
 
 /*
@@ -13,14 +14,15 @@
  * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
  * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL, soon or in a minute.
  */
-int t_run(void (*body)(void *), void *arg);
+int t_in_child(void (*body)(void *), void *arg);
 
-/* What t_run() does to the child, for those that fork in another way. */
+/* What t_in_child() does to the child, for those that fork in another way. */
 void t_child_setup(void);
 
-/* The child of t_run() returned from its body; it died of signo. CMocka assertions. */
-#define t_survives(body, arg)    t_expect_exit(t_run(body, arg), #body, __FILE__, __LINE__)
-#define t_dies(body, arg, signo) t_expect_death(t_run(body, arg), signo, #body, __FILE__, __LINE__)
+/* The child of t_in_child() returned from its body; it died of signo. CMocka assertions. */
+#define t_survives(body, arg) t_expect_exit(t_in_child(body, arg), #body, __FILE__, __LINE__)
+#define t_dies(body, arg, signo) \
+ t_expect_death(t_in_child(body, arg), signo, #body, __FILE__, __LINE__)
 void t_expect_exit(int status, const char *what, const char *file, int line);
 void t_expect_death(int status, int signo, const char *what, const char *file, int line);
 
@@ -33,11 +35,6 @@ void t_expect_death(int status, int signo, const char *what, const char *file, i
   t_survives(name##_in_child, NULL);     \
  }                                       \
  static void name##_in_child(void *arg __attribute__((unused)))
-
-/* For a child: CMocka's assertions would go on with the next test there. */
-#define CHECK(condition) ((condition) ? (void)0 : t_check_failed(#condition, __FILE__, __LINE__))
-#define UNREACHED(what)  t_check_failed(what, __FILE__, __LINE__)
-void t_check_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 /* Zeroed memory that a child shares with its parent; never freed. */
 void *t_shared(size_t size);
@@ -78,4 +75,4 @@ struct sigaction t_get_action(int signo);
 /* Same handler, mask and flags. The restorer flag is set by libc, and not always: not compared. */
 int t_same_action(const struct sigaction *a, const struct sigaction *b);
 
-#endif /* MCSAFE_TESTS_HANDLER_CHILD_H */
+#endif /* MCSAFE_TESTS_CHILD_H */
