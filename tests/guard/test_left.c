@@ -22,7 +22,7 @@
 #define NOINLINE __attribute__((noinline, noclone))
 #define STACK    ((size_t)256 * 1024)
 
-static struct t_bad_page memory;
+static struct t_bad_page memory, other;
 static char elsewhere[64];
 static jmp_buf back;
 
@@ -185,6 +185,12 @@ static void fault(void)
 	t_read_byte(memory.bad);
 }
 
+/* With another signal than a crash of the handler. */
+static void fault_elsewhere(void)
+{
+	t_read_byte(other.bad);
+}
+
 /* The guard is above the stack pointer again, but its memory is not a guard any more. */
 static void fault_deeper_over_used_stack(void *arg)
 {
@@ -194,13 +200,65 @@ static void fault_deeper_over_used_stack(void *arg)
 		deeper(2, jump_out);
 	use_the_stack();
 	CHECK_PTR_NE(mcsafe__guard_top, NULL);
-	deeper(60, fault);
+	deeper(60, fault_elsewhere);
 }
 
 static void test_a_guard_whose_memory_was_overwritten_catches_nothing(void **state)
 {
 	(void)state;
-	t_dies(fault_deeper_over_used_stack, NULL, SIGSEGV);
+	t_dies(fault_deeper_over_used_stack, NULL, SIGBUS);
+}
+
+/* The guard is above the stack pointer again, and intact, but a guard was armed above it. */
+static void fault_deeper_in_a_body(void *arg)
+{
+	struct mcsafe_guard guard;
+
+	(void)arg;
+	CHECK_EQ(mcsafe_install(), 0);
+	use_still = true;
+	if (setjmp(back) == 0)
+		deeper(2, jump_out);
+	MCSAFE_TRY(&guard, elsewhere, sizeof(elsewhere)) {
+		CHECK_PTR_EQ(mcsafe__guard_top, &guard);
+		deeper(60, fault_elsewhere);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("caught outside the window");
+	}
+}
+
+static void test_a_guard_below_one_that_was_armed_later_catches_nothing(void **state)
+{
+	(void)state;
+	t_dies(fault_deeper_in_a_body, NULL, SIGBUS);
+}
+
+NOINLINE static void leave_a_guard(void)
+{
+	struct mcsafe_guard guard;
+
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		use_still = true;
+		if (setjmp(back) == 0)
+			deeper(2, jump_out);
+		memset(&still, 0x5a, sizeof(still));
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("no fault");
+	}
+}
+
+/* The end of a body disarms the inner guards, as far as they are there. */
+IN_CHILD(test_a_body_ends_over_a_guard_whose_memory_was_overwritten)
+{
+	struct mcsafe_guard copy;
+
+	memset(&copy, 0x5a, sizeof(copy));
+	CHECK_EQ(mcsafe_install(), 0);
+	leave_a_guard();
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	CHECK_MEM_EQ(&still, &copy, sizeof(still));
 }
 
 enum ring { OF_FRAMES, OF_OVERWRITTEN_FRAMES, OF_ONE_FRAME };
@@ -361,6 +419,35 @@ IN_CHILD(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body)
 	CHECK_EQ(pthread_attr_destroy(&attr), 0);
 }
 
+static void jump_out_of_the_handler(int signo)
+{
+	(void)signo;
+	jump_out();
+}
+
+/* Its stack is not used any more, so no frame is left there, at whatever address it is. */
+static void fault_after_a_handler(void *arg)
+{
+	const stack_t stack = {.ss_sp = arg, .ss_size = STACK};
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
+	t_set_plain(SIGUSR1, jump_out_of_the_handler, SA_ONSTACK | SA_NODEFER);
+	if (setjmp(back) == 0)
+		raise(SIGUSR1);
+	CHECK_PTR_NE(mcsafe__guard_top, NULL);
+	t_read_byte(other.bad);
+}
+
+static void test_a_guard_of_a_handler_that_was_left_catches_nothing(void **state)
+{
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(stack, MAP_FAILED);
+	t_dies(fault_after_a_handler, stack, SIGBUS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,11 +456,15 @@ int main(void)
 		cmocka_unit_test(test_a_saved_chain_does_not_get_the_guards_of_a_vfork_child),
 		cmocka_unit_test(test_a_guard_whose_frame_is_gone_catches_nothing),
 		cmocka_unit_test(test_a_guard_whose_memory_was_overwritten_catches_nothing),
+		cmocka_unit_test(test_a_guard_below_one_that_was_armed_later_catches_nothing),
+		cmocka_unit_test(test_a_body_ends_over_a_guard_whose_memory_was_overwritten),
 		cmocka_unit_test(test_guards_that_are_armed_again_after_a_jump_are_no_ring),
 		cmocka_unit_test(test_a_guard_that_is_armed_again_does_not_hide_those_around_it),
 		cmocka_unit_test(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body),
+		cmocka_unit_test(test_a_guard_of_a_handler_that_was_left_catches_nothing),
 	};
 
 	memory = t_bad_page(T_PROT_NONE);
+	other = t_bad_page(T_TRUNCATED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
