@@ -66,12 +66,12 @@
  * destructors of pthread_key_create(3).
  *
  * A guard that was left armed catches nothing once its frame is gone: once the stack pointer is
- * above the frame, or a guard was armed above it, or the guard's memory was overwritten. That is so
- * for a guard of a child of vfork(2), which shares the chain of guards with its parent, and ended
- * by _exit(2) or execve(2) in the body. Until then, in functions that the parent calls at the same
- * depth, such a guard would still catch. So a child of vfork(2) must leave its bodies before it
- * ends, or the parent must call mcsafe_guard_chain_save() before vfork(2) and
- * mcsafe_guard_chain_restore() after it.
+ * above the frame, or a guard was armed above it, or the guard's memory was overwritten. Guards
+ * around an overwritten one may be lost with it. That is so for a guard of a child of vfork(2),
+ * which shares the chain of guards with its parent, and ended by _exit(2) or execve(2) in the body.
+ * Until then, in functions that the parent calls at the same depth, such a guard would still catch.
+ * So a child of vfork(2) must leave its bodies before it ends, or the parent must call
+ * mcsafe_guard_chain_save() before vfork(2) and mcsafe_guard_chain_restore() after it.
  *
  * The handler must be installed: call mcsafe_install() first, or call mcsafe_handle_signal() in a
  * handler of your own.

@@ -67,8 +67,7 @@ struct bytes {
 
 static struct bytes bytes_of(const struct mcsafe_window *window)
 {
-	struct bytes bytes = {(uintptr_t)window->base,
-			      (uintptr_t)window->base + (window->len - 1)};
+	struct bytes bytes = {(uintptr_t)window->base, (uintptr_t)window->base + (window->len - 1)};
 
 	if (bytes.last < bytes.first)
 		bytes.last = UINTPTR_MAX;
@@ -184,17 +183,19 @@ static struct depths depths_at(const ucontext_t *uc)
 	return depths;
 }
 
-/* A guard may lie in its frame or in one that called it. If it lies elsewhere, the saved stack
- * pointer decides: compilers pop the arguments of earlier calls late, but not that many. */
+/* Compilers pop the arguments of earlier calls late, but not that many: fewer bytes than a frame
+ * that holds a guard. */
 #define POPPED_LATE 128
+
+_Static_assert(POPPED_LATE < sizeof(struct mcsafe_guard), "not a frame with a guard");
 
 static bool is_gone(const struct mcsafe_guard *guard, struct depths *depths)
 {
-	uintptr_t at = (uintptr_t)guard, sp = MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_RSP);
+	uintptr_t sp = MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_RSP);
 	uintptr_t *low = &depths->low[is_on_alternate(depths, sp)];
 
 	if (*low > sp)
-		return (at >= sp && at < *low) || *low - sp > POPPED_LATE;
+		return *low - sp > POPPED_LATE;
 	*low = sp;
 	return false;
 }

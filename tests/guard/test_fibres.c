@@ -79,8 +79,8 @@ static void start(struct fibre *fibre, struct fibre *self)
 
 static char *map_stacks(size_t n)
 {
-	char *stacks = mmap(NULL, n * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	char *stacks =
+		mmap(NULL, n * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK_PTR_NE(stacks, MAP_FAILED);
 	return stacks;

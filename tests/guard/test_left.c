@@ -261,43 +261,48 @@ IN_CHILD(test_a_body_ends_over_a_guard_whose_memory_was_overwritten)
 	CHECK_MEM_EQ(&still, &copy, sizeof(still));
 }
 
+enum way { BY_JUMP, BY_FAULT, BY_THE_END };
 enum ring { OF_FRAMES, OF_OVERWRITTEN_FRAMES, OF_ONE_FRAME };
 
-NOINLINE static void inner(bool leave)
+static void leave(enum way way)
 {
-	struct mcsafe_guard guard;
-
-	MCSAFE_TRY(&guard, elsewhere, sizeof(elsewhere)) {
-		if (leave)
-			longjmp(back, 1);
+	if (way == BY_JUMP)
+		longjmp(back, 1);
+	if (way == BY_FAULT)
 		fault();
-	}
-	MCSAFE_CATCH(&guard) {
-		UNREACHED("caught outside the window");
-	}
 }
 
-NOINLINE static void outer(bool leave)
+NOINLINE static void inner(enum way way)
 {
 	struct mcsafe_guard guard;
 
 	MCSAFE_TRY(&guard, elsewhere, sizeof(elsewhere)) {
-		inner(leave);
+		leave(way);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("caught outside the window");
 	}
 }
 
-NOINLINE static void nest_in_one_frame(bool leave)
+NOINLINE static void outer(enum way way)
+{
+	struct mcsafe_guard guard;
+
+	MCSAFE_TRY(&guard, elsewhere, sizeof(elsewhere)) {
+		inner(way);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("caught outside the window");
+	}
+}
+
+NOINLINE static void nest_in_one_frame(enum way way)
 {
 	static struct mcsafe_guard first, second;
 
 	MCSAFE_TRY(&first, elsewhere, sizeof(elsewhere)) {
 		MCSAFE_TRY(&second, elsewhere, sizeof(elsewhere)) {
-			if (leave)
-				longjmp(back, 1);
-			fault();
+			leave(way);
 		}
 		MCSAFE_CATCH(&second) {
 			UNREACHED("caught outside the window");
@@ -312,14 +317,14 @@ NOINLINE static void nest_in_one_frame(bool leave)
 static void fault_in_bodies_that_were_left(void *arg)
 {
 	enum ring ring = *(const enum ring *)arg;
-	void (*const nest)(bool) = ring == OF_ONE_FRAME ? nest_in_one_frame : outer;
+	void (*const nest)(enum way) = ring == OF_ONE_FRAME ? nest_in_one_frame : outer;
 
 	CHECK_EQ(mcsafe_install(), 0);
 	if (setjmp(back) == 0)
-		nest(true);
+		nest(BY_JUMP);
 	if (ring == OF_OVERWRITTEN_FRAMES)
 		use_the_stack();
-	nest(false);
+	nest(BY_FAULT);
 }
 
 static void test_guards_that_are_armed_again_after_a_jump_are_no_ring(void **state)
@@ -327,6 +332,16 @@ static void test_guards_that_are_armed_again_after_a_jump_are_no_ring(void **sta
 	(void)state;
 	for (enum ring ring = OF_FRAMES; ring <= OF_ONE_FRAME; ring++)
 		t_dies(fault_in_bodies_that_were_left, &ring, SIGSEGV);
+}
+
+IN_CHILD(test_bodies_that_are_entered_again_after_a_jump_leave_no_guard)
+{
+	CHECK_EQ(mcsafe_install(), 0);
+	if (setjmp(back) == 0)
+		outer(BY_JUMP);
+	CHECK_PTR_NE(mcsafe__guard_top, NULL);
+	outer(BY_THE_END);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
 NOINLINE static void arm_still_again(void)
@@ -400,8 +415,8 @@ static void *interrupt_a_body(void *alternate)
 
 IN_CHILD(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body)
 {
-	char *stacks = mmap(NULL, 3 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	char *stacks =
+		mmap(NULL, 3 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_attr_t attr;
 	pthread_t thread;
 
@@ -422,7 +437,7 @@ IN_CHILD(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body)
 static void jump_out_of_the_handler(int signo)
 {
 	(void)signo;
-	jump_out();
+	deeper(60, jump_out); /* the handler of the fault uses the stack again, from its start */
 }
 
 /* Its stack is not used any more, so no frame is left there, at whatever address it is. */
@@ -459,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_a_guard_below_one_that_was_armed_later_catches_nothing),
 		cmocka_unit_test(test_a_body_ends_over_a_guard_whose_memory_was_overwritten),
 		cmocka_unit_test(test_guards_that_are_armed_again_after_a_jump_are_no_ring),
+		cmocka_unit_test(test_bodies_that_are_entered_again_after_a_jump_leave_no_guard),
 		cmocka_unit_test(test_a_guard_that_is_armed_again_does_not_hide_those_around_it),
 		cmocka_unit_test(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body),
 		cmocka_unit_test(test_a_guard_of_a_handler_that_was_left_catches_nothing),
