@@ -15,8 +15,8 @@
 
 #include <mcsafe/copy.h>
 
-#include "injection.h"
 #include "base/errno_kept.h"
+#include "injection.h"
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
