@@ -11,10 +11,10 @@
 
 #include "base/control.h"
 #include "base/errno_kept.h"
+#include "base/msan.h"
 #include "extable.h"
 #include "fault.h"
 #include "module_table.h"
-#include "base/msan.h"
 
 #define ROWS_MAX ((size_t)1 << 24)
 
