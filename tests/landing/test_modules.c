@@ -246,6 +246,7 @@ IN_CHILD(test_a_thousand_tables_are_found)
 		for (size_t i = 0; i < TABLES; i++) {
 			CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), 0);
 			CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), -EEXIST);
+			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 1);
 		}
 		for (size_t i = 0; i < TABLES; i++)
 			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 1);
