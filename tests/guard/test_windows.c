@@ -149,12 +149,23 @@ static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *wind
 	return false;
 }
 
+/* The first byte that is lost of a window, of whose pages `lost` is the first lost byte. */
+static size_t expected_offset(const siginfo_t *si, uintptr_t base, uintptr_t end, uintptr_t lost)
+{
+	uintptr_t inside = first_lost(si, base, end);
+
+	if (inside < end)
+		return inside - base;
+	return lost > base && (lost & -T_PAGE) > base ? (lost & -T_PAGE) - base : 0;
+}
+
 static void try_window(const struct code *code, const siginfo_t *si, intptr_t from, intptr_t to)
 {
 	uintptr_t middle = WORLD + 2 * T_HUGE, base = middle + (uintptr_t)from;
 	const struct mcsafe_window window = {(void *)base, (size_t)(to - from)};
-	uintptr_t lost = first_lost(si, base, middle + (uintptr_t)to);
-	bool expected = code->has_address && lost < middle + (uintptr_t)to;
+	uintptr_t pages_end = ((middle + (uintptr_t)to - 1) | (T_PAGE - 1)) + 1;
+	uintptr_t lost = first_lost(si, base & -T_PAGE, pages_end);
+	bool expected = code->has_address && from < to && lost < pages_end;
 	struct mcsafe_guard guard;
 	unsigned before = atomic_load(&passed_on);
 	bool caught = catches(&guard, &window, 1, si);
@@ -168,7 +179,8 @@ static void try_window(const struct code *code, const siginfo_t *si, intptr_t fr
 	if (!caught)
 		return;
 	CHECK_EQ(guard.fault.cause, code->cause);
-	CHECK_EQ(guard.offset, lost - base);
+	CHECK_EQ(guard.offset, expected_offset(si, base, middle + (uintptr_t)to, lost));
+	CHECK_LT(guard.offset, window.len);
 	CHECK_EQ(guard.fault.extent, (code->cause == MCSAFE_CAUSE_POISON && si->si_addr_lsb
 					      ? (size_t)1 << si->si_addr_lsb
 					      : 0));
@@ -261,6 +273,9 @@ IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 		{(void *)WORLD, T_PAGE},
 		{(void *)WORLD, 2 * T_PAGE},
 		{(void *)(UINTPTR_MAX - 10), SIZE_MAX}, /* ends with the memory */
+		{(void *)(WORLD + 8 * T_PAGE + 100), 10},
+		{(void *)(WORLD + 8 * T_PAGE + 200), 10},
+		{(void *)(WORLD + 16 * T_PAGE - 8), 16},
 	};
 	static const struct {
 		uintptr_t addr;
@@ -275,7 +290,21 @@ IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 		{WORLD + T_HUGE, 2, 0},
 		{WORLD + T_HUGE + T_PAGE, -1, 0},
 		{UINTPTR_MAX, 5, 10},
-		{UINTPTR_MAX - 11, -1, 0},
+		{UINTPTR_MAX - 11, 5, 0},
+		{UINTPTR_MAX - T_PAGE, -1, 0},
+		/* The byte counts more than the page. */
+		{WORLD + 8 * T_PAGE + 109, 6, 9},
+		{WORLD + 8 * T_PAGE + 200, 7, 0},
+		/* In the page: before the windows, between them, past them. */
+		{WORLD + 8 * T_PAGE, 6, 0},
+		{WORLD + 8 * T_PAGE + 110, 6, 0},
+		{WORLD + 9 * T_PAGE - 1, 6, 0},
+		{WORLD + 8 * T_PAGE - 1, -1, 0},
+		{WORLD + 9 * T_PAGE, -1, 0},
+		/* Of two pages, the second is lost, or the first. */
+		{WORLD + 17 * T_PAGE - 1, 8, 8},
+		{WORLD + 15 * T_PAGE, 8, 0},
+		{WORLD + 17 * T_PAGE, -1, 0},
 		{0, -1, 0},
 	};
 	struct mcsafe_guard guard;
