@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <unistd.h>
 
 #include "badblocks/devdax.h"
 #include "base/errno_kept.h"
@@ -54,7 +53,7 @@ static void destroy(struct mcsafe_pmem *pmem)
 			free(view);
 	}
 	if (pmem->fd >= 0)
-		close(pmem->fd);
+		mcsafe__fd_close(pmem->fd, &pmem->file);
 	mcsafe_badblocks_destroy(pmem->bad);
 	pthread_mutex_destroy(&pmem->change);
 	pthread_mutex_destroy(&pmem->noting);
@@ -71,18 +70,29 @@ static int duplicate(struct mcsafe_pmem *pmem, int fd)
 	if ((mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_WRONLY ||
 	    ((pmem->flags & MCSAFE_PMEM_WRITE) && (mode & O_ACCMODE) != O_RDWR))
 		return -EACCES;
-	pmem->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return pmem->fd >= 0 ? 0 : -errno;
+	fd = mcsafe__fd_duplicate(fd, &pmem->file);
+	if (fd < 0)
+		return fd;
+	pmem->fd = fd;
+	return 0;
 }
 
-/* Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files
- * that can be mapped. */
+/*
+ * Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files that
+ * can be mapped, but for one: if somebody has a lease on the file, open(2) with the flag fails, and
+ * without it waits until the lease is given up (F_SETLEASE in fcntl(2)). A FIFO never fails so.
+ */
 static int open_path(struct mcsafe_pmem *pmem, const char *path)
 {
-	int mode = pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY;
+	int mode = (pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY) | O_NOCTTY;
+	int fd = mcsafe__fd_open(AT_FDCWD, path, mode | O_NONBLOCK, &pmem->file);
 
-	pmem->fd = open(path, mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return pmem->fd >= 0 ? 0 : -errno;
+	if (fd == -EWOULDBLOCK)
+		fd = mcsafe__fd_open(AT_FDCWD, path, mode, &pmem->file);
+	if (fd < 0)
+		return fd;
+	pmem->fd = fd;
+	return 0;
 }
 
 /* Ask the file system. 0, or -errno. */

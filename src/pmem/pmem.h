@@ -10,6 +10,7 @@
 
 #include <mcsafe/pmem.h>
 
+#include "base/kept_fd.h"
 #include "base/page.h"
 #include "base/stripe.h"
 
@@ -34,8 +35,9 @@ struct mcsafe_pmem {
 	_Atomic size_t size; /* stored after a view that is large enough for it */
 	struct mcsafe_badblocks *bad;
 
-	int fd;           /* -1: none */
-	size_t fd_offset; /* where base is in the file */
+	int fd;                      /* -1: none. Ask mcsafe__pmem_has_file() before it is used */
+	struct mcsafe__file_id file; /* which file fd was when it was opened */
+	size_t fd_offset;            /* where base is in the file */
 	int flags;
 	enum mcsafe_pmem_kind kind;
 	bool dax, sync, flush;
@@ -63,6 +65,15 @@ static inline struct mcsafe__stripe *mcsafe__pmem_enter(struct mcsafe_pmem *pmem
 static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
 {
 	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/* Whether fd is still the file that was opened. Otherwise the program has closed the number, and it
+ * is unused or somebody else's: -EBADF, and nothing must be done with it. Keeps errno. */
+static inline bool mcsafe__pmem_has_file(const struct mcsafe_pmem *pmem)
+{
+	return mcsafe__fd_is_same(pmem->fd, &pmem->file);
 }
 
 /* ---- map.c ----------------------------------------------------------------------------------- */
