@@ -204,11 +204,12 @@ static bool try_kind(enum memory memory, enum mcsafe_inject_kind kind)
 		enum mcsafe_cause cause = t_report_cause(&report);
 
 		t_install();
-		if (cause == MCSAFE_CAUSE_IO)
+		if (kind == MCSAFE_INJECT_EOF)
 			scrub_failures(base, badblocks);
 		if (cause == MCSAFE_CAUSE_POISON || cause == MCSAFE_CAUSE_IO) {
-			/* The program knows that the page is lost, or the kernel does. */
-			scrub_losses(base, badblocks, cause == MCSAFE_CAUSE_IO ? add_it : NULL);
+			/* Of poison the kernel says so when it is asked, even if the SIGBUS says
+			 * BUS_ADRERR because there is no CONFIG_MEMORY_FAILURE. */
+			scrub_losses(base, badblocks, kind == MCSAFE_INJECT_EOF ? add_it : NULL);
 			recheck(base, badblocks);
 		} else {
 			scrub_refusals(base, badblocks);
