@@ -531,6 +531,54 @@ static void test_a_write_of_nothing_is_an_error_and_no_loop(void **state)
 	close_sink(&file);
 }
 
+/* ---- a thread that is cancelled -------------------------------------------------------------- */
+
+struct transfer {
+	int fd;
+	enum mcsafe_side side;
+	size_t moved;
+};
+
+static void *move_when_cancelled(void *arg)
+{
+	struct transfer *transfer = arg;
+	struct mcsafe_iter it;
+	unsigned char buf[100];
+
+	memset(buf, 'x', sizeof(buf));
+	if (mcsafe_iter_fd(&it, transfer->side, transfer->fd, 0, sizeof(buf)) != 0)
+		return NULL;
+	pthread_cancel(pthread_self());
+	transfer->moved = transfer->side == DST
+				  ? copy_to_iter_mcsafe(buf, sizeof(buf), &it)
+				  : mcsafe_copy_from_iter(buf, sizeof(buf), &it, NULL);
+	return NULL;
+}
+
+/* A copy is a cancellation point, as write(2) and pread(2) are. Others go on with the descriptor. */
+static void test_a_copy_can_be_cancelled(void **state)
+{
+	struct sink file = open_file(0);
+
+	(void)state;
+	for (enum mcsafe_side side = SRC; side <= DST; side++) {
+		struct transfer transfer = {file.in, side, 0};
+		struct mcsafe_iter it;
+		pthread_t thread;
+		void *result;
+
+		assert_int_equal(pthread_create(&thread, NULL, move_when_cancelled, &transfer), 0);
+		assert_int_equal(pthread_join(thread, &result), 0);
+		assert_ptr_equal(result, PTHREAD_CANCELED);
+		assert_int_equal(transfer.moved, 0);
+		assert_int_equal(mcsafe_iter_fd(&it, DST, file.in, 0, 4), 0);
+		assert_int_equal(copy_to_iter_mcsafe("good", 4, &it), 4);
+		assert_int_equal(pread(file.in, back, sizeof(back), 0), 4);
+		assert_memory_equal(back, "good", 4);
+	}
+	close_sink(&file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_a_stream_does_not_move),
 		cmocka_unit_test(test_a_file_moves),
 		cmocka_unit_test(test_a_file_is_copied_to_a_pipe),
+		cmocka_unit_test(test_a_copy_can_be_cancelled),
 		cmocka_unit_test(test_interrupted_system_calls_are_repeated),
 		cmocka_unit_test(test_an_interrupted_read_is_repeated),
 		cmocka_unit_test(test_a_write_of_nothing_is_an_error_and_no_loop),
