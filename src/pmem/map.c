@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/errno_kept.h"
+#include "medium.h"
 
 /* Room for a file to grow into. It costs only addresses: past the end of the file the kernel does
  * not account for a mapping. */
@@ -136,6 +137,8 @@ static int refresh(struct mcsafe_pmem *pmem)
 		err = grow(pmem, size);
 	if (err == 0 && size < before)
 		err = forget_past_end(pmem, size);
+	if (size != before)
+		mcsafe__medium_has_holes(pmem);
 	if (err == 0)
 		atomic_store_explicit(&pmem->size, size, memory_order_release);
 	return err;

@@ -148,7 +148,4 @@ ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
 			 size_t at);
 
-/* Whether the file now has a page at an offset. May change errno. */
-bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at);
-
 #endif /* MCSAFE_SRC_PMEM_PMEM_H */

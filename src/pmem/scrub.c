@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/errno_kept.h"
+#include "medium.h"
 
 struct scrubbed {
 	struct mcsafe_pmem *pmem;
@@ -24,7 +25,7 @@ static int decide_found(const struct mcsafe_range *bad, const struct mcsafe_faul
 	const struct scrubbed *scrubbed = arg;
 	const struct mcsafe_scrub_options *options = scrubbed->options;
 
-	if (!mcsafe__pmem_is_in_file(scrubbed->pmem, bad->start))
+	if (!mcsafe__medium_has_page(scrubbed->pmem, bad->start))
 		return 1;
 	return options != NULL && options->found != NULL ? options->found(bad, fault, options->arg)
 							 : 0;
