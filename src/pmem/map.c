@@ -15,6 +15,7 @@
 
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
+#include "medium.h"
 
 /* Room for a file to grow into. It costs only addresses: past the end of the file the kernel does
  * not account for a mapping. */
@@ -169,6 +170,7 @@ static int refresh(struct mcsafe_pmem *pmem)
 		err = grow(pmem, size);
 	if (err == 0)
 		err = forget_past_end(pmem, size);
+	mcsafe__medium_has_holes(pmem);
 	if (err == 0)
 		atomic_store_explicit(&pmem->size, size, memory_order_release);
 	return err;

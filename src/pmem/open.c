@@ -18,6 +18,7 @@
 #include "base/errno_kept.h"
 #include "base/msan.h"
 #include "base/no_cancel.h"
+#include "medium.h"
 
 #define FILE_FLAGS \
  (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH | MCSAFE_PMEM_RESERVE)
@@ -32,6 +33,7 @@ static struct mcsafe_pmem *create(int flags)
 		return NULL;
 	memset(pmem, 0, sizeof(*pmem));
 	pmem->fd = -1;
+	atomic_init(&pmem->holders, 1);
 	pmem->flags = flags;
 	pmem->page_size = pmem->align = MCSAFE__PAGE;
 	atomic_init(&pmem->view, &pmem->first);
@@ -55,12 +57,13 @@ static void destroy(struct mcsafe_pmem *pmem)
 		if (view != &pmem->first)
 			free(view);
 	}
+	mcsafe__medium_forget(pmem);
 	if (pmem->fd >= 0 && (pmem->flags & MCSAFE_PMEM_BORROW) == 0)
 		mcsafe__fd_close(pmem->fd, &pmem->file);
 	mcsafe_badblocks_destroy(pmem->bad);
 	pthread_mutex_destroy(&pmem->change);
 	pthread_mutex_destroy(&pmem->noting);
-	free(pmem);
+	mcsafe__pmem_drop(pmem);
 }
 
 /* Take the caller's descriptor, if it is open for what is wanted: duplicate it, or borrow it. */
@@ -78,6 +81,7 @@ static int take_fd(struct mcsafe_pmem *pmem, int fd)
 
 		if (err != 0)
 			return err;
+		atomic_init(&pmem->seeker, -1); /* nothing of the file is opened */
 	} else {
 		fd = mcsafe__fd_duplicate(fd, &pmem->file);
 		if (fd < 0)
@@ -102,6 +106,7 @@ static int open_path(struct mcsafe_pmem *pmem, const char *path)
 	if (fd < 0)
 		return fd;
 	pmem->fd = fd;
+	pmem->own_position = true;
 	return 0;
 }
 
@@ -273,8 +278,29 @@ static size_t running(struct mcsafe_pmem *pmem)
 	size_t n = 0;
 
 	for (size_t i = 0; i < MCSAFE__STRIPES; i++)
-		n += atomic_load_explicit(&pmem->stripes[i].running, memory_order_acquire);
+		n += atomic_load(&pmem->stripes[i].running);
 	return n;
+}
+
+void mcsafe__pmem_drop(struct mcsafe_pmem *pmem)
+{
+	if (atomic_fetch_sub(&pmem->holders, 1) == 1)
+		free(pmem);
+}
+
+/* Either mcsafe_pmem_close() sees that this call runs, and waits; or the call sees that the mapping
+ * is closed. Both orders are sequentially consistent. */
+bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
+	bool closed;
+
+	atomic_fetch_add(&stripe->running, 1);
+	closed = atomic_load(&pmem->closed);
+	if (closed)
+		mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_drop(pmem);
+	return !closed;
 }
 
 void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
@@ -284,6 +310,7 @@ void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 
 	if (pmem == NULL)
 		return;
+	atomic_store(&pmem->closed, true);
 	while (running(pmem) != 0)
 		sched_yield();
 	destroy(pmem);

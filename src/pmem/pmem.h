@@ -47,6 +47,13 @@ struct mcsafe_pmem {
 	size_t align; /* start and length of a repair are multiples of it */
 	struct mcsafe__view first;
 
+	bool own_position;      /* nobody else uses the file position of fd */
+	_Atomic int seeker;     /* medium.c: another descriptor, with its own position */
+	_Atomic size_t no_hole; /* medium.c: no hole of the file was found before this offset */
+
+	_Atomic size_t holders; /* the mapping itself, and calls that have stepped aside */
+	atomic_bool closed;
+
 	pthread_mutex_t change; /* held while views or contents change: refresh, repair */
 	pthread_mutex_t noting; /* held while a fault is noted; taken after `change` */
 	_Atomic unsigned long repairs;
@@ -66,6 +73,23 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
 {
 	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
 }
+
+/*
+ * A call must not be counted as running while it stores to memory of the caller that it trusts
+ * (KVEC): the fault of such a store belongs to the program, whose handler or guard may jump, so that
+ * the call never ends. The call steps aside before the store. mcsafe_pmem_close() does not wait for
+ * it then, but leaves the structure to it, which remains allocated if the call never comes back.
+ */
+static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe)
+{
+	atomic_fetch_add(&pmem->holders, 1);
+	mcsafe__pmem_leave(stripe);
+}
+
+/* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no more. */
+bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem);
+/* Give the structure up. The last one to do so frees it. */
+void mcsafe__pmem_drop(struct mcsafe_pmem *pmem);
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
@@ -100,6 +124,8 @@ struct mcsafe__access {
 	size_t wanted;         /* bytes to access, limited by the end of the file */
 	size_t n;              /* of these, the bytes before the first that is known to be bad */
 	unsigned long repairs; /* pmem->repairs when the access began */
+	size_t room_at;        /* where a store has asked for space; SIZE_MAX: nowhere */
+	bool no_space;         /* and there was none */
 	enum mcsafe_side side; /* the side of a copy on which the mapping is */
 };
 
@@ -124,8 +150,5 @@ ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
  * the end of what is lost. Keeps errno. */
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
 			 size_t at);
-
-/* Whether the file now has a page at an offset. May change errno. */
-bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at);
 
 #endif /* MCSAFE_SRC_PMEM_PMEM_H */

@@ -41,6 +41,20 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 	return fd;
 }
 
+/* IN_CHILD() for a test that the machine may not allow. It then ends by t_skip_all(). */
+#define IN_CHILD_OR_SKIPPED(name)                     \
+ static void name##_in_child(void *arg);              \
+ static void name(void **state)                       \
+ {                                                    \
+  int status = t_in_child(name##_in_child, NULL);     \
+                                                      \
+  (void)state;                                        \
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) \
+   t_skip("as the child says");                       \
+  t_expect_exit(status, #name, __FILE__, __LINE__);   \
+ }                                                    \
+ static void name##_in_child(void *arg __attribute__((unused)))
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static int new_file(char name[64])
@@ -251,7 +265,7 @@ static void give_lease_up(int signo)
 }
 
 /* open(2) waits until the lease is given up. It does so at the first of our attempts. */
-IN_CHILD(test_a_lease_is_waited_for)
+IN_CHILD_OR_SKIPPED(test_a_lease_is_waited_for)
 {
 	struct mcsafe_pmem *pmem;
 	char name[64];
@@ -343,7 +357,7 @@ static size_t blocks_of(int fd)
 
 #define SMALL ((size_t)256 << 10)
 
-IN_CHILD(test_space_is_reserved_at_open_and_refresh)
+IN_CHILD_OR_SKIPPED(test_space_is_reserved_at_open_and_refresh)
 {
 	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
 	static char data[2 * SMALL];
@@ -382,7 +396,7 @@ IN_CHILD(test_space_is_reserved_at_open_and_refresh)
 	mcsafe_pmem_close(pmem);
 }
 
-IN_CHILD(test_space_is_reserved_for_the_memory_of_the_caller)
+IN_CHILD_OR_SKIPPED(test_space_is_reserved_for_the_memory_of_the_caller)
 {
 	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
 	struct mcsafe_pmem *pmem;
@@ -412,7 +426,7 @@ IN_CHILD(test_space_is_reserved_for_the_memory_of_the_caller)
 }
 
 /* Somebody else fills the file system. What cannot be read then is not lost. */
-IN_CHILD(test_a_scrub_of_a_full_file_system_notes_nothing)
+IN_CHILD_OR_SKIPPED(test_a_scrub_of_a_full_file_system_notes_nothing)
 {
 	struct mcsafe_scrub_progress progress;
 	struct mcsafe_pmem *pmem;
@@ -471,7 +485,7 @@ IN_CHILD(test_a_scrub_leaves_holes_alone)
 /* ---- the size -------------------------------------------------------------------------------- */
 
 /* All memory that is mapped from now on is locked, and little may be. The room to grow does not fit. */
-IN_CHILD(test_where_room_to_grow_must_not_be_locked_there_is_none)
+IN_CHILD_OR_SKIPPED(test_where_room_to_grow_must_not_be_locked_there_is_none)
 {
 	struct rlimit limit = {60 << 10, 60 << 10};
 	struct mcsafe_pmem *pmem;
