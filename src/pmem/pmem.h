@@ -106,6 +106,9 @@ static inline bool mcsafe__pmem_has_file(const struct mcsafe_pmem *pmem)
 int mcsafe__pmem_file_size(int fd, size_t *size);
 /* Map `size` bytes into *view, and set pmem->sync. 0, or -errno. */
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size);
+/* If the flag MCSAFE_PMEM_RESERVE is set, have the file system keep space for the bytes from `from`
+ * to `to` of the file. 0, or -errno. */
+int mcsafe__pmem_reserve(const struct mcsafe_pmem *pmem, size_t from, size_t to);
 /* Map [offset, offset + n) of the file again, in each view. 0, or -errno. */
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 

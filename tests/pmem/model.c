@@ -85,9 +85,6 @@ void model_truncate(struct model *model, size_t size)
 
 void model_refresh(struct model *model)
 {
-	size_t from = page_up(model->size);
-
-	if (model->size < model->seen)
-		memset(model->known + from, false, MODEL_SIZE - from);
+	memset(model->known + model->size, false, MODEL_SIZE - model->size);
 	model->seen = model->size;
 }
