@@ -47,6 +47,11 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	access->n = n != 0 ? mcsafe__pmem_good(pmem, offset, n) : 0;
 }
 
+void mcsafe__pmem_fence(void)
+{
+	__builtin_ia32_sfence();
+}
+
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			 const struct mcsafe_fault *stopped, struct mcsafe_fault *fault)
 {

@@ -149,14 +149,15 @@ int mcsafe__medium_make_room(const struct mcsafe_pmem *pmem, size_t at)
 #define NONE (-1)
 
 /* The program's descriptor and our duplicate have one file position. Open the file again, to have
- * one of our own. Without /proc there is none. */
+ * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it would
+ * remove record locks. */
 static int open_seeker(const struct mcsafe_pmem *pmem)
 {
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 	struct mcsafe__file_id file;
 	int fd;
 
-	if (!mcsafe__pmem_has_file(pmem))
+	if ((pmem->flags & MCSAFE_PMEM_BORROW) != 0 || !mcsafe__pmem_has_file(pmem))
 		return NONE;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", pmem->fd);
 	fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &file);

@@ -135,6 +135,8 @@ size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n
  * bad ranges. */
 void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem, size_t n,
 			size_t offset, enum mcsafe_side side);
+/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
+void mcsafe__pmem_fence(void);
 /* End an access after `done` bytes. `stopped` is the fault that stopped it, or NULL. Returns the
  * result of the public call. */
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,

@@ -173,7 +173,7 @@ static int store_durably(const struct repair *r, size_t n, size_t offset)
 
 	if (left == 0)
 		left = mcsafe__flush_clflush(to, n, &landing);
-	__builtin_ia32_sfence();
+	mcsafe__pmem_fence();
 	return left == 0 ? 0 : -EIO;
 }
 

@@ -14,12 +14,6 @@
 #include "landing/fault.h"
 #include "medium.h"
 
-/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
-static void fence(void)
-{
-	__builtin_ia32_sfence();
-}
-
 /* Whether n bytes may be written at an offset: 0, or -errno. */
 static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 {
@@ -76,7 +70,7 @@ ssize_t mcsafe_pmem_pwrite(struct mcsafe_pmem *pmem, const void *buf, size_t n, 
 		done = access.n - left;
 	} while (left != 0 && has_room(&access, &stopped, done));
 	if (pmem->flush)
-		fence();
+		mcsafe__pmem_fence();
 	return mcsafe__pmem_end(&access, done, left != 0 ? &stopped : NULL, fault);
 }
 
@@ -101,7 +95,7 @@ static ssize_t write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, size
 				     &stopped);
 	} while (stopped.cause != MCSAFE_CAUSE_NONE && has_room(&access, &stopped, done));
 	if (pmem->flush)
-		fence();
+		mcsafe__pmem_fence();
 	return mcsafe__pmem_end_iter(&access, done, it, &stopped, fault);
 }
 
@@ -163,7 +157,7 @@ static int flush(struct mcsafe__access *access)
 		if (access->n < left)
 			access->offset = mcsafe__up(access->offset + 1, MCSAFE__LINE);
 	}
-	fence();
+	mcsafe__pmem_fence();
 	return err;
 }
 

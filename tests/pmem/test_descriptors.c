@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,8 +20,11 @@
 #include "child.h"
 #include "pmem/pmem.h"
 #include "run.h"
+#include "small_tmpfs.h"
 
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
+#define ALL     64 /* pages of the small tmpfs */
+#define SMALL   (16 * T_PAGE)
 
 /* ---- which numbers the library's files get (the linker has --wrap) ---------------------------- */
 
@@ -282,82 +283,33 @@ IN_CHILD_OR_SKIPPED(test_a_lease_is_waited_for)
 
 /* ---- space ----------------------------------------------------------------------------------- */
 
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+static bool has_small_tmpfs;
 
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		perror(path);
-	close(fd);
+static void begin_small_tmpfs(void)
+{
+	if (!has_small_tmpfs)
+		t_skip("no tmpfs may be mounted");
+	t_install();
+	small_tmpfs_fill(ALL);
 }
 
-/* Mount a tmpfs of 1 MiB for this process alone. False: it is not allowed to. */
-static bool mount_small(const char *at)
+static int file_in_small_tmpfs(size_t size)
 {
-	char uid[32], gid[32];
+	int fd = small_tmpfs_file();
 
-	snprintf(uid, sizeof(uid), "0 %d 1", (int)getuid());
-	snprintf(gid, sizeof(gid), "0 %d 1", (int)getgid());
-	if (unshare(CLONE_NEWNS) != 0) {
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-			return false;
-		write_text("/proc/self/setgroups", "deny");
-		write_text("/proc/self/uid_map", uid);
-		write_text("/proc/self/gid_map", gid);
-	}
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", at, "tmpfs", 0, "size=1M") == 0;
-}
-
-static char small_fs[] = "/tmp/mcsafe-small-XXXXXX";
-static int filler;
-
-static void fill_up(void)
-{
-	static char block[T_PAGE];
-
-	while (write(filler, block, sizeof(block)) > 0)
-		;
-	CHECK_EQ(errno, ENOSPC);
-}
-
-static void make_room(void)
-{
-	CHECK_EQ(ftruncate(filler, 0), 0);
-	CHECK_EQ(lseek(filler, 0, SEEK_SET), 0);
-}
-
-static int file_in_small_fs(const char *name, size_t size)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", small_fs, name);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	CHECK(fd >= 0);
-	CHECK_EQ(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	return fd;
-}
-
-static void begin_small_fs(void)
-{
-	if (!mount_small(small_fs))
-		t_skip_all("no tmpfs may be mounted");
-	filler = file_in_small_fs("filler", 0);
-	CHECK_EQ(mcsafe_install(), 0);
 }
 
 static size_t blocks_of(int fd)
 {
 	struct stat st;
 
-	CHECK_EQ(fstat(fd, &st), 0);
+	assert_int_equal(fstat(fd, &st), 0);
 	return (size_t)st.st_blocks * 512;
 }
 
-#define SMALL ((size_t)256 << 10)
-
-IN_CHILD_OR_SKIPPED(test_space_is_reserved_at_open_and_refresh)
+static void test_space_is_reserved_at_open_and_refresh(void **state)
 {
 	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
 	static char data[2 * SMALL];
@@ -366,37 +318,39 @@ IN_CHILD_OR_SKIPPED(test_space_is_reserved_at_open_and_refresh)
 	struct stat st;
 	int fd;
 
-	begin_small_fs();
-	fd = file_in_small_fs("file", SMALL);
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
 	memset(data, 'd', sizeof(data));
-	fill_up();
-	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
-	make_room();
-	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
-	CHECK_EQ(blocks_of(fd), SMALL);
-	CHECK_EQ(fstat(fd, &st), 0);
-	CHECK_EQ(st.st_size, SMALL);
-	fill_up();
-	CHECK_EQ(mcsafe_pmem_pwrite(pmem, data, SMALL, 0, NULL), SMALL);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
+	small_tmpfs_fill(ALL);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(blocks_of(fd), SMALL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, SMALL);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, data, SMALL, 0, NULL), SMALL);
 
 	/* The file grows while there is no space, and is truncated. */
-	CHECK_EQ(ftruncate(fd, 2 * SMALL), 0);
-	CHECK_EQ(mcsafe_pmem_refresh(pmem), -ENOSPC);
+	assert_int_equal(ftruncate(fd, 2 * SMALL), 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), -ENOSPC);
 	mcsafe_pmem_get_info(pmem, &info);
-	CHECK_EQ(info.size, SMALL);
-	make_room();
-	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
-	fill_up();
-	CHECK_EQ(mcsafe_pmem_pwrite(pmem, data, 2 * SMALL, 0, NULL), 2 * SMALL);
-	CHECK_EQ(ftruncate(fd, 0), 0);
-	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
-	CHECK_EQ(mcsafe__pmem_reserve(pmem, 0, SMALL), 0);
-	CHECK_EQ(fstat(fd, &st), 0);
-	CHECK_EQ(st.st_size, 0);
+	assert_int_equal(info.size, SMALL);
+	small_tmpfs_fill(ALL);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, data, 2 * SMALL, 0, NULL), 2 * SMALL);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	assert_int_equal(mcsafe__pmem_reserve(pmem, 0, SMALL), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
 	mcsafe_pmem_close(pmem);
+	close(fd);
 }
 
-IN_CHILD_OR_SKIPPED(test_space_is_reserved_for_the_memory_of_the_caller)
+static void test_space_is_reserved_for_the_memory_of_the_caller(void **state)
 {
 	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
 	struct mcsafe_pmem *pmem;
@@ -404,52 +358,61 @@ IN_CHILD_OR_SKIPPED(test_space_is_reserved_for_the_memory_of_the_caller)
 	void *map;
 	int fd;
 
-	begin_small_fs();
-	fd = file_in_small_fs("file", SMALL);
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
 	map = mmap(NULL, SMALL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(SMALL / 2));
-	CHECK(map != MAP_FAILED);
+	assert_true(map != MAP_FAILED);
 	/* Half of the memory is past the end of the file, which does not grow. */
-	CHECK_EQ(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags), 0);
-	CHECK_EQ(blocks_of(fd), SMALL / 2);
-	CHECK_EQ(fstat(fd, &st), 0);
-	CHECK_EQ(st.st_size, SMALL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags),
+			 0);
+	assert_int_equal(blocks_of(fd), SMALL / 2);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, SMALL);
 	mcsafe_pmem_close(pmem);
-	CHECK_EQ(ftruncate(fd, 2 * SMALL), 0);
-	fill_up();
-	CHECK_EQ(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags),
-		 -ENOSPC);
+	assert_int_equal(ftruncate(fd, 2 * SMALL), 0);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags),
+			 -ENOSPC);
 	/* Space is reserved for stores only. */
-	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_RESERVE), -EINVAL);
-	CHECK_EQ(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, MCSAFE_PMEM_RESERVE), -EINVAL);
-	CHECK_EQ(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, flags), -EINVAL);
-	CHECK_EQ(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, MCSAFE_PMEM_BORROW), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_RESERVE), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, MCSAFE_PMEM_RESERVE),
+			 -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, flags), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, MCSAFE_PMEM_BORROW),
+			 -EINVAL);
+	munmap(map, SMALL);
+	close(fd);
 }
 
 /* Somebody else fills the file system. What cannot be read then is not lost. */
-IN_CHILD_OR_SKIPPED(test_a_scrub_of_a_full_file_system_notes_nothing)
+static void test_a_scrub_of_a_full_file_system_notes_nothing(void **state)
 {
 	struct mcsafe_scrub_progress progress;
 	struct mcsafe_pmem *pmem;
 	void *map;
 	int fd;
 
-	begin_small_fs();
-	fd = file_in_small_fs("file", SMALL);
-	CHECK_EQ(pwrite(fd, "data", 4, (off_t)(SMALL / 2)), 4);
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
+	assert_int_equal(pwrite(fd, "data", 4, (off_t)(SMALL / 2)), 4);
 	map = map_shared(fd, SMALL);
-	fill_up();
+	small_tmpfs_fill(0);
 	for (int memory = 0; memory < 2; memory++) {
-		CHECK_EQ(memory ? mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, WRITING)
-				: mcsafe_pmem_open_fd(&pmem, fd, WRITING),
-			 0);
-		CHECK_EQ(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
-		CHECK_EQ(progress.offset, SMALL);
-		CHECK_EQ(progress.bad, 0);
+		assert_int_equal(memory ? mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, WRITING)
+					: mcsafe_pmem_open_fd(&pmem, fd, WRITING),
+				 0);
+		assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+		assert_int_equal(progress.offset, SMALL);
+		assert_int_equal(progress.bad, 0);
 		/* The library does not know the holes of memory that it has not mapped. */
-		CHECK_EQ(progress.failed, memory ? SMALL - T_PAGE : 0);
-		CHECK_EQ(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
+		assert_int_equal(progress.failed, memory ? SMALL - T_PAGE : 0);
+		assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
 		mcsafe_pmem_close(pmem);
 	}
+	munmap(map, SMALL);
+	close(fd);
 }
 
 IN_CHILD(test_a_scrub_leaves_holes_alone)
@@ -463,7 +426,7 @@ IN_CHILD(test_a_scrub_leaves_holes_alone)
 		char path[64];
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		for (size_t page = 3; page < 4 * SMALL / T_PAGE; page += 50)
+		for (size_t page = 3; page < 4 * SMALL / T_PAGE; page += 12)
 			CHECK_EQ(pwrite(fd, "data", 4, (off_t)(page * T_PAGE)), 4);
 		CHECK_EQ(lseek(fd, 4711, SEEK_SET), 4711);
 		CHECK_EQ(blocks_of(fd), 6 * T_PAGE);
@@ -565,9 +528,8 @@ int main(void)
 
 	int result;
 
-	/* Each child mounts a file system of its own there. */
-	if (mkdtemp(small_fs) == NULL)
-		return 1;
+	has_small_tmpfs = small_tmpfs_mount();
 	result = t_run("pmem.descriptors", tests, T_LENGTH(tests));
-	return rmdir(small_fs) == 0 ? result : 1;
+	small_tmpfs_unmount();
+	return result;
 }
