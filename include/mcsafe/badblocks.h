@@ -274,8 +274,9 @@ struct mcsafe_badblocks_answer {
  *
  * @par Stack  For a device-dax node, as much as libndctl and dlopen(3) need, which is more than a
  *             thread of PTHREAD_STACK_MIN has. Otherwise that suffices.
- * @par Safety MT-Safe. Not AS-Safe. Not a cancellation point. Files are opened and closed in the call,
- *             libndctl's included, and none of them is 0, 1 or 2. errno is left alone.
+ * @par Safety MT-Safe. Not AS-Safe. Not a cancellation point. All files are closed again before it
+ *             returns, also those that libndctl opens. None of them is 0, 1 or 2. errno is left
+ *             alone.
  * @since 0.1  @see mcsafe_badblocks_add(), ndctl-list(1)
  */
 MCSAFE_API int mcsafe_badblocks_ask(struct mcsafe_badblocks *badblocks, int fd,

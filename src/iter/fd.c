@@ -14,8 +14,8 @@
 
 #include "base/errno_kept.h"
 
-/* A thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB. The signal frame of a fault, which
- * holds all vector registers, must fit in beside this. */
+/* A thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB. The signal frame of a fault,
+ * which holds all vector registers, must fit in beside this. */
 #define BOUNCE_BYTES 4096u
 
 static size_t at_most(size_t n, size_t limit)

@@ -149,8 +149,8 @@ int mcsafe__medium_make_room(const struct mcsafe_pmem *pmem, size_t at)
 #define NONE (-1)
 
 /* The program's descriptor and our duplicate have one file position. Open the file again, to have
- * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it would
- * remove record locks. */
+ * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it
+ * would remove record locks. */
 static int open_seeker(const struct mcsafe_pmem *pmem)
 {
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];

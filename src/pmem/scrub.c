@@ -103,7 +103,8 @@ int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_option
 	MCSAFE__KEEP_ERRNO();
 	int err;
 
-	/* A scrub takes long. It may be cancelled, and a function of the caller may end the thread. */
+	/* A scrub takes long. It may be cancelled, and a function of the caller may end the
+	 * thread. */
 	pthread_cleanup_push(end, &scrubbed);
 	err = run(&scrubbed, progress);
 	pthread_cleanup_pop(1);

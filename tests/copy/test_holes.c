@@ -19,8 +19,8 @@
 #define FILL  0x1fe /* the low 8 bits count */
 
 /*
- * The linker (--wrap) replaces this function of the library. A read that meets bad_line, or the rest
- * of its page, stops there: poison of which the kernel knows the line.
+ * The linker (--wrap) replaces this function of the library. A read that meets bad_line, or the
+ * rest of its page, stops there: poison of which the kernel knows the line.
  */
 size_t __real_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
 size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
@@ -188,8 +188,8 @@ static void test_holes_are_right_with_both_sides_bad_at_random(void **state)
 }
 
 /*
- * The kernel names one line as lost. The page is lost nevertheless: the kernel unmaps all of it, and
- * what is left of it must not be touched.
+ * The kernel names one line as lost. The page is lost nevertheless: the kernel unmaps all of it,
+ * and what is left of it must not be touched.
  */
 static void test_less_than_a_page_is_never_lost(void **state)
 {

@@ -17,8 +17,8 @@
 #include "run.h"
 
 /*
- * The linker (--wrap) replaces this function of the library. With fails_after below SIZE_MAX, the next
- * call stops there at its destination, and the one after it at its source.
+ * The linker (--wrap) replaces this function of the library. With fails_after below SIZE_MAX, the
+ * next call stops there at its destination, and the one after it at its source.
  */
 size_t __real_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
@@ -286,9 +286,9 @@ static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 
 /* Uses more segments than one system call takes. */
 /*
- * A store to a trusted destination has failed, and the byte of the source is read again, to be stored
- * by an instruction that the library does not protect. By then the source has gone away. The bytes
- * before stay copied, and nothing is stored for the byte that could not be read.
+ * A store to a trusted destination has failed, and the byte of the source is read again, to be
+ * stored by an instruction that the library does not protect. By then the source has gone away. The
+ * bytes before stay copied, and nothing is stored for the byte that could not be read.
  */
 static void test_a_byte_that_cannot_be_read_again_is_not_stored(void **state)
 {

@@ -555,7 +555,8 @@ static void *move_when_cancelled(void *arg)
 	return NULL;
 }
 
-/* A copy is a cancellation point, as write(2) and pread(2) are. Others go on with the descriptor. */
+/* A copy is a cancellation point, as write(2) and pread(2) are. Others go on with the
+ * descriptor. */
 static void test_a_copy_can_be_cancelled(void **state)
 {
 	struct sink file = open_file(0);

@@ -26,7 +26,7 @@
 #define ALL     64 /* pages of the small tmpfs */
 #define SMALL   (16 * T_PAGE)
 
-/* ---- which numbers the library's files get (the linker has --wrap) ---------------------------- */
+/* ---- which numbers the library's files get (--wrap) ------------------------------------------- */
 
 int __real_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...);
@@ -447,7 +447,8 @@ IN_CHILD(test_a_scrub_leaves_holes_alone)
 
 /* ---- the size -------------------------------------------------------------------------------- */
 
-/* All memory that is mapped from now on is locked, and little may be. The room to grow does not fit. */
+/* All memory that is mapped from now on is locked, and little may be. The room to grow does not
+ * fit. */
 IN_CHILD_OR_SKIPPED(test_where_room_to_grow_must_not_be_locked_there_is_none)
 {
 	struct rlimit limit = {60 << 10, 60 << 10};

@@ -2,8 +2,8 @@
 /*
  * test_small_stack.c - each call in a thread with the smallest stack that there is
  *
- * tests/objects/test_stack.py says what a single function needs. This also counts what it calls, and
- * the signal frame of a fault. Below the stack is a page that cannot be accessed.
+ * tests/objects/test_stack.py says what a single function needs. This also counts what it calls,
+ * and the signal frame of a fault. Below the stack is a page that cannot be accessed.
  */
 #include <mcsafe/mcsafe.h>
 
