@@ -54,6 +54,32 @@
  *   known poison at the first byte          -1, EIO            -EIO, poison not accessed
  *   end of the file                         0                  0
  *
+ * Descriptors. A mapping keeps a descriptor of its file, which is never 0, 1 or 2, and is closed by
+ * execve(2). The library remembers which file it is. If the program closes that number, it may soon
+ * be another file. Nothing is done with such a file: refresh, repair and asking the kernel fail
+ * with -EBADF, and mcsafe_pmem_close() does not close it. Reads and writes do not need the
+ * descriptor.
+ *
+ * Record locks. If a process closes any descriptor of a file, the kernel removes all POSIX record
+ * locks of that process on that file: see fcntl(2), F_SETLK, and lockf(3). mcsafe_pmem_close()
+ * closes one, and so does a call of mcsafe_pmem_open(), mcsafe_pmem_open_fd() or
+ * mcsafe_pmem_open_memory() that fails. A program that holds such locks on the file can
+ *
+ *   - pass its own descriptor with MCSAFE_PMEM_BORROW. Then the library opens and closes nothing of
+ *     the file. The descriptor must stay open until mcsafe_pmem_close(). If the file is in tmpfs,
+ *     holes in it are not found, and a read or a scrub takes memory for them;
+ *   - call mcsafe_pmem_open_memory() with memory that it has mapped, and without a descriptor;
+ *   - use locks that belong to an open file description instead: F_OFD_SETLK of fcntl(2), or
+ *     flock(2). They are kept.
+ *
+ * Cancellation. Of these functions only mcsafe_pmem_scrub() is a cancellation point, see
+ * mcsafe_scrub_run(). In all others pthread_cancel(3) has no effect until they have returned.
+ * Asynchronous cancellation must not be enabled in them.
+ *
+ * Stack. No function needs more stack than a thread of PTHREAD_STACK_MIN has, but
+ * mcsafe_pmem_open(), mcsafe_pmem_ask() and mcsafe_pmem_repair() of a device-dax node: these call
+ * libndctl.
+ *
  * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
  * function of this header when the child was created. The child must not repair. From then on,
  * parent and child have separate registries. It is better to open the file again in the child.
@@ -80,13 +106,17 @@ struct mcsafe_pmem;
 
 /** Flags for opening; they can be ORed. */
 enum mcsafe_pmem_flag {
-	MCSAFE_PMEM_WRITE = 1,  /**< allow writing and repair, not only reading */
-	MCSAFE_PMEM_FLUSH = 2,  /**< mcsafe_pmem_open_memory() only: flushing the caches makes
+	MCSAFE_PMEM_WRITE = 1,    /**< allow writing and repair, not only reading */
+	MCSAFE_PMEM_FLUSH = 2,    /**< mcsafe_pmem_open_memory() only: flushing the caches makes
 	                             stores durable, as with MAP_SYNC or device-dax. Without this
 	                             flag, msync(2) does */
-	MCSAFE_PMEM_NO_ASK = 4, /**< do not ask the kernel for bad blocks */
-	MCSAFE_PMEM_PUNCH = 8   /**< if writing to a file on a disk does not repair it, repair may
+	MCSAFE_PMEM_NO_ASK = 4,   /**< do not ask the kernel for bad blocks */
+	MCSAFE_PMEM_PUNCH = 8,    /**< if writing to a file on a disk does not repair it, repair may
 	                             punch a hole into the file; see mcsafe_pmem_repair() */
+	MCSAFE_PMEM_RESERVE = 16, /**< have the file system keep space for all of the file, so
+	                               that stores do not find it full; needs MCSAFE_PMEM_WRITE */
+	MCSAFE_PMEM_BORROW = 32   /**< mcsafe_pmem_open_fd() and mcsafe_pmem_open_memory() only:
+	                               use the caller's descriptor itself; see "Record locks" */
 };
 
 /** The kind of a mapping. */
@@ -130,15 +160,28 @@ struct mcsafe_pmem_info {
  * @param[out] pmem   Receives the mapping. Close it with mcsafe_pmem_close(). Not NULL. Unchanged
  *                    after a failure.
  * @param[in]  path   The name of the file or device. Not NULL.
- * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
+ * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH and
+ *                    MCSAFE_PMEM_RESERVE, ORed; or 0.
+ *
+ * Like open(2), this function waits if another process has a lease on the file: F_SETLEASE of
+ * fcntl(2).
+ *
+ * With MCSAFE_PMEM_RESERVE, fallocate(2) is called for all of the file, here and in
+ * mcsafe_pmem_refresh(). If there is no space, these calls fail, and what was allocated before that
+ * stays allocated. Otherwise later stores find space, except where holes are punched into the file
+ * again, or the file system stores new data in another place (btrfs, or blocks that are shared with
+ * a copy). The flag has no effect on devices.
  *
  * @return     0           Success. mcsafe_pmem_get_info() describes the mapping.
- *             -EINVAL     flags contains another flag.
+ *             -EINVAL     flags contains another flag, or MCSAFE_PMEM_RESERVE without
+ *                         MCSAFE_PMEM_WRITE.
+ *             -ENOSPC     With MCSAFE_PMEM_RESERVE: there is no space for all of the file.
+ *             -EOPNOTSUPP With MCSAFE_PMEM_RESERVE: the file system cannot reserve space.
  *             -ENODEV     path is neither a file, a block device nor a device-dax node.
  *             -EOVERFLOW  The file is larger than SSIZE_MAX / 4 bytes.
  *             -ENOMEM     Out of memory, or out of address space for the mapping.
  *             -EBADMSG    sysfs has no valid size or alignment for the device.
- *             -errno      Other errors of open(2), fstat(2) and mmap(2).
+ *             -errno      Other errors of open(2), fstat(2), fallocate(2) and mmap(2).
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_open_fd(), mcsafe_pmem_close(), mcsafe_pmem_get_info()
@@ -149,12 +192,13 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, cons
 /**
  * Map a file or device that is open already, for example a memfd.
  *
- * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own.
+ * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own, unless
+ * flags contains MCSAFE_PMEM_BORROW.
  *
  * @param[out] pmem   As for mcsafe_pmem_open().
  * @param      fd     A descriptor that is open for reading or, if flags contains
  *                    MCSAFE_PMEM_WRITE, for reading and writing.
- * @param      flags  As for mcsafe_pmem_open().
+ * @param      flags  As for mcsafe_pmem_open(); also MCSAFE_PMEM_BORROW.
  *
  * @return     0        Success.
  *             -EBADF   fd is not open.
@@ -184,11 +228,13 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, i
  * @param      offset  Offset in the file at which the mapping begins, a multiple of 4096. Must be 0
  *                     without a file.
  * @param      flags   MCSAFE_PMEM_WRITE (if the memory is mapped for writing), MCSAFE_PMEM_FLUSH,
- *                     MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
+ *                     MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH, MCSAFE_PMEM_RESERVE and
+ *                     MCSAFE_PMEM_BORROW, ORed; or 0. The last two only with a file.
  *
  * @return     0        Success. The offsets that all functions take are relative to base.
- *             -EINVAL  base, len or offset is not as described; or flags contains another flag.
- *             -EBADF, -EACCES  As for mcsafe_pmem_open_fd(), unless fd is -1.
+ *             -EINVAL  base, len or offset is not as described; or flags contains another flag, or
+ *                      MCSAFE_PMEM_RESERVE without MCSAFE_PMEM_WRITE.
+ *             -EBADF, -EACCES, -ENOSPC, -EOPNOTSUPP  As for mcsafe_pmem_open_fd(), unless fd is -1.
  *             -ENOMEM  Out of memory.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
@@ -231,7 +277,8 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
  * If the file was truncated, the bytes between the new end and the end of its page read as zeros
  * before this call. A read that reaches the next page returns a short count, which is exact; a read
  * that begins there fails with -EIO. After this call, reads past the new end return 0, as at the
- * end of any file, and the bad ranges past the last page are removed from the registry.
+ * end of any file, and the registry has no range past the end of the file. If such memory is still
+ * bad when the file grows again, it is found again.
  *
  * Device-dax nodes, and memory that the caller mapped, keep their size: for them this function does
  * nothing.
@@ -243,7 +290,10 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
  * @param pmem  The mapping. Not NULL.
  *
  * @return     0         The size is up to date.
- *             -ENOMEM, -EOVERFLOW, -errno  As for mcsafe_pmem_open(). The size is unchanged.
+ *             -EBADF    The descriptor is no longer the file that was opened: the program has
+ *                       closed it. The size is unchanged.
+ *             -ENOMEM, -EOVERFLOW, -ENOSPC, -errno  As for mcsafe_pmem_open(). The size is
+ *                       unchanged.
  *
  * @par Safety MT-Safe: other threads may read and write at the same time. Waits for a repair.
  *             Not AS-Safe. errno is left alone.
@@ -590,9 +640,13 @@ MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_
 /**
  * Read all of the mapping in the calling thread, to find bad memory before the program needs it.
  *
- * Like mcsafe_scrub_run(), but pages past the new end of a file that was truncated are not added to
- * the registry. For a scrub in the background, pass base, size and registry of the mapping to
- * mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
+ * Like mcsafe_scrub_run(), but with what only the file can tell. Pages past the new end of a file
+ * that was truncated are not added to the registry. A page with an I/O error is added if pread(2)
+ * of it fails too. Holes in files of tmpfs are not read: there is nothing to lose, and reading them
+ * takes memory. Such holes are found only if the library has mapped the file. The position of the
+ * caller's own descriptor does not move: without /proc, a file that was opened by its descriptor is
+ * read with its holes. For a scrub in the background, pass base, size and registry of the mapping
+ * to mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
  *
  * @param      pmem      The mapping. Not NULL. The size is that of the last open or refresh.
  * @param[in]  options   As for mcsafe_scrub_create(). NULL: all of the mapping, without a limit of
