@@ -44,7 +44,7 @@ static struct {
 	int interrupts;     /* so many calls are interrupted */
 	size_t at_most;     /* bytes that are written at once */
 	int sync_errors[4]; /* of one fdatasync(2) after the other */
-	int punch_error, mmap_error, mremap_error, mlock_error;
+	int room_error, punch_error, mmap_error, mremap_error, mlock_error;
 	unsigned meanwhile_at;   /* before which call of pwrite(2), counting from 1, */
 	void (*meanwhile)(void); /* somebody else does something */
 	unsigned writes, syncs, punches, maps, remaps;
@@ -116,6 +116,10 @@ int __wrap_fallocate(int file, int mode, off_t offset, off_t n)
 {
 	if (interrupted())
 		return -1;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) == 0 && os.room_error != 0) {
+		errno = os.room_error;
+		return -1;
+	}
 	if ((mode & FALLOC_FL_PUNCH_HOLE) == 0)
 		return __real_fallocate(file, mode, offset, n);
 	assert_int_equal(mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
@@ -516,8 +520,16 @@ static void test_a_file_of_hugetlbfs_is_stored_to(void **state)
 	check_new(0, PAGES);
 	assert_int_equal(known(), 0);
 
-	/* A page that is lost gets a hole. Here this does not help. */
+	/* No huge page is free. */
 	make_bad(2);
+	os.room_error = ENOMEM;
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), -ENOSPC);
+	os.room_error = ENOSPC;
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), -ENOSPC);
+	assert_int_equal(os.punches, 0);
+	os.room_error = 0;
+
+	/* A page that is lost gets a hole. Here this does not help. */
 	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), -EIO);
 	assert_int_equal(os.punches, 1);
 	assert_true(os.punched[2]);
