@@ -69,13 +69,14 @@
  *
  * Descriptors. A mapping keeps a descriptor of its file, which is never 0, 1 or 2, and is closed by
  * execve(2). The library remembers which file it is. If the program closes that number, it may soon
- * be another file. Nothing is done with such a file: refresh, repair and asking the kernel fail with
- * -EBADF, and mcsafe_pmem_close() does not close it. Reads and writes do not need the descriptor.
+ * be another file. Nothing is done with such a file: refresh, repair and asking the kernel fail
+ * with -EBADF, and mcsafe_pmem_close() does not close it. Reads and writes do not need the
+ * descriptor.
  *
  * Record locks. If a process closes any descriptor of a file, the kernel removes all POSIX record
- * locks of that process on that file: see fcntl(2), F_SETLK, and lockf(3). mcsafe_pmem_close() closes
- * one, and so does a call of mcsafe_pmem_open(), mcsafe_pmem_open_fd() or mcsafe_pmem_open_memory()
- * that fails. A program that holds such locks on the file can
+ * locks of that process on that file: see fcntl(2), F_SETLK, and lockf(3). mcsafe_pmem_close()
+ * closes one, and so does a call of mcsafe_pmem_open(), mcsafe_pmem_open_fd() or
+ * mcsafe_pmem_open_memory() that fails. A program that holds such locks on the file can
  *
  *   - pass its own descriptor with MCSAFE_PMEM_BORROW. Then the library opens and closes nothing of
  *     the file. The descriptor must stay open until mcsafe_pmem_close(). If the file is in tmpfs,
@@ -88,8 +89,9 @@
  * mcsafe_scrub_run(). In all others pthread_cancel(3) has no effect until they have returned.
  * Asynchronous cancellation must not be enabled in them.
  *
- * Stack. No function needs more stack than a thread of PTHREAD_STACK_MIN has, but mcsafe_pmem_open(),
- * mcsafe_pmem_ask() and mcsafe_pmem_repair() of a device-dax node: these call libndctl.
+ * Stack. No function needs more stack than a thread of PTHREAD_STACK_MIN has, but
+ * mcsafe_pmem_open(), mcsafe_pmem_ask() and mcsafe_pmem_repair() of a device-dax node: these call
+ * libndctl.
  *
  * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
  * function of this header when the child was created. It must not repair. Its registry is its own
@@ -203,8 +205,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, cons
 /**
  * Map a file or device that is open already, for example a memfd.
  *
- * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own, unless flags
- * contains MCSAFE_PMEM_BORROW.
+ * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own, unless
+ * flags contains MCSAFE_PMEM_BORROW.
  *
  * @param[out] pmem   As for mcsafe_pmem_open().
  * @param      fd     A descriptor that is open for reading or, if flags contains
@@ -684,13 +686,13 @@ MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_
 /**
  * Read all of the mapping in the calling thread, to find bad memory before the program needs it.
  *
- * Like mcsafe_scrub_run(), but with what only the file can tell. Pages past the new end of a file that
- * was truncated are not added to the registry. A page with an I/O error is added if pread(2) of it
- * fails too. Holes in files of tmpfs are not read: there is nothing to lose, and reading them takes
- * memory. Such holes are found only if the library has mapped the file. The position of the caller's
- * own descriptor does not move: without /proc, a file that was opened by its descriptor is read with
- * its holes. For a scrub in the background, pass base, size and registry of the mapping to
- * mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
+ * Like mcsafe_scrub_run(), but with what only the file can tell. Pages past the new end of a file
+ * that was truncated are not added to the registry. A page with an I/O error is added if pread(2)
+ * of it fails too. Holes in files of tmpfs are not read: there is nothing to lose, and reading them
+ * takes memory. Such holes are found only if the library has mapped the file. The position of the
+ * caller's own descriptor does not move: without /proc, a file that was opened by its descriptor is
+ * read with its holes. For a scrub in the background, pass base, size and registry of the mapping
+ * to mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
  *
  * @param      pmem      The mapping. Not NULL. The size is that of the last open or refresh.
  * @param[in]  options   As for mcsafe_scrub_create(). NULL: all of the mapping, without a limit of

@@ -82,11 +82,11 @@ struct mcsafe_scrub;
  * mcsafe_memcpy(), because only a read finds poison that nothing has accessed yet. Ranges that are
  * in the registry are not accessed, unless options->recheck is 1.
  *
- * After a fault with cause POISON or IO the run continues past the range that cannot be read. If the
- * cause is POISON, the range is added to the registry: the extent
- * of the loss (see struct mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the
- * extent exceeds a page and the kernel supports MADV_POPULATE_READ, only one page is added, and the
- * other pages are checked one by one. A fault with any other cause (for example memory that is not
+ * After a fault with cause POISON or IO the run continues past the range that cannot be read. If
+ * the cause is POISON, the range is added to the registry: the extent of the loss (see struct
+ * mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the extent exceeds a page
+ * and the kernel supports MADV_POPULATE_READ, only one page is added, and the other pages are
+ * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause (for example memory that is not
  * mapped or not readable) says nothing about the medium, and ends the run.
  *
  * @param[out] scrub      Receives the scrub. Free it with mcsafe_scrub_destroy(). Not NULL.

@@ -3,9 +3,9 @@
  * kept_fd.h - descriptors that the library keeps: above 2, and of which file
  *
  * The program may close any number: daemons close all of them, and close(2) of a wrong number is a
- * common error. The next open(2) of any thread gets that number. Therefore nothing is read, written,
- * changed or closed through a kept number before mcsafe__fd_is_same() has said that it is still the
- * file that it was.
+ * common error. The next open(2) of any thread gets that number. Therefore nothing is read,
+ * written, changed or closed through a kept number before mcsafe__fd_is_same() has said that it is
+ * still the file that it was.
  *
  * A kept number is never 0, 1 or 2. If a program has closed one of these, other code still writes
  * its messages to 2.

@@ -14,9 +14,9 @@
 
 #include "base/errno_kept.h"
 
-/* Large enough that the cost of a system call matters little, small enough for the stack of any
- * thread. */
-#define BOUNCE_BYTES 8192u
+/* A thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB. The signal frame of a fault,
+ * which holds all vector registers, must fit in beside this. */
+#define BOUNCE_BYTES 4096u
 
 static size_t at_most(size_t n, size_t limit)
 {

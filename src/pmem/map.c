@@ -135,7 +135,8 @@ int mcsafe__pmem_reserve(const struct mcsafe_pmem *pmem, size_t from, size_t to)
 	return 0;
 }
 
-/* Forget bad ranges past the end of the file. What is bad in a page that comes back is found again. */
+/* Forget bad ranges past the end of the file. What is bad in a page that comes back is found
+ * again. */
 static int forget_past_end(struct mcsafe_pmem *pmem, size_t size)
 {
 	return mcsafe_badblocks_clear(pmem->bad, size, SIZE_MAX - size);

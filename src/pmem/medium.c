@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -72,19 +73,41 @@ static bool is_remote(int fd)
 	}
 }
 
-/* Whether pread(2) of a byte says that it is lost. With O_DIRECT a whole page must be read, into an
- * aligned buffer. */
-static bool is_unreadable(int fd, size_t at)
+/* pread(2), repeated if a signal interrupts it. False: errno says why. */
+static bool reads(int fd, void *to, size_t n, size_t at)
 {
-	_Alignas(MCSAFE__PAGE) unsigned char page[MCSAFE__PAGE];
 	ssize_t got;
 
-	do {
-		got = pread(fd, page, 1, (off_t)at);
-		if (got < 0 && errno == EINVAL)
-			got = pread(fd, page, sizeof(page), (off_t)mcsafe__down(at, MCSAFE__PAGE));
-	} while (got < 0 && errno == EINTR);
-	return got < 0 && (errno == EIO || errno == EHWPOISON);
+	do
+		got = pread(fd, to, n, (off_t)at);
+	while (got < 0 && errno == EINTR);
+	return got >= 0;
+}
+
+/* Read all of the page that a byte is in. 0, or an errno value. */
+static int read_page(int fd, size_t at)
+{
+	void *page = aligned_alloc(MCSAFE__PAGE, MCSAFE__PAGE);
+	int error = 0;
+
+	if (page == NULL)
+		return ENOMEM;
+	if (!reads(fd, page, MCSAFE__PAGE, mcsafe__down(at, MCSAFE__PAGE)))
+		error = errno;
+	free(page);
+	return error;
+}
+
+/* Whether pread(2) of a byte says that it is lost. With O_DIRECT a whole page must be read, into a
+ * buffer that is aligned: the stack may have no room for it. */
+static bool is_unreadable(int fd, size_t at)
+{
+	unsigned char byte;
+	int error = 0;
+
+	if (!reads(fd, &byte, 1, at))
+		error = errno == EINVAL ? read_page(fd, at) : errno;
+	return error == EIO || error == EHWPOISON;
 }
 
 bool mcsafe__medium_has_lost(const struct mcsafe_pmem *pmem, size_t at)
@@ -126,8 +149,8 @@ int mcsafe__medium_make_room(const struct mcsafe_pmem *pmem, size_t at)
 #define NONE (-1)
 
 /* The program's descriptor and our duplicate have one file position. Open the file again, to have
- * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it would
- * remove record locks. */
+ * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it
+ * would remove record locks. */
 static int open_seeker(const struct mcsafe_pmem *pmem)
 {
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];

@@ -38,11 +38,11 @@ bool mcsafe__medium_has_lost(const struct mcsafe_pmem *pmem, size_t at);
 int mcsafe__medium_make_room(const struct mcsafe_pmem *pmem, size_t at);
 
 /*
- * The number of bytes, of n at an offset, that are all in a hole of the file, or all not. *hole says
- * which. Reading a hole through a mapping of tmpfs takes memory for it; no other file system does
- * that. So a hole is found in files of tmpfs only, and only if the library has mapped them. The file
- * position of the caller does not move. At most one call in many makes a system call, if there are
- * no holes before the end of what is read.
+ * The number of bytes, of n at an offset, that are all in a hole of the file, or all not. *hole
+ * says which. Reading a hole through a mapping of tmpfs takes memory for it; no other file system
+ * does that. So a hole is found in files of tmpfs only, and only if the library has mapped them.
+ * The file position of the caller does not move. At most one call in many makes a system call, if
+ * there are no holes before the end of what is read.
  */
 size_t mcsafe__medium_run(struct mcsafe_pmem *pmem, size_t offset, size_t n, bool *hole);
 /* The file may have holes where it had none. */

@@ -67,9 +67,9 @@ static bool is_lost(const struct mcsafe__access *access, const struct mcsafe_fau
 	}
 }
 
-/* Whether it is lost still. If there was a repair since the access began, it may have repaired this.
- * Then read the byte again: the kernel has unmapped a lost page, so that this is a page fault at
- * worst. */
+/* Whether it is lost still. If there was a repair since the access began, it may have repaired
+ * this. Then read the byte again: the kernel has unmapped a lost page, so that this is a page fault
+ * at worst. */
 static bool is_lost_still(const struct mcsafe__access *access, size_t at)
 {
 	return access->repairs == atomic_load(&access->pmem->repairs) || is_bad(access, at);

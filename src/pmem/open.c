@@ -81,6 +81,7 @@ static int take_fd(struct mcsafe_pmem *pmem, int fd)
 
 		if (err != 0)
 			return err;
+		atomic_init(&pmem->seeker, -1); /* nothing of the file is opened */
 	} else {
 		fd = mcsafe__fd_duplicate(fd, &pmem->file);
 		if (fd < 0)
@@ -91,9 +92,10 @@ static int take_fd(struct mcsafe_pmem *pmem, int fd)
 }
 
 /*
- * Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files that
- * can be mapped, but for one: if somebody has a lease on the file, open(2) with the flag fails, and
- * without it waits until the lease is given up (F_SETLEASE in fcntl(2)). A FIFO never fails so.
+ * Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files
+ * that can be mapped, but for one: if somebody has a lease on the file, open(2) with the flag
+ * fails, and without it waits until the lease is given up (F_SETLEASE in fcntl(2)). A FIFO never
+ * fails so.
  */
 static int open_path(struct mcsafe_pmem *pmem, const char *path)
 {

@@ -76,9 +76,10 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
 
 /*
  * A call must not be counted as running while it stores to memory of the caller that it trusts
- * (KVEC): the fault of such a store belongs to the program, whose handler or guard may jump, so that
- * the call never ends. The call steps aside before the store. mcsafe_pmem_close() does not wait for
- * it then, but leaves the structure to it, which remains allocated if the call never comes back.
+ * (KVEC): the fault of such a store belongs to the program, whose handler or guard may jump, so
+ * that the call never ends. The call steps aside before the store. mcsafe_pmem_close() does not
+ * wait for it then, but leaves the structure to it, which remains allocated if the call never comes
+ * back.
  */
 static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe)
 {
@@ -86,7 +87,8 @@ static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsa
 	mcsafe__pmem_leave(stripe);
 }
 
-/* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no more. */
+/* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no
+ * more. */
 bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem);
 /* Give the structure up. The last one to do so frees it. */
 void mcsafe__pmem_drop(struct mcsafe_pmem *pmem);

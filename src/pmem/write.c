@@ -27,8 +27,8 @@ static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 }
 
 /*
- * Whether a store that stopped after `done` bytes may succeed now: there was no page for it, and the
- * file system has given one. Otherwise access->no_space says whether there is no space.
+ * Whether a store that stopped after `done` bytes may succeed now: there was no page for it, and
+ * the file system has given one. Otherwise access->no_space says whether there is no space.
  */
 static bool has_room(struct mcsafe__access *access, const struct mcsafe_fault *stopped, size_t done)
 {

@@ -20,8 +20,8 @@ enum mcsafe__scrub_state {
 	MCSAFE__SCRUB_WAITING, /* mcsafe_scrub_wait() joins the thread */
 };
 
-/* The number of bytes, of n at an offset, that are all in a hole of the file, or all not. *hole says
- * which. */
+/* The number of bytes, of n at an offset, that are all in a hole of the file, or all not. *hole
+ * says which. */
 typedef size_t mcsafe__hole_fn(void *arg, size_t offset, size_t n, bool *hole);
 
 struct mcsafe_scrub {

@@ -59,8 +59,8 @@ static size_t known_bytes(const struct mcsafe_scrub *scrub, struct mcsafe_range 
 }
 
 /*
- * An I/O error may pass: there was no space for a page of tmpfs, the file was truncated, or a server
- * is away. Only who knows the file can prove that the medium has lost the page.
+ * An I/O error may pass: there was no space for a page of tmpfs, the file was truncated, or a
+ * server is away. Only who knows the file can prove that the medium has lost the page.
  */
 static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
 		const struct mcsafe_fault *fault)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_holes.c - the copy that goes on past bad memory, against a model that knows what is bad */
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,34 @@
 #define PAGES 8
 #define SIZE  (PAGES * T_PAGE)
 #define FILL  0x1fe /* the low 8 bits count */
+
+/*
+ * The linker (--wrap) replaces this function of the library. A read that meets bad_line, or the
+ * rest of its page, stops there: poison of which the kernel knows the line.
+ */
+size_t __real_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
+size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
+
+static const unsigned char *bad_line;
+static unsigned reads_of_bad_page;
+
+size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault)
+{
+	uintptr_t start = (uintptr_t)from, bad = (uintptr_t)bad_line;
+	size_t done;
+
+	if (bad == 0 || start + n <= bad || start >= (bad | (T_PAGE - 1)) + 1)
+		return __real_mcsafe_memcpy(to, from, n, fault);
+	reads_of_bad_page++;
+	done = start < bad ? bad - start : 0;
+	memcpy(to, from, done);
+	*fault = (struct mcsafe_fault){.signo = SIGBUS,
+				       .cause = MCSAFE_CAUSE_POISON,
+				       .side = MCSAFE_SIDE_SOURCE,
+				       .addr = (void *)(start + done),
+				       .extent = 64};
+	return n - done;
+}
 
 static unsigned char *src, *dst;
 
@@ -158,6 +187,33 @@ static void test_holes_are_right_with_both_sides_bad_at_random(void **state)
 	by_each_engine(try_both_sides);
 }
 
+/*
+ * The kernel names one line as lost. The page is lost nevertheless: the kernel unmaps all of it,
+ * and what is left of it must not be touched.
+ */
+static void test_less_than_a_page_is_never_lost(void **state)
+{
+	const size_t bad = 2 * T_PAGE + 10 * 64;
+	struct mcsafe_range hole;
+	size_t found = 1;
+
+	(void)state;
+	set_up();
+	bad_line = src + bad;
+	assert_int_equal(mcsafe_memcpy_holes(dst, src, SIZE, FILL, &hole, &found),
+			 3 * T_PAGE - bad);
+	bad_line = NULL;
+	assert_int_equal(found, 1);
+	assert_int_equal(hole.start, bad);
+	assert_int_equal(hole.len, 3 * T_PAGE - bad);
+	assert_int_equal(reads_of_bad_page, 1);
+	assert_memory_equal(dst, src, bad);
+	for (size_t i = bad; i < 3 * T_PAGE; i++)
+		assert_int_equal(dst[i], FILL & 0xff);
+	assert_memory_equal(dst + 3 * T_PAGE, src + 3 * T_PAGE, SIZE - 3 * T_PAGE);
+	tear_down();
+}
+
 static void test_what_is_refused_is_one_hole(void **state)
 {
 	struct mcsafe_range hole;
@@ -180,6 +236,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_are_what_the_model_says),
 		cmocka_unit_test(test_holes_are_right_with_both_sides_bad_at_random),
+		cmocka_unit_test(test_less_than_a_page_is_never_lost),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
 	};
 

@@ -2,8 +2,8 @@
 /*
  * test_passing.c - errors that pass are not remembered, and losses are
  *
- * The linker replaces some system calls of the library (--wrap), so that a medium can lose a page of
- * an ordinary file.
+ * The linker replaces some system calls of the library (--wrap), so that a medium can lose a page
+ * of an ordinary file.
  */
 #include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
