@@ -22,9 +22,9 @@
  * The chain is changed by one store. This store is the last when arming, and the first when
  * disarming. So a signal handler between any two instructions may use guards of its own.
  *
- * An armed guard holds its own address in MCSAFE_GUARD_ARMED. A body that was left without disarming
- * (longjmp(3), the end of a child of vfork(2)) leaves its guard on the chain, in a frame that other
- * functions use again. So whoever follows the chain stops at a guard that does not hold its own
+ * An armed guard holds its own address in MCSAFE_GUARD_ARMED. A body that was left without
+ * disarming (longjmp(3), the end of a child of vfork(2)) leaves its guard on the chain, in a frame
+ * that other functions use again. So whoever follows the chain stops at a guard that does not hold its own
  * address. A guard that is armed while it is still on the chain is taken off first: no guard can be
  * on the chain twice, and the chain is never a ring.
  *

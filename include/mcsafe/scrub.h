@@ -86,8 +86,9 @@ struct mcsafe_scrub;
  * the cause is POISON, the range is added to the registry: the extent of the loss (see struct
  * mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the extent exceeds a page
  * and the kernel supports MADV_POPULATE_READ, only one page is added, and the other pages are
- * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause (for example memory that is not
- * mapped or not readable) says nothing about the medium, and ends the run.
+ * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause
+ * (for example memory that is not mapped or not readable) says nothing about the medium, and ends
+ * the run.
  *
  * @param[out] scrub      Receives the scrub. Free it with mcsafe_scrub_destroy(). Not NULL.
  *                        Unchanged after a failure.
