@@ -19,7 +19,7 @@
 #include "guard/guard.h"
 #include "tool.h"
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define STACK    ((size_t)256 * 1024)
 
 static struct t_bad_page memory, other;
