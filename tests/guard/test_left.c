@@ -70,7 +70,7 @@ NOINLINE static void end_in_a_body(void)
 
 static void end_in_a_body_deeper(void)
 {
-	deeper(16, end_in_a_body);
+	deeper(100, end_in_a_body); /* below the frames of the handler */
 }
 
 NOINLINE static void run_a_child(void (*fn)(void))
