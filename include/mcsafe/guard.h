@@ -145,16 +145,16 @@ struct mcsafe_window {
  * other members belong to the library.
  */
 struct mcsafe_guard {
-	struct mcsafe_fault fault; /**< addr is si_addr, NULL if the kernel reported none. side is
-	                                          SOURCE for a load, DESTINATION for a store,
-	                                          NONE if the processor did not report which */
-	size_t window;             /**< index in the list, from 0: the first window that has a lost
-	                                          byte; if there is none, the first one that
-	                                          shares a page with the fault */
-	size_t offset;             /**< offset in that window of its first byte that is lost, less
-	                                          than len: that of si_addr; 0 if the loss
-	                                          begins before the window; the start of the
-	                                          last page, or 0, if si_addr is past the end */
+	/** What was caught. addr is si_addr, NULL if the kernel reported none. side is SOURCE for a
+	 *  load, DESTINATION for a store, NONE if the processor did not report which. */
+	struct mcsafe_fault fault;
+	/** Index in the list, from 0: the first window that holds a lost byte; if there is none, the
+	 *  first one that shares a page with the fault. */
+	size_t window;
+	/** Offset in that window of its first byte that is lost, less than len: that of si_addr; 0 if
+	 *  the loss begins before the window; the start of the last page, or 0, if si_addr is past
+	 *  the end. */
+	size_t offset;
 	const struct mcsafe_window *windows;
 	size_t n_windows;
 	struct mcsafe_window own;
@@ -262,8 +262,8 @@ MCSAFE_API void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chai
  * Go or JNI of Java has made. A fault would jump over the interpreter or runtime, which keeps a
  * lock and a state: Python would wait forever for its own lock (the GIL). Programs in such
  * languages write fn in C, in a shared object of their own, and call a C function of it that calls
- * mcsafe_call(); or they copy with mcsafe_memcpy(), which is an ordinary function to them, and work
- * on the copy.
+ * mcsafe_call(); or they copy with mcsafe_memcpy(), which is an ordinary function to them, and
+ * work on the copy.
  *
  * @param[in]  base   Start of the window. MCSAFE_ANYWHERE can take the place of base and len.
  * @param      len    Length of the window in bytes; 0: no fault is caught.

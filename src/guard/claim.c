@@ -206,7 +206,7 @@ static void disarm_up_to(struct mcsafe_guard *last)
 	struct mcsafe_guard *guard = mcsafe__guard_top, *end = mcsafe__guard_outer(last), *outer;
 
 	mcsafe__guard_top = end;
-	for (; guard != end; guard = outer) {
+	for (; guard != NULL && guard != end; guard = outer) {
 		outer = mcsafe__guard_outer(guard);
 		MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) = 0;
 	}
