@@ -25,7 +25,7 @@
  * filled by
  *
  *   mcsafe_pmem_open()    the ranges that the kernel knows; mcsafe_pmem_ask() asks again
- *   a read or a write     that finds poison, or an I/O error of a page that is in the file
+ *   a read or a write     that finds poison, or an I/O error that pread(2) of the file meets too
  *   mcsafe_pmem_notice()  memory that an early notice reports as lost
  *   the program           with mcsafe_badblocks_add(), mcsafe_badblocks_load() or a scrub
  *
@@ -34,15 +34,29 @@
  *   cause      added range
  *   POISON     The block that the kernel reports. With DAX only one page: even if a larger block
  *              was mapped as one, its other pages can be read again.
- *   IO         The page, if it is before the current end of the file and a second read of one byte
- *              fails too (that read is only a page fault: it does not consume poison). Otherwise
- *              nothing: the file was truncated, or the file system had no space for a store.
- *   UNKNOWN    The page: the kernel could not tell where the memory error is.
+ *   IO         The page, if the medium has lost it: pread(2) of one byte fails too, with EIO or
+ *              EHWPOISON, and the file is the same and has the same size before and after that.
+ *              Otherwise nothing, because the error may pass: the file was truncated, the file
+ *              system had no space for a store, a pager has not brought the page. An error of a
+ *              file system whose data come from elsewhere (NFS, SMB, Ceph, FUSE, AFS, Coda, 9P)
+ *              adds nothing either: its server may be away. Nor does an error of memory without a
+ *              file, or of a device-dax node, which nobody can be asked about.
+ *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the kernel
+ *              could not tell where the memory error is. Otherwise nothing.
  *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
  *              thread only, see pkeys(7).
  *
- * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause. If a buffer
- * of the caller cannot be accessed, the error is -EFAULT.
+ * What was not added to the registry is tried again by the next access. Nothing must be cleared or
+ * refreshed once the cause is gone. Poison in a page that is no longer in the file adds nothing.
+ *
+ * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause; but -ENOSPC if
+ * a store found no space. If a buffer of the caller cannot be accessed, the error is -EFAULT.
+ *
+ * Holes. A read through a mapping of tmpfs (memfd, /dev/shm) takes memory for each hole that it
+ * meets, and fails if there is none. The functions that read find the holes instead, with lseek(2),
+ * and read zeros there. They do so only if the library has mapped the file, by its path or by a
+ * descriptor that is not borrowed. A hole that somebody has punched, or made by truncation and
+ * growth, where a read has found no hole before, may be missed until mcsafe_pmem_refresh().
  *
  * Results of pread(2) and of mcsafe_pmem_pread() for the same file with DAX, measured on Linux 6.1:
  *
@@ -325,8 +339,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
  *
  * @par Safety MT-Safe. Not AS-Safe: a fault is added to the registry under a lock. errno is left
  *             alone.
- * @par Cost   Without a fault: no system call and no lock. In addition to the copy, two atomic
- *             additions and one lookup, O(log n) for n known bad ranges.
+ * @par Cost   Without a fault: no system call and no lock, except that in files of tmpfs up to five
+ *             system calls look for holes after the first hole of the file. In addition to the copy,
+ *             two atomic additions and one lookup, O(log n) for n known bad ranges.
  * @par Source The Linux kernel's read path for DAX. The table at the top of this file shows the
  *             differences.
  * @since 0.1  @see mcsafe_pmem_salvage(), mcsafe_memcpy()
@@ -356,6 +371,13 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem,
 
 /**
  * Read to an iterator.
+ *
+ * If trusted memory (mcsafe_iter_kvec()) cannot be written, the program sees the fault as if this
+ * library were not there. A handler or a guard may then leave this function by a jump. The mapping
+ * can be closed nevertheless: mcsafe_pmem_close() does not wait for a call that stores to trusted
+ * memory which has failed. If the handler returns and the store succeeds, the read continues. If the
+ * mapping was closed meanwhile, the read ends there, with a short count. A call that was left by a
+ * jump keeps one or two kilobytes of memory.
  *
  * @param         pmem    The mapping. Not NULL.
  * @param[in,out] it      A destination of any flavour. Advances by the number of bytes read.
@@ -418,6 +440,9 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  * Stores do not clear poison. Therefore writing stops at a range that is known to be bad, without
  * accessing it. Use mcsafe_pmem_repair() for such a range.
  *
+ * If a store meets an I/O error, fallocate(2) asks the file system for the page. If the file system
+ * gives one, the store is tried once more.
+ *
  * @param      pmem    The mapping. Not NULL.
  * @param[in]  buf     The n bytes to write. Must not lie in the mapping.
  * @param      n       Number of bytes to write. If n exceeds SSIZE_MAX, SSIZE_MAX is used.
@@ -432,7 +457,8 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  *            0         n is 0.
  *            -EIO      The first byte cannot be written.
  *            -EFAULT   The first byte of buf cannot be read.
- *            -ENOSPC   offset is at or past the end of the file, and n is not 0.
+ *            -ENOSPC   offset is at or past the end of the file, and n is not 0. Or the file system
+ *                      has no space for the page of the first byte: then a later call may succeed.
  *            -EBADF    The mapping was opened without MCSAFE_PMEM_WRITE.
  *            -EINVAL   offset is negative.
  *
@@ -501,8 +527,13 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  *                pages) at both ends are made durable as a whole.
  *
  * @return     0        The stores are durable.
- *             -EIO     A part of the range can no longer be accessed, or could not be written to
- *                      the medium. It is not known which part of the range is durable.
+ *             -EIO     A part of the range can no longer be accessed, could not be written to the
+ *                      medium, or is past the end of the file, which was truncated since the last
+ *                      open or refresh. It is not known which part of the range is durable. If
+ *                      stores become durable by flushing, a truncation within the last page is not
+ *                      noticed. Memory of the caller is looked at in pages.
+ *             -ENOSPC  The file system had no space for data that were stored earlier. It is not
+ *                      known which part of the range is durable.
  *             -EBADF   The mapping was opened without MCSAFE_PMEM_WRITE.
  *             -EINVAL  offset is negative.
  *
@@ -520,14 +551,22 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * it. Only then does it remove the range from the registry. Until then, reads stop before the
  * range. How the data is written depends on the mapping:
  *
- *   a file             pwrite(2), which clears poison on persistent memory. If this fails, a hole
- *                      is punched and the data is written again; but only for files in memory
- *                      (tmpfs, memfd, hugetlbfs), or if the mapping was opened with
- *                      MCSAFE_PMEM_PUNCH. If the data cannot be read back through the mapping, the
- *                      pages are mapped anew.
- *   memory, a file     The same for the file. The mapping of the caller is mapped anew too.
- *   memory, no file    Private anonymous pages are replaced by new pages, in one step. Other
- *                      memory cannot be repaired.
+ *   a file             pwrite(2), which clears poison on persistent memory. If this fails with EIO
+ *                      or EHWPOISON, it is done page by page, and a hole is punched for each page
+ *                      with which it fails again; but only for files in memory (tmpfs, memfd,
+ *                      hugetlbfs), or if the mapping was opened with MCSAFE_PMEM_PUNCH. No other
+ *                      error (ENOSPC, for example) leads to a hole. Files of hugetlbfs are stored to
+ *                      through the mapping. If the data cannot be read back through the mapping,
+ *                      the pages are mapped anew.
+ *   memory, a file     The same for the file. The mapping of the caller is mapped anew too; protection
+ *                      and advice stay as they were. If the caller's memory is not readable, it is
+ *                      not mapped anew, and the repair fails.
+ *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new pages
+ *                      take over protection, protection key, name, mlock(2) and madvise(2) of the
+ *                      old ones. Pages that are not readable, that are executable or a stack, that
+ *                      a userfaultfd(2) watches, or that have another attribute which
+ *                      /proc/self/smaps shows and the library does not know, are not replaced. Other
+ *                      memory cannot be repaired. A policy of mbind(2) is not taken over.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -537,6 +576,11 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * If a file is not DAX, reading back reads the page cache. Then only fdatasync(2) tells whether the
  * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
  * is written once more, and only the second result counts.
+ *
+ * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks that
+ * the descriptor is still the file that was opened, and that the size has not changed. If not, it
+ * stops, and the piece does not count. A write that is under way while somebody truncates the file
+ * makes it as long as that write is.
  *
  * If the machine crashes or the process is killed, each page is either still bad or has the new
  * data, with three exceptions:
@@ -557,28 +601,33 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     pmem    The mapping. Not NULL.
  * @param[in] data    The n bytes to write. Must not lie in the mapping. NULL: zeros.
  * @param     n       Number of bytes: a multiple of `align` of mcsafe_pmem_get_info(), or all bytes
- *                    up to the end of the file. The size of the file must not have changed since it
- *                    was opened or refreshed. On persistent memory, an end of the file that is not
- *                    a multiple of the page size can be repaired with MCSAFE_PMEM_PUNCH only,
- *                    because the kernel clears poison in whole pages.
+ *                    up to the end of the file. For memory without a file only the former: others
+ *                    may store to the rest of the last page at any time. The size of the file must
+ *                    not have changed since it was opened or refreshed. On persistent memory, an end
+ *                    of the file that is not a multiple of the page size can be repaired with
+ *                    MCSAFE_PMEM_PUNCH only, because the kernel clears poison in whole pages.
  * @param     offset  Where to begin: a multiple of `align`.
  *
  * @return    1..n         The number of bytes that are good now. Less than n: the next page could
  *                         not be repaired and is still bad; another call for it returns the reason.
  *                         Good pages after the bad one hold the old data or the new data.
- *            0            n is 0.
+ *            0            n is 0, whatever offset is, unless it is negative.
  *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
  *                         end of the file (also for memory with a file); the size of the file has
- *                         changed; the range is the end of memory with a device-dax descriptor, and
- *                         the memory ends inside a page; or the descriptor has O_APPEND, with which
- *                         Linux always writes at the end. Nothing was done.
- *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE.
+ *                         changed; the range is the end of memory with a device-dax descriptor or
+ *                         without a file, and the memory ends inside a page; or the descriptor has O_APPEND, with which
+ *                         Linux always writes at the end. Nothing was done, unless the size
+ *                         changed during the call.
+ *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE. Or the descriptor is no
+ *                         longer the file that was opened: see "Descriptors" at the top.
  *            -EFAULT      data cannot be read.
  *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is
  *                         missing, or the device belongs to no region whose firmware can clear
  *                         poison.
  *            -ENOMEM      Out of memory.
- *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for device-dax
+ *            -ENOSPC      The file system has no space. Good pages have their data still.
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory without
+ *                         a file of mlock(2), madvise(2) or mremap(2), for device-dax
  *                         of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
  *                         read back, or if the firmware refuses to clear a part of the range.
  *                         Nothing was repaired, and the range is still in the registry.
