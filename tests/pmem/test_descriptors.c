@@ -26,7 +26,7 @@
 #define ALL     64 /* pages of the small tmpfs */
 #define SMALL   (16 * T_PAGE)
 
-/* ---- which numbers the library's files get (--wrap) ------------------------------------------- */
+/* ---- which numbers the library's files get (--wrap) ------------------------------------------ */
 
 int __real_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...);
