@@ -46,7 +46,7 @@ enum mcsafe_scrub_verdict {
  * The cause of the fault is POISON or IO. Poison is lost. An I/O error may pass: tmpfs had no space
  * for a page, the file was truncated, or a server is away. Therefore a range with cause IO is added
  * only if this function returns MCSAFE_SCRUB_ADD. It should do so if pread(2) of the range fails
- * with EIO too, while the file keeps its size. mcsafe_pmem_scrub() does that by itself.
+ * with EIO too, while the file keeps its size. mcsafe_pmem_scrub() does that automatically.
  *
  * @param bad    The range. Its start is an offset from the start of the memory.
  * @param fault  The fault. If the kernel reported the range without a signal, signo is 0 and cause
