@@ -564,9 +564,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new pages
  *                      take over protection, protection key, name, mlock(2) and madvise(2) of the
  *                      old ones. Pages that are not readable, that are executable or a stack, that
- *                      a userfaultfd(2) watches, or that have another attribute which
- *                      /proc/self/smaps shows and the library does not know, are not replaced. Other
- *                      memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *                      a userfaultfd(2) watches, or that have another attribute which the library
+ *                      does not know (/proc/self/smaps shows them), are not replaced. Other memory
+ *                      cannot be repaired. A policy of mbind(2) is not taken over.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -577,9 +577,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
  * is written once more, and only the second result counts.
  *
- * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks that
- * the descriptor is still the file that was opened, and that the size has not changed. If not, it
- * stops, and the piece does not count. A write that is under way while somebody truncates the file
+ * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks
+ * that the descriptor is still the file that was opened, and that the size has not changed. If not,
+ * it stops, and the piece does not count. A write that is under way while somebody truncates the file
  * makes it as long as that write is.
  *
  * If the machine crashes or the process is killed, each page is either still bad or has the new
@@ -603,8 +603,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     n       Number of bytes: a multiple of `align` of mcsafe_pmem_get_info(), or all bytes
  *                    up to the end of the file. For memory without a file only the former: others
  *                    may store to the rest of the last page at any time. The size of the file must
- *                    not have changed since it was opened or refreshed. On persistent memory, an end
- *                    of the file that is not a multiple of the page size can be repaired with
+ *                    not have changed since it was opened or refreshed. On persistent memory, an
+ *                    end of the file that is not a multiple of the page size can be repaired with
  *                    MCSAFE_PMEM_PUNCH only, because the kernel clears poison in whole pages.
  * @param     offset  Where to begin: a multiple of `align`.
  *
@@ -615,9 +615,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
  *                         end of the file (also for memory with a file); the size of the file has
  *                         changed; the range is the end of memory with a device-dax descriptor or
- *                         without a file, and the memory ends inside a page; or the descriptor has O_APPEND, with which
- *                         Linux always writes at the end. Nothing was done, unless the size
- *                         changed during the call.
+ *                         without a file, and the memory ends inside a page; or the
+ *                         descriptor has O_APPEND, with which Linux always writes at the end.
+ *                         Nothing was done, unless the size changed during the call.
  *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE. Or the descriptor is no
  *                         longer the file that was opened: see "Descriptors" at the top.
  *            -EFAULT      data cannot be read.
@@ -626,9 +626,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                         poison.
  *            -ENOMEM      Out of memory.
  *            -ENOSPC      The file system has no space. Good pages have their data still.
- *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory without
- *                         a file of mlock(2), madvise(2) or mremap(2), for device-dax
- *                         of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2); for memory
+ *                         without a file of mlock(2), madvise(2) or mremap(2); for device-dax of
+ *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
  *                         read back, or if the firmware refuses to clear a part of the range.
  *                         Nothing was repaired, and the range is still in the registry.
  *
