@@ -148,12 +148,12 @@ struct mcsafe_guard {
 	/** What was caught. addr is si_addr, NULL if the kernel reported none. side is SOURCE for a
 	 *  load, DESTINATION for a store, NONE if the processor did not report which. */
 	struct mcsafe_fault fault;
-	/** Index in the list, from 0: the first window that holds a lost byte; if there is none, the
-	 *  first one that shares a page with the fault. */
+	/** Index in the list, from 0: the first window that holds a lost byte; if there is none,
+	 *  the first one that shares a page with the fault. */
 	size_t window;
-	/** Offset in that window of its first byte that is lost, less than len: that of si_addr; 0 if
-	 *  the loss begins before the window; the start of the last page, or 0, if si_addr is past
-	 *  the end. */
+	/** Offset in that window of its first byte that is lost, less than len: that of si_addr; 0
+	 *  if the loss begins before the window; the start of the last page, or 0, if si_addr is
+	 *  past the end. */
 	size_t offset;
 	const struct mcsafe_window *windows;
 	size_t n_windows;

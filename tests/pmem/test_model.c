@@ -52,7 +52,7 @@ static _Thread_local struct {
 	enum mcsafe_inject_kind kinds[4];
 	size_t n_kinds;
 	unsigned char *buf; /* room for everything, then a page that cannot be accessed */
-	size_t cut; /* the next write(2) truncates the file to this first; SIZE_MAX: not */
+	size_t cut;         /* the next write(2) truncates the file to this first; SIZE_MAX: not */
 	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
 		bad_buffers, not_repaired, cuts, cut_off;
 } t;
