@@ -5,7 +5,8 @@
  * If a program uses read(2) and write(2) for a file on persistent memory (DAX), the kernel handles
  * bad memory: a read of it returns a short count or an error, and no signal kills the process. The
  * kernel keeps a list of bad ranges, and a write repairs them. A program that maps the file has
- * none of this: one load from bad memory kills it. These functions do the same for a mapping:
+ * none of this: one load from bad memory kills the program. The functions of this header do for a
+ * mapping what the kernel does for read(2) and write(2):
  *
  *	struct mcsafe_pmem *pmem;
  *	int err = mcsafe_pmem_open(&pmem, "/mnt/pmem/log", 0);
@@ -16,13 +17,13 @@
  *		mcsafe_pmem_close(pmem);
  *	}
  *
- * mcsafe_install() must have been called: without it a fault kills the process. SIGBUS and SIGSEGV
- * must be unblocked in each thread that reads or writes.
+ * mcsafe_install() must have been called, or a handler of the program must call
+ * mcsafe_handle_signal(): otherwise a fault kills the process. SIGBUS and SIGSEGV must be unblocked
+ * in each thread that reads or writes.
  *
- * Known bad ranges. Each mapping has one registry (badblocks.h). No function except
- * mcsafe_pmem_repair(), and mcsafe_pmem_scrub() if asked to recheck, accesses a range that is in
- * the registry. Reads and writes round the ranges out to cache lines of 64 bytes. The registry is
- * filled by
+ * Known bad ranges. Each mapping has one registry (badblocks.h). Only mcsafe_pmem_repair(), and
+ * mcsafe_pmem_scrub() if it is asked to recheck, access a range that is in the registry. Reads and
+ * writes round the ranges out to cache lines of 64 bytes. These fill the registry:
  *
  *   mcsafe_pmem_open()    the ranges that the kernel knows; mcsafe_pmem_ask() asks again
  *   a read or a write     that finds poison, or an I/O error that pread(2) of the file meets too
@@ -32,8 +33,8 @@
  * What a fault adds to the registry:
  *
  *   cause      added range
- *   POISON     The block that the kernel reports. With DAX only one page: even if a larger block
- *              was mapped as one, its other pages can be read again.
+ *   POISON     The block that the kernel reports. With DAX, only one page: the kernel reports the
+ *              whole block that was mapped, but its other pages can be read again.
  *   IO         The page, if the medium has lost it: pread(2) of one byte fails too, with EIO or
  *              EHWPOISON, and the file is the same and has the same size before and after that.
  *              Otherwise nothing, because the error may pass: the file was truncated, the file
@@ -94,8 +95,8 @@
  * libndctl.
  *
  * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
- * function of this header when the child was created. It must not repair. Its registry is its own
- * from then on. It is better to open the file again in the child.
+ * function of this header when the child was created. The child must not repair. From then on,
+ * parent and child have separate registries. It is better to open the file again in the child.
  */
 #ifndef MCSAFE_PMEM_H
 #define MCSAFE_PMEM_H
@@ -285,11 +286,13 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
 /**
  * Update the size of a mapping to the current size of its file.
  *
- * If the file has grown, nothing past the old end can be read or written before this call. If the
- * file was truncated, reads past the new end fail with -EIO, after a short count that is exact,
- * until this call; the last page of the file reads as zeros past the new end. After this call,
- * reads there return 0 as at the end of any file, and the registry has no range past the end of the
- * file. If such memory is still bad when the file grows again, it is found again.
+ * If the file has grown, nothing past the old end can be read or written before this call.
+ *
+ * If the file was truncated, the bytes between the new end and the end of its page read as zeros
+ * before this call. A read that reaches the next page returns a short count, which is exact; a read
+ * that begins there fails with -EIO. After this call, reads past the new end return 0, as at the
+ * end of any file, and the registry has no range past the end of the file. If such memory is still
+ * bad when the file grows again, it is found again.
  *
  * Device-dax nodes, and memory that the caller mapped, keep their size: for them this function does
  * nothing.
@@ -325,9 +328,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
  *                     nothing is done.
  * @param      offset  Where to begin. Must not be negative.
  * @param[out] fault   Receives the fault that stopped the read. NULL if not wanted. Written if and
- *                     only if memory stopped it: before n bytes and before the end of the file. For
- *                     a range that was known to be bad, signo is 0, cause is IO, and addr is the
- *                     first byte that was not read.
+ *                     only if memory stopped the read before n bytes and before the end of the
+ *                     file. For a range that was known to be bad, signo is 0, cause is IO, and addr
+ *                     is the first byte that was not read.
  *
  * @return    1..n      The number of bytes that were read to buf. Less than n: the end of the file
  *                      was reached, or the next byte cannot be read. The count is exact as for
@@ -565,8 +568,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      pages take over protection, protection key, name, mlock(2) and madvise(2) of
  *                      the old ones. Pages that are not readable, that are executable or a stack,
  *                      that a userfaultfd(2) watches, or that have another attribute which the
- *                      library does not know (/proc/self/smaps shows them), are not replaced. Other
- *                      memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *                      library does not know (/proc/self/smaps shows them), are not replaced.
+ *                      Other memory cannot be repaired. A policy of mbind(2) is not taken over.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -615,9 +618,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
  *                         end of the file (also for memory with a file); the size of the file has
  *                         changed; the range is the end of memory with a device-dax descriptor or
- *                         without a file, and the memory ends inside a page; or the
- *                         descriptor has O_APPEND, with which Linux always writes at the end.
- *                         Nothing was done, unless the size changed during the call.
+ *                         without a file, and the memory ends inside a page; or the descriptor has
+ *                         O_APPEND, with which Linux always writes at the end. Nothing was done,
+ *                         unless the size changed during the call.
  *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE. Or the descriptor is no
  *                         longer the file that was opened: see "Descriptors" at the top.
  *            -EFAULT      data cannot be read.
@@ -626,11 +629,11 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                         poison.
  *            -ENOMEM      Out of memory.
  *            -ENOSPC      The file system has no space. Good pages have their data still.
- *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2); for memory
- *                         without a file of mlock(2), madvise(2) or mremap(2); for device-dax of
- *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
- *                         read back, or if the firmware refuses to clear a part of the range.
- *                         Nothing was repaired, and the range is still in the registry.
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory
+ *                         without a file of mlock(2), madvise(2) or mremap(2), for device-dax of
+ *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be read
+ *                         back, or if the firmware refuses to clear a part of the range. Nothing
+ *                         was repaired, and the range is still in the registry.
  *
  * @par Safety MT-Safe: one repair runs at a time and others wait; reads continue. Not AS-Safe.
  *             errno is left alone.
@@ -640,7 +643,7 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem,
 						       size_t n, off_t offset);
 
 /**
- * Get the registry of a mapping, to look up ranges, to add ranges, to save and to load them.
+ * Get the registry of a mapping: to look up ranges, add ranges, save ranges and load ranges.
  *
  * @param pmem  The mapping. Not NULL.
  * @return      The registry, valid until mcsafe_pmem_close(). Never NULL. Its offsets are those of
