@@ -76,28 +76,43 @@ static void take_flags(struct mcsafe__attributes *to, char *flags)
 /* The first line of a mapping: start-end perms offset device inode path. */
 struct head {
 	unsigned long start, end;
-	char perms[5];
-	int path; /* where the path begins; 0: there is none */
+	bool is_private;
+	const char *path; /* the rest of the line; empty if there is none */
 };
+
+#define PERMS strlen("rwxp")
+
+static const char *skip_word(const char *at)
+{
+	at += strspn(at, " ");
+	return at + strcspn(at, " \n");
+}
 
 static bool is_head(const char *line, struct head *head)
 {
-	unsigned long inode;
+	char *at;
 
-	head->path = 0;
-	return sscanf(line, "%lx-%lx %4s %*x %*x:%*x %lu %n", &head->start, &head->end, head->perms,
-		      &inode, &head->path) == 4;
+	head->start = strtoul(line, &at, 16);
+	if (at == line || *at != '-')
+		return false;
+	head->end = strtoul(at + 1, &at, 16);
+	if (*at != ' ' || strlen(at) <= PERMS)
+		return false;
+	head->is_private = at[PERMS] == 'p';
+	head->path = skip_word(skip_word(skip_word(at + 1 + PERMS)));
+	head->path += strspn(head->path, " ");
+	return true;
 }
 
-static void take_head(struct mcsafe__attributes *to, const struct head *head, const char *path)
+static void take_head(struct mcsafe__attributes *to, const struct head *head)
 {
-	size_t len = strcspn(path, "\n");
+	size_t len = strcspn(head->path, "\n");
 
-	to->private_anonymous =
-		head->perms[3] == 'p' && (len == 0 || strncmp(path, "[anon", strlen("[anon")) == 0);
-	if (to->private_anonymous && len > strlen("[anon:]") && path[len - 1] == ']')
+	to->private_anonymous = head->is_private &&
+				(len == 0 || strncmp(head->path, "[anon", strlen("[anon")) == 0);
+	if (to->private_anonymous && len > strlen("[anon:]") && head->path[len - 1] == ']')
 		snprintf(to->name, sizeof(to->name), "%.*s", (int)(len - strlen("[anon:]")),
-			 path + strlen("[anon:"));
+			 head->path + strlen("[anon:"));
 }
 
 /* Read on to the flags of the mapping. */
@@ -106,7 +121,8 @@ static bool take_lines(struct mcsafe__attributes *to, FILE *smaps, char **line, 
 	struct head head;
 
 	while (getline(line, room, smaps) > 0 && !is_head(*line, &head)) {
-		(void)sscanf(*line, "ProtectionKey: %d", &to->pkey);
+		if (strncmp(*line, "ProtectionKey:", strlen("ProtectionKey:")) == 0)
+			to->pkey = (int)strtol(*line + strlen("ProtectionKey:"), NULL, 10);
 		if (strncmp(*line, "VmFlags:", strlen("VmFlags:")) != 0)
 			continue;
 		take_flags(to, *line + strlen("VmFlags:"));
@@ -127,7 +143,7 @@ static bool find(struct mcsafe__attributes *to, FILE *smaps, uintptr_t at, size_
 			continue;
 		if (n > head.end - at)
 			break;
-		take_head(to, &head, line + head.path);
+		take_head(to, &head);
 		found = take_lines(to, smaps, &line, &room);
 		if (!found)
 			break;

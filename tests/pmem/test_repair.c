@@ -549,7 +549,7 @@ static void look(const void *at, char perms[5], char flags[256])
 		if (sscanf(line, "%lx-%lx %4s", &from, &to, text) == 3) {
 			here = (uintptr_t)at >= from && (uintptr_t)at < to;
 			if (here)
-				strcpy(perms, text);
+				memcpy(perms, text, sizeof(text));
 		}
 		if (here && strncmp(line, "VmFlags:", 8) == 0)
 			snprintf(flags, 256, "%.250s", line + 8);
