@@ -26,6 +26,13 @@ void code_free(struct code *code);
 /* The instruction at addr, or NULL. */
 const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
 
+/*
+ * Non-temporal stores are ordered with later stores by SFENCE only (Intel SDM volume 1, "Programming
+ * with Intel SSE Instructions"). Returns NULL, or the instruction from which a path leads to the
+ * return of the routine without SFENCE: also a path through a fault.
+ */
+const struct decode_insn *code_not_fenced(const struct code *code);
+
 /* The address of its operand. Registers have the numbers of the encoding. */
 uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16]);
 
