@@ -41,7 +41,8 @@ struct sweep {
 	size_t copies;
 	size_t faults;
 	size_t stride; /* one in so many is done */
-	size_t tool_stride;
+	size_t least_stride;
+	size_t first; /* the turn of the first trial */
 	size_t turn;
 };
 
@@ -67,15 +68,27 @@ void sweep_close(struct sweep *sweep);
 struct sweep_case {
 	const struct t_fault_kind *src;
 	const struct t_fault_kind *dst;
+	size_t first; /* the turn of its first trial */
 	char name[64];
 };
 
 #define SWEEP_CASES 64
 
 /*
+ * One in so many trials of a case is done. A prime, as for t_part(). Each kind begins at another
+ * trial, and at least so many kinds of either side have the same distances. So each run tries each
+ * distance, alignment and length, with one kind or another.
+ */
+#define SWEEP_PART 5
+
+/* sweep_open() for a case, of which only the part above is done. */
+void sweep_open_case(struct sweep *sweep, const struct sweep_case *kinds);
+
+/*
  * Runs test, which finds its struct sweep_case in *state, once for each combination of kinds that
  * are bad on those sides. A side that is not among them gets a bad page for the copies to keep
- * away from. Built with a sanitizer, one trial in eleven is done. Returns the program's exit status.
+ * away from. One trial in five is done, or with a sanitizer one in eleven; with MCSAFE_FULL=1 all.
+ * Returns the program's exit status.
  */
 int sweep_run(const char *group, unsigned sides, void (*test)(void **state));
 

@@ -26,20 +26,30 @@ static inline bool t_tool_cannot(const char *engine)
 }
 
 /*
- * One in how many to do: 1 without such a tool, and with MCSAFE_FULL=1. What is left out depends on
- * the tool's speed only; so a prime is a good stride, with which all there is has its turn. Says
- * so, for what is left out is to be seen.
+ * One in how many to do of a long test: so many without such a tool, with a sanitizer, and with
+ * valgrind. 1 with MCSAFE_FULL=1. What is left out depends on the tool's speed only; so a prime is
+ * a good stride, with which all there is has its turn. Says so, for what is left out is to be seen.
  */
-static inline size_t t_stride(size_t with_sanitizer, size_t with_valgrind)
+static inline size_t t_part(size_t natively, size_t with_sanitizer, size_t with_valgrind)
 {
 	const char *full = getenv("MCSAFE_FULL");
-	size_t stride = t_with_valgrind() ? with_valgrind : T_SANITIZER ? with_sanitizer : 1;
+	bool valgrind = t_with_valgrind();
+	size_t stride = valgrind ? with_valgrind : T_SANITIZER ? with_sanitizer : natively;
 
 	if (stride == 1 || (full != NULL && strcmp(full, "1") == 0))
 		return 1;
-	printf("thinned out for %s: one in %zu\n", t_with_valgrind() ? "valgrind" : "a sanitizer",
+	printf("thinned out%s: one in %zu\n",
+	       valgrind      ? " for valgrind"
+	       : T_SANITIZER ? " for a sanitizer"
+			     : "",
 	       stride);
 	return stride;
+}
+
+/* The same for a test that is thinned out for such tools only. */
+static inline size_t t_stride(size_t with_sanitizer, size_t with_valgrind)
+{
+	return t_part(1, with_sanitizer, with_valgrind);
 }
 
 #endif /* MCSAFE_TESTS_TOOL_H */
