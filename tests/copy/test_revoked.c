@@ -74,6 +74,11 @@ static bool try(size_t (*run)(unsigned char *, const unsigned char *, size_t),
 
 	if (left > n || memcmp(dst, src, n - left) != 0)
 		fail_msg("%zu bytes, store %ld: %zd left", n, store, (ssize_t)left);
+	/* Also a fixup must not count again what an earlier store has stored. */
+	for (size_t i = n - left; i < n; i++)
+		if (dst[i] != BEFORE)
+			fail_msg("%zu bytes, store %ld: %zu left, but byte %zu is stored", n, store,
+				 left, i);
 	/* A later store may have nothing new to store. */
 	if (store == 1 ? left != n : stores < store && left != 0)
 		fail_msg("%zu bytes, store %ld: %zu left", n, store, left);
