@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_holes.c - the copy that goes on past bad memory, against a model that knows what is bad */
+#include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
+#include <mcsafe/handler.h>
 
 #include "copy/engine.h"
 #include "pattern.h"
@@ -158,6 +161,41 @@ static void test_holes_are_right_with_both_sides_bad_at_random(void **state)
 	by_each_engine(try_both_sides);
 }
 
+static volatile sig_atomic_t faults;
+
+/* Makes a lost line of a fault in a page, and lets the library land that. */
+static void lose_a_line(int signo, siginfo_t *si, void *ctx)
+{
+	siginfo_t lost;
+
+	(void)signo;
+	memset(&lost, 0, sizeof(lost));
+	lost.si_signo = SIGBUS;
+	lost.si_code = BUS_MCEERR_AR;
+	lost.si_addr = si->si_addr;
+	lost.si_addr_lsb = 6;
+	faults++;
+	if (mcsafe_handle_signal(SIGBUS, &lost, ctx) != 1)
+		abort();
+}
+
+/* The kernel takes away the page, however few bytes of it are lost. */
+static void test_a_lost_line_takes_its_page_along(void **state)
+{
+	const struct sigaction action = {.sa_sigaction = lose_a_line, .sa_flags = SA_SIGINFO};
+	struct sigaction saved;
+
+	(void)state;
+	set_up();
+	assert_int_equal(sigaction(SIGSEGV, &action, &saved), 0);
+	faults = 0;
+	try_pages(1u << 2, 0, 100, 3, SIZE - 200, 2);
+	/* In the page, and once more if the copy had stopped short of it. */
+	assert_in_range(faults, 1, 2);
+	assert_int_equal(sigaction(SIGSEGV, &saved, NULL), 0);
+	tear_down();
+}
+
 static void test_what_is_refused_is_one_hole(void **state)
 {
 	struct mcsafe_range hole;
@@ -180,6 +218,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_holes_are_what_the_model_says),
 		cmocka_unit_test(test_holes_are_right_with_both_sides_bad_at_random),
+		cmocka_unit_test(test_a_lost_line_takes_its_page_along),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
 	};
 
