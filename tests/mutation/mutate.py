@@ -30,13 +30,17 @@ SOURCE = Path(__file__).resolve().parents[2]
 
 # The tests of each room, by the names of ctest. Those of the first expression run first.
 TESTS = {
-    "asm": (r"^(asmcheck|access|debug\.lines)\.?", r"^(copy|debug|guard|handler|objects)\."),
+    "asm": (
+        r"^asmcheck\.(right|rows)",
+        r"^(asmcheck\.lines|access\.|copy\.revoked)",
+        r"^(asmcheck|copy|debug|guard|handler|objects)\.",
+    ),
     "base": (r"^(handler|report|notice|objects)\.", r"^(copy|guard|iter|pmem|badblocks)\."),
     "landing": (r"^landing\.", r"^(handler|copy|guard|access|objects)\."),
     "notice": (r"^notice\.", r"^(handler|badblocks|scrub|pmem)\."),
     "report": (r"^report\.", r"^(handler|guard)\."),
     "handler": (r"^handler\.", r"^(report|notice|landing|guard)\."),
-    "copy": (r"^copy\.", r"^(access|asmcheck|debug|handler|objects)\."),
+    "copy": (r"^copy\.", r"^asmcheck\.right", r"^(access|asmcheck|debug|handler|objects)\."),
     "guard": (r"^guard\.", r"^(handler|report|landing)\."),
     "iter": (r"^iter\.", r"^(pmem|badblocks|examples)\."),
     "badblocks": (r"^badblocks\.", r"^(scrub|pmem|notice|examples)\."),
