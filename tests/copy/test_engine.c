@@ -49,6 +49,24 @@ static uintptr_t entry_in_use_without_record(void)
 	return (uintptr_t)copy->fn;
 }
 
+/* What the limits of the engines and of copies around the caches go by. */
+static void test_caches_are_as_large_as_libc_says(void **state)
+{
+	long first = sysconf(_SC_LEVEL1_DCACHE_SIZE), second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+
+	(void)state;
+	print_message("the first cache has %zu bytes, the largest %zu; libc says %ld, then %ld\n",
+		      mcsafe__cpu_first_cache_size(), mcsafe__cpu_cache_size(), first, second);
+	if (t_with_valgrind()) {
+		print_message("not compared: valgrind makes up caches\n");
+		return;
+	}
+	if (first > 0)
+		assert_int_equal(mcsafe__cpu_first_cache_size(), first);
+	if (second > first)
+		assert_true(mcsafe__cpu_cache_size() >= (size_t)second);
+}
+
 static void test_names_are_those_of_the_table(void **state)
 {
 	char names[256], *rest = NULL;
@@ -169,6 +187,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_environment_chooses), /* first: nobody has installed */
+		cmocka_unit_test(test_caches_are_as_large_as_libc_says),
 		cmocka_unit_test(test_names_are_those_of_the_table),
 		cmocka_unit_test(test_each_can_be_asked_for),
 		cmocka_unit_test(test_the_best_is_chosen),
