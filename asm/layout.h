@@ -14,7 +14,7 @@
 
 /*
  * The kind of a row whose instruction reads and writes (REP MOVS). Only this library has such rows.
- * The facts of a fault never hold this kind: the handler finds out which of the two accesses failed.
+ * The facts of a fault never hold this kind: the handler finds out which of both accesses failed.
  * The other kinds are public (mcsafe/extable.h).
  */
 #define MCSAFE_ROW_BOTH 3

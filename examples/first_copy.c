@@ -14,7 +14,7 @@ int main(void)
 
 	if (file == NULL || ftruncate(fileno(file), 4096) != 0 || mcsafe_install() != 0)
 		return 1;
-	/* Map two pages of a file that has one. In the second memcpy() would die of SIGBUS. */
+	/* Map two pages of a file that has one. memcpy() of the second would die of SIGBUS. */
 	const void *map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fileno(file), 0);
 	size_t left = mcsafe_memcpy(copy, map, sizeof(copy), &fault);
 

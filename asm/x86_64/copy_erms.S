@@ -7,7 +7,7 @@
  *
  * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
  * not 0. The processor chooses how it loads, so the rule that no load crosses a line does not hold
- * here. Therefore engine.c never takes this function on processors whose fast strings can consume
+ * here. Therefore route.c never takes this function on processors whose fast strings can consume
  * poison in the line after the operand (Intel family 6 model 85). It does not take it in builds
  * with MCSAFE_DEBUG either, where an access must be visible.
  *

@@ -19,7 +19,7 @@ MCSAFE_BEGIN_DECLS
  * overlap or touch are merged. A range has at least one byte, and its end is at most SIZE_MAX.
  *
  * Any number of threads and signal handlers can look up ranges while other threads change the
- * registry. A lookup takes no lock and waits for nobody. Changes are made one after the other.
+ * registry. A lookup takes no lock and waits for nobody. Only one change is made at a time.
  */
 struct mcsafe_badblocks;
 
@@ -69,7 +69,7 @@ MCSAFE_API int mcsafe_badblocks_add(struct mcsafe_badblocks *badblocks, size_t s
 	MCSAFE_NOEXCEPT;
 
 /**
- * Remove a range, because its bytes are good (again). A bad range around it is split in two.
+ * Remove a range whose bytes are good (again). A bad range around the removed one is split in two.
  *
  * Call this after writing good data to the range. Of the functions of this library,
  * mcsafe_pmem_repair() and mcsafe_pmem_refresh() remove ranges from the registry of their mapping.

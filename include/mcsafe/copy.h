@@ -37,9 +37,10 @@ MCSAFE_BEGIN_DECLS
  *
  *         For SIGSEGV, for a truncated file, and for a page that the kernel already knows to be
  *         bad, n-r is exactly the number of bytes before the first bad byte, on either side. If
- *         this copy itself raises the machine check, n-r never passes the poisoned 64-byte line,
- *         and falls short of it by less than 8 bytes. If REP MOVSB raised it, n-r may fall short
- *         by an unknown amount. mcsafe/engine.h says which engines use REP MOVSB.
+ *         this copy itself raises the machine check, the n-r copied bytes end at the poisoned
+ *         64-byte line, or less than 8 bytes before it. If REP MOVSB raised the machine check, they
+ *         may end an unknown distance before the line. mcsafe/engine.h says which engines use REP
+ *         MOVSB.
  *
  *         A range that wraps around (dst + n or src + n exceeds UINTPTR_MAX) is refused before
  *         anything is accessed. The result is n, with cause ADDRESS, signo 0, and addr the start
@@ -83,11 +84,11 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
 /**
  * Copy bytes to persistent memory, and write the destination back from the caches.
  *
- * Like mcsafe_memcpy(), and every cache line of the destination that was written leaves the
- * caches: by stores that bypass the caches where the engine has them, otherwise by a write-back
- * (CLWB, else CLFLUSHOPT, else CLFLUSH). Use it for persistent memory that is mapped directly
- * (DAX). The function does not fence. The data are durable after the caller has executed SFENCE;
- * one SFENCE can follow several copies.
+ * Copies like mcsafe_memcpy(). Every cache line of the destination that the copy changes also goes
+ * to memory: by stores that bypass the caches if the engine has them, otherwise by a write-back
+ * (CLWB, else CLFLUSHOPT, else CLFLUSH). Use this function for persistent memory that is mapped
+ * directly (DAX). The function does not fence. The data are durable after the caller has executed
+ * SFENCE; one SFENCE can follow several copies.
  *
  * @param[out] dst    As for mcsafe_memcpy(). The first and the last line are written back whole,
  *                    with the bytes around the destination that they hold.
@@ -95,11 +96,12 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
  * @param      n      As for mcsafe_memcpy().
  * @param[out] fault  As for mcsafe_memcpy().
  *
- * @return The number of bytes NOT made durable, r; 0 = all. dst[0 .. n-r) holds the source's bytes
- *         and has been written back. As for mcsafe_memcpy(), with one exception. The destination
- *         can be lost after its bytes were stored and before they were written back, for example
- *         if another process truncates the file. The lines that are not written back then count as
- *         not copied, although they may have been overwritten, and the side is DESTINATION.
+ * @return The number of bytes NOT copied and written back, r; 0 = all. dst[0 .. n-r) holds the
+ *         source's bytes and has been written back. What mcsafe_memcpy() says of its result holds
+ *         here, with one exception. The destination can be lost after its bytes were stored and
+ *         before they were written back, for example if another process truncates the file. The
+ *         lines that are not written back then count as not copied, although they may have been
+ *         overwritten. The side is then DESTINATION.
  *
  * @par Safety   MT-Safe, AS-Safe
  * @par Source   Semantics of the Linux kernel's memcpy_flushcache().
@@ -130,9 +132,9 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_flushcache(void *dst, const voi
 MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memset(void *dst, int c, size_t n,
 						 struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
-/** A part of a source or destination. */
+/** A range of bytes: a part of a source and its destination, of a mapping, or of a registry. */
 struct mcsafe_range {
-	size_t start; /**< offset from the start of the source */
+	size_t start; /**< offset, in bytes; for mcsafe_memcpy_holes(), from src and from dst */
 	size_t len;   /**< bytes */
 };
 

@@ -48,27 +48,29 @@ enum mcsafe_side {
 
 /** Bits of the member `flags` of a fault record. */
 enum mcsafe_fault_flag {
-	/** A memory error on the source (POISON or UNKNOWN) stopped REP MOVSB, which loads as the
-	 *  processor pleases. Good bytes may lie between the byte at which the copy stopped and
-	 *  the extent that is lost. Without this flag there are fewer than 8 such bytes. */
+	/** A memory error on the source (POISON or UNKNOWN) stopped REP MOVSB. The processor
+	 *  chooses the loads of REP MOVSB. So any number of good bytes may lie between the byte at
+	 *  which the copy stopped and the extent that is lost. Without this flag there are fewer
+	 *  than 8. */
 	MCSAFE_FAULT_MAY_FALL_SHORT = 1
 };
 
 /**
  * What a recovered fault was. A function that takes a pointer to a record writes the record only if
- * it stops at a fault. On success the caller's record is unchanged.
+ * it stops at a fault, or at memory that it refuses to access. On success the caller's record is
+ * unchanged.
  *
- * Do not derive from addr how far an operation came. The operation returns that as a count. When
- * poison is consumed for the first time, the kernel reports the start of the page; afterwards it
- * reports the exact byte. If a page is mapped twice, addr may lie in the other mapping.
+ * Do not derive from addr how far an operation came. The count that the operation returns says so.
+ * When poison is consumed for the first time, the kernel reports the start of the page. Afterwards
+ * the kernel reports the exact byte. If a page is mapped twice, addr may lie in the other mapping.
  */
 struct mcsafe_fault {
 	int signo; /**< SIGBUS or SIGSEGV; 0: refused without a signal */
 	int code;  /**< si_code of that signal; 0 if signo is 0 */
 	enum mcsafe_cause cause;
 	enum mcsafe_side side;
-	void *addr;        /**< si_addr; if the kernel reported none (ADDRESS), the first byte
-	                             of the operand that was not copied */
+	void *addr;        /**< si_addr; for ADDRESS, for which the kernel reports no address,
+	                             the first byte of the operand that was not copied */
 	size_t extent;     /**< POISON: bytes lost, a power of two (1 << si_addr_lsb); the
 	                             aligned block of this size around addr is lost; 0: unknown */
 	void *ip;          /**< the instruction that faulted; NULL if signo is 0 */

@@ -29,8 +29,7 @@
  *
  *   - Do not take locks, allocate memory, use stdio, or call other code that keeps a state of its
  *     own, unless that state does not matter after a fault. Reading memory and storing to your own
- *     variables is safe. Only accesses to the guarded memory can fault: code that does not touch it
- *     runs to its end.
+ *     variables is safe. Only accesses to the guarded memory can fault: other code runs to its end.
  *   - Frames of C++ with destructors, or of Rust, Go, Java or another runtime, must not lie between
  *     the guard and the fault, because they are not unwound. mcsafe_guard_check() reports a jump
  *     over such frames.
@@ -53,15 +52,15 @@
  *
  * The guard leaves libmcsafe's signal handler by a normal return. Therefore MCSAFE_CATCH() sees the
  * signal mask, the alternate stack, errno, and the floating-point settings (MXCSR, x87 control
- * word) that the faulting instruction had. The fault's signal does not stay blocked. A body that
- * changes any of these must restore them after a fault. The callee-saved registers have the values
- * from when the guard was armed. The x87 stack is empty, the direction flag is clear, and the upper
- * vector halves are zero.
+ * word) that the faulting instruction had. A body that changes any of these must restore them after
+ * a fault. The fault's signal does not stay blocked. The callee-saved registers have the values
+ * that they had when the guard was armed. The x87 stack is empty, the direction flag is clear, and
+ * the upper vector halves are zero.
  *
  * A guard belongs to the thread that armed it. Guards nest. A child of fork(2) has the guards of
- * the thread that called fork(2). When a thread ends, its guards end with it. After pthread_exit(3)
- * has left the frames that hold them, the thread must not access the guarded memory, for example in
- * destructors of pthread_key_create(3).
+ * the thread that called fork(2). When a thread ends, its guards end with it. pthread_exit(3)
+ * leaves the frames that hold the guards. After that the thread must not access the guarded memory,
+ * for example in destructors of pthread_key_create(3).
  *
  * The handler must be installed: call mcsafe_install() first, or call mcsafe_handle_signal() in a
  * handler of your own.

@@ -18,8 +18,8 @@ MCSAFE_BEGIN_DECLS
  * Install libmcsafe's handler for SIGBUS and SIGSEGV.
  *
  * Nothing is installed before this call, not even by a constructor. A signal goes to the previous
- * handler if it was not caused by an access of libmcsafe or at a registered row (extable.h), and no
- * guard catches it (guard.h):
+ * handler if it was not caused by an access of libmcsafe or by an access with a registered row
+ * (extable.h), and no guard catches it (guard.h):
  *
  *   previous action     a fault that is not libmcsafe's,  a notice (BUS_MCEERR_AO) that
  *                       or a signal sent by kill(2)       memory was lost elsewhere
@@ -37,16 +37,17 @@ MCSAFE_BEGIN_DECLS
  * If the program asked for notices, they are recorded first; see mcsafe_on_notice().
  *
  * Calling this function again is harmless. If another handler was installed over libmcsafe's, the
- * call installs libmcsafe's again, with that handler as the previous one. That handler may pass
- * signals on to libmcsafe's, or restore it and raise the signal again. The signals then go to the
- * handler before that one, so no loop can form.
+ * call installs libmcsafe's again, with the other handler as the previous one. The other handler
+ * may pass a signal on to libmcsafe's handler, or restore libmcsafe's handler and raise the signal
+ * again. The signal then goes to the handler that was the previous one before the other handler. So
+ * no loop can form.
  *
  * @return 0        libmcsafe's handler is installed for both signals, now or already.
  *         -EINVAL, -ENOTSUP
- *                  The environment variable MCSAFE_ENGINE names no engine, or one that this
- *                  processor cannot run (see mcsafe_engine_set()). A line on standard error lists
- *                  the names. Nothing was installed. The variable is read until a call succeeds,
- *                  and is ignored in set-user-ID programs.
+ *                  The environment variable MCSAFE_ENGINE names no engine (-EINVAL), or one that
+ *                  this processor cannot run (-ENOTSUP); see mcsafe_engine_set(). A line on
+ *                  standard error lists the names. Nothing was installed. Each call reads the
+ *                  variable until one call has succeeded. Set-user-ID programs ignore the variable.
  *         -EPERM   Something in the process keeps one of the signals for itself, for example a
  *                  sanitizer with handle_segv=2 (docs/sanitizers.md). Both dispositions are
  *                  unchanged.
@@ -64,12 +65,12 @@ MCSAFE_BEGIN_DECLS
  *                  calls libmcsafe's, all of them run on the stack of the outermost handler.
  * @par fork        A child inherits the handler, and may install and uninstall on its own.
  * @par vfork       A child that shares memory, made by vfork(2) or by clone(2) with CLONE_VM,
- *                  recovers from faults as its parent does. A signal that is not libmcsafe's kills
- *                  only the child. The child must not install or uninstall. With CLONE_SIGHAND, the
- *                  child shares the dispositions too: if it is killed by SIGBUS or SIGSEGV and the
- *                  previous disposition was SIG_DFL, the disposition becomes SIG_DFL in every
- *                  process that shares it. mcsafe_installed() then returns 0. Call mcsafe_install()
- *                  again to recover.
+ *                  recovers from faults as its parent does. A signal that is not libmcsafe's goes
+ *                  to the previous handler; without one, it kills only the child. The child must
+ *                  not install or uninstall. With CLONE_SIGHAND, the child shares the dispositions
+ *                  too: if it is killed by SIGBUS or SIGSEGV and the previous disposition was
+ *                  SIG_DFL, the disposition becomes SIG_DFL in every process that shares it.
+ *                  mcsafe_installed() then returns 0. Call mcsafe_install() again to recover.
  * @par execve      The new program starts with the default action for both signals, also after
  *                  posix_spawn(3). This is so even if the previous action was SIG_IGN, because the
  *                  kernel resets a signal that had a handler to SIG_DFL. To pass SIG_IGN on, call
@@ -125,10 +126,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  *                      not a copy. If the result is 1 for a fault, its registers have been changed,
  *                      and recovery continues when the handler returns.
  *
- * @return 1            The signal was handled. It was a failed access of libmcsafe or at a
- *                      registered row (extable.h), or a fault that a guard of this thread caught
- *                      (guard.h). Or it was a BUS_MCEERR_AO that was recorded because the program
- *                      asked for notices (mcsafe_on_notice(), mcsafe_notice_thread()).
+ * @return 1            The signal was handled. It was a failed access of libmcsafe, a failed
+ *                      access with a registered row (extable.h), or a fault that a guard of this
+ *                      thread caught (guard.h). Or it was a BUS_MCEERR_AO that was recorded because
+ *                      the program asked for notices (mcsafe_on_notice(), mcsafe_notice_thread()).
  *         0            The signal is not libmcsafe's; nothing was changed. This is the result for
  *                      every signal with si_code <= 0 (kill(2), sigqueue(3)), whatever instruction
  *                      was interrupted.
@@ -172,8 +173,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_thread_prepare(void) MCSAFE_NOEXCEPT;
  *
  * @return 0        Done; or an outer mcsafe_thread_prepare() is still in force.
  *         -EINVAL  The thread is not prepared.
- *         -EBUSY   Other code has set another alternate stack since, and may restore libmcsafe's
- *                  later; or this call runs on libmcsafe's alternate stack. Nothing was changed.
+ *         -EBUSY   Other code has set another alternate stack since, and may set libmcsafe's stack
+ *                  again later; or this call runs on libmcsafe's alternate stack. Nothing was
+ *                  changed.
  *
  * @par Safety      MT-Safe. Not AS-Safe. errno is unchanged.
  * @since 0.1       @see mcsafe_thread_prepare()

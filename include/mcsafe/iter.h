@@ -45,9 +45,11 @@
  *   - An iterator that is all zeros, or whose initialisation failed, is empty: its count is 0,
  *     copies to or from it copy nothing, and it can be advanced, reverted or re-expanded by 0 only.
  *   - The arrays (struct iovec[], struct mcsafe_bvec[], struct mcsafe_region) must be ordinary
- *     readable memory. The iterator keeps pointers to them, so they must stay valid and unchanged
- *     while it is in use. The memory that they describe is not accessed before it is copied.
- *   - Faults are recovered only after mcsafe_install() was called.
+ *     readable memory. The iterator keeps pointers to the arrays, so the arrays must stay valid and
+ *     unchanged while the iterator is in use. The memory that the arrays describe is not accessed
+ *     before it is copied.
+ *   - Faults are recovered only after mcsafe_install() was called, or if a handler of the program
+ *     calls mcsafe_handle_signal().
  *   - Control functions return 0 or a negative errno value. After a negative value nothing has
  *     changed, unless the function says otherwise. No function changes errno.
  *   - MT-Safe for different iterators: two threads must not use one iterator at the same time.
@@ -243,20 +245,21 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_discard(struct mcsafe_iter *it, enum
 /**
  * Begin an iterator over a file, a pipe or a socket.
  *
- * Copies go through a small buffer on the stack. For a destination, the copy first fills the buffer
- * under protection and then passes the buffer to the system. Therefore a fault in the memory of
- * the other side leads to a short count that is exact to the byte. A plain write(2) of bad memory
- * fails with EFAULT, or writes part of a page or nothing of it, depending on the file system or
- * pipe.
+ * Copies go through a small buffer on the stack. If the iterator is the destination, the copy fills
+ * the buffer as mcsafe_memcpy() does, and then passes the buffer to the system. Therefore a fault
+ * in the memory of the other side leads to a short count that is exact to the byte. A plain
+ * write(2) of bad memory is not exact: it fails with EFAULT, or writes a part of a page or nothing
+ * of the page, depending on the file system or pipe.
  *
  * @param[out] it     The iterator. Empty after a failure.
  * @param      side   MCSAFE_SIDE_DESTINATION: copies write with write(2) or pwrite(2).
  *                    MCSAFE_SIDE_SOURCE: copies read with pread(2).
- * @param      fd     The descriptor, 0 .. INT_MAX. The first copy uses it; this function does not
- *                    check that it is open. It is never closed.
+ * @param      fd     The descriptor, 0 .. INT_MAX. This function does not check that fd is open:
+ *                    the first copy reports that. No function closes fd.
  * @param      offset 0 .. the largest off_t: the offset in the file where the iterator begins. The
  *                    file's own position is neither used nor changed. If the file was opened with
- *                    O_APPEND, the bytes go to its end all the same, see pwrite(2).
+ *                    O_APPEND, the bytes go to the end of the file, whatever the offset; see
+ *                    pwrite(2).
  *                    -1: a stream. The bytes go where write(2) puts them. For destinations only.
  * @param      n      Maximum number of bytes to write or read, 0 .. SSIZE_MAX. Becomes the
  *                    iterator's count.
@@ -265,21 +268,22 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_discard(struct mcsafe_iter *it, enum
  *         -EINVAL    side is neither of the two; n exceeds SSIZE_MAX; offset is less than -1; or
  *                    offset + n exceeds the largest off_t.
  *         -EBADF     fd is negative.
- *         -ESPIPE    side is MCSAFE_SIDE_SOURCE and offset is -1. If the destination accepted
- *                    fewer bytes than were read from a stream, the rest could not be put back.
+ *         -ESPIPE    side is MCSAFE_SIDE_SOURCE and offset is -1. A stream cannot be a source: if
+ *                    the destination accepted fewer bytes than were read from the stream, the rest
+ *                    could not be put back.
  *
  * A stream can neither go back nor skip. mcsafe_iter_advance(), mcsafe_iter_revert() and
- * mcsafe_iter_restore() return -ESPIPE if they would have to move it.
+ * mcsafe_iter_restore() return -ESPIPE if they would have to move the stream.
  *
  * If the descriptor stops a copy, the result of the copy is the number of bytes that the system
  * accepted or, for a source, that the destination received. mcsafe_iter_error() then gives the
  * reason:
- *   -EAGAIN   The descriptor is in non-blocking mode. Call again when it is ready.
+ *   -EAGAIN   The descriptor is in non-blocking mode. Copy again when the descriptor is ready.
  *   -ENODATA  A source is at the end of its file.
  *   -EIO      write(2) or pwrite(2) failed with EIO, or accepted no byte and gave no reason; or
  *             pread(2) failed with EIO.
- *   -EPIPE    A pipe or socket has no reader, and the program ignores SIGPIPE. If it does not,
- *             the write raises SIGPIPE as usual.
+ *   -EPIPE    A pipe or socket has no reader, and the program ignores SIGPIPE. If the program does
+ *             not ignore SIGPIPE, the write raises it as usual.
  *   others    Errors of write(2), pwrite(2) or pread(2). Never -EINTR: the call is repeated.
  *
  * A socket that keeps message boundaries gets one message for each buffer of at most 8 KiB.
@@ -315,10 +319,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_fd(struct mcsafe_iter *it, enum mcsa
  *                  bad one were copied; the other bytes of the destination are unchanged. See
  *                  mcsafe_memcpy() for how exact this is when the copy itself raises the machine
  *                  check.
- *         0        Also if the iterator is a source (mcsafe_iter_error() returns -EINVAL), and if
- *                  addr + n exceeds UINTPTR_MAX, where n is already limited to the count. In
- *                  the latter case nothing is accessed, and the record has cause ADDRESS, side
- *                  SOURCE and signo 0. Destinations of flavour DISCARD do not check addr + n.
+ *         0        Also in two other cases. If the iterator is a source, mcsafe_iter_error()
+ *                  returns -EINVAL. If addr + n exceeds UINTPTR_MAX, where n is at most the count,
+ *                  nothing is accessed, and the record has cause ADDRESS, side SOURCE and signo 0.
+ *                  Destinations of flavour DISCARD do not check addr + n.
  *
  * @par Poison   As for mcsafe_memcpy(): a source line that raised a fault is not read again.
  * @par Safety   MT-Safe for different iterators, AS-Safe.
@@ -424,7 +428,7 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_iter_zero(size_t n, struct mcsafe_iter
  *         mcsafe_iter_error() returns the same reason for both iterators. The result is also 0 if
  *         dst is a source or src is a destination (mcsafe_iter_error() returns -EINVAL for both).
  *         If dst is of flavour FD and its descriptor fails, fault is not written, even if the
- *         memory of src is bad further on.
+ *         memory of src is bad at a later byte.
  *
  * @par Safety   MT-Safe for different iterators, AS-Safe.
  * @par Cost     As for mcsafe_copy_to_iter(), for each piece that lies within one segment of dst

@@ -5,7 +5,8 @@
  * If a program uses read(2) and write(2) for a file on persistent memory (DAX), the kernel handles
  * bad memory: a read of it returns a short count or an error, and no signal kills the process. The
  * kernel keeps a list of bad ranges, and a write repairs them. A program that maps the file has
- * none of this: one load from bad memory kills it. These functions do the same for a mapping:
+ * none of this: one load from bad memory kills the program. The functions of this header do for a
+ * mapping what the kernel does for read(2) and write(2):
  *
  *	struct mcsafe_pmem *pmem;
  *	int err = mcsafe_pmem_open(&pmem, "/mnt/pmem/log", 0);
@@ -16,13 +17,13 @@
  *		mcsafe_pmem_close(pmem);
  *	}
  *
- * mcsafe_install() must have been called: without it a fault kills the process. SIGBUS and SIGSEGV
- * must be unblocked in each thread that reads or writes.
+ * mcsafe_install() must have been called, or a handler of the program must call
+ * mcsafe_handle_signal(): otherwise a fault kills the process. SIGBUS and SIGSEGV must be unblocked
+ * in each thread that reads or writes.
  *
- * Known bad ranges. Each mapping has one registry (badblocks.h). No function except
- * mcsafe_pmem_repair(), and mcsafe_pmem_scrub() if asked to recheck, accesses a range that is in
- * the registry. Reads and writes round the ranges out to cache lines of 64 bytes. The registry is
- * filled by
+ * Known bad ranges. Each mapping has one registry (badblocks.h). Only mcsafe_pmem_repair(), and
+ * mcsafe_pmem_scrub() if it is asked to recheck, access a range that is in the registry. Reads and
+ * writes round the ranges out to cache lines of 64 bytes. These fill the registry:
  *
  *   mcsafe_pmem_open()    the ranges that the kernel knows; mcsafe_pmem_ask() asks again
  *   a read or a write     that finds poison, or an I/O error of a page that is in the file
@@ -32,14 +33,14 @@
  * What a fault adds to the registry:
  *
  *   cause      added range
- *   POISON     The block that the kernel reports. With DAX only one page: even if a larger block
- *              was mapped as one, its other pages can be read again.
+ *   POISON     The block that the kernel reports. With DAX, only one page: the kernel reports the
+ *              whole block that was mapped, but its other pages can be read again.
  *   IO         The page, if it is before the current end of the file and a second read of one byte
  *              fails too (that read is only a page fault: it does not consume poison). Otherwise
  *              nothing: the file was truncated, or the file system had no space for a store.
  *   UNKNOWN    The page: the kernel could not tell where the memory error is.
- *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
- *              thread only, see pkeys(7).
+ *   others     Nothing. Such a fault says nothing about the medium, and may affect one thread only,
+ *              see pkeys(7).
  *
  * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause. If a buffer
  * of the caller cannot be accessed, the error is -EFAULT.
@@ -54,8 +55,8 @@
  *   end of the file                         0                  0
  *
  * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
- * function of this header when the child was created. It must not repair. Its registry is its own
- * from then on. It is better to open the file again in the child.
+ * function of this header when the child was created. The child must not repair. From then on,
+ * parent and child have separate registries. It is better to open the file again in the child.
  */
 #ifndef MCSAFE_PMEM_H
 #define MCSAFE_PMEM_H
@@ -225,11 +226,12 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
 /**
  * Update the size of a mapping to the current size of its file.
  *
- * If the file has grown, nothing past the old end can be read or written before this call. If the
- * file was truncated, reads past the new end fail with -EIO, after a short count that is exact,
- * until this call; the last page of the file reads as zeros past the new end. After this call,
- * reads there return 0 as at the end of any file, and the bad ranges past the last page are removed
- * from the registry.
+ * If the file has grown, nothing past the old end can be read or written before this call.
+ *
+ * If the file was truncated, the bytes between the new end and the end of its page read as zeros
+ * before this call. A read that reaches the next page returns a short count, which is exact; a read
+ * that begins there fails with -EIO. After this call, reads past the new end return 0, as at the
+ * end of any file, and the bad ranges past the last page are removed from the registry.
  *
  * Device-dax nodes, and memory that the caller mapped, keep their size: for them this function does
  * nothing.
@@ -262,9 +264,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
  *                     nothing is done.
  * @param      offset  Where to begin. Must not be negative.
  * @param[out] fault   Receives the fault that stopped the read. NULL if not wanted. Written if and
- *                     only if memory stopped it: before n bytes and before the end of the file. For
- *                     a range that was known to be bad, signo is 0, cause is IO, and addr is the
- *                     first byte that was not read.
+ *                     only if memory stopped the read before n bytes and before the end of the
+ *                     file. For a range that was known to be bad, signo is 0, cause is IO, and addr
+ *                     is the first byte that was not read.
  *
  * @return    1..n      The number of bytes that were read to buf. Less than n: the end of the file
  *                      was reached, or the next byte cannot be read. The count is exact as for
@@ -476,14 +478,14 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      (tmpfs, memfd, hugetlbfs), or if the mapping was opened with
  *                      MCSAFE_PMEM_PUNCH. If the data cannot be read back through the mapping, the
  *                      pages are mapped anew.
- *   memory, a file     The same for the file. The mapping of the caller is mapped anew too.
+ *   memory, a file     As for a file. If pages are mapped anew, they are pages of the caller.
  *   memory, no file    Private anonymous pages are replaced by new pages, in one step. Other
  *                      memory cannot be repaired.
- *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
- *                      the library was built; root only). The data is stored through the mapping
- *                      and flushed out of the caches, once before the poison is cleared and once
- *                      after. The same applies to memory that was opened with a device-dax
- *                      descriptor.
+ *   device-dax         The firmware clears the poison, when libndctl asks the firmware
+ *                      (MCSAFE_WITH_NDCTL when the library was built; root only). The data is
+ *                      stored through the mapping and flushed out of the caches, once before the
+ *                      poison is cleared and once after. The same applies to memory that was opened
+ *                      with a device-dax descriptor.
  *
  * If a file is not DAX, reading back reads the page cache. Then only fdatasync(2) tells whether the
  * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
@@ -542,7 +544,7 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem,
 						       size_t n, off_t offset);
 
 /**
- * Get the registry of a mapping, to look up ranges, to add ranges, to save and to load them.
+ * Get the registry of a mapping: to look up ranges, add ranges, save ranges and load ranges.
  *
  * @param pmem  The mapping. Not NULL.
  * @return      The registry, valid until mcsafe_pmem_close(). Never NULL. Its offsets are those of

@@ -38,8 +38,8 @@ MCSAFE_BEGIN_DECLS
  *
  * @par Poison   As for mcsafe_memcpy(): nothing is read outside the 64-byte lines that hold the
  *               bytes examined, no load crosses a line, and a load that failed is not repeated. *at
- *               is exact, except if this call itself raises a machine check. Then s + *at never
- *               passes the poisoned line, and falls short of it by less than 8 bytes.
+ *               is exact, except if this call itself raises a machine check. Then the *at bytes
+ *               that were examined end at the poisoned line, or less than 8 bytes before the line.
  * @par Safety   MT-Safe, AS-Safe. No lock, no allocation, no TLS, no system call.
  * @par Cost     Examines 16 bytes at a time.
  * @since 0.1    @see mcsafe_strnlen(), mcsafe_memcpy()

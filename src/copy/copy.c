@@ -31,8 +31,8 @@
 #include "base/cpu.h"
 #include "base/msan.h"
 #include "base/page.h"
-#include "engine.h"
 #include "landing/fault.h"
+#include "route.h"
 
 #define TOP_BIT_TO_LIMIT 41
 
@@ -91,7 +91,7 @@ static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
  * pleases and may read ahead. So REP MOVSB gets only whole lines of the source, and not the last of
  * them: if it reads in the line after its operand, that line still belongs to the caller's source.
  * The kernel uses the same instruction to copy from memory that may be poisoned, on the processors
- * on which engine.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
+ * on which route.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
  */
 static size_t copy_by_rep_movsb(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
 				struct mcsafe__landing *landing)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
 #include "handler/install_hook.h"
+#include "route.h"
 
 /* Each name after a blank, in the order of mcsafe__engines[]. */
 static const char names[] =

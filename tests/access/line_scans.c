@@ -3,10 +3,10 @@
  * line_scans.c - scans and words for test_lines.py to watch; it prints where their operands lie
  *
  *	line_scans		a sample of all lengths and offsets
- *	line_scans broken	loads that cross a line and lie outside, to see that it is noticed
+ *	line_scans broken	loads that cross a line or lie outside, which the test must notice
  *
- * Before each one byte of "mark" is read for each of its three numbers: where a and b begin,
- * and the length. So they stand in the trace.
+ * Each scan has three numbers: where a and b begin, and the length. Before the scan, one byte of
+ * "mark" is read for each of them, so that the numbers are in the trace.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static unsigned char a[1024] __attribute__((aligned(4096)));
 static unsigned char b[1024] __attribute__((aligned(4096)));
 static volatile unsigned char mark[256] __attribute__((aligned(4096)));
 
-/* Valgrind leaves out a load of which nothing comes. */
+/* Valgrind leaves out a load whose result is not used. */
 static volatile uint64_t sink;
 
 static void tell(size_t a_at, size_t b_at, size_t n)

@@ -4,10 +4,10 @@
  *
  *	cc -DPART=1 program.c, cc -DPART=2 program.c
  *
- * Both parts hold the same inline function, of which the linker keeps one copy in C++, and part 2 a
- * function that nobody calls, with an access that --gc-sections takes away. Compiled by whatever
- * compiler, so it shares nothing with the other tests. Prints nothing, and returns the line of the
- * first check that does not hold.
+ * Both parts have the same inline function, of which the linker keeps one copy in C++. Part 2 has a
+ * function that is never called, with an access that --gc-sections removes. Any compiler may
+ * compile the program, so it shares nothing with the other tests. It prints nothing, and returns
+ * the line of the first check that does not hold.
  */
 #include <stdint.h>
 #include <sys/mman.h>
@@ -22,7 +22,7 @@
 # define COMDAT static __attribute__((noinline))
 #endif
 
-/* With a loop, so that the compiler has something to move about. */
+/* With a loop, so that the compiler has code to move. */
 COMDAT uint32_t sum(const uint32_t *words, unsigned n, uint32_t otherwise, struct mcsafe_fault *why)
 {
 	uint32_t all = 0;
@@ -76,7 +76,7 @@ uint64_t nobody_calls_this(const uint64_t *p)
     return __LINE__;  \
   } while (0)
 
-/* A page, and one behind it that is not there. */
+/* A page, and an unmapped one after it. */
 static char *map_page(void)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -88,7 +88,7 @@ static char *map_page(void)
 	return (char *)map;
 }
 
-/* Unrolled by -O3, where gcc 12 has lost the second operand of mcsafe_load_or(). */
+/* -O3 unrolls it. There gcc 12 lost the second operand of mcsafe_load_or(). */
 static __attribute__((noinline)) uint32_t sum_of_three_or_5(const uint32_t *words)
 {
 	uint32_t all = 0;
@@ -141,7 +141,7 @@ static int check_rest(uint64_t *last)
 	return 0;
 }
 
-/* The addresses of bad memory are nothing that the compiler knows. */
+/* The compiler does not know the addresses of the bad memory. */
 int main(void)
 {
 	char *volatile page = map_page();

@@ -32,8 +32,8 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic-errors"]
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
 PIC = ["-fPIC", "-pie"]
 SECTIONS = ["-O2", "-ffunction-sections", "-Wl,--gc-sections"]
-# How many rows --gc-sections drops: nobody_calls_this() has one. For bfd without its option, and for
-# gold, a reference to __start_SECTION keeps all of the section, and so the code that it names.
+# How many rows --gc-sections drops: nobody_calls_this() has one. For bfd without its option, and
+# for gold, a reference to __start_SECTION keeps all of the section, and so the code that it names.
 LINKERS = [
     ("bfd", [], 0),
     ("bfd", ["-Wl,-z,start-stop-gc"], 1),
@@ -106,7 +106,8 @@ class Builds(unittest.TestCase):
         for part in ("1", "2"):
             objects.append(str(self.scratch / f"part{part}.o"))
             run([compiler, *COMPILERS[compiler], *language, *COMMON, *compile_flags,
-                 "-D_GNU_SOURCE", f"-DPART={part}", "-c", str(HERE / "program.c"), "-o", objects[-1]])
+                 "-D_GNU_SOURCE", f"-DPART={part}", "-c", str(HERE / "program.c"),
+                 "-o", objects[-1]])
         library = [STATIC, *LIBS] if archive else [SHARED, f"-Wl,-rpath,{Path(SHARED).parent}"]
         run([compiler, *flags, *objects, *library, "-o", str(program)])
         run([str(program)])

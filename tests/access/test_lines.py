@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_lines.py - no load of a scan, or of a word, crosses a cache line, or lies in a line that it need not read.
+"""test_lines.py - no load of a scan, or of a word, crosses a cache line or reads a needless line.
 
 Valgrind's lackey prints every access of line_scans.c with its address and size.
 """
@@ -23,7 +23,14 @@ def watch(*arguments: str) -> tuple[list[str], int]:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory, "log")
         done = subprocess.run(
-            ["valgrind", "--tool=lackey", "--trace-mem=yes", f"--log-file={log}", PROGRAM, *arguments],
+            [
+                "valgrind",
+                "--tool=lackey",
+                "--trace-mem=yes",
+                f"--log-file={log}",
+                PROGRAM,
+                *arguments,
+            ],
             stdout=subprocess.PIPE,
             check=False,
         )
@@ -63,7 +70,8 @@ class Lines(unittest.TestCase):
         found, loads = watch("broken")
         self.assertEqual(loads, 2)
         self.assertEqual(
-            found, ["[60, 0, 8]: 8 bytes at 60 cross a line", "[60, 0, 8]: 8 bytes in a line outside"]
+            found,
+            ["[60, 0, 8]: 8 bytes at 60 cross a line", "[60, 0, 8]: 8 bytes in a line outside"],
         )
 
     def test_no_load_crosses_a_line(self) -> None:

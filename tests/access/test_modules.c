@@ -43,7 +43,7 @@ static struct object open_object(const char *path)
 	if (object.handle == NULL)
 		fprintf(stderr, "%s\n", dlerror());
 	CHECK_PTR_NE(object.handle, NULL);
-	/* dlsym(3) gives functions as data. */
+	/* dlsym(3) returns functions as data pointers. */
 	*(void **)&object.load = symbol(&object, "t_object_load");
 	*(void **)&object.ready = symbol(&object, "t_object_ready");
 	*(void **)&object.rows = symbol(&object, "t_object_rows");
@@ -69,7 +69,7 @@ static void expect_landing(const struct object *object, const uint32_t *bad)
 	CHECK_EQ(value, 4711);
 }
 
-/* More often than there are places for tables: each time its place is given back. */
+/* More often than there are places for tables: each time the place becomes free again. */
 IN_CHILD(test_an_object_is_unloaded_with_its_rows)
 {
 	const uint32_t *bad = bad_word();
@@ -86,7 +86,7 @@ IN_CHILD(test_an_object_is_unloaded_with_its_rows)
 	}
 }
 
-/* As long as somebody has it open, it stays, and so do its rows. */
+/* As long as the object is open once, it stays loaded, and its rows stay registered. */
 IN_CHILD(test_the_last_close_counts)
 {
 	struct object object = open_object(T_OBJECT), again = open_object(T_OBJECT);
@@ -115,7 +115,7 @@ static void copy_object(char path[64], const char *directory, int i)
 
 static const uint32_t *volatile the_bad_word;
 
-/* One more than there is room for; the argument is the directory. */
+/* One object more than there is room for. The argument is the directory. */
 static void open_too_many(void *arg)
 {
 	struct object object;
@@ -136,7 +136,7 @@ static void open_too_many(void *arg)
 	}
 	CHECK_EQ(full, MCSAFE_MODULES_MAX);
 	CHECK_EQ(object.ready(), -ENOSPC);
-	/* It says so, and then it is an ordinary access. */
+	/* The object says that it is not ready, and its accesses are ordinary ones. */
 	(void)object.load(the_bad_word, &value);
 }
 

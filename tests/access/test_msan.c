@@ -20,7 +20,7 @@
 /* Bytes 1 to 3 of what has at least four of them. */
 #define POISON_SOME(object) __msan_poison((unsigned char *)&(object) + 1, 3)
 
-static char *good, *bad; /* a page, and one behind it that is not there */
+static char *good, *bad; /* a page, and an unmapped one after it */
 
 #define FOR_EACH_SIZE(F) F(8) F(16) F(32) F(64)
 
@@ -117,7 +117,7 @@ static void test_word_accesses_carry_shadow(void **state)
 	FOR_EACH_SIZE(CALL)
 }
 
-/* Within a line, and over the end of one, which is a copy. */
+/* Within a line, and over the end of a line, which is done as a copy. */
 static void test_unaligned_words_carry_shadow_over_a_line(void **state)
 {
 	uint32_t value;
@@ -162,7 +162,7 @@ static void test_words_by_call_carry_shadow(void **state)
 	assert_int_equal(FIRST_POISONED(word), 1);
 }
 
-/* What is behind the byte that decides is not looked at; it may be in the same vector. */
+/* Bytes after the one that decides do not count, even if they are in the same vector. */
 static void test_search_does_not_look_past_the_byte_that_decides(void **state)
 {
 	struct mcsafe_fault fault;

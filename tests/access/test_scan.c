@@ -13,7 +13,7 @@
 #include "witness.h"
 
 #define NEEDLE   0xa7 /* no byte of t_data() */
-#define FARTHEST 150  /* bytes that an operand has in front of bad memory */
+#define FARTHEST 150  /* bytes of an operand before the bad memory */
 
 static int sign(int value)
 {
@@ -91,7 +91,7 @@ static const size_t lengths[] = {0,   1,   2,   7,   8,   15,  16,   17,      31
 				 33,  47,  48,  63,  64,  65,  79,   80,      96, 127,
 				 128, 129, 149, 150, 151, 200, 1000, SIZE_MAX};
 
-/* The byte is at every place from in front of the start to behind the bad memory, or nowhere. */
+/* The byte is at every place from before the start to after the bad memory, or nowhere. */
 static void scan_from(const struct operand *operand, unsigned char *image)
 {
 	for (size_t l = 0; l < T_LENGTH(lengths); l++) {
@@ -129,7 +129,7 @@ static struct operand operand_at(const struct t_region *region, size_t good)
 				t_region_report(region, MCSAFE_SIDE_SOURCE)};
 }
 
-/* Bytes in front of the operand, and behind its end, are the byte that is looked for. */
+/* The bytes before the operand and after its end are the byte that is searched. */
 static void test_scans(void **state)
 {
 	const struct t_fault_kind *kind = *state;
@@ -153,7 +153,7 @@ static void test_scans(void **state)
 			region.bad[-(ptrdiff_t)good - 1] =
 				nonzero((size_t)(region.bad - region.good) - good - 1);
 	}
-	/* Inside the bad memory, where the vector begins in front of the operand. */
+	/* Inside the bad memory, where the vector begins before the operand. */
 	for (size_t inside = 1; inside < 40; inside++) {
 		struct operand operand = operand_at(&region, 0);
 
@@ -217,7 +217,7 @@ static void check_comparison(const struct operand *a, const struct operand *b, s
 
 static const size_t few_lengths[] = {0, 1, 5, 15, 16, 17, 40, 64, 100, 149, 150, 151, SIZE_MAX};
 
-/* A difference at some place, either way round, and none. */
+/* A difference at some place, with either sign, and no difference. */
 static void compare_all(const struct operand *a, const struct operand *b, unsigned char *bytes)
 {
 	for (size_t l = 0; l < T_LENGTH(few_lengths); l++) {
@@ -236,7 +236,7 @@ static void compare_all(const struct operand *a, const struct operand *b, unsign
 	}
 }
 
-/* a has good bytes in any number, b the same bytes; which of them goes bad first varies. */
+/* a has any number of good bytes, b the same bytes. Sometimes a becomes bad first, sometimes b. */
 static void test_comparisons(void **state)
 {
 	const struct t_fault_kind *kind = *state;
@@ -292,7 +292,7 @@ static void test_comparisons_of_good_memory_are_right(void **state)
 		}
 }
 
-/* What is behind a difference, or behind the byte that is found, need not be there. */
+/* Memory after a difference, or after the byte that is found, need not be mapped. */
 static void test_nothing_is_touched(void **state)
 {
 	struct mcsafe_comparison result;

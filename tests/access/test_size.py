@@ -40,12 +40,15 @@ uint8_t byte(const uint8_t *p) { return mcsafe_load_or(p, 7); }
 void **chain(void **p, long n)
 { while (n--) p = (void **)mcsafe_load_or(p, (void *)0); return p; }
 uint64_t table(const uint64_t *p, const uint16_t *i)
-{ return LOAD(&p[LOAD(i)]) + LOAD(&p[LOAD(i + 1)]) + LOAD(&p[LOAD(i + 2)]) + LOAD(&p[LOAD(i + 3)]); }
+{
+	return LOAD(&p[LOAD(i)]) + LOAD(&p[LOAD(i + 1)]) + LOAD(&p[LOAD(i + 2)]) +
+	       LOAD(&p[LOAD(i + 3)]);
+}
 int put(uint64_t *p, uint64_t value) { return mcsafe_store_u64(p, value) != 0; }
 """
 
-# How many instructions more run if nothing fails. clang gets the value for a fault ready before, and
-# moves the word to another register afterwards.
+# How many instructions more run if nothing fails. clang gets the value for a fault ready before,
+# and moves the word to another register afterwards.
 MORE = {"gcc": {"word": 0, "byte": 0}, "clang": {"word": 2, "byte": 2}}
 
 # Bytes for each access: a value, a jump and alignment; and for one that says what the fault was,

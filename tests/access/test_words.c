@@ -11,7 +11,8 @@
 #include "witness.h"
 #include "words.h"
 
-#define BEFORE UINT64_C(0x8796a5b4c3d2e1f0) /* what memory holds: no byte twice, none of VALUE */
+#define BEFORE \
+ UINT64_C(0x8796a5b4c3d2e1f0) /* what memory holds: no byte occurs twice, or in VALUE */
 #define VALUE  UINT64_C(0x1122334455667788)
 #define NOT_IT UINT64_C(0x0f0e0d0c0b0a0908)
 #define UNSET  UINT64_C(0x3c3c3c3c3c3c3c3c)
@@ -21,7 +22,7 @@ static uint64_t cut(uint64_t value, size_t size)
 	return size == 8 ? value : value & ((UINT64_C(1) << 8 * size) - 1);
 }
 
-/* The bytes that must be in memory afterwards, worked out one byte at a time. */
+/* The bytes that must be in memory afterwards, computed one byte at a time. */
 static uint64_t result_of(const struct t_word *word, uint64_t expected)
 {
 	uint64_t result = BEFORE;
@@ -88,7 +89,7 @@ static void check_record(const struct t_word *word, const struct mcsafe_fault *f
 {
 	const void *addr = at;
 
-	/* The probe of one byte has been asked at another address of the same page. */
+	/* The probe of one byte was made at another address of the same page. */
 	if (!report->exact && report->addr != 0)
 		addr = (const void *)report->addr;
 	if (fault->signo != report->signo || fault->code != report->code ||
@@ -152,7 +153,7 @@ static void try_kind(const struct t_fault_kind *kind)
 	t_region_close(&region);
 }
 
-/* One test for each kind: a skip shall be about one. */
+/* One test for each kind, so that a skip leaves out one kind only. */
 static void test_bad_memory(void **state)
 {
 	t_install();
@@ -160,7 +161,7 @@ static void test_bad_memory(void **state)
 	try_kind(*state);
 }
 
-/* A word that begins on good memory and ends on bad. */
+/* A word that begins in good memory and ends in bad memory. */
 static void test_words_that_straddle_into_a_bad_page_fail(void **state)
 {
 	struct t_region region;
@@ -212,13 +213,13 @@ static void test_sizes_that_are_none_are_refused(void **state)
 	assert_memory_equal(&fault, &untouched, sizeof(fault));
 }
 
-/* Exchanges are at once: nothing that threads add, swap or count may be lost. */
+/* Exchanges are atomic: nothing that threads add, swap or count may be lost. */
 #define THREADS 4
 #define ROUNDS  300000
 
 static struct {
 	uint32_t sum;
-	uint64_t token; /* handed around: the sum of all that are held is constant */
+	uint64_t token; /* exchanged between threads: the sum of all values is constant */
 	pthread_barrier_t start;
 } shared;
 
@@ -264,7 +265,7 @@ static void test_exchanges_are_atomic(void **state)
 	assert_int_equal(sum + shared.token, 1000 + UINT64_C(0x01010101));
 }
 
-/* What load_or takes besides integers, and that it leaves the qualifiers of its type behind. */
+/* load_or takes other types than integers, and its result has no qualifiers. */
 static void test_load_or_is_of_any_type(void **state)
 {
 	static const volatile double number = 2.5;

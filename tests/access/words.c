@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* words.c - every operation of access.h on every size, behind one type of function */
+/* words.c - every operation of access.h on every size, as functions of one type */
 #include "words.h"
 
 #include <mcsafe/access.h>

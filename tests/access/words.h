@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* words.h - every operation of access.h on every size, behind one type of function */
+/* words.h - every operation of access.h on every size, as functions of one type */
 #ifndef MCSAFE_TESTS_ACCESS_WORDS_H
 #define MCSAFE_TESTS_ACCESS_WORDS_H
 
@@ -13,8 +13,8 @@
 enum t_what { T_LOAD, T_STORE, T_XCHG, T_CMPXCHG };
 
 /*
- * Stores value, if it stores; *got receives what a load or an exchange gives, and is as it was after
- * a fault. fault may be NULL, and is left alone by an operation that makes no record.
+ * An operation that stores, stores value. A load or an exchange puts its result in *got; after a
+ * fault *got is unchanged. fault may be NULL. An operation that makes no record does not change it.
  */
 typedef enum mcsafe_cause t_word_fn(volatile void *p, uint64_t value, uint64_t expected,
 				    uint64_t *got, struct mcsafe_fault *fault);

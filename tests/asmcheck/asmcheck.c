@@ -19,7 +19,7 @@
 #include "asmcheck.h"
 #include "base/cpu.h"
 #include "broken.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 #include "tool.h"
 
@@ -147,9 +147,7 @@ static void test_each_processor_gets_its_routines(void **state)
 	mask_features(0);
 }
 
-/*
- * ---- rows: a fault at every row ---------------------------------------------------------------
- */
+/* ---- rows: a fault at every row -------------------------------------------------------------- */
 
 static void rows(const struct t_copy *copy)
 {

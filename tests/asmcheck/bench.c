@@ -8,7 +8,7 @@
 
 #include "asmcheck.h"
 #include "basics.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 
 #define REPEATS 7
 #define LARGEST (64 << 10)

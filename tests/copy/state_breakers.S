@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * state_breakers.S - functions that each leave one thing changed which they must keep
+ * state_breakers.S - functions that each change one thing that they must keep
  *
  *	uint64_t break_NAME(void);
  *
@@ -76,7 +76,7 @@ break_\name:
 	ret
 	endbreaker direction_flag
 
-	/* Sets the default, which a callee might think harmless. */
+	/* Sets the default. A callee might think that this is harmless. */
 	breaker mxcsr
 	movl	$0x1f80, -8(%rsp)
 	ldmxcsr	-8(%rsp)

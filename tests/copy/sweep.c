@@ -10,7 +10,7 @@
 
 #include <mcsafe/engine.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 #include "tool.h"
@@ -22,7 +22,7 @@ const size_t sweep_lengths[] = {
 };
 const size_t sweep_n_lengths = T_LENGTH(sweep_lengths);
 
-/* Where a kind has no good bytes, all 64 alignments are those of a start behind the first bad. */
+/* If a kind has no good bytes, the operand starts 0 to 63 bytes after the first bad byte. */
 ptrdiff_t sweep_nearest(const struct t_fault_kind *kind)
 {
 	return kind->mapped ? -9 : -63;
@@ -51,7 +51,7 @@ size_t sweep_alignments(const struct t_copy *copy)
 	return t_copy_is_engine(copy) ? 64 : 8;
 }
 
-/* So far from the bad page, and from the good page's start, that no red zone gets there. */
+/* So far from the bad page, and from the start of the good page, that no red zone reaches it. */
 ptrdiff_t sweep_good_distance(size_t alignment)
 {
 	return (ptrdiff_t)(T_PAGE / 2 - alignment);
@@ -66,7 +66,7 @@ static void open_part(struct sweep *sweep, const struct t_fault_kind *src,
 	sweep->least_stride = t_part(part, 11, 499);
 	t_install();
 	t_state_init(&sweep->state);
-	/* So many bad ones that nothing comes to their end, not even what can flush them. */
+	/* That many bad pages that no copy reaches their end, not even one that can flush them. */
 	t_region_need(&sweep->src, src, good_pages, good_pages + 1);
 	unsupported = t_region_open(&sweep->dst, dst, good_pages, good_pages + 1);
 	if (unsupported != NULL) {
@@ -93,8 +93,8 @@ void sweep_open_case(struct sweep *sweep, const struct sweep_case *kinds)
 }
 
 /*
- * A kernel with CONFIG_MEMORY_FAILURE writes a line to its log for every access to poison. A prime,
- * so that every distance, alignment and length has its turn.
+ * A kernel with CONFIG_MEMORY_FAILURE logs a line for every access to poison, so only one trial in
+ * that many is done. It is a prime, so that every distance, alignment and length has its turn.
  */
 #define LOGGED_STRIDE 101
 
@@ -145,7 +145,7 @@ void sweep_close(struct sweep *sweep)
 	t_region_close(&sweep->dst);
 }
 
-/* The kinds to try on one side; how many they are. */
+/* The kinds to try on one side. Returns how many they are. */
 static size_t kinds_of(const struct t_fault_kind **kinds, unsigned sides, enum mcsafe_side side)
 {
 	size_t n = 0;
@@ -204,7 +204,7 @@ static void sweep_distance(struct sweep *sweep, ptrdiff_t *good_distance)
 	}
 }
 
-/* An entry point goes by each engine in turn; with MCSAFE_FULL=1 by every one at each distance. */
+/* An entry point uses each engine in turn; with MCSAFE_FULL=1 every engine at each distance. */
 static void sweep_copy(struct sweep *sweep, ptrdiff_t *bad_distance, ptrdiff_t *good_distance,
 		       const struct t_fault_kind *kind)
 {
@@ -218,7 +218,7 @@ static void sweep_copy(struct sweep *sweep, ptrdiff_t *bad_distance, ptrdiff_t *
 			if (n_engines > 1) {
 				if (!every_one && (size_t)(d + SWEEP_FARTHEST) % n_engines != i)
 					continue;
-				/* The best one in the place of one that cannot run here. */
+				/* If an engine cannot run here, the best one takes its place. */
 				if (t_tool_cannot(mcsafe__engines[i].name) ||
 				    mcsafe_engine_set(mcsafe__engines[i].name) != 0)
 					assert_int_equal(mcsafe_engine_set(NULL), 0);

@@ -17,19 +17,22 @@ extern const size_t sweep_n_lengths;
 
 #define SWEEP_LONGEST 258
 
-/* Every distance from an operand to its first bad byte; less than 0: it begins behind it. */
+/* Every distance from an operand to its first bad byte. Below 0: it begins after that byte. */
 #define SWEEP_FARTHEST 129
 ptrdiff_t sweep_nearest(const struct t_fault_kind *kind);
 ptrdiff_t sweep_farthest(const struct t_fault_kind *kind);
 
 /*
- * The copy after that one, NULL for the first, that this processor can run; NULL after the last.
- * sides: the one that is to be bad, or both; what has no source is left out if that is one.
+ * The next copy that this processor can run. NULL asks for the first one, and is returned after the
+ * last one. sides: the sides that will be bad. If the source is one of them, copies without a
+ * source are left out.
  */
 const struct t_copy *sweep_next(const struct t_copy *copy, unsigned sides);
 
-/* Alignments to a cache line, of an operand that is all good: all for an engine, fewer for the
- * entry points, which come down to an engine, and 1 where there is no other operand. */
+/*
+ * Alignments to a cache line of the operand that is good: all for an engine, fewer for an entry
+ * point, which calls an engine, and 1 if there is no other operand.
+ */
 size_t sweep_alignments(const struct t_copy *copy);
 ptrdiff_t sweep_good_distance(size_t alignment);
 
@@ -37,26 +40,26 @@ struct sweep {
 	struct t_region src;
 	struct t_region dst;
 	struct t_state state;
-	struct t_trial trial; /* copy, distances and length are the caller's to set */
+	struct t_trial trial; /* the caller sets the copy, the distances and the length */
 	size_t copies;
 	size_t faults;
-	size_t stride; /* one in so many is done */
+	size_t stride; /* one trial in that many is done */
 	size_t least_stride;
 	size_t first; /* the turn of the first trial */
 	size_t turn;
 };
 
 /*
- * Installs libmcsafe and opens the regions, of so many good pages and one more that are bad; skips
- * the test where the kernel cannot do one.
+ * Installs libmcsafe, and opens the regions. Each has that many good pages, and one more bad page
+ * than that. Skips the test if the kernel cannot do a kind.
  */
 void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struct t_fault_kind *dst,
 		size_t good_pages);
 
 /*
- * Makes the copy that of the next trials. Engines are witnessed; the entry points run with the
- * library's handler on top, as in a program. sweep_once() does one trial, or leaves it out where
- * the kernel would log all of them.
+ * sweep_begin() sets the copy of the next trials. Engines run with the witness. Entry points run
+ * with the library's handler on top, as in a program. sweep_once() does one trial, or leaves it out
+ * if the kernel would log them all.
  */
 void sweep_begin(struct sweep *sweep, const struct t_copy *copy);
 void sweep_once(struct sweep *sweep);
@@ -75,9 +78,9 @@ struct sweep_case {
 #define SWEEP_CASES 64
 
 /*
- * One in so many trials of a case is done. A prime, as for t_part(). Each kind begins at another
- * trial, and at least so many kinds of either side have the same distances. So each run tries each
- * distance, alignment and length, with one kind or another.
+ * One trial in that many of a case is done. A prime, as for t_part(). Each kind begins at another
+ * trial, and at least that many kinds of either side have the same distances. So each run tries
+ * each distance, alignment and length, with one kind or another.
  */
 #define SWEEP_PART 5
 
@@ -85,14 +88,14 @@ struct sweep_case {
 void sweep_open_case(struct sweep *sweep, const struct sweep_case *kinds);
 
 /*
- * Runs test, which finds its struct sweep_case in *state, once for each combination of kinds that
- * are bad on those sides. A side that is not among them gets a bad page for the copies to keep
- * away from. One trial in five is done, or with a sanitizer one in eleven; with MCSAFE_FULL=1 all.
- * Returns the program's exit status.
+ * Runs test once for each combination of kinds that are bad on those sides. The test finds its
+ * struct sweep_case in *state. The other side gets a bad page that the copies must not reach. One
+ * trial in five is done, or with a sanitizer one in eleven; with MCSAFE_FULL=1 all of them. Returns
+ * the exit status for the program.
  */
 int sweep_run(const char *group, unsigned sides, void (*test)(void **state));
 
-/* All copies, distances, alignments and lengths where that side is bad. */
+/* All copies, distances, alignments and lengths, with that side bad. */
 void sweep_side(const struct sweep_case *kinds, enum mcsafe_side side);
 
 #endif /* MCSAFE_TESTS_SWEEP_H */

@@ -14,7 +14,7 @@
 #include "sweep.h"
 #include "witness.h"
 
-/* Addresses that are never mapped, with every kind of 64-byte line and of boundary behind them. */
+/* Addresses that are never mapped, before every kind of 64-byte line and of boundary. */
 static const uintptr_t wild_addresses[] = {
 	0, /* NULL */
 	1, /* vm.mmap_min_addr forbids all of the first page */
@@ -23,9 +23,9 @@ static const uintptr_t wild_addresses[] = {
 	UINT64_C(0x00007ffffffffff9), /* a word here ends where addresses of 48 bits do */
 	UINT64_C(0x1234000000000003), /* not canonical */
 	UINT64_C(0x8000000000000000),
-	UINT64_C(0xfeffffffffffffff), /* the last one that is not canonical with 57 bits */
-	UINT64_C(0xffff800000000000), /* the kernel's half */
-	UINT64_C(0xffffffff81000001), /* its text */
+	UINT64_C(0xfeffffffffffffff), /* the last address that is not canonical with 57 bits */
+	UINT64_C(0xffff800000000000), /* the kernel's half of the addresses */
+	UINT64_C(0xffffffff81000001), /* the kernel's text */
 	UINT64_C(0xfffffffffffff000), /* the last page of all */
 };
 
@@ -40,7 +40,7 @@ static void open_good(struct sweep *sweep)
 	sweep->trial.dst_distance = sweep_good_distance(5);
 }
 
-/* With every copy that has the sides. */
+/* Runs it with every copy that has the sides. */
 static size_t try_everything(struct sweep *sweep, unsigned sides, const size_t *n, size_t n_lengths)
 {
 	const struct t_copy *copy = NULL;
@@ -132,7 +132,7 @@ static void check_refused(const struct mcsafe_fault *record, enum mcsafe_side si
 		assert_null(record->reserved[i]);
 }
 
-/* side: the one whose range wraps around, and that is looked at first. */
+/* side: the side whose range wraps around, and which is checked first. */
 static void refuse(struct sweep *sweep, const struct t_copy *copy, void *dst, const void *src,
 		   size_t n, enum mcsafe_side side)
 {
@@ -198,7 +198,7 @@ static void test_a_range_that_wraps_is_refused_untouched(void **state)
 	sweep_close(&sweep); /* which looks whether a byte was changed */
 }
 
-/* One byte less, and it is a range as any other, if a long one. */
+/* One byte less is an ordinary range, although a long one. */
 static void test_the_longest_range_is_not_refused(void **state)
 {
 	struct sweep sweep;
@@ -235,7 +235,7 @@ static void test_no_record_is_wanted(void **state)
 
 /* ---- memory that disappears ----------------------------------------------------------------- */
 
-/* The file behind a mapping shrinks, grows again, and the mapping goes: each between two copies. */
+/* Between two copies the mapped file shrinks, or grows again, or the mapping is removed. */
 static void test_memory_disappears_between_copies(void **state)
 {
 	static unsigned char buffer[2 * T_PAGE];
@@ -265,7 +265,7 @@ static void test_memory_disappears_between_copies(void **state)
 	close(fd);
 }
 
-/* Two pages that are mapped twice: by the first mapping they come and go, by the other they stay. */
+/* Two pages are mapped twice. They come and go in the first mapping, and stay in the second. */
 struct twin {
 	unsigned char *first;
 	unsigned char *other;
@@ -293,7 +293,7 @@ static void close_twin(struct twin *twin)
 #define COPIES 10000
 #define TURNS  100000
 
-/* A thread that takes the second page of a mapping away and gives it back, again and again. */
+/* A thread that unmaps the second page of a mapping and maps it again, again and again. */
 struct flicker {
 	unsigned char *page;
 	atomic_bool stop;
@@ -303,7 +303,7 @@ static void *flicker_run(void *arg)
 {
 	struct flicker *flicker = arg;
 
-	/* No more than TURNS, lest it should keep the lock of the address space for ever. */
+	/* At most TURNS times, so that it does not hold the lock of the address space for ever. */
 	for (size_t i = 0; i < TURNS && !atomic_load(&flicker->stop); i++) {
 		mprotect(flicker->page, T_PAGE, PROT_NONE);
 		mprotect(flicker->page, T_PAGE, PROT_READ | PROT_WRITE);

@@ -5,7 +5,7 @@
 
 #define BOTH_SIDES (T_SIDE(MCSAFE_SIDE_SOURCE) | T_SIDE(MCSAFE_SIDE_DESTINATION))
 
-/* All of them for an engine; for the entry points every seventh, which takes in all alignments. */
+/* All distances for an engine. Every seventh for an entry point: all alignments have a turn. */
 static ptrdiff_t step_of(const struct t_copy *copy)
 {
 	return t_copy_is_engine(copy) ? 1 : 7;

@@ -12,12 +12,12 @@
 
 #include "base/cpu.h"
 #include "copies.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 #include "tool.h"
 #include "witness.h"
 
-/* The engine that does a copy, seen from outside: the one that holds the instruction. */
+/* The engine that does a copy: the one that contains the faulting instruction. */
 static uintptr_t entry_in_use(void)
 {
 	char *bad = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
@@ -112,7 +112,7 @@ static void test_each_can_be_asked_for(void **state)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-/* Not in a build with MCSAFE_DEBUG, whatever the processor can do. */
+/* A build with MCSAFE_DEBUG does not have it, whatever the processor can do. */
 static bool can_use_strings(void)
 {
 	for (size_t i = 0; i < mcsafe__n_engines; i++)
@@ -135,7 +135,7 @@ static void test_the_best_is_chosen(void **state)
 	assert_string_equal(mcsafe_engine_name(), best);
 }
 
-/* In a child, so that MCSAFE_ENGINE has not been read yet. Returns what it prints. */
+/* Runs in a child, so that MCSAFE_ENGINE has not been read yet. Returns what the child prints. */
 static void with_environment(const char *value, int expected, const char *engine, char *printed,
 			     size_t size)
 {
@@ -186,14 +186,15 @@ static void test_the_environment_chooses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_environment_chooses), /* first: nobody has installed */
+		cmocka_unit_test(
+			test_the_environment_chooses), /* first: libmcsafe is not installed */
 		cmocka_unit_test(test_caches_are_as_large_as_libc_says),
 		cmocka_unit_test(test_names_are_those_of_the_table),
 		cmocka_unit_test(test_each_can_be_asked_for),
 		cmocka_unit_test(test_the_best_is_chosen),
 	};
 
-	/* What the user has set is for other programs. */
+	/* MCSAFE_ENGINE of the user is for other programs. */
 	unsetenv("MCSAFE_ENGINE");
 	return t_run("copy.engine", tests, T_LENGTH(tests));
 }

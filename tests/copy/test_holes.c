@@ -10,7 +10,7 @@
 #include <mcsafe/engine.h>
 #include <mcsafe/handler.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"
@@ -18,7 +18,7 @@
 
 #define PAGES 8
 #define SIZE  (PAGES * T_PAGE)
-#define FILL  0x1fe /* the low 8 bits count */
+#define FILL  0x1fe /* only the low 8 bits count */
 
 static unsigned char *src, *dst;
 
@@ -59,7 +59,7 @@ static int is_bad(unsigned bad, size_t at)
 	return (int)(bad >> (at / T_PAGE) & 1);
 }
 
-/* One call with those pages bad; bit i stands for page i. */
+/* One call with those pages bad. Bit i stands for page i. */
 static void try_pages(unsigned bad_src, unsigned bad_dst, size_t src_at, size_t dst_at, size_t n,
 		      size_t room)
 {

@@ -2,8 +2,8 @@
 /*
  * test_huge.c - more than 4 GiB: no count anywhere has only 32 bits
  *
- * A mapping of that size is a file of 2 MiB mapped over and over, so both memory and time are
- * affordable. Its last part is a file of its own, to see what was written to it and what was not.
+ * To save memory and time, the mapping is one file of 2 MiB, mapped again and again. The last part
+ * is a file of its own, so that the test sees what was written to it and what was not.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -59,7 +59,7 @@ static void close_span(struct span *span)
 	assert_int_equal(munmap(span->base, SIZE), 0);
 }
 
-/* Byte i of the whole span: both files go on with the same pattern where the other one ends. */
+/* Byte i of the whole span. The second file continues the pattern of the first one. */
 static void fill_span(struct span *span, unsigned char (*content)(size_t i))
 {
 	for (size_t i = 0; i < CHUNK; i++)
@@ -89,7 +89,7 @@ static void call(const struct call *it)
 	assert_int_equal(t_state_damage(&state), 0);
 }
 
-/* What position p of the destination's chunk got: the last of the bytes that went there. */
+/* What position p of the destination's chunk holds: the last byte that was stored there. */
 static unsigned char expected_byte(const struct call *it, const struct span *dst, size_t p)
 {
 	size_t dst_offset = (size_t)(it->dst - dst->base);
@@ -121,7 +121,7 @@ static void check_destination(const struct call *it, struct span *dst)
 			fail_msg("%s: written to 4 GiB + %#zx", it->copy->name, p);
 }
 
-/* bad: the side whose page at LIMIT is taken away. */
+/* bad: the side whose page at LIMIT is unmapped. */
 static void copy_beyond_4_gib(const struct t_copy *copy, struct span *dst, const struct span *src,
 			      const struct span *bad)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_loads.c - no load crosses a cache line, since one that straddles good and poisoned lines
- * can be fatal
+ * test_loads.c - no load crosses a cache line, because a load of a good and a poisoned line can be
+ * fatal
  *
- * With EFLAGS.AC set the processor raises SIGBUS, BUS_ADRALN, for every access that is not
- * aligned to its size (Intel SDM vol. 3, 6.15, #AC). An aligned load crosses no line. Stores may
- * be unaligned, so the destination gets the source's alignment here. The engines that also load
- * unaligned within a line are watched by "asmcheck lines" instead.
+ * With EFLAGS.AC set, the processor raises #AC for every access that is not aligned to its size
+ * (Intel SDM vol. 3, 6.15). The kernel sends SIGBUS, BUS_ADRALN. An aligned load crosses no line.
+ * Stores may be unaligned, so the test gives the destination the alignment of the source. "asmcheck
+ * lines" tests the engines that also make unaligned loads within a line.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -26,7 +26,7 @@ static uint64_t load_word(uint64_t addr, uint64_t b, uint64_t c, uint64_t d)
 	return addr;
 }
 
-/* One load under EFLAGS.AC, in a child that dies of the signal: no handler is ready for it. */
+/* One load under EFLAGS.AC. No handler is ready for the signal, so the child dies of it. */
 struct attempt {
 	const void *addr;
 	int *code; /* shared: the signal's */
@@ -61,7 +61,7 @@ static int code_of_load(const void *addr)
 	return *attempt.code;
 }
 
-/* Proves that the check is there; a hypervisor might leave it out. */
+/* Proves that the processor makes the check. A hypervisor might leave it out. */
 static void test_processor_refuses_unaligned_loads(void **state)
 {
 	static const uint64_t words[2] = {1, 2};
@@ -82,7 +82,7 @@ static void try_lengths(struct sweep *sweep)
 {
 	for (size_t n = 0; n <= SWEEP_LONGEST; n++) {
 		sweep->trial.n = n;
-		sweep_once(sweep); /* a signal would be one too many */
+		sweep_once(sweep); /* any signal is wrong */
 	}
 }
 
@@ -96,7 +96,7 @@ static void test_no_load_crosses_a_line(void **state)
 	sweep_open(&sweep, kind, kind, 1);
 	sweep.state.flags_set = T_STATE_FLAG_AC;
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_SOURCE))) != NULL) {
-		/* C code around an engine may be compiled to anything. */
+		/* Only engines: the C code around them may be compiled to unaligned accesses. */
 		if (!t_copy_is_engine(copy) || copy->is.touches_again)
 			continue;
 		sweep_begin(&sweep, copy);

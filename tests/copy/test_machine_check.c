@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_machine_check.c - signals as real machine checks raise them, and others that look like it
+ * test_machine_check.c - signals as real machine checks raise them, and signals that look alike
  *
- * A child copies from and to a file that was truncated. The SIGBUS is real; a tracer rewrites what
- * it says before the child gets it, to what a kernel says of a machine check: the start of the
- * page and not the byte, the size of the page, no address at all, or the address of another
- * mapping of the same memory.
+ * A child copies from and to a file that was truncated. The SIGBUS is real. Before the child gets
+ * it, a tracer rewrites the siginfo to what a kernel says of a machine check: the start of the page
+ * and not the byte, the size of the page, no address at all, or the address of another mapping of
+ * the same memory.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -29,9 +29,8 @@
 
 /* What both processes see. */
 struct stage {
-	struct t_report
-		say; /* what the child's next signals shall say; lsb even if it means nothing */
-	bool once;   /* only the first of them */
+	struct t_report say; /* for the next signals; lsb is set even if it means nothing */
+	bool once;           /* rewrite only the first of them */
 	unsigned rewritten;
 
 	size_t trials;
@@ -47,7 +46,7 @@ static void rewrite(void *arg, siginfo_t *si)
 	if (stage->once && stage->rewritten != 0)
 		return;
 	stage->rewritten++;
-	/* The number stays: it is the fault's, and siginfo and delivery must agree. */
+	/* The signal number stays: siginfo and delivery must agree. */
 	si->si_code = stage->say.code;
 	si->si_addr_lsb = (short)stage->say.lsb;
 	if (!stage->say.exact)
@@ -86,7 +85,7 @@ static void open_stage(void)
 
 enum address { EXACT, PAGE_START, NO_ADDRESS, ANOTHER_MAPPING, OTHER_OPERAND };
 
-/* How the kernel could say it. The cause and the extent follow from the table of fault.h. */
+/* What the kernel could say. The cause and the extent follow from the table of fault.h. */
 static const struct wording {
 	const char *kind; /* the fault that is rewritten; it gives the signal's number */
 	int code;
@@ -102,7 +101,7 @@ static const struct wording {
 	/* known to be bad: the byte */
 	{"truncated", BUS_MCEERR_AR, 12, EXACT, MCSAFE_CAUSE_POISON, 4096},
 	{"truncated", BUS_MCEERR_AR, 21, EXACT, MCSAFE_CAUSE_POISON, 2097152},
-	/* finer than a page, unknown, and what no kernel says: no extent of 1, no shift by 64 */
+	/* finer than a page; unknown; values of no kernel: no extent of 1, no shift by 64 */
 	{"truncated", BUS_MCEERR_AR, 6, PAGE_START, MCSAFE_CAUSE_POISON, 64},
 	{"truncated", BUS_MCEERR_AR, 0, PAGE_START, MCSAFE_CAUSE_POISON, 0},
 	{"truncated", BUS_MCEERR_AR, 64, PAGE_START, MCSAFE_CAUSE_POISON, 0},
@@ -262,7 +261,7 @@ static void test_destination_count_comes_from_registers(void **state)
 
 /* ---- what does not land --------------------------------------------------------------------- */
 
-/* Said of a fault at a row, in the very thread: still not the fault of that access. */
+/* The signal is sent to the thread at a row. It still is not a fault of that access. */
 static const struct notice {
 	const char *kind;
 	int code;
@@ -298,7 +297,7 @@ static void install_on(void (*handler)(int, siginfo_t *, void *))
 	t_install();
 }
 
-/* Nothing is known of where the operands stand but that n bytes from there on are too many. */
+/* All that is known of the operands is that n bytes from there on are too many. */
 static void copy_into_bad_memory(const struct scene *scene, const struct t_copy *copy,
 				 ptrdiff_t distance, size_t n)
 {
@@ -372,8 +371,8 @@ static void test_notices_reach_the_previous_handler(void **state)
 }
 
 /*
- * Without a previous handler a notice of BUS_MCEERR_AO is dropped. The instruction runs again, and
- * this time the fault is its own, so it lands.
+ * Without a previous handler, a notice of BUS_MCEERR_AO is dropped. The instruction runs again.
+ * This time the fault is its own, so the copy lands.
  */
 static void test_a_dropped_notice_costs_nothing(void **state)
 {

@@ -17,14 +17,14 @@
 #define PAGES    3 /* good ones, so that LONGEST and the red zones fit in */
 
 /*
- * The oracle of the other sweeps takes too long for two million copies of four thousand bytes:
- * here the destination must simply be the source, between red zones.
+ * The oracle of the other sweeps is too slow for two million copies of four thousand bytes. Here
+ * the destination is compared with the source, and has red zones.
  */
 struct arena {
 	struct t_region src;
 	struct t_region dst;
 	struct t_state state;
-	unsigned char red[LONGEST + 2 * RED_ZONE]; /* as the destination is before a copy */
+	unsigned char red[LONGEST + 2 * RED_ZONE]; /* the destination before a copy */
 	unsigned char constant[LONGEST];
 	size_t copies;
 };
@@ -54,18 +54,18 @@ static void close_arena(void)
 	t_region_close(&arena.src);
 }
 
-/* What the destination must hold, without a look at the memory that was copied from. */
+/* What the destination must hold, computed and not read from the source. */
 static const unsigned char *original(const struct t_copy *copy, const unsigned char *src)
 {
 	return copy->work == T_SETS ? arena.constant : arena.src.image + (src - arena.src.good);
 }
 
-/* The bytes before and behind dst that are watched, where they are not the guard pages. */
+/* The bytes before and after dst that are checked, unless they are the guard pages. */
 static void once(const struct t_copy *copy, unsigned char *dst, const unsigned char *src, size_t n)
 {
 	size_t before = (size_t)(dst - arena.dst.good), behind = (size_t)(arena.dst.bad - dst) - n;
 	static const struct mcsafe_fault unwritten = {.extent = 1};
-	struct mcsafe_fault record = unwritten; /* room enough for an engine's landing, too */
+	struct mcsafe_fault record = unwritten; /* an engine's landing fits also */
 	const char *bad = NULL;
 	uint64_t args[4];
 	size_t left;
@@ -83,7 +83,7 @@ static void once(const struct t_copy *copy, unsigned char *dst, const unsigned c
 	else if (memcmp(dst - before, arena.red, before) != 0)
 		bad = "it wrote before the destination";
 	else if (memcmp(dst + n, arena.red + before + n, behind) != 0)
-		bad = "it wrote behind the destination";
+		bad = "it wrote past the destination";
 	else if (memcmp(&record, &unwritten, sizeof(record)) != 0)
 		bad = "it wrote a record";
 	else if (t_state_damage(&arena.state) != 0)
@@ -93,13 +93,13 @@ static void once(const struct t_copy *copy, unsigned char *dst, const unsigned c
 			 n, src - arena.src.good, PAGES * T_PAGE, dst - arena.dst.good, bad);
 }
 
-/* Every length for an engine; an entry point comes down to one, so some of the long ones will do. */
+/* Every length for an engine. An entry point calls one, so some of the long ones are enough. */
 static size_t next_length(const struct t_copy *copy, size_t n)
 {
 	return n + stride * (t_copy_is_engine(copy) || n < 300 ? 1 : 61);
 }
 
-/* The source begins right behind the guard page; below the destination there is a red zone. */
+/* The source begins right after the guard page. Below the destination is a red zone. */
 static void every_length_and_offset(const struct t_copy *copy)
 {
 	for (size_t n = 1; n <= LONGEST; n = next_length(copy, n))
@@ -109,8 +109,8 @@ static void every_length_and_offset(const struct t_copy *copy)
 }
 
 /*
- * Nothing is touched outside: both operands end at a bad page, and then both begin behind one.
- * Each touch would be recovered, so it is the witness that has to see it.
+ * Nothing outside is touched: both operands end at a bad page, and then both begin after one. A
+ * touch would be recovered, so the witness counts the signals.
  */
 static void every_length_between_bad_pages(const struct t_copy *copy)
 {

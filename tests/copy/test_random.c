@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_random.c - kinds, distances, alignments and lengths as they come, up to several pages */
+/* test_random.c - random kinds, distances, alignments and lengths, up to several pages */
 #include "rng.h"
 #include "run.h"
 #include "sweep.h"
@@ -11,7 +11,7 @@
 
 static size_t copies;
 
-/* Mostly near a bad page, where everything happens. */
+/* Mostly near a bad page, where the interesting cases are. */
 static ptrdiff_t draw_distance(struct t_rng *rng, const struct t_fault_kind *kind)
 {
 	size_t farthest = t_rng_below(rng, 4) == 0 ? GOOD_PAGES * T_PAGE : 300;
@@ -47,7 +47,7 @@ static const struct t_copy *draw_copy(struct t_rng *rng)
 	}
 }
 
-/* Skipped, if the round's kinds are not to be had on this kernel. */
+/* Skipped if this kernel cannot do the kinds of the round. */
 static void test_round(void **state)
 {
 	struct t_rng *rng = *state;

@@ -2,8 +2,8 @@
 /*
  * test_revoked.c - the destination becomes read-only before each store of a copy or a fill
  *
- * So each store is tried in turn as the first that fails, also where an earlier one has been to the
- * same bytes: vectors overlap at the end, and two of the length of the operand are the same. The
+ * So each store is in turn the first one that fails, even if an earlier store has written the same
+ * bytes: vectors overlap at the end, and are the same if the operand has the length of one. The
  * trap flag stops the routine before each instruction. The instructions between two stores do not
  * depend on the destination, so the page is revoked only before instructions whose row says that
  * they store.
@@ -26,7 +26,7 @@
 #define TRAP_FLAG 0x100
 
 static unsigned char
-	*memory; /* the operand ends with its first page; the second tells of overruns */
+	*memory; /* the operand ends with the first page; the second page shows overruns */
 static volatile long stores, last;
 static volatile sig_atomic_t stepping;
 

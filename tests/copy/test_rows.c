@@ -9,7 +9,7 @@
 #include "tool.h"
 #include "witness.h"
 
-/* Distances, alignments and lengths that take in every phase of every engine. */
+/* Distances, alignments and lengths that reach every phase of every engine. */
 #define FARTHEST   SWEEP_FARTHEST
 #define ALIGNMENTS 16
 
@@ -35,7 +35,7 @@ static int is_inside(uintptr_t addr, const struct t_region *region)
 	return addr >= (uintptr_t)region->bad && addr < (uintptr_t)region->bad_end;
 }
 
-/* Counts the signals of the last trial; their address tells the side, whatever the row says. */
+/* Counts the signals of the last trial. Their address tells the side, whatever the row says. */
 static void count(struct tally *tally, const struct sweep *sweep)
 {
 	for (unsigned i = 0; i < t_witness.n; i++) {
@@ -66,7 +66,7 @@ static void try_side(struct sweep *sweep, struct tally *tally, ptrdiff_t *bad, p
 		}
 }
 
-/* The instruction where a copy stopped is in the record, so each but those of a second look. */
+/* The record has the instruction where a copy stopped: every row but those of a second look. */
 static void print_rows(const struct tally *tally)
 {
 	for (size_t i = 0; i < tally->n_rows; i++) {
@@ -90,7 +90,7 @@ static void try_engine(struct sweep *sweep, struct tally *tally)
 	try_side(sweep, tally, &trial->dst_distance, &trial->src_distance);
 }
 
-/* Every row belongs to a routine of copies.c: one that does not would be red here. */
+/* Every row must belong to a routine of copies.c. */
 static void check_tally(const struct tally *tally)
 {
 	const struct t_copy *impossible = NULL;

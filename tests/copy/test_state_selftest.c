@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_state_selftest.c - the checker of the caller's state finds every change there can be */
+/* test_state_selftest.c - the checker of the caller's state finds every possible change */
 #include <errno.h>
 #include <signal.h>
 
@@ -75,7 +75,7 @@ static const struct breaker {
 	{"a signal unblocked", break_mask_less, T_DAMAGE_SIGNAL_MASK},
 };
 
-/* All that was changed by the last call, by name. */
+/* The names of all that the last call changed. */
 static void print_damage(const char *name, unsigned damage)
 {
 	for (unsigned bit = 1; bit != 0 && bit <= damage; bit <<= 1)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_strings.c - long copies of the engines that use REP MOVSB: ends by vectors, the rest by that
+ * test_strings.c - long copies of the engines that use REP MOVSB for all but the ends
  *
- * The linker puts a function of ours before mcsafe__copy_erms() (--wrap), which sees what it is given.
+ * With --wrap, the linker puts a function of the test before mcsafe__copy_erms(). It sees the
+ * arguments.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include <mcsafe/mcsafe.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "rng.h"
 #include "run.h"
@@ -24,7 +25,7 @@
 mcsafe__copy_fn __real_mcsafe__copy_erms;
 mcsafe__copy_fn __wrap_mcsafe__copy_erms;
 
-/* The operand of the copy that runs, and how often REP MOVSB has been asked to do a part of it. */
+/* The operands of the copy that runs, and how often REP MOVSB was used for a part of them. */
 static uintptr_t source;
 static size_t length;
 static size_t calls;
@@ -54,7 +55,7 @@ static void expect(const void *src, size_t n)
 
 /* ---- engines --------------------------------------------------------------------------------- */
 
-/* Calls check with each of the engines in use; skips the test if this processor has none. */
+/* Calls check with each such engine in use. Skips the test if this processor has none. */
 static void for_each_engine(void (*check)(const struct mcsafe__engine *engine))
 {
 	size_t n = 0;
@@ -238,7 +239,7 @@ static void test_other_engines_use_no_strings(void **state)
 
 /* ---- who has met it -------------------------------------------------------------------------- */
 
-/* Whether a bad page at that byte stops REP MOVSB: it stands in the first line of its routine. */
+/* Whether a bad page at that byte stops REP MOVSB, which is in the first line of its routine. */
 static bool stops_strings(size_t bad)
 {
 	size_t n = mcsafe__route.short_below + LINE / 2;

@@ -61,7 +61,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Each pair of kinds is some thread's, on kernels that have them; the others take what there is. */
+/* Each pair of kinds that the kernel has gets a thread. Other threads repeat such pairs. */
 static const struct t_fault_kind *kind_for(size_t worker, enum mcsafe_side side)
 {
 	static const char *const names[][2] = {

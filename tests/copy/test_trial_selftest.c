@@ -5,7 +5,7 @@
 
 #include <mcsafe/copy.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "landing/extable.h"
 #include "oracle.h"
 #include "pattern.h"
@@ -154,7 +154,7 @@ WRONG_IN_RECORD(wrong_extent, fault->extent = T_PAGE)
 WRONG_IN_RECORD(wrong_ip, fault->ip = (char *)fault->ip + 1)
 WRONG_IN_RECORD(wrong_reserved, fault->reserved[2] = fault)
 
-/* The instruction of a row, but one of the wrong kind, or not the one that failed. */
+/* The instruction of a row, but of the wrong kind, or not the row that failed. */
 static void *row_of(enum mcsafe_side side, const void *other_than)
 {
 	const struct mcsafe_row *row, *end;
@@ -199,8 +199,8 @@ static size_t leave_signal_blocked(unsigned char *dst, const unsigned char *src,
 
 /* ---- what must be said of them -------------------------------------------------------------- */
 
-#define SHORT 24 /* stops after so many bytes of */
-#define WHOLE 40
+#define SHORT 24 /* a copy stops after that many bytes ... */
+#define WHOLE 40 /* ... of that many */
 
 static const struct wrong {
 	copy_fn *copy;
@@ -248,7 +248,7 @@ static void open_sweep(struct sweep *sweep)
 	sweep->trial.n = WHOLE;
 }
 
-/* Puts the regions right again that a wrong copy has damaged. */
+/* Restores the regions that a wrong copy has damaged. */
 static void repair(struct sweep *sweep)
 {
 	t_region_fill(&sweep->src, t_data);
@@ -365,7 +365,7 @@ static void test_finds_every_wrong_landing(void **state)
 	sweep_close(&sweep);
 }
 
-/* A machine check of the copy's own: a little may be left out, but only as much as is granted. */
+/* A machine check in the copy: it may stop a little before the poison, but only as granted. */
 static size_t copy_8_too_few(unsigned char *dst, const unsigned char *src, size_t n,
 			     struct mcsafe_fault *fault)
 {
@@ -398,7 +398,7 @@ static void test_grants_a_shortfall_and_no_more(void **state)
 	sweep_close(&sweep);
 }
 
-/* The oracle is simple enough to be believed, but for what it does where both sides are bad. */
+/* The oracle is simple enough to be trusted, except for bytes that are bad on both sides. */
 static void test_oracle_stops_at_the_first_bad_byte(void **state)
 {
 	static const struct {

@@ -2,8 +2,8 @@
 /*
  * test_went_away.c - memory that changes between a fault and the second look at it
  *
- * The witness changes the memory from within the signal handler, before the library sees the
- * signal: what another thread may do at that moment, but without the luck.
+ * The witness changes the memory in the signal handler, before the library sees the signal. Another
+ * thread could do so at that moment, but only with luck.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -11,14 +11,14 @@
 
 #include <mcsafe/copy.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"
 #include "tool.h"
 #include "witness.h"
 
-#define N 256 /* bytes of each copy here */
+#define N 256 /* bytes of each copy in this test */
 
 static struct sweep sweep;
 
@@ -71,7 +71,7 @@ static void open_source(void)
 	mprotect(sweep.src.bad, T_PAGE, PROT_READ);
 }
 
-/* Only by the first signal. */
+/* Only at the first signal. */
 static void (*change)(void);
 
 static void change_once(void)
@@ -119,8 +119,8 @@ static void assert_unwritten(const struct attempt *attempt)
 }
 
 /*
- * Words are stored to a source that is a multiple of 64, so that every engine is in the phase of
- * its widest stores; distance is that of the destination to its bad page.
+ * The source begins at a multiple of 64, so that every engine is in the phase of its widest stores.
+ * distance: from the destination to its bad page.
  */
 static void aim(struct attempt *attempt, ptrdiff_t distance)
 {
@@ -131,11 +131,11 @@ static void aim(struct attempt *attempt, ptrdiff_t distance)
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
-/* What has a record, for the copies without one have nothing to show in it. */
+/* Only copies that make a record, because the record is what is checked. */
 static const struct t_copy *next(const struct t_copy *copy)
 {
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_SOURCE))) != NULL)
-		/* REP MOVSB stops at the exact byte: there is nothing to look at again. */
+		/* REP MOVSB stops at the exact byte, and makes no second look. */
 		if (copy->record != T_RECORD_NONE && copy->fn != (void (*)(void))mcsafe__copy_erms)
 			break;
 	return copy;
@@ -190,7 +190,7 @@ static void test_a_file_that_grows_again_is_completed(void **state)
 	close_regions();
 }
 
-/* The page after it is as bad as ever: the copy goes on to there, and reports that one. */
+/* The next page is still bad. The copy goes on to it, and reports it. */
 static void test_goes_on_to_the_next_bad_page(void **state)
 {
 	const size_t n = T_PAGE + N;
@@ -220,8 +220,8 @@ static void test_goes_on_to_the_next_bad_page(void **state)
 }
 
 /*
- * The source goes at the same moment. What had been loaded is stored from the registers, and not
- * one byte is loaded again; then the copy stops at the source.
+ * The source goes away at the same moment. The copy stores what it has loaded from the registers,
+ * and loads no byte again. Then it stops at the source.
  */
 static void try_without_source(const struct t_copy *copy, ptrdiff_t distance)
 {
@@ -256,7 +256,7 @@ static void test_what_was_loaded_is_not_loaded_again(void **state)
 	close_regions();
 }
 
-/* A source that failed is never looked at again, even if it could be read by now. */
+/* A source that failed is not read again, even if it can be read by now. */
 static void test_a_source_that_comes_back_is_not_read(void **state)
 {
 	const struct t_copy *copy = NULL;
@@ -277,7 +277,7 @@ static void test_a_source_that_comes_back_is_not_read(void **state)
 			assert_memory_equal(it.dst, it.src, (size_t)distance);
 			memcpy(it.dst, sweep.dst.image + 512, (size_t)distance);
 		}
-	close_regions(); /* which looks at the bytes that must not have been written to */
+	close_regions(); /* which checks the bytes that must not have been written */
 }
 
 /* ---- between copy and write-back ------------------------------------------------------------ */
@@ -290,7 +290,7 @@ static void lose_destination(void)
 }
 
 /*
- * The copy stops at the source; by then the destination has gone too, in all or from its second
+ * The copy stops at the source. By then the destination is lost also, all of it or from its second
  * page on. Bytes that cannot be written back do not count.
  */
 static void try_lost_destination(size_t before, size_t written, size_t expected)

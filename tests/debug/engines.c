@@ -15,8 +15,7 @@
 #include <time.h>
 
 #include "base/cpu.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "basics.h"
 
 static const struct engine engines[] = {
 #define COPY(name_, ...) {#name_, mcsafe__copy_##name_, {__VA_ARGS__}},
@@ -27,7 +26,7 @@ const struct flusher flushers[] = {
 #define FLUSH(name_, ...) {#name_, mcsafe__flush_##name_, {__VA_ARGS__}},
 #include "asm/engines.def"
 };
-const size_t flusher_count = LENGTH(flushers);
+const size_t flusher_count = T_LENGTH(flushers);
 
 static const struct {
 	mcsafe__set_fn *set;
@@ -46,9 +45,9 @@ size_t grain_of_set(mcsafe__set_fn *set)
 {
 	size_t i = 0;
 
-	while (i < LENGTH(sets) && sets[i].set != set)
+	while (i < T_LENGTH(sets) && sets[i].set != set)
 		i++;
-	assert_true(i < LENGTH(sets));
+	assert_true(i < T_LENGTH(sets));
 	return sets[i].is.grain;
 }
 
@@ -56,7 +55,7 @@ void for_each_engine(void (*fn)(const struct engine *engine))
 {
 	size_t i, run = 0;
 
-	for (i = 0; i < LENGTH(engines); i++) {
+	for (i = 0; i < T_LENGTH(engines); i++) {
 		if (engines[i].is.rep_movsb)
 			continue;
 		if (!runs_here(&engines[i].is)) {

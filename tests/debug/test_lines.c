@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_accesses_keep_to_the_rules_for_lines.c - which memory the engines touch: no load crosses a line or leaves the operand's */
+/* test_lines.c - no load of an engine crosses a line, or is outside the lines of its operand */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +96,7 @@ static void check(const struct witness *witness)
 {
 	const char *broken = witness->broken;
 
-	/* Every byte went through an access that was seen: nothing escapes the proof. */
+	/* Every byte went through an access that was seen, so the proof covers all accesses. */
 	if (broken == NULL && (witness->loaded < witness->n || witness->stored < witness->n))
 		broken = "bytes moved by accesses that were not seen";
 	if (broken == NULL && witness->n == 0 && witness->loads + witness->stores != 0)
@@ -139,7 +139,7 @@ static void test_accesses_keep_to_the_rules_for_lines(void **unused)
 	for_each_engine(watch_all);
 }
 
-/* The rules themselves: each is broken once on purpose. */
+/* Each rule is broken once on purpose. */
 static void test_observer_notices_what_breaks_a_rule(void **unused)
 {
 	struct witness clean = {.src = 0x1010, .dst = 0x2010, .n = 100};

@@ -2,8 +2,8 @@
 /*
  * test_machine_check.c - one poisoned line, lost with its page at the first load: C5 and C6
  *
- * The page is really gone after that load (mprotect), so a second look at it is a real fault
- * besides being counted.
+ * After that load the page is really lost (mprotect). So a second look is a real fault, and is
+ * counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 
 /* A block of memory that is lost as one, with good memory on both sides. */
 struct block {
-	unsigned char *good; /* what lies before it, T_PAGE bytes */
+	unsigned char *good; /* the T_PAGE bytes before it */
 	unsigned char *base;
 	unsigned lsb;
 	const unsigned char *content; /* of all of it, from `good` on */
@@ -97,13 +97,13 @@ static void consume(const struct engine *engine, const struct block *block, size
 	assert_int_equal(landing.addr, (uintptr_t)block->base);
 }
 
-/* From every offset that can reach the line from up to `before` bytes away, through the line. */
+/* From every offset from `before` bytes before the line up to the end of the line. */
 static void consume_line(const struct engine *engine, const struct block *block, size_t line,
 			 size_t before)
 {
 	size_t from = line > before ? line - before : 0;
 
-	/* A sanitizer sees nothing of a copy, but makes it long: fewer of them. */
+	/* A sanitizer sees nothing of a copy, but makes it slow, so there are fewer copies. */
 	for (; from < line + LINE + 2; from += T_SANITIZER ? 7 : 1)
 		consume(engine, block, line, from, line + LINE - from + 1 + from % 130);
 }
@@ -113,12 +113,12 @@ static void consume_page(const struct engine *engine)
 	struct block block = make_block(12);
 	size_t line, before;
 
-	/* Every line of the page; from every byte of it, and of the good page before. */
+	/* Every line of the page, from every byte of the page and of the good page before it. */
 	for (line = T_PAGE; line < 2 * T_PAGE; line += LINE) {
 		before = is_full_run() || line == T_PAGE ? line : 1024;
 		consume_line(engine, &block, line, before);
 	}
-	/* Nothing of the line is copied: it is not touched. */
+	/* No byte of the line is copied, so it is not touched. */
 	for (line = T_PAGE; line < 2 * T_PAGE; line += LINE) {
 		consume(engine, &block, line, 0, line);
 		consume(engine, &block, line, line + LINE, 200);
@@ -162,7 +162,7 @@ static void test_a_lost_huge_page_is_consumed_once(void **unused)
 	for_each_engine(consume_huge_page);
 }
 
-/* The emulation itself: an engine that breaks C6 is caught. */
+/* Proves the emulation: an engine that breaks C6 is found. */
 static void test_second_look_is_counted(void **unused)
 {
 	struct block block;
@@ -178,7 +178,7 @@ static void test_second_look_is_counted(void **unused)
 	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
 	assert_int_equal(poison.consumed, 1);
 	assert_int_equal(poison.again, 0);
-	/* The page is gone: what follows is a real fault. */
+	/* The page is lost. The next access is a real fault. */
 	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &landing), T_PAGE);
 	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGSEGV);
 	assert_int_equal(poison.consumed, 1);

@@ -15,7 +15,7 @@
 
 #include "basics.h"
 #include "copy/debug.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "engines.h"
 #include "sanitizer.h"
 
@@ -24,7 +24,7 @@
 #define MARGIN 64 /* red zone on either side of a destination */
 #define NONE   SIZE_MAX
 
-/* The length after n. A sanitizer makes a copy long, and sees nothing of it: fewer of the long ones. */
+/* The length after n. With a sanitizer, which makes copies slow, fewer of the long ones. */
 static size_t next_length(size_t n)
 {
 	return n + (T_SANITIZER && n > 80 ? 11 : 1);
@@ -35,8 +35,8 @@ static size_t next_length(size_t n)
 enum mode { MODE_NONE, MODE_SOURCE, MODE_DESTINATION };
 
 /*
- * One page holds both operands: the source ends at, or begins at, its byte 1024, the destination
- * at its byte 2048. The injected address stays where it is, the operand slides across it.
+ * One page has both operands: the source ends or begins at byte 1024, and the destination at byte
+ * 2048. The injected address stays the same, and the operand slides across it.
  */
 static void slide(const struct engine *engine, enum mode mode, size_t i)
 {
@@ -138,15 +138,17 @@ static void check_stop(const struct trial *trial, size_t done,
 		broken(trial, done, "neither a load nor a store");
 	if (landing->addr != src + trial->bad_src)
 		broken(trial, done, "the address is not the bad source byte");
-	/* Bad memory begins on a line. Inside one, all that is read of it at once may be lost. */
+	/* Bad memory begins at a line. Inside a line, all that is read at once may be lost. */
 	if (done + larger(MCSAFE__SHORT_BY, trial->engine->is.grain) <= trial->bad_src)
 		broken(trial, done, "a whole step short of the bad source byte");
 	if ((src + trial->bad_src) % trial->engine->is.grain == 0 && done != trial->bad_src)
 		broken(trial, done, "not exact although the bad source byte is aligned");
 }
 
-/* Behind the last byte, an address is bad for an engine only where bad memory can begin: not in a
- * block of which other bytes must be read anyway (C3). */
+/*
+ * After the last byte, an address is bad for an engine only if bad memory can begin there: not in a
+ * block of which other bytes must be read (C3).
+ */
 static int is_seen(const struct trial *trial, const unsigned char *src)
 {
 	if (trial->bad_src == NONE)
@@ -214,7 +216,7 @@ static void run_all(const struct engine *engine)
 			trial.src_align = random_below(LINE);
 			trial.dst_align = random_below(LINE);
 			run_with(&trial, i == 0 ? NONE : i - 1);
-			/* The destination's turn to see every address. */
+			/* Now the destination gets every address. */
 			trial.bad_src = NONE;
 			trial.bad_dst = i == 0 ? NONE : i - 1;
 			run(&trial);
@@ -250,7 +252,10 @@ static void set(const struct mcsafe__engine *engine, size_t n, size_t align, siz
 	done = n - mcsafe_memset(dst, 0x175a, n, &fault);
 	mcsafe_inject_dst(NULL);
 
-	/* Words are aligned: one that holds the bad byte fails whole. Vectors are done again by bytes. */
+	/*
+	 * Words are aligned: a word with the bad byte fails as a whole. Vectors are redone by
+	 * bytes.
+	 */
 	if (done > good ||
 	    (done < good && (done + step <= good || (uintptr_t)(dst + good) % step == 0)))
 		fail_msg("%s: n %zu at %zu mod 64, bad from %td: %zu bytes set", engine->name, n,
@@ -289,7 +294,7 @@ static void test_memset_counts_right(void **unused)
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
 
-/* What the line-wise loop must do, one line at a time. */
+/* What the loop over lines must do, one line at a time. */
 static size_t flushed(uintptr_t addr, size_t n, uintptr_t bad)
 {
 	uintptr_t line;
@@ -305,7 +310,7 @@ static void flush(const struct flusher *flusher, size_t n, size_t align)
 	uintptr_t addr = (uintptr_t)operands.dst + MARGIN + align;
 	uintptr_t first = (addr & ~(uintptr_t)(LINE - 1)), bad;
 
-	/* From a line that is not flushed at all to one behind the end. */
+	/* From a line before the first flushed one to a line past the end. */
 	for (bad = first; bad <= addr + n + LINE; bad += 1 + random_below(9)) {
 		struct mcsafe__landing landing = {0};
 		size_t expected = flushed(addr, n, bad), done;
@@ -341,7 +346,7 @@ static void test_flushes_stop_at_the_bad_byte(void **unused)
 	}
 }
 
-/* The public copies go the same way, and fill the caller's record. */
+/* The public copies use the same routines, and fill the caller's record. */
 static void test_flushcache_fills_the_record(void **unused)
 {
 	unsigned char *dst = operands.dst + MARGIN, *src = operands.src + MARGIN;

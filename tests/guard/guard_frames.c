@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guard_frames.c - functions whose frames a jump must not leave behind */
+/* guard_frames.c - functions whose frames a jump must not skip */
 #include "guard_frames.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@ static void read_it(void *p)
 	(void)*(const volatile unsigned char *)p;
 }
 
-/* Through a pointer that the compiler does not know: a frame, and no inlined code. */
+/* Through a pointer that the compiler does not know, so that there is a frame of its own. */
 static void (*volatile read_somewhere)(void *) = read_it;
 
 static void clean_up(int *unused)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guard_frames.h - functions whose frames a jump must not leave behind; each reads its argument */
+/* guard_frames.h - functions whose frames a jump must not skip; each reads its argument */
 #ifndef MCSAFE_TESTS_GUARD_FRAMES_H
 #define MCSAFE_TESTS_GUARD_FRAMES_H
 
@@ -10,10 +10,10 @@ extern "C" {
 /* C with __attribute__((cleanup)), compiled with -fexceptions. */
 void frame_with_cleanup(void *p);
 
-/* Reads in a handler of SIGUSR1, which it raises; the signal stays blocked by the jump. */
+/* Raises SIGUSR1, and reads in its handler. After the jump the signal stays blocked. */
 void frame_of_a_handler(void *p);
 
-/* Through code that has no unwind information, as a just-in-time compiler's. */
+/* Through code without unwind information, as a just-in-time compiler makes it. */
 void foreign_frame(void *p);
 
 #ifdef __cplusplus

@@ -92,7 +92,8 @@ class Compilers(unittest.TestCase):
         for compiler in self.found:
             with self.subTest(compiler=compiler):
                 self.try_program(compiler, flags, "")
-                self.try_program(compiler, [*flags, "-fno-omit-frame-pointer", "-fno-pie", "-no-pie"], "")
+                fixed = [*flags, "-fno-omit-frame-pointer", "-fno-pie", "-no-pie"]
+                self.try_program(compiler, fixed, "")
 
 
 if __name__ == "__main__":

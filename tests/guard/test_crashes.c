@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_crashes.c - what a guard must survive, and what must kill all the same: the cases of YARA's
- * tests/test-exception.c, and faults where a guard is armed no more, or is armed elsewhere
+ * test_crashes.c - faults that a guard must survive, and faults that must kill
+ *
+ * The cases are those of YARA's tests/test-exception.c, and faults where the guard is no longer
+ * armed, or is armed for another window or thread.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -125,7 +127,7 @@ IN_CHILD(test_blocked_signal_stays_pending)
 	t_expect_pending(SIGUSR1);
 }
 
-/* This thread waits in a body that would catch everything; the other one crashes. */
+/* This thread waits in a body that would catch everything. The other thread crashes. */
 static void *crash(void *arg)
 {
 	t_read_byte(arg);
@@ -192,11 +194,13 @@ IN_CHILD(test_the_previous_handler_gets_what_is_not_ours)
 	CHECK_EQ(calls, 2);
 }
 
-/* A fault in the second part is one for the guard around. */
+/* A fault in the second part goes to the outer guard. */
 IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 {
 	struct t_bad_page m = t_bad_page(T_TRUNCATED);
-	/* What the inner guard says is read by the outer one's second part: no local variable. */
+	/*
+	 * Static, because the second part of the outer guard reads the record of the inner guard.
+	 */
 	static struct mcsafe_guard outer, inner = {.offset = 4711};
 	volatile int inner_faults = 0, outer_faults = 0;
 
@@ -222,7 +226,7 @@ IN_CHILD(test_a_fault_in_catch_goes_to_the_outer_guard)
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
-/* A copy in the body has a landing of its own, which comes first. */
+/* A copy in the body lands by its own row, which comes before the guard. */
 IN_CHILD(test_copies_land_and_do_not_jump)
 {
 	struct t_bad_page m = t_bad_page(T_PROT_NONE);

@@ -2,7 +2,8 @@
 /*
  * test_cxx.cpp - guards in C++: exceptions and values, and what mcsafe_guard_check() says of frames
  *
- * Without CMocka, whose header is not for C++. Exit status 1 with a line for each failure.
+ * It does not use CMocka, whose header is not for C++. It prints a line for each failure, and exits
+ * with status 1 then.
  */
 #include <mcsafe/guard.hpp>
 #include <mcsafe/mcsafe.h>
@@ -111,7 +112,7 @@ struct only_moved {
 	std::unique_ptr<int> number;
 };
 
-/* What is returned is moved once, destroyed once, and not at all after a fault. */
+/* A returned object is moved once and destroyed once. After a fault there is none. */
 static void test_results_with_destructors()
 {
 	auto number = std::make_shared<int>(1);
@@ -139,7 +140,7 @@ struct mine {
 	int number;
 };
 
-/* An exception of the function goes through, and its destructors run; the guard is disarmed. */
+/* An exception of the function passes through, and destructors run. The guard is disarmed. */
 static void test_exceptions_of_the_function()
 {
 	auto number = std::make_shared<int>(1);
@@ -203,7 +204,7 @@ static void test_variables_by_reference()
 	}
 }
 
-/* Through a pointer that the compiler does not know: what it calls might throw. */
+/* Through a pointer that the compiler does not know, so that the call might throw. */
 static void touch_it(void *p)
 {
 	read_at(static_cast<unsigned char *>(p));
@@ -271,7 +272,7 @@ static void test_frames()
 	std::string report;
 
 #if T_THREAD_SANITIZER
-	/* Its functions are frames of their own, and a fault in a signal handler kills. */
+	/* Its functions have frames of their own. A fault in a signal handler kills. */
 	std::fprintf(stderr, "left out with ThreadSanitizer: mcsafe_guard_check()\n");
 	return;
 #endif
@@ -316,7 +317,7 @@ static void test_frames()
 	report = report_of([] { call_with(foreign_frame, bad); });
 	CHECK(says(report, "no unwind information"));
 
-	/* It is off again. */
+	/* The check is off again. */
 	call_with(frame_with_destructor, bad);
 	if (failures)
 		std::fprintf(stderr, "the last report:\n%s", report.c_str());

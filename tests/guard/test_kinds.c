@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_kinds.c - every kind of memory that can be made bad without privilege, and windows around it */
+/* test_kinds.c - each kind of bad memory that needs no privilege, and windows around it */
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
@@ -53,7 +53,7 @@ static const struct relation relations[] = {
 	{2 * T_PAGE, 3 * T_PAGE, T_PAGE + 512, 0},
 };
 
-/* Without a window of its own the fault is the outer call's. */
+/* If the fault is not in the inner window, it goes to the outer call. */
 struct nested {
 	const struct relation *relation;
 	int err;
@@ -94,7 +94,7 @@ static void try_relation(const struct relation *relation, const struct mcsafe_fa
 	assert_ptr_equal(fault.addr, memory + at);
 }
 
-/* What a copy says of the same memory is what a guard must say. */
+/* A guard must say the same of the memory as a copy. */
 static void test_a_guard_says_of_every_kind_what_a_copy_says(void **state)
 {
 	unsigned tried = 0;
@@ -124,7 +124,7 @@ static void test_a_guard_says_of_every_kind_what_a_copy_says(void **state)
 		assert_int_equal(munmap(memory, 3 * T_PAGE), 0);
 		tried++;
 	}
-	assert_true(tried >= 2); /* the last two need nothing of the kernel */
+	assert_true(tried >= 2); /* the last two need no special kernel */
 	assert_int_equal(mcsafe_uninstall(), 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_leave.c - whichever way the body is left, the guard is disarmed, and it is one statement */
+/* test_leave.c - a guard is one statement, and is disarmed whichever way the body is left */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -41,7 +41,7 @@ out:
 	return 1;
 }
 
-/* They leave the loop around the whole, and not a loop of the macro. */
+/* break and continue leave the surrounding loop, and not a loop of the macro. */
 static int leave_by_break(struct mcsafe_guard *guard)
 {
 	volatile int rounds = 0;
@@ -74,7 +74,7 @@ static int leave_by_the_end(struct mcsafe_guard *guard)
 	return 1;
 }
 
-/* After a fault, too: break, continue and return in the second part. */
+/* After a fault: break, continue and return in the second part. */
 static int leave_by_fault(struct mcsafe_guard *guard)
 {
 	volatile int rounds = 0;
@@ -165,7 +165,7 @@ static void test_a_fault_after_the_body_kills(void **state)
 	t_dies(after_the_end, NULL, SIGSEGV);
 }
 
-/* "else" belongs to the "if" before it, and not to the macro. */
+/* An "else" belongs to the "if" before it, and not to the macro. */
 static int choose(int guarded, struct mcsafe_guard *guard)
 {
 	if (guarded)
@@ -188,7 +188,7 @@ IN_CHILD(test_it_is_one_statement)
 	CHECK_EQ(choose(0, &guard), 2);
 }
 
-/* A longjmp of the program out of the body is against the rules; to arm again is survived. */
+/* A program must not leave the body by longjmp(3). Arming the guard again is survived. */
 IN_CHILD(test_one_guard_can_be_armed_again)
 {
 	static jmp_buf back;
@@ -216,8 +216,8 @@ IN_CHILD(test_one_guard_can_be_armed_again)
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
-/* Arrays, so that AddressSanitizer puts marks on the stack around them. */
-/* NOLINTNEXTLINE(misc-no-recursion): for many frames. */
+/* The arrays are there so that AddressSanitizer poisons the stack around them. */
+/* NOLINTNEXTLINE(misc-no-recursion): it makes many frames. */
 static void fault_among_arrays(unsigned depth)
 {
 	char array[64], another[200];
@@ -230,7 +230,7 @@ static void fault_among_arrays(unsigned depth)
 	__asm__ volatile("" : : "r"(array), "r"(another) : "memory");
 }
 
-/* This one has no marks of its own to set: it finds those that were left. */
+/* This function sets no marks of its own. It finds those that were left. */
 __attribute__((noinline, no_sanitize_address)) static void use_the_stack(void)
 {
 	char room[32768];
@@ -239,7 +239,7 @@ __attribute__((noinline, no_sanitize_address)) static void use_the_stack(void)
 	__asm__ volatile("" : : "r"(room) : "memory");
 }
 
-/* Under ThreadSanitizer it is the number of calls that would run over. */
+/* With ThreadSanitizer, the number of calls would overflow. */
 IN_CHILD(test_sanitizers_know_what_was_left)
 {
 	struct mcsafe_guard guard;
@@ -258,7 +258,7 @@ IN_CHILD(test_sanitizers_know_what_was_left)
 	CHECK_EQ(faults, 5000);
 }
 
-/* The inner guard goes with the outer one, whose function may be over when its body ends. */
+/* The inner guard is disarmed with the outer one, whose function may be over by then. */
 static void test_an_outer_guard_takes_the_inner_ones_along(void **state)
 {
 	volatile char *volatile bad = memory.bad;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_msan.c - what MemorySanitizer knows of a guard, and of what is behind a fault */
+/* test_msan.c - what MemorySanitizer knows of a guard and its record after a fault */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -15,10 +15,10 @@
 #include "child.h"
 
 static struct t_bad_page memory;
-static struct mcsafe_guard outer, guard; /* static: what the second parts read */
+static struct mcsafe_guard outer, guard; /* static, because the second parts read them */
 static volatile uint64_t kept;
 
-/* A result of which nothing is initialized: what is known of it is where that of the next is. */
+/* An uninitialized result. Its shadow is in the same place as that of the next call. */
 static __attribute__((noinline)) uint64_t uninitialized(void)
 {
 	uint64_t value = 0;
@@ -33,7 +33,7 @@ static void poison_guards(void)
 	__msan_poison(&guard, sizeof(guard));
 }
 
-/* The second result is always known, and so is the record; what was copied before is as it was. */
+/* The second result and the record are initialized. The bytes copied before keep their shadow. */
 IN_CHILD(test_record_and_result_are_known_after_a_fault)
 {
 	static char from[8], to[8];
@@ -69,7 +69,7 @@ IN_CHILD(test_record_and_result_are_known_after_a_fault)
 	UNREACHED("no fault");
 }
 
-/* The function itself, for those who write macros of their own. */
+/* mcsafe_guard_enter() itself, as programs call it in macros of their own. */
 IN_CHILD(test_record_is_known_where_a_guard_is_entered_by_hand)
 {
 	static const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};

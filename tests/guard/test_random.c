@@ -2,11 +2,11 @@
 /*
  * test_random.c - random nests of guards, against a model
  *
- *	MCSAFE_TEST_NESTS    how many guards are armed, 10^6 if it is not set (fewer with a tool)
+ *	MCSAFE_TEST_NESTS    how many guards are armed; the default is 10^6, and fewer with a tool
  *	MCSAFE_TEST_SEED     to repeat a run
  *
  * The model is a list of windows in the order in which they were armed. A fault must go to the last
- * one that has its page, and nowhere if there is none: then it is not made.
+ * window that has its page. If no window has it, the test does not make the fault.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -79,7 +79,7 @@ static void maybe_fault(void)
 
 static void nest(void);
 
-/* NOLINTBEGIN(misc-no-recursion): nests are what this is about. */
+/* NOLINTBEGIN(misc-no-recursion): the test is about nests. */
 static void act(void)
 {
 	switch (below(4)) {

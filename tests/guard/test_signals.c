@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_signals.c - guards in signal handlers, in children and in threads that end, and what the
- * jump leaves of signal mask and alternate stack
+ * test_signals.c - guards in signal handlers, in children and in threads that end; the signal mask
+ * and the alternate stack after the jump
  */
 #include <mcsafe/mcsafe.h>
 
@@ -60,7 +60,7 @@ static void guard_and_fault(int signo)
 	CHECK(blocked(SIGUSR1));
 }
 
-/* The body is interrupted; the handler's faults are its own. */
+/* A signal interrupts the body. The guard in its handler catches the handler's faults. */
 static void interrupt_body(int flags)
 {
 	struct mcsafe_guard guard;
@@ -100,7 +100,7 @@ static void fault_without_guard(int signo)
 	UNREACHED("no fault");
 }
 
-/* The jump leaves the handler, as siglongjmp(3) without a mask would: so it is documented. */
+/* The jump leaves the handler and does not restore the mask, as documented. */
 IN_CHILD(test_a_handler_without_guards_belongs_to_the_body)
 {
 	struct mcsafe_guard guard;
@@ -138,7 +138,7 @@ static void fault_often(void)
 	CHECK_EQ(faults, ROUNDS);
 }
 
-/* An alternate stack that the kernel takes away for the time of a signal, and must have back. */
+/* The kernel disarms the alternate stack during a signal, and must get it back. */
 static void with_alternate_stack(int flags)
 {
 	stack_t stack, live;
@@ -163,7 +163,7 @@ IN_CHILD(test_alternate_stacks_come_back)
 	with_alternate_stack(SS_AUTODISARM);
 }
 
-/* A host's handler that blocks all signals, its own too: sigreturn(2) gives them back. */
+/* The host's handler runs with signals blocked, also its own. sigreturn(2) restores the mask. */
 static void host(int signo, siginfo_t *si, void *ctx)
 {
 	CHECK_EQ(mcsafe_handle_signal(signo, si, ctx), 1);
@@ -177,7 +177,7 @@ IN_CHILD(test_the_mask_comes_back_through_a_host)
 	fault_often();
 }
 
-/* What the body has blocked is its own affair: guards do not know about masks. */
+/* A signal that the body has blocked stays blocked: guards do not change the mask. */
 IN_CHILD(test_the_mask_is_that_of_the_fault)
 {
 	struct mcsafe_guard guard;
@@ -218,7 +218,7 @@ static void *overrun_under_guard(void *arg)
 	return NULL;
 }
 
-/* No byte of the interrupted stack is needed for the jump. */
+/* The jump needs no byte of the interrupted stack. */
 IN_CHILD(test_an_overrun_of_the_stack_is_caught)
 {
 	pthread_attr_t attr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_state.c - what a function must keep is kept by a jump, whatever the body has done to it */
+/* test_state.c - after a jump all that a function must keep is as before the body changed it */
 #include <mcsafe/mcsafe.h>
 
 #include "run.h"
@@ -15,7 +15,7 @@ static const unsigned char *bad;
 static volatile int landed;
 static uint16_t x87_tags;
 
-/* Nothing of this is told to the compiler: the code behind it is not reached. */
+/* The compiler is not told of these changes: the code after the fault is not reached. */
 static void ruin_everything_and_fault(void)
 {
 	if (__builtin_cpu_supports("avx2"))
@@ -90,7 +90,7 @@ static void test_call_keeps_the_state(void **unused)
 	expect_no_damage(guarded_call);
 }
 
-/* A full x87 stack would make NaN of the next thing that is computed. */
+/* With a full x87 stack, the next computation would give NaN. */
 static void test_x87_works_after_a_jump(void **unused)
 {
 	volatile long double three = 3;
@@ -103,7 +103,7 @@ static void test_x87_works_after_a_jump(void **unused)
 	}
 }
 
-/* errno is that of the fault: neither the signal nor the jump touches it. */
+/* errno is that of the fault: neither the signal nor the jump changes it. */
 static void test_errno_is_that_of_the_fault(void **unused)
 {
 	struct mcsafe_guard inner;
@@ -122,7 +122,7 @@ static void test_errno_is_that_of_the_fault(void **unused)
 	fail();
 }
 
-/* Not the defaults, which the kernel sets for a signal handler. */
+/* Not the defaults, because the kernel sets the defaults for a signal handler. */
 static void test_rounding_is_that_of_the_fault(void **unused)
 {
 	struct mcsafe_guard inner;

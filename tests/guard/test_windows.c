@@ -74,7 +74,7 @@ static const intptr_t edges[] = {
 	2 * (intptr_t)T_HUGE,
 };
 
-/* The oracle, byte by byte where that is bearable: is this byte lost? */
+/* The oracle: is this byte lost? */
 static bool is_lost(const siginfo_t *si, uintptr_t byte)
 {
 	uintptr_t addr = (uintptr_t)si->si_addr, block = T_PAGE;
@@ -94,7 +94,7 @@ static uintptr_t first_lost(const siginfo_t *si, uintptr_t from, uintptr_t to)
 	for (uintptr_t byte = from; byte < to; byte++) {
 		if (is_lost(si, byte))
 			return byte;
-		/* Nothing begins between here and the next page but the address itself. */
+		/* Only the address itself begins between here and the next page. */
 		if (byte % T_PAGE == 0 && (addr < byte || addr >= byte + T_PAGE) &&
 		    byte + T_PAGE < to)
 			byte += T_PAGE - 1;
@@ -131,7 +131,7 @@ static void install_over_counter(void)
 	CHECK_EQ(mcsafe_install(), 0);
 }
 
-/* Whether the guard caught it. What is said of it must be right. */
+/* Whether the guard caught it. If so, the record is checked. */
 static bool catches(struct mcsafe_guard *guard, const struct mcsafe_window *windows, size_t n,
 		    const siginfo_t *si)
 {
@@ -198,7 +198,7 @@ IN_CHILD(test_every_code_is_caught_in_its_window_only)
 			}
 }
 
-/* Only this one catches what has no address. */
+/* Only MCSAFE_ANYWHERE catches a fault without an address. */
 IN_CHILD(test_only_anywhere_catches_what_has_no_address)
 {
 	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE}, all = {(void *)1, SIZE_MAX};
@@ -216,7 +216,7 @@ IN_CHILD(test_only_anywhere_catches_what_has_no_address)
 	}
 }
 
-/* What was sent, or tells of memory that nobody is using, is no fault of the body. */
+/* A signal that was sent, or that tells of unused memory, is no fault of the body. */
 IN_CHILD(test_notices_and_sent_signals_never_jump)
 {
 	static const int sent[] = {SI_USER, SI_QUEUE, SI_TKILL, SI_TIMER, SI_MESGQ, SI_ASYNCIO};
@@ -243,7 +243,7 @@ IN_CHILD(test_notices_and_sent_signals_never_jump)
 	CHECK_EQ(atomic_load(&passed_on), 2 * T_LENGTH(sent) + 3);
 }
 
-/* The first window of a list that it is inside is named. */
+/* The record names the first window of the list that has the address. */
 IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 {
 	const struct mcsafe_window windows[] = {
@@ -328,8 +328,8 @@ static void try_real(const struct t_bad_page *m)
 	}
 }
 
-/* Depth levels; the one at `right` names the bad page, some name what is beside it. */
-/* NOLINTNEXTLINE(misc-no-recursion): nests are what this is about. */
+/* Nested guards. The one at level `right` has the bad page; some have the memory beside it. */
+/* NOLINTNEXTLINE(misc-no-recursion): the test is about nests. */
 static void nest(const struct t_bad_page *m, unsigned level, unsigned depth, unsigned right,
 		 struct mcsafe_guard *guards)
 {
@@ -341,14 +341,13 @@ static void nest(const struct t_bad_page *m, unsigned level, unsigned depth, uns
 			nest(m, level + 1, depth, right, guards);
 		else
 			t_read_byte(m->bad);
-		CHECK_LT(level,
-			 right); /* an inner guard has caught it; or else there was no fault */
+		CHECK_LT(level, right); /* an inner guard has caught it, or there was no fault */
 	}
 	MCSAFE_CATCH(guard) {
 		CHECK_EQ(level, right);
 		CHECK_PTR_EQ(guard->fault.addr, m->bad);
 		CHECK_EQ(guard->offset, 0);
-		/* The inner ones are disarmed as well: to disarm them again does nothing. */
+		/* The inner guards are disarmed also. Disarming them again does nothing. */
 		for (unsigned i = level; i < depth; i++)
 			mcsafe_guard_disarm(&guards[i]);
 	}
@@ -362,7 +361,7 @@ static void *try_depths(void *arg)
 	try_real(&memory);
 	for (unsigned depth = 1; depth <= DEPTH; depth++)
 		for (unsigned right = 0; right < depth; right++) {
-			/* After the fault the outer ones are still there. */
+			/* After the fault the outer guards are still armed. */
 			MCSAFE_TRY(&outermost, memory.bad, 1) {
 				nest(&memory, 0, depth, right, guards);
 				t_read_byte(memory.bad);

@@ -2,9 +2,9 @@
 /*
  * traps.c - what an optimizer may do to guarded code; built in many ways by test_compilers.py
  *
- * Memory is good up to a page that is bad. Every case says what was read before the fault, and
- * every case but the first two depends on one of the means that guard.h names: volatile, a
- * barrier, an opaque pointer, a function that is called.
+ * The memory is good up to a bad page. Every case tells what was read before the fault. All cases
+ * but the first two depend on one of the means that guard.h names: volatile, a barrier, an opaque
+ * pointer, a function that is called.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -18,9 +18,9 @@
 #define COUNT (T_LENGTH(cases))
 
 static unsigned char *bad;
-static volatile unsigned used; /* what is loaded must be, or the load may be left out */
+static volatile unsigned used; /* the result must be used, or the compiler may leave out the load */
 
-/* Loads of a plain pointer stay in the body: not before it is armed, and not behind it. */
+/* Loads of a plain pointer stay in the body: not before the guard is armed, and not after it. */
 static int plain_loads(const unsigned char *p)
 {
 	struct mcsafe_guard guard;
@@ -37,7 +37,7 @@ static int plain_loads(const unsigned char *p)
 	return 0;
 }
 
-/* The result is not used in the body: the load must not sink behind it. */
+/* The result is not used in the body. The load must not move past its end. */
 static int a_load_that_would_sink(const unsigned char *p)
 {
 	struct mcsafe_guard guard;
@@ -53,7 +53,7 @@ static int a_load_that_would_sink(const unsigned char *p)
 	return 0;
 }
 
-/* The loop ahead knows that the first load of the body is harmless, or so a compiler may think. */
+/* The load is the first of a loop's body. A compiler may want to move it before the loop. */
 static int a_load_that_would_rise(const unsigned char *p)
 {
 	struct mcsafe_guard guard;
@@ -71,7 +71,7 @@ static int a_load_that_would_rise(const unsigned char *p)
 	return caught == 3;
 }
 
-/* "restrict" promises that nobody else changes what it points to, not even mcsafe_guard_enter(). */
+/* "restrict": nothing else changes what the pointer points to, not even mcsafe_guard_enter(). */
 static int restricted_loads(const unsigned char *restrict p)
 {
 	struct mcsafe_guard guard;
@@ -129,7 +129,7 @@ struct progress {
 	unsigned done, sum;
 };
 
-/* Memory that others can see: a barrier makes the stores happen before the next load. */
+/* Memory that other code can see. A barrier makes the stores happen before the next load. */
 static void walk(struct progress *progress, const unsigned char *p)
 {
 	struct mcsafe_guard guard;
@@ -170,7 +170,7 @@ static void run(void *arg)
 	}
 }
 
-/* The caller's locals are ordinary ones: its frame does not return twice. */
+/* The caller's locals are ordinary variables: its frame does not return twice. */
 static int a_call(const unsigned char *p)
 {
 	struct task task = {p, 0, 0};
@@ -180,7 +180,7 @@ static int a_call(const unsigned char *p)
 	return err != 0 && before == 'x' && task.done == GOOD && task.sum == GOOD * 'x';
 }
 
-/* A store that comes first in the source comes first; one behind the fault does not come. */
+/* A store before the fault in the source happens. A store after the fault does not happen. */
 static int order_of_stores(const unsigned char *p)
 {
 	static int first, second;

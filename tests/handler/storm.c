@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * storm.c - everything at once: faults in copies, in rows, under guards, in another handler's
- * business, while others install and uninstall, register, fork and exec, and timers send signals
+ * storm.c - everything at once: faults in copies, at rows, under guards, and faults of the host,
+ * while other threads install and uninstall, register, fork and exec, and timers send signals
  *
  *	storm FAULTS
  *
- * Runs until so many faults have been recovered, and checks that no count was wrong, that no
- * signal was lost, and that nothing has leaked. Figures on stdout. Nothing depends on time.
+ * Runs until FAULTS faults have been recovered. Checks that no count was wrong, that no signal was
+ * lost, and that nothing has leaked. Prints figures on stdout. Nothing depends on time.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -44,7 +44,7 @@ static int is_over(void)
 	return atomic_load(&stop);
 }
 
-/* Another handler's business: a fault of the host at its own instruction, which it skips. */
+/* A fault of the host at its own instruction, which the host's handler skips. */
 static void host_handler(int signo, siginfo_t *si, void *ctx)
 {
 	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
@@ -123,7 +123,7 @@ static void *module_user(void *arg)
 	return NULL;
 }
 
-/* Two guards, of which now the inner one and now the outer one has the window. */
+/* Two guards. Sometimes the inner one has the window, and sometimes the outer one. */
 static void fault_under_guards(const struct t_bad_page *m, int outer_has_it)
 {
 	const char *const elsewhere = m->good;
@@ -196,8 +196,9 @@ static void *host(void *arg)
 }
 
 /*
- * Ours is taken away and put back. To uninstall would leave copies without recovery, so while
- * others copy the host's own handler covers for it: it knows mcsafe_handle_signal().
+ * Uninstalls and installs libmcsafe's handler. Other threads copy meanwhile, and would have no
+ * recovery. So the host's own handler, which calls mcsafe_handle_signal(), is installed for that
+ * time.
  */
 static void covering_handler(int signo, siginfo_t *si, void *ctx)
 {
@@ -218,8 +219,10 @@ static void *installer(void *arg)
 	return NULL;
 }
 
-/* A child may have been made in the middle of an install: begun anew, that ends well. The
- * sigaction(2) of MemorySanitizer waits for ever then, for a lock of its own. */
+/*
+ * A child may have been forked in the middle of an install. If the child starts the install again,
+ * the install succeeds. The sigaction(2) of MemorySanitizer would wait for ever for its own lock.
+ */
 static void install_anew(void)
 {
 	CHECK_EQ(mcsafe_install(), 0);
@@ -386,7 +389,7 @@ int main(int argc, char **argv)
 	CHECK_GT(atomic_load(&notices_sent), 0);
 	CHECK_GT(atomic_load(&prof_signals), 0);
 	CHECK_GT(atomic_load(&alarm_signals), 0);
-	/* The memory of the tests themselves: one file for each thread that has bad memory. */
+	/* The memory of the test itself: one file for each thread that has bad memory. */
 	CHECK_EQ(open_files(), files + COPIERS + 6);
 	return 0;
 }

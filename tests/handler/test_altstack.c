@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_altstack.c - a copy on a stack that has no room for a signal frame lands on the other one */
+/* test_altstack.c - a copy lands on the alternate stack if its own has no room for the frame */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -13,18 +13,22 @@
 
 #include "bad_page.h"
 #include "child.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 
-/* Enough for a call, and too little for a frame: 512 bytes of FXSAVE, 440 of ucontext, 128 of red
- * zone, 128 of siginfo, and more for AVX. */
+/*
+ * Enough for a call, and too little for a signal frame: 512 bytes of FXSAVE, 440 of ucontext, 128
+ * of red zone, 128 of siginfo, and more for AVX.
+ */
 #define ROOM 1100u
 
 #define ALT_STACK 65536u
 
 static struct t_bad_page memory;
 
-/* Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
- * as a sanitizer may need more stack for C. */
+/*
+ * Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
+ * because C code may need more stack with a sanitizer.
+ */
 static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 {
 	struct mcsafe__landing landing, *where = &landing;
@@ -66,7 +70,7 @@ static void copy_bad(void *arg)
 		CHECK_EQ(copy_on_small_stack(dst, memory.bad - 6, sizeof(dst)), sizeof(dst) - 6);
 }
 
-/* The first shows that the second one is needed. */
+/* The first child shows that the alternate stack is needed. */
 static void test_copy_lands_on_a_nearly_full_stack(void **state)
 {
 	(void)state;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_chain.c - the action that was there before still gets what is not ours, as from the kernel
+ * test_chain.c - the previous action gets the signals that are not ours, as from the kernel
  *
- * The oracle is the kernel: every case runs twice in equal children, without libmcsafe and with
- * it, and what the handler observes, and how the child ends, must be the same.
+ * The oracle is the kernel: every case runs in two equal children, one without libmcsafe and one
+ * with it. The handler must observe the same in both, and both children must end the same way.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -25,7 +25,7 @@
 
 #define ERRNO_BEFORE 4711
 
-/* Twice, so that a second signal finds what the first one left: a mask, an action that is spent. */
+/* Twice, so that the second signal meets the mask that the first has left, or a spent action. */
 #define ROUNDS 2
 
 struct observed {
@@ -35,7 +35,7 @@ struct observed {
 	int code, value, from_us, lsb;
 	void *addr;
 	uint64_t blocked_before;
-	uintptr_t rip; /* of a fault; anything else hits somewhere in libc */
+	uintptr_t rip; /* of a fault; all others hit somewhere in libc */
 };
 
 struct report {
@@ -132,7 +132,7 @@ static void suffer(void *arg)
 	}
 }
 
-/* A notice that nobody handles is dropped when libmcsafe is there; the kernel would kill. */
+/* With libmcsafe, a notice that nobody handles is dropped. The kernel alone would kill. */
 static int expected_status(const struct case_ *c, int status_alone)
 {
 	return c->event == T_NOTICE ? 0 : status_alone;
@@ -176,7 +176,7 @@ static void compare_all_events(const struct sigaction *previous, unsigned left_o
 				compare((enum t_event)event, signals[i], previous);
 }
 
-/* Each mixture of the flags that say how a handler is called, with each kind of mask. */
+/* Each combination of the flags that say how a handler is called, with each kind of mask. */
 static void test_handlers_are_called_as_by_the_kernel(void **state)
 {
 	static const int flags[] = {SA_SIGINFO, SA_NODEFER, (int)SA_RESETHAND};
@@ -211,7 +211,7 @@ static void test_default_action_kills_or_not_as_by_the_kernel(void **state)
 	compare_all_events(&previous, 0);
 }
 
-/* The kernel ignores a forged fault, but no real one, and our handler cannot tell them apart. */
+/* The kernel ignores a forged fault, but not a real one. Our handler cannot tell them apart. */
 static void test_ignored_signals_stay_ignored_and_faults_do_not(void **state)
 {
 	const struct sigaction previous = {.sa_handler = SIG_IGN};

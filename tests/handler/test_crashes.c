@@ -2,9 +2,9 @@
 /*
  * test_crashes.c - crashes that must stay crashes, and those that must not be one
  *
- * What has gone wrong in libraries that catch these signals for their host: crashes of the host
- * swallowed, of another thread too; blocked signals let loose; counts that were wrong at some
- * distance from the bad page. Each case runs in a process of its own.
+ * These mistakes were made by libraries that catch SIGBUS and SIGSEGV for their host: a crash of
+ * the host, or of another thread, was swallowed; a blocked signal was unblocked; a count was wrong
+ * at some distance from the bad page. Each case runs in a process of its own.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -45,7 +45,7 @@ IN_CHILD(test_own_mapping_is_survived)
 	lands(T_PROT_NONE);
 }
 
-/* The same fault outside a copy is the host's. */
+/* The same fault outside a copy belongs to the host. */
 static void touch_bad(void *arg)
 {
 	struct t_bad_page m = t_bad_page(*(const enum t_bad_page_kind *)arg);
@@ -106,7 +106,7 @@ IN_CHILD(test_blocked_signal_stays_pending)
 	t_expect_pending(SIGUSR1);
 }
 
-/* A thread crashes while another one recovers all the time. */
+/* A thread crashes while another one recovers from faults all the time. */
 static void *recover_for_ever(void *arg)
 {
 	for (;;)
@@ -140,7 +140,7 @@ static void test_crash_of_another_thread_kills(void **state)
 	t_dies(crash_of_another_thread, &kind, SIGSEGV);
 }
 
-/* The host overruns its stack: with and without an alternate one. */
+/* The host overruns its stack, with and without an alternate stack. */
 static void *overrun_in_thread(void *arg)
 {
 	if (*(const int *)arg)

@@ -2,8 +2,8 @@
 /*
  * test_death.c - what is not ours still kills: by the right signal, with its siginfo, at its place
  *
- * The parent watches by ptrace(2): the last signal that is about to be delivered before the child
- * is gone is the one that it died of, and the registers then are those that a core dump would show.
+ * The parent watches the child by ptrace(2). The child died of the last signal that was about to be
+ * delivered. The registers at that moment are those that a core dump would show.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -25,15 +25,15 @@
 
 #include "bad_page.h"
 #include "child.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "event.h"
 #include "landing/extable.h"
 #include "trace.h"
 
-/* Not canonical: the processor raises #GP, and the kernel has no address to give. */
+/* Not canonical: the processor raises #GP, and the kernel reports no address. */
 #define NOWHERE ((const volatile void *)0x8000000000000000u)
 
-/* Room for all of a plain program; that of a sanitizer is cut off. */
+/* Room for the whole core dump of a plain program. With a sanitizer the dump is cut off. */
 #define CORE_SIZE ((rlim_t)8 << 20)
 
 static struct t_bad_page memory[2]; /* by enum t_bad_page_kind */
@@ -44,7 +44,7 @@ static int report_fd = -1;     /* a memfd */
 static int with_report = 0;    /* mcsafe_set_report() before the child dies */
 static volatile int had_turns; /* of the handler below ours */
 
-/* Good for one signal, and of no help: the second fault at the same place kills. */
+/* It handles one signal, and mends nothing: the second fault at the same place kills. */
 static void had_turn(int signo)
 {
 	(void)signo;
@@ -52,8 +52,8 @@ static void had_turn(int signo)
 }
 
 /*
- * BARE: libmcsafe is linked and not installed. The others: over SIG_DFL, over SIG_IGN, over a
- * handler with SA_RESETHAND.
+ * BARE: libmcsafe is linked, but not installed. The others: installed over SIG_DFL, over SIG_IGN,
+ * over a handler with SA_RESETHAND.
  */
 static void prepare(enum disposition disposition)
 {
@@ -81,7 +81,7 @@ static int was_reported(void)
 	return st.st_size > 0;
 }
 
-/* Run body in a traced child, and let every signal pass, until it has ended. */
+/* Run body in a traced child, and let every signal pass until the child has ended. */
 static struct t_stop last_signal(void (*body)(void *), void *arg, int *status)
 {
 	struct t_stop last, next = {.status = 0};
@@ -158,7 +158,7 @@ static void test_faults_of_other_code_kill(void **state)
 	faults_of_other_code_kill();
 }
 
-/* The report does not change what it dies of: neither signal, siginfo, nor instruction. */
+/* A report changes neither the signal, nor the siginfo, nor the instruction of the death. */
 static void test_faults_of_other_code_kill_alike_with_a_report(void **state)
 {
 	(void)state;
@@ -167,7 +167,7 @@ static void test_faults_of_other_code_kill_alike_with_a_report(void **state)
 	with_report = 0;
 }
 
-/* In the place of t_child_setup(), which forbids it for good. */
+/* Instead of t_child_setup(), which forbids core dumps for good. */
 static void allow_core_dump(void)
 {
 	struct rlimit core;
@@ -179,7 +179,7 @@ static void allow_core_dump(void)
 	CHECK_EQ(setrlimit(RLIMIT_CORE, &core), 0);
 }
 
-/* The wait status of a death that nobody watches by ptrace(2): it has the core bit. */
+/* The wait status of a death without ptrace(2). Only such a status has the core bit. */
 static int unwatched_death(const struct fault *fault, siginfo_t *ended)
 {
 	pid_t pid;
@@ -198,9 +198,9 @@ static int unwatched_death(const struct fault *fault, siginfo_t *ended)
 }
 
 /*
- * CLD_DUMPED or CLD_KILLED, with the right signal: as for a child without a handler, whatever
- * becomes of core dumps here (core_pattern). Where the kernel writes a file, that is in a directory
- * that goes away.
+ * CLD_DUMPED or CLD_KILLED, with the right signal, must be the same as for a child without a
+ * handler, whatever core_pattern says. If the kernel writes a core file, the file is in a directory
+ * that the test removes.
  */
 static void test_core_dumps_are_as_without_us(void **state)
 {
@@ -234,10 +234,11 @@ static void test_core_dumps_are_as_without_us(void **state)
 	/* core, or core.PID: the pid of each child that ended. */
 	(void)snprintf(file, sizeof(file), "rm -rf %s", directory);
 	assert_int_equal(chdir(back), 0);
-	assert_int_equal(system(file), 0); /* NOLINT(cert-env33-c): no input of others in it */
+	assert_int_equal(system(file),
+			 0); /* NOLINT(cert-env33-c): the command has no foreign input */
 }
 
-/* A machine check cannot be made here, so a true SIGBUS is replaced by one before it arrives. */
+/* The test cannot raise a machine check. It rewrites the siginfo of a real SIGBUS instead. */
 static const struct forged {
 	const char *name;
 	int code;
@@ -255,7 +256,7 @@ static void read_past_eof(void *arg)
 	t_read_byte(memory[T_TRUNCATED].bad);
 }
 
-/* It dies of that, and not of the page fault that a second look at the page would raise. */
+/* It dies of the machine check. A second look at the page would raise a page fault instead. */
 static void poison_met_by_other_code_kills_without_a_second_look(void)
 {
 	for (size_t i = 0; i < T_LENGTH(forged); i++) {
@@ -312,7 +313,7 @@ static void send(pid_t pid, const struct sent *sent)
 		assert_int_equal(kill(pid, sent->signo), 0);
 }
 
-/* The default action of a signal that was sent is to kill; who sent it is still known then. */
+/* A signal that was sent kills by default. The siginfo still says who sent it. */
 static void test_signals_from_outside_are_not_swallowed(void **state)
 {
 	static const struct sent all[] = {
@@ -372,7 +373,7 @@ static void install_uninstall_and_copy_bad(void *arg)
 	copy_bad(arg);
 }
 
-/* At a row of the landing table, and with nobody who would look it up. */
+/* At a row of the landing table, but no handler is installed that would look it up. */
 static void test_copies_die_where_no_handler_is(void **state)
 {
 	static void (*const bodies[])(void *) = {copy_bad, install_uninstall_and_copy_bad,
@@ -398,7 +399,7 @@ static void copy_with_bad_landing(void *arg)
 	char dst[8];
 
 	CHECK_EQ(mcsafe_install(), 0);
-	/* The copy lands; then its fixup stores through this pointer, and that has no row. */
+	/* The copy lands. Then its fixup stores through this pointer, and that store has no row. */
 	CHECK_EQ(mcsafe__copy_word(dst, memory[T_TRUNCATED].bad, sizeof(dst),
 				   (void *)((struct t_bad_page *)arg)->bad),
 		 0);

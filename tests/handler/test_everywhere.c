@@ -2,15 +2,15 @@
 /*
  * test_everywhere.c - every kind of signal, at every instruction of a copy
  *
- * First a child is single-stepped through one copy, which gives the instructions. Then, for each
- * of them and each kind of signal, the copy runs to that instruction, and ptrace(2) delivers the
- * signal there, with any siginfo at all. What must happen follows from the landing table:
+ * First a child is single-stepped through one copy. This lists the instructions. Then, for each
+ * instruction and each kind of signal, the copy runs to that instruction, and ptrace(2) delivers
+ * the signal there, with any siginfo that the test wants. The landing table says what must happen:
  *
- *	a fault, and the instruction has a row		the copy lands, nobody else hears of it
- *	a fault, and it has none			the previous handler gets it
+ *	a fault, and the instruction has a row		the copy lands, no other handler runs
+ *	a fault, and the instruction has no row		the previous handler gets it
  *	a notice or a signal that was sent, anywhere	the previous handler gets it
  *
- * and in the last two cases the copy ends as if nothing had happened.
+ * In the last two cases the copy ends as if nothing had happened.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -35,8 +35,8 @@
 extern const char __executable_start[], etext[];
 
 /*
- * clang links ThreadSanitizer's runtime into the program as well, before all that is ours, which
- * begins with the engines. The runtime goes other ways each time, and is not made for faults.
+ * clang links ThreadSanitizer's runtime into the program, before our own code, which begins with
+ * the engines. The runtime takes another way each time, and is not made for faults.
  */
 static uintptr_t start_of_code(void)
 {
@@ -65,7 +65,7 @@ static const struct signal signals[] = {
 	{"sigqueue of SIGBUS", SIGBUS, SI_QUEUE, 0}, {"timer, SIGSEGV", SIGSEGV, SI_TIMER, 0},
 };
 
-/* One copy: single bytes, whole words and single bytes again; and what stops it, if anything. */
+/* One copy: single bytes, words, and single bytes again. It may be stopped by bad memory. */
 struct copy {
 	const char *name, *src;
 	char *dst;
@@ -92,7 +92,7 @@ static void previous(int signo, siginfo_t *si, void *ctx)
 	outcome->si = *si;
 }
 
-/* For ever: a break, a copy, a break. */
+/* Repeat for ever: a break, a copy, a break. */
 static void copy_between_breaks(void *arg)
 {
 	const struct copy *copy = arg;
@@ -118,7 +118,7 @@ static void begin(pid_t pid, const struct copy *copy)
 	assert_true(t_at_break(&stop));
 }
 
-/* Run to ip, or to a break; the copy's own fault is let through. */
+/* Run to ip, or to a break. The copy's own fault is delivered. */
 static struct t_stop run_until(pid_t pid, uintptr_t ip)
 {
 	struct t_stop stop = t_resume_until(pid, ip, 0);
@@ -129,7 +129,7 @@ static struct t_stop run_until(pid_t pid, uintptr_t ip)
 	return stop;
 }
 
-/* The different instructions of this program that a copy executes, those of the handler too. */
+/* The different instructions that a copy executes, including those of the handler. */
 static size_t instructions_of(const struct copy *copy, uintptr_t *ips)
 {
 	static unsigned char visited[1 << 23]; /* a sanitizer is part of the program */
@@ -201,7 +201,7 @@ static int copied_right(const struct copy *copy, size_t left)
 	return 1;
 }
 
-/* Did what the landing table promises for this signal at ip? */
+/* Has happened what the landing table promises for this signal at ip? */
 static int right(const struct copy *copy, const struct signal *signal, const siginfo_t *si,
 		 const struct mcsafe_row *row, uintptr_t ip)
 {
@@ -215,8 +215,8 @@ static int right(const struct copy *copy, const struct signal *signal, const sig
 	if (outcome->calls != 0)
 		return 0;
 	/*
-	 * A word that could not be stored is tried again by the byte, which can go well. And avx512
-	 * loads the line of the last byte even if it is that of the first, and has been loaded.
+	 * A word that could not be stored is tried again byte by byte, which can succeed. avx512
+	 * loads the line of the last byte again if it is also the line of the first byte.
 	 */
 	if ((row->kind == MCSAFE_ROW_STORE || strncmp(mcsafe_engine_name(), "avx512", 6) == 0) &&
 	    (uintptr_t)fault->ip != ip)
@@ -275,7 +275,7 @@ static void test_signals_are_survived_everywhere_in_a_copy(void **state)
 	deliver_everywhere(&copy);
 }
 
-/* Its handler and its landing are interrupted as well. */
+/* The handler and the landing are interrupted also. */
 static void test_signals_are_survived_everywhere_in_a_copy_from_bad_memory(void **state)
 {
 	const struct copy copy = {"from bad memory", from.bad - 21, to.good + 5, N, N - 21};
@@ -284,7 +284,7 @@ static void test_signals_are_survived_everywhere_in_a_copy_from_bad_memory(void 
 	deliver_everywhere(&copy);
 }
 
-/* The second word straddles into the bad page, and is stored by the byte. */
+/* The second word straddles into the bad page, and is stored byte by byte. */
 static void test_signals_are_survived_everywhere_in_a_copy_to_bad_memory(void **state)
 {
 	const struct copy copy = {"to bad memory", from.good + 3, to.bad - 20, N, N - 20};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_fork.c - a child inherits the handler and is its own master; execve(2) leaves nothing */
+/* test_fork.c - a child inherits the handler and may change it; execve(2) leaves nothing of it */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -81,21 +81,25 @@ static void *install_and_uninstall(void *stop)
 
 static void install_at_once(void)
 {
-	t_child_setup(); /* a deadlock is a failure, and not a test that hangs */
+	t_child_setup(); /* so that a deadlock fails, and does not hang the test */
 	CHECK_EQ(mcsafe_install(), 0);
 	copy_lands();
 	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
-/* The other thread holds whatever there is to hold in most of the moments in which this one forks,
- * and is not there in the child. */
+/*
+ * When this thread forks, the other thread mostly holds all locks that it can hold. The child does
+ * not have that thread.
+ */
 IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install_can_install)
 {
 	pthread_t thread;
 	int stop = 0;
 
-	/* Once before: the pthread_once() of ThreadSanitizer hangs in a child that is forked from
-	 * the middle of it, where that of glibc starts anew. */
+	/*
+	 * Do it once before. If a child is forked in the middle of pthread_once(), the one of
+	 * ThreadSanitizer hangs in the child. The one of glibc starts again.
+	 */
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_uninstall(), 0);
 	CHECK_EQ(pthread_create(&thread, NULL, install_and_uninstall, &stop), 0);
@@ -108,9 +112,9 @@ IN_CHILD(test_child_of_a_fork_in_the_middle_of_an_install_can_install)
 }
 
 /*
- * The worst moment, made certain: another library's handler of pthread_atfork(3) runs in the middle
- * of fork(2); meanwhile a thread makes the first mcsafe_install() of the process, and is in it
- * (linked with --wrap=sigaction) when the child is made.
+ * This makes the worst moment certain. A handler of pthread_atfork(3), as another library may have,
+ * runs in the middle of fork(2). Meanwhile a thread makes the first mcsafe_install() of the
+ * process, and is still in it when the child is forked (linked with --wrap=sigaction).
  */
 static sem_t fork_begun, install_begun, fork_done;
 static int wait_in_sigaction;
@@ -125,7 +129,7 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 		struct timespec until;
 
 		CHECK_EQ(sem_post(&install_begun), 0);
-		/* Not for ever: the fork may well wait for the end of this install. */
+		/* Wait with a limit: fork(2) may be waiting for the end of this install. */
 		CHECK_EQ(clock_gettime(CLOCK_REALTIME, &until), 0);
 		until.tv_sec++;
 		(void)sem_timedwait(&fork_done, &until);

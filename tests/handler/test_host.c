@@ -18,7 +18,7 @@
 
 static const struct mcsafe_row *first, *end;
 
-/* Slow and obvious: is there a row for ip? */
+/* Is there a row for ip? Slow and obvious. */
 static int has_row(uintptr_t ip)
 {
 	for (const struct mcsafe_row *row = first; row < end; row++)
@@ -31,12 +31,12 @@ struct ask {
 	int signo, code, ours;
 };
 
-/* What counts when the instruction has a row. */
+/* What decides if the instruction has a row. */
 static const struct ask asks[] = {
 	{SIGSEGV, SEGV_MAPERR, 1},
 	{SIGSEGV, SEGV_ACCERR, 1},
 	{SIGSEGV, SEGV_PKUERR, 1},
-	{SIGSEGV, 5, 1}, /* the number of BUS_MCEERR_AO, and here a fault like any other */
+	{SIGSEGV, 5, 1}, /* the number of BUS_MCEERR_AO, but for SIGSEGV: a fault like any other */
 	{SIGSEGV, SI_KERNEL, 1},
 	{SIGBUS, BUS_ADRALN, 1},
 	{SIGBUS, BUS_ADRERR, 1},
@@ -82,7 +82,7 @@ static void ask_at(const struct ask *ask, uintptr_t ip)
 			 memcmp(&ctx, &before, sizeof(ctx)) != 0 ? "changed" : "left");
 }
 
-/* Each byte of the engines and of what is around them, as an instruction pointer; and extremes. */
+/* The instruction pointer is each byte of the engines and of the code around them, and extremes. */
 static void test_result_follows_from_code_and_table(void **state)
 {
 	uintptr_t low = mcsafe__row_insn(first) - 64, high = mcsafe__row_insn(end - 1) + 64;
@@ -105,7 +105,7 @@ static void host(int signo, siginfo_t *si, void *ctx)
 	dealt_with += mcsafe_handle_signal(signo, si, ctx);
 }
 
-/* Without SA_NODEFER, for ever: the mask comes back by sigreturn(2). */
+/* Without SA_NODEFER, again and again: sigreturn(2) restores the mask. */
 IN_CHILD(test_copies_land_through_the_host)
 {
 	struct t_bad_page memory[2] = {t_bad_page(T_PROT_NONE), t_bad_page(T_TRUNCATED)};

@@ -54,7 +54,7 @@ IN_CHILD(test_install_is_idempotent)
 	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
-/* SA_RESTART is that of the action before, each signal for itself; the rest is always the same. */
+/* SA_RESTART is that of the previous action of the same signal. The other flags never change. */
 IN_CHILD(test_flags_of_our_action_are_as_documented)
 {
 	static const int restart[][2] = {{0, 0}, {SA_RESTART, 0}, {0, SA_RESTART}};
@@ -75,7 +75,7 @@ IN_CHILD(test_flags_of_our_action_are_as_documented)
 	}
 }
 
-/* Every mixture of these four as the previous actions of the two signals. */
+/* Every combination of these four as the previous actions of the two signals. */
 static void set_previous(int signo, unsigned which)
 {
 	switch (which) {
@@ -124,7 +124,7 @@ IN_CHILD(test_uninstall_leaves_alone_what_was_never_taken)
 	CHECK(t_same_action(&after, &before));
 }
 
-/* Covered on one signal or on both: -EBUSY, and nothing moves. Uncovered again: 0. */
+/* Covered on one signal or on both: -EBUSY, and nothing changes. Uncovered again: 0. */
 IN_CHILD(test_uninstall_is_refused_while_covered)
 {
 	for (unsigned covered = 1; covered < 4; covered++) {
@@ -171,7 +171,7 @@ static void on_one_shot(int signo)
 	one_shot_calls++;
 }
 
-/* Each sigaction(2) of a handler with SA_RESETHAND is good for one signal; then it is the default. */
+/* With SA_RESETHAND, each sigaction(2) handles one signal. Then the action is the default. */
 IN_CHILD(test_a_one_shot_handler_that_is_set_anew)
 {
 	for (int calls = 1; calls <= 3; calls++) {
@@ -189,7 +189,7 @@ static void set_action_number(int signo, int number)
 	t_set_action(signo, on_info, 0, SIGRTMIN + number);
 }
 
-/* The sixteenth different action is one too many; those that are known are still welcome. */
+/* The sixteenth different action is one too many. Those that are known are still accepted. */
 IN_CHILD(test_no_room_for_a_sixteenth_action)
 {
 	for (int number = 0; number < ACTIONS_MAX; number++) {
@@ -208,7 +208,7 @@ IN_CHILD(test_no_room_for_a_sixteenth_action)
 	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
-/* There is room for SIGBUS and none for SIGSEGV. Neither moves, whosever SIGBUS was before. */
+/* There is room for SIGBUS, and none for SIGSEGV. Neither changes, whatever SIGBUS had before. */
 IN_CHILD(test_install_without_room_changes_nothing)
 {
 	struct sigaction before[2], after;
@@ -264,7 +264,7 @@ IN_CHILD(test_errno_is_left_alone)
 	CHECK_EQ(errno, 4711);
 }
 
-/* A control function blocks signals while it works; all come back as they were. */
+/* A control function blocks signals while it works, and restores the mask. */
 IN_CHILD(test_signal_mask_is_left_alone)
 {
 	sigset_t blocked, after;

@@ -41,7 +41,7 @@ static int blocked_signals(void)
 	return n;
 }
 
-/* Faults of other code and of copies in turn; the former end here. */
+/* Faults of other code and of copies in turn. Those of other code end here. */
 static void leave_again_and_again(int save_mask, int flags)
 {
 	char dst[8];
@@ -61,7 +61,10 @@ static void leave_again_and_again(int save_mask, int flags)
 		CHECK_EQ(calls, 1);
 		CHECK_EQ(memcpy_mcsafe(dst, m->bad - 2, sizeof(dst)), sizeof(dst) - 2);
 		CHECK_EQ(calls, 1);
-		/* Without sigsetjmp's mask the handler's own stays: SIGUSR1, as from the kernel. */
+		/*
+		 * Without the mask of sigsetjmp(3), the handler's mask stays, SIGUSR1, as with the
+		 * kernel.
+		 */
 		CHECK_EQ(blocked_signals(), (save_mask ? 0 : 1));
 		CHECK_EQ(mcsafe_installed(), 1);
 	}
@@ -110,7 +113,7 @@ static void change_errno(int signo)
 	errno = EDOM;
 }
 
-/* errno belongs to the interrupted code. */
+/* errno is that of the interrupted code. */
 IN_CHILD(test_errno_survives_the_previous_handler)
 {
 	t_set_plain(SIGBUS, change_errno, 0);

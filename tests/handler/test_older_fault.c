@@ -2,7 +2,8 @@
 /*
  * test_older_fault.c - a signal that was sent, after a fault whose trap number and CR2 remain
  *
- * The kernel writes the values of the thread's last exception into every signal frame (base/trap.h).
+ * The kernel writes the values of the last exception of the thread into every signal frame
+ * (base/trap.h).
  */
 #include <mcsafe/mcsafe.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_on_top.c - handlers that are installed over ours, that pass signals on to ours or do not */
+/* test_on_top.c - handlers installed over ours, which pass signals on to ours or do not */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -22,7 +22,7 @@ static const int signals[] = {SIGBUS, SIGSEGV};
 
 static struct t_bad_page memory;
 
-/* Below everything: it heals the memory and counts. */
+/* The lowest handler: it heals the memory and counts. */
 static int bottom_calls;
 
 static void bottom(int signo, siginfo_t *si, void *ctx)
@@ -34,7 +34,7 @@ static void bottom(int signo, siginfo_t *si, void *ctx)
 	t_bad_page_heal(&memory);
 }
 
-/* Two handlers as any library might write them: what was found below gets all signals. */
+/* Two handlers as any library might have them: they pass all signals on to what they found. */
 struct chaining {
 	struct sigaction below[2];
 	int calls;
@@ -81,7 +81,7 @@ static void set_both(void (*handler)(int, siginfo_t *, void *))
 	t_set_action(SIGSEGV, handler, 0, 0);
 }
 
-/* A copy lands; a fault of other code and a signal that was sent reach the bottom, once each. */
+/* A copy lands. A fault of other code, and a signal that was sent, reach the lowest one once. */
 static void expect_calls(int first_calls, int second_calls)
 {
 	char dst[8];
@@ -112,12 +112,14 @@ static void top_that_chains(void *arg)
 	CHECK_EQ(mcsafe_installed(), 0);
 	expect_calls(1, 0);
 
-	/* Ours is over it now, and it still passes on to ours: to the older one then. */
+	/*
+	 * Ours is over it now. It still passes on to ours, which then passes on to the older one.
+	 */
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_installed(), 1);
 	expect_calls(1, 0);
 
-	/* Over ours again, which knows it: it runs once above ours, and once below. */
+	/* Over ours again, which knows it. It runs once above ours, and once below. */
 	for (int round = 0; round < 20; round++) {
 		put_on_top(&first, on_first);
 		CHECK_EQ(mcsafe_installed(), 0);
@@ -138,7 +140,7 @@ static void two_on_top(void *arg)
 	CHECK_EQ(mcsafe_install(), 0);
 	expect_calls(1, 1);
 
-	/* In turns: each finds ours below, and ours has found each. */
+	/* In turns: each handler finds ours below, and ours has found each of them. */
 	put_on_top(&first, on_first);
 	CHECK_EQ(mcsafe_install(), 0);
 	put_on_top(&second, on_second);
@@ -155,7 +157,7 @@ static void two_on_top(void *arg)
 	}
 }
 
-/* Ours does not remember the signal when it has passed it on. */
+/* Ours does not remember a signal that it has passed on. */
 static void top_that_chains_twice(void *arg)
 {
 	(void)arg;
@@ -167,7 +169,7 @@ static void top_that_chains_twice(void *arg)
 	CHECK_EQ(bottom_calls, 2);
 }
 
-/* After mcsafe_uninstall() it is the live handler, and ours is only what it passes on to. */
+/* After mcsafe_uninstall() it is the live handler, and it still passes on to ours. */
 static void uninstalled_with_one_on_top(void *arg)
 {
 	(void)arg;
@@ -201,7 +203,7 @@ static int copy_is_lost(void)
 	return 0;
 }
 
-/* Nobody tells ours, until it is put in front again. */
+/* Ours is not called until it is installed over the other one again. */
 static void top_that_does_not_chain(void *arg)
 {
 	(void)arg;
@@ -221,7 +223,7 @@ static void top_that_does_not_chain(void *arg)
 	CHECK_EQ(mcsafe_installed(), 1);
 }
 
-/* Covered on one signal only, the other one works. */
+/* If it is covered on one signal only, the other signal works. */
 static void top_of_one_signal(void *arg)
 {
 	int other = memory.kind == T_PROT_NONE ? SIGBUS : SIGSEGV;
@@ -245,13 +247,14 @@ static void test_every_stack_of_handlers_works(void **state)
 		memory = t_bad_page((enum t_bad_page_kind)kind);
 		for (size_t i = 0; i < T_LENGTH(bodies); i++) {
 			print_message("stack %zu, signal %d\n", i, t_bad_page_signo(memory.kind));
-			t_bad_page_spoil(&memory); /* a child that heals a file does so for all */
+			t_bad_page_spoil(
+				&memory); /* a child that heals the file heals it for all */
 			t_survives(bodies[i], NULL);
 		}
 	}
 }
 
-/* The same stack, and below it the default. */
+/* The same stack of handlers, with the default action below it. */
 static void die_below_a_top_that_chains(void *arg)
 {
 	CHECK_EQ(mcsafe_install(), 0);
@@ -286,7 +289,7 @@ static void test_the_oldest_is_the_default(void **state)
 	}
 }
 
-/* As CPython's faulthandler: it puts back what it found, which is ours, and raises. */
+/* As CPython's faulthandler: it restores the action that it found, ours, and raises the signal. */
 static struct sigaction found_below[2];
 static int *t_told;
 

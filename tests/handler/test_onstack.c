@@ -2,8 +2,8 @@
 /*
  * test_onstack.c - the stack that the previous handler runs on: its own SA_ONSTACK decides
  *
- * Each case says what the kernel does for that handler alone, and is run twice: without libmcsafe,
- * which proves the expectation, and with it.
+ * Each case says what the kernel does for that handler alone. It is run twice: without libmcsafe,
+ * to prove the expectation, and with libmcsafe.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -144,8 +144,10 @@ static void test_plain_handler_runs_where_its_flag_says(void **state)
 	each_kind(check_plain, SA_ONSTACK);
 }
 
-/* The next signal with SA_ONSTACK starts at the top of the alternate stack, and may use all of it:
- * nothing that the first handler still needs may lie there. */
+/*
+ * The next signal with SA_ONSTACK starts at the top of the alternate stack, and may use all of it.
+ * So nothing may lie there that the first handler still needs.
+ */
 static void scribble(int signo)
 {
 	volatile char here = 0;
@@ -190,7 +192,7 @@ static void test_signal_on_the_alternate_stack_meanwhile_does_no_harm(void **sta
 	each_kind(check_nested, 0);
 }
 
-/* Changes that the handler makes to the context are what execution goes on with. */
+/* Execution goes on with the changes that the handler makes to the context. */
 static void skip_the_load(int signo, siginfo_t *si, void *ctx)
 {
 	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
@@ -288,7 +290,7 @@ static void test_no_room_kills_as_the_kernel_does(void **state)
 	}
 }
 
-/* A fault of a handler that itself runs on the alternate stack stays there, as without us. */
+/* If a handler on the alternate stack faults, the next frame is there also, as without us. */
 static void fault_again(int signo)
 {
 	(void)signo;
@@ -316,7 +318,7 @@ static void test_fault_on_the_alternate_stack_stays_there(void **state)
 	each_kind(check_fault_on_alt, 0);
 }
 
-/* SS_AUTODISARM: the stack is given back by sigreturn(2), which reads the frame that was moved. */
+/* SS_AUTODISARM: sigreturn(2) restores the stack, and reads the frame that was moved. */
 #ifndef SS_AUTODISARM
 # define SS_AUTODISARM (1U << 31)
 #endif

@@ -63,7 +63,8 @@ static void no_stack(void)
 {
 	const stack_t none = {.ss_flags = SS_DISABLE};
 
-	CHECK_EQ(sigaltstack(&none, NULL), 0); /* a sanitizer gives the main thread one */
+	CHECK_EQ(sigaltstack(&none, NULL),
+		 0); /* a sanitizer gives the main thread an alternate stack */
 }
 
 static void block(int how, int a, int b)
@@ -110,7 +111,7 @@ IN_CHILD(test_plain_thread_gets_a_stack_and_gives_it_back)
 	CHECK_EQ(live_stack().ss_flags, SS_DISABLE);
 	CHECK_EQ(mcsafe_thread_release(), -EINVAL);
 	CHECK_EQ(errno, 4711);
-	/* Nothing is left of it. */
+	/* Nothing of the stack is left. */
 	CHECK_EQ(msync((void *)((uintptr_t)ours.ss_sp & ~(uintptr_t)4095), 1, MS_ASYNC), -1);
 	CHECK_EQ(errno, ENOMEM);
 }
@@ -240,7 +241,7 @@ IN_CHILD(test_check_tells_which_signal_is_blocked)
 	CHECK_EQ(mcsafe_thread_check(), MCSAFE_THREAD_SIGSEGV_BLOCKED);
 }
 
-/* What the kernel does with a fault that is blocked, and what mcsafe_thread_check() is for. */
+/* The kernel kills at a fault that is blocked. mcsafe_thread_check() warns of that. */
 static void fault_while_blocked(void *arg)
 {
 	enum t_bad_page_kind kind = *(const enum t_bad_page_kind *)arg;
@@ -271,13 +272,13 @@ IN_CHILD(test_prepared_thread_lands_although_it_was_blocked)
 	}
 }
 
-/* A thread whose own stack has room for next to nothing. */
+/* A thread whose own stack has almost no room. */
 static char narrow_dst[16];
 static size_t narrow_left;
 
 static void copy_where_it_is_narrow(char *stack_end)
 {
-	/* Leaf calls without frames: memcpy_mcsafe() needs less than 256 bytes. */
+	/* memcpy_mcsafe() makes leaf calls without frames, and needs less than 256 bytes. */
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
 			 "movq %[end], %%rsp\n\t"
 			 "call memcpy_mcsafe\n\t"
@@ -312,12 +313,12 @@ static void test_a_nearly_exhausted_stack_needs_a_prepared_thread(void **state)
 
 	(void)state;
 	t_survives(on_narrow_stack, &prepared);
-	/* That it was narrow indeed: a signal frame does not fit. */
+	/* Prove that the stack is too narrow: a signal frame does not fit. */
 	prepared = 0;
 	t_dies(on_narrow_stack, &prepared, SIGSEGV);
 }
 
-/* How much of the alternate stack a landing takes, over the frame of the kernel. */
+/* How much of the alternate stack a landing uses, beyond the frame of the kernel. */
 IN_CHILD(test_handler_needs_less_room_than_is_asked_for)
 {
 	stack_t stack = host_stack(256 * 1024);

@@ -57,8 +57,8 @@ static int die_of_a_forged_one(void *arg)
 }
 
 /*
- * Run body in a child that shares the memory of this process; its wait status. This process waits
- * for it (CLONE_VFORK): the two also share what libc keeps for a thread.
+ * Run body in a child that shares the memory of this process, and return its wait status. This
+ * process waits meanwhile (CLONE_VFORK), because both also share what libc keeps for a thread.
  */
 static int run_sharing(int flags, int (*body)(void *), void *arg)
 {
@@ -85,7 +85,8 @@ IN_CHILD(test_child_of_vfork_copies)
 	pid_t pid;
 
 	CHECK_EQ(mcsafe_install(), 0);
-	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what is tested */
+	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): vfork(2) is what is tested */
+	pid = vfork();
 	if (pid == 0)
 		_exit(copy(NULL)); /* NOLINT(clang-analyzer-unix.Vfork): a copy makes no calls */
 	CHECK_GT(pid, 0);
@@ -115,7 +116,7 @@ static void previous(int signo, siginfo_t *si, void *ctx)
 	previous_calls++;
 }
 
-/* On top of ours: passes the signal on, and goes on with work that may fault. */
+/* Over ours: passes the signal on, and then does work that may fault. */
 static void top(int signo, siginfo_t *si, void *ctx)
 {
 	below_top.sa_sigaction(signo, si, ctx);
@@ -124,7 +125,7 @@ static void top(int signo, siginfo_t *si, void *ctx)
 		CHECK(lands(&memory[T_TRUNCATED]));
 }
 
-/* It dies of its signal, and leaves nothing behind in the memory that it shares. */
+/* The child dies of its signal, and leaves nothing in the shared memory. */
 IN_CHILD(test_child_with_our_memory_dies_alone)
 {
 	CHECK_EQ(mcsafe_install(), 0);
@@ -147,7 +148,7 @@ IN_CHILD(test_child_with_our_memory_dies_alone)
 	}
 }
 
-/* The kernel gives such a child no actions of its own: what kills it is there for all. */
+/* Such a child has no actions of its own: the default action that kills it is set for all. */
 IN_CHILD(test_child_with_our_handlers_takes_them_away_when_it_dies)
 {
 	CHECK_EQ(mcsafe_install(), 0);
@@ -163,7 +164,7 @@ IN_CHILD(test_child_with_our_handlers_takes_them_away_when_it_dies)
 
 /* ---- other programs ------------------------------------------------------------------------ */
 
-/* What main() finds in a new program: its exit status. */
+/* The exit status of the new program: what its main() finds. */
 enum { BUS_IGNORED = 1, SEGV_IGNORED = 2, HANDLED = 4, BUS_BLOCKED = 8 };
 
 static int dispositions(void)
@@ -203,7 +204,7 @@ static int spawned(const posix_spawnattr_t *attributes)
 	return exit_status_of(pid);
 }
 
-/* before(): what the child does between fork(2) and execve(2). */
+/* The child calls before() between fork(2) and execve(2). */
 static int executed(void (*before)(void))
 {
 	pid_t pid = fork();
@@ -231,7 +232,7 @@ IN_CHILD(test_new_program_has_the_defaults)
 	CHECK(both_land());
 }
 
-/* A signal that is ignored stays so in a new program; one that is handled gets the default. */
+/* In a new program an ignored signal stays ignored. A handled one gets the default action. */
 IN_CHILD(test_new_programs_inherit_only_ignored_signals)
 {
 	CHECK_PTR_NE(signal(SIGBUS, SIG_IGN), SIG_ERR);
@@ -244,7 +245,7 @@ IN_CHILD(test_new_programs_inherit_only_ignored_signals)
 	CHECK(both_land());
 }
 
-/* The mask goes on to a new program; attributes of posix_spawn(3) change it there only. */
+/* A new program inherits the mask. Attributes of posix_spawn(3) change the mask there only. */
 IN_CHILD(test_new_programs_inherit_the_mask)
 {
 	posix_spawnattr_t attributes;

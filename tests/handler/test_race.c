@@ -2,8 +2,8 @@
 /*
  * test_race.c - another library installs its handler in the middle of ours
  *
- * Linked with --wrap=sigaction: every sigaction(2) of libmcsafe comes through here, and before
- * the one that is chosen another handler is put in place, as a thread in between would do it.
+ * Linked with --wrap=sigaction: every sigaction(2) call of libmcsafe goes through this file. Before
+ * the chosen call, the test installs another handler, as another thread might do.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -19,7 +19,7 @@
 #include "bad_page.h"
 #include "child.h"
 
-/* The most sigaction(2) calls in one of ours: two for each signal to ask, one for each to change. */
+/* The most sigaction(2) calls of one function: for each signal two to ask, and one to change. */
 #define CALLS_MAX 6
 
 /* How many different actions are remembered; see mcsafe_install(). */
@@ -72,7 +72,7 @@ static void cause_fault(void)
 	CHECK_EQ(intruder_calls, 1);
 }
 
-/* Whenever it comes, it is not lost: it is the live handler, or gets what is not ours. */
+/* Whenever the intruder comes, it is live, or it gets the signals that are not ours. */
 static void install_with_intruder(void *arg)
 {
 	countdown = *(int *)arg;
@@ -86,7 +86,7 @@ static void install_with_intruder(void *arg)
 	cause_fault();
 }
 
-/* "Both are left as they are", the other signal too. */
+/* "Both are left as they are": the other signal is checked also. */
 static void uninstall_with_intruder(void *arg)
 {
 	int result, other;
@@ -102,7 +102,7 @@ static void uninstall_with_intruder(void *arg)
 	CHECK_PTR_NE(t_get_action(other).sa_handler, SIG_DFL);
 }
 
-/* The same with room for one more action: "both signals are left as they were", or it is all right. */
+/* The same with room for one more action: both signals are as they were, or all succeeds. */
 static void install_with_intruder_and_little_room(void *arg)
 {
 	struct sigaction action;
@@ -146,7 +146,7 @@ static void test_uninstall_survives_an_intruder(void **state)
 		t_survives(uninstall_with_intruder, &call);
 }
 
-/* libc may change errno even where it succeeds (errno(3)). */
+/* libc may change errno even if it succeeds (errno(3)). */
 IN_CHILD(test_errno_is_left_alone_whatever_libc_does)
 {
 	changes_errno = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_restart.c - a system call that a signal interrupts is restarted if it would be without us */
+/* test_restart.c - an interrupted system call is restarted if it would be without libmcsafe */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -25,7 +25,7 @@ struct case_ {
 
 static int fds[2];
 
-/* So that the read ends when it is done again. */
+/* So that the read ends when it is restarted. */
 static void write_byte(int signo)
 {
 	(void)signo;
@@ -48,8 +48,10 @@ static void read_from_pipe(void *arg)
 	_exit(n == 1 ? RESTARTED : INTERRUPTED);
 }
 
-/* The signal is sent when the child stands at the entry of read(2): the call begins with a pending
- * signal, as if it had come while the call slept. */
+/*
+ * The signal is sent when the child stops at the entry of read(2). So the call begins with a
+ * pending signal, as if the signal had come while the call slept.
+ */
 static int result_of(struct case_ *c)
 {
 	pid_t pid = t_trace(read_from_pipe, c);

@@ -61,7 +61,7 @@ static void *install_all_at_once(void *arg)
 	return NULL;
 }
 
-/* None of them has found ours under ours: the default is still what is below. */
+/* No install has found ours below ours: the default action is still below. */
 static void install_from_many_threads(void *arg)
 {
 	static void *(*const bodies[])(void *) = {install_all_at_once};
@@ -109,7 +109,7 @@ static void *copy_in_a_loop(void *arg)
 	return NULL;
 }
 
-/* What is below passes signals on to libmcsafe too, so that copies land whoever is in front. */
+/* The handler below also passes signals to libmcsafe. So copies land, whichever is live. */
 static void host(int signo, siginfo_t *si, void *ctx)
 {
 	CHECK_EQ(mcsafe_handle_signal(signo, si, ctx), 1);

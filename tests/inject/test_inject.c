@@ -87,7 +87,7 @@ static void test_bad_arguments_are_refused(void **unused)
 		if (cases[i].error == -EINVAL && cases[i].kind == MCSAFE_INJECT_AUTO)
 			assert_int_equal(mcsafe_inject_clear(cases[i].addr, cases[i].len), -EINVAL);
 	}
-	/* A refused call left nothing behind, even if its first page was good. */
+	/* A refused call left no trace, even if its first page was good. */
 	assert_int_equal(readable(page, 2 * T_PAGE), 2 * T_PAGE);
 	assert_int_equal(count_mappings(), mappings);
 	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), -ENOENT);

@@ -50,7 +50,8 @@ expect 1 "copy 3: 93 left
 copy 4: 93 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:3+@7
 
 # A bad variable prints what is accepted. A log that cannot be written ends the program.
-expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:0
+expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" \
+  MCSAFE_INJECT=copy:0
 expect 2 "*MCSAFE_INJECT=17: accepted are *" LD_PRELOAD="$library" MCSAFE_INJECT=17
 expect 2 "*cannot write MCSAFE_INJECT_LOG*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 \
 	MCSAFE_INJECT_LOG=/nonexistent/log

@@ -129,7 +129,7 @@ static void test_rows_that_are_not_registered_are_not_ours(void **state)
 		t_dies(fault_unregistered, &before, SIGSEGV);
 }
 
-/* Rows in this program's reach of 32 bits, in any order. */
+/* Rows within 32 bits of this program, in any order. */
 static struct mcsafe_row many[MANY];
 
 static void make_row(struct mcsafe_row *row, uintptr_t insn, uintptr_t fixup, uint32_t kind)
@@ -144,7 +144,7 @@ static uintptr_t many_insn(size_t i)
 	return (uintptr_t)t_many_insns + 4 * i;
 }
 
-/* 64,007 and MANY have no common factor: each instruction once, and far from sorted. */
+/* 64,007 and MANY have no common factor. So each instruction comes once, and none is in order. */
 static void make_many(void)
 {
 	for (size_t i = 0; i < MANY; i++)
@@ -324,7 +324,7 @@ IN_CHILD(test_rows_of_a_shared_object_land)
 	CHECK(!is_mapped(object.first));
 }
 
-/* dlclose() without unregistering: the object stays, and so its addresses mean what they did. */
+/* dlclose() without unregistering: the object stays mapped, so its rows stay right. */
 IN_CHILD(test_registered_object_survives_dlclose)
 {
 	struct object object = open_object();
@@ -341,9 +341,9 @@ IN_CHILD(test_registered_object_survives_dlclose)
 }
 
 /*
- * Stress. Some threads fault at rows that stay registered and in copies; some ask the handler about
- * rows that come and go; some let them come and go. Nothing that is registered may ever miss, and
- * what is found must be right.
+ * Stress. Some threads fault in copies and at rows that stay registered. Some ask the handler about
+ * rows that come and go. Some register and unregister those rows. A registered row must always be
+ * found, and what is found must be right.
  */
 #define HALF    (MANY / 2)
 #define ASKED   64 /* rows that both tables always have */

@@ -2,9 +2,9 @@
 /*
  * test_notices.c - BUS_MCEERR_AO: noted, counted, given to a function, and passed on
  *
- * A process may queue any siginfo to itself, so notices need no memory error here. One that the
- * kernel sends is in tests/vm/scenarios/special.toml: an ordinary signal, which can be blocked, with
- * the start of the page and its size, to one thread that asked for it.
+ * A process may queue any siginfo to itself, so the tests need no memory error. A notice of the
+ * kernel is tested by tests/vm/scenarios/special.toml. It is an ordinary signal, which can be
+ * blocked. It tells the start and the size of the page to one thread that asked for it.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -146,7 +146,7 @@ static void on_top(int signo, siginfo_t *si, void *ctx)
 	ours.sa_sigaction(signo, si, ctx);
 }
 
-/* The host keeps its own notices, and a loop of handlers notes each once. */
+/* The host gets its own notices, and a loop of handlers notes each notice once. */
 IN_CHILD(test_notice_goes_on_to_the_previous_handler)
 {
 	t_set_action(SIGBUS, previous, 0, 0);
@@ -174,7 +174,7 @@ IN_CHILD(test_host_is_told_that_it_was_noted)
 	expect_queue(1, 0);
 }
 
-/* A host that asks as well, below our handler: noted once, and it learns that it was. */
+/* A host below our handler asks also. The notice is noted once, and the host is told so. */
 IN_CHILD(test_host_below_our_handler_asks_too)
 {
 	t_set_action(SIGBUS, host, 0, 0);
@@ -224,8 +224,10 @@ IN_CHILD(test_overflow_is_counted_and_the_oldest_are_kept)
 	}
 }
 
-/* Several threads are told, several read: each notice is read once or counted as lost, and those
- * of one thread stay in order. */
+/*
+ * Several threads get notices, and several threads read them. Each notice is read once, or counted
+ * as lost. The notices of one thread stay in order.
+ */
 #define WRITERS 3
 #define READERS 2
 #define EACH    20000
@@ -295,7 +297,7 @@ IN_CHILD(test_many_threads_at_the_queue_lose_nothing_unseen)
 	CHECK_GE(atomic_load(&n_read), MCSAFE_NOTICE_ROOM);
 }
 
-/* The function and its argument are exchanged while notices come: never one without the other. */
+/* Function and argument are exchanged while notices come, and are never mixed. */
 static char arg_of[2];
 
 static void first_function(const struct mcsafe_notice *notice, void *arg)

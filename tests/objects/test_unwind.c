@@ -18,7 +18,7 @@
 
 #include "base/cpu.h"
 #include "basics.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "landing/extable.h"
 #include "walk.h"
 

@@ -17,7 +17,7 @@
 
 #include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "run.h"
 
 #define SIZE   (16 * T_PAGE)

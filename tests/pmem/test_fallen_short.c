@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "pattern.h"
 #include "run.h"
 
@@ -147,7 +147,8 @@ static void check_record(void)
 {
 	struct mcsafe_fault fault;
 
-	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault), SIZE - BAD * T_PAGE + short_by);
+	assert_int_equal(mcsafe_memcpy(buffer, memory, SIZE, &fault),
+			 SIZE - BAD * T_PAGE + short_by);
 	assert_int_equal(fault.flags, MCSAFE_FAULT_MAY_FALL_SHORT);
 }
 

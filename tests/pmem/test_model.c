@@ -418,9 +418,7 @@ static const struct {
 	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
 };
 
-/*
- * ---- all steps together -----------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void check_registry(void)
 {

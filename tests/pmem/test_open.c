@@ -506,9 +506,7 @@ static void test_a_fault_is_noted_too_late(void **state)
 	close(fd);
 }
 
-/*
- * ---- device-dax, in our own tree like /sys ----------------------------------------------------
- */
+/* ---- device-dax, in a tree of our own like /sys ---------------------------------------------- */
 
 static char tree[] = "/tmp/mcsafe-sysfs-XXXXXX";
 

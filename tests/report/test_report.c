@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_report.c - the report before death: what it says, and that the death stays what it was */
+/* test_report.c - the report before death: what it says, and that the death is the same */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>
@@ -31,7 +31,8 @@
 static int report_fd = -1;
 static char text[65536];
 
-static struct t_bad_page *memory; /* made before the fork, so that the parent knows its addresses */
+static struct t_bad_page
+	*memory; /* mapped before the fork, so that the parent knows the addresses */
 
 static void start(void)
 {
@@ -236,7 +237,7 @@ static void heal(int signo)
 	t_bad_page_heal(memory);
 }
 
-/* Claimed by a handler, landed, told early, or not wanted any more: no report. */
+/* No report: the previous handler heals the fault, the copy lands, or reports are turned off. */
 static void nothing_to_report(void *arg)
 {
 	char dst[8];
@@ -286,8 +287,10 @@ static void test_nothing_is_reported_without_a_death_or_a_wish(void **state)
 	expect_nothing();
 }
 
-/* Places where a report cannot go: the death must be the same, and come. t_dies() would see the
- * SIGKILL of a child that hangs. */
+/*
+ * Places where a report cannot be written. The death must still come, and be the same. t_dies()
+ * would see the SIGKILL of a child that hangs.
+ */
 static void die_beside(int fd)
 {
 	CHECK_EQ(mcsafe_set_report(fd, 0), 0);
@@ -364,7 +367,7 @@ static void test_report_that_cannot_be_written_changes_no_death(void **state)
 		}
 }
 
-/* The loader's lock, which a backtrace needs, is held and never given back. */
+/* The lock of the loader, which a backtrace needs, is held and never released. */
 static volatile int is_held;
 
 static int hold(struct dl_phdr_info *info, size_t size, void *arg)
@@ -413,7 +416,7 @@ static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
 	expect("  thread:      ");
 }
 
-/* A stack that was overwritten: the child may crash, nobody else. */
+/* The stack is overwritten. The child that reports may crash, but not its parent. */
 static void die_on_a_damaged_stack(void *arg)
 {
 	static unsigned long garbage[4096];
@@ -444,7 +447,7 @@ static void test_damaged_stack_does_not_prevent_the_report(void **state)
 	expect("  thread:      ");
 }
 
-/* The host sees neither the child nor its end. */
+/* The host sees neither the child that reports nor its end. */
 static void on_child(int signo)
 {
 	(void)signo;
@@ -541,7 +544,7 @@ static void test_child_and_parent_both_report(void **state)
 	assert_int_equal(count("is about to kill"), 2);
 }
 
-/* The descriptor: ours is a duplicate; if it is not the same file any more, nothing is written. */
+/* Our descriptor is a duplicate. If it no longer is the same file, nothing is written. */
 static void close_and_die(void *arg)
 {
 	(void)arg;

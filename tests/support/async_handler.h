@@ -4,13 +4,14 @@
 #define ASYNC_HANDLER_H
 
 /*
- * ThreadSanitizer keeps such a signal back, and runs its handler at the next call or atomic
- * operation that it watches, with all signals blocked meanwhile. When the handler itself does one,
- * and another signal has come in between, it does that a second time inside the first, and saves
- * the mask where the first has saved its own (ProcessPendingSignalsImpl() of its runtime; seen with
- * gcc 12 and clang 14). The thread then goes on with all signals blocked, and its next fault kills.
- * So these handlers are not watched. clang watches atomic operations in no_sanitize functions as
- * well, but for those with an attribute of its own.
+ * ThreadSanitizer holds such a signal back. It runs the handler at the next call or atomic
+ * operation that it watches, and blocks all signals meanwhile. If the handler makes a watched call
+ * itself, and another signal has arrived, the runtime runs that handler inside the first one. It
+ * then saves the signal mask in the place where the first run has saved its own
+ * (ProcessPendingSignalsImpl() of the runtime; seen with gcc 12 and clang 14). The thread goes on
+ * with all signals blocked, and its next fault kills the process. Therefore these handlers are not
+ * watched. clang watches atomic operations even in functions with no_sanitize; only an attribute of
+ * its own prevents that.
  */
 #if defined(__clang__)
 # define T_ASYNC_HANDLER __attribute__((disable_sanitizer_instrumentation))

@@ -24,11 +24,11 @@
 /* A flag of the kernel's sigaction(2), which libc's does not define: sa_restorer is set. */
 #define SA_RESTORER 0x04000000
 
-/* A fault that comes back for ever takes processor time, a deadlock takes none. */
+/* A fault that repeats for ever uses processor time. A deadlock uses none. */
 #define CPU_SECONDS 15
 #define SECONDS     60
 
-/* Neither a mask nor a handler keeps SIGKILL out, and a child has no timer of its parent's. */
+/* SIGKILL can be neither blocked nor handled. fork(2) does not pass on timers. */
 static void end_if_hung(void)
 {
 	const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
@@ -44,7 +44,7 @@ static void end_if_hung(void)
 	CHECK_EQ(timer_settime(timer, 0, &limit, NULL), 0);
 }
 
-/* Valgrind cannot make a stack grow for the frame of a signal, so it does so before. */
+/* Valgrind cannot grow a stack for the frame of a signal. Let the stack grow before. */
 static __attribute__((noinline)) void grow_stack(void)
 {
 	volatile char room[128 * 1024];

@@ -11,15 +11,16 @@
 
 /*
  * Run body(arg) in a forked child and return its wait status. The child starts with the default
- * action for SIGBUS and SIGSEGV (CMocka has put its own there), with nothing blocked, and dumps no
- * core. It exits with 0 when body returns. One that hangs is ended by SIGKILL, soon or in a minute.
+ * action for SIGBUS and SIGSEGV (CMocka has installed its own handlers), with no signal blocked,
+ * and dumps no core. It exits with status 0 when body returns. SIGKILL ends a child that hangs:
+ * after 15 seconds of processor time, or after a minute.
  */
 int t_in_child(void (*body)(void *), void *arg);
 
-/* What t_in_child() does to the child, for those that fork in another way. */
+/* What t_in_child() does in the child. For tests that fork in another way. */
 void t_child_setup(void);
 
-/* The child of t_in_child() returned from its body; it died of signo. CMocka assertions. */
+/* CMocka assertions: the body returned in its child; the child died of signo. */
 #define t_survives(body, arg) t_expect_exit(t_in_child(body, arg), #body, __FILE__, __LINE__)
 #define t_dies(body, arg, signo) \
  t_expect_death(t_in_child(body, arg), signo, #body, __FILE__, __LINE__)
@@ -36,43 +37,45 @@ void t_expect_death(int status, int signo, const char *what, const char *file, i
  }                                       \
  static void name##_in_child(void *arg __attribute__((unused)))
 
-/* Zeroed memory that a child shares with its parent; never freed. */
+/* Zeroed memory that a child shares with its parent. It is never freed. */
 void *t_shared(size_t size);
 
 /*
- * A struct CMUnitTest that a build with ThreadSanitizer leaves out, visibly. It runs every handler with all signals
- * blocked, whatever sa_mask and sa_flags say (sigaction_impl() of its runtime), so that a fault in
- * a handler kills, and what siglongjmp(3) leaves without a mask is all of them.
+ * A struct CMUnitTest that a build with ThreadSanitizer leaves out, visibly. Its runtime runs every
+ * handler with all signals blocked, whatever sa_mask and sa_flags say (sigaction_impl()). So a
+ * fault in a handler kills, and a siglongjmp(3) that does not restore the mask leaves all signals
+ * blocked.
  */
 /* clang-format off */
 #define NOT_WITH_TSAN(test) {#test, T_THREAD_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
 /* clang-format on */
 
 /*
- * The same with MemorySanitizer, whose own handler needs more stack than the library does, and
- * whose sigaction(2) hangs in a child of fork(2) if another thread was in it (sigaction_impl() of
- * its runtime takes a lock that nobody is left to give back).
+ * The same with MemorySanitizer. Its own handler needs more stack than libmcsafe does. Its
+ * sigaction(2) hangs in a child of fork(2) if another thread of the parent was in it:
+ * sigaction_impl() of the runtime takes a lock, and no thread of the child can release it.
  */
 /* clang-format off */
 #define NOT_WITH_MSAN(test) {#test, T_MEMORY_SANITIZER ? t_left_out : test, NULL, NULL, NULL}
 /* clang-format on */
 void t_left_out(void **state);
 
-/* The same with valgrind; include tool.h for it. */
+/* The same with valgrind. Include tool.h to use it. */
 /* clang-format off */
-#define NOT_WITH_VALGRIND(test) {#test, t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
+#define NOT_WITH_VALGRIND(test) \
+ {#test, t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
 /* clang-format on */
 void t_left_out_there(void **state);
 
-/* Exit status 77, or 1 if the environment has MCSAFE_NO_SKIP=1; says why. */
+/* Say why, and exit with status 77, or with 1 if the environment has MCSAFE_NO_SKIP=1. */
 void t_skip_all(const char *why) __attribute__((noreturn));
 
-/* sigaction(2) in one line. mask: one signal to block in the handler, 0 for none. */
+/* sigaction(2) in one line. mask: one signal to block in the handler; 0: none. */
 void t_set_action(int signo, void (*handler)(int, siginfo_t *, void *), int flags, int mask);
 void t_set_plain(int signo, void (*handler)(int), int flags);
 struct sigaction t_get_action(int signo);
 
-/* Same handler, mask and flags. The restorer flag is set by libc, and not always: not compared. */
+/* Same handler, mask and flags. SA_RESTORER is not compared: libc sets it, but not always. */
 int t_same_action(const struct sigaction *a, const struct sigaction *b);
 
 #endif /* MCSAFE_TESTS_CHILD_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* event.c - signals that are not a protected access: faults of other code, and forged or sent ones */
+/* event.c - signals of no protected access: faults of other code, forged and sent signals */
 #include "event.h"
 
 #include <string.h>

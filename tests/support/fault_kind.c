@@ -50,7 +50,7 @@ static const char *plant_truncated(struct t_region *region, size_t size)
 	return NULL;
 }
 
-/* As the user of the injection component does it; t_region_close() clears it. */
+/* By the injection component, as its users do. t_region_close() clears the injection. */
 static const char *inject(struct t_region *region, enum mcsafe_inject_kind kind)
 {
 	int err = mcsafe_inject_supported(kind);
@@ -73,8 +73,9 @@ static const char *plant_poison(struct t_region *region, size_t size)
 }
 
 /*
- * Bits 63 to 56 are not all the same, so this is no address with 57-bit linear addresses either.
- * The highest page below such a hole can never be mapped: no good byte comes right before it.
+ * Bits 63 to 56 are not all the same, so this address is not canonical with 57-bit linear addresses
+ * either. No good byte can come right before the first address that is not canonical, because the
+ * kernel never maps the highest page below it.
  */
 static const char *plant_non_canonical(struct t_region *region, size_t size)
 {

@@ -22,12 +22,12 @@ struct t_fault_kind {
 	bool in_file;   /* the pages belong to a file, region->fd */
 
 	/*
-	 * Makes [region->bad, region->bad_end) bad; for a kind that is not mapped: finds size bad
-	 * bytes. NULL, or the reason why this kernel cannot do it.
+	 * Makes [region->bad, region->bad_end) bad. A kind that is not mapped finds size bad bytes
+	 * instead. Returns NULL, or the reason why this kernel cannot do it.
 	 */
 	const char *(*plant)(struct t_region *region, size_t size);
 
-	/* The reports that are right; ends with signo 0. */
+	/* The reports that are right. The list ends with signo 0. */
 	struct t_report allowed[3];
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_script.c - a string of bytes as a script of operations on iterators, compared with the model */
+/* iter_script.c - bytes as a script of operations on iterators, compared with the model */
 #include "iter_script.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_script.h - a string of bytes as a script of operations on iterators, compared with the model */
+/* iter_script.h - bytes as a script of operations on iterators, compared with the model */
 #ifndef MCSAFE_TESTS_ITER_SCRIPT_H
 #define MCSAFE_TESTS_ITER_SCRIPT_H
 

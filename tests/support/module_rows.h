@@ -10,7 +10,7 @@ struct t_registers {
 	uint64_t r9, r10, r11;
 };
 
-/* insn names (p) as its memory operand. 0, or 1 if it failed, and then *registers. */
+/* insn has (p) as its memory operand. result: 0, or 1 if it failed; *registers is set then. */
 #define T_TRY(result, registers, p, kind, insn)      \
  __asm__ volatile("	xorl	%k[failed], %k[failed]\n"   \
 		  "71:	" insn "\n"                  \

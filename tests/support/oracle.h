@@ -22,8 +22,8 @@ struct t_outcome {
 };
 
 /*
- * Copies in the images and says where it ends. Each byte is read and then written, so the source
- * is at fault where both are bad.
+ * Copies in the images, and returns where the copy ends. Each byte is read first and then written.
+ * So if both sides are bad at the same byte, the fault is the source's.
  */
 struct t_outcome t_oracle(const struct t_operand *dst, const struct t_operand *src, size_t n);
 

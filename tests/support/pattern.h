@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * The period is prime, so data that was copied from a place any power of two away, or any distance
- * but a multiple of 127, differs in every byte.
+ * The period is a prime. If data was copied from a wrong place, every byte differs, unless the
+ * distance to the right place is a multiple of 127. No power of two is.
  */
 #define T_PATTERN_PERIOD 127
 

@@ -14,16 +14,17 @@
 #include "tool.h"
 
 /*
- * Between 1 and 2 GiB, where no mmap(2) of anybody else goes that leaves the address to the kernel:
- * it would fill the hole of a region with unmapped pages. Sanitizers allow for mappings there.
+ * Between 1 and 2 GiB. The kernel chooses no address there for mmap(2) calls of other code, which
+ * could fill the hole of a region whose bad pages are unmapped. Sanitizers permit mappings there.
  */
 #define LOWEST  UINT64_C(0x40000000)
 #define HIGHEST UINT64_C(0x7f000000)
 #define STEP    UINT64_C(0x100000)
 
 /*
- * Valgrind does not know MAP_FIXED_NOREPLACE, and takes the address for a hint. It maps nothing there
- * by itself, so it is enough that no region is there, which are closed before the next round.
+ * Valgrind does not know MAP_FIXED_NOREPLACE, and takes the address as a hint. It maps nothing
+ * there for itself, so only other regions could be in the way. They are closed before the addresses
+ * are used again.
  */
 static void *reserve_in_turn(size_t size)
 {
@@ -89,7 +90,7 @@ static void release(struct t_region *region)
 	free(region->image);
 }
 
-/* Both ends, since a hole may have been filled by somebody's mmap(2) on one side. */
+/* Probes both ends: an mmap(2) of other code may have filled one side of a hole. */
 static void probe_both_ends(const struct t_region *region, enum mcsafe_side access,
 			    const struct t_report *expected)
 {

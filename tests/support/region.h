@@ -19,32 +19,33 @@ struct t_region {
 	unsigned char *image;        /* what [good, readable_end) must hold */
 	struct t_report load;        /* what the kernel says of a load from [bad, bad_end) */
 	struct t_report store;
-	int fd;    /* of the file behind it, or -1 */
+	int fd;    /* of the file that is mapped, or -1 */
 	void *map; /* all of it with its guard pages; NULL: nothing is mapped */
 	size_t map_size;
 };
 
 /*
  * Maps the pages, makes the bad ones bad, and asserts that a probe of them gives what the kind
- * promises. Returns NULL, or why this kernel cannot do it; nothing is to be closed then.
+ * promises. Returns NULL, or the reason why this kernel cannot do it. In that case there is nothing
+ * to close.
  */
 const char *t_region_open(struct t_region *region, const struct t_fault_kind *kind,
 			  size_t good_pages, size_t bad_pages);
 
-/* t_region_open() that skips the running test where the kernel cannot do it. */
+/* t_region_open(). Skips the running test if the kernel cannot do it. */
 void t_region_need(struct t_region *region, const struct t_fault_kind *kind, size_t good_pages,
 		   size_t bad_pages);
 
-/* A region without good bytes at an address that no program can map: size bad bytes. */
+/* A region of size bad bytes, and no good ones, at an address that no program can map. */
 void t_region_wild(struct t_region *region, uintptr_t addr, size_t size);
 
-/* Gives byte i of memory and image the value content(i), from the first good byte on. */
+/* Sets byte i of the memory and of its image to content(i). Byte 0 is the first good one. */
 void t_region_fill(struct t_region *region, unsigned char (*content)(size_t i));
 
 /* Asserts that all of it holds what it must, and that the bad pages are still as bad. */
 void t_region_verify(const struct t_region *region);
 
-/* t_region_verify(), and gives it back. */
+/* t_region_verify(), and unmaps everything. */
 void t_region_close(struct t_region *region);
 
 /* What the kernel says of such an access to [bad, bad_end). */

@@ -13,7 +13,7 @@ struct t_report {
 	int signo; /* 0: the access went through */
 	int code;
 	unsigned lsb;   /* si_addr_lsb where it means something, else 0 */
-	bool exact;     /* si_addr is the very byte; if not, it is addr */
+	bool exact;     /* si_addr is the address of the byte; if not, si_addr is addr */
 	uintptr_t addr; /* of a report that is not exact */
 };
 

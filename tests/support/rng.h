@@ -13,7 +13,7 @@ struct t_rng {
 /* The seed of this run: MCSAFE_TEST_SEED of the environment, or a new one. Prints it. */
 uint64_t t_seed(void);
 
-/* Different streams of one seed are independent: one for each thread, say. */
+/* Different streams of one seed are independent, for example one for each thread. */
 struct t_rng t_rng_start(uint64_t seed, uint64_t stream);
 
 uint64_t t_rng_next(struct t_rng *rng);

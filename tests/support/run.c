@@ -16,7 +16,7 @@ static unsigned skipped;
 
 int t_run(const char *group, const struct CMUnitTest *tests, size_t n)
 {
-	/* What a test prints stays in order with what a dying process leaves unsaid. */
+	/* Line by line, so that nothing is lost in a buffer when the process dies. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (_cmocka_run_group_tests(group, tests, n, NULL, NULL) != 0)
 		return EXIT_FAILURE;
@@ -32,7 +32,7 @@ void t_skip(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
-	/* What only this tool cannot do: the same test is run without it. */
+	/* Only this tool cannot do it. The same test runs without the tool. */
 	if (t_with_valgrind()) {
 		print_message("left out with valgrind: %s\n", reason);
 		skip();
@@ -49,7 +49,7 @@ void t_install(void)
 {
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(mcsafe_installed(), 1);
-	/* It cannot make a stack grow for the frame of a signal. */
+	/* Valgrind cannot grow a stack for the frame of a signal. */
 	if (t_with_valgrind())
 		assert_int_equal(mcsafe_thread_prepare(), 0);
 }

@@ -7,18 +7,20 @@
 #include "cmocka_all.h"
 
 /*
- * Runs the tests; the exit status of the program: 0, 1 when a test failed, 77 when none failed and
- * one was skipped.
+ * Runs the tests. Returns the exit status for the program: 0, 1 if a test failed, 77 if none failed
+ * and one was skipped.
  */
 int t_run(const char *group, const struct CMUnitTest *tests, size_t n);
 
-/* Ends the running test as skipped, and says why. A failure if MCSAFE_NO_SKIP is set to 1, but for
- * valgrind, which cannot do all that the kernel can. */
+/*
+ * Says why, and ends the running test as skipped. If MCSAFE_NO_SKIP is 1, this is a failure, except
+ * under valgrind, which cannot do all that the kernel can.
+ */
 _Noreturn void t_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Installs libmcsafe and asserts that its handler is the live one. To be called in the test's
- * body: CMocka exchanges the handlers of SIGSEGV and SIGBUS before each test and after it.
+ * Installs libmcsafe and asserts that its handler is the live one. Call it in the body of the test:
+ * CMocka replaces the handlers of SIGSEGV and SIGBUS before each test and after it.
  */
 void t_install(void);
 

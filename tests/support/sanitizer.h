@@ -3,7 +3,7 @@
  * sanitizer.h - what a test is built with
  *
  * T_ADDRESS_SANITIZER, T_MEMORY_SANITIZER, T_THREAD_SANITIZER, and T_SANITIZER for any of them: 1
- * or 0. gcc says it by macros, clang by __has_feature().
+ * or 0. gcc tells by macros, clang by __has_feature().
  */
 #ifndef T_SANITIZER_H
 #define T_SANITIZER_H

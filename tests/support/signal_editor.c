@@ -18,9 +18,9 @@ static _Noreturn void be_traced(void (*run)(void *arg), void *arg)
 	struct rlimit no_core = {0, 0};
 	struct sigaction dfl;
 
-	setrlimit(RLIMIT_CORE, &no_core); /* it may be meant to die */
+	setrlimit(RLIMIT_CORE, &no_core); /* the child may die on purpose */
 	memset(&dfl, 0, sizeof(dfl));
-	dfl.sa_handler = SIG_DFL; /* not CMocka's: the parent wants to see the child die */
+	dfl.sa_handler = SIG_DFL; /* not CMocka's handler: the parent must see the child die */
 	sigaction(SIGBUS, &dfl, NULL);
 	sigaction(SIGSEGV, &dfl, NULL);
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
@@ -67,7 +67,7 @@ int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FORBIDDEN)
 		t_skip("ptrace(2) is forbidden here");
 	assert_true(WIFSTOPPED(status));
-	/* No child outlives a parent that is killed for its time limit. */
+	/* If the parent is killed for its time limit, the kernel kills the child. */
 	assert_int_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL), 0);
 	for (;;) {
 		assert_int_equal(ptrace(PTRACE_CONT, child, NULL, signo), 0);

@@ -6,9 +6,9 @@
 #include <signal.h>
 
 /*
- * Runs run(arg) in a child; each SIGBUS and SIGSEGV that comes to it is first given to edit(arg),
- * in the parent, as a siginfo which it may change. The child must not use CMocka. Returns the
- * child's wait status: exit status 0 when run() returned. Skips the test where ptrace(2) is
+ * Runs run(arg) in a child. Before a SIGBUS or SIGSEGV is delivered to the child, the parent calls
+ * edit(arg, si), which may change the siginfo. The child must not use CMocka. Returns the wait
+ * status of the child; the exit status is 0 if run() returned. Skips the test if ptrace(2) is
  * forbidden.
  */
 int t_edit_signals(void (*run)(void *arg), void (*edit)(void *arg, siginfo_t *si), void *arg);

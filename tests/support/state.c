@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* state.c - call a function and see what it leaves changed of the state that it must keep */
+/* state.c - call a function, and see which state it should have kept and has changed */
 #include "state.h"
 
 #include <cpuid.h>
@@ -34,20 +34,20 @@ AT(fpucw_after, T_STATE_FPUCW_AFTER);
 #define ERRNO_CANARY 0x7e57
 
 /*
- * Bits of XCR0 and of XINUSE: the upper halves of YMM0 to YMM15, and of ZMM0 to ZMM15. What else
- * AVX-512 has may be left in use: a callee need not keep mask registers nor ZMM16 to ZMM31, and
- * nothing is the slower for them.
+ * Bits of XCR0 and of XINUSE: the upper halves of YMM0 to YMM15, and of ZMM0 to ZMM15. The rest of
+ * the AVX-512 state may be left in use: a callee need not keep the mask registers or ZMM16 to
+ * ZMM31, and they slow nothing down.
  */
 #define XSTATE_UPPER (1u << 2 | 1u << 6)
 
-/* state_enter.S: the call itself, between setting the registers up and looking at them. */
+/* In state_enter.S: sets the registers, calls the function, and saves the registers. */
 void t_state_enter(struct t_state *state);
 
-/* Where it finds the state again when no register can be trusted. */
+/* state_enter.S finds the state here after the call, when it can trust no register. */
 extern _Thread_local struct t_state *t_state_current;
 _Thread_local struct t_state *t_state_current;
 
-/* Assembly calls the function, and leaves the shadow of its arguments as it finds it. */
+/* Assembly calls the function, and does not set the shadow of its arguments. */
 static void t_msan_arguments(void)
 {
 #ifdef MCSAFE__MSAN
@@ -59,7 +59,7 @@ static uint64_t signal_mask(void)
 {
 	uint64_t mask = 0;
 
-	/* The kernel's mask, of 64 signals: the rest of a sigset_t means nothing. */
+	/* The kernel's mask has 64 signals. The rest of a sigset_t means nothing. */
 	assert_int_equal(syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof(mask)), 0);
 	return mask;
 }
@@ -114,7 +114,7 @@ unsigned t_state_damage(const struct t_state *state)
 		damage |= T_DAMAGE_RSP;
 	if (state->flags_after & T_STATE_FLAG_DF)
 		damage |= T_DAMAGE_DIRECTION_FLAG;
-	/* Valgrind keeps no more of it than how to round. */
+	/* Valgrind keeps only the rounding mode of it. */
 	if (state->mxcsr_after != T_STATE_MXCSR && !t_with_valgrind())
 		damage |= T_DAMAGE_MXCSR;
 	if (state->fpucw_after != T_STATE_FPUCW)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* state.h - call a function and see what it leaves changed of the state that it must keep */
+/* state.h - call a function, and see which state it should have kept and has changed */
 #ifndef MCSAFE_TESTS_STATE_H
 #define MCSAFE_TESTS_STATE_H
 
@@ -21,10 +21,10 @@
 #define T_STATE_FPUCW_SAVED  180
 #define T_STATE_FPUCW_AFTER  182
 
-/* What the registers and the stack above the callee hold; each a number of its own. */
+/* The registers and the stack above the callee hold this, each plus a number of its own. */
 #define T_STATE_CANARY 0xc0de5afe00000000
 
-/* Rounding and masks that nobody has by default, so that a reset is a change. */
+/* Rounding and masks that are never the default, so that a reset to the default is a change. */
 #define T_STATE_MXCSR 0xff80
 #define T_STATE_FPUCW 0x0f7f
 
@@ -74,23 +74,22 @@ enum t_damage {
 	T_DAMAGE_DIRECTION_FLAG = 1 << 8,
 	T_DAMAGE_MXCSR = 1 << 9,
 	T_DAMAGE_X87_CONTROL = 1 << 10,
-	T_DAMAGE_UPPER_YMM =
-		1 << 11, /* or of ZMM; not zero: slows down all SSE code from there on */
+	T_DAMAGE_UPPER_YMM = 1 << 11, /* or ZMM; if not zero, all later SSE code is slow */
 	T_DAMAGE_ERRNO = 1 << 12,
 	T_DAMAGE_SIGNAL_MASK = 1 << 13,
 };
 
 /*
- * Makes *state ready for calls by this thread, and blocks SIGUSR2 in it, so that a signal mask
- * which is reset is a change.
+ * Makes *state ready for calls by this thread. Blocks SIGUSR2 in the thread, so that a reset of the
+ * signal mask is a change.
  */
 void t_state_init(struct t_state *state);
 
-/* fn(a, b, c, d), with everything that a callee must keep set to values that are recognized. */
+/* fn(a, b, c, d). All that a callee must keep is set to known values before the call. */
 uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c,
 		      uint64_t d);
 
-/* What the last call left changed: a set of enum t_damage. */
+/* What the last call changed: a set of enum t_damage. */
 unsigned t_state_damage(const struct t_state *state);
 
 /* The name of the lowest of them. */

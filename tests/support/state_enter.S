@@ -4,8 +4,8 @@
  *
  *	void t_state_enter(struct t_state *state);
  *
- * Calls state->fn with state->args. After the call nothing is taken on trust, %rsp included: the
- * state is found through the thread's t_state_current.
+ * Calls state->fn with state->args. After the call no register is trusted, not even %rsp: the state
+ * is found through the thread's t_state_current.
  *
  * Needs	x86-64; AVX and XGETBV with ECX = 1 if *state says that they are there
  */
@@ -52,7 +52,8 @@ t_state_enter:
 	push_kept %r13
 	push_kept %r14
 	push_kept %r15
-	subq	$40, %rsp			/* 4 words for canaries, 1 to align the call to 16 */
+	/* 4 words for canaries, 1 to align the call to 16. */
+	subq	$40, %rsp
 	.cfi_adjust_cfa_offset 40
 	plant_on_stack 0
 	plant_on_stack 1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tool.h - whether a slow tool runs this program, and how much of a long test is left out then */
+/* tool.h - whether a slow tool runs this program, and how much of a long test is left out */
 #ifndef MCSAFE_TESTS_TOOL_H
 #define MCSAFE_TESTS_TOOL_H
 
@@ -19,16 +19,16 @@ static inline bool t_with_valgrind(void)
 	return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
 }
 
-/* Valgrind cannot give the registers of REP MOVSB at a fault: where it stopped is not known. */
+/* Valgrind cannot tell the registers of REP MOVSB at a fault, so where it stopped is unknown. */
 static inline bool t_tool_cannot(const char *engine)
 {
 	return t_with_valgrind() && strstr(engine, "erms") != NULL;
 }
 
 /*
- * One in how many to do of a long test: so many without such a tool, with a sanitizer, and with
- * valgrind. 1 with MCSAFE_FULL=1. What is left out depends on the tool's speed only; so a prime is
- * a good stride, with which all there is has its turn. Says so, for what is left out is to be seen.
+ * The stride of a long test: do one trial in that many, without such a tool, with a sanitizer, and
+ * with valgrind. 1 with MCSAFE_FULL=1. Use a prime, so that every distance, alignment and length
+ * has its turn. A stride above 1 is printed, because what is left out must be visible.
  */
 static inline size_t t_part(size_t natively, size_t with_sanitizer, size_t with_valgrind)
 {
@@ -38,10 +38,10 @@ static inline size_t t_part(size_t natively, size_t with_sanitizer, size_t with_
 
 	if (stride == 1 || (full != NULL && strcmp(full, "1") == 0))
 		return 1;
-	printf("thinned out%s: one in %zu\n",
-	       valgrind      ? " for valgrind"
-	       : T_SANITIZER ? " for a sanitizer"
-			     : "",
+	printf("thinned out for %s: one in %zu\n",
+	       valgrind      ? "valgrind"
+	       : T_SANITIZER ? "a sanitizer"
+			     : "speed",
 	       stride);
 	return stride;
 }

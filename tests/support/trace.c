@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* trace.c - a child under ptrace(2): which signals reach it, where, and other ones in their place */
+/* trace.c - a child under ptrace(2): which signals reach it and where; or other ones instead */
 #include "trace.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static struct t_stop wait_for(pid_t pid)
 	must(ended, "waitpid");
 	if (WIFSTOPPED(stop.status)) {
 		must(ptrace(PTRACE_GETREGS, pid, NULL, &stop.regs), "PTRACE_GETREGS");
-		/* A stop at a system call has no siginfo of a signal; it is not asked for. */
+		/* A stop at a system call has no siginfo of a signal. */
 		if (ptrace(PTRACE_GETSIGINFO, pid, NULL, &stop.si) == -1)
 			memset(&stop.si, 0, sizeof(stop.si));
 	}
@@ -99,7 +99,7 @@ struct t_stop t_resume_with(pid_t pid, const siginfo_t *si)
 {
 	siginfo_t copy = *si;
 
-	/* The kernel keeps this siginfo if the signal that is delivered is the one it names. */
+	/* The kernel uses this siginfo only if the delivered signal is the one that it names. */
 	must(ptrace(PTRACE_SETSIGINFO, pid, NULL, &copy), "PTRACE_SETSIGINFO");
 	return t_resume(pid, PTRACE_CONT, si->si_signo);
 }
@@ -133,7 +133,7 @@ int t_at_trap(const struct t_stop *stop)
 
 int t_at_break(const struct t_stop *stop)
 {
-	/* So the kernel reports int3; single steps are TRAP_TRACE. */
+	/* The kernel reports int3 as SI_KERNEL, and single steps as TRAP_TRACE. */
 	return t_at_trap(stop) && stop->si.si_code == SI_KERNEL;
 }
 

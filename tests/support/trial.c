@@ -17,7 +17,7 @@
 #include "witness.h"
 
 #define LINE      64
-#define UNWRITTEN 0xa5 /* every byte of a record before the call */
+#define UNWRITTEN 0xa5 /* every byte of a record has this value before the call */
 
 union record {
 	struct mcsafe_fault fault;
@@ -59,7 +59,7 @@ static struct t_operand operand_of(const struct t_region *region, ptrdiff_t dist
 	return operand;
 }
 
-/* A write-back is checked as a load (asm/x86_64/flush.inc): what can be read can be flushed. */
+/* The processor checks a write-back as a load (asm/x86_64/flush.inc). */
 static enum mcsafe_side access_to_dst(const struct t_trial *trial)
 {
 	return trial->copy->work == T_FLUSHES ? MCSAFE_SIDE_SOURCE : MCSAFE_SIDE_DESTINATION;
@@ -72,7 +72,7 @@ static void make_constant_bytes(void)
 	memset(constant_bytes, T_SET_TO, sizeof(constant_bytes));
 }
 
-/* What stands where a copy has its source: all bytes are the same. */
+/* In place of the source that a copy has: all bytes are the same. */
 static struct t_operand constant(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -152,7 +152,7 @@ static void restore_image(const struct run *run, size_t from, size_t to)
 	}
 }
 
-/* Only what may have been written to: other damage is there for t_region_verify() to find. */
+/* Restores only what may have been written. t_region_verify() finds other damage. */
 static void restore_memory(const struct run *run, size_t reached)
 {
 	struct t_region *region = run->trial->dst;
@@ -272,7 +272,7 @@ static const char *check_record(const struct run *run)
 
 /* ---- the signals ------------------------------------------------------------------------- */
 
-/* A row for both sides tells nothing: it counts as the side that is expected. */
+/* A row for both sides does not tell the side. It counts as the side that is expected. */
 static bool is_at_row_of(const struct t_sighting *sighting, enum mcsafe_side side,
 			 enum mcsafe_side expected)
 {
@@ -292,7 +292,7 @@ static unsigned sightings_of(const struct run *run, enum mcsafe_side side)
 	return n;
 }
 
-/* C6: what the source lost is read once and never again; a write fault may be looked at again. */
+/* C6: a lost byte of the source is read once. After a write fault a second look is allowed. */
 static const char *check_sightings(const struct run *run)
 {
 	unsigned loads, stores;
@@ -333,7 +333,7 @@ static const char *check_count(struct run *run)
 		return COMPLAIN("%zu bytes left of %zu", run->left, n);
 	if (done > run->expected.done || run->expected.done - done > slack)
 		return COMPLAIN("%zu bytes left, must be %zu", run->left, n - run->expected.done);
-	/* Short of the bad byte, as it may be: so much less must be there. */
+	/* The copy may stop before the bad byte. That many bytes less must be there. */
 	restore_image(run, done, run->expected.done);
 	run->expected.done = done;
 	return NULL;

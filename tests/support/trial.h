@@ -14,8 +14,8 @@
 #define T_RED_ZONE 64
 
 /*
- * The source holds t_data() and the destination t_fill(), by t_region_fill(). Bad pages beyond
- * which a copy would go must be bad for it: a write-back passes those that are read-only.
+ * The source holds t_data() and the destination t_fill(), by t_region_fill(). The bad pages must
+ * stop the copy: a write-back, for example, passes pages that are read-only.
  */
 struct t_trial {
 	const struct t_copy *copy;
@@ -25,23 +25,24 @@ struct t_trial {
 	ptrdiff_t dst_distance;
 	size_t n;
 
-	bool witnessed;     /* the witness runs: count the signals too */
-	bool machine_check; /* the copy itself consumes the poison: it may fall short a little */
+	bool witnessed; /* the witness runs: count the signals also */
+	/* The copy itself consumes the poison: it may stop a little before it. */
+	bool machine_check;
 	struct t_state *state;
 };
 
 /*
- * Does the copy and restores the destination; *left is what it returned, if left is not NULL.
- * NULL if all is right: the count, the record, the bytes before and after, the source, the
- * signals, and the state of the caller; else what is wrong first, in a text that lives until the
- * thread's next trial.
+ * Does the copy, and restores the destination. If left is not NULL, *left is what the copy
+ * returned. Returns NULL if all is right: the count, the record, the bytes before and after the
+ * destination, the source, the signals, and the state of the caller. Otherwise returns a text about
+ * the first thing that is wrong; it is valid until the thread's next trial.
  */
 const char *t_trial_run(const struct t_trial *trial, size_t *left);
 
-/* t_trial_run() that fails the running test, with the trial written out; the bytes left. */
+/* t_trial_run(). Fails the running test with a description of the trial. Returns bytes left. */
 size_t t_trial_check(const struct t_trial *trial);
 
-/* Writes the trial out into text. */
+/* Describes the trial in text. */
 void t_trial_describe(const struct t_trial *trial, char *text, size_t size);
 
 #endif /* MCSAFE_TESTS_TRIAL_H */

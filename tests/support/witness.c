@@ -15,12 +15,12 @@ void (*t_witness_hook)(void);
 static struct sigaction below_bus, below_segv;
 
 /*
- * The kernel leaves EFLAGS.AC of the interrupted code set in the handler. Compiled code does not
- * align what it does under that flag; sigreturn(2) restores it.
+ * If the interrupted code has set EFLAGS.AC, it is still set in the handler. Compiled code does not
+ * align its accesses as the flag demands. sigreturn(2) restores the flag.
  */
 static void tolerate_unaligned_accesses(void)
 {
-	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* over the red zone */
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* skip the red zone */
 			 "pushfq\n\t"
 			 "andq %0, (%%rsp)\n\t"
 			 "popfq\n\t"
@@ -58,7 +58,10 @@ static void put_on_top(int signo, struct sigaction *below)
 
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = on_signal;
-	/* As the library's own, so that it sees what it would see without a witness. */
+	/*
+	 * The flags of the library's own action, so that the library sees the same without a
+	 * witness.
+	 */
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
 	sigemptyset(&action.sa_mask);
 	assert_int_equal(sigaction(signo, &action, below), 0);

@@ -16,23 +16,24 @@ struct t_sighting {
 };
 
 struct t_witness {
-	unsigned n; /* signals seen, even if more than there is room for */
+	unsigned n; /* signals seen, even if there was no room for all of them */
 	struct t_sighting seen[T_WITNESS_ROOM];
 };
 
-/* What this thread has seen; a test sets n to 0. */
+/* What this thread has seen. A test sets n to 0. */
 extern _Thread_local struct t_witness t_witness;
 
 /*
- * Puts the witness on top of the handlers that are live now, to which it passes every signal on.
- * CMocka takes it away at the end of the test; t_witness_stop() does so earlier.
+ * Installs the witness over the live handlers, and passes every signal on to them. CMocka removes
+ * the witness at the end of the test; t_witness_stop() removes it earlier.
  */
 void t_witness_start(void);
 void t_witness_stop(void);
 
 /*
- * Called for each signal before it is passed on: what another thread, or another process, might
- * do between a fault and its recovery. NULL: nothing. AS-Safe functions only.
+ * If not NULL, it is called for each signal before the signal is passed on. It does what another
+ * thread or process might do between a fault and its recovery. It may call only async-signal-safe
+ * functions.
  */
 extern void (*t_witness_hook)(void);
 

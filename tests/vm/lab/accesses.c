@@ -124,7 +124,7 @@ const struct lab_access lab_accesses[] = {
 	{"find_difference, a", ROUTINE(find_difference), compare_a, 0, false, true},
 	{"find_difference, b", ROUTINE(find_difference), compare_b, 0, false, true},
 };
-const size_t lab_n_accesses = LENGTH(lab_accesses);
+const size_t lab_n_accesses = T_LENGTH(lab_accesses);
 
 const struct lab_access *lab_access_of(uintptr_t insn)
 {
@@ -168,7 +168,7 @@ static void check_access(const struct lab_access *access, enum mcsafe_cause caus
 	lab_check(fault->addr == address, "%s: address %p instead of %p", access->name, fault->addr,
 		  (const void *)address);
 	if (!has(met, insn)) {
-		lab_need(met->n < LENGTH(met->insns), "too many rows");
+		lab_need(met->n < T_LENGTH(met->insns), "too many rows");
 		met->insns[met->n++] = insn;
 	}
 }
@@ -191,7 +191,7 @@ static void consume(const struct lab_access *access, ptrdiff_t start, size_t mis
 	lab_fill_pattern(pages, 0, N_PAGES * T_PAGE);
 	lab_fill_pattern(copy + misalignment, (size_t)(line + start - pages), n);
 	n_insns = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
-				insns, LENGTH(insns));
+				insns, T_LENGTH(insns));
 	lab_forget_signals();
 	lab_arm("load", "page", &target, 1, insns, n_insns);
 	cause = access->run(line + start, copy + misalignment, n, &done, &fault);
@@ -239,7 +239,7 @@ static void meet_scan(const struct lab_access *access)
 {
 	static const ptrdiff_t starts[] = {37, 0, -1, -17, -70};
 
-	for (size_t i = 0; i < LENGTH(starts); i++)
+	for (size_t i = 0; i < T_LENGTH(starts); i++)
 		for (size_t misalignment = 0; misalignment < 2; misalignment++)
 			consume(access, starts[i], misalignment);
 }
@@ -248,7 +248,7 @@ static void check_rows(const struct lab_access *access)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n = lab_rows_from((uintptr_t)access->routine, MCSAFE_ROW_LOAD | MCSAFE_ROW_STORE,
-				 insns, LENGTH(insns));
+				 insns, T_LENGTH(insns));
 
 	lab_check(n > 0, "%s has no rows", access->name);
 	for (size_t i = 0; i < n; i++) {

@@ -97,7 +97,7 @@ void lab_take_back(uint64_t physical, unsigned sectors)
 static struct range bad_in_block(uint64_t physical)
 {
 	struct range ranges[RANGES_MAX], found = {0, 0};
-	size_t n = bad_ranges(ranges, LENGTH(ranges));
+	size_t n = bad_ranges(ranges, T_LENGTH(ranges));
 	uint64_t block = (physical - lab_region_start()) / T_PAGE * SECTORS;
 
 	for (size_t i = 0; i < n; i++) {

@@ -9,7 +9,7 @@
 static void meet(const struct lab_target *target)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	unsigned char contents[LINE];
 
 	lab_arm("load", "page", target, 1, insns, n);

@@ -28,7 +28,7 @@ const struct lab_engine lab_engines[] = {
 	/* Wrong on purpose: */
 	{.name = "reread", .copy = lab_copy_reread, .is = &ROUTINE{.needs = 0}},
 };
-const size_t lab_n_engines = LENGTH(lab_engines);
+const size_t lab_n_engines = T_LENGTH(lab_engines);
 
 const struct lab_engine *lab_engine(const char *name)
 {

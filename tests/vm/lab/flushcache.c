@@ -3,7 +3,7 @@
  * flushcache.c - mcsafe_memcpy_flushcache() with every engine: poison in the source, and a lost
  * page
  */
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -31,7 +31,7 @@ static void poisoned_source(void)
 	unsigned char *pages = lab_pages(N_PAGES), *dst = arena + LINE;
 	struct lab_target target = lab_target(pages + 2 * T_PAGE);
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t done, n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t done, n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;
 

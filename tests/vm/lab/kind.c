@@ -30,7 +30,7 @@ static void consume(const unsigned char *line, const char *event)
 	unsigned char *dst = arena + MARGIN;
 	const unsigned char *src = line - BEFORE;
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(line);
 	struct mcsafe_fault fault = {.signo = 0};
 	struct lab_events events;

@@ -13,8 +13,6 @@
 
 #include "basics.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 #define LINE ((size_t)64)
 
 #define FILL 0xee /* lab_pattern() never gives this value */
@@ -177,7 +175,8 @@ long lab_meminfo(const char *field);
 /* ---- region.c: memory of every kind -------------------------------------------------------- */
 
 #define LAB_REGION_SIZE (3 * T_HUGE)
-#define LAB_REGION_LINE (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a region */
+#define LAB_REGION_LINE \
+ (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a region */
 
 struct lab_region {
 	unsigned char *base; /* holds lab_pattern(), from 0 on */
@@ -224,9 +223,7 @@ const char *lab_bad_sectors(const struct mcsafe_badblocks *badblocks, size_t fro
 /* "found 0", "not asked EACCES": the answer as text. */
 const char *lab_answer(const struct mcsafe_badblocks_answer *answer);
 
-/*
- * ---- with_ndctl.c: a program that is linked as users do it: a static one has no libndctl ------
- */
+/* ---- with_ndctl.c: a program that is linked as users do it: a static one has no libndctl ---- */
 
 /* Runs it in a process of its own: "ask ...", "repair ...". Its facts count for the scenario. */
 void lab_with_ndctl(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -39,7 +39,7 @@ static void ask(const char *when, int fd, size_t from)
 static void arm(const char *mode, const struct lab_target *target)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	lab_arm(mode, "page", target, 1, insns, n);
 }

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 				"run it in a guest, see tests/vm/lab.py\n");
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; argc > 1 && i < LENGTH(programs); i++)
+	for (size_t i = 0; argc > 1 && i < T_LENGTH(programs); i++)
 		if (strcmp(programs[i].name, argv[1]) == 0)
 			return programs[i].main(argc - 1, argv + 1);
 	fprintf(stderr, "the lab has no program of this name\n");

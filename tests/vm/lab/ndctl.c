@@ -25,7 +25,7 @@ static const char *who_read(unsigned who)
 	static const char *const names[] = {"nobody", "libmcsafe", "libndctl",
 					    "libndctl, then libmcsafe"};
 
-	return who < LENGTH(names) ? names[who] : "somebody else";
+	return who < T_LENGTH(names) ? names[who] : "somebody else";
 }
 
 /*
@@ -148,7 +148,7 @@ static void open_device(void)
 		  info.align, info.page_size);
 }
 
-/* repair WHEN PAGE: PAGE is bad, all of it or a part */
+/* repair WHEN T_PAGE: T_PAGE is bad, all of it or a part */
 static int program_repair(const char *when, size_t page)
 {
 	open_device();
@@ -172,7 +172,7 @@ static int program_repair(const char *when, size_t page)
 	return lab_status();
 }
 
-/* worn WHEN PAGE: pages whose second half the firmware does not clear */
+/* worn WHEN T_PAGE: pages whose second half the firmware does not clear */
 static int program_worn(const char *when, size_t page)
 {
 	const size_t n = 4 * T_PAGE;

@@ -96,7 +96,7 @@ static const char *who(const struct worker *asking)
 static void report_ring(const unsigned char *page)
 {
 	struct mcsafe_notice notices[4];
-	size_t lost, n = mcsafe_notice_read(notices, LENGTH(notices), &lost);
+	size_t lost, n = mcsafe_notice_read(notices, T_LENGTH(notices), &lost);
 
 	lab_fact("in the queue", "%zu", n);
 	lab_check(lost == 0, "%zu notices were lost", lost);
@@ -122,14 +122,14 @@ int lab_program_notice(int argc, char **argv)
 	lab_fill_pattern(pages, 0, 3 * T_PAGE);
 	lab_install();
 	lab_need(mcsafe_on_notice(on_notice, &told) == 0, "mcsafe_on_notice() fails");
-	for (size_t i = 0; i < LENGTH(workers); i++)
+	for (size_t i = 0; i < T_LENGTH(workers); i++)
 		start(&workers[i]);
 	lab_kernel_log("");
 	lab_raise_now("scrub", lab_physical(pages + T_PAGE));
 	wait_until_lost(corrupted);
 	lab_check(lab_disarm().injected == 1, "not one machine check");
 	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
-	for (size_t i = 0; i < LENGTH(workers); i++)
+	for (size_t i = 0; i < T_LENGTH(workers); i++)
 		pthread_join(workers[i].thread, NULL);
 
 	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
@@ -155,7 +155,7 @@ int lab_program_notice(int argc, char **argv)
 static bool is_at_load(const struct lab_engine *engine, uintptr_t ip)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_rows(engine, MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_rows(engine, MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		if (insns[i] == ip)

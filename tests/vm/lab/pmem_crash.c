@@ -24,7 +24,7 @@
  */
 static const unsigned killing_call[] = {1, 3, 4};
 
-#define CRASHES LENGTH(killing_call)
+#define CRASHES T_LENGTH(killing_call)
 #define PIECE   ((size_t)256 << 10) /* the most that a repair writes in one call */
 #define RANGE   (PIECE + 16 * T_PAGE)
 #define APART   (2 * PIECE)
@@ -89,7 +89,7 @@ static int set_up(void)
 		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
 	for (size_t n = 0; n < CRASHES; n++)
-		for (size_t i = 0; i < LENGTH(bad_pages); i++)
+		for (size_t i = 0; i < T_LENGTH(bad_pages); i++)
 			printf("@bad %" PRIu64 "\n", start + range_of(n) + bad_pages[i]);
 	lab_fact("start", "%" PRIu64, start);
 	return lab_status();
@@ -149,7 +149,7 @@ static void stop_calls(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 	};
-	struct sock_fprog program = {LENGTH(code), code};
+	struct sock_fprog program = {T_LENGTH(code), code};
 	struct sigaction action = {.sa_sigaction = at_call, .sa_flags = SA_SIGINFO};
 
 	lab_need(sigaction(SIGSYS, &action, NULL) == 0 &&
@@ -218,7 +218,7 @@ static bool check_page(size_t page, unsigned allowed)
 
 static bool was_bad(size_t in_range)
 {
-	for (size_t i = 0; i < LENGTH(bad_pages); i++)
+	for (size_t i = 0; i < T_LENGTH(bad_pages); i++)
 		if (bad_pages[i] == in_range)
 			return true;
 	return false;
@@ -249,7 +249,7 @@ static size_t check_untouched(size_t n)
 
 	for (size_t at = 0; at < RANGE; at += T_PAGE)
 		bad += check_page(range_of(n) + at, OLD);
-	lab_check(bad == LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
+	lab_check(bad == T_LENGTH(bad_pages), "%zu pages of range %zu are bad", bad, n);
 	return bad;
 }
 

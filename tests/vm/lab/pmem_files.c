@@ -140,7 +140,7 @@ static void one_case(size_t i)
 {
 	const size_t line[2] = {2 * i * APART + IN_APART, (2 * i + 1) * APART + IN_APART};
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(mapped(line[1]));
 	size_t from = line[1] - cases[i].before;
 	char what[64];
@@ -230,12 +230,12 @@ static void lists(const char *when)
 
 static void salvage(void)
 {
-	struct mcsafe_range holes[2 * LENGTH(cases)];
-	size_t n = LENGTH(holes), lost = 0, at = 0;
+	struct mcsafe_range holes[2 * T_LENGTH(cases)];
+	size_t n = T_LENGTH(holes), lost = 0, at = 0;
 	ssize_t got = mcsafe_pmem_salvage(pmem, buffer, LAB_REGION_SIZE, 0, FILL, holes, &n);
 
 	lab_check(got == (ssize_t)LAB_REGION_SIZE, "salvage gives %zd", got);
-	lab_need(n <= LENGTH(holes), "%zu holes", n);
+	lab_need(n <= T_LENGTH(holes), "%zu holes", n);
 	for (size_t i = 0; i < n; i++) {
 		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
 				  lab_is_fill(buffer + holes[i].start, holes[i].len),
@@ -301,7 +301,7 @@ static void all_is_well(void)
 int lab_program_pmem_files(int argc, char **argv)
 {
 	open_kind(argc > 1 ? argv[1] : "");
-	for (size_t i = 0; i < LENGTH(cases); i++)
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
 		one_case(i);
 	after_it();
 	lists("before");

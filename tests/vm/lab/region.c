@@ -104,7 +104,7 @@ struct lab_region lab_region(const char *name)
 {
 	struct lab_region region = {.fd = -1};
 
-	for (size_t i = 0; i < LENGTH(kinds); i++)
+	for (size_t i = 0; i < T_LENGTH(kinds); i++)
 		if (strcmp(kinds[i].name, name) == 0)
 			current = &kinds[i];
 	lab_need(current != NULL, "no memory of kind %s", name);

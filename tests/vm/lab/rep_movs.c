@@ -121,7 +121,7 @@ int lab_program_rep_movs(int argc, char **argv)
 	(void)argv;
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(distances); i++)
+	for (size_t i = 0; i < T_LENGTH(distances); i++)
 		consume(distances[i], i % 2, "");
 	/* A machine check leaves no marks there, so those of the last fault remain. */
 	fail_to_write(elsewhere);

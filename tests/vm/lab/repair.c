@@ -78,7 +78,7 @@ static void poison(const struct lab_region *region, size_t page)
 {
 	unsigned char buffer[LINE];
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(region->base + page + 8 * LINE);
 	struct lab_events events;
 
@@ -156,7 +156,7 @@ int lab_program_repair(int argc, char **argv)
 
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(ways); i++) {
+	for (size_t i = 0; i < T_LENGTH(ways); i++) {
 		const char *way = ways[i].name;
 		const size_t page = (i + 1) * APART;
 		uint64_t physical = lab_physical(region.base + page);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* routines.c - which routines of the library have rows, and which can be tested in this guest */
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -14,7 +14,7 @@
 static void check_table(void)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_BOTH, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		lab_check(lab_engine_of(insns[i]) || lab_access_of(insns[i]),
@@ -82,7 +82,7 @@ int lab_program_routines(int argc, char **argv)
 		const struct lab_engine *engine = &lab_engines[i];
 		uintptr_t insns[LAB_ROWS_MAX];
 
-		lab_check(lab_rows(engine, MCSAFE_ROW_BOTH, insns, LENGTH(insns)) > 0,
+		lab_check(lab_rows(engine, MCSAFE_ROW_BOTH, insns, T_LENGTH(insns)) > 0,
 			  "%s has no rows", engine->name);
 		if (!lab_can_run(engine))
 			lab_fact(engine->name, "cannot run: the emulator lacks the instructions");

@@ -133,7 +133,7 @@ static void try_one_bad_operand(void)
 	const ptrdiff_t line = (ptrdiff_t)LINE;
 
 	for (ptrdiff_t inside = line - 1; inside >= -4 * line; inside -= inside > -line ? 1 : 5)
-		for (size_t i = 0; i < LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
+		for (size_t i = 0; i < T_LENGTH(lengths) && missing(trial.plan, trial.n); i++) {
 			size_t n = lengths[i] + bytes_before(inside, 0);
 			ptrdiff_t other = (ptrdiff_t)i % 2;
 
@@ -149,8 +149,8 @@ static void try_two_bad_operands(void)
 	static const size_t past[] = {1, 128};
 
 	for (ptrdiff_t before = 1; before <= 4 * (ptrdiff_t)LINE; before++)
-		for (size_t i = 0; i < LENGTH(nearer); i++)
-			for (size_t k = 0; k < LENGTH(past) && missing(trial.plan, trial.n); k++)
+		for (size_t i = 0; i < T_LENGTH(nearer); i++)
+			for (size_t k = 0; k < T_LENGTH(past) && missing(trial.plan, trial.n); k++)
 				try_shape(&(struct shape){-before, nearer[i] - before,
 							  (size_t)before + past[k]});
 }
@@ -255,8 +255,8 @@ static void trace(bool loads)
 
 	lab_need(sigaction(SIGSEGV, &ours, &before) == 0, "no handler for SIGSEGV");
 	stepped.pages = pages;
-	for (size_t k = 0; k < LENGTH(starts); k++)
-		for (size_t i = 0; i < LENGTH(few); i++) {
+	for (size_t k = 0; k < T_LENGTH(starts); k++)
+		for (size_t i = 0; i < T_LENGTH(few); i++) {
 			struct shape shape = {loads ? starts[k] : 0, loads ? 0 : starts[k], few[i]};
 
 			stepped.shape = &shape;
@@ -282,8 +282,8 @@ static void check_load(const struct plan *plan, const unsigned char *pages, size
 
 	lab_check_row_fault(plan->insn, MCSAFE_SIDE_SOURCE, fault);
 	lab_check((uintptr_t)fault->ip == plan->insn, "row %s: stopped at %p", row, fault->ip);
-	lab_check(fault->addr == pages + T_PAGE, "row %s: address %p, and not the page's start", row,
-		  fault->addr);
+	lab_check(fault->addr == pages + T_PAGE,
+		  "row %s: address %p, which is not the page's start", row, fault->addr);
 	/* Exact: the start of a line is a multiple of .grain of every routine (asm/engines.def). */
 	if (!plan->second)
 		lab_check(done == good, "row %s: %zu bytes copied, but poison is at %zu", row, done,
@@ -406,7 +406,7 @@ static size_t begin(const struct lab_engine *engine, unsigned kind)
 
 	trial.engine = engine;
 	trial.plan = plan;
-	trial.n = lab_rows(engine, kind, insns, LENGTH(insns));
+	trial.n = lab_rows(engine, kind, insns, T_LENGTH(insns));
 	for (size_t i = 0; i < trial.n; i++)
 		plan[i] = (struct plan){.insn = insns[i]};
 	return trial.n;

@@ -94,7 +94,7 @@ static void one_case(const struct lab_region *region, size_t i)
 {
 	const size_t line[2] = {2 * i * APART + IN_APART, (2 * i + 1) * APART + IN_APART};
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	struct lab_target target = lab_target(region->base + line[1]);
 	struct lab_events events;
 	ssize_t kernel, us;
@@ -134,7 +134,7 @@ int lab_program_side_by_side(int argc, char **argv)
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
-	for (size_t i = 0; i < LENGTH(cases); i++)
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
 		one_case(&region, i);
 	lab_kernel_log("");
 	return lab_status();

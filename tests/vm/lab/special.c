@@ -20,7 +20,7 @@ static void arm_loads(const char *mode, const char *event, const struct lab_targ
 		      size_t n)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	memset(arena, FILL, sizeof(arena));
 	lab_arm(mode, event, targets, n, insns, n_insns);
@@ -40,7 +40,7 @@ static void check_arrived(size_t from, size_t done, size_t good)
 static bool is_row(const void *ip)
 {
 	uintptr_t insns[LAB_ROWS_MAX];
-	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+	size_t n = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 
 	for (size_t i = 0; i < n; i++)
 		if (insns[i] == (uintptr_t)ip)
@@ -85,7 +85,7 @@ int lab_program_plain(int argc, char **argv)
 	lab_check(fault.addr == pages + T_PAGE, "address %p", fault.addr);
 	lab_check(fault.extent == T_PAGE, "extent %zu", fault.extent);
 	lab_check(is_row(fault.ip), "instruction %p has no row", fault.ip);
-	for (size_t i = 0; i < LENGTH(fault.reserved); i++)
+	for (size_t i = 0; i < T_LENGTH(fault.reserved); i++)
 		lab_check(fault.reserved[i] == NULL, "reserved room is not NULL");
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
 		  "not one machine check in the kernel's log");
@@ -119,7 +119,7 @@ int lab_program_twice(int argc, char **argv)
 	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
-	arm_loads("load", "page", targets, LENGTH(targets));
+	arm_loads("load", "page", targets, T_LENGTH(targets));
 
 	left = mcsafe_memcpy(arena + MARGIN, pages + start, n, &fault);
 	check_arrived(start, n - left, first - start);
@@ -146,14 +146,14 @@ int lab_program_holes(int argc, char **argv)
 	struct lab_target targets[2] = {lab_target(pages + first), lab_target(pages + second)};
 	struct mcsafe_range holes[2];
 	struct lab_events events;
-	size_t lost, n_holes = LENGTH(holes);
+	size_t lost, n_holes = T_LENGTH(holes);
 
 	(void)argc;
 	(void)argv;
 	lab_fill_pattern(pages, 0, 4 * T_PAGE);
 	lab_install();
 	lab_kernel_log("");
-	arm_loads("load", "page", targets, LENGTH(targets));
+	arm_loads("load", "page", targets, T_LENGTH(targets));
 	lost = mcsafe_memcpy_holes(arena + MARGIN, pages + start, n, FILL, holes, &n_holes);
 	events = lab_disarm();
 
@@ -221,16 +221,16 @@ int lab_program_race(int argc, char **argv)
 	lab_install();
 	lab_kernel_log("");
 	arm_loads("race", "page", &target, 1);
-	for (size_t i = 0; i < LENGTH(racers); i++) {
+	for (size_t i = 0; i < T_LENGTH(racers); i++) {
 		memset(racers[i].dst, FILL, sizeof(racers[i].dst));
 		lab_need(pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0, "thread");
 	}
-	for (size_t i = 0; i < LENGTH(racers); i++)
+	for (size_t i = 0; i < T_LENGTH(racers); i++)
 		pthread_join(racers[i].thread, NULL);
 	events = lab_disarm();
 
 	check_two(&events);
-	for (size_t i = 0; i < LENGTH(racers); i++) {
+	for (size_t i = 0; i < T_LENGTH(racers); i++) {
 		const struct racer *racer = &racers[i];
 
 		lab_check(racer->left == sizeof(racer->dst), "thread %zu: %zu bytes left", i,

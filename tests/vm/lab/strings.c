@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* strings.c - a long copy: the ends by vectors, the rest by REP MOVSB, and poison in each part */
-#include "copy/engine.h"
+#include "copy/route.h"
 #include "lab.h"
 #include "landing/landing.h"
 
@@ -32,9 +32,9 @@ static void consume(const char *where, size_t from, size_t short_of, size_t line
 	size_t n_insns, done;
 
 	if (part == BY_STRINGS)
-		n_insns = lab_rows(lab_engine("erms"), MCSAFE_ROW_BOTH, insns, LENGTH(insns));
+		n_insns = lab_rows(lab_engine("erms"), MCSAFE_ROW_BOTH, insns, T_LENGTH(insns));
 	else
-		n_insns = lab_rows(lab_engine("avx2"), MCSAFE_ROW_LOAD, insns, LENGTH(insns));
+		n_insns = lab_rows(lab_engine("avx2"), MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
 	lab_need(n >= mcsafe__route.short_below, "%s: too short for REP MOVSB", where);
 	lab_fill_pattern(pages, 0, SIZE);
 	memset(arena, FILL, sizeof(arena));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine.c - which engine is in use
+ * route.c - which engine is in use
  *
  * The choice is one pointer, NULL until a copy or fill needs an engine. If two threads choose at
  * the same time, both choose the same engine. From the pointer follows what is in mcsafe__route.
  */
-#include "engine.h"
+#include "route.h"
 
 #include <mcsafe/engine.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engine.h - the engines, which of them is in use, and which routines copies and fills take */
-#ifndef MCSAFE_SRC_ENGINE_H
-#define MCSAFE_SRC_ENGINE_H
+/* route.h - the engines, which of them is in use, and which routines copies and fills take */
+#ifndef MCSAFE_SRC_ROUTE_H
+#define MCSAFE_SRC_ROUTE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -46,7 +46,7 @@ const struct mcsafe__engine *mcsafe__engine(void);
 void mcsafe__engine_use(const struct mcsafe__engine *engine);
 
 /*
- * What copies and fills look at instead of the engine in use. engine.c publishes all of it whenever
+ * What copies and fills look at instead of the engine in use. route.c publishes all of it whenever
  * the engine changes. A reader may see some members of the old engine and some of the new one. That
  * is harmless: this processor can run the routines of both, and each copies or fills any length.
  */
@@ -70,4 +70,4 @@ extern struct mcsafe__route mcsafe__route;
 
 #pragma GCC visibility pop
 
-#endif /* MCSAFE_SRC_ENGINE_H */
+#endif /* MCSAFE_SRC_ROUTE_H */
