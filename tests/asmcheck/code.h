@@ -27,9 +27,9 @@ void code_free(struct code *code);
 const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
 
 /*
- * Non-temporal stores are ordered with later stores by SFENCE only (Intel SDM volume 1, "Programming
- * with Intel SSE Instructions"). Returns NULL, or the instruction from which a path leads to the
- * return of the routine without SFENCE: also a path through a fault.
+ * Only SFENCE orders non-temporal stores with later stores (Intel SDM volume 1, "Programming with
+ * Intel SSE Instructions"). Returns NULL if all paths from such stores to the return of the routine
+ * have an SFENCE, also those through a fault. Otherwise returns a store that has such a path.
  */
 const struct decode_insn *code_not_fenced(const struct code *code);
 
