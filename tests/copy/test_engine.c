@@ -180,6 +180,7 @@ static void test_the_environment_chooses(void **state)
 	assert_string_equal(printed, "");
 	with_environment("sse3", -EINVAL, "word", printed, sizeof(printed));
 	assert_non_null(strstr(printed, "MCSAFE_ENGINE=sse3"));
+	assert_non_null(strstr(printed, "no such engine"));
 	assert_non_null(strstr(printed, mcsafe_engine_names()));
 }
 
