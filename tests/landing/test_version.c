@@ -7,6 +7,8 @@
  * or nothing: never a mixture of both. Linked with --wrap=mmap: no memory follows that of a table,
  * so that rows of one table are not looked for in the memory of the other.
  */
+#include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -129,11 +131,34 @@ static void test_a_longer_table_is_not_looked_for_in_a_shorter_one(void **state)
 	exchange_for(MANY);
 }
 
+/* What a registration needs only for itself is freed, also if the table is refused. */
+static void test_the_heap_does_not_grow(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	make(first, N_ROWS, 0, MCSAFE_ROW_LOAD);
+	make(second, MANY, N_ROWS, MCSAFE_ROW_STORE);
+	for (int round = 0; round < 20; round++) {
+		second[MANY - 1].kind = 77;
+		assert_int_equal(mcsafe_module_register(second, second + MANY), -EINVAL);
+		second[MANY - 1].kind = MCSAFE_ROW_STORE;
+		assert_int_equal(mcsafe_module_register(second, second + MANY), 0);
+		assert_int_equal(mcsafe_module_register(second, second + N_ROWS), -EEXIST);
+		assert_int_equal(mcsafe_module_unregister(second), 0);
+		/* The first rounds may allocate what is kept. */
+		if (round == 2)
+			before = mallinfo2().uordblks;
+	}
+	assert_int_equal(mallinfo2().uordblks, before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_row_is_of_one_table_only),
 		cmocka_unit_test(test_a_longer_table_is_not_looked_for_in_a_shorter_one),
+		cmocka_unit_test(test_the_heap_does_not_grow),
 	};
 
 	return t_run("landing.version", tests, T_LENGTH(tests));
