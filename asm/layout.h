@@ -28,6 +28,9 @@
 #define MCSAFE_GENERATIONS 32
 #define MCSAFE_ENTRY_SIZE  16
 
+/* The flag AC of RFLAGS: a misaligned access raises #AC. */
+#define MCSAFE_FLAG_ALIGNMENT 0x40000
+
 /* struct mcsafe__resume (src/handler/frame.h). Its size is 40 bytes: together with the return
  * address that keeps the stack aligned to 16 at a call. */
 #define MCSAFE_RESUME_HANDLER 0
@@ -49,7 +52,7 @@
 #define MCSAFE_GUARD_R14     (MCSAFE_GUARD_STATE + 48)
 #define MCSAFE_GUARD_R15     (MCSAFE_GUARD_STATE + 56)
 #define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
-#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* 1 while the guard is on the chain */
+#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* the guard's own address while it is armed */
 #define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
 
 #endif /* MCSAFE_ASM_LAYOUT_H */

@@ -22,6 +22,12 @@
  * The chain is changed by one store. This store is the last when arming, and the first when
  * disarming. So a signal handler between any two instructions may use guards of its own.
  *
+ * An armed guard holds its own address in MCSAFE_GUARD_ARMED. A body that was left without disarming
+ * (longjmp(3), the end of a child of vfork(2)) leaves its guard on the chain, in a frame that other
+ * functions use again. So whoever follows the chain stops at a guard that does not hold its own
+ * address. A guard that is armed while it is still on the chain is taken off first: no guard can be
+ * on the chain twice, and the chain is never a ring.
+ *
  * The functions are in assembly, so that a compiler cannot move an access of the guarded code into
  * them or past them, even when it optimizes the whole program.
  *
@@ -71,17 +77,33 @@ public_func mcsafe_guard_enter
 	jnz	.Lnested
 	movq	$0, MCSAFE_GUARD_OUTER(%rdi)
 .Larm:
-	movq	$1, MCSAFE_GUARD_ARMED(%rdi)
+	movq	%rdi, MCSAFE_GUARD_ARMED(%rdi)
 	movq	%rdi, %fs:(%rcx)
-.Lon_chain:
 	xorl	%eax, %eax
 	ret
 
 .Lnested:
-	cmpq	%rdi, %rax			/* still armed after a longjmp of the program: */
-	je	.Lon_chain			/* it must not become its own outer guard */
+	movq	%rax, %rdx
+.Lis_on_chain:
+	cmpq	%rdi, %rdx
+	je	.Lleft
+	cmpq	%rdx, MCSAFE_GUARD_ARMED(%rdx)
+	jne	.Lpush
+	movq	MCSAFE_GUARD_OUTER(%rdx), %rdx
+	testq	%rdx, %rdx
+	jnz	.Lis_on_chain
+.Lpush:
 	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
 	jmp	.Larm
+
+.Lleft:
+	pushq	%rdi
+	.cfi_adjust_cfa_offset 8
+	call	mcsafe__guard_was_left		/* returns the top of the chain */
+	popq	%rdi
+	.cfi_adjust_cfa_offset -8
+	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
+	jmp	.Lpush
 
 .Lhook:
 	leaq	mcsafe__guard_claim(%rip), %rax
@@ -90,8 +112,8 @@ public_func mcsafe_guard_enter
 endfunc mcsafe_guard_enter
 
 public_func mcsafe_guard_disarm
-	cmpq	$0, MCSAFE_GUARD_ARMED(%rdi)
-	je	.Lnot_armed
+	cmpq	%rdi, MCSAFE_GUARD_ARMED(%rdi)
+	jne	.Lnot_armed
 	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
 	movq	%fs:(%rcx), %rax
 	movq	MCSAFE_GUARD_OUTER(%rdi), %rdx
@@ -106,6 +128,8 @@ public_func mcsafe_guard_disarm
 	je	.Ldisarmed
 	testq	%rax, %rax
 	jz	.Ldisarmed
+	cmpq	%rax, MCSAFE_GUARD_ARMED(%rax)
+	jne	.Ldisarmed
 	movq	$0, MCSAFE_GUARD_ARMED(%rax)
 	movq	MCSAFE_GUARD_OUTER(%rax), %rax
 	jmp	.Ldisarm

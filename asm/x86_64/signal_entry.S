@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * signal_entry.S - where the kernel enters our handler, and the one place that changes stacks
+ * signal_entry.S - where the kernel enters our handler, where stacks change, and where threads die
  *
  *	void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
  *
@@ -79,6 +79,13 @@ func mcsafe__signal_entries
 
 .Lcommon:
 	movq	%rsp, %rcx			/* the frame */
+	pushfq
+	.cfi_adjust_cfa_offset 8
+	testl	$MCSAFE_FLAG_ALIGNMENT, (%rsp)
+	jnz	.Lmisaligned
+	leaq	8(%rsp), %rsp
+	.cfi_adjust_cfa_offset -8
+.Lenter:
 	subq	$MCSAFE_RESUME_SIZE, %rsp
 	.cfi_adjust_cfa_offset MCSAFE_RESUME_SIZE
 	movl	%edi, MCSAFE_RESUME_SIGNO(%rsp)
@@ -89,6 +96,17 @@ func mcsafe__signal_entries
 	addq	$MCSAFE_RESUME_SIZE, %rsp
 	.cfi_adjust_cfa_offset -MCSAFE_RESUME_SIZE
 	ret
+
+	/*
+	 * The kernel leaves the flag AC as the interrupted code had it. Compiled code is not made
+	 * for that. sigreturn(2) sets the flag again.
+	 */
+.Lmisaligned:
+	.cfi_adjust_cfa_offset 8
+	andl	$~MCSAFE_FLAG_ALIGNMENT, (%rsp)
+	popfq
+	.cfi_adjust_cfa_offset -8
+	jmp	.Lenter
 
 .Lresume:
 	.cfi_adjust_cfa_offset MCSAFE_RESUME_SIZE
@@ -101,3 +119,30 @@ func mcsafe__signal_entries
 	xorl	%eax, %eax			/* as from the kernel: no prototype needed */
 	jmp	*%rcx
 endfunc mcsafe__signal_entries
+
+/*
+ *	void mcsafe__raise_sigbus(void), mcsafe__raise_sigsegv(void);
+ *
+ * Raise a signal without a system call. sigreturn(2) comes here, with the signal blocked. Therefore
+ * the kernel kills the process. To a debugger this is a frame that %r11 called.
+ *
+ * Needs	x86-64; mcsafe__raise_sigbus: the flag AC
+ * Clobbers	the flags
+ */
+	/* A misaligned load raises #AC: SIGBUS, BUS_ADRALN. */
+func mcsafe__raise_sigbus
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 0
+	.cfi_register %rip, %r11
+	testl	%eax, mcsafe__raise_sigbus+1(%rip)
+	ud2
+endfunc mcsafe__raise_sigbus
+
+	/* A privileged instruction raises #GP: SIGSEGV, SI_KERNEL. */
+func mcsafe__raise_sigsegv
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 0
+	.cfi_register %rip, %r11
+	hlt
+	ud2
+endfunc mcsafe__raise_sigsegv

@@ -33,7 +33,8 @@
  * is defined before the header is included. In that case a wrong address ends the program by
  * __builtin_trap().
  *
- * Compilers: gcc 11 and clang 11 or later, C11 and C++11 or later, at every level of optimization.
+ * Compilers: gcc 11 and clang 11 or later, C11 and C++11 or later, at every level of optimization,
+ * with -masm=att and with -masm=intel.
  * With other compilers, or if MCSAFE_ACCESS_INLINE is defined as 0, each function is a call into
  * the library. MCSAFE_ACCESS_INLINE and MCSAFE_CHECK_ALIGNMENT must be the same in all files of a
  * program that share inline functions of C++.
@@ -56,8 +57,7 @@ MCSAFE_BEGIN_DECLS
  * Say whether faults at the inline accesses of this program or shared object can land.
  *
  * @return 0        They can, as soon as the handler is installed.
- *         -ENOSPC, -ENOMEM
- *                  They cannot, because mcsafe_module_attach() failed in the constructor. The
+ *         -ENOMEM  They cannot, because mcsafe_module_attach() failed in the constructor. The
  *                  accesses are ordinary: a fault kills the process.
  *
  * @par Safety      MT-Safe, AS-Safe

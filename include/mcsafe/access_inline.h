@@ -107,6 +107,9 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_failed_(const uint64_t landed[3], const v
 /* clang-format off */
 # define MCSAFE_LANDING_CLOBBERS_ "r9", "r10", "r11"
 
+/* An instruction that changes %[m], in both dialects (access_rows.h). */
+# define MCSAFE_TO_MEMORY_(insn, b, s) insn "{" s " %" b "[v], %[m]| %[m], %" b "[v]}"
+
 /* raw: the type of the register that is loaded. MOVZX leaves no stale upper half. */
 # define MCSAFE_DEFINE_ACCESS_(bits, raw, load, b, s)                                             \
 MCSAFE_INLINE enum mcsafe_cause mcsafe_load_noted_u##bits##_(                                     \
@@ -154,7 +157,7 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_store_noted_u##bits##_(                  
 	uint64_t landed[3];                                                                       \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
 	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
-	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("mov" s " %" b "[v], %[m]",                \
+	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_(MCSAFE_TO_MEMORY_("mov", b, s),           \
 						       MCSAFE_ROW_STORE)                          \
 		: [m] "=m"(*at), MCSAFE_ACCESS_NOTES_(landed)                                     \
 		: [v] "r"(value)                                                                  \
@@ -175,7 +178,7 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_xchg_noted_u##bits##_(                   
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &value);                                         \
 	MCSAFE_MSAN_WRITTEN_(&value, sizeof(value));                                              \
-	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("xchg" s " %" b "[v], %[m]",               \
+	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_(MCSAFE_TO_MEMORY_("xchg", b, s),          \
 						       MCSAFE_ROW_STORE)                          \
 		: [v] "=r"(got), [m] "+m"(*at), MCSAFE_ACCESS_NOTES_(landed)                      \
 		: "0"(value)                                                                      \
@@ -199,7 +202,7 @@ MCSAFE_INLINE enum mcsafe_cause mcsafe_cmpxchg_noted_u##bits##_(                
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, was, p);                                                \
 	MCSAFE_MSAN_KEPT_(uint##bits##_t, given, &desired);                                       \
 	MCSAFE_MSAN_WRITTEN_(&desired, sizeof(desired));                                          \
-	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_("lock cmpxchg" s " %" b "[v], %[m]",       \
+	__asm__ __volatile__ goto(MCSAFE_ACCESS_NOTED_(MCSAFE_TO_MEMORY_("lock cmpxchg", b, s),  \
 						       MCSAFE_ROW_STORE)                          \
 		: "=a"(got), [m] "+m"(*at), MCSAFE_ACCESS_NOTES_(landed)                          \
 		: "0"(expected), [v] "r"(desired)                                                 \
@@ -213,13 +216,14 @@ fault:                                                                          
 	return mcsafe_failed_(landed, p, fault);                                                  \
 }
 
-MCSAFE_DEFINE_ACCESS_(8, uint32_t, "movzbl %[m], %k[v]", "b", "b")
-MCSAFE_DEFINE_ACCESS_(16, uint32_t, "movzwl %[m], %k[v]", "w", "w")
-MCSAFE_DEFINE_ACCESS_(32, uint32_t, "movl %[m], %k[v]", "k", "l")
-MCSAFE_DEFINE_ACCESS_(64, uint64_t, "movq %[m], %q[v]", "q", "q")
+MCSAFE_DEFINE_ACCESS_(8, uint32_t, "movz{bl %[m], %k[v]|x %k[v], %[m]}", "b", "b")
+MCSAFE_DEFINE_ACCESS_(16, uint32_t, "movz{wl %[m], %k[v]|x %k[v], %[m]}", "w", "w")
+MCSAFE_DEFINE_ACCESS_(32, uint32_t, "mov{l %[m], %k[v]| %k[v], %[m]}", "k", "l")
+MCSAFE_DEFINE_ACCESS_(64, uint64_t, "mov{q %[m], %q[v]| %q[v], %[m]}", "q", "q")
 
 # undef MCSAFE_DEFINE_ACCESS_
 # undef MCSAFE_LANDING_CLOBBERS_
+# undef MCSAFE_TO_MEMORY_
 /* clang-format on */
 
 # else /* !MCSAFE_ACCESS_INLINE */

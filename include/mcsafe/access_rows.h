@@ -15,6 +15,9 @@
  * fault, and jumps to the label of the asm goto. It is needed because not all compilers (clang
  * before 17) support outputs at that label in registers; they all support outputs in memory.
  * ".subsection" places the stub after the code of the same section.
+ *
+ * Each instruction is written in both dialects, {AT&T|Intel} (gcc manual, "Multiple assembler
+ * dialects in asm templates"), because -masm=intel swaps the order of operands.
  */
 /* If this header is included directly, include all of access.h first. */
 #ifndef MCSAFE_ACCESS_H
@@ -62,9 +65,9 @@ typedef uint64_t __attribute__((may_alias)) mcsafe_alias_u64_;
 	".Lmcsafe_access_%=: " insn "\n"                      \
 	".subsection 1\n"                                     \
 	".Lmcsafe_landed_%=:\n"                               \
-	"	movq	%%r9, %[r9]\n"                        \
-	"	movq	%%r10, %[r10]\n"                      \
-	"	movq	%%r11, %[r11]\n"                      \
+	"	mov{q %%r9, %[r9]| %[r9], r9}\n"             \
+	"	mov{q %%r10, %[r10]| %[r10], r10}\n"         \
+	"	mov{q %%r11, %[r11]| %[r11], r11}\n"         \
 	"	jmp	%l[fault]\n"                          \
 	".previous\n"                                         \
 	MCSAFE_ACCESS_ROW_(".Lmcsafe_landed_%=", kind)

@@ -12,6 +12,10 @@
 # error "libmcsafe supports x86-64 (LP64) Linux only"
 #endif
 
+#if defined(__cplusplus) ? __cplusplus < 201103L : __STDC_VERSION__ < 201112L
+# error "libmcsafe needs C11 or C++11"
+#endif
+
 #define MCSAFE_API __attribute__((visibility("default")))
 
 /* For results that say whether data arrived. Ignoring such a result is a bug. */

@@ -107,14 +107,12 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
 	".popsection\n"
 /* clang-format on */
 
-/** How many tables can be registered at the same time. */
-# define MCSAFE_MODULES_MAX 64
-
 /**
  * Register a table of rows, so that faults at these rows land at their fixups.
  *
- * The rows may be in any order. They are copied and the copy is sorted; the table is not read
- * again. Landing needs the handler: mcsafe_install() or mcsafe_handle_signal(). While tables are
+ * The rows may be in any order, and a row may be there more than once, as after a linker has folded
+ * identical functions (--icf=all). They are copied and the copy is sorted; the table is not read
+ * again. Any number of tables can be registered. Landing needs the handler: mcsafe_install() or mcsafe_handle_signal(). While tables are
  * registered and unregistered, faults of all other registered tables continue to land. The lookup
  * takes no lock and never waits.
  *
@@ -129,9 +127,8 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
  *
  * @return 0        Faults at the rows land from now on.
  *         -EINVAL  There are no rows, or too many; or first is not aligned to 4 bytes; or a kind is
- *                  unknown; or two rows name the same instruction.
+ *                  unknown; or two rows of the same instruction differ.
  *         -EEXIST  A table at first is already registered.
- *         -ENOSPC  MCSAFE_MODULES_MAX tables are registered.
  *         -ENOMEM  There is no memory for the copy, which takes 24 bytes for each row.
  *         After an error nothing was changed.
  *

@@ -43,9 +43,11 @@
  *   - The compiler may move a load through a "restrict" pointer out of the body, because it may
  *     assume that the functions of this library do not change the memory. Use
  *     MCSAFE_GUARD_OPAQUE() in the body to get a pointer about which the compiler knows nothing.
- *   - Do not leave the body by siglongjmp(3) or swapcontext(3) or, in C, by a C++ exception: the
- *     guard would stay armed. You may leave it by return, break, continue and goto, and in C++ by
- *     an exception.
+ *   - Do not leave the body by siglongjmp(3) or, in C, by a C++ exception: the guard would stay
+ *     armed. You may leave it by return, break, continue and goto, and in C++ by an exception.
+ *   - Code that goes on on another stack (swapcontext(3), a fibre or coroutine) saves the guards of
+ *     the stack that it leaves with mcsafe_guard_chain_save(), and restores those of the stack that
+ *     it enters.
  *   - A signal handler that runs during the body counts as part of it. If the handler faults on the
  *     guarded memory outside guards of its own, the jump leaves the handler. Signals that were
  *     blocked for the handler then stay blocked.
@@ -61,6 +63,14 @@
  * the thread that called fork(2). When a thread ends, its guards end with it. pthread_exit(3)
  * leaves the frames that hold the guards. After that the thread must not access the guarded memory,
  * for example in destructors of pthread_key_create(3).
+ *
+ * A guard that was left armed catches nothing once its frame is gone: once the stack pointer is
+ * above the frame, or a guard was armed above it, or the guard's memory was overwritten. Guards
+ * around an overwritten one may be lost with it. That is so for a guard of a child of vfork(2),
+ * which shares the chain of guards with its parent, and ended by _exit(2) or execve(2) in the body.
+ * Until then, in functions that the parent calls at the same depth, such a guard would still catch.
+ * So a child of vfork(2) must leave its bodies before it ends, or the parent must call
+ * mcsafe_guard_chain_save() before vfork(2) and mcsafe_guard_chain_restore() after it.
  *
  * The handler must be installed: call mcsafe_install() first, or call mcsafe_handle_signal() in a
  * handler of your own.
@@ -102,17 +112,22 @@ MCSAFE_BEGIN_DECLS
 /**
  * Memory on which guarded code may fault.
  *
+ * Memory is lost and protected in pages of 4096 bytes, and so a window stands for all pages that
+ * hold a byte of [base, base + len). A window can name exactly a string, although strlen(3) loads
+ * aligned vectors, and the first byte that faults may lie before the string, in the same page.
+ *
  * A fault is inside a window in these cases:
- *   - The kernel reported an exact address in [base, base + len): SIGSEGV with SEGV_MAPERR,
+ *   - The kernel reported an exact address in a page of the window: SIGSEGV with SEGV_MAPERR,
  *     SEGV_ACCERR or SEGV_PKUERR, or SIGBUS with BUS_ADRERR or BUS_OBJERR. The address is that of
- *     the first byte that faults, so an access that begins before the window can be inside.
- *   - The memory was poisoned (BUS_MCEERR_AR), and si_addr is in the window.
+ *     the first byte that faults, so an access that begins in the page before can be inside.
+ *   - The memory was poisoned (BUS_MCEERR_AR), and si_addr is in a page of the window.
  *   - The memory was poisoned, si_addr is the start of a page, and the lost block overlaps the
  *     window. The kernel reports the start of the page when poison is consumed for the first time.
  *     The lost block is the aligned block of 1 << si_addr_lsb bytes, at least a page, that holds
  *     si_addr. Poison in one 2 MiB page is therefore never inside a window in the next page.
  *   - The window is MCSAFE_ANYWHERE. Only this window catches a fault for which the kernel reports
- *     no address: a non-canonical address (SI_KERNEL), an alignment check, or any other cause.
+ *     no address: a non-canonical address (SI_KERNEL), or any other cause.
+ * A misaligned access (BUS_ADRALN) is never inside a window, since no memory was lost.
  * If a page is mapped twice, the fault may be reported at its other address. Name both addresses.
  */
 struct mcsafe_window {
@@ -133,9 +148,13 @@ struct mcsafe_guard {
 	struct mcsafe_fault fault; /**< addr is si_addr, NULL if the kernel reported none. side is
 	                                          SOURCE for a load, DESTINATION for a store,
 	                                          NONE if the processor did not report which */
-	size_t window;             /**< index of the window in the list, from 0 */
-	size_t offset;             /**< offset of the first lost byte in that window; 0 if the loss
-	                                          begins before the window */
+	size_t window;             /**< index in the list, from 0: the first window that holds a lost
+	                                          byte; if there is none, the first one that
+	                                          shares a page with the fault */
+	size_t offset;             /**< offset in that window of its first byte that is lost, less
+	                                          than len: that of si_addr; 0 if the loss
+	                                          begins before the window; the start of the
+	                                          last page, or 0, if si_addr is past the end */
 	const struct mcsafe_window *windows;
 	size_t n_windows;
 	struct mcsafe_window own;
@@ -183,12 +202,68 @@ MCSAFE_API int mcsafe_guard_enter(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT MC
  */
 MCSAFE_API void mcsafe_guard_disarm(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT;
 
+/** The guards that are armed on one stack. { NULL, NULL } holds none. */
+struct mcsafe_guard_chain {
+	struct mcsafe_guard *top;
+	void *reserved;
+};
+
+/**
+ * Take the armed guards off the calling thread, because it is about to run on another stack.
+ *
+ * For libraries of fibres and coroutines. Each fibre has a chain. To switch from one fibre to
+ * another:
+ *
+ *	mcsafe_guard_chain_save(&from->guards);
+ *	swapcontext(&from->context, &to->context);
+ *	mcsafe_guard_chain_restore(&from->guards);
+ *
+ * The last line runs when somebody switches back, in the same thread or in another one. A new fibre
+ * begins without guards. A guard catches faults only while the chain that holds it is that of the
+ * running thread: a fault in one fibre never jumps to a guard of another. A fibre must leave its
+ * bodies before its stack is freed.
+ *
+ * All guards of one chain must lie on one stack, and on the alternate stack of a signal handler that
+ * interrupted it. A guard on a third stack may count as one whose frame is gone, and then catches
+ * nothing. An alternate stack with SS_AUTODISARM counts as such a third stack in the handler that
+ * runs on it.
+ *
+ * The pair also keeps a child of vfork(2) from leaving guards to its parent: save before vfork(2),
+ * restore in the parent after it.
+ *
+ * @param[out] chain  Receives the guards. The thread has none then.
+ *
+ * @par Safety        MT-Safe, AS-Safe
+ * @par Cost          A few instructions; no system call.
+ * @since 0.1         @see mcsafe_guard_chain_restore()
+ */
+MCSAFE_API void mcsafe_guard_chain_save(struct mcsafe_guard_chain *chain) MCSAFE_NOEXCEPT;
+
+/**
+ * Give the calling thread the guards that mcsafe_guard_chain_save() took off, on this thread or on
+ * another.
+ *
+ * @param[in] chain  The guards. They take the place of those that the thread has, which are
+ *                   forgotten. A chain must not be restored in two threads.
+ *
+ * @par Safety       MT-Safe, AS-Safe
+ * @since 0.1        @see mcsafe_guard_chain_save()
+ */
+MCSAFE_API void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chain) MCSAFE_NOEXCEPT;
+
 /**
  * Call a function that may fault on a window.
  *
- * For callers in other languages, and for C code whose variables should not be subject to the rules
- * of setjmp(3). fn and all that it calls must obey the rules at the top of this file: fn must be C
- * code, or code without cleanup. No exception may leave fn.
+ * For C code whose variables should not be subject to the rules of setjmp(3). fn and all that it
+ * calls must be C code, or code without cleanup, that obeys the rules at the top of this file. No
+ * exception may leave fn.
+ *
+ * fn must not be a function of another language, such as a callback that ctypes of Python, cgo of Go
+ * or JNI of Java has made. A fault would jump over the interpreter or runtime, which keeps a lock
+ * and a state: Python would wait forever for its own lock (the GIL). Programs in such languages
+ * write fn in C, in a shared object of their own, and call a C function of it that calls
+ * mcsafe_call(); or they copy with mcsafe_memcpy(), which is an ordinary function to them, and work
+ * on the copy.
  *
  * @param[in]  base   Start of the window. MCSAFE_ANYWHERE can take the place of base and len.
  * @param      len    Length of the window in bytes; 0: no fault is caught.
@@ -246,7 +321,8 @@ MCSAFE_API int mcsafe_call_windows(const struct mcsafe_window *windows, size_t n
  * function that armed the guard.
  *
  * @param fd        The file descriptor to write to; -1: no reports, which is the initial state. The
- *                  library keeps a duplicate.
+ *                  library keeps a duplicate; what mcsafe_set_report() says of its duplicate holds
+ *                  for this one.
  *
  * @return          0        Done.
  *                  -ENOSYS  The library was built without libunwind.

@@ -27,9 +27,9 @@ MCSAFE_BEGIN_DECLS
  *                       it, with its sa_mask,
  *                       SA_NODEFER, SA_RESETHAND and
  *                       SA_ONSTACK
- *   SIG_DFL             the default action is restored    dropped: the process survives; a
- *                       and kills the process with the    later access to the lost memory
- *                       true siginfo and registers        faults
+ *   SIG_DFL             kills the process as the kernel   dropped: the process survives; a
+ *                       would, with the true siginfo and  later access to the lost memory
+ *                       registers; see Death              faults
  *   SIG_IGN             a fault: as for SIG_DFL, which    dropped
  *                       is what the kernel does;
  *                       a sent signal: dropped
@@ -54,6 +54,25 @@ MCSAFE_BEGIN_DECLS
  *         -ENOSPC  More than 15 different previous handlers, or more than 32 different chains of
  *                  them, were found since the process started. Both dispositions are unchanged.
  *
+ * @par Death       A fault of the process that nobody handles is left to the kernel: the handler
+ *                  returns with the signal blocked in the thread, the instruction faults again, and
+ *                  the kernel kills. That takes no system call but rt_sigreturn(2), so it works in
+ *                  every sandbox. If the memory has become accessible meanwhile, the thread goes
+ *                  on. The handler is still installed, but the signal is blocked in this thread:
+ *                  mcsafe_thread_check() tells, mcsafe_thread_prepare() unblocks it, and until then
+ *                  the next fault of the thread kills.
+ *                  Other signals, which would not come again, are queued again with the default
+ *                  action. If a seccomp(2) filter refuses a call that this needs with an error, the
+ *                  process dies of the same signal at an instruction of the library, with %r11 as
+ *                  the interrupted instruction.
+ *                  The kernel does not log these deaths ("segfault at"), since it finds a handler.
+ *                  mcsafe_set_report() writes more than the log.
+ *                  The first process of a PID namespace ignores what is sent to it from inside, as
+ *                  it would without libmcsafe (pid_namespaces(7)).
+ * @par Copies      Several copies of the library may be in one process, for example plugins that
+ *                  were linked with the archive. Each recovers its own accesses, and passes all
+ *                  else on. Five copies know their own signals again. With more, a signal can go
+ *                  round in circles if a handler that was installed over them passes it back.
  * @par Flags       SA_SIGINFO | SA_ONSTACK | SA_NODEFER with an empty mask; also SA_RESTART if the
  *                  previous action had it.
  * @par Stacks      libmcsafe's handler runs on the alternate stack. A previous handler without
@@ -131,8 +150,12 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  *                      thread caught (guard.h). Or it was a BUS_MCEERR_AO that was recorded because
  *                      the program asked for notices (mcsafe_on_notice(), mcsafe_notice_thread()).
  *         0            The signal is not libmcsafe's; nothing was changed. This is the result for
- *                      every signal with si_code <= 0 (kill(2), sigqueue(3)), whatever instruction
- *                      was interrupted.
+ *                      every signal with si_code <= 0 (kill(2), sigqueue(3)), for a misaligned
+ *                      access (BUS_ADRALN), and for a SIGSEGV with SI_KERNEL that is no exception
+ *                      of the processor, whatever instruction was interrupted. The kernel forces
+ *                      such a SIGSEGV if it has no room for the frame of another signal. It looks
+ *                      like the fault of a non-canonical address if such a fault was the last one
+ *                      of the thread.
  *
  * @par Safety          MT-Safe, AS-Safe; meant for signal handlers. errno is unchanged.
  * @par Cost            A binary search of the landing tables. No system call, except for a notice.

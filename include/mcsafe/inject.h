@@ -40,7 +40,9 @@
  *                        place. mcsafe_inject_clear() moves the memory back, so nothing is lost.
  *                        Stores that were made through another mapping of a shared object are kept
  *                        too. A private hugetlb mapping cannot be moved: its bytes are copied, and
- *                        copied back.
+ *                        copied back. The memory keeps its attributes (mlock(2), madvise(2),
+ *                        protection keys, name, policy). Meanwhile the bad memory has MADV_DONTFORK
+ *                        and MADV_DONTDUMP if the memory has them, and no other attribute.
  *   PROTECT              The memory stays where it is. mcsafe_inject_clear() makes it accessible
  *                        again.
  *   HWPOISON             The page is really lost, for every process that maps it. The kernel does
@@ -98,8 +100,8 @@ enum mcsafe_inject_kind {
  *                      the end of the address space; or kind is not a kind that can be injected.
  *         -ENOMEM      A part of the range is not mapped; or the kernel is out of memory, or allows
  *                      no further mapping (vm.max_map_count).
- *         -EBUSY       A part of the range is injected already; or the program watches it by
- *                      userfaultfd(2) (POISON of a private hugetlb mapping only).
+ *         -EBUSY       A part of the range is injected already; or a userfaultfd(2) of the program
+ *                      watches it (POISON, GUARD and EOF, which would end that; PROTECT does not).
  *         -EOPNOTSUPP  This kernel, or this type of memory, does not support the kind.
  *         -EPERM       HWPOISON without CAP_SYS_ADMIN, or forbidden by a seccomp(2) filter.
  *         -ENODATA     HWPOISON: the kernel repaired the page from the file, so nothing fails.
@@ -259,7 +261,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_notice(void *addr, size_t extent) 
  *                   LD_PRELOAD=libmcsafe-inject.so. The program need not know of the injector. If
  *                   the schedule cannot be set, the process ends with a message and status 2.
  *                   MCSAFE_INJECT_LOG=file names a file to which each failing copy appends one
- *                   line. Run the program with N = 1, 2, ... until a run appends no line.
+ *                   line. The file is opened and closed for each line. As each close(2), that
+ *                   releases the record locks of the process on the file. Run the program with
+ *                   N = 1, 2, ... until a run appends no line.
  * @par Linking      Shared: the injector replaces the functions of libmcsafe. Therefore
  *                   libmcsafe-inject must come before libmcsafe in the link order, or must be
  *                   preloaded. Preloading does not work for a libmcsafe that is linked statically

@@ -22,8 +22,10 @@ enum mcsafe_report_flag {
  * case if the previous action is SIG_DFL, or SIG_IGN for a fault that the kernel raised, or a
  * handler with SA_RESETHAND that has already run. mcsafe_install() must have been called. The
  * report has one line each for: cause, address, extent of the loss, mapping with the file and the
- * offset in it, instruction, and thread. If the library was built with libunwind, a backtrace from
- * the interrupted code follows.
+ * offset in it, instruction, and thread. Where /proc cannot be read, a mapping is "unknown". Names
+ * of files, threads and functions come from outside: bytes of them that are neither printable ASCII
+ * nor visible characters in UTF-8 are written as \xNN. If the library was built with
+ * libunwind, a backtrace from the interrupted code follows.
  *
  * The process dies as it would have died without the report: of the same signal, with the same
  * siginfo, registers and core. A child process writes the report. The child is a copy of this
@@ -32,8 +34,10 @@ enum mcsafe_report_flag {
  * report short, but cannot stop the process from dying. Other threads continue meanwhile.
  *
  * @param fd     The file descriptor to write to; -1: no reports, which is the initial state. The
- *               library keeps a duplicate, so fd may be closed. If the duplicate is closed and its
- *               number comes to refer to another file, no report is written.
+ *               library keeps a duplicate, from 3 on, so fd may be closed. If the program closes
+ *               the duplicate, and its number comes to refer to another file, no report is written,
+ *               and no later call touches that file. A number that the program has opened again for
+ *               the same file, with FD_CLOEXEC, cannot be told from the duplicate.
  * @param flags  0, or a sum of enum mcsafe_report_flag.
  *
  * @return       0        Done.
@@ -42,12 +46,20 @@ enum mcsafe_report_flag {
  *               -ENOMEM, -EMFILE, ... There is no memory, or no descriptor for the duplicate.
  *               After an error nothing was changed.
  *
- * @par Once     Only the first fault is reported. A fault of another thread during the report waits
- *               for it.
+ * @par Locks    A later call closes the duplicate. As each close(2), that releases the record locks
+ *               (F_SETLK of fcntl(2)) that the process holds on the file. Let reports go to a file
+ *               on which the program holds none.
+ * @par libunwind
+ *               If the library was built with it, libunwind makes a pipe when it is used first, and
+ *               keeps it. If the program closes it, mcsafe_backtrace() may read and write the files
+ *               that get its numbers. A report does not.
+ *
+ * @par Once     Only the first fault of a process is reported. A fault of another thread during the
+ *               report waits for it. A child of vfork(2) is a process of its own.
  * @par None     No report is written if no process can be created (RLIMIT_NPROC, no memory). Nor is
  *               one written if the kernel kills without running a handler: the signal was blocked,
  *               or the stack was full and there was no alternate stack (mcsafe_thread_check()).
- * @par Safety   MT-Safe. Not AS-Safe. errno is unchanged.
+ * @par Safety   MT-Safe. Not AS-Safe. Not a cancellation point. errno is unchanged.
  * @since 0.1    @see mcsafe_backtrace(), mcsafe_install()
  */
 MCSAFE_API int mcsafe_set_report(int fd, unsigned flags) MCSAFE_NOEXCEPT;

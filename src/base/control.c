@@ -3,6 +3,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ void mcsafe__control_enter(struct mcsafe__section *section)
 	sigset_t all;
 
 	section->saved_errno = errno;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &section->cancel_state);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &section->mask);
 	while (!atomic_compare_exchange_weak(&lock, &owner, self)) {
@@ -35,5 +37,6 @@ void mcsafe__control_leave(const struct mcsafe__section *section)
 {
 	atomic_store(&lock, 0);
 	pthread_sigmask(SIG_SETMASK, &section->mask, NULL);
+	pthread_setcancelstate(section->cancel_state, NULL);
 	errno = section->saved_errno;
 }

@@ -2,17 +2,21 @@
 /*
  * maps.c - find an address in /proc/self/maps
  *
- * Of libc it calls open, read, close, memcpy and memset.
+ * Of libc it calls open, fcntl, read, close, memcpy and memset.
  */
 #include "maps.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+
 struct reader {
 	int fd;
 	size_t at, n;
+	bool at_end; /* read(2) has returned 0 */
 	char buffer[4096];
 };
 
@@ -20,8 +24,12 @@ struct reader {
 static int next(struct reader *r)
 {
 	if (r->at == r->n) {
-		ssize_t n = read(r->fd, r->buffer, sizeof(r->buffer));
+		ssize_t n;
 
+		do
+			n = read(r->fd, r->buffer, sizeof(r->buffer));
+		while (n < 0 && errno == EINTR);
+		r->at_end = n == 0;
 		if (n <= 0)
 			return -1;
 		r->n = (size_t)n;
@@ -88,15 +96,19 @@ static int line(struct reader *r, struct mcsafe__mapping *mapping)
 	return skip_word(r) == ' ' ? path(r, mapping) : '\n';
 }
 
-bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
+enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping)
 {
-	struct reader r = {.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), .at = 0, .n = 0};
+	struct reader r = {.at = 0, .n = 0};
 	bool found = false;
 
+	r.fd = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
 	if (r.fd < 0)
-		return false;
+		return MCSAFE__MAPPED_UNKNOWN;
 	while (!found && line(&r, mapping) != -1)
 		found = addr >= mapping->start && addr < mapping->end;
 	close(r.fd);
-	return found;
+	if (found)
+		return MCSAFE__MAPPED;
+	/* Another error, or a line that is not understood: an address may be in what follows. */
+	return r.at_end ? MCSAFE__NOT_MAPPED : MCSAFE__MAPPED_UNKNOWN;
 }

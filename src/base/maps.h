@@ -11,8 +11,20 @@ struct mcsafe__mapping {
 	char path[256]; /* of a longer path only the end; empty if there is no path */
 };
 
-/* Find the mapping that holds addr. False if there is none, or if /proc cannot be read. Allocates
- * nothing. AS-Safe. */
-bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping);
+enum mcsafe__mapped {
+	MCSAFE__MAPPED,
+	MCSAFE__NOT_MAPPED,
+	MCSAFE__MAPPED_UNKNOWN, /* /proc cannot be read: in a chroot(2), say */
+};
+
+/* Find the mapping that holds addr. *mapping is written if there is one, and may be otherwise.
+ * Allocates nothing. AS-Safe. */
+enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping);
+
+/* The same, for those that need to know only whether it was found. */
+static inline bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
+{
+	return mcsafe__mapping_find(addr, mapping) == MCSAFE__MAPPED;
+}
 
 #endif /* MCSAFE_SRC_BASE_MAPS_H */

@@ -4,10 +4,17 @@
 
 #include <unistd.h>
 
+#include "escape.h"
+
 void mcsafe__put(struct mcsafe__text *t, const char *s)
 {
 	while (*s != '\0' && t->n < sizeof(t->line) - 1)
 		t->line[t->n++] = *s++;
+}
+
+void mcsafe__put_outside(struct mcsafe__text *t, const char *s)
+{
+	t->n += mcsafe__escape(t->line + t->n, sizeof(t->line) - t->n, s);
 }
 
 void mcsafe__put_number(struct mcsafe__text *t, unsigned long value, unsigned base)

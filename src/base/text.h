@@ -12,10 +12,15 @@
 struct mcsafe__text {
 	int fd;
 	size_t n;
-	char line[640]; /* room for a path of 255, a name of 127, and some numbers */
+	char line
+		[2048]; /* room for a path of 255 and a name of 127, all escaped, and some numbers */
 };
 
 void mcsafe__put(struct mcsafe__text *t, const char *s);
+
+/* The same for text that comes from outside: what could mislead a reader is escaped (escape.h). */
+void mcsafe__put_outside(struct mcsafe__text *t, const char *s);
+
 void mcsafe__put_number(struct mcsafe__text *t, unsigned long value, unsigned base);
 void mcsafe__put_hex(struct mcsafe__text *t, unsigned long value);
 void mcsafe__put_decimal(struct mcsafe__text *t, long value);

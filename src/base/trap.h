@@ -9,8 +9,10 @@
 #ifndef MCSAFE_SRC_BASE_TRAP_H
 #define MCSAFE_SRC_BASE_TRAP_H
 
+#define MCSAFE__TRAP_STACK      12 /* #SS: the same through the stack segment */
 #define MCSAFE__TRAP_PROTECTION 13 /* #GP: an address that is not canonical, for example */
 #define MCSAFE__TRAP_PAGE_FAULT 14 /* #PF */
+#define MCSAFE__TRAP_ALIGNMENT  17 /* #AC */
 
 #define MCSAFE__PAGE_FAULT_WRITE 2 /* bit of the error code of a page fault: it was a write */
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "handler/install_hook.h"
 #include "route.h"
 
@@ -39,6 +40,16 @@ int mcsafe_engine_set(const char *name)
 	return -EINVAL;
 }
 
+static void complain(const char *name, int err)
+{
+	char shown[256]; /* a longer one is cut off */
+
+	(void)mcsafe__escape(shown, sizeof(shown), name);
+	fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", shown,
+		err == -ENOTSUP ? "not for this processor" : "no such engine",
+		mcsafe_engine_names());
+}
+
 /*
  * Select the engine that MCSAFE_ENGINE in the environment names, until this has succeeded once.
  * Then choose an engine if there is none. Returns 0, or -errno of mcsafe_engine_set(). If there is
@@ -56,9 +67,7 @@ static int use_engine_of_environment(void)
 	name = secure_getenv("MCSAFE_ENGINE");
 	err = name != NULL && *name != '\0' ? mcsafe_engine_set(name) : 0;
 	if (err != 0)
-		fprintf(stderr, "mcsafe: MCSAFE_ENGINE=%s: %s; the engines are: %s\n", name,
-			err == -ENOTSUP ? "not for this processor" : "no such engine",
-			mcsafe_engine_names());
+		complain(name, err);
 	else
 		atomic_store(&done, true);
 	mcsafe__engine(); /* so that no copy needs to choose */

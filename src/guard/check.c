@@ -7,7 +7,6 @@
  */
 #include "guard.h"
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include <mcsafe/handler.h>
@@ -54,7 +53,7 @@ static void prepare_line(struct walk *walk, const struct mcsafe__frame *frame)
 	mcsafe__put_hex(t, frame->ip);
 	if (frame->name != NULL) {
 		mcsafe__put(t, " ");
-		mcsafe__put(t, frame->name);
+		mcsafe__put_outside(t, frame->name);
 		mcsafe__put(t, " + ");
 		mcsafe__put_hex(t, frame->offset);
 	}
@@ -116,7 +115,7 @@ static void look(const void *arg)
 	struct judged judged = {
 		.jump = jump,
 		.walk = {.guard_sp = MCSAFE__GUARD_WORD(jump->guard, MCSAFE_GUARD_RSP),
-			 .text = {.fd = mcsafe__guard_check_setup.fd}},
+			 .text = {.fd = mcsafe__close_others(mcsafe__guard_check_setup.fd)}},
 	};
 
 	mcsafe__backtrace(jump->uc, true, judge, &judged);
@@ -129,10 +128,9 @@ static void look(const void *arg)
 void mcsafe__guard_check_jump(const struct mcsafe_guard *guard, const ucontext_t *uc)
 {
 	const struct jump jump = {guard, uc};
-	sigset_t all, saved;
+	struct mcsafe__quiet quiet;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	mcsafe__in_copy(look, &jump, mcsafe__guard_check_setup.stack_end, mcsafe_handle_signal);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	mcsafe__quiet_begin(&quiet);
+	mcsafe__in_copy(look, &jump, &mcsafe__guard_check_setup, mcsafe_handle_signal);
+	mcsafe__quiet_end(&quiet);
 }

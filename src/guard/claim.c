@@ -18,7 +18,6 @@
 
 #define DIRECTION 0x400 /* flag of RFLAGS; the System V ABI wants it clear at function calls */
 
-MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
 _Atomic(mcsafe__guard_checker_fn) mcsafe__guard_checker;
 
 /* The lost bytes are [first, last]. They are not known if the kernel gives no address. */
@@ -61,34 +60,74 @@ static bool is_anywhere(const struct mcsafe_window *window)
 	return window->base == NULL && window->len == SIZE_MAX;
 }
 
-static bool overlaps(const struct mcsafe_window *window, const struct loss *loss)
-{
-	uintptr_t base = (uintptr_t)window->base, last = base + (window->len - 1);
+/* The bytes of a window are [first, last]; len is not 0. */
+struct bytes {
+	uintptr_t first, last;
+};
 
-	if (window->len == 0)
+static struct bytes bytes_of(const struct mcsafe_window *window)
+{
+	struct bytes bytes = {(uintptr_t)window->base, (uintptr_t)window->base + (window->len - 1)};
+
+	if (bytes.last < bytes.first)
+		bytes.last = UINTPTR_MAX;
+	return bytes;
+}
+
+static bool overlaps(struct bytes bytes, const struct loss *loss)
+{
+	return loss->first <= bytes.last && bytes.first <= loss->last;
+}
+
+/* Memory is lost, mapped and protected in pages. So code that works on the window may meet the loss
+ * of the window's page at another byte of it: a string function of libc loads whole vectors. */
+static struct bytes pages_of(struct bytes bytes)
+{
+	return (struct bytes){mcsafe__down(bytes.first, MCSAFE__PAGE),
+			      bytes.last | (MCSAFE__PAGE - 1)};
+}
+
+enum closeness { BY_BYTE, BY_PAGE };
+
+static bool is_inside(const struct mcsafe_window *window, const struct loss *loss,
+		      enum closeness closeness)
+{
+	struct bytes bytes;
+
+	if (is_anywhere(window))
+		return true;
+	if (!loss->known || window->len == 0)
 		return false;
-	if (last < base)
-		last = UINTPTR_MAX;
-	return loss->first <= last && base <= loss->last;
+	bytes = bytes_of(window);
+	return overlaps(closeness == BY_BYTE ? bytes : pages_of(bytes), loss);
 }
 
-static bool is_inside(const struct mcsafe_window *window, const struct loss *loss)
+/* The first byte of the window that is lost. Where the kernel named a byte past its end, the page of
+ * that byte is lost. */
+static size_t offset_of(const struct mcsafe_window *window, const struct loss *loss)
 {
-	return is_anywhere(window) || (loss->known && overlaps(window, loss));
+	uintptr_t base = (uintptr_t)window->base, first = loss->first;
+
+	if (!loss->known)
+		return 0;
+	if (!is_anywhere(window) && first > bytes_of(window).last)
+		first = mcsafe__down(first, MCSAFE__PAGE);
+	return first > base ? first - base : 0;
 }
 
+/* A window that holds a lost byte comes before those that only share a page with it. */
 static bool has_window(struct mcsafe_guard *guard, const struct loss *loss)
 {
-	for (size_t i = 0; i < guard->n_windows; i++) {
-		const struct mcsafe_window *window = &guard->windows[i];
-		uintptr_t base = (uintptr_t)window->base;
+	for (enum closeness closeness = BY_BYTE; closeness <= BY_PAGE; closeness++)
+		for (size_t i = 0; i < guard->n_windows; i++) {
+			const struct mcsafe_window *window = &guard->windows[i];
 
-		if (is_inside(window, loss)) {
-			guard->window = i;
-			guard->offset = loss->known && loss->first > base ? loss->first - base : 0;
-			return true;
+			if (is_inside(window, loss, closeness)) {
+				guard->window = i;
+				guard->offset = offset_of(window, loss);
+				return true;
+			}
 		}
-	}
 	return false;
 }
 
@@ -105,24 +144,71 @@ static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *
 							: MCSAFE_SIDE_SOURCE;
 }
 
-/* The next guard outwards. guard.S wrote the pointer when it armed the guard, and MemorySanitizer
- * did not see that. */
-static struct mcsafe_guard *outer_of(struct mcsafe_guard *guard)
+/*
+ * Which guards are still there.
+ *
+ * A body that was left without disarming its guard leaves the guard on the chain: a child of
+ * vfork(2) that ended in the body, whose thread-local memory is the parent's; longjmp(3). A stack
+ * grows downwards, so the frame of such a guard is gone once the stack pointer is above it, or above
+ * it when a guard was armed later. Addresses on different stacks say nothing about each other. A
+ * thread has one stack, and the alternate one of signal handlers; those of fibres have chains of
+ * their own (mcsafe_guard_chain_save()).
+ */
+struct depths {
+	const stack_t *alternate;
+	uintptr_t low[2]; /* frames below are gone: on the thread's stack, on the alternate one */
+};
+
+/* As the kernel does it (on_sig_stack() in linux/sched/signal.h). */
+static bool is_on_alternate(const struct depths *depths, uintptr_t sp)
 {
-	mcsafe__msan_written(&guard->outer, sizeof(void *));
-	return guard->outer;
+	uintptr_t start = (uintptr_t)depths->alternate->ss_sp;
+
+	return sp > start && sp - start <= depths->alternate->ss_size;
+}
+
+static struct depths depths_at(const ucontext_t *uc)
+{
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	struct depths depths = {&uc->uc_stack, {0, 0}};
+
+	/* A handler on the alternate stack has interrupted the thread's, at a place that is not
+	 * known here. */
+	if (is_on_alternate(&depths, sp)) {
+		depths.low[1] = sp;
+	} else {
+		depths.low[0] = sp;
+		depths.low[1] = UINTPTR_MAX;
+	}
+	return depths;
+}
+
+/* Compilers pop the arguments of earlier calls late, but not that many: fewer bytes than a frame
+ * that holds a guard. */
+#define POPPED_LATE 128
+
+_Static_assert(POPPED_LATE < sizeof(struct mcsafe_guard), "not a frame with a guard");
+
+static bool is_gone(const struct mcsafe_guard *guard, struct depths *depths)
+{
+	uintptr_t sp = MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_RSP);
+	uintptr_t *low = &depths->low[is_on_alternate(depths, sp)];
+
+	if (*low > sp)
+		return *low - sp > POPPED_LATE;
+	*low = sp;
+	return false;
 }
 
 /* Disarm a guard, and all guards that were armed after it. */
 static void disarm_up_to(struct mcsafe_guard *last)
 {
-	struct mcsafe_guard *guard = mcsafe__guard_top;
+	struct mcsafe_guard *guard = mcsafe__guard_top, *end = mcsafe__guard_outer(last), *outer;
 
-	mcsafe__guard_top = outer_of(last);
-	for (;; guard = outer_of(guard)) {
+	mcsafe__guard_top = end;
+	for (; guard != end; guard = outer) {
+		outer = mcsafe__guard_outer(guard);
 		MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) = 0;
-		if (guard == last)
-			return;
 	}
 }
 
@@ -152,6 +238,7 @@ bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 {
 	greg_t *regs = uc->uc_mcontext.gregs;
 	struct mcsafe_guard *guard = mcsafe__guard_top;
+	struct depths depths = depths_at(uc);
 	mcsafe__guard_checker_fn check;
 	struct mcsafe_fault fault;
 	struct loss loss;
@@ -161,14 +248,11 @@ bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc)
 	mcsafe__fault_from_landing(&fault, landing, (const void *)landing->addr);
 	fault.side = side_of(&fault, regs);
 	loss = loss_of(landing, fault.extent);
-	while (!has_window(guard, &loss)) {
-		guard = outer_of(guard);
-		if (guard == NULL)
-			return false;
-	}
-	/* guard.S wrote the words of the state up to MCSAFE_GUARD_ARMED. */
-	mcsafe__msan_written(guard->state,
-			     MCSAFE_GUARD_ARMED + sizeof(guard->state[0]) - MCSAFE_GUARD_STATE);
+	while (guard != NULL && mcsafe__guard_is_armed(guard) &&
+	       (is_gone(guard, &depths) || !has_window(guard, &loss)))
+		guard = mcsafe__guard_outer(guard);
+	if (guard == NULL || !mcsafe__guard_is_armed(guard))
+		return false;
 	disarm_up_to(guard);
 	guard->fault = fault;
 	check = atomic_load(&mcsafe__guard_checker);

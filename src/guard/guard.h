@@ -26,8 +26,21 @@ _Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + sizeof(uint
 /* Initial-exec, so that a signal handler reads it without a call and without an allocation. */
 #define MCSAFE__GUARD_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 
-/* claim.c: the innermost armed guard of this thread. */
+/* armed.c: the innermost armed guard of this thread. */
 extern MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
+
+/*
+ * armed.c: the next guard outwards; NULL at the end of the chain, and after a guard whose memory
+ * was used for something else since it was armed.
+ */
+struct mcsafe_guard *mcsafe__guard_outer(const struct mcsafe_guard *guard);
+
+/* armed.c: whether the guard holds what guard.S wrote when it was armed. */
+bool mcsafe__guard_is_armed(const struct mcsafe_guard *guard);
+
+/* armed.c: called by guard.S before a guard is armed that is on the chain already. Takes it off, and
+ * returns the top of the chain. */
+struct mcsafe_guard *mcsafe__guard_was_left(struct mcsafe_guard *guard);
 
 /* claim.c: the hook of the handler (guard_hook.h). */
 bool mcsafe__guard_claim(const struct mcsafe__landing *landing, ucontext_t *uc);

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -26,110 +27,227 @@
 struct mcsafe__history mcsafe__histories[MCSAFE__N_FATAL_SIGNALS];
 
 /*
- * The actions that this signal has been passed to so far. No action is called twice for one signal:
- * a handler can be both below ours and above ours. If such a handler passes a signal on, the signal
- * would go round in circles.
+ * Marks in the siginfo: what has been done with this signal so far. The siginfo belongs to this
+ * delivery alone. Therefore a mark is right in every thread, and also after a handler has left by
+ * siglongjmp(3). The kernel writes 48 bytes of siginfo and clears the rest
+ * (copy_siginfo_to_user()). The marks lie there, and a mark that is all zeros is free.
  *
- * The set lives in the last 8 bytes of the siginfo. The siginfo belongs to this delivery alone.
- * Therefore the set is right in every thread, and also after a handler has left by siglongjmp(3).
- * The kernel writes 48 bytes of siginfo and clears the rest (copy_siginfo_to_user()).
+ * A process may hold several copies of this library, for example in two plugins that were linked
+ * with the archive. Their handlers call each other with the same siginfo. So each copy has marks of
+ * its own, by an owner that no other copy has. If there are more copies than marks, the last ones
+ * pass signals on without a mark.
  */
-struct visit {
-	uint32_t magic;  /* VISIT_MAGIC; otherwise no action has been called */
+struct mark {
+	uint64_t owner;
 	uint32_t called; /* bits as of mcsafe__action_bit() */
+	uint32_t unused;
 };
 
-#define VISIT_MAGIC  0x6d637366u /* "mcsf" */
-#define VISIT_OFFSET (sizeof(siginfo_t) - sizeof(struct visit))
+#define MARKS_OFFSET 48
+#define N_MARKS      ((sizeof(siginfo_t) - MARKS_OFFSET) / sizeof(struct mark))
 
-static struct visit visit_get(const siginfo_t *si)
+_Static_assert(N_MARKS * sizeof(struct mark) == sizeof(siginfo_t) - MARKS_OFFSET, "no rest");
+
+/* The addresses of no two copies are the same. The constant makes foreign data there unlikely. */
+static uint64_t own_mark(void)
 {
-	struct visit visit;
-
-	memcpy(&visit, (const char *)si + VISIT_OFFSET, sizeof(visit));
-	return visit;
+	return (uintptr_t)mcsafe__histories ^ UINT64_C(0x6d63736166650000); /* "mcsafe" */
 }
 
-static void visit_put(siginfo_t *si, struct visit visit)
+/* The same in all copies: one of them has queued the signal again, and it must stay blocked. */
+#define DYING_MARK UINT64_C(0x6d6373616665ff01)
+
+static struct mark mark_at(const siginfo_t *si, size_t i)
 {
-	memcpy((char *)si + VISIT_OFFSET, &visit, sizeof(visit));
+	struct mark mark;
+
+	memcpy(&mark, (const char *)si + MARKS_OFFSET + i * sizeof(mark), sizeof(mark));
+	return mark;
+}
+
+/* The index of the mark of an owner. N_MARKS: there is none. */
+static size_t mark_of(const siginfo_t *si, uint64_t owner)
+{
+	size_t i = 0;
+
+	while (i < N_MARKS && mark_at(si, i).owner != owner)
+		i++;
+	return i;
+}
+
+static void mark_put(siginfo_t *si, uint64_t owner, uint32_t called)
+{
+	const struct mark mark = {owner, called, 0};
+	size_t i = mark_of(si, owner);
+
+	if (i == N_MARKS)
+		i = mark_of(si, 0);
+	if (i != N_MARKS)
+		memcpy((char *)si + MARKS_OFFSET + i * sizeof(mark), &mark, sizeof(mark));
+}
+
+static void mark_remove(siginfo_t *si, uint64_t owner)
+{
+	size_t i = mark_of(si, owner);
+
+	if (i != N_MARKS)
+		memset((char *)si + MARKS_OFFSET + i * sizeof(struct mark), 0, sizeof(struct mark));
+}
+
+static bool is_marked(const siginfo_t *si, uint64_t owner)
+{
+	return mark_of(si, owner) != N_MARKS;
+}
+
+/*
+ * The actions that this copy of the library has passed the signal to so far. No action is called
+ * twice for one signal: a handler can be both below ours and above ours. If such a handler passes a
+ * signal on, the signal would go round in circles.
+ */
+static uint32_t called_so_far(const siginfo_t *si)
+{
+	size_t i = mark_of(si, own_mark());
+
+	return i != N_MARKS ? mark_at(si, i).called : 0;
 }
 
 bool mcsafe__was_passed_on(const siginfo_t *si)
 {
-	return visit_get(si).magic == VISIT_MAGIC;
+	return is_marked(si, own_mark());
 }
 
 /*
- * Whether the kernel raises the signal again when the instruction runs again. Only then does the
- * kernel log the signal ("segfault at ..."). A signal that was sent does not come back, and neither
- * does a machine check inside a system call. Poison must not be touched again to find out. The trap
- * number tells the causes apart (base/trap.h).
+ * Whether the kernel raises the signal again when the instruction runs again. That is so for a page
+ * fault whose address is that of the signal. (CR2 and the trap number can be those of an older
+ * fault, as with a signal that was sent; base/trap.h.) It is not certain of anything without an
+ * address, and poison must not be touched again to find out.
  */
 static bool comes_back(const struct mcsafe__delivery *delivery)
 {
 	const greg_t *regs = delivery->uc->uc_mcontext.gregs;
 	const siginfo_t *si = delivery->si;
 
-	if (delivery->signo != SIGSEGV || si->si_code <= 0)
-		return false;
-	if (si->si_code == SI_KERNEL)
-		return regs[REG_TRAPNO] == MCSAFE__TRAP_PROTECTION;
-	return regs[REG_TRAPNO] == MCSAFE__TRAP_PAGE_FAULT &&
+	return si->si_code > 0 && si->si_code != SI_KERNEL &&
+	       (delivery->signo == SIGSEGV || si->si_code == BUS_ADRERR) &&
+	       regs[REG_TRAPNO] == MCSAFE__TRAP_PAGE_FAULT &&
 	       regs[REG_CR2] == (greg_t)(uintptr_t)si->si_addr;
 }
 
 /*
- * The process that is about to die (upper half), and the signals that it dies of (bits of the lower
- * half). The process counts, since a child of vfork(2) or clone(2) may share this memory and die
- * alone.
+ * Whether it is the first time that this fault comes here, as far as one word can tell. It is not
+ * if valgrind has called the handler: valgrind does not take the mask from the context.
  */
-static _Atomic uint64_t dying;
-
-#define DYING_PID_SHIFT 32
-
-static void set_dying(int signo)
+static bool is_new(const ucontext_t *uc)
 {
-	uint64_t self = (uint64_t)getpid(), old = atomic_load(&dying), now;
+	static _Atomic uint64_t latest;
+	const greg_t *regs = uc->uc_mcontext.gregs;
+	uint64_t fault = (uint64_t)regs[REG_RIP] ^ (uint64_t)regs[REG_RSP] << 16 ^
+			 (uint64_t)regs[REG_CR2] << 32;
 
-	do
-		now = (old >> DYING_PID_SHIFT == self ? old : self << DYING_PID_SHIFT) |
-		      UINT64_C(1) << signo;
-	while (!atomic_compare_exchange_weak(&dying, &old, now));
+	return atomic_exchange(&latest, fault) != fault;
 }
 
-static bool is_dying(int signo)
+/*
+ * Whether the kernel entered our handler. Otherwise another handler has called it, perhaps with a
+ * copy of the context. The kernel puts the ucontext after the return address, and the siginfo after
+ * the ucontext, whose mask has 64 bits (arch/x86/include/asm/sigframe.h, struct rt_sigframe).
+ */
+static bool is_from_kernel(const struct mcsafe__delivery *delivery)
 {
-	uint64_t state = atomic_load(&dying);
+	uintptr_t uc = (uintptr_t)delivery->uc;
 
-	return (state & UINT64_C(1) << signo) && state >> DYING_PID_SHIFT == (uint64_t)getpid();
+	return uc == (uintptr_t)delivery->frame + sizeof(void *) &&
+	       (uintptr_t)delivery->si == uc + offsetof(ucontext_t, uc_sigmask) + sizeof(uint64_t);
+}
+
+/* sigreturn(2) takes the mask from the context. */
+static void block_after_return(const struct mcsafe__delivery *delivery)
+{
+	sigaddset(&delivery->uc->uc_sigmask, delivery->signo);
+}
+
+/*
+ * Queue the signal again, with the default action and with its own siginfo. It stays blocked until
+ * sigreturn(2) has restored the interrupted registers and mask. A process may queue any si_code to
+ * itself (rt_tgsigqueueinfo(2)). False, and nothing is changed, if a call is refused, as a seccomp(2)
+ * filter does, or if the signal would be dropped: the kernel drops signals with the default action
+ * that the first process of a PID namespace sends to itself (pid_namespaces(7)).
+ */
+static bool queue_again(const struct mcsafe__delivery *delivery)
+{
+	int signo = delivery->signo;
+	pid_t self = getpid();
+	struct sigaction dfl, found;
+	siginfo_t si = *delivery->si;
+	sigset_t set, mask;
+
+	if (self == 1)
+		return false;
+	memset((char *)&si + MARKS_OFFSET, 0, sizeof(si) - MARKS_OFFSET);
+	memset(&dfl, 0, sizeof(dfl));
+	dfl.sa_handler = SIG_DFL;
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	if (pthread_sigmask(SIG_BLOCK, &set, &mask) != 0)
+		return false;
+	if (sigaction(signo, &dfl, &found) == 0) {
+		if (syscall(SYS_rt_tgsigqueueinfo, self, syscall(SYS_gettid), signo, &si) == 0) {
+			mark_put(delivery->si, DYING_MARK, 0);
+			return true;
+		}
+		sigaction(signo, &found, NULL);
+	}
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return false;
+}
+
+/* Let the thread go on at an instruction of ours that raises the signal. It finds in %r11 where the
+ * thread was; all other registers keep their values. */
+static void go_on_at_trap(const struct mcsafe__delivery *delivery)
+{
+	greg_t *regs = delivery->uc->uc_mcontext.gregs;
+
+	regs[REG_R11] = regs[REG_RIP];
+	if (delivery->signo == SIGBUS) {
+		regs[REG_EFL] |= MCSAFE_FLAG_ALIGNMENT;
+		regs[REG_RIP] = (greg_t)(uintptr_t)mcsafe__raise_sigbus;
+	} else {
+		regs[REG_RIP] = (greg_t)(uintptr_t)mcsafe__raise_sigsegv;
+	}
+}
+
+/* Whether the kernel would ignore the signal: sent to the first process of a PID namespace by one
+ * that it can see (pid_namespaces(7)). */
+static bool is_ignored_by_init(const siginfo_t *si)
+{
+	return si->si_code <= 0 && si->si_pid != 0 && getpid() == 1;
 }
 
 /*
  * Let the process die of the signal as it would without us: with the same siginfo, and with the
- * registers of the interrupted code. If the signal comes back when the instruction runs again,
- * returning is enough. Otherwise queue the signal again. It stays blocked until sigreturn(2) has
- * restored the interrupted registers and mask. A process may queue any si_code to itself
- * (rt_tgsigqueueinfo(2)).
+ * registers of the interrupted code.
+ *
+ * A fault that comes back needs no system call, and so no sandbox can prevent the death. The handler
+ * returns with the signal blocked, the instruction faults again, and the kernel sets a blocked
+ * signal that it must deliver to SIG_DFL (kernel/signal.c, force_sig_info_to_task()). If the page has
+ * become accessible meanwhile, the thread goes on. Our handler is still there, for all threads.
+ * This thread has the signal blocked.
+ *
+ * Any other signal is queued again. If that is refused, an instruction of ours raises the same
+ * signal, with another siginfo.
  */
 static void die_of(const struct mcsafe__delivery *delivery)
 {
-	int signo = delivery->signo;
-	struct sigaction dfl;
-	sigset_t set;
+	bool again = comes_back(delivery);
 
-	mcsafe__report(signo, delivery->si, delivery->uc, mcsafe_handle_signal);
-	memset(&dfl, 0, sizeof(dfl));
-	dfl.sa_handler = SIG_DFL;
-	sigaction(signo, &dfl, NULL);
-	if (comes_back(delivery))
+	if (is_ignored_by_init(delivery->si))
 		return;
-	set_dying(signo);
-	sigemptyset(&set);
-	sigaddset(&set, signo);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	visit_put(delivery->si, (struct visit){0, 0});
-	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signo, delivery->si);
+	mcsafe__report(delivery->signo, delivery->si, delivery->uc, mcsafe_handle_signal);
+	if ((!again || !is_from_kernel(delivery) || !is_new(delivery->uc)) && queue_again(delivery))
+		return;
+	block_after_return(delivery);
+	if (!again)
+		go_on_at_trap(delivery);
 }
 
 /* Block what the kernel would have blocked for this handler. Our handler blocks nothing. */
@@ -152,9 +270,9 @@ static void call(const struct sigaction *action, const struct mcsafe__delivery *
 		action->sa_sigaction(signo, delivery->si, delivery->uc);
 	else
 		action->sa_handler(signo);
-	/* If the handler passed the signal on to ours, die_of() may have queued the signal. Then it
-	 * must stay blocked. */
-	if (is_dying(signo))
+	/* If the handler passed the signal on to ours, or to that of another copy of this library,
+	 * the signal may have been queued again. Then it must stay blocked. */
+	if (is_marked(delivery->si, DYING_MARK))
 		sigaddset(&saved, signo);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
@@ -200,8 +318,8 @@ bool mcsafe__chain(const struct mcsafe__delivery *delivery)
 {
 	struct mcsafe__history *history = mcsafe__history_of(delivery->signo);
 	siginfo_t *si = delivery->si;
-	struct visit before = visit_get(si);
-	uint32_t called = before.magic == VISIT_MAGIC ? before.called : 0;
+	bool is_first = !mcsafe__was_passed_on(si);
+	uint32_t called = called_so_far(si);
 	unsigned index;
 	const struct sigaction *action =
 		mcsafe__first_not_in(history, called, delivery->generation, &index);
@@ -222,8 +340,11 @@ bool mcsafe__chain(const struct mcsafe__delivery *delivery)
 			die_of(delivery);
 		return false;
 	}
-	visit_put(si, (struct visit){VISIT_MAGIC, called | mcsafe__action_bit(index)});
+	mark_put(si, own_mark(), called | mcsafe__action_bit(index));
 	go_on = call_on_its_stack(action, delivery);
-	visit_put(si, before);
+	if (is_first)
+		mark_remove(si, own_mark());
+	else
+		mark_put(si, own_mark(), called);
 	return go_on;
 }

@@ -16,6 +16,14 @@
 void mcsafe__signal_entries(int signo, siginfo_t *si, void *ctx);
 
 /*
+ * asm/x86_64/signal_entry.S: where a thread goes on that must die of a signal if no system call is
+ * allowed. It has the signal blocked, and %r11 is where it was. mcsafe__raise_sigbus needs the flag
+ * AC. C code must not call them.
+ */
+void mcsafe__raise_sigbus(void);
+void mcsafe__raise_sigsegv(void);
+
+/*
  * signal.c: what the entries do. The arguments are the members of struct mcsafe__delivery. 0:
  * return from the handler; 1: go on in resume->handler on resume->frame.
  */

@@ -27,15 +27,35 @@
 #include "notice/notice.h"
 
 /*
- * Whether the kernel raised the signal for an access of this thread. No other signal may stop a
- * copy, although it can arrive while RIP is at a row. A signal of kill(2), tgkill(2) or sigqueue(3)
- * has si_code <= 0. BUS_MCEERR_AO ("action optional") tells of lost memory that this thread need
- * not be using (sigaction(2)).
+ * Whether a SIGSEGV without an address is a fault of the processor, for example of an address that
+ * is not canonical. The kernel also forces such a signal on a thread if it cannot write the frame of
+ * another signal, or cannot restore one (kernel/signal.c, force_sigsegv()). That one does not set
+ * the trap number.
+ *
+ * The kernel keeps the trap number of a thread until the next fault that becomes a signal. So a
+ * forced signal is still taken for a fault if the last one of the same thread was a protection
+ * fault. Nothing else in the frame tells the two apart.
  */
-static bool is_own_fault(int signo, int code)
+static bool has_trapped(const greg_t *regs)
 {
-	return (signo == SIGSEGV && code > 0) ||
-	       (signo == SIGBUS && code > 0 && code != BUS_MCEERR_AO);
+	return regs[REG_TRAPNO] == MCSAFE__TRAP_PROTECTION ||
+	       regs[REG_TRAPNO] == MCSAFE__TRAP_STACK;
+}
+
+/*
+ * Whether the kernel raised the signal for an access of this thread that memory has failed. No
+ * other signal may stop a copy, although it can arrive while RIP is at a row. A signal of kill(2),
+ * tgkill(2) or sigqueue(3) has si_code <= 0. BUS_MCEERR_AO ("action optional") tells of lost memory
+ * that this thread need not be using (sigaction(2)). BUS_ADRALN is a misaligned access of a program
+ * that has set the flag AC: nothing is lost, and memcpy(3) would die of it, too.
+ */
+static bool is_own_fault(int signo, int code, const greg_t *regs)
+{
+	if (code <= 0)
+		return false;
+	if (signo == SIGSEGV)
+		return code != SI_KERNEL || has_trapped(regs);
+	return signo == SIGBUS && code != BUS_MCEERR_AO && code != BUS_ADRALN;
 }
 
 _Static_assert(MCSAFE_SIGBUS == SIGBUS, "as in assembly");
@@ -137,7 +157,7 @@ static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 	struct mcsafe__module_hit hit = {0, 0};
 	bool has_row;
 
-	if (!is_own_fault(signo, si->si_code))
+	if (!is_own_fault(signo, si->si_code, regs))
 		return false;
 	has_row = find(landing.ip, &hit);
 	landing.facts = mcsafe__facts_pack(signo, si->si_code, lsb_of(signo, si),

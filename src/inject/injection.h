@@ -19,6 +19,12 @@ struct mcsafe__injection {
 	enum mcsafe_inject_kind kind;
 	int prot;    /* of the mapping */
 	bool shared; /* MAP_SHARED */
+
+	/* Flags of the mapping (VmFlags in proc_pid_smaps(5)), as far as the kernel gives them. */
+	bool watched;   /* by userfaultfd(2) */
+	bool dont_fork; /* MADV_DONTFORK */
+	bool dont_dump; /* MADV_DONTDUMP */
+
 	void *aside; /* where the memory was moved; NULL: it stayed in its place */
 	void *copy;  /* a copy of its bytes, if it could neither stay nor be moved; or NULL */
 };

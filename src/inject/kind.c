@@ -78,6 +78,15 @@ static int map_eof(const struct mcsafe__injection *piece)
 	return error;
 }
 
+/* A child of fork(2) and a core dump have the bad memory only where they had the good. */
+static int take_over_advice(const struct mcsafe__injection *piece)
+{
+	if ((piece->dont_fork && madvise(at(piece), piece->len, MADV_DONTFORK) != 0) ||
+	    (piece->dont_dump && madvise(at(piece), piece->len, MADV_DONTDUMP) != 0))
+		return mcsafe__inject_fail(-errno, "madvise(2) failed");
+	return 0;
+}
+
 /* ---- memory that can be moved ------------------------------------------------------------- */
 
 static int move_aside(struct mcsafe__injection *piece)
@@ -107,11 +116,20 @@ static int move_back(struct mcsafe__injection *piece)
 
 static int replace(struct mcsafe__injection *piece, int (*map)(const struct mcsafe__injection *))
 {
-	int error = move_aside(piece), undone;
+	int error, undone;
 
+	/* Memory that moves is not watched any more, and the program is not told, unless its
+	 * userfaultfd has UFFD_FEATURE_EVENT_REMAP (ioctl_userfaultfd(2)). Then mremap(2) waits for
+	 * the program, which may be waiting for us. */
+	if (piece->watched)
+		return mcsafe__inject_fail(-EBUSY, "a userfaultfd(2) of the program watches the "
+						   "range, and would lose it");
+	error = move_aside(piece);
 	if (error != 0)
 		return error;
 	error = map(piece);
+	if (error == 0)
+		error = take_over_advice(piece);
 	if (error != 0) {
 		undone = move_back(piece);
 		return undone != 0 ? undone : error;

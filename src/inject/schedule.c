@@ -15,7 +15,9 @@
 
 #include <mcsafe/copy.h>
 
+#include "base/descriptor.h"
 #include "base/errno_kept.h"
+#include "base/escape.h"
 #include "injection.h"
 
 #define ACCEPTED                                                                         \
@@ -56,13 +58,22 @@ bool mcsafe__schedule_next(size_t n, size_t *offset)
 	return true;
 }
 
-/* A line is written by one write(2) to a file opened for appending, so that processes can share the
- * file. */
+/*
+ * A line goes out in one write(2) to a file opened for appending, so that processes can share it.
+ * The descriptor is not kept: the program may close it, and get its number for a file of its own.
+ * It is none of the standard ones, to which another thread may write.
+ */
 static void append(const char *line, size_t len)
 {
-	int fd = open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	int fd, state;
+	bool written;
 
-	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
+	/* open(2), write(2) and close(2) are cancellation points, and a copy is none. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fd = mcsafe__above_standard(
+		open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+	written = fd >= 0 && write(fd, line, len) == (ssize_t)len;
+	if (!written) {
 		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
 
 		/* A user who steps through all copies would stop too early if a failure were
@@ -72,6 +83,7 @@ static void append(const char *line, size_t len)
 		_exit(2);
 	}
 	close(fd);
+	pthread_setcancelstate(state, NULL);
 }
 
 void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
@@ -217,6 +229,7 @@ __attribute__((constructor)) static void obey_environment(void)
 {
 	const char *spec = secure_getenv("MCSAFE_INJECT"),
 		   *file = secure_getenv("MCSAFE_INJECT_LOG");
+	char shown[256]; /* a longer one is cut off */
 
 	if (spec == NULL || *spec == '\0')
 		return;
@@ -224,6 +237,7 @@ __attribute__((constructor)) static void obey_environment(void)
 		log_file = strdup(file);
 	if (mcsafe_inject_schedule(spec) == 0)
 		return;
-	fprintf(stderr, "libmcsafe-inject: MCSAFE_INJECT=%s: %s\n", spec, mcsafe_inject_reason());
+	(void)mcsafe__escape(shown, sizeof(shown), spec);
+	fprintf(stderr, "libmcsafe-inject: MCSAFE_INJECT=%s: %s\n", shown, mcsafe_inject_reason());
 	_exit(2);
 }

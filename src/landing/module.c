@@ -19,12 +19,6 @@
 
 #define ROWS_MAX ((size_t)1 << 24)
 
-/* The module that has a place in mcsafe__modules[]. Needs the control lock. */
-static struct owner {
-	const struct mcsafe_row *first; /* NULL: the place is free */
-	void *pin;                      /* from dlopen(3), or NULL */
-} owners[MCSAFE_MODULES_MAX];
-
 /* Memory for rows. It is never unmapped, because a handler may be reading it. It is used again for
  * other rows. Needs the control lock. */
 struct buffer {
@@ -102,32 +96,52 @@ static int by_insn(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool is_valid(const struct plain_row *rows, size_t n)
+static bool are_valid(const struct plain_row *rows, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (rows[i].kind != MCSAFE_ROW_LOAD && rows[i].kind != MCSAFE_ROW_STORE)
 			return false;
-		if (i > 0 && rows[i].insn == rows[i - 1].insn)
-			return false;
-	}
 	return true;
 }
 
-/* Returns the n rows from first on, sorted; the caller frees them. Or NULL, with -errno in *err. */
-static struct plain_row *sorted(const struct mcsafe_row *first, size_t n, int *err)
+/*
+ * Drop repetitions from sorted rows. Returns how many are left, or 0 if two rows of one instruction
+ * differ. A linker that folds identical functions (--icf=all of mold and gold) leaves the rows of
+ * each of them. All of these are rows of the one function that stays.
+ */
+static size_t drop_repetitions(struct plain_row *rows, size_t n)
 {
-	struct plain_row *rows = malloc(n * sizeof(*rows));
+	size_t kept = 1;
+
+	for (size_t i = 1; i < n; i++) {
+		if (rows[i].insn != rows[kept - 1].insn)
+			rows[kept++] = rows[i];
+		else if (rows[i].fixup != rows[kept - 1].fixup ||
+			 rows[i].kind != rows[kept - 1].kind)
+			return 0;
+	}
+	return kept;
+}
+
+/* Returns the rows of [first, first + *n), sorted and without repetitions, and their number in *n;
+ * the caller frees them. Or NULL, with -errno in *err. */
+static struct plain_row *sorted(const struct mcsafe_row *first, size_t *n, int *err)
+{
+	struct plain_row *rows = malloc(*n * sizeof(*rows));
 
 	*err = -ENOMEM;
 	if (rows == NULL)
 		return NULL;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < *n; i++)
 		rows[i] = (struct plain_row){mcsafe__row_insn(&first[i]),
 					     mcsafe__row_fixup(&first[i]), first[i].kind};
-	qsort(rows, n, sizeof(*rows), by_insn);
+	qsort(rows, *n, sizeof(*rows), by_insn);
 	*err = -EINVAL;
-	if (is_valid(rows, n))
-		return rows;
+	if (are_valid(rows, *n)) {
+		*n = drop_repetitions(rows, *n);
+		if (*n > 0)
+			return rows;
+	}
 	free(rows);
 	return NULL;
 }
@@ -158,13 +172,40 @@ static void unpin_object(void *pin)
 		dlclose(pin);
 }
 
-static size_t find_owner(const struct mcsafe_row *first)
+/* The place that belongs to `first`, or a free one if that is NULL; NULL if no used place does. */
+static struct mcsafe__module *find_place(const struct mcsafe_row *first)
 {
-	size_t i = 0;
+	struct mcsafe__module_block *block = &mcsafe__modules;
+	size_t end = atomic_load(&mcsafe__modules_end);
 
-	while (i < MCSAFE_MODULES_MAX && owners[i].first != first)
-		i++;
-	return i;
+	for (size_t i = 0; i < end; i++) {
+		size_t at = i % MCSAFE__MODULES_IN_BLOCK;
+
+		if (at == 0 && i > 0)
+			block = atomic_load(&block->next);
+		if (block->modules[at].first == first)
+			return &block->modules[at];
+	}
+	return NULL;
+}
+
+/* A place past the end, which is not counted yet; or NULL if there is no memory. */
+static struct mcsafe__module *new_place(void)
+{
+	struct mcsafe__module_block *block = &mcsafe__modules, *next;
+	size_t at = atomic_load(&mcsafe__modules_end);
+
+	for (; at >= MCSAFE__MODULES_IN_BLOCK; at -= MCSAFE__MODULES_IN_BLOCK) {
+		next = atomic_load(&block->next);
+		if (next == NULL) {
+			next = calloc(1, sizeof(*next));
+			if (next == NULL)
+				return NULL;
+			atomic_store(&block->next, next);
+		}
+		block = next;
+	}
+	return &block->modules[at];
 }
 
 static void fill(struct mcsafe__module *module, struct mcsafe__module_row *to,
@@ -183,28 +224,30 @@ static void fill(struct mcsafe__module *module, struct mcsafe__module_row *to,
 
 static int add(const struct mcsafe_row *first, const struct plain_row *rows, size_t n, void *pin)
 {
-	size_t i = find_owner(NULL);
+	struct mcsafe__module *place = find_place(NULL);
+	bool is_new = place == NULL;
 	struct mcsafe__module_row *to;
 	size_t version;
 
-	if (find_owner(first) != MCSAFE_MODULES_MAX)
+	if (find_place(first) != NULL)
 		return -EEXIST;
-	if (i == MCSAFE_MODULES_MAX)
-		return -ENOSPC;
-	to = take_buffer(n);
+	if (is_new)
+		place = new_place();
+	to = place != NULL ? take_buffer(n) : NULL;
 	if (to == NULL)
 		return -ENOMEM;
 
 	/* Make the version odd. It is odd already, or 0 if the place was never used; such a place
 	 * is not below mcsafe__modules_end yet. */
-	version = atomic_load(&mcsafe__modules[i].version) | 1;
-	atomic_store(&mcsafe__modules[i].version, version);
-	fill(&mcsafe__modules[i], to, rows, n);
-	atomic_store(&mcsafe__modules[i].version, version + 1);
+	version = atomic_load(&place->version) | 1;
+	atomic_store(&place->version, version);
+	fill(place, to, rows, n);
+	atomic_store(&place->version, version + 1);
 	/* This comes last, because a child of fork(2) must not find an owner without a module. */
-	owners[i] = (struct owner){first, pin};
-	if (i >= atomic_load(&mcsafe__modules_end))
-		atomic_store(&mcsafe__modules_end, i + 1);
+	place->first = first;
+	place->pin = pin;
+	if (is_new)
+		atomic_fetch_add(&mcsafe__modules_end, 1);
 	return 0;
 }
 
@@ -221,7 +264,7 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 	    (size_t)(end - first) > ROWS_MAX)
 		return -EINVAL;
 	n = (size_t)(end - first);
-	rows = sorted(first, n, &err);
+	rows = sorted(first, &n, &err);
 	if (rows != NULL) {
 		/* Do this without our lock. The loader holds its own lock while it runs
 		 * constructors, and those may register modules, which takes ours. */
@@ -250,22 +293,23 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 {
 	struct mcsafe__section section;
 	MCSAFE__KEEP_ERRNO();
+	struct mcsafe__module *place;
 	void *pin = NULL;
-	size_t i;
 
 	if (first == NULL)
 		return -ENOENT;
 	mcsafe__control_enter(&section);
-	i = find_owner(first);
-	if (i != MCSAFE_MODULES_MAX) {
-		atomic_fetch_or(&mcsafe__modules[i].version, 1);
-		give_buffer(atomic_load(&mcsafe__modules[i].rows));
-		pin = owners[i].pin;
-		owners[i] = (struct owner){NULL, NULL};
+	place = find_place(first);
+	if (place != NULL) {
+		atomic_fetch_or(&place->version, 1);
+		give_buffer(atomic_load(&place->rows));
+		pin = place->pin;
+		place->first = NULL;
+		place->pin = NULL;
 	}
 	mcsafe__control_leave(&section);
 	unpin_object(pin);
-	return i != MCSAFE_MODULES_MAX ? 0 : -ENOENT;
+	return place != NULL ? 0 : -ENOENT;
 }
 
 enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,

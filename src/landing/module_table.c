@@ -10,7 +10,7 @@
  */
 #include "module_table.h"
 
-struct mcsafe__module mcsafe__modules[MCSAFE_MODULES_MAX];
+struct mcsafe__module_block mcsafe__modules;
 _Atomic size_t mcsafe__modules_end;
 
 #define ACQUIRE(object) atomic_load_explicit(&(object), memory_order_acquire)
@@ -58,12 +58,25 @@ static bool find_in(struct mcsafe__module *module, uintptr_t ip, struct mcsafe__
 	return ACQUIRE(module->version) == version;
 }
 
-bool mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit)
+static bool find_in_block(struct mcsafe__module_block *block, size_t n, uintptr_t ip,
+			  struct mcsafe__module_hit *hit)
 {
-	size_t end = ACQUIRE(mcsafe__modules_end);
-
-	for (size_t i = 0; i < end; i++)
-		if (find_in(&mcsafe__modules[i], ip, hit))
+	for (size_t i = 0; i < n; i++)
+		if (find_in(&block->modules[i], ip, hit))
 			return true;
 	return false;
+}
+
+/* A place is counted after its block was linked: there are blocks for all places up to the end. */
+bool mcsafe__module_find(uintptr_t ip, struct mcsafe__module_hit *hit)
+{
+	struct mcsafe__module_block *block = &mcsafe__modules;
+	size_t left = ACQUIRE(mcsafe__modules_end);
+
+	for (; left > MCSAFE__MODULES_IN_BLOCK; left -= MCSAFE__MODULES_IN_BLOCK) {
+		if (find_in_block(block, MCSAFE__MODULES_IN_BLOCK, ip, hit))
+			return true;
+		block = ACQUIRE(block->next);
+	}
+	return find_in_block(block, left, ip, hit);
 }

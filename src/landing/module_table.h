@@ -28,10 +28,23 @@ struct mcsafe__module {
 	struct mcsafe__module_row *_Atomic rows;
 	_Atomic size_t n;
 	_Atomic uintptr_t lowest, highest; /* of the instructions */
+
+	/* What the place belongs to; for module.c, under the lock. */
+	const struct mcsafe_row *first; /* NULL: the place is free */
+	void *pin;                      /* of dlopen(3), or NULL */
 };
 
-extern struct mcsafe__module mcsafe__modules[MCSAFE_MODULES_MAX];
-extern _Atomic size_t mcsafe__modules_end; /* places from this one on were never used */
+#define MCSAFE__MODULES_IN_BLOCK 64
+
+/* There are as many blocks as needed. A block stays once it is linked, because a handler may be
+ * reading it. */
+struct mcsafe__module_block {
+	struct mcsafe__module modules[MCSAFE__MODULES_IN_BLOCK];
+	struct mcsafe__module_block *_Atomic next;
+};
+
+extern struct mcsafe__module_block mcsafe__modules;
+extern _Atomic size_t mcsafe__modules_end; /* the number of places that were ever used: the first */
 
 struct mcsafe__module_hit {
 	uintptr_t fixup;

@@ -6,19 +6,19 @@
  * malloc or the loader. Therefore a copy of the process does everything that may block or fault.
  * clone(2) makes that copy, without the handlers of pthread_atfork(3).
  *
- * Of libc this calls clone, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
- * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset, sigaddset,
- * sigemptyset and sigfillset.
+ * Of libc this calls clone, close, fcntl, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
+ * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset,
+ * pthread_setcancelstate, sigaddset, sigemptyset and sigfillset.
  */
 #include "report.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,12 +27,16 @@
 #include "base/fatal_signals.h"
 #include "base/msan.h"
 
+#ifndef SYS_close_range
+# define SYS_close_range 436
+#endif
+
 #define PATIENCE_MS 2000 /* how long the child may take */
 #define STEP_MS     2    /* how often the parent looks */
 
 struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
 _Atomic bool mcsafe__report_wanted;
-_Atomic unsigned long mcsafe__reporter;
+_Atomic unsigned long mcsafe__reporter, mcsafe__reported;
 
 #define REPORTER_PID_SHIFT 32
 
@@ -74,6 +78,7 @@ static void begin_child(void)
 }
 
 struct job {
+	const struct mcsafe__child_setup *setup;
 	mcsafe__land_fn *land;
 	void (*work)(const void *arg);
 	const void *arg;
@@ -86,7 +91,9 @@ static int child(void *arg)
 
 	lands = job->land;
 	begin_child();
-	job->work(job->arg);
+	/* Nobody else can change the table of descriptors of the child. */
+	if (mcsafe__is_file(job->setup->fd, &job->setup->file))
+		job->work(job->arg);
 	_exit(0);
 }
 
@@ -110,41 +117,75 @@ static void wait_for(pid_t pid)
 	waitpid(pid, NULL, __WALL | WNOHANG);
 }
 
-void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end,
-		     mcsafe__land_fn *land)
+/* libunwind takes the lowest numbers that are free, so its pipe is hardly above this one. */
+#define HIGH_DESCRIPTOR 512
+
+/* Before Linux 5.9 there is no close_range(2). */
+#define CLOSED_BY_NUMBER 1024
+
+int mcsafe__close_others(int fd)
 {
-	struct job job = {land, work, arg};
-	pid_t pid = clone(child, stack_end, 0, &job);
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+
+	if (high >= 0)
+		fd = high;
+	if (fd > 0 && syscall(SYS_close_range, 0, fd - 1, 0) != 0)
+		for (int i = 0; i < fd && i < CLOSED_BY_NUMBER; i++)
+			close(i);
+	if (syscall(SYS_close_range, fd + 1, ~0u, 0) != 0)
+		for (int i = fd + 1; i < CLOSED_BY_NUMBER; i++)
+			close(i);
+	return fd;
+}
+
+/*
+ * No handler may run while the thread waits: without a report the kernel would have killed at once.
+ * nanosleep(2), waitpid(2) and what the copy calls are cancellation points. If a thread with a
+ * pending pthread_cancel(3) met one, it would unwind instead of dying. In glibc
+ * pthread_setcancelstate(3) is one atomic change of a word of the thread, so it is safe in a
+ * handler (nptl/pthread_setcancelstate.c).
+ */
+void mcsafe__quiet_begin(struct mcsafe__quiet *quiet)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &quiet->mask);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &quiet->cancel_state);
+}
+
+void mcsafe__quiet_end(const struct mcsafe__quiet *quiet)
+{
+	pthread_setcancelstate(quiet->cancel_state, NULL);
+	pthread_sigmask(SIG_SETMASK, &quiet->mask, NULL);
+}
+
+void mcsafe__in_copy(void (*work)(const void *), const void *arg,
+		     const struct mcsafe__child_setup *setup, mcsafe__land_fn *land)
+{
+	struct job job = {setup, land, work, arg};
+	pid_t pid = clone(child, setup->stack_end, 0, &job);
 
 	if (pid > 0)
 		wait_for(pid);
 }
 
-/* Whether the descriptor is still the file that mcsafe_set_report() was given. */
-static bool is_our_file(void)
-{
-	struct stat st;
-
-	return fstat(mcsafe__report_setup.child.fd, &st) == 0 &&
-	       st.st_dev == mcsafe__report_setup.dev && st.st_ino == mcsafe__report_setup.ino;
-}
-
 /*
  * Whether this thread is the first one of its process to die. Another thread of the process waits
  * until the report is written, since its death would end the process. A child of fork(2) does not
- * wait for the threads of its parent.
+ * wait for the threads of its parent, and a child that shares this memory does not stand for them.
  */
 static bool is_first(unsigned long self)
 {
-	unsigned long other = 0;
+	unsigned long other = atomic_load(&mcsafe__reporter);
 
-	if (atomic_compare_exchange_strong(&mcsafe__reporter, &other, self))
-		return true;
-	if (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
-		return atomic_compare_exchange_strong(&mcsafe__reporter, &other, self);
+	while (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
+		if (atomic_compare_exchange_weak(&mcsafe__reporter, &other, self))
+			return true;
 	if (other != self)
 		for (int waited = 0; waited < 2 * PATIENCE_MS; waited += STEP_MS) {
-			if (!atomic_load(&mcsafe__report_wanted))
+			if (atomic_load(&mcsafe__reported) == other ||
+			    atomic_load(&mcsafe__reporter) != other)
 				break;
 			nap();
 		}
@@ -154,18 +195,19 @@ static bool is_first(unsigned long self)
 void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__land_fn *land)
 {
 	struct mcsafe__report_setup *setup = &mcsafe__report_setup;
-	struct mcsafe__death death = {signo, si, ctx, getpid(), (pid_t)syscall(SYS_gettid)};
-	sigset_t all, saved;
+	struct mcsafe__death death = {signo, si, ctx, 0, 0};
+	struct mcsafe__quiet quiet;
+	unsigned long self;
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
-	/* No handler may run now: without a report the kernel would have killed at once. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	if (is_first((unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid)) {
-		if (is_our_file())
-			mcsafe__in_copy(setup->write, &death, setup->child.stack_end, land);
-		atomic_store(&mcsafe__report_wanted, false);
+	death.pid = getpid();
+	death.tid = (pid_t)syscall(SYS_gettid);
+	self = (unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid;
+	mcsafe__quiet_begin(&quiet);
+	if (is_first(self)) {
+		mcsafe__in_copy(setup->write, &death, &setup->child, land);
+		atomic_store(&mcsafe__reported, self);
 	}
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	mcsafe__quiet_end(&quiet);
 }

@@ -5,31 +5,34 @@
 
 #include <stdbool.h>
 
+#include "base/descriptor.h"
+
 /*
- * The child is started in a signal handler, so its stack and its descriptor must exist before. Both
- * stay for the life of the process, since a handler may be using them at any time.
+ * The child is started in a signal handler, so its stack and its descriptor must exist before. The
+ * stack stays for the life of the process, since a handler may be using it at any time. The child
+ * has a table of descriptors of its own, in which it looks whether fd is still our file. So the
+ * descriptor may be closed at any time.
  */
 struct mcsafe__child_setup {
-	int fd;          /* our duplicate of the caller's descriptor; -1: there was none so far */
-	char *stack_end; /* the child's stack lies below; NULL: there was none so far */
+	int fd;                   /* our duplicate of the caller's descriptor; -1: there is none */
+	struct mcsafe__file file; /* what fd is, unless the program has reused the number */
+	char *stack_end;          /* the child's stack lies below; NULL: there was none so far */
 };
 
 /* Whether fd is open for writing. */
 bool mcsafe__is_writable(int fd);
 
-/* Map the stack, and let setup->fd be a duplicate of fd. 0 or -errno. */
+/* Map the stack, let setup->fd be a duplicate of fd, and close the one before. 0, or -errno and
+ * nothing was changed. */
 int mcsafe__child_prepare(struct mcsafe__child_setup *setup, int fd);
 
-/*
- * Let setup->fd be /dev/null. That closes the file that it was, so that a reader of a pipe sees its
- * end. 0, or -errno if there is no /dev/null. *dup_error is 0, or -errno if the descriptor could
- * not be changed: the program may have closed it, or lowered RLIMIT_NOFILE below it.
- */
-int mcsafe__child_let_go(struct mcsafe__child_setup *setup, int *dup_error);
+/* Close setup->fd, so that a reader of a pipe sees its end. A number that the program has reused is
+ * left alone. */
+void mcsafe__child_let_go(struct mcsafe__child_setup *setup);
 
 /*
- * Use libunwind once. Its first use allocates and takes locks, which a child must not do. 0,
- * -ENOSYS without libunwind, or another -errno.
+ * Use libunwind once in the life of the process. Its first use allocates, takes locks and makes a
+ * pipe that it keeps, which a child must not do. 0, -ENOSYS without libunwind, or another -errno.
  */
 int mcsafe__warm_up_unwinder(void);
 

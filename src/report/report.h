@@ -23,12 +23,9 @@ struct mcsafe__death {
 	pid_t pid, tid;
 };
 
-/* What mcsafe_set_report() has prepared. Later calls change only the file of the descriptor and the
- * flags. */
+/* What mcsafe_set_report() has prepared. Later calls change only the descriptor and the flags. */
 struct mcsafe__report_setup {
 	struct mcsafe__child_setup child;
-	dev_t dev; /* of the file, with ino */
-	ino_t ino;
 	unsigned flags;
 	/* mcsafe__report_write(). A pointer, so that a program that links the archive and wants no
 	 * reports needs neither that object nor libunwind. */
@@ -37,7 +34,12 @@ struct mcsafe__report_setup {
 
 extern struct mcsafe__report_setup mcsafe__report_setup;
 extern _Atomic bool mcsafe__report_wanted;
-extern _Atomic unsigned long mcsafe__reporter; /* pid << 32 | tid of the thread that dies; 0 */
+/*
+ * pid << 32 | tid of the thread whose death is reported, or 0; and the same of the last one whose
+ * report is done. The process counts, since a child of vfork(2) or clone(2) may share this memory
+ * and die alone.
+ */
+extern _Atomic unsigned long mcsafe__reporter, mcsafe__reported;
 
 /*
  * Lands a fault of a protected access. This is mcsafe_handle_signal(); a pointer, since the handler
@@ -52,13 +54,31 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
  * mcsafe__death. Runs in the child. */
 void mcsafe__report_write(const void *arg);
 
+/* What a thread must not do while it waits for a copy: handle a signal, or be cancelled. */
+struct mcsafe__quiet {
+	sigset_t mask;
+	int cancel_state;
+};
+
+/* AS-Safe. */
+void mcsafe__quiet_begin(struct mcsafe__quiet *quiet);
+void mcsafe__quiet_end(const struct mcsafe__quiet *quiet);
+
 /*
- * Run work(arg) in a copy of this process, on the stack that ends at stack_end, and wait for the
- * copy, for two seconds at most. Loads of work() may fault and land. The caller must block all
- * signals. AS-Safe.
+ * Run work(arg) in a copy of this process, and wait for the copy, for two seconds at most. If the
+ * descriptor of the setup is no longer our file, the copy ends at once. Loads of work() may fault
+ * and land. The caller must be quiet. AS-Safe.
  */
-void mcsafe__in_copy(void (*work)(const void *), const void *arg, char *stack_end,
-		     mcsafe__land_fn *land);
+void mcsafe__in_copy(void (*work)(const void *), const void *arg,
+		     const struct mcsafe__child_setup *setup, mcsafe__land_fn *land);
+
+/*
+ * In the child, before a backtrace: close all descriptors but fd, and return its number, which may
+ * be another one then. libunwind keeps a pipe. If the program has closed that pipe and reused its
+ * numbers, libunwind would read from the program's file and write to it. Once its numbers are
+ * closed, it makes a new pipe.
+ */
+int mcsafe__close_others(int fd);
 
 /* A frame of a backtrace. */
 struct mcsafe__frame {

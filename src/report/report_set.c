@@ -5,24 +5,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "base/control.h"
 #include "base/errno_kept.h"
 #include "child_setup.h"
 #include "report.h"
-
-/* A handler compares them, as the program may have given the number to another file. */
-static int remember_file(struct mcsafe__report_setup *setup)
-{
-	struct stat st;
-
-	if (fstat(setup->child.fd, &st) != 0)
-		return -errno;
-	setup->dev = st.st_dev;
-	setup->ino = st.st_ino;
-	return 0;
-}
 
 static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 {
@@ -31,8 +18,6 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 	if (!mcsafe__is_writable(fd))
 		return -EBADF;
 	err = mcsafe__child_prepare(&setup->child, fd);
-	if (err == 0)
-		err = remember_file(setup);
 	if (err != 0)
 		return err;
 	setup->flags = flags;
@@ -40,6 +25,7 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 	/* A report without libunwind says that libunwind is missing. */
 	if (!(flags & MCSAFE_REPORT_NO_BACKTRACE))
 		(void)mcsafe__warm_up_unwinder();
+	atomic_store(&mcsafe__reported, 0);
 	atomic_store(&mcsafe__reporter, 0);
 	atomic_store(&mcsafe__report_wanted, true);
 	return 0;
@@ -47,10 +33,9 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 
 static int turn_off(struct mcsafe__report_setup *setup)
 {
-	int ignored;
-
 	atomic_store(&mcsafe__report_wanted, false);
-	return mcsafe__child_let_go(&setup->child, &ignored);
+	mcsafe__child_let_go(&setup->child);
+	return 0;
 }
 
 int mcsafe_set_report(int fd, unsigned flags)
@@ -89,6 +74,8 @@ int mcsafe_backtrace(const void *ctx, void **frames, size_t n)
 	int err = 0;
 
 	if (n != 0)
+		err = mcsafe__warm_up_unwinder();
+	if (n != 0 && err == 0)
 		err = mcsafe__backtrace(ctx, false, keep_frame, &room);
 	return err != 0 ? err : (int)room.used;
 }

@@ -8,11 +8,10 @@
  */
 #include "report.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <mcsafe/report.h>
 
@@ -54,11 +53,20 @@ static void put_place(struct mcsafe__text *t, unsigned long addr)
 {
 	struct mcsafe__mapping mapping;
 
-	if (!mcsafe__mapping_of(addr, &mapping)) {
+	switch (mcsafe__mapping_find(addr, &mapping)) {
+	case MCSAFE__MAPPED_UNKNOWN:
+		mcsafe__put(t, "unknown: /proc/self/maps cannot be read");
+		return;
+	case MCSAFE__NOT_MAPPED:
 		mcsafe__put(t, "not mapped");
 		return;
+	case MCSAFE__MAPPED:
+		break;
 	}
-	mcsafe__put(t, mapping.path[0] != '\0' ? mapping.path : "anonymous memory");
+	if (mapping.path[0] != '\0')
+		mcsafe__put_outside(t, mapping.path);
+	else
+		mcsafe__put(t, "anonymous memory");
 	mcsafe__put(t, " + ");
 	mcsafe__put_hex(t, addr - mapping.start + mapping.offset);
 	mcsafe__put(t, " (");
@@ -113,21 +121,20 @@ static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
 	}
 }
 
-/* The child inherits the name of the dying thread, so it can ask for its own. */
+#define THREAD_NAME_SIZE 16 /* with the 0 at its end (PR_GET_NAME) */
+
+/* The child inherits the name of the dying thread, so it can ask for its own. It needs no /proc. */
 static void write_thread(struct mcsafe__text *t, const struct mcsafe__death *death)
 {
-	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
-	char name[32];
-	ssize_t n = fd >= 0 ? read(fd, name, sizeof(name) - 1) : 0;
+	char name[THREAD_NAME_SIZE] = "";
 
 	mcsafe__put(t, "  thread:      ");
 	mcsafe__put_decimal(t, death->tid);
 	mcsafe__put(t, " of process ");
 	mcsafe__put_decimal(t, death->pid);
-	if (n > 1) {
-		name[n - 1] = '\0'; /* replaces the end of line */
+	if (prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && name[0] != '\0') {
 		mcsafe__put(t, ", ");
-		mcsafe__put(t, name);
+		mcsafe__put_outside(t, name);
 	}
 	mcsafe__end_line(t);
 }
@@ -142,7 +149,7 @@ static bool write_frame(const struct mcsafe__frame *frame, void *arg)
 	mcsafe__put_hex(t, frame->ip);
 	mcsafe__put(t, " ");
 	if (frame->name != NULL) {
-		mcsafe__put(t, frame->name);
+		mcsafe__put_outside(t, frame->name);
 		mcsafe__put(t, " + ");
 		mcsafe__put_hex(t, frame->offset);
 		mcsafe__put(t, ", ");
@@ -178,6 +185,7 @@ void mcsafe__report_write(const void *arg)
 		return;
 	mcsafe__put(&t, "  backtrace:");
 	mcsafe__end_line(&t);
+	t.fd = mcsafe__close_others(t.fd);
 	if (mcsafe__backtrace(death->ctx, true, write_frame, &t) != 0) {
 		mcsafe__put(&t, "    none: built without libunwind");
 		mcsafe__end_line(&t);

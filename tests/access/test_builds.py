@@ -39,6 +39,19 @@ LINKERS = [
     ("bfd", ["-Wl,-z,start-stop-gc"], 1),
     ("gold", [], 0),
     ("lld", [], 1),
+    ("mold", [], 1),
+]
+# How a linker folds identical functions, by name; with the compiler that marks what may be folded.
+# clang notes it (-faddrsig) for --icf=safe.
+FOLDING = [
+    ("gcc", "mold", "all"),
+    ("gcc", "lld", "all"),
+    ("gcc", "gold", "all"),
+    ("clang", "mold", "all"),
+    ("clang", "mold", "safe"),
+    ("clang", "lld", "all"),
+    ("clang", "lld", "safe"),
+    ("clang", "gold", "all"),
 ]
 FOR_THE_LINKER = ("-Wl,", "-fuse-ld", "-pie", "-no-pie", "-static")
 OUT_OF_LINE = "-DMCSAFE_ACCESS_INLINE=0"
@@ -68,14 +81,17 @@ def table(path: Path) -> list[rows.Row]:
     return found
 
 
-def problems(path: Path) -> list[str]:
-    """What is wrong with the rows: each is checked against the instruction that it names."""
+def problems(path: Path, folded: bool = False) -> list[str]:
+    """What is wrong with the rows: each is checked against the instruction that it names.
+
+    Where functions were folded, a row may be there more than once.
+    """
     text = elf.File.read(path).section(".text")
     span = {"text": (text.addr, text.addr + len(text.data))}
     code = {insn.addr: insn for insn in disassembly.functions(OBJDUMP, path, span)["text"]}
     kinds = {1: "LOAD", 2: "STORE"}
     found, seen = [], set()
-    for row in table(path):
+    for row in dict.fromkeys(table(path)) if folded else table(path):
         insn = code.get(row.insn)
         if insn is None or insn.access() != kinds.get(row.kind):
             found.append(f"row {row.insn:#x} of kind {row.kind}: {insn}")
@@ -126,6 +142,7 @@ class Builds(unittest.TestCase):
         ways += [(["-O0", *PIC], False), (["-O3", "-fno-pie", "-no-pie"], True)]
         ways += [(["-O2", "-flto"], True), (["-Os", "-flto", *PIC], False)]
         ways += [(SECTIONS, False), (SECTIONS, True)]
+        ways += [([level, "-masm=intel"], False) for level in ("-O0", "-O2")]
         ways += [(["-O2", "-fsanitize=undefined", "-fno-sanitize-recover=all"], False)]
         for flags, archive in ways:
             if "-flto" in flags and compiler.startswith("clang"):
@@ -172,6 +189,49 @@ class Builds(unittest.TestCase):
                 program = self.build("g++", *flags, "-Wl,--gc-sections", *gc, archive=True)
                 self.assertEqual(problems(program), [])
                 self.assertEqual(len(table(program)), n_rows - n_dropped)
+
+    def test_linkers_that_fold_identical_functions(self) -> None:
+        """The accesses of all functions land, whether their rows are there once or more often."""
+        n_folded = 0
+        for compiler, linker, which in FOLDING:
+            missing = [tool for tool in (compiler, f"ld.{linker}") if shutil.which(tool) is None]
+            if missing:
+                print(f"there is no {missing[0]}", file=sys.stderr)
+                self.assertNotEqual(os.environ.get("MCSAFE_NO_SKIP"), "1")
+                continue
+            marks = ["-faddrsig"] if compiler == "clang" else []
+            for library in ([SHARED, f"-Wl,-rpath,{Path(SHARED).parent}"], [STATIC, *LIBS]):
+                with self.subTest(compiler, linker=linker, icf=which, library=library[0]):
+                    program = self.scratch / "folded"
+                    run([compiler, "-std=c11", "-D_GNU_SOURCE", *COMMON, "-O2", *marks,
+                         "-ffunction-sections", f"-fuse-ld={linker}", f"-Wl,--icf={which}",
+                         str(HERE / "folded.c"), *library, "-o", str(program)])
+                    run([str(program)])
+                    self.assertEqual(problems(program, folded=True), [])
+                    accesses = {row.insn for row in table(program)}
+                    self.assertGreaterEqual(len(accesses), 3)
+                    n_folded += len(accesses) < 7
+        self.assertGreater(n_folded, 0)
+
+    def test_an_older_language_is_refused_by_name(self) -> None:
+        """The first line of the compiler says what is needed."""
+        for compiler, standard in (
+            ("gcc", "c99"), ("gcc", "gnu99"), ("gcc", "c89"), ("clang", "gnu99"),
+            ("g++", "c++98"), ("clang++", "gnu++98"),
+        ):
+            self.need(compiler)
+            with self.subTest(compiler, standard=standard):
+                language = "c++" if compiler.endswith("++") else "c"
+                done = subprocess.run(
+                    [compiler, "-x", language, f"-std={standard}", "-I", str(SOURCE / "include"),
+                     "-fsyntax-only", "-"],
+                    input="#include <mcsafe/mcsafe.h>\n", capture_output=True, text=True, check=False,
+                )
+                self.assertNotEqual(done.returncode, 0)
+                errors = [line for line in done.stderr.splitlines() if " error: " in line]
+                self.assertIn("libmcsafe needs C11 or C++11", errors[0])
+                if standard == "gnu99":
+                    self.assertEqual(len(errors), 1)
 
     def test_copies_of_inline_functions_are_merged(self) -> None:
         """In C++ sum() and twice_or() are in both parts and, linked, there once."""

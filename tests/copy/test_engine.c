@@ -182,6 +182,8 @@ static void test_the_environment_chooses(void **state)
 	assert_non_null(strstr(printed, "MCSAFE_ENGINE=sse3"));
 	assert_non_null(strstr(printed, "no such engine"));
 	assert_non_null(strstr(printed, mcsafe_engine_names()));
+	with_environment("\033[31mx\n", -EINVAL, "word", printed, sizeof(printed));
+	assert_non_null(strstr(printed, "MCSAFE_ENGINE=\\x1b[31mx\\x0a: no such engine"));
 }
 
 int main(void)

@@ -114,15 +114,13 @@ static const struct wording {
 	{"truncated", BUS_ADRERR, 12, EXACT, MCSAFE_CAUSE_IO, 0},
 	{"truncated", BUS_OBJERR, 0, EXACT, MCSAFE_CAUSE_IO, 0},
 	{"truncated", BUS_OBJERR, 12, PAGE_START, MCSAFE_CAUSE_IO, 0},
-	{"truncated", BUS_ADRALN, 0, EXACT, MCSAFE_CAUSE_UNKNOWN, 0},
+	{"truncated", 0x7f, 0, EXACT, MCSAFE_CAUSE_UNKNOWN, 0},
 	{"prot_none", SEGV_PKUERR, 0, EXACT, MCSAFE_CAUSE_PKEY, 0},
 	{"prot_none", SEGV_MAPERR, 0, EXACT, MCSAFE_CAUSE_UNMAPPED, 0},
 	/* the same numbers as BUS_OBJERR and BUS_MCEERR_AR, but of the other signal */
 	{"prot_none", SEGV_BNDERR, 0, EXACT, MCSAFE_CAUSE_UNKNOWN, 0},
 	{"prot_none", SEGV_PKUERR, 12, PAGE_START, MCSAFE_CAUSE_PKEY, 0},
 	{"prot_none", 0x7f, 0, EXACT, MCSAFE_CAUSE_UNKNOWN, 0},
-	/* #GP: no address */
-	{"prot_none", SI_KERNEL, 0, NO_ADDRESS, MCSAFE_CAUSE_ADDRESS, 0},
 };
 
 static const ptrdiff_t distances[] = {0,  1,  2,  3,  7,  8,  9,   15,  16,  17,
@@ -266,9 +264,17 @@ static const struct notice {
 	const char *kind;
 	int code;
 } notices[] = {
-	{"truncated", BUS_MCEERR_AO}, {"truncated", SI_USER},  {"truncated", SI_QUEUE},
-	{"truncated", SI_TKILL},      {"truncated", SI_TIMER}, {"prot_none", SI_USER},
-	{"prot_none", SI_QUEUE},      {"prot_none", SI_TKILL},
+	{"truncated", BUS_MCEERR_AO},
+	{"truncated", SI_USER},
+	{"truncated", SI_QUEUE},
+	{"truncated", SI_TKILL},
+	{"truncated", SI_TIMER},
+	{"prot_none", SI_USER},
+	{"prot_none", SI_QUEUE},
+	{"prot_none", SI_TKILL},
+	/* a misaligned access; a SIGSEGV that the kernel forces, without a protection fault */
+	{"truncated", BUS_ADRALN},
+	{"prot_none", SI_KERNEL},
 };
 
 static sigjmp_buf after_notice;

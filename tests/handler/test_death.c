@@ -20,7 +20,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "bad_page.h"
@@ -451,6 +453,124 @@ static void test_a_fault_in_another_thread_kills(void **state)
 		       t_bad_page_signo(memory[kind].kind));
 }
 
+static struct sigaction below;
+static int *top_calls;
+
+/* Not the kernel's context: changes of it have no effect. */
+static void pass_a_copy_on(int signo, siginfo_t *si, void *ctx)
+{
+	ucontext_t copy = *(ucontext_t *)ctx;
+
+	(*top_calls)++;
+	below.sa_sigaction(signo, si, &copy);
+}
+
+static void fault_below_a_handler(void *arg)
+{
+	const struct t_bad_page *m = arg;
+	int signo = t_bad_page_signo(m->kind);
+
+	CHECK_EQ(mcsafe_install(), 0);
+	below = t_get_action(signo);
+	t_set_action(signo, pass_a_copy_on, SA_ONSTACK, 0);
+	t_read_byte(m->bad);
+}
+
+static void test_a_fault_kills_once_below_a_handler_that_copies_the_context(void **state)
+{
+	(void)state;
+	top_calls = t_shared(sizeof(*top_calls));
+	for (size_t kind = 0; kind < 2; kind++) {
+		int status;
+		struct t_stop last;
+
+		*top_calls = 0;
+		last = last_signal(fault_below_a_handler, &memory[kind], &status);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), t_bad_page_signo(memory[kind].kind));
+		assert_ptr_equal(last.si.si_addr, memory[kind].bad);
+		assert_int_equal(last.regs.rip, (uintptr_t)t_read_byte);
+		assert_int_equal(*top_calls, 1);
+	}
+}
+
+/*
+ * The kernel keeps the trap number and the address of an older fault. They must not make a signal
+ * that does not come back look like a fault that does.
+ */
+static void die_of_a_forged_fault(void *arg)
+{
+	const struct t_bad_page *m = &memory[T_PROT_NONE];
+	siginfo_t si = t_forged(T_UNMAPPED);
+	char dst[8];
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(memcpy_mcsafe(dst, m->bad, sizeof(dst)), sizeof(dst));
+	if (*(const int *)arg) {
+		/* The address of the page fault, and the trap number of another exception. */
+		CHECK_EQ(mcsafe__copy_word(dst, (const char *)(uintptr_t)NOWHERE, 1, NULL), 1);
+		si.si_addr = (void *)m->bad;
+	}
+	t_send_to_self(&si);
+}
+
+static void test_a_signal_that_looks_like_an_older_fault_kills(void **state)
+{
+	static const int same_address[] = {0, 1};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		t_dies(die_of_a_forged_fault, (void *)(uintptr_t)&same_address[i], SIGSEGV);
+}
+
+/*
+ * The page becomes good after the handler has decided that the process dies, and before the
+ * instruction runs again.
+ */
+static int *lived;
+
+static void live_on(void *arg)
+{
+	const struct t_bad_page *m = arg;
+	char dst[16];
+
+	CHECK_EQ(mcsafe_install(), 0);
+	t_read_byte(m->bad);
+	*lived = 1;
+	CHECK_EQ(mcsafe_installed(), 1);
+	CHECK_EQ(mcsafe_thread_check() & ~MCSAFE_THREAD_NO_STACK, MCSAFE_THREAD_SIGBUS_BLOCKED);
+	CHECK_EQ(mcsafe_thread_prepare(), 0);
+	t_bad_page_spoil(m);
+	CHECK_EQ(memcpy_mcsafe(dst, m->bad - 3, sizeof(dst)), sizeof(dst) - 3);
+	t_read_byte(m->bad);
+}
+
+static void test_page_that_heals_meanwhile_leaves_the_handler_there(void **state)
+{
+	int pass = 0, has_faulted = 0, status;
+	struct t_stop stop;
+	pid_t pid;
+
+	(void)state;
+	lived = t_shared(sizeof(*lived));
+	pid = t_trace(live_on, &memory[T_TRUNCATED]);
+	do {
+		stop = t_resume(pid, PTRACE_SYSCALL, pass);
+		assert_true(WIFSTOPPED(stop.status));
+		pass = WSTOPSIG(stop.status) == SIGBUS ? SIGBUS : 0;
+		has_faulted |= pass != 0;
+	} while (!has_faulted || pass != 0 || stop.regs.orig_rax != SYS_rt_sigreturn);
+	t_bad_page_heal(&memory[T_TRUNCATED]);
+	do {
+		stop = t_resume(pid, PTRACE_CONT, pass);
+		status = stop.status;
+		pass = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+	} while (WIFSTOPPED(status));
+	t_bad_page_spoil(&memory[T_TRUNCATED]);
+	assert_int_equal(*lived, 1);
+	t_expect_death(status, SIGBUS, "at the second fault, the child", __FILE__, __LINE__);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +582,9 @@ int main(void)
 		cmocka_unit_test(test_copies_die_where_no_handler_is),
 		cmocka_unit_test(test_a_fault_of_ours_without_a_row_kills),
 		cmocka_unit_test(test_a_fault_in_another_thread_kills),
+		NOT_WITH_TSAN(test_a_fault_kills_once_below_a_handler_that_copies_the_context),
+		NOT_WITH_TSAN(test_a_signal_that_looks_like_an_older_fault_kills),
+		NOT_WITH_TSAN(test_page_that_heals_meanwhile_leaves_the_handler_there),
 	};
 
 	t_trace_needed();

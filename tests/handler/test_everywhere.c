@@ -54,9 +54,11 @@ struct signal {
 	int signo, code, is_fault;
 };
 
+/* "forced" comes without the trap number of a protection fault, as when there is no room for the
+ * frame of another signal. */
 static const struct signal signals[] = {
 	{"unmapped", SIGSEGV, SEGV_MAPERR, 1},       {"protected", SIGSEGV, SEGV_ACCERR, 1},
-	{"protection key", SIGSEGV, SEGV_PKUERR, 1}, {"non-canonical", SIGSEGV, SI_KERNEL, 1},
+	{"protection key", SIGSEGV, SEGV_PKUERR, 1}, {"forced", SIGSEGV, SI_KERNEL, 0},
 	{"past EOF", SIGBUS, BUS_ADRERR, 1},         {"media error", SIGBUS, BUS_OBJERR, 1},
 	{"poison", SIGBUS, BUS_MCEERR_AR, 1},        {"not located", SIGBUS, SI_KERNEL, 1},
 	{"notice", SIGBUS, BUS_MCEERR_AO, 0},        {"kill of SIGSEGV", SIGSEGV, SI_USER, 0},

@@ -13,6 +13,7 @@
 #include <ucontext.h>
 
 #include "bad_page.h"
+#include "base/trap.h"
 #include "child.h"
 #include "landing/extable.h"
 
@@ -29,34 +30,39 @@ static int has_row(uintptr_t ip)
 
 struct ask {
 	int signo, code, ours;
+	int trap; /* 0: of no exception */
 };
 
 /* What decides if the instruction has a row. */
 static const struct ask asks[] = {
-	{SIGSEGV, SEGV_MAPERR, 1},
-	{SIGSEGV, SEGV_ACCERR, 1},
-	{SIGSEGV, SEGV_PKUERR, 1},
-	{SIGSEGV, 5, 1}, /* the number of BUS_MCEERR_AO, but for SIGSEGV: a fault like any other */
-	{SIGSEGV, SI_KERNEL, 1},
-	{SIGBUS, BUS_ADRALN, 1},
-	{SIGBUS, BUS_ADRERR, 1},
-	{SIGBUS, BUS_OBJERR, 1},
-	{SIGBUS, BUS_MCEERR_AR, 1},
-	{SIGBUS, SI_KERNEL, 1},
-	{SIGBUS, BUS_MCEERR_AO, 0},
-	{SIGBUS, SI_USER, 0},
-	{SIGBUS, SI_QUEUE, 0},
-	{SIGBUS, SI_TKILL, 0},
-	{SIGBUS, SI_TIMER, 0},
-	{SIGSEGV, SI_USER, 0},
-	{SIGSEGV, SI_QUEUE, 0},
-	{SIGSEGV, SI_TKILL, 0},
-	{SIGSEGV, SI_ASYNCIO, 0},
-	{SIGILL, ILL_ILLOPN, 0},
-	{SIGFPE, FPE_INTDIV, 0},
-	{SIGTRAP, TRAP_BRKPT, 0},
-	{SIGSYS, 1, 0},
-	{SIGUSR1, SI_KERNEL, 0},
+	{SIGSEGV, SEGV_MAPERR, 1, 0},
+	{SIGSEGV, SEGV_ACCERR, 1, 0},
+	{SIGSEGV, SEGV_PKUERR, 1, 0},
+	{SIGSEGV, 5, 1, 0}, /* the number of BUS_MCEERR_AO, and here a fault like any other */
+	/* Without an address: of the processor, or forced because a frame could not be written. */
+	{SIGSEGV, SI_KERNEL, 1, MCSAFE__TRAP_PROTECTION},
+	{SIGSEGV, SI_KERNEL, 1, MCSAFE__TRAP_STACK},
+	{SIGSEGV, SI_KERNEL, 0, MCSAFE__TRAP_PAGE_FAULT},
+	{SIGSEGV, SI_KERNEL, 0, 0},
+	{SIGBUS, BUS_ADRALN, 0, MCSAFE__TRAP_ALIGNMENT},
+	{SIGBUS, BUS_ADRERR, 1, 0},
+	{SIGBUS, BUS_OBJERR, 1, 0},
+	{SIGBUS, BUS_MCEERR_AR, 1, 0},
+	{SIGBUS, SI_KERNEL, 1, 0},
+	{SIGBUS, BUS_MCEERR_AO, 0, 0},
+	{SIGBUS, SI_USER, 0, 0},
+	{SIGBUS, SI_QUEUE, 0, 0},
+	{SIGBUS, SI_TKILL, 0, 0},
+	{SIGBUS, SI_TIMER, 0, 0},
+	{SIGSEGV, SI_USER, 0, 0},
+	{SIGSEGV, SI_QUEUE, 0, 0},
+	{SIGSEGV, SI_TKILL, 0, 0},
+	{SIGSEGV, SI_ASYNCIO, 0, 0},
+	{SIGILL, ILL_ILLOPN, 0, 0},
+	{SIGFPE, FPE_INTDIV, 0, 0},
+	{SIGTRAP, TRAP_BRKPT, 0, 0},
+	{SIGSYS, 1, 0, 0},
+	{SIGUSR1, SI_KERNEL, 0, 0},
 };
 
 static void ask_at(const struct ask *ask, uintptr_t ip)
@@ -67,6 +73,7 @@ static void ask_at(const struct ask *ask, uintptr_t ip)
 
 	memset(&ctx, 0x5a, sizeof(ctx));
 	ctx.uc_mcontext.gregs[REG_RIP] = (greg_t)ip;
+	ctx.uc_mcontext.gregs[REG_TRAPNO] = ask->trap;
 	before = ctx;
 	memset(&si, 0, sizeof(si));
 	si.si_signo = ask->signo;
@@ -77,8 +84,8 @@ static void ask_at(const struct ask *ask, uintptr_t ip)
 	result = mcsafe_handle_signal(ask->signo, &si, &ctx);
 	if (result != expected || errno != 4711 || memcmp(&si, &si_before, sizeof(si)) != 0 ||
 	    (memcmp(&ctx, &before, sizeof(ctx)) != 0) != expected)
-		fail_msg("signal %d, si_code %d, ip %p: result %d, errno %d, context %s",
-			 ask->signo, ask->code, (void *)ip, result, errno,
+		fail_msg("signal %d, si_code %d, trap %d, ip %p: result %d, errno %d, context %s",
+			 ask->signo, ask->code, ask->trap, (void *)ip, result, errno,
 			 memcmp(&ctx, &before, sizeof(ctx)) != 0 ? "changed" : "left");
 }
 

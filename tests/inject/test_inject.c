@@ -26,7 +26,7 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 
-#define CYCLES 100000
+#define CYCLES 10000
 
 static unsigned char *map(size_t pages)
 {

@@ -20,6 +20,7 @@
 
 #include "bad_page.h"
 #include "child.h"
+#include "landing/module_table.h"
 #include "module_rows.h"
 #include "tool.h"
 
@@ -212,7 +213,10 @@ IN_CHILD(test_tables_that_break_a_rule_are_refused)
 	CHECK_EQ(mcsafe_module_register(rows, rows), -EINVAL);
 	CHECK_EQ(mcsafe_module_register(rows + 1, rows), -EINVAL);
 	CHECK_EQ(mcsafe_module_register(odd, odd + 1), -EINVAL);
-	CHECK_EQ(mcsafe_module_register(rows, rows + 3), -EINVAL); /* one instruction twice */
+	CHECK_EQ(mcsafe_module_register(rows, rows + 3), -EINVAL); /* one instruction, two kinds */
+	rows[2].kind = MCSAFE_ROW_LOAD;
+	rows[2].fixup += 1;
+	CHECK_EQ(mcsafe_module_register(rows, rows + 3), -EINVAL); /* and two fixups */
 	CHECK_EQ(mcsafe_module_register(rows + 3, rows + 4), -EINVAL);
 	rows[3].kind = MCSAFE_ROW_STORE + 1;
 	CHECK_EQ(mcsafe_module_register(rows + 3, rows + 4), -EINVAL);
@@ -230,22 +234,51 @@ IN_CHILD(test_tables_that_break_a_rule_are_refused)
 	CHECK_EQ(errno, 4711);
 }
 
-IN_CHILD(test_as_many_tables_as_are_promised)
+#define TABLES 1000 /* of any number; more than one block of places holds */
+
+/* The last one is found like the first, and places that became free are used again. */
+IN_CHILD(test_a_thousand_tables_are_found)
 {
 	uintptr_t fixup;
 	uint64_t facts;
 
 	make_many();
 	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++)
+		for (size_t i = 0; i < TABLES; i++) {
 			CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), 0);
-		CHECK_EQ(mcsafe_module_register(&many[MCSAFE_MODULES_MAX], &many[MANY]), -ENOSPC);
-		for (size_t i = 0; i < MCSAFE_MODULES_MAX; i++) {
+			CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), -EEXIST);
 			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 1);
+		}
+		for (size_t i = 0; i < TABLES; i++)
+			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 1);
+		CHECK_EQ(ask(many_insn((size_t)TABLES * 64007 % MANY), &fixup, &facts), 0);
+		for (size_t i = 0; i < TABLES; i++) {
 			CHECK_EQ(mcsafe_module_unregister(&many[i]), 0);
 			CHECK_EQ(ask(many_insn(i * 64007 % MANY), &fixup, &facts), 0);
+			CHECK_EQ(mcsafe_module_unregister(&many[i]), -ENOENT);
 		}
+		CHECK_EQ(atomic_load(&mcsafe__modules_end), TABLES);
 	}
+}
+
+/* As a linker leaves them that has folded functions: all of them, in any order. */
+IN_CHILD(test_rows_that_are_there_more_than_once_count_once)
+{
+	static struct mcsafe_row rows[3 * 50];
+	uintptr_t fixup;
+	uint64_t facts;
+
+	for (size_t i = 0; i < 3 * 50; i++)
+		make_row(&rows[i], many_insn(i * 37 % 50), (uintptr_t)t_many_failed + i * 37 % 50,
+			 i * 37 % 50 % 2 ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE);
+	CHECK_EQ(mcsafe_module_register(rows, rows + 3 * 50), 0);
+	for (size_t i = 0; i < 50; i++) {
+		CHECK_EQ(ask(many_insn(i), &fixup, &facts), 1);
+		CHECK_EQ(fixup, (uintptr_t)t_many_failed + i);
+		CHECK_EQ((facts >> 16 & 0xff), i % 2 ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE);
+		CHECK_EQ(ask(many_insn(i) + 1, &fixup, &facts), 0);
+	}
+	CHECK_EQ(mcsafe_module_unregister(rows), 0);
 }
 
 /* Linked with --wrap=mmap: how often the library asks for memory of its own. */
@@ -462,7 +495,8 @@ int main(void)
 		cmocka_unit_test(test_rows_that_are_not_registered_are_not_ours),
 		cmocka_unit_test(test_a_hundred_thousand_rows_in_any_order_are_found),
 		cmocka_unit_test(test_tables_that_break_a_rule_are_refused),
-		cmocka_unit_test(test_as_many_tables_as_are_promised),
+		cmocka_unit_test(test_a_thousand_tables_are_found),
+		cmocka_unit_test(test_rows_that_are_there_more_than_once_count_once),
 		cmocka_unit_test(test_memory_does_not_grow),
 		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),
 		NOT_WITH_VALGRIND(test_registered_object_survives_dlclose),

@@ -30,16 +30,19 @@ HANDLER = {
 
 # Only a dying process makes a report: plain system calls, and what its child may do regardless of
 # the locks of other threads. clone() does not run the handlers of pthread_atfork(3).
+# pthread_setcancelstate() is an atomic change of a word of the thread in glibc.
 REPORT = HANDLER | {
     "_exit",
     "clone",
     "close",
+    "fcntl",
     "fstat",
     "kill",
     "memmove",
     "nanosleep",
     "open",
     "prctl",
+    "pthread_setcancelstate",
     "read",
     "setrlimit",
     "waitpid",

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -416,13 +417,14 @@ static void test_lock_that_is_held_does_not_keep_it_alive(void **state)
 	expect("  thread:      ");
 }
 
-/* The stack is overwritten. The child that reports may crash, but not its parent. */
+/* A stack that was overwritten: the child may crash, nobody else. With an argument, frames can be
+ * guessed from %rbp. */
 static void die_on_a_damaged_stack(void *arg)
 {
 	static unsigned long garbage[4096];
 
-	(void)arg;
-	ready(0);
+	if (arg == NULL)
+		ready(0);
 	for (size_t i = 0; i < 4096; i++)
 		garbage[i] = i % 2 ? 0x4141414141414141 : (unsigned long)&garbage[(i + 7) % 4096];
 	__asm__ volatile("movq %0, %%rsp\n\t"
@@ -430,7 +432,9 @@ static void die_on_a_damaged_stack(void *arg)
 			 "movq %2, %%rdi\n\t"
 			 "jmp t_read_byte"
 			 :
-			 : "r"(&garbage[4032]), "r"(0x4242424242424242ul), "r"(memory->bad)
+			 : "r"(&garbage[4032]),
+			   "r"(arg == NULL ? 0x4242424242424242ul : (unsigned long)&garbage[64]),
+			   "r"(memory->bad)
 			 : "rdi", "memory");
 }
 
@@ -609,6 +613,352 @@ static void test_descriptor_is_the_librarys_own(void **state)
 	close(innocent);
 }
 
+/* ---- numbers that are the program's by now ------------------------------------------------- */
+
+#define FDS 64
+
+/* The number that mcsafe_set_report() takes; there is only one. */
+static int number_taken(int fd)
+{
+	char was_open[FDS];
+	int taken = -1;
+
+	for (int i = 0; i < FDS; i++)
+		was_open[i] = fcntl(i, F_GETFD) >= 0;
+	CHECK_EQ(mcsafe_set_report(fd, MCSAFE_REPORT_NO_BACKTRACE), 0);
+	for (int i = 0; i < FDS; i++)
+		if (!was_open[i] && fcntl(i, F_GETFD) >= 0) {
+			CHECK_EQ(taken, -1);
+			taken = i;
+		}
+	return taken;
+}
+
+static ino_t file_of(int fd)
+{
+	struct stat st;
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+/* As a daemon does that closes all from 3 on, and opens its database. */
+static void steal(int number, int flags)
+{
+	int database = memfd_create("database", 0);
+
+	CHECK_EQ(dup3(database, number, flags), number);
+	CHECK_EQ(close(database), 0);
+}
+
+IN_CHILD(test_number_that_the_program_has_reused_is_left_alone)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), number = number_taken(log), second;
+	ino_t database;
+
+	CHECK_GE(number, 3);
+	for (int flags = 0; flags <= O_CLOEXEC; flags += O_CLOEXEC) {
+		steal(number, flags);
+		database = file_of(number);
+		second = number_taken(log);
+		CHECK_NE(second, number);
+		CHECK_EQ(file_of(number), database);
+		steal(second, flags);
+		database = file_of(second);
+		CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+		CHECK_EQ(file_of(second), database);
+		CHECK_EQ(close(second), 0);
+		CHECK_EQ(close(number), 0);
+		number = number_taken(log);
+	}
+}
+
+/* The program's log, by a new descriptor that happens to have the old number. */
+IN_CHILD(test_number_of_the_same_file_is_left_alone_if_the_program_says_whose_it_is)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), number = number_taken(log), second;
+
+	/* It goes on to a new program, so it is not ours. */
+	CHECK_EQ(dup3(log, number, 0), number);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(file_of(number), file_of(log));
+	/* It was passed to us. */
+	number = number_taken(log);
+	CHECK_EQ(dup3(log, number, O_CLOEXEC), number);
+	second = number_taken(number);
+	CHECK_NE(second, number);
+	CHECK_EQ(file_of(number), file_of(log));
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	CHECK_EQ(fcntl(second, F_GETFD), -1);
+	CHECK_EQ(file_of(number), file_of(log));
+}
+
+IN_CHILD(test_number_is_no_standard_one)
+{
+	int log = fcntl(memfd_create("log", 0), F_DUPFD, 10);
+
+	for (int fd = 0; fd < 10; fd++)
+		(void)close(fd);
+	CHECK_EQ(number_taken(log), 3);
+	CHECK_EQ(mcsafe_set_report(-1, 0), 0);
+	for (int fd = 0; fd < 10; fd++)
+		CHECK_EQ(fcntl(fd, F_GETFD), -1);
+}
+
+/*
+ * libunwind keeps a pipe, too. The program has closed it and opened files of its own, which read and
+ * write as the pipe would. The stack makes libunwind ask whether memory can be read.
+ */
+#define CONTENT "precious"
+
+static int victims;
+
+static void die_with_the_pipe_stolen(void *arg)
+{
+	struct stat st;
+	int n = 0;
+
+	(void)arg;
+	ready(0);
+	for (int i = 3; i < FDS; i++)
+		if (fstat(i, &st) == 0 && S_ISFIFO(st.st_mode)) {
+			CHECK_EQ(dup2(victims, i), i);
+			n++;
+		}
+	CHECK(n > 0 || !has_backtrace());
+	die_on_a_damaged_stack(&victims);
+}
+
+static void test_pipe_of_the_unwinder_that_was_reused_is_left_alone(void **state)
+{
+	static struct t_bad_page m;
+	char content[64];
+
+	(void)state;
+	m = t_bad_page(T_TRUNCATED);
+	memory = &m;
+	victims = memfd_create("victims", MFD_CLOEXEC);
+	assert_true(victims >= 0);
+	assert_int_equal(write(victims, CONTENT, sizeof(CONTENT)), sizeof(CONTENT));
+	assert_int_equal(lseek(victims, 1, SEEK_SET), 1);
+	start();
+	t_dies(die_with_the_pipe_stolen, NULL, SIGBUS);
+	fetch();
+	expect("  thread:      ");
+	assert_int_equal(lseek(victims, 0, SEEK_CUR), 1);
+	assert_int_equal(pread(victims, content, sizeof(content), 0), sizeof(CONTENT));
+	assert_memory_equal(content, CONTENT, sizeof(CONTENT));
+	close(victims);
+}
+
+/* ---- cancellation --------------------------------------------------------------------------- */
+
+static int (*cancelled_call)(void);
+
+static int turn_on_again(void)
+{
+	return mcsafe_set_report(report_fd, 0);
+}
+
+static int turn_off_again(void)
+{
+	return mcsafe_set_report(-1, 0);
+}
+
+static int check_jumps(void)
+{
+	int err = mcsafe_guard_check(report_fd);
+
+	return err == -ENOSYS ? 0 : err;
+}
+
+static int check_no_jumps(void)
+{
+	return mcsafe_guard_check(-1);
+}
+
+static int install_with_a_wrong_engine(void)
+{
+	/* It writes to standard error under the lock. */
+	int err = mcsafe_install();
+
+	return err == -EINVAL ? 0 : 1;
+}
+
+static void *be_cancelled(void *arg)
+{
+	int *returned = arg, state;
+
+	CHECK_EQ(pthread_cancel(pthread_self()), 0); /* pending: it comes at the next point */
+	*returned = cancelled_call() == 0;
+	/* A check that fails prints, and would be cancelled there. */
+	CHECK_EQ(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+	CHECK_EQ(state, PTHREAD_CANCEL_ENABLE);
+	CHECK_EQ(pthread_setcancelstate(state, NULL), 0);
+	pthread_testcancel();
+	return NULL;
+}
+
+IN_CHILD(test_cancelled_thread_leaves_no_lock_behind)
+{
+	/* The environment is asked until it has chosen an engine. */
+	static int (*const calls[])(void) = {install_with_a_wrong_engine, turn_on_again,
+					     turn_off_again, check_jumps, check_no_jumps};
+
+	report_fd = memfd_create("report", MFD_CLOEXEC);
+	CHECK_EQ(setenv("MCSAFE_ENGINE", "none", 1), 0);
+	for (size_t i = 0; i < T_LENGTH(calls); i++) {
+		pthread_t thread;
+		void *result;
+		int returned = 0;
+
+		cancelled_call = calls[i];
+		CHECK_EQ(pthread_create(&thread, NULL, be_cancelled, &returned), 0);
+		CHECK_EQ(pthread_join(thread, &result), 0);
+		CHECK_EQ(returned, 1);
+		CHECK_PTR_EQ(result, PTHREAD_CANCELED);
+		CHECK_EQ(unsetenv("MCSAFE_ENGINE"), 0);
+		CHECK_EQ(mcsafe_install(), 0); /* takes the lock */
+		CHECK_EQ(mcsafe_uninstall(), 0);
+	}
+}
+
+static void *die_cancelled(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(pthread_cancel(pthread_self()), 0);
+	t_read_byte(memory->bad);
+	return NULL;
+}
+
+static void die_in_a_cancelled_thread(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	ready(0);
+	CHECK_EQ(pthread_create(&thread, NULL, die_cancelled, NULL), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+/* Its report waits for a child, and that is a cancellation point. */
+static void test_cancelled_thread_reports_and_dies(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_TRUNCATED);
+	memory = &m;
+	start();
+	t_dies(die_in_a_cancelled_thread, NULL, SIGBUS);
+	fetch();
+	expect("  thread:      ");
+	if (has_backtrace())
+		expect(" die_cancelled + 0x");
+}
+
+/* ---- children that share memory ------------------------------------------------------------ */
+
+static int die_sharing(void *arg)
+{
+	(void)arg;
+	t_read_byte(memory->bad);
+	return 1;
+}
+
+static void die_after_children(void *arg)
+{
+	const size_t size = 256 * 1024;
+	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)arg;
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	ready(MCSAFE_REPORT_NO_BACKTRACE);
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t pid =
+			clone(die_sharing, stack + size, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+		CHECK_GT(pid, 0);
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status));
+	}
+	t_read_byte(memory->bad);
+}
+
+static void test_child_that_shares_memory_does_not_use_up_the_report(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(die_after_children, NULL, SIGSEGV);
+	fetch();
+	assert_int_equal(count("is about to kill"), 3);
+}
+
+/* ---- what comes from outside ---------------------------------------------------------------- */
+
+#define NASTY "x\033]0;owned\007\033[31m\302\233red\n\303\244\177\377"
+
+static void die_with_nasty_names(void *arg)
+{
+	int fd = memfd_create(NASTY, MFD_CLOEXEC);
+	volatile char *map;
+
+	(void)arg;
+	CHECK_EQ(ftruncate(fd, T_PAGE), 0);
+	map = mmap(NULL, 2 * T_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(prctl(PR_SET_NAME, "a\nmcsafe: fake", 0, 0, 0), 0);
+	ready(0);
+	t_read_byte(map + T_PAGE);
+}
+
+static void test_names_cannot_mislead(void **state)
+{
+	(void)state;
+	start();
+	t_dies(die_with_nasty_names, NULL, SIGBUS);
+	fetch();
+	/* The kernel itself writes a line feed as \012 there. */
+	expect("/memfd:x\\x1b]0;owned\\x07\\x1b[31m\\xc2\\x9bred\\012\303\244\\x7f\\xff (deleted) "
+	       "+ ");
+	expect(", a\\x0amcsafe: fake\n");
+	for (const char *c = text; *c != '\0'; c++)
+		assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
+}
+
+/* A process without /proc, or without a descriptor to read it. */
+static void die_without_descriptors(void *arg)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)arg;
+	ready(MCSAFE_REPORT_NO_BACKTRACE);
+	CHECK_EQ(prctl(PR_SET_NAME, "a name", 0, 0, 0), 0);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	t_read_byte(memory->bad);
+}
+
+static void test_mapping_that_cannot_be_read_is_unknown(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_TRUNCATED);
+	memory = &m;
+	start();
+	t_dies(die_without_descriptors, NULL, SIGBUS);
+	fetch();
+	assert_int_equal(count("not mapped"), 0);
+	expect("  mapping:     unknown: /proc/self/maps cannot be read\n");
+	expect("  instruction: 0x%lx, unknown: /proc", (unsigned long)(uintptr_t)t_read_byte);
+	expect(", a name\n");
+}
+
 IN_CHILD(test_turned_off_lets_go_of_the_file)
 {
 	int ends[2];
@@ -699,6 +1049,16 @@ int main(void)
 		cmocka_unit_test(test_several_threads_die_and_one_reports),
 		cmocka_unit_test(test_child_and_parent_both_report),
 		cmocka_unit_test(test_descriptor_is_the_librarys_own),
+		cmocka_unit_test(test_number_that_the_program_has_reused_is_left_alone),
+		cmocka_unit_test(
+			test_number_of_the_same_file_is_left_alone_if_the_program_says_whose_it_is),
+		cmocka_unit_test(test_number_is_no_standard_one),
+		cmocka_unit_test(test_pipe_of_the_unwinder_that_was_reused_is_left_alone),
+		cmocka_unit_test(test_cancelled_thread_leaves_no_lock_behind),
+		cmocka_unit_test(test_cancelled_thread_reports_and_dies),
+		NOT_WITH_TSAN(test_child_that_shares_memory_does_not_use_up_the_report),
+		cmocka_unit_test(test_names_cannot_mislead),
+		cmocka_unit_test(test_mapping_that_cannot_be_read_is_unknown),
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * armed.c - the armed guards of a thread, innermost first
+ *
+ * Runs in the signal handler too. Of libc it calls memset, with MemorySanitizer.
+ */
+#include "guard.h"
+
+#include <stdint.h>
+
+#include "base/msan.h"
+
+MCSAFE__GUARD_TLS struct mcsafe_guard *mcsafe__guard_top;
+
+/* guard.S wrote the words up to MCSAFE_GUARD_ARMED, and MemorySanitizer did not see that. */
+static void look_at(const struct mcsafe_guard *guard)
+{
+	mcsafe__msan_written(&guard->outer, sizeof(void *));
+	mcsafe__msan_written(guard->state,
+			     MCSAFE_GUARD_ARMED + sizeof(guard->state[0]) - MCSAFE_GUARD_STATE);
+	(void)guard;
+}
+
+bool mcsafe__guard_is_armed(const struct mcsafe_guard *guard)
+{
+	look_at(guard);
+	return MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) == (uintptr_t)guard;
+}
+
+struct mcsafe_guard *mcsafe__guard_outer(const struct mcsafe_guard *guard)
+{
+	return mcsafe__guard_is_armed(guard) ? guard->outer : NULL;
+}
+
+/* Whether the frame that armed `inner` is gone when `guard` is armed now. guard.S has written the
+ * registers of the new frame already. */
+static bool is_below(const struct mcsafe_guard *inner, const struct mcsafe_guard *guard)
+{
+	look_at(inner);
+	look_at(guard);
+	return MCSAFE__GUARD_WORD(inner, MCSAFE_GUARD_RSP) <
+	       MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_RSP);
+}
+
+/*
+ * The guard's body was left, by longjmp(3) for example, and with it the bodies inside that body.
+ * Guards that were armed after it in frames that are still there enclose the new body, and stay.
+ */
+struct mcsafe_guard *mcsafe__guard_was_left(struct mcsafe_guard *guard)
+{
+	struct mcsafe_guard *top = mcsafe__guard_top, *inner, *outer;
+
+	while (top != guard && is_below(top, guard)) {
+		outer = mcsafe__guard_outer(top);
+		MCSAFE__GUARD_WORD(top, MCSAFE_GUARD_ARMED) = 0;
+		top = outer;
+	}
+	if (top == guard) {
+		top = mcsafe__guard_outer(guard);
+	} else {
+		for (inner = top; mcsafe__guard_outer(inner) != guard;)
+			inner = inner->outer;
+		inner->outer = mcsafe__guard_outer(guard);
+	}
+	mcsafe__guard_top = top;
+	return top;
+}
+
+void mcsafe_guard_chain_save(struct mcsafe_guard_chain *chain)
+{
+	*chain = (struct mcsafe_guard_chain){.top = mcsafe__guard_top};
+	mcsafe__guard_top = NULL;
+}
+
+void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chain)
+{
+	mcsafe__guard_top = chain->top;
+}

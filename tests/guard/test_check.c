@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_check.c - mcsafe_guard_check(): where its lines go, and where they must not */
+#include <mcsafe/mcsafe.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bad_page.h"
+#include "child.h"
+
+#define FDS 64
+
+/* The number that mcsafe_guard_check() takes. Ends the child if there is no libunwind. */
+static int number_taken(int fd)
+{
+	char was_open[FDS];
+	int err = mcsafe_guard_check(fd);
+
+	/* The first call has made a pipe of libunwind, too. */
+	if (err == -ENOSYS)
+		_exit(0);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
+	for (int i = 0; i < FDS; i++)
+		was_open[i] = fcntl(i, F_GETFD) >= 0;
+	CHECK_EQ(mcsafe_guard_check(fd), 0);
+	for (int i = 0; i < FDS; i++)
+		if (!was_open[i] && fcntl(i, F_GETFD) >= 0)
+			return i;
+	return -1;
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	return st.st_size;
+}
+
+static struct t_bad_page memory;
+static volatile sig_atomic_t jumped;
+
+static void fault(int signo)
+{
+	(void)signo;
+	t_read_byte(memory.bad);
+}
+
+/* Skips the frame of a signal handler, which is worth a line. */
+static void jump(void)
+{
+	struct mcsafe_guard guard;
+
+	t_set_plain(SIGUSR1, fault, SA_NODEFER);
+	jumped = 0;
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		CHECK_EQ(raise(SIGUSR1), 0);
+	}
+	MCSAFE_CATCH(&guard) {
+		jumped = 1;
+	}
+	CHECK_EQ(jumped, 1);
+}
+
+IN_CHILD(test_lines_go_to_our_file_and_to_no_other)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), database = memfd_create("database", 0), number;
+
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	number = number_taken(log);
+	CHECK_GE(number, 3);
+	jump();
+	CHECK_GT(size_of(log), 0);
+	/* As a daemon does that closes all from 3 on, and opens its database. */
+	CHECK_EQ(dup3(database, number, O_CLOEXEC), number);
+	jump();
+	CHECK_EQ(size_of(number), 0);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
+	CHECK_EQ(fcntl(number, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(size_of(number), 0);
+}
+
+IN_CHILD(test_check_is_turned_off_although_its_number_is_closed)
+{
+	int number = number_taken(memfd_create("log", 0));
+
+	errno = 4711;
+	CHECK_EQ(close(number), 0);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
+	CHECK_EQ(mcsafe_guard_check(-1), 0);
+	CHECK_EQ(errno, 4711);
+}
+
+/* Neither ours nor that of libunwind. */
+IN_CHILD(test_numbers_are_no_standard_ones)
+{
+	int log = fcntl(memfd_create("log", 0), F_DUPFD, 20), n = 0;
+
+	for (int fd = 0; fd < 20; fd++)
+		(void)close(fd);
+	CHECK_GE(number_taken(log), 3);
+	for (int fd = 0; fd < 3; fd++)
+		CHECK_EQ(fcntl(fd, F_GETFD), -1);
+	for (int fd = 3; fd < 20; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	CHECK_GE(n, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NOT_WITH_TSAN(test_lines_go_to_our_file_and_to_no_other),
+		cmocka_unit_test(test_check_is_turned_off_although_its_number_is_closed),
+		cmocka_unit_test(test_numbers_are_no_standard_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
