@@ -49,6 +49,18 @@ static uintptr_t entry_in_use_without_record(void)
 	return (uintptr_t)copy->fn;
 }
 
+static void test_a_copy_of_nothing_may_be_the_first(void **state)
+{
+	char byte = 1;
+
+	(void)state;
+	assert_int_equal(memcpy_mcsafe(&byte, &byte, 0), 0);
+	assert_int_equal(mcsafe_memcpy(&byte, &byte, 0, NULL), 0);
+	assert_int_equal(mcsafe_memset(&byte, 0, 0, NULL), 0);
+	assert_int_equal(mcsafe_memcpy_flushcache(&byte, &byte, 0, NULL), 0);
+	assert_int_equal(byte, 1);
+}
+
 /* What the limits of the engines and of copies around the caches go by. */
 static void test_caches_are_as_large_as_libc_says(void **state)
 {
@@ -189,6 +201,8 @@ static void test_the_environment_chooses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_a_copy_of_nothing_may_be_the_first), /* first: no engine is chosen */
 		cmocka_unit_test(
 			test_the_environment_chooses), /* first: libmcsafe is not installed */
 		cmocka_unit_test(test_caches_are_as_large_as_libc_says),
