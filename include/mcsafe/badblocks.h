@@ -182,7 +182,8 @@ MCSAFE_API int mcsafe_badblocks_notice(struct mcsafe_badblocks *badblocks,
  * @return    0       Written.
  *            -errno  Writing failed, with the error of fprintf(3) or fflush(3).
  *
- * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Safety MT-Safe. Not AS-Safe. Not a cancellation point, whatever the stream is. errno is left
+ *             alone.
  * @since 0.1  @see mcsafe_badblocks_load()
  */
 MCSAFE_API int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, FILE *to)
@@ -206,7 +207,8 @@ MCSAFE_API int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, F
  *             -ENOMEM  Out of memory. Nothing was changed.
  *             -errno   Reading failed, with the error of getc(3). Nothing was changed.
  *
- * @par Safety MT-Safe; waits for changes of the registry. Not AS-Safe. errno is left alone.
+ * @par Safety MT-Safe; waits for changes of the registry. Not AS-Safe. Not a cancellation point,
+ *             whatever the stream is. errno is left alone.
  * @par Cost   O(n log n); a million ranges take less than a second.
  * @since 0.1  @see mcsafe_badblocks_save()
  */
@@ -270,7 +272,11 @@ struct mcsafe_badblocks_answer {
  *             -ENOMEM      Out of memory.
  *             others       Errors of open(2), read(2) and ioctl(2).
  *
- * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Stack  For a device-dax node, as much as libndctl and dlopen(3) need, which is more than a
+ *             thread of PTHREAD_STACK_MIN has. Otherwise that suffices.
+ * @par Safety MT-Safe. Not AS-Safe. Not a cancellation point. All files are closed again before it
+ *             returns, also those that libndctl opens. None of them is 0, 1 or 2. errno is left
+ *             alone.
  * @since 0.1  @see mcsafe_badblocks_add(), ndctl-list(1)
  */
 MCSAFE_API int mcsafe_badblocks_ask(struct mcsafe_badblocks *badblocks, int fd,

@@ -286,13 +286,15 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_discard(struct mcsafe_iter *it, enum
  *             not ignore SIGPIPE, the write raises it as usual.
  *   others    Errors of write(2), pwrite(2) or pread(2). Never -EINTR: the call is repeated.
  *
- * A socket that keeps message boundaries gets one message for each buffer of at most 8 KiB.
+ * A socket that keeps message boundaries gets one message for each buffer of at most 4 KiB.
  *
  * @par Safety        MT-Safe for different iterators, AS-Safe. Copies to or from the iterator are
- *                    cancellation points, because write(2) and pread(2) are.
- * @par Cost          A copy makes about one system call for every 8 KiB, however small the segments
- *                    of the other side are. It uses about 8.5 KiB of stack, or 17 KiB if both
- *                    sides are of flavour FD.
+ *                    cancellation points, because write(2) and pread(2) are. The library holds
+ *                    nothing when a thread is cancelled there; where the iterators stand is not
+ *                    known then. mcsafe_pmem_read_iter() and mcsafe_pmem_write_iter() are no
+ *                    cancellation points.
+ * @par Cost          A copy makes about one system call for every 4 KiB, however small the segments
+ *                    of the other side are. It uses about 4.5 KiB of stack.
  * @since 0.1         @see mcsafe_iter_error(), mcsafe_iter_to_iter()
  */
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_iter_fd(struct mcsafe_iter *it, enum mcsafe_side side,

@@ -26,7 +26,7 @@
  * writes round the ranges out to cache lines of 64 bytes. These fill the registry:
  *
  *   mcsafe_pmem_open()    the ranges that the kernel knows; mcsafe_pmem_ask() asks again
- *   a read or a write     that finds poison, or an I/O error of a page that is in the file
+ *   a read or a write     that finds poison, or an I/O error that pread(2) of the file meets too
  *   mcsafe_pmem_notice()  memory that an early notice reports as lost
  *   the program           with mcsafe_badblocks_add(), mcsafe_badblocks_load() or a scrub
  *
@@ -35,15 +35,29 @@
  *   cause      added range
  *   POISON     The block that the kernel reports. With DAX, only one page: the kernel reports the
  *              whole block that was mapped, but its other pages can be read again.
- *   IO         The page, if it is before the current end of the file and a second read of one byte
- *              fails too (that read is only a page fault: it does not consume poison). Otherwise
- *              nothing: the file was truncated, or the file system had no space for a store.
- *   UNKNOWN    The page: the kernel could not tell where the memory error is.
- *   others     Nothing. Such a fault says nothing about the medium, and may affect one thread only,
- *              see pkeys(7).
+ *   IO         The page, if the medium has lost it: pread(2) of one byte fails too, with EIO or
+ *              EHWPOISON, and the file is the same and has the same size before and after that.
+ *              Otherwise nothing, because the error may pass: the file was truncated, the file
+ *              system had no space for a store, a pager has not brought the page. An error of a
+ *              file system whose data come from elsewhere (NFS, SMB, Ceph, FUSE, AFS, Coda, 9P)
+ *              adds nothing either: its server may be away. Nor does an error of memory without a
+ *              file, or of a device-dax node, which nobody can be asked about.
+ *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the kernel
+ *              could not tell where the memory error is. Otherwise nothing.
+ *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
+ *              thread only, see pkeys(7).
  *
- * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause. If a buffer
- * of the caller cannot be accessed, the error is -EFAULT.
+ * What was not added to the registry is tried again by the next access. Nothing must be cleared or
+ * refreshed once the cause is gone. Poison in a page that is no longer in the file adds nothing.
+ *
+ * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause; but -ENOSPC if
+ * a store found no space. If a buffer of the caller cannot be accessed, the error is -EFAULT.
+ *
+ * Holes. A read through a mapping of tmpfs (memfd, /dev/shm) takes memory for each hole that it
+ * meets, and fails if there is none. The functions that read find the holes instead, with lseek(2),
+ * and read zeros there. They do so only if the library has mapped the file, by its path or by a
+ * descriptor that is not borrowed. A hole that somebody has punched, or made by truncation and
+ * growth, where a read has found no hole before, may be missed until mcsafe_pmem_refresh().
  *
  * Results of pread(2) and of mcsafe_pmem_pread() for the same file with DAX, measured on Linux 6.1:
  *
@@ -53,6 +67,32 @@
  *   good bytes, then known poison           -1, EIO            short count, poison not accessed
  *   known poison at the first byte          -1, EIO            -EIO, poison not accessed
  *   end of the file                         0                  0
+ *
+ * Descriptors. A mapping keeps a descriptor of its file, which is never 0, 1 or 2, and is closed by
+ * execve(2). The library remembers which file it is. If the program closes that number, it may soon
+ * be another file. Nothing is done with such a file: refresh, repair and asking the kernel fail
+ * with -EBADF, and mcsafe_pmem_close() does not close it. Reads and writes do not need the
+ * descriptor.
+ *
+ * Record locks. If a process closes any descriptor of a file, the kernel removes all POSIX record
+ * locks of that process on that file: see fcntl(2), F_SETLK, and lockf(3). mcsafe_pmem_close()
+ * closes one, and so does a call of mcsafe_pmem_open(), mcsafe_pmem_open_fd() or
+ * mcsafe_pmem_open_memory() that fails. A program that holds such locks on the file can
+ *
+ *   - pass its own descriptor with MCSAFE_PMEM_BORROW. Then the library opens and closes nothing of
+ *     the file. The descriptor must stay open until mcsafe_pmem_close(). If the file is in tmpfs,
+ *     holes in it are not found, and a read or a scrub takes memory for them;
+ *   - call mcsafe_pmem_open_memory() with memory that it has mapped, and without a descriptor;
+ *   - use locks that belong to an open file description instead: F_OFD_SETLK of fcntl(2), or
+ *     flock(2). They are kept.
+ *
+ * Cancellation. Of these functions only mcsafe_pmem_scrub() is a cancellation point, see
+ * mcsafe_scrub_run(). In all others pthread_cancel(3) has no effect until they have returned.
+ * Asynchronous cancellation must not be enabled in them.
+ *
+ * Stack. No function needs more stack than a thread of PTHREAD_STACK_MIN has, but
+ * mcsafe_pmem_open(), mcsafe_pmem_ask() and mcsafe_pmem_repair() of a device-dax node: these call
+ * libndctl.
  *
  * fork: a child may use a mapping that it inherits only if no other thread of the parent was in a
  * function of this header when the child was created. The child must not repair. From then on,
@@ -80,13 +120,17 @@ struct mcsafe_pmem;
 
 /** Flags for opening; they can be ORed. */
 enum mcsafe_pmem_flag {
-	MCSAFE_PMEM_WRITE = 1,  /**< allow writing and repair, not only reading */
-	MCSAFE_PMEM_FLUSH = 2,  /**< mcsafe_pmem_open_memory() only: flushing the caches makes
+	MCSAFE_PMEM_WRITE = 1,    /**< allow writing and repair, not only reading */
+	MCSAFE_PMEM_FLUSH = 2,    /**< mcsafe_pmem_open_memory() only: flushing the caches makes
 	                             stores durable, as with MAP_SYNC or device-dax. Without this
 	                             flag, msync(2) does */
-	MCSAFE_PMEM_NO_ASK = 4, /**< do not ask the kernel for bad blocks */
-	MCSAFE_PMEM_PUNCH = 8   /**< if writing to a file on a disk does not repair it, repair may
+	MCSAFE_PMEM_NO_ASK = 4,   /**< do not ask the kernel for bad blocks */
+	MCSAFE_PMEM_PUNCH = 8,    /**< if writing to a file on a disk does not repair it, repair may
 	                             punch a hole into the file; see mcsafe_pmem_repair() */
+	MCSAFE_PMEM_RESERVE = 16, /**< have the file system keep space for all of the file, so
+	                               that stores do not find it full; needs MCSAFE_PMEM_WRITE */
+	MCSAFE_PMEM_BORROW = 32   /**< mcsafe_pmem_open_fd() and mcsafe_pmem_open_memory() only:
+	                               use the caller's descriptor itself; see "Record locks" */
 };
 
 /** The kind of a mapping. */
@@ -130,15 +174,28 @@ struct mcsafe_pmem_info {
  * @param[out] pmem   Receives the mapping. Close it with mcsafe_pmem_close(). Not NULL. Unchanged
  *                    after a failure.
  * @param[in]  path   The name of the file or device. Not NULL.
- * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
+ * @param      flags  MCSAFE_PMEM_WRITE, MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH and
+ *                    MCSAFE_PMEM_RESERVE, ORed; or 0.
+ *
+ * Like open(2), this function waits if another process has a lease on the file: F_SETLEASE of
+ * fcntl(2).
+ *
+ * With MCSAFE_PMEM_RESERVE, fallocate(2) is called for all of the file, here and in
+ * mcsafe_pmem_refresh(). If there is no space, these calls fail, and what was allocated before that
+ * stays allocated. Otherwise later stores find space, except where holes are punched into the file
+ * again, or the file system stores new data in another place (btrfs, or blocks that are shared with
+ * a copy). The flag has no effect on devices.
  *
  * @return     0           Success. mcsafe_pmem_get_info() describes the mapping.
- *             -EINVAL     flags contains another flag.
+ *             -EINVAL     flags contains another flag, or MCSAFE_PMEM_RESERVE without
+ *                         MCSAFE_PMEM_WRITE.
+ *             -ENOSPC     With MCSAFE_PMEM_RESERVE: there is no space for all of the file.
+ *             -EOPNOTSUPP With MCSAFE_PMEM_RESERVE: the file system cannot reserve space.
  *             -ENODEV     path is neither a file, a block device nor a device-dax node.
  *             -EOVERFLOW  The file is larger than SSIZE_MAX / 4 bytes.
  *             -ENOMEM     Out of memory, or out of address space for the mapping.
  *             -EBADMSG    sysfs has no valid size or alignment for the device.
- *             -errno      Other errors of open(2), fstat(2) and mmap(2).
+ *             -errno      Other errors of open(2), fstat(2), fallocate(2) and mmap(2).
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_open_fd(), mcsafe_pmem_close(), mcsafe_pmem_get_info()
@@ -149,12 +206,13 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open(struct mcsafe_pmem **pmem, cons
 /**
  * Map a file or device that is open already, for example a memfd.
  *
- * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own.
+ * Like mcsafe_pmem_open(). The descriptor is duplicated, so the caller may close its own, unless
+ * flags contains MCSAFE_PMEM_BORROW.
  *
  * @param[out] pmem   As for mcsafe_pmem_open().
  * @param      fd     A descriptor that is open for reading or, if flags contains
  *                    MCSAFE_PMEM_WRITE, for reading and writing.
- * @param      flags  As for mcsafe_pmem_open().
+ * @param      flags  As for mcsafe_pmem_open(); also MCSAFE_PMEM_BORROW.
  *
  * @return     0        Success.
  *             -EBADF   fd is not open.
@@ -184,11 +242,13 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, i
  * @param      offset  Offset in the file at which the mapping begins, a multiple of 4096. Must be 0
  *                     without a file.
  * @param      flags   MCSAFE_PMEM_WRITE (if the memory is mapped for writing), MCSAFE_PMEM_FLUSH,
- *                     MCSAFE_PMEM_NO_ASK and MCSAFE_PMEM_PUNCH, ORed; or 0.
+ *                     MCSAFE_PMEM_NO_ASK, MCSAFE_PMEM_PUNCH, MCSAFE_PMEM_RESERVE and
+ *                     MCSAFE_PMEM_BORROW, ORed; or 0. The last two only with a file.
  *
  * @return     0        Success. The offsets that all functions take are relative to base.
- *             -EINVAL  base, len or offset is not as described; or flags contains another flag.
- *             -EBADF, -EACCES  As for mcsafe_pmem_open_fd(), unless fd is -1.
+ *             -EINVAL  base, len or offset is not as described; or flags contains another flag, or
+ *                      MCSAFE_PMEM_RESERVE without MCSAFE_PMEM_WRITE.
+ *             -EBADF, -EACCES, -ENOSPC, -EOPNOTSUPP  As for mcsafe_pmem_open_fd(), unless fd is -1.
  *             -ENOMEM  Out of memory.
  *
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
@@ -231,7 +291,8 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
  * If the file was truncated, the bytes between the new end and the end of its page read as zeros
  * before this call. A read that reaches the next page returns a short count, which is exact; a read
  * that begins there fails with -EIO. After this call, reads past the new end return 0, as at the
- * end of any file, and the bad ranges past the last page are removed from the registry.
+ * end of any file, and the registry has no range past the end of the file. If such memory is still
+ * bad when the file grows again, it is found again.
  *
  * Device-dax nodes, and memory that the caller mapped, keep their size: for them this function does
  * nothing.
@@ -243,7 +304,10 @@ MCSAFE_API void mcsafe_pmem_get_info(const struct mcsafe_pmem *pmem, struct mcsa
  * @param pmem  The mapping. Not NULL.
  *
  * @return     0         The size is up to date.
- *             -ENOMEM, -EOVERFLOW, -errno  As for mcsafe_pmem_open(). The size is unchanged.
+ *             -EBADF    The descriptor is no longer the file that was opened: the program has
+ *                       closed it. The size is unchanged.
+ *             -ENOMEM, -EOVERFLOW, -ENOSPC, -errno  As for mcsafe_pmem_open(). The size is
+ *                       unchanged.
  *
  * @par Safety MT-Safe: other threads may read and write at the same time. Waits for a repair.
  *             Not AS-Safe. errno is left alone.
@@ -278,8 +342,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
  *
  * @par Safety MT-Safe. Not AS-Safe: a fault is added to the registry under a lock. errno is left
  *             alone.
- * @par Cost   Without a fault: no system call and no lock. In addition to the copy, two atomic
- *             additions and one lookup, O(log n) for n known bad ranges.
+ * @par Cost   Without a fault: no system call and no lock, except that in files of tmpfs up to five
+ *             system calls look for holes after the first hole of the file. In addition to the copy,
+ *             two atomic additions and one lookup, O(log n) for n known bad ranges.
  * @par Source The Linux kernel's read path for DAX. The table at the top of this file shows the
  *             differences.
  * @since 0.1  @see mcsafe_pmem_salvage(), mcsafe_memcpy()
@@ -309,6 +374,13 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem,
 
 /**
  * Read to an iterator.
+ *
+ * If trusted memory (mcsafe_iter_kvec()) cannot be written, the program sees the fault as if this
+ * library were not there. A handler or a guard may then leave this function by a jump. The mapping
+ * can be closed nevertheless: mcsafe_pmem_close() does not wait for a call that stores to trusted
+ * memory which has failed. If the handler returns and the store succeeds, the read continues. If the
+ * mapping was closed meanwhile, the read ends there, with a short count. A call that was left by a
+ * jump keeps one or two kilobytes of memory.
  *
  * @param         pmem    The mapping. Not NULL.
  * @param[in,out] it      A destination of any flavour. Advances by the number of bytes read.
@@ -371,6 +443,9 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  * Stores do not clear poison. Therefore writing stops at a range that is known to be bad, without
  * accessing it. Use mcsafe_pmem_repair() for such a range.
  *
+ * If a store meets an I/O error, fallocate(2) asks the file system for the page. If the file system
+ * gives one, the store is tried once more.
+ *
  * @param      pmem    The mapping. Not NULL.
  * @param[in]  buf     The n bytes to write. Must not lie in the mapping.
  * @param      n       Number of bytes to write. If n exceeds SSIZE_MAX, SSIZE_MAX is used.
@@ -385,7 +460,8 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  *            0         n is 0.
  *            -EIO      The first byte cannot be written.
  *            -EFAULT   The first byte of buf cannot be read.
- *            -ENOSPC   offset is at or past the end of the file, and n is not 0.
+ *            -ENOSPC   offset is at or past the end of the file, and n is not 0. Or the file system
+ *                      has no space for the page of the first byte: then a later call may succeed.
  *            -EBADF    The mapping was opened without MCSAFE_PMEM_WRITE.
  *            -EINVAL   offset is negative.
  *
@@ -454,8 +530,13 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  *                pages) at both ends are made durable as a whole.
  *
  * @return     0        The stores are durable.
- *             -EIO     A part of the range can no longer be accessed, or could not be written to
- *                      the medium. It is not known which part of the range is durable.
+ *             -EIO     A part of the range can no longer be accessed, could not be written to the
+ *                      medium, or is past the end of the file, which was truncated since the last
+ *                      open or refresh. It is not known which part of the range is durable. If
+ *                      stores become durable by flushing, a truncation within the last page is not
+ *                      noticed. Memory of the caller is looked at in pages.
+ *             -ENOSPC  The file system had no space for data that were stored earlier. It is not
+ *                      known which part of the range is durable.
  *             -EBADF   The mapping was opened without MCSAFE_PMEM_WRITE.
  *             -EINVAL  offset is negative.
  *
@@ -473,23 +554,36 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * it. Only then does it remove the range from the registry. Until then, reads stop before the
  * range. How the data is written depends on the mapping:
  *
- *   a file             pwrite(2), which clears poison on persistent memory. If this fails, a hole
- *                      is punched and the data is written again; but only for files in memory
- *                      (tmpfs, memfd, hugetlbfs), or if the mapping was opened with
- *                      MCSAFE_PMEM_PUNCH. If the data cannot be read back through the mapping, the
- *                      pages are mapped anew.
- *   memory, a file     As for a file. If pages are mapped anew, they are pages of the caller.
- *   memory, no file    Private anonymous pages are replaced by new pages, in one step. Other
- *                      memory cannot be repaired.
- *   device-dax         The firmware clears the poison, when libndctl asks the firmware
- *                      (MCSAFE_WITH_NDCTL when the library was built; root only). The data is
- *                      stored through the mapping and flushed out of the caches, once before the
- *                      poison is cleared and once after. The same applies to memory that was opened
- *                      with a device-dax descriptor.
+ *   a file             pwrite(2), which clears poison on persistent memory. If this fails with EIO
+ *                      or EHWPOISON, it is done page by page, and a hole is punched for each page
+ *                      with which it fails again; but only for files in memory (tmpfs, memfd,
+ *                      hugetlbfs), or if the mapping was opened with MCSAFE_PMEM_PUNCH. No other
+ *                      error (ENOSPC, for example) leads to a hole. Files of hugetlbfs are stored to
+ *                      through the mapping. If the data cannot be read back through the mapping,
+ *                      the pages are mapped anew.
+ *   memory, a file     The same for the file. The mapping of the caller is mapped anew too; protection
+ *                      and advice stay as they were. If the caller's memory is not readable, it is
+ *                      not mapped anew, and the repair fails.
+ *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new pages
+ *                      take over protection, protection key, name, mlock(2) and madvise(2) of the
+ *                      old ones. Pages that are not readable, that are executable or a stack, that
+ *                      a userfaultfd(2) watches, or that have another attribute which
+ *                      /proc/self/smaps shows and the library does not know, are not replaced. Other
+ *                      memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
+ *                      the library was built; root only). The data is stored through the mapping
+ *                      and flushed out of the caches, once before the poison is cleared and once
+ *                      after. The same applies to memory that was opened with a device-dax
+ *                      descriptor.
  *
  * If a file is not DAX, reading back reads the page cache. Then only fdatasync(2) tells whether the
  * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
  * is written once more, and only the second result counts.
+ *
+ * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks that
+ * the descriptor is still the file that was opened, and that the size has not changed. If not, it
+ * stops, and the piece does not count. A write that is under way while somebody truncates the file
+ * makes it as long as that write is.
  *
  * If the machine crashes or the process is killed, each page is either still bad or has the new
  * data, with three exceptions:
@@ -510,28 +604,33 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     pmem    The mapping. Not NULL.
  * @param[in] data    The n bytes to write. Must not lie in the mapping. NULL: zeros.
  * @param     n       Number of bytes: a multiple of `align` of mcsafe_pmem_get_info(), or all bytes
- *                    up to the end of the file. The size of the file must not have changed since it
- *                    was opened or refreshed. On persistent memory, an end of the file that is not
- *                    a multiple of the page size can be repaired with MCSAFE_PMEM_PUNCH only,
- *                    because the kernel clears poison in whole pages.
+ *                    up to the end of the file. For memory without a file only the former: others
+ *                    may store to the rest of the last page at any time. The size of the file must
+ *                    not have changed since it was opened or refreshed. On persistent memory, an end
+ *                    of the file that is not a multiple of the page size can be repaired with
+ *                    MCSAFE_PMEM_PUNCH only, because the kernel clears poison in whole pages.
  * @param     offset  Where to begin: a multiple of `align`.
  *
  * @return    1..n         The number of bytes that are good now. Less than n: the next page could
  *                         not be repaired and is still bad; another call for it returns the reason.
  *                         Good pages after the bad one hold the old data or the new data.
- *            0            n is 0.
+ *            0            n is 0, whatever offset is, unless it is negative.
  *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
  *                         end of the file (also for memory with a file); the size of the file has
- *                         changed; the range is the end of memory with a device-dax descriptor, and
- *                         the memory ends inside a page; or the descriptor has O_APPEND, with which
- *                         Linux always writes at the end. Nothing was done.
- *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE.
+ *                         changed; the range is the end of memory with a device-dax descriptor or
+ *                         without a file, and the memory ends inside a page; or the descriptor has O_APPEND, with which
+ *                         Linux always writes at the end. Nothing was done, unless the size
+ *                         changed during the call.
+ *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE. Or the descriptor is no
+ *                         longer the file that was opened: see "Descriptors" at the top.
  *            -EFAULT      data cannot be read.
  *            -EOPNOTSUPP  Such memory cannot be repaired, see above. Device-dax: libndctl is
  *                         missing, or the device belongs to no region whose firmware can clear
  *                         poison.
  *            -ENOMEM      Out of memory.
- *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for device-dax
+ *            -ENOSPC      The file system has no space. Good pages have their data still.
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory without
+ *                         a file of mlock(2), madvise(2) or mremap(2), for device-dax
  *                         of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
  *                         read back, or if the firmware refuses to clear a part of the range.
  *                         Nothing was repaired, and the range is still in the registry.
@@ -590,9 +689,13 @@ MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_
 /**
  * Read all of the mapping in the calling thread, to find bad memory before the program needs it.
  *
- * Like mcsafe_scrub_run(), but pages past the new end of a file that was truncated are not added to
- * the registry. For a scrub in the background, pass base, size and registry of the mapping to
- * mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
+ * Like mcsafe_scrub_run(), but with what only the file can tell. Pages past the new end of a file
+ * that was truncated are not added to the registry. A page with an I/O error is added if pread(2)
+ * of it fails too. Holes in files of tmpfs are not read: there is nothing to lose, and reading them
+ * takes memory. Such holes are found only if the library has mapped the file. The position of the
+ * caller's own descriptor does not move: without /proc, a file that was opened by its descriptor is
+ * read with its holes. For a scrub in the background, pass base, size and registry of the mapping
+ * to mcsafe_scrub_create(). Destroy that scrub before mcsafe_pmem_close().
  *
  * @param      pmem      The mapping. Not NULL. The size is that of the last open or refresh.
  * @param[in]  options   As for mcsafe_scrub_create(). NULL: all of the mapping, without a limit of

@@ -18,6 +18,8 @@ struct mcsafe_scrub_progress {
 	size_t bad;        /**< bytes that all runs found bad and that were not known before */
 	size_t skipped;    /**< bytes that all runs left alone because they were known bad */
 	size_t readable;   /**< known bad bytes that could be read; 0 without recheck */
+	size_t failed;     /**< bytes that all runs could not read because of an I/O error which may
+	                        pass; they are not in the registry */
 	void *reserved[4]; /**< NULL; room to grow without a new ABI */
 };
 
@@ -28,13 +30,29 @@ struct mcsafe_scrub_progress {
 typedef int (*mcsafe_scrub_progress_fn)(const struct mcsafe_scrub_progress *progress, void *arg);
 
 /**
- * Called for each bad range before the range is added to the registry. If it returns anything but
- * 0, the range is not added. Use this, for example, for a file that may be truncated: its pages
- * past the new end cannot be read either, but they are not bad.
+ * What to do with a range that could not be read. A found function returns one of these. Any other
+ * value counts as MCSAFE_SCRUB_LEAVE.
+ */
+enum mcsafe_scrub_verdict {
+	MCSAFE_SCRUB_DECIDE =
+		0, /**< add it if the cause is POISON; if it is IO, count it as failed */
+	MCSAFE_SCRUB_LEAVE = 1, /**< neither add nor count it */
+	MCSAFE_SCRUB_ADD = 2    /**< add it: the program knows that the medium has lost it */
+};
+
+/**
+ * Called for each range that could not be read, before the range is added to the registry.
+ *
+ * The cause of the fault is POISON or IO. Poison is lost. An I/O error may pass: tmpfs had no space
+ * for a page, the file was truncated, or a server is away. Therefore a range with cause IO is added
+ * only if this function returns MCSAFE_SCRUB_ADD. It should do so if pread(2) of the range fails
+ * with EIO too, while the file keeps its size. mcsafe_pmem_scrub() does that by itself.
  *
  * @param bad    The range. Its start is an offset from the start of the memory.
  * @param fault  The fault. If the kernel reported the range without a signal, signo is 0 and cause
  *               is POISON.
+ *
+ * @return       A value of enum mcsafe_scrub_verdict.
  */
 typedef int (*mcsafe_scrub_found_fn)(const struct mcsafe_range *bad,
 				     const struct mcsafe_fault *fault, void *arg);
@@ -46,7 +64,7 @@ struct mcsafe_scrub_options {
 	int recheck;  /**< 1: also read the known bad ranges, and count the bytes that can be
 	                   read; the ranges stay in the registry. 0: leave these ranges alone */
 	mcsafe_scrub_progress_fn progress; /**< NULL: not wanted */
-	mcsafe_scrub_found_fn found;       /**< NULL: add all bad ranges to the registry */
+	mcsafe_scrub_found_fn found;       /**< NULL: as if it returned MCSAFE_SCRUB_DECIDE */
 	void *arg;                         /**< passed to both functions, which run in the thread
 	                                        that scrubs */
 	void *reserved[4];                 /**< NULL */
@@ -64,10 +82,11 @@ struct mcsafe_scrub;
  * mcsafe_memcpy(), because only a read finds poison that nothing has accessed yet. Ranges that are
  * in the registry are not accessed, unless options->recheck is 1.
  *
- * Faults with cause POISON and IO are losses. The lost range is added to the registry: the extent
- * of the loss (see struct mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the
- * extent exceeds a page and the kernel supports MADV_POPULATE_READ, only one page is added, and the
- * other pages are checked one by one. A fault with any other cause (for example memory that is not
+ * After a fault with cause POISON or IO the run continues past the range that cannot be read. If
+ * the cause is POISON, the range is added to the registry: the extent of the loss (see struct
+ * mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the extent exceeds a page
+ * and the kernel supports MADV_POPULATE_READ, only one page is added, and the other pages are
+ * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause (for example memory that is not
  * mapped or not readable) says nothing about the medium, and ends the run.
  *
  * @param[out] scrub      Receives the scrub. Free it with mcsafe_scrub_destroy(). Not NULL.
@@ -92,6 +111,8 @@ struct mcsafe_scrub;
  *             because another program could be using them. To limit the effect, set a low rate and
  *             put the process into a memory control group. Pages that are already in the page cache
  *             are read from there and not from the disk.
+ * @par Holes  Reading a hole in a file of tmpfs takes memory for it. Only mcsafe_pmem_scrub() knows
+ *             the file, and leaves holes out.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_run(), mcsafe_scrub_start()
  */
@@ -116,6 +137,10 @@ MCSAFE_API int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base
  *                         readable. The next run begins with it.
  *             -ENOMEM     A bad range could not be added. The next run finds it again.
  *
+ * @par Cancellation
+ *             Each step and each pause is a cancellation point, see pthreads(7). A function of the
+ *             caller may end the thread too. The scrub is then not running any more: the next run
+ *             continues with the step that was not finished.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_start()
  */
@@ -148,6 +173,10 @@ MCSAFE_API int mcsafe_scrub_start(struct mcsafe_scrub *scrub) MCSAFE_NOEXCEPT;
  * @return     0, -ECANCELED, -EFAULT, -ENOMEM   As for mcsafe_scrub_run().
  *             -EINVAL   There is no thread to wait for, another call is waiting for it already, or
  *                       it is the calling thread.
+ *
+ * If a function of the caller has ended the thread, by pthread_exit(3) for example, the result is
+ * -ECANCELED. This function is a cancellation point. If it is cancelled, the thread can still be
+ * waited for.
  *
  * @par Safety MT-Safe; waits. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_scrub_start()

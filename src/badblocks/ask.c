@@ -10,6 +10,7 @@
 
 #include "ask.h"
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
 #include "registry.h"
 
 /* Replace the bad ranges of a disk by those of a file on it. */
@@ -55,6 +56,7 @@ int mcsafe__badblocks_ask_in(struct mcsafe_badblocks *badblocks, int fd,
 {
 	struct mcsafe__list list = {.cut = false};
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err = ask(fd, &list, sysfs);
 
 	if (err == 0)

@@ -6,6 +6,7 @@
 #include <linux/ndctl.h>
 #include <stdlib.h>
 
+#include "base/kept_fd.h"
 #include "base/msan.h"
 #include "ndctl.h"
 
@@ -14,6 +15,7 @@ struct mcsafe__clearing {
 	struct ndctl_ctx *context;
 	struct ndctl_cmd *capabilities; /* of the range: a command to clear is made from it */
 	uint64_t address, n;
+	struct mcsafe__low_fds held; /* from beginning to end: libndctl opens files at each step */
 };
 
 /* The low half of the firmware's status is an error (ACPI 6.4, 9.20.7), the high half
@@ -72,6 +74,7 @@ int mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char *regio
 	c->ndctl = ndctl;
 	c->address = address;
 	c->n = n;
+	mcsafe__low_fds_hold(&c->held);
 	mcsafe__msan_foreign_begin();
 	err = mcsafe__ndctl_new_context(ndctl, &c->context);
 	if (err == 0)
@@ -127,5 +130,6 @@ void mcsafe__clearing_end(struct mcsafe__clearing *c)
 		c->ndctl->unref_command(c->capabilities);
 	if (c->context != NULL)
 		c->ndctl->unref(c->context);
+	mcsafe__low_fds_release(&c->held);
 	free(c);
 }

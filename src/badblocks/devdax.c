@@ -3,15 +3,15 @@
 #include "devdax.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/page.h"
-#include "sysfs_file.h"
 
 int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align)
 {
-	char directory[PATH_MAX];
+	char directory[MCSAFE__SYSFS_PATH];
 	uint64_t bytes = 0, unit = 0;
 	int err = mcsafe__sysfs_device(directory, sysfs, "char", device);
 
@@ -46,15 +46,32 @@ static int find_region(char *directory)
 	return -EOPNOTSUPP;
 }
 
+/* realpath(3) with less room on the stack. 0, or -errno. */
+static int resolve(const char *path, char resolved[MCSAFE__SYSFS_PATH])
+{
+	char *whole = realpath(path, NULL);
+	int err = 0;
+
+	if (whole == NULL)
+		return -errno;
+	if (strlen(whole) < MCSAFE__SYSFS_PATH)
+		strcpy(resolved, whole);
+	else
+		err = -ENAMETOOLONG;
+	free(whole);
+	return err;
+}
+
 int mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
 {
-	char link[PATH_MAX];
+	char link[MCSAFE__SYSFS_PATH];
 	int err = mcsafe__sysfs_device(link, sysfs, "char", device);
 
 	if (err != 0)
 		return err;
-	if (realpath(link, place->region) == NULL)
-		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+	err = resolve(link, place->region);
+	if (err != 0)
+		return err == -ENOENT ? -EOPNOTSUPP : err;
 	if (!mcsafe__sysfs_is_dax(place->region))
 		return -EOPNOTSUPP;
 	err = mcsafe__sysfs_read_number(place->region, "resource", &place->start);

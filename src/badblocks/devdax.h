@@ -3,10 +3,11 @@
 #ifndef MCSAFE_SRC_BADBLOCKS_DEVDAX_H
 #define MCSAFE_SRC_BADBLOCKS_DEVDAX_H
 
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "sysfs_file.h"
 
 /*
  * Size and alignment of a device-dax node, from a directory like /sys. 0; -ENODEV: the device is
@@ -16,7 +17,7 @@ int mcsafe__devdax(const char *sysfs, dev_t device, size_t *size, size_t *align)
 
 /* Where a device-dax node is. Addresses are physical. */
 struct mcsafe__dax_place {
-	char region[PATH_MAX]; /* the directory of its region */
+	char region[MCSAFE__SYSFS_PATH]; /* the directory of its region */
 	uint64_t region_start;
 	uint64_t start, bytes;
 };

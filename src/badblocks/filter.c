@@ -38,23 +38,48 @@ static void set_word(_Atomic uint64_t *word, uint64_t value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
+/* Set n bits, the last of which is not past the last bit of the filter. */
+static void set_run(struct mcsafe__filter *filter, size_t bit, size_t n)
+{
+	while (n != 0) {
+		_Atomic uint64_t *word = &filter->words[bit / 64];
+		size_t rest = 64 - bit % 64, len = n < rest ? n : rest;
+
+		set_word(word, atomic_load_explicit(word, memory_order_relaxed) |
+				       UINT64_MAX >> (64 - len) << bit % 64);
+		bit += len;
+		n -= len;
+	}
+}
+
+/*
+ * The list may come from somebody else. So that a few lines do not cost much, a filter sets no more
+ * bits than it has: once so many pages are bad, it does not tell good from bad any more, and all of
+ * its bits are set.
+ */
 static void set_bits(struct mcsafe__filter *filter, const struct mcsafe_range *ranges, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t first = ranges[i].start >> MCSAFE__PAGE_SHIFT;
-		size_t pages = pages_of(&ranges[i]);
+	size_t all = (size_t)1 << filter->log2_bits;
 
-		if (pages >= (size_t)1 << filter->log2_bits) {
-			for (size_t w = 0; w < n_words(filter); w++)
-				set_word(&filter->words[w], UINT64_MAX);
+	for (size_t i = 0; i < n && filter->pages < all; i++) {
+		size_t page = ranges[i].start >> MCSAFE__PAGE_SHIFT, left = pages_of(&ranges[i]);
+
+		if (left >= all - filter->pages) {
+			set_run(filter, 0, all);
+			filter->pages = all;
 			return;
 		}
-		for (size_t page = first; page < first + pages; page++) {
+		filter->pages += left;
+		while (left != 0) {
 			size_t bit = mcsafe__filter_bit(filter, page);
-			_Atomic uint64_t *word = &filter->words[bit / 64];
+			/* Bits of neighbours are neighbours up to a multiple of `all`. */
+			size_t run = all - page % all < all - bit ? all - page % all : all - bit;
 
-			set_word(word, atomic_load_explicit(word, memory_order_relaxed) |
-					       UINT64_C(1) << bit % 64);
+			if (run > left)
+				run = left;
+			set_run(filter, bit, run);
+			page += run;
+			left -= run;
 		}
 	}
 }
@@ -115,6 +140,7 @@ static void refresh(const struct mcsafe_badblocks *badblocks, struct mcsafe__fil
 	for (size_t w = 0; w < n_words(filter); w++)
 		set_word(&filter->words[w],
 			 atomic_load_explicit(&fresh->words[w], memory_order_relaxed));
+	filter->pages = fresh->pages;
 	free(fresh);
 }
 

@@ -27,6 +27,7 @@
 struct mcsafe__filter {
 	struct mcsafe__filter *older;
 	unsigned log2_bits;
+	size_t pages; /* whose bits were set, at most as many as there are bits; for the writer */
 	_Atomic uint64_t words[];
 };
 

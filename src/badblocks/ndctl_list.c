@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/kept_fd.h"
 #include "base/msan.h"
 #include "ndctl.h"
 #include "registry.h"
@@ -36,10 +37,12 @@ static int read_badblocks(const struct mcsafe__ndctl *ndctl, struct ndctl_region
 
 static int ask(const struct mcsafe__ndctl *ndctl, const char *name, struct mcsafe__list *list)
 {
+	struct mcsafe__low_fds held;
 	struct ndctl_ctx *context;
 	struct ndctl_region *region;
 	int err;
 
+	mcsafe__low_fds_hold(&held);
 	mcsafe__msan_foreign_begin();
 	err = mcsafe__ndctl_new_context(ndctl, &context);
 	if (err == 0) {
@@ -48,6 +51,7 @@ static int ask(const struct mcsafe__ndctl *ndctl, const char *name, struct mcsaf
 		ndctl->unref(context);
 	}
 	mcsafe__msan_foreign_end();
+	mcsafe__low_fds_release(&held);
 	return err;
 }
 

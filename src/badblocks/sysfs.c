@@ -3,7 +3,6 @@
 #include "ask.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +113,7 @@ static int clip_all(struct mcsafe__list *list, uint64_t list_start, uint64_t win
  * in that of its disk. */
 int mcsafe__sysfs_disk(const char *sysfs, dev_t device, struct mcsafe__list *list)
 {
-	char directory[PATH_MAX];
+	char directory[MCSAFE__SYSFS_PATH];
 	uint64_t start = 0, sectors, bytes;
 	bool is_partition;
 	int err = mcsafe__sysfs_device(directory, sysfs, "block", device);

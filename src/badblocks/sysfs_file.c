@@ -10,34 +10,36 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int mcsafe__sysfs_device(char directory[PATH_MAX], const char *sysfs, const char *type,
+#include "base/kept_fd.h"
+
+int mcsafe__sysfs_device(char directory[MCSAFE__SYSFS_PATH], const char *sysfs, const char *type,
 			 dev_t device)
 {
-	int n = snprintf(directory, PATH_MAX, "%s/dev/%s/%u:%u", sysfs, type, major(device),
-			 minor(device));
+	int n = snprintf(directory, MCSAFE__SYSFS_PATH, "%s/dev/%s/%u:%u", sysfs, type,
+			 major(device), minor(device));
 
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return n < 0 || n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
 }
 
-static int join(char path[PATH_MAX], const char *directory, const char *name)
+static int join(char path[MCSAFE__SYSFS_PATH], const char *directory, const char *name)
 {
-	int n = snprintf(path, PATH_MAX, "%s/%s", directory, name);
+	int n = snprintf(path, MCSAFE__SYSFS_PATH, "%s/%s", directory, name);
 
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return n < 0 || n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
 }
 
 int mcsafe__sysfs_read_text(const char *directory, const char *name, char *text, size_t room,
 			    size_t *n)
 {
-	char path[PATH_MAX];
+	char path[MCSAFE__SYSFS_PATH];
 	ssize_t got;
 	int fd, err = join(path, directory, name);
 
 	if (err != 0)
 		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -errno;
+	fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, NULL);
+	if (fd < 0)
+		return fd;
 	for (*n = 0; *n < room - 1; *n += (size_t)got) {
 		got = read(fd, text + *n, room - 1 - *n);
 		if (got < 0 && errno == EINTR)
@@ -71,14 +73,14 @@ int mcsafe__sysfs_read_number(const char *directory, const char *name, uint64_t 
 
 bool mcsafe__sysfs_has(const char *directory, const char *name)
 {
-	char path[PATH_MAX];
+	char path[MCSAFE__SYSFS_PATH];
 
 	return join(path, directory, name) == 0 && access(path, F_OK) == 0;
 }
 
 bool mcsafe__sysfs_is_dax(const char *directory)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[MCSAFE__SYSFS_PATH], target[MCSAFE__SYSFS_PATH];
 	const char *name;
 	ssize_t n;
 

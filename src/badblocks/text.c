@@ -7,10 +7,20 @@
 #include <stdlib.h>
 
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
 #include "lines.h"
 #include "registry.h"
 
 #define HEADING "# bad ranges: start and length in bytes\n"
+
+/* fprintf(3) would take 8 KiB of stack for a stream without a buffer. */
+static bool write_line(const struct mcsafe_range *bad, FILE *to)
+{
+	char line[64]; /* two numbers of at most 20 digits */
+
+	snprintf(line, sizeof(line), "%zu %zu\n", bad->start, bad->len);
+	return fputs(line, to) != EOF;
+}
 
 static bool write_all(const struct mcsafe_badblocks *badblocks, FILE *to)
 {
@@ -20,7 +30,7 @@ static bool write_all(const struct mcsafe_badblocks *badblocks, FILE *to)
 		return false;
 	for (size_t at = 0; mcsafe_badblocks_next(badblocks, at, SIZE_MAX, &bad);
 	     at = bad.start + bad.len)
-		if (fprintf(to, "%zu %zu\n", bad.start, bad.len) < 0)
+		if (!write_line(&bad, to))
 			return false;
 	return fflush(to) == 0;
 }
@@ -28,6 +38,7 @@ static bool write_all(const struct mcsafe_badblocks *badblocks, FILE *to)
 int mcsafe_badblocks_save(const struct mcsafe_badblocks *badblocks, FILE *to)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err = 0;
 
 	errno = 0;
@@ -40,6 +51,7 @@ int mcsafe_badblocks_load(struct mcsafe_badblocks *badblocks, FILE *from, size_t
 {
 	struct mcsafe__ranges ranges = {0};
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err;
 	size_t at;
 

@@ -14,9 +14,9 @@
 
 #include "base/errno_kept.h"
 
-/* Large enough that the cost of a system call matters little, small enough for the stack of any
- * thread. */
-#define BOUNCE_BYTES 8192u
+/* A thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB. The signal frame of a fault,
+ * which holds all vector registers, must fit in beside this. */
+#define BOUNCE_BYTES 4096u
 
 static size_t at_most(size_t n, size_t limit)
 {
@@ -72,6 +72,23 @@ static size_t read_in(const struct mcsafe_iter *it, unsigned char *buf, size_t n
 	return got > 0 ? (size_t)got : 0;
 }
 
+/* Fill the buffer with up to n bytes of the source, which advances. From one descriptor to another,
+ * bytes go through one buffer only: a thread may have little stack. */
+static size_t fill(unsigned char *buf, size_t n, struct mcsafe_iter *src,
+		   struct mcsafe__transfer *t)
+{
+	struct mcsafe_iter bounce;
+	size_t got;
+
+	if (src->flavour == MCSAFE__FD) {
+		got = read_in(src, buf, n, &t->error);
+		mcsafe__iter_step(src, got);
+		return got;
+	}
+	mcsafe__iter_linear(&bounce, buf, n);
+	return mcsafe__transfer(&bounce, src, n, t);
+}
+
 size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
 			      struct mcsafe__transfer *t)
 {
@@ -79,12 +96,9 @@ size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, 
 	size_t total = 0;
 
 	while (total < n && t->error == 0) {
-		struct mcsafe_iter bounce;
-		size_t filled, written;
+		size_t filled = fill(buf, at_most(n - total, sizeof(buf)), src, t), written;
 		int error = 0;
 
-		mcsafe__iter_linear(&bounce, buf, sizeof(buf));
-		filled = mcsafe__transfer(&bounce, src, at_most(n - total, sizeof(buf)), t);
 		written = write_out(dst, buf, filled, &error);
 		total += written;
 		if (error != 0) {

@@ -34,6 +34,8 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	access->mapped = view->mapped;
 	access->repairs = atomic_load_explicit(&pmem->repairs, memory_order_acquire);
 	access->side = side;
+	access->room_at = SIZE_MAX;
+	access->no_space = false;
 	access->offset = offset;
 	if (n > SSIZE_MAX)
 		n = SSIZE_MAX;
@@ -45,6 +47,11 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	access->n = n != 0 ? mcsafe__pmem_good(pmem, offset, n) : 0;
 }
 
+void mcsafe__pmem_fence(void)
+{
+	__builtin_ia32_sfence();
+}
+
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			 const struct mcsafe_fault *stopped, struct mcsafe_fault *fault)
 {
@@ -52,7 +59,9 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 
 	if (stopped != NULL) {
 		error = stopped->side == access->side ? -EIO : -EFAULT;
-		if (error == -EIO)
+		if (error == -EIO && access->no_space)
+			error = -ENOSPC;
+		else if (error == -EIO)
 			(void)mcsafe__pmem_note(access, stopped, access->offset + done);
 		if (fault != NULL)
 			*fault = *stopped;

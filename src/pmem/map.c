@@ -3,7 +3,9 @@
 #include "pmem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
 #include <stdlib.h>
@@ -12,10 +14,16 @@
 #include <sys/stat.h>
 
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
+#include "medium.h"
 
 /* Room for a file to grow into. It costs only addresses: past the end of the file the kernel does
  * not account for a mapping. */
 #define LEAST_ROOM ((size_t)64 << 10)
+
+/* Bytes that are reserved at once. tmpfs begins a call anew if a signal arrives during it, so calls
+ * must be short. */
+#define RESERVE_PIECE ((size_t)16 << 20)
 
 int mcsafe__pmem_file_size(int fd, size_t *size)
 {
@@ -80,14 +88,20 @@ int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t
 	while (room < size)
 		room *= 2;
 	err = map_view(pmem, view, room);
-	if (err == -ENOMEM && size != 0)
-		err = map_view(pmem, view, mcsafe__up(size, MCSAFE__PAGE));
+	/* EAGAIN: the pages would be locked (mlockall(2), MCL_FUTURE), and so many must not be
+	 * (RLIMIT_MEMLOCK): mmap(2). Then there is no room to grow. */
+	if (err == -ENOMEM || err == -EAGAIN) {
+		size = mcsafe__up(size, MCSAFE__PAGE);
+		err = size != 0 ? map_view(pmem, view, size) : 0;
+	}
 	return err;
 }
 
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n)
 {
 	n = mcsafe__up(n, pmem->page_size);
+	if (!mcsafe__pmem_has_file(pmem))
+		return -EBADF;
 	for (struct mcsafe__view *view = pmem->view; view != NULL; view = view->older) {
 		size_t len = n;
 
@@ -101,12 +115,31 @@ int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n)
 	return 0;
 }
 
-/* Forget bad ranges past the end of the file. The page in which the end lies is still mapped. */
+int mcsafe__pmem_reserve(const struct mcsafe_pmem *pmem, size_t from, size_t to)
+{
+	if ((pmem->flags & MCSAFE_PMEM_RESERVE) == 0 || pmem->file.type != S_IFREG)
+		return 0;
+	for (size_t at = from; at < to; at += RESERVE_PIECE) {
+		size_t n = to - at < RESERVE_PIECE ? to - at : RESERVE_PIECE;
+		int err;
+
+		/* The file does not grow, not even if it was truncated meanwhile. */
+
+		do
+			err = fallocate(pmem->fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n);
+		while (err != 0 && errno == EINTR);
+		/* ENOMEM: hugetlbfs has no huge page that is free. */
+		if (err != 0)
+			return errno == ENOMEM && pmem->hugetlb ? -ENOSPC : -errno;
+	}
+	return 0;
+}
+
+/* Forget bad ranges past the end of the file. What is bad in a page that comes back is found
+ * again. */
 static int forget_past_end(struct mcsafe_pmem *pmem, size_t size)
 {
-	size_t from = mcsafe__up(size, pmem->page_size);
-
-	return mcsafe_badblocks_clear(pmem->bad, from, SIZE_MAX - from);
+	return mcsafe_badblocks_clear(pmem->bad, size, SIZE_MAX - size);
 }
 
 static int grow(struct mcsafe_pmem *pmem, size_t size)
@@ -129,13 +162,16 @@ static int grow(struct mcsafe_pmem *pmem, size_t size)
 
 static int refresh(struct mcsafe_pmem *pmem)
 {
-	size_t before = atomic_load(&pmem->size), size = 0;
-	int err = mcsafe__pmem_file_size(pmem->fd, &size);
+	size_t size = 0;
+	int err = mcsafe__pmem_has_file(pmem) ? mcsafe__pmem_file_size(pmem->fd, &size) : -EBADF;
 
+	if (err == 0)
+		err = mcsafe__pmem_reserve(pmem, 0, size);
 	if (err == 0 && size > atomic_load(&pmem->view)->mapped)
 		err = grow(pmem, size);
-	if (err == 0 && size < before)
+	if (err == 0)
 		err = forget_past_end(pmem, size);
+	mcsafe__medium_has_holes(pmem);
 	if (err == 0)
 		atomic_store_explicit(&pmem->size, size, memory_order_release);
 	return err;
@@ -145,6 +181,7 @@ int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 {
 	struct mcsafe__stripe *stripe;
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err;
 
 	if (pmem->kind != MCSAFE_PMEM_FILE)

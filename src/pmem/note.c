@@ -7,7 +7,9 @@
 
 #include "badblocks/within.h"
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
 #include "landing/loss.h"
+#include "medium.h"
 
 static size_t granule_of(const struct mcsafe_pmem *pmem, const struct mcsafe_fault *fault)
 {
@@ -43,36 +45,34 @@ static struct mcsafe_range lost_range(const struct mcsafe__access *access,
 	return mcsafe__range_within(access->base, access->mapped, loss.start, loss.len);
 }
 
-bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at)
+/*
+ * Whether the access has shown that the medium has lost the byte at an offset. Then it is lost for
+ * good, until it is repaired. Anything else may pass, and must not be remembered: the next access
+ * tries again.
+ */
+static bool is_lost(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
+		    size_t at)
 {
-	size_t size;
-
-	if (pmem->fd < 0 || pmem->kind == MCSAFE_PMEM_DEVICE ||
-	    mcsafe__pmem_file_size(pmem->fd, &size) != 0)
-		return true;
-	/* If the file of memory that the caller has mapped is a device, its size is 0. */
-	if (size == 0 && pmem->kind == MCSAFE_PMEM_MEMORY)
-		return true;
-	return at + pmem->fd_offset < mcsafe__up(size, pmem->page_size);
-}
-
-static bool must_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
-		      size_t at)
-{
-	const struct mcsafe_pmem *pmem = access->pmem;
-
 	switch (fault->cause) {
 	case MCSAFE_CAUSE_POISON:
+		return mcsafe__medium_has_page(access->pmem, at);
 	case MCSAFE_CAUSE_UNKNOWN:
-		/* If there was a repair since the access began, it may have repaired this. Then
-		 * read the byte again: the kernel has unmapped a lost page, so that this is a page
-		 * fault at worst. */
-		return access->repairs == atomic_load(&pmem->repairs) || is_bad(access, at);
+		/* A machine check whose address the kernel does not know, is a SIGBUS. */
+		return fault->signo == SIGBUS && fault->code != BUS_ADRALN &&
+		       mcsafe__medium_has_page(access->pmem, at);
 	case MCSAFE_CAUSE_IO:
-		return mcsafe__pmem_is_in_file(pmem, at) && is_bad(access, at);
+		return mcsafe__medium_has_lost(access->pmem, at);
 	default:
 		return false;
 	}
+}
+
+/* Whether it is lost still. If there was a repair since the access began, it may have repaired
+ * this. Then read the byte again: the kernel has unmapped a lost page, so that this is a page fault
+ * at worst. */
+static bool is_lost_still(const struct mcsafe__access *access, size_t at)
+{
+	return access->repairs == atomic_load(&access->pmem->repairs) || is_bad(access, at);
 }
 
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
@@ -80,11 +80,15 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 {
 	struct mcsafe_pmem *pmem = access->pmem;
 	struct mcsafe_range lost = lost_range(access, fault, at);
+	size_t first = at < lost.start ? lost.start : at;
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 
+	if (!is_lost(access, fault, first))
+		return lost.start + lost.len - at;
 	pthread_mutex_lock(&pmem->noting);
 	/* If there is no memory to add the range, the next access meets the fault again. */
-	if (must_note(access, fault, at < lost.start ? lost.start : at))
+	if (is_lost_still(access, first))
 		(void)mcsafe_badblocks_add(pmem->bad, lost.start, lost.len);
 	pthread_mutex_unlock(&pmem->noting);
 	return lost.start + lost.len - at;

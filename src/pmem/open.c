@@ -13,14 +13,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <unistd.h>
 
 #include "badblocks/devdax.h"
 #include "base/errno_kept.h"
 #include "base/msan.h"
+#include "base/no_cancel.h"
+#include "medium.h"
 
-#define FILE_FLAGS   (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH)
-#define MEMORY_FLAGS (FILE_FLAGS | MCSAFE_PMEM_FLUSH)
+#define FILE_FLAGS \
+ (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK | MCSAFE_PMEM_PUNCH | MCSAFE_PMEM_RESERVE)
+#define FD_FLAGS     (FILE_FLAGS | MCSAFE_PMEM_BORROW)
+#define MEMORY_FLAGS (FD_FLAGS | MCSAFE_PMEM_FLUSH)
 
 static struct mcsafe_pmem *create(int flags)
 {
@@ -30,6 +33,7 @@ static struct mcsafe_pmem *create(int flags)
 		return NULL;
 	memset(pmem, 0, sizeof(*pmem));
 	pmem->fd = -1;
+	atomic_init(&pmem->holders, 1);
 	pmem->flags = flags;
 	pmem->page_size = pmem->align = MCSAFE__PAGE;
 	atomic_init(&pmem->view, &pmem->first);
@@ -53,16 +57,17 @@ static void destroy(struct mcsafe_pmem *pmem)
 		if (view != &pmem->first)
 			free(view);
 	}
-	if (pmem->fd >= 0)
-		close(pmem->fd);
+	mcsafe__medium_forget(pmem);
+	if (pmem->fd >= 0 && (pmem->flags & MCSAFE_PMEM_BORROW) == 0)
+		mcsafe__fd_close(pmem->fd, &pmem->file);
 	mcsafe_badblocks_destroy(pmem->bad);
 	pthread_mutex_destroy(&pmem->change);
 	pthread_mutex_destroy(&pmem->noting);
-	free(pmem);
+	mcsafe__pmem_drop(pmem);
 }
 
-/* Duplicate the caller's descriptor, if it is open for what is wanted. */
-static int duplicate(struct mcsafe_pmem *pmem, int fd)
+/* Take the caller's descriptor, if it is open for what is wanted: duplicate it, or borrow it. */
+static int take_fd(struct mcsafe_pmem *pmem, int fd)
 {
 	int mode = fcntl(fd, F_GETFL);
 
@@ -71,18 +76,39 @@ static int duplicate(struct mcsafe_pmem *pmem, int fd)
 	if ((mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_WRONLY ||
 	    ((pmem->flags & MCSAFE_PMEM_WRITE) && (mode & O_ACCMODE) != O_RDWR))
 		return -EACCES;
-	pmem->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return pmem->fd >= 0 ? 0 : -errno;
+	if (pmem->flags & MCSAFE_PMEM_BORROW) {
+		int err = mcsafe__fd_identify(fd, &pmem->file);
+
+		if (err != 0)
+			return err;
+		atomic_init(&pmem->seeker, -1); /* nothing of the file is opened */
+	} else {
+		fd = mcsafe__fd_duplicate(fd, &pmem->file);
+		if (fd < 0)
+			return fd;
+	}
+	pmem->fd = fd;
+	return 0;
 }
 
-/* Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files
- * that can be mapped. */
+/*
+ * Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. The flag has no effect on files
+ * that can be mapped, but for one: if somebody has a lease on the file, open(2) with the flag
+ * fails, and without it waits until the lease is given up (F_SETLEASE in fcntl(2)). A FIFO never
+ * fails so.
+ */
 static int open_path(struct mcsafe_pmem *pmem, const char *path)
 {
-	int mode = pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY;
+	int mode = (pmem->flags & MCSAFE_PMEM_WRITE ? O_RDWR : O_RDONLY) | O_NOCTTY;
+	int fd = mcsafe__fd_open(AT_FDCWD, path, mode | O_NONBLOCK, &pmem->file);
 
-	pmem->fd = open(path, mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return pmem->fd >= 0 ? 0 : -errno;
+	if (fd == -EWOULDBLOCK)
+		fd = mcsafe__fd_open(AT_FDCWD, path, mode, &pmem->file);
+	if (fd < 0)
+		return fd;
+	pmem->fd = fd;
+	pmem->own_position = true;
+	return 0;
 }
 
 /* Ask the file system. 0, or -errno. */
@@ -141,6 +167,8 @@ static int open_mapping(struct mcsafe_pmem *pmem)
 	int err = look(pmem, &size);
 
 	if (err == 0)
+		err = mcsafe__pmem_reserve(pmem, 0, size);
+	if (err == 0)
 		err = mcsafe__pmem_map(pmem, &pmem->first, size);
 	if (err != 0)
 		return err;
@@ -161,18 +189,25 @@ static int finish(struct mcsafe_pmem **to, struct mcsafe_pmem *pmem, int err)
 	return err;
 }
 
+/* fallocate(2) needs a descriptor that is open for writing. */
+static bool reserves_unwritable(int flags)
+{
+	return (flags & MCSAFE_PMEM_RESERVE) != 0 && (flags & MCSAFE_PMEM_WRITE) == 0;
+}
+
 /* Open by path or, if path is NULL, by descriptor. */
 static int open_file(struct mcsafe_pmem **pmem, const char *path, int fd, int flags)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err = -ENOMEM;
 	struct mcsafe_pmem *made;
 
-	if (flags & ~FILE_FLAGS)
+	if ((flags & ~(path != NULL ? FILE_FLAGS : FD_FLAGS)) != 0 || reserves_unwritable(flags))
 		return -EINVAL;
 	made = create(flags);
 	if (made != NULL) {
-		err = path != NULL ? open_path(made, path) : duplicate(made, fd);
+		err = path != NULL ? open_path(made, path) : take_fd(made, fd);
 		if (err == 0)
 			err = open_mapping(made);
 		err = finish(pmem, made, err);
@@ -190,38 +225,44 @@ int mcsafe_pmem_open_fd(struct mcsafe_pmem **pmem, int fd, int flags)
 	return open_file(pmem, NULL, fd, flags);
 }
 
-/* Take the file from which the caller has mapped the memory. */
-static int take_file(struct mcsafe_pmem *pmem, int fd, size_t offset)
+/* Take the file from which the caller has mapped len bytes. */
+static int take_file(struct mcsafe_pmem *pmem, int fd, size_t offset, size_t len)
 {
-	struct stat st;
-	int err = duplicate(pmem, fd);
+	size_t end = offset + len, size = 0;
+	int err = take_fd(pmem, fd);
 
 	if (err != 0)
 		return err;
 	pmem->fd_offset = offset;
-	if (fstat(pmem->fd, &st) != 0)
-		return -errno;
-	return S_ISREG(st.st_mode) ? look_at_file(pmem) : 0;
+	if (pmem->file.type != S_IFREG)
+		return 0;
+	err = look_at_file(pmem);
+	if (err == 0)
+		err = mcsafe__pmem_file_size(pmem->fd, &size);
+	return err == 0 ? mcsafe__pmem_reserve(pmem, offset, end < size ? end : size) : err;
 }
 
 int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, int fd, off_t offset,
 			    int flags)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int err = 0;
 	struct mcsafe_pmem *made;
 
 	if ((flags & ~MEMORY_FLAGS) != 0 || (uintptr_t)base % MCSAFE__PAGE != 0 || base == NULL ||
 	    len == 0 || len > SSIZE_MAX || mcsafe__wraps((uintptr_t)base, len) || offset < 0 ||
 	    (size_t)offset % MCSAFE__PAGE != 0 || len > SSIZE_MAX - (size_t)offset ||
-	    (fd == -1 && offset != 0))
+	    (fd == -1 &&
+	     (offset != 0 || (flags & (MCSAFE_PMEM_BORROW | MCSAFE_PMEM_RESERVE)) != 0)) ||
+	    reserves_unwritable(flags))
 		return -EINVAL;
 	made = create(flags);
 	if (made == NULL)
 		return -ENOMEM;
 	made->kind = MCSAFE_PMEM_MEMORY;
 	if (fd != -1)
-		err = take_file(made, fd, (size_t)offset);
+		err = take_file(made, fd, (size_t)offset, len);
 	made->sync = made->flush = (flags & MCSAFE_PMEM_FLUSH) != 0;
 	made->dax |= made->sync;
 	made->first.base = base;
@@ -238,16 +279,39 @@ static size_t running(struct mcsafe_pmem *pmem)
 	size_t n = 0;
 
 	for (size_t i = 0; i < MCSAFE__STRIPES; i++)
-		n += atomic_load_explicit(&pmem->stripes[i].running, memory_order_acquire);
+		n += atomic_load(&pmem->stripes[i].running);
 	return n;
+}
+
+void mcsafe__pmem_drop(struct mcsafe_pmem *pmem)
+{
+	if (atomic_fetch_sub(&pmem->holders, 1) == 1)
+		free(pmem);
+}
+
+/* Either mcsafe_pmem_close() sees that this call runs, and waits; or the call sees that the mapping
+ * is closed. Both orders are sequentially consistent. */
+bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem)
+{
+	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
+	bool closed;
+
+	atomic_fetch_add(&stripe->running, 1);
+	closed = atomic_load(&pmem->closed);
+	if (closed)
+		mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_drop(pmem);
+	return !closed;
 }
 
 void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 
 	if (pmem == NULL)
 		return;
+	atomic_store(&pmem->closed, true);
 	while (running(pmem) != 0)
 		sched_yield();
 	destroy(pmem);

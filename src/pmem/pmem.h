@@ -10,6 +10,7 @@
 
 #include <mcsafe/pmem.h>
 
+#include "base/kept_fd.h"
 #include "base/page.h"
 #include "base/stripe.h"
 
@@ -34,8 +35,9 @@ struct mcsafe_pmem {
 	_Atomic size_t size; /* stored after a view that is large enough for it */
 	struct mcsafe_badblocks *bad;
 
-	int fd;           /* -1: none */
-	size_t fd_offset; /* where base is in the file */
+	int fd;                      /* -1: none. Ask mcsafe__pmem_has_file() before it is used */
+	struct mcsafe__file_id file; /* which file fd was when it was opened */
+	size_t fd_offset;            /* where base is in the file */
 	int flags;
 	enum mcsafe_pmem_kind kind;
 	bool dax, sync, flush;
@@ -44,6 +46,13 @@ struct mcsafe_pmem {
 	size_t page_size;
 	size_t align; /* start and length of a repair are multiples of it */
 	struct mcsafe__view first;
+
+	bool own_position;      /* nobody else uses the file position of fd */
+	_Atomic int seeker;     /* medium.c: another descriptor, with its own position */
+	_Atomic size_t no_hole; /* medium.c: no hole of the file was found before this offset */
+
+	_Atomic size_t holders; /* the mapping itself, and calls that have stepped aside */
+	atomic_bool closed;
 
 	pthread_mutex_t change; /* held while views or contents change: refresh, repair */
 	pthread_mutex_t noting; /* held while a fault is noted; taken after `change` */
@@ -65,12 +74,43 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
 	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
 }
 
+/*
+ * A call must not be counted as running while it stores to memory of the caller that it trusts
+ * (KVEC): the fault of such a store belongs to the program, whose handler or guard may jump, so
+ * that the call never ends. The call steps aside before the store. mcsafe_pmem_close() does not
+ * wait for it then, but leaves the structure to it, which remains allocated if the call never comes
+ * back.
+ */
+static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe)
+{
+	atomic_fetch_add(&pmem->holders, 1);
+	mcsafe__pmem_leave(stripe);
+}
+
+/* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no
+ * more. */
+bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem);
+/* Give the structure up. The last one to do so frees it. */
+void mcsafe__pmem_drop(struct mcsafe_pmem *pmem);
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/* Whether fd is still the file that was opened. Otherwise the program has closed the number, and it
+ * is unused or somebody else's: -EBADF, and nothing must be done with it. Keeps errno. */
+static inline bool mcsafe__pmem_has_file(const struct mcsafe_pmem *pmem)
+{
+	return mcsafe__fd_is_same(pmem->fd, &pmem->file);
+}
+
 /* ---- map.c ----------------------------------------------------------------------------------- */
 
 /* The present size of a file or block device. 0, or -errno. */
 int mcsafe__pmem_file_size(int fd, size_t *size);
 /* Map `size` bytes into *view, and set pmem->sync. 0, or -errno. */
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size);
+/* If the flag MCSAFE_PMEM_RESERVE is set, have the file system keep space for the bytes from `from`
+ * to `to` of the file. 0, or -errno. */
+int mcsafe__pmem_reserve(const struct mcsafe_pmem *pmem, size_t from, size_t to);
 /* Map [offset, offset + n) of the file again, in each view. 0, or -errno. */
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 
@@ -86,6 +126,8 @@ struct mcsafe__access {
 	size_t wanted;         /* bytes to access, limited by the end of the file */
 	size_t n;              /* of these, the bytes before the first that is known to be bad */
 	unsigned long repairs; /* pmem->repairs when the access began */
+	size_t room_at;        /* where a store has asked for space; SIZE_MAX: nowhere */
+	bool no_space;         /* and there was none */
 	enum mcsafe_side side; /* the side of a copy on which the mapping is */
 };
 
@@ -95,6 +137,8 @@ size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n
  * bad ranges. */
 void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem, size_t n,
 			size_t offset, enum mcsafe_side side);
+/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
+void mcsafe__pmem_fence(void);
 /* End an access after `done` bytes. `stopped` is the fault that stopped it, or NULL. Returns the
  * result of the public call. */
 ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
@@ -110,8 +154,5 @@ ssize_t mcsafe__pmem_end_iter(struct mcsafe__access *access, size_t done,
  * the end of what is lost. Keeps errno. */
 size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsafe_fault *fault,
 			 size_t at);
-
-/* Whether the file now has a page at an offset. May change errno. */
-bool mcsafe__pmem_is_in_file(const struct mcsafe_pmem *pmem, size_t at);
 
 #endif /* MCSAFE_SRC_PMEM_PMEM_H */

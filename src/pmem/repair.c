@@ -17,12 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attributes.h"
 #include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
 #include "base/errno_kept.h"
-#include "base/maps.h"
+#include "base/no_cancel.h"
 #include "copy/flush.h"
 #include "landing/landing.h"
+#include "medium.h"
 
 /* Bytes that are written at once. After a failure it is page by page. */
 #define PIECE ((size_t)256 << 10)
@@ -30,6 +32,7 @@
 struct repair {
 	struct mcsafe_pmem *pmem;
 	const struct mcsafe__view *view;
+	size_t size;                    /* of the file; it must not change */
 	unsigned char *data;            /* of this piece */
 	unsigned char *back;            /* the piece as it reads back */
 	bool device;                    /* device-dax; also if the caller has mapped it */
@@ -59,7 +62,29 @@ static int write_file(const struct mcsafe_pmem *pmem, const unsigned char *data,
 /* Store through the mapping: write(2) does not work with a file of hugetlbfs. */
 static int store(const struct repair *r, size_t n, size_t offset)
 {
-	return mcsafe_memcpy(r->view->base + offset, r->data, n, NULL) == 0 ? 0 : -EIO;
+	unsigned char *to = r->view->base + offset;
+	struct mcsafe_fault fault;
+	int err;
+
+	if (mcsafe_memcpy(to, r->data, n, &fault) == 0)
+		return 0;
+	if (fault.cause != MCSAFE_CAUSE_IO)
+		return -EIO;
+	/* Perhaps there was no huge page for it. */
+	err = mcsafe__medium_make_room(r->pmem, offset);
+	if (err == 0 && mcsafe_memcpy(to, r->data, n, NULL) != 0)
+		err = -EIO;
+	return err;
+}
+
+static int sync_file(const struct mcsafe_pmem *pmem)
+{
+	int err;
+
+	do
+		err = fdatasync(pmem->fd) == 0 ? 0 : -errno;
+	while (err == -EINTR);
+	return err;
 }
 
 /*
@@ -77,34 +102,62 @@ static int put_durably(const struct repair *r, size_t n, size_t offset)
 		err = pmem->hugetlb ? store(r, n, offset) : write_file(pmem, r->data, n, offset);
 		if (err != 0)
 			return err;
-		err = fdatasync(pmem->fd) == 0 ? 0 : -errno;
+		err = sync_file(pmem);
 	}
+	return err;
+}
+
+/* Whether the file is the one that was opened, and has the size that it had. If it is truncated,
+ * a write makes it as long again. 0; -EBADF; or -EINVAL: the size has changed. */
+static int stands_still(const struct repair *r)
+{
+	size_t size;
+	int err = 0;
+
+	if (r->pmem->fd >= 0)
+		err = mcsafe__medium_size(r->pmem, &size);
+	if (err == 0 && r->pmem->fd >= 0 && size != r->size)
+		err = -EINVAL;
 	return err;
 }
 
 /* Have the file system take the bad pages or blocks out of the file. New ones take their place. */
-static int punch(const struct mcsafe_pmem *pmem, size_t n, size_t offset)
+static int punch(struct mcsafe_pmem *pmem, size_t n, size_t offset)
 {
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	off_t at = (off_t)(pmem->fd_offset + offset);
+	int err;
 
-	return fallocate(pmem->fd, mode, at, (off_t)mcsafe__up(n, pmem->page_size)) == 0 ? 0
-											 : -errno;
+	do
+		err = fallocate(pmem->fd, mode, at, (off_t)mcsafe__up(n, pmem->page_size)) == 0
+			      ? 0
+			      : -errno;
+	while (err == -EINTR);
+	mcsafe__medium_has_holes(pmem);
+	return err;
+}
+
+/*
+ * A hole is punched for a page that the medium has lost, and for no other: not because there is no
+ * space, and not for the pages beside it. repair_all() comes back with one page if a write of more
+ * has failed.
+ */
+static bool may_punch(const struct mcsafe_pmem *pmem, size_t n, int err)
+{
+	return (err == -EIO || err == -EHWPOISON) && n <= pmem->align &&
+	       (pmem->memory_file || (pmem->flags & MCSAFE_PMEM_PUNCH));
 }
 
 static int put_in_file(const struct repair *r, size_t n, size_t offset)
 {
-	const struct mcsafe_pmem *pmem = r->pmem;
-	bool may_punch = pmem->memory_file || (pmem->flags & MCSAFE_PMEM_PUNCH);
-	/* hugetlbfs refuses pwrite(2), and a lost huge page cannot be stored to. */
-	int err = pmem->hugetlb ? -EIO : put_durably(r, n, offset);
+	int err = put_durably(r, n, offset);
 
-	if (err != 0 && may_punch) {
-		err = punch(pmem, n, offset);
-		if (err == 0)
-			err = put_durably(r, n, offset);
-	}
-	return err;
+	if (!may_punch(r->pmem, n, err))
+		return err;
+	err = stands_still(r);
+	if (err == 0)
+		err = punch(r->pmem, n, offset);
+	return err == 0 ? put_durably(r, n, offset) : err;
 }
 
 /* ---- device-dax: the firmware clears the poison, and we store the data ----------------------- */
@@ -120,7 +173,7 @@ static int store_durably(const struct repair *r, size_t n, size_t offset)
 
 	if (left == 0)
 		left = mcsafe__flush_clflush(to, n, &landing);
-	__builtin_ia32_sfence();
+	mcsafe__pmem_fence();
 	return left == 0 ? 0 : -EIO;
 }
 
@@ -149,45 +202,49 @@ static int put_on_device(const struct repair *r, size_t n, size_t offset)
 
 /* ---- anonymous memory ------------------------------------------------------------------------ */
 
-/* Whether all of [from, to) is private anonymous memory that cannot be executed. */
-static bool is_anonymous(unsigned long from, unsigned long to)
-{
-	struct mcsafe__mapping mapping;
-
-	for (; from < to; from = mapping.end)
-		if (!mcsafe__mapping_of(from, &mapping) || mapping.perms[2] == 'x' ||
-		    mapping.perms[3] != 'p' ||
-		    (*mapping.path != '\0' && strncmp(mapping.path, "[anon", 5) != 0))
-			return false;
-	return true;
-}
-
-/* Fill new pages with the data, and move them to the place of the bad pages by one system call. */
+/*
+ * Fill new pages with the data, and move them to the place of the bad pages by one system call. The
+ * program may have locked the old pages into memory, and kept them from children and core dumps: so
+ * must be the new ones. If they cannot be like the old ones in everything, nothing is replaced.
+ */
 static int replace_pages(const struct repair *r, size_t n, size_t offset)
 {
 	unsigned char *at = r->view->base + offset, *fresh;
-	size_t pages = mcsafe__up(n, MCSAFE__PAGE);
+	struct mcsafe__attributes attributes;
+	int err;
 
-	if (!is_anonymous((unsigned long)at, (unsigned long)at + pages))
+	if (!mcsafe__attributes_of(at, n, &attributes) || !attributes.private_anonymous ||
+	    !attributes.complete || (attributes.prot & PROT_READ) == 0)
 		return -EOPNOTSUPP;
-	fresh = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fresh = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fresh == MAP_FAILED)
 		return -errno;
 	memcpy(fresh, r->data, n);
-	/* If our memory ends within a page, the rest of that page is not ours: keep what can be
-	 * read of it. */
-	if (n < pages) {
-		size_t lost = mcsafe_memcpy(fresh + n, at + n, pages - n, NULL);
+	err = mcsafe__attributes_give(fresh, n, &attributes);
+	if (err == 0 && mremap(fresh, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		err = -errno;
+	if (err != 0)
+		munmap(fresh, n);
+	return err;
+}
 
-		(void)lost; /* zeros take the place of what cannot be read */
-	}
-	if (mremap(fresh, pages, pages, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
-		int err = -errno;
+/* Map pages of the file anew. Memory of the caller stays as it was in all other respects. */
+static int map_anew(const struct repair *r, size_t n, size_t offset)
+{
+	struct mcsafe_pmem *pmem = r->pmem;
+	unsigned char *at = r->view->base + offset;
+	size_t pages = mcsafe__up(n, pmem->page_size);
+	struct mcsafe__attributes attributes;
+	int err;
 
-		munmap(fresh, pages);
-		return err;
-	}
-	return 0;
+	if (pmem->kind != MCSAFE_PMEM_MEMORY)
+		return mcsafe__pmem_map_anew(pmem, offset, n);
+	if (pages > r->view->mapped - offset)
+		pages = mcsafe__up(r->view->mapped - offset, MCSAFE__PAGE);
+	if (!mcsafe__attributes_of(at, pages, &attributes) || (attributes.prot & PROT_READ) == 0)
+		return -EOPNOTSUPP;
+	err = mcsafe__pmem_map_anew(pmem, offset, n);
+	return err == 0 ? mcsafe__attributes_give(at, pages, &attributes) : err;
 }
 
 static bool reads_back(const struct repair *r, size_t n, size_t offset)
@@ -219,15 +276,18 @@ static int put(const struct repair *r, size_t n, size_t offset)
 /* n bytes of r->data: all of them or -errno. */
 static int repair_piece(const struct repair *r, size_t n, size_t offset)
 {
-	struct mcsafe_pmem *pmem = r->pmem;
-	int err = put(r, n, offset);
+	int err = stands_still(r);
 
+	if (err == 0)
+		err = put(r, n, offset);
 	/* There are no other pages of a device to map. */
-	if (err == 0 && pmem->fd >= 0 && !r->device && !reads_back(r, n, offset))
-		err = mcsafe__pmem_map_anew(pmem, offset, n);
+	if (err == 0 && r->pmem->fd >= 0 && !r->device && !reads_back(r, n, offset))
+		err = map_anew(r, n, offset);
 	if (err == 0 && !reads_back(r, n, offset))
 		err = -EIO;
-	return err == 0 ? forget(pmem, n, offset) : err;
+	if (err == 0)
+		err = stands_still(r);
+	return err == 0 ? forget(r->pmem, n, offset) : err;
 }
 
 /* Repair as many of n bytes as possible. Returns their number; *err says why not all. */
@@ -273,7 +333,13 @@ static int check_request(const struct mcsafe_pmem *pmem, struct stat *st, size_t
 	size_t size = atomic_load(&pmem->size), align = pmem->align;
 
 	*st = (struct stat){.st_mode = 0};
+	if (offset < 0)
+		return -EINVAL;
 	if ((pmem->flags & MCSAFE_PMEM_WRITE) == 0)
+		return -EBADF;
+	if (n == 0)
+		return 0;
+	if (pmem->fd >= 0 && !mcsafe__pmem_has_file(pmem))
 		return -EBADF;
 	if (pmem->fd >= 0 && fstat(pmem->fd, st) != 0)
 		return -errno;
@@ -281,36 +347,32 @@ static int check_request(const struct mcsafe_pmem *pmem, struct stat *st, size_t
 	if (pmem->fd >= 0 && (fcntl(pmem->fd, F_GETFL) & O_APPEND))
 		return -EINVAL;
 	/* If the caller has mapped the memory, it may reach past the end of the file. */
-	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st->st_mode) && offset >= 0 &&
+	if (pmem->kind == MCSAFE_PMEM_MEMORY && S_ISREG(st->st_mode) &&
 	    !is_in_file(pmem, st, n, (size_t)offset))
 		return -EINVAL;
-	/* The firmware of a device clears whole units. */
-	if (S_ISCHR(st->st_mode) && n % align != 0)
+	/* The firmware of a device clears whole units. And of anonymous memory, whole pages are
+	 * exchanged: stores of others to the rest of the last page would be lost. */
+	if ((S_ISCHR(st->st_mode) || pmem->fd < 0) && n % align != 0)
 		return -EINVAL;
-	if (offset < 0 || (size_t)offset % align != 0 || (size_t)offset > size ||
-	    n > size - (size_t)offset || (n % align != 0 && n != size - (size_t)offset))
+	if ((size_t)offset % align != 0 || (size_t)offset > size || n > size - (size_t)offset ||
+	    (n % align != 0 && n != size - (size_t)offset))
 		return -EINVAL;
 	return 0;
 }
 
-/* Check that the file still has the size that is known, so that nothing is written past its end. */
-static int check_size(const struct mcsafe_pmem *pmem)
-{
-	size_t size = 0;
-	int err = 0;
-
-	if (pmem->kind == MCSAFE_PMEM_FILE)
-		err = mcsafe__pmem_file_size(pmem->fd, &size);
-	if (err == 0 && pmem->kind == MCSAFE_PMEM_FILE && size != atomic_load(&pmem->size))
-		err = -EINVAL;
-	return err;
-}
-
-/* Check the size of a file, or find the region of a device. 0, or -errno. */
+/* Take the size of a file, which must be the size that is known, or find the region of a device. 0,
+ * or -errno. */
 static int prepare(struct repair *r, const struct stat *st)
 {
-	if (!S_ISCHR(st->st_mode))
-		return check_size(r->pmem);
+	struct mcsafe_pmem *pmem = r->pmem;
+	int err = 0;
+
+	if (pmem->fd >= 0)
+		err = mcsafe__medium_size(pmem, &r->size);
+	if (err == 0 && pmem->kind == MCSAFE_PMEM_FILE && r->size != atomic_load(&pmem->size))
+		err = -EINVAL;
+	if (err != 0 || !S_ISCHR(st->st_mode))
+		return err;
 	r->device = true;
 	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
 }
@@ -338,14 +400,15 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 
 ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n, off_t offset)
 {
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
+	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	struct stat st;
 	ssize_t result;
 
 	pthread_mutex_lock(&pmem->change);
 	result = check_request(pmem, &st, n, offset);
-	if (result == 0)
+	if (result == 0 && n != 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(stripe);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "copy/hole_list.h"
+#include "medium.h"
 
 struct salvage {
 	struct mcsafe__access access;
@@ -54,14 +55,17 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 	struct mcsafe__access *access = &s->access;
 	size_t good = mcsafe__pmem_good(access->pmem, access->offset, *n), left, lost, again;
 	struct mcsafe_fault fault;
+	bool sparse; /* there is nothing to read in the file */
 
 	if (good == 0) {
 		*n = known_bad(access->pmem, access->offset, *n);
 		/* If *n is 0, the range has just been repaired: try again. */
 		return *n != 0 ? hole(s, done, *n) : 0;
 	}
+	good = mcsafe__medium_run(access->pmem, access->offset, good, &sparse);
 	access->n = good;
-	left = mcsafe_memcpy(s->buf + done, access->base + access->offset, good, &fault);
+	left = sparse ? mcsafe_memset(s->buf + done, 0, good, &fault)
+		      : mcsafe_memcpy(s->buf + done, access->base + access->offset, good, &fault);
 	if (left == 0 || fault.side == MCSAFE_SIDE_DESTINATION) {
 		*n = good;
 		return good - left;

@@ -8,14 +8,11 @@
 
 #include "base/errno_kept.h"
 #include "base/msan.h"
+#include "base/no_cancel.h"
 #include "copy/flush.h"
+#include "iter/position.h"
 #include "landing/fault.h"
-
-/* Stores that were flushed are durable only after this (Intel SDM vol. 2, CLWB). */
-static void fence(void)
-{
-	__builtin_ia32_sfence();
-}
+#include "medium.h"
 
 /* Whether n bytes may be written at an offset: 0, or -errno. */
 static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
@@ -29,34 +26,91 @@ static int check_request(const struct mcsafe_pmem *pmem, size_t n, off_t offset)
 	return 0;
 }
 
+/*
+ * Whether a store that stopped after `done` bytes may succeed now: there was no page for it, and
+ * the file system has given one. Otherwise access->no_space says whether there is no space.
+ */
+static bool has_room(struct mcsafe__access *access, const struct mcsafe_fault *stopped, size_t done)
+{
+	size_t at = access->offset + done;
+	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
+	int err = -EIO;
+
+	/* Only once at each place: it may be for another reason that it fails. */
+	if (stopped->side == MCSAFE_SIDE_DESTINATION && stopped->cause == MCSAFE_CAUSE_IO &&
+	    at != access->room_at)
+		err = mcsafe__medium_make_room(access->pmem, at);
+	access->room_at = at;
+	access->no_space = err == -ENOSPC;
+	return err == 0;
+}
+
+static size_t copy_in(const struct mcsafe_pmem *pmem, void *to, const void *from, size_t n,
+		      struct mcsafe_fault *stopped)
+{
+	return pmem->flush ? mcsafe_memcpy_flushcache(to, from, n, stopped)
+			   : mcsafe_memcpy(to, from, n, stopped);
+}
+
 ssize_t mcsafe_pmem_pwrite(struct mcsafe_pmem *pmem, const void *buf, size_t n, off_t offset,
 			   struct mcsafe_fault *fault)
 {
 	struct mcsafe__access access;
 	struct mcsafe_fault stopped;
 	int err = check_request(pmem, n, offset);
-	unsigned char *to;
-	size_t left;
+	size_t done = 0, left;
 
 	if (err != 0)
 		return err;
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
-	to = access.base + access.offset;
-	if (pmem->flush) {
-		left = mcsafe_memcpy_flushcache(to, buf, access.n, &stopped);
-		fence();
-	} else {
-		left = mcsafe_memcpy(to, buf, access.n, &stopped);
-	}
-	return mcsafe__pmem_end(&access, access.n - left, left != 0 ? &stopped : NULL, fault);
+	do {
+		left = copy_in(pmem, access.base + access.offset + done,
+			       (const unsigned char *)buf + done, access.n - done, &stopped);
+		done = access.n - left;
+	} while (left != 0 && has_room(&access, &stopped, done));
+	if (pmem->flush)
+		mcsafe__pmem_fence();
+	return mcsafe__pmem_end(&access, done, left != 0 ? &stopped : NULL, fault);
+}
+
+static size_t copy_in_iter(const struct mcsafe_pmem *pmem, void *to, size_t n,
+			   struct mcsafe_iter *it, struct mcsafe_fault *stopped)
+{
+	return pmem->flush ? mcsafe_copy_from_iter_flushcache(to, n, it, stopped)
+			   : mcsafe_copy_from_iter(to, n, it, stopped);
+}
+
+static ssize_t write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, size_t n, size_t offset,
+			  struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault stopped;
+	struct mcsafe__access access;
+	size_t done = 0;
+
+	mcsafe__pmem_begin(&access, pmem, n, offset, MCSAFE_SIDE_DESTINATION);
+	do {
+		stopped.cause = MCSAFE_CAUSE_NONE;
+		done += copy_in_iter(pmem, access.base + access.offset + done, access.n - done, it,
+				     &stopped);
+	} while (stopped.cause != MCSAFE_CAUSE_NONE && has_room(&access, &stopped, done));
+	if (pmem->flush)
+		mcsafe__pmem_fence();
+	return mcsafe__pmem_end_iter(&access, done, it, &stopped, fault);
+}
+
+/* A descriptor may have the thread wait, while the call counts as running. */
+static ssize_t write_from_fd(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, size_t n,
+			     size_t offset, struct mcsafe_fault *fault)
+{
+	MCSAFE__NO_CANCEL();
+
+	return write_iter(pmem, it, n, offset, fault);
 }
 
 ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it, size_t n,
 			       off_t offset, struct mcsafe_fault *fault)
 {
-	struct mcsafe_fault stopped = {.cause = MCSAFE_CAUSE_NONE};
-	struct mcsafe__access access;
-	size_t done;
 	int err;
 
 	if (n > mcsafe_iter_count(it))
@@ -64,15 +118,8 @@ ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *pmem, struct mcsafe_iter *it,
 	err = check_request(pmem, n, offset);
 	if (err != 0)
 		return err;
-	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
-	if (pmem->flush) {
-		done = mcsafe_copy_from_iter_flushcache(access.base + access.offset, access.n, it,
-							&stopped);
-		fence();
-	} else {
-		done = mcsafe_copy_from_iter(access.base + access.offset, access.n, it, &stopped);
-	}
-	return mcsafe__pmem_end_iter(&access, done, it, &stopped, fault);
+	return it->flavour == MCSAFE__FD ? write_from_fd(pmem, it, n, (size_t)offset, fault)
+					 : write_iter(pmem, it, n, (size_t)offset, fault);
 }
 
 ssize_t mcsafe_pmem_pwritev(struct mcsafe_pmem *pmem, const struct iovec *iov, size_t nr_segs,
@@ -110,20 +157,43 @@ static int flush(struct mcsafe__access *access)
 		if (access->n < left)
 			access->offset = mcsafe__up(access->offset + 1, MCSAFE__LINE);
 	}
-	fence();
+	mcsafe__pmem_fence();
 	return err;
 }
 
 static int sync_pages(const struct mcsafe__access *access)
 {
 	size_t from = mcsafe__down(access->offset, MCSAFE__PAGE);
-	MCSAFE__KEEP_ERRNO();
-	int err = 0;
 
+	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) == 0)
+		return 0;
 	/* ENOMEM: not mapped. Whatever the error is, the data are not durable. */
-	if (msync(access->base + from, access->offset + access->wanted - from, MS_SYNC) != 0)
-		err = -EIO;
-	return err;
+	return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : -EIO;
+}
+
+/* Whether the file still has the range, after it was written back. If it was truncated meanwhile,
+ * nothing has said so: there was nothing to write back. */
+static bool is_in_file(const struct mcsafe__access *access)
+{
+	const struct mcsafe_pmem *pmem = access->pmem;
+	size_t end = pmem->fd_offset + access->offset + access->wanted, size;
+
+	if (pmem->fd < 0 || mcsafe__medium_size(pmem, &size) != 0)
+		return true;
+	/* Memory of the caller is mapped in pages. */
+	return end <= (pmem->kind == MCSAFE_PMEM_MEMORY ? mcsafe__up(size, pmem->page_size) : size);
+}
+
+static int persist(struct mcsafe__access *access)
+{
+	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
+	int err;
+
+	if (access->pmem->flush)
+		return flush(access);
+	err = sync_pages(access);
+	return err == 0 && !is_in_file(access) ? -EIO : err;
 }
 
 int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
@@ -135,7 +205,7 @@ int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
 		return err;
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
 	if (access.wanted != 0)
-		err = pmem->flush ? flush(&access) : sync_pages(&access);
+		err = persist(&access);
 	mcsafe__pmem_leave(access.stripe);
 	return err;
 }

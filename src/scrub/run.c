@@ -11,6 +11,7 @@
 #include <mcsafe/handler.h>
 
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
 #include "base/page.h"
 
 int mcsafe_scrub_create(struct mcsafe_scrub **scrub, const void *base, size_t len,
@@ -48,6 +49,13 @@ static bool take(struct mcsafe_scrub *scrub, int state)
 	return atomic_compare_exchange_strong(&scrub->state, &idle, state);
 }
 
+static void become_idle(void *arg)
+{
+	struct mcsafe_scrub *scrub = arg;
+
+	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
+}
+
 int mcsafe_scrub_run(struct mcsafe_scrub *scrub)
 {
 	MCSAFE__KEEP_ERRNO();
@@ -55,8 +63,10 @@ int mcsafe_scrub_run(struct mcsafe_scrub *scrub)
 
 	if (!take(scrub, MCSAFE__SCRUB_RUNNING))
 		return -EBUSY;
+	/* A run may be cancelled, and a function of the caller may end the thread. */
+	pthread_cleanup_push(become_idle, scrub);
 	err = mcsafe__scrub_walk(scrub);
-	atomic_store(&scrub->state, MCSAFE__SCRUB_IDLE);
+	pthread_cleanup_pop(1);
 	return err;
 }
 
@@ -70,6 +80,8 @@ static void *run_thread(void *arg)
 	 * handler. */
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &no_priority);
 	prepared = mcsafe_thread_prepare() == 0;
+	/* This stays if a function of the caller ends the thread. */
+	scrub->result = -ECANCELED;
 	scrub->result = mcsafe__scrub_walk(scrub);
 	if (prepared)
 		mcsafe_thread_release();
@@ -95,15 +107,26 @@ int mcsafe_scrub_start(struct mcsafe_scrub *scrub)
 	return -err;
 }
 
+static void become_joinable(void *arg)
+{
+	struct mcsafe_scrub *scrub = arg;
+
+	atomic_store(&scrub->state, MCSAFE__SCRUB_THREAD);
+}
+
 int mcsafe_scrub_wait(struct mcsafe_scrub *scrub)
 {
-	int thread = MCSAFE__SCRUB_THREAD, result;
+	int thread = MCSAFE__SCRUB_THREAD, result, err;
 
 	if (!atomic_compare_exchange_strong(&scrub->state, &thread, MCSAFE__SCRUB_WAITING))
 		return -EINVAL;
-	if (pthread_join(scrub->thread, NULL) != 0) {
+	/* If this is cancelled, the thread can still be joined: pthread_join(3). */
+	pthread_cleanup_push(become_joinable, scrub);
+	err = pthread_join(scrub->thread, NULL);
+	pthread_cleanup_pop(0);
+	if (err != 0) {
 		/* EDEADLK: the thread waits for itself. */
-		atomic_store(&scrub->state, MCSAFE__SCRUB_THREAD);
+		become_joinable(scrub);
 		return -EINVAL;
 	}
 	result = scrub->result;
@@ -123,6 +146,7 @@ void mcsafe_scrub_cancel(struct mcsafe_scrub *scrub)
 void mcsafe_scrub_destroy(struct mcsafe_scrub *scrub)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 
 	if (scrub == NULL)
 		return;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <mcsafe/scrub.h>
@@ -19,6 +20,10 @@ enum mcsafe__scrub_state {
 	MCSAFE__SCRUB_WAITING, /* mcsafe_scrub_wait() joins the thread */
 };
 
+/* The number of bytes, of n at an offset, that are all in a hole of the file, or all not. *hole
+ * says which. */
+typedef size_t mcsafe__hole_fn(void *arg, size_t offset, size_t n, bool *hole);
+
 struct mcsafe_scrub {
 	const unsigned char *base;
 	size_t len;
@@ -31,8 +36,12 @@ struct mcsafe_scrub {
 	_Atomic size_t bad;
 	_Atomic size_t skipped;
 	_Atomic size_t readable;
+	_Atomic size_t failed;
 	pthread_t thread;
 	int result; /* of the run in the thread */
+	/* Holes have nothing to lose, and reading them may cost memory. NULL: there are none. */
+	mcsafe__hole_fn *hole;
+	void *hole_arg;
 };
 
 /* walk.c: scrub from scrub->offset to the end, or until something stops the run. 0 or -errno. */

@@ -58,14 +58,24 @@ static size_t known_bytes(const struct mcsafe_scrub *scrub, struct mcsafe_range 
 	return known;
 }
 
+/*
+ * An I/O error may pass: there was no space for a page of tmpfs, the file was truncated, or a
+ * server is away. Only who knows the file can prove that the medium has lost the page.
+ */
 static int note(struct mcsafe_scrub *scrub, struct mcsafe_range range,
 		const struct mcsafe_fault *fault)
 {
 	const struct mcsafe_scrub_options *options = &scrub->options;
+	int verdict = MCSAFE_SCRUB_DECIDE, err;
 	size_t known;
-	int err;
 
-	if (options->found != NULL && options->found(&range, fault, options->arg) != 0)
+	if (options->found != NULL)
+		verdict = options->found(&range, fault, options->arg);
+	if (verdict == MCSAFE_SCRUB_DECIDE && fault->cause != MCSAFE_CAUSE_POISON)
+		atomic_fetch_add(&scrub->failed, range.len);
+	else if (verdict == MCSAFE_SCRUB_DECIDE)
+		verdict = MCSAFE_SCRUB_ADD;
+	if (verdict != MCSAFE_SCRUB_ADD)
 		return 0;
 	known = known_bytes(scrub, range);
 	err = mcsafe_badblocks_add(scrub->badblocks, range.start, range.len);
@@ -159,6 +169,19 @@ static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 	return err < 0 ? err : 0;
 }
 
+/* Go on by some bytes, none of which is known to be bad. */
+static int look_unless_hole(struct mcsafe_scrub *scrub, size_t *at, size_t to)
+{
+	bool hole = false;
+
+	if (scrub->hole != NULL)
+		to = *at + scrub->hole(scrub->hole_arg, *at, to - *at, &hole);
+	if (!hole)
+		return look_at(scrub, at, to);
+	*at = to;
+	return 0;
+}
+
 /* Count the bytes of a bad range that can be read. The range stays bad, and no fault ends
  * the run. */
 static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
@@ -185,7 +208,7 @@ static int step(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 
 		mcsafe_badblocks_next(scrub->badblocks, *at, to, &bad);
 		if (bad.start > *at) {
-			err = look_at(scrub, at, bad.start);
+			err = look_unless_hole(scrub, at, bad.start);
 			continue;
 		}
 		if (scrub->options.recheck)
@@ -236,6 +259,7 @@ void mcsafe_scrub_get_progress(const struct mcsafe_scrub *scrub,
 		.bad = atomic_load(&scrub->bad),
 		.skipped = atomic_load(&scrub->skipped),
 		.readable = atomic_load(&scrub->readable),
+		.failed = atomic_load(&scrub->failed),
 	};
 }
 
@@ -254,6 +278,8 @@ int mcsafe__scrub_walk(struct mcsafe_scrub *scrub)
 			err = -ECANCELED;
 			break;
 		}
+		/* As if each step were a system call. Nothing is held here, nor in a pause. */
+		pthread_testcancel();
 		clock_gettime(CLOCK_MONOTONIC, &begin);
 		err = step(scrub, &at, step_end(scrub, at));
 		atomic_store(&scrub->offset, at);

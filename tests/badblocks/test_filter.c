@@ -93,6 +93,62 @@ static void test_a_huge_range_sets_all_bits(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/*
+ * Each of these ranges has a few pages less than the filter has bits. A list of them is short, and
+ * must not be worked on for long: the second range fills the filter, and the others find it full.
+ */
+static void test_a_list_of_large_ranges_sets_each_bit_once(void **state)
+{
+	enum { LARGE = 100 };
+	const size_t most = (size_t)1 << 24, each = (most - 4) * T_PAGE;
+	struct mcsafe_range list[LARGE];
+	const struct mcsafe__filter *filter;
+	size_t n = LARGE;
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < LARGE; i++)
+		list[i] = (struct mcsafe_range){i * most * T_PAGE, each};
+	assert_int_equal(mcsafe__badblocks_add_all(badblocks, list, &n), 0);
+	assert_int_equal(n, LARGE);
+	filter = atomic_load(&badblocks->filter);
+	assert_int_equal(filter->log2_bits, 24);
+	assert_int_equal(filter->pages, most);
+	for (size_t i = 0; i < most / 64; i++)
+		assert_true(filter->words[i] == UINT64_MAX);
+	for (size_t i = 0; i < LARGE; i++) {
+		assert_true(mcsafe_badblocks_next(badblocks, i * most * T_PAGE + each - 1,
+						  i * most * T_PAGE + each, NULL));
+		assert_false(mcsafe_badblocks_next(badblocks, i * most * T_PAGE + each,
+						   (i + 1) * most * T_PAGE, NULL));
+	}
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+/* The bits of a range are set by runs. A run ends with a word, with the filter, and where the next
+ * page is spread to another place. */
+static void test_each_page_of_a_range_has_its_bit(void **state)
+{
+	struct t_rng rng = t_rng_start(815, 0);
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		size_t first = (1 + t_rng_below(&rng, 1000)) * 4096 - t_rng_below(&rng, 300);
+		size_t n = 1 + t_rng_below(&rng, 500), set = 0;
+		const struct mcsafe__filter *filter;
+
+		begin();
+		assert_int_equal(mcsafe_badblocks_add(badblocks, first * T_PAGE, n * T_PAGE), 0);
+		for (size_t page = first; page < first + n; page++)
+			assert_true(may_have(page));
+		filter = atomic_load(&badblocks->filter);
+		for (size_t i = 0; i < (size_t)1 << (filter->log2_bits - 6); i++)
+			set += (size_t)__builtin_popcountll(filter->words[i]);
+		assert_in_range(set, 1, n);
+		mcsafe_badblocks_destroy(badblocks);
+	}
+}
+
 static void test_lookups_of_many_pages_do_without(void **state)
 {
 	(void)state;
@@ -120,6 +176,8 @@ int main(void)
 		cmocka_unit_test(test_it_is_made_for_a_load_at_once),
 		cmocka_unit_test(test_what_is_cleared_is_forgotten),
 		cmocka_unit_test(test_a_huge_range_sets_all_bits),
+		cmocka_unit_test(test_a_list_of_large_ranges_sets_each_bit_once),
+		cmocka_unit_test(test_each_page_of_a_range_has_its_bit),
 		cmocka_unit_test(test_lookups_of_many_pages_do_without),
 	};
 

@@ -16,6 +16,38 @@
 
 #include "run.h"
 
+/*
+ * The linker (--wrap) replaces this function of the library. With fails_after below SIZE_MAX, the
+ * next call stops there at its destination, and the one after it at its source.
+ */
+size_t __real_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
+size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
+
+static size_t fails_after = SIZE_MAX;
+static bool failed_before;
+
+size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
+{
+	size_t done = fails_after;
+
+	if (done == SIZE_MAX)
+		return __real_mcsafe_memcpy(dst, src, n, fault);
+	*fault = (struct mcsafe_fault){
+		.signo = SIGBUS,
+		.cause = MCSAFE_CAUSE_POISON,
+		.side = failed_before ? MCSAFE_SIDE_SOURCE : MCSAFE_SIDE_DESTINATION,
+	};
+	if (failed_before) {
+		assert_int_equal(n, 1);
+		fails_after = SIZE_MAX;
+		failed_before = false;
+		return n;
+	}
+	memcpy(dst, src, done);
+	failed_before = true;
+	return n - done;
+}
+
 #define MAX_SEGS 6
 #define NO_FAULT SIZE_MAX
 
@@ -253,6 +285,35 @@ static void test_short_lists_stop_at_a_fault_at_each_byte(void **state)
 }
 
 /* Uses more segments than one system call takes. */
+/*
+ * A store to a trusted destination has failed, and the byte of the source is read again, to be
+ * stored by an instruction that the library does not protect. By then the source has gone away. The
+ * bytes before stay copied, and nothing is stored for the byte that could not be read.
+ */
+static void test_a_byte_that_cannot_be_read_again_is_not_stored(void **state)
+{
+	unsigned char from[64], to[64];
+	struct iovec trusted = {to, sizeof(to)};
+	struct mcsafe_fault fault;
+	struct mcsafe_iter sink;
+
+	(void)state;
+	memset(from, 's', sizeof(from));
+	for (size_t done = 0; done < sizeof(to); done += 9) {
+		memset(to, 'd', sizeof(to));
+		assert_int_equal(
+			mcsafe_iter_kvec(&sink, MCSAFE_SIDE_DESTINATION, &trusted, 1, SIZE_MAX), 0);
+		fails_after = done;
+		assert_int_equal(mcsafe_copy_to_iter(from, sizeof(from), &sink, &fault), done);
+		assert_int_equal(fails_after, SIZE_MAX);
+		assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
+		assert_int_equal(mcsafe_iter_error(&sink), -EHWPOISON);
+		assert_int_equal(mcsafe_iter_count(&sink), sizeof(to) - done);
+		for (size_t i = 0; i < sizeof(to); i++)
+			assert_int_equal(to[i], i < done ? 's' : 'd');
+	}
+}
+
 static void test_the_number_of_segments_has_no_limit(void **state)
 {
 	static const size_t numbers[] = {IOV_MAX - 1, IOV_MAX, IOV_MAX + 1, 3 * IOV_MAX};
@@ -374,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_short_lists_are_copied_right),
 		cmocka_unit_test(test_short_lists_stop_at_a_fault_at_each_byte),
 		cmocka_unit_test(test_a_bad_source_byte_is_read_once),
+		cmocka_unit_test(test_a_byte_that_cannot_be_read_again_is_not_stored),
 		cmocka_unit_test(test_the_number_of_segments_has_no_limit),
 		cmocka_unit_test(test_later_bytes_win_where_segments_overlap),
 	};

@@ -48,8 +48,10 @@ void model_meet(struct model *model, size_t stop)
 
 	if (is_known(model, stop) || !is_in_file(model, stop))
 		return;
-	/* Only a SIGBUS says that the medium is bad. */
-	if (kind == MCSAFE_INJECT_POISON || kind == MCSAFE_INJECT_EOF)
+	/* Poison is remembered. An I/O error may pass, unless the medium says that it does not. */
+	if ((kind == MCSAFE_INJECT_POISON && !model->poison_is_io) ||
+	    ((kind == MCSAFE_INJECT_POISON || kind == MCSAFE_INJECT_EOF) && model->has_file &&
+	     model->lost[stop / MODEL_PAGE]))
 		memset(model->known + stop / MODEL_PAGE * MODEL_PAGE, true, MODEL_PAGE);
 }
 
@@ -83,9 +85,6 @@ void model_truncate(struct model *model, size_t size)
 
 void model_refresh(struct model *model)
 {
-	size_t from = page_up(model->size);
-
-	if (model->size < model->seen)
-		memset(model->known + from, false, MODEL_SIZE - from);
+	memset(model->known + model->size, false, MODEL_SIZE - model->size);
 	model->seen = model->size;
 }

@@ -19,8 +19,11 @@ struct model {
 	unsigned char aside[MODEL_SIZE];   /* content of pages before they were made bad */
 	bool known[MODEL_SIZE];            /* bytes that the registry knows to be bad */
 	enum mcsafe_inject_kind bad[MODEL_PAGES];
-	size_t size; /* size of the file */
-	size_t seen; /* size at the last open or refresh */
+	bool lost[MODEL_PAGES]; /* what pread(2) says of a bad page */
+	bool poison_is_io;      /* this kernel reports injected poison as an I/O error */
+	bool has_file;          /* so that pread(2) can be asked */
+	size_t size;            /* size of the file */
+	size_t seen;            /* size at the last open or refresh */
 };
 
 /* The offset of the first byte in [at, end) that cannot be accessed, or end. */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model.h"
@@ -51,8 +52,9 @@ static _Thread_local struct {
 	enum mcsafe_inject_kind kinds[4];
 	size_t n_kinds;
 	unsigned char *buf; /* room for everything, then a page that cannot be accessed */
+	size_t cut; /* when the next write(2) begins, the file is truncated to this; SIZE_MAX: not */
 	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
-		bad_buffers;
+		bad_buffers, not_repaired, cuts, cut_off;
 } t;
 
 static _Thread_local struct model model;
@@ -92,9 +94,58 @@ static unsigned char *base(void)
 	return (unsigned char *)info.base + t.first;
 }
 
-static bool has_file(void)
+/* Whether the mapping follows the size of the file. */
+static bool follows_file(void)
 {
 	return !t.shared && (t.backing == MEMFD || t.backing == DISK_FILE);
+}
+
+/* ---- the file, as the library sees it -------------------------------------------------------- */
+
+ssize_t __real_pread(int fd, void *buf, size_t n, off_t offset);
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
+ssize_t __real_pwrite(int fd, const void *buf, size_t n, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off_t offset);
+
+/* The library asks whether the medium has lost a byte. */
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	size_t page = ((size_t)offset - t.first) / MODEL_PAGE;
+
+	if (page < MODEL_PAGES && model.bad[page] != MCSAFE_INJECT_NONE && model.lost[page]) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_pread(fd, buf, n, offset);
+}
+
+/* Write zeros, so that there is no hole: a bad page in a hole is not met. */
+static void fill_file_between(size_t from, size_t to)
+{
+	static const unsigned char zeros[THREADS * MODEL_SIZE];
+
+	if (from < to)
+		assert_int_equal(__real_pwrite(t.fd, zeros, to - from, (off_t)from), to - from);
+}
+
+static void set_size(size_t size)
+{
+	size_t before = model.size;
+
+	assert_int_equal(ftruncate(t.fd, (off_t)size), 0);
+	model_truncate(&model, size);
+	fill_file_between(before, size);
+}
+
+/* A repair writes. At that moment somebody else truncates the file. */
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+	if (t.cut != SIZE_MAX) {
+		set_size(t.cut);
+		t.cut = SIZE_MAX;
+		t.cuts++;
+	}
+	return __real_pwrite(fd, buf, n, offset);
 }
 
 /*
@@ -266,10 +317,18 @@ static void step_salvage(void)
 
 static void step_persist(void)
 {
-	size_t offset = offset_in(model.seen);
+	size_t offset = offset_in(model.seen), n = length();
+	size_t wanted = model_clip(&model, offset, n), end = model.size;
+	bool cut_off;
 
+	/* Memory of the caller is mapped in pages. */
+	if (!follows_file())
+		end = (end + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+	cut_off = wanted != 0 && offset + wanted > end;
+	t.cut_off += cut_off;
 	/* msync(2) does not touch the pages. For anonymous memory msync(2) does nothing. */
-	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), length()), 0);
+	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), t.shared ? wanted : n),
+			 cut_off ? -EIO : 0);
 }
 
 static void step_poison(void)
@@ -284,6 +343,7 @@ static void step_poison(void)
 		return;
 	assert_int_equal(mcsafe_inject(base() + page * MODEL_PAGE, MODEL_PAGE, kind), 0);
 	model.bad[page] = kind;
+	model.lost[page] = below(2) == 0;
 	memcpy(model.aside + page * MODEL_PAGE, model.content + page * MODEL_PAGE, MODEL_PAGE);
 }
 
@@ -307,18 +367,56 @@ static void step_heal(void)
 	heal(base(), below(MODEL_PAGES));
 }
 
+/* What the repair of n bytes returns. *written becomes the number of bytes that have the new data. */
+static ssize_t repaired(size_t n, size_t offset, size_t *written)
+{
+	size_t size = model.seen, page = offset / MODEL_PAGE;
+
+	*written = 0;
+	if (n == 0)
+		return 0;
+	if (offset % MODEL_PAGE != 0 || offset > size || n > size - offset ||
+	    (n % MODEL_PAGE != 0 && (t.backing == ANONYMOUS || n != size - offset)) ||
+	    (follows_file() && model.size != size) || offset + n > model.size)
+		return -EINVAL;
+	*written = n;
+	if (t.backing == MEMFD || t.backing == DISK_FILE)
+		return (ssize_t)n;
+	/* Memory of the caller that nobody may read stays as it is, but its file is written. */
+	while (page * MODEL_PAGE < offset + n && model.bad[page] != MCSAFE_INJECT_PROTECT)
+		page++;
+	if (page * MODEL_PAGE >= offset + n)
+		return (ssize_t)n;
+	n = page * MODEL_PAGE - offset;
+	if (t.backing == ANONYMOUS)
+		*written = n;
+	return n != 0 ? (ssize_t)n : -EOPNOTSUPP;
+}
+
+static void new_content(const unsigned char *data, size_t n, size_t offset)
+{
+	if (data != NULL)
+		memcpy(model.content + offset, data, n);
+	else
+		memset(model.content + offset, 0, n);
+}
+
+static const unsigned char *some_data(size_t n)
+{
+	if (below(2) == 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		t.buf[i] = (unsigned char)t_rng_next(&t.rng);
+	return t.buf;
+}
+
 static void step_repair(void)
 {
-	size_t page = below(MODEL_PAGES), n_pages = 1 + below(3), size = model.seen;
+	size_t page = below(MODEL_PAGES), n_pages = 1 + below(3), size = model.seen, written;
 	size_t offset = page * MODEL_PAGE, n = n_pages * MODEL_PAGE;
-	const unsigned char *data = NULL;
-	ssize_t result;
+	const unsigned char *data = some_data(n);
+	ssize_t result, expected;
 
-	if (below(2) == 0) {
-		for (size_t i = 0; i < n; i++)
-			t.buf[i] = (unsigned char)t_rng_next(&t.rng);
-		data = t.buf;
-	}
 	if (below(4) == 0 && offset < size && n > size - offset)
 		n = size - offset;
 	if (below(16) == 0)
@@ -328,35 +426,66 @@ static void step_repair(void)
 	/* Memory of other threads is there. */
 	if (t.shared && (offset > size || n > size - offset))
 		return;
+	expected = repaired(n, offset, &written);
 	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
-	if (offset % MODEL_PAGE != 0 || offset > size || n > size - offset ||
-	    (n % MODEL_PAGE != 0 && n != size - offset) || model.size != model.seen) {
-		assert_int_equal(result, -EINVAL);
+	assert_int_equal(result, expected);
+	new_content(data, written, offset);
+	t.not_repaired += result < 0;
+	if (result <= 0)
 		return;
-	}
-	assert_int_equal(result, n);
-	t.repairs += n != 0;
-	if (data != NULL)
-		memcpy(model.content + offset, data, n);
-	else
-		memset(model.content + offset, 0, n);
+	n = (size_t)result;
+	t.repairs++;
 	memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
-	if (n != 0) {
-		assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL), n);
-		assert_memory_equal(t.buf, model.content + offset, n);
-	}
+	assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL), n);
+	assert_memory_equal(t.buf, model.content + offset, n);
 	for (page = offset / MODEL_PAGE; page * MODEL_PAGE < offset + n; page++)
 		heal(base(), page);
 }
 
+/*
+ * The file is truncated before the repair writes to it. The write makes it as long as the write is,
+ * and no longer. If that is not the old size, nothing is repaired.
+ */
+static void step_repair_beside_truncation(void)
+{
+	size_t page = below(MODEL_PAGES), n = (1 + below(3)) * MODEL_PAGE, size = model.seen;
+	size_t offset = page * MODEL_PAGE, cut = below(size + 1);
+	const unsigned char *data = some_data(n);
+	ssize_t result;
+	struct stat st;
+
+	if (!follows_file() || model.size != size || offset >= size)
+		return;
+	if (n > size - offset)
+		n = size - offset;
+	t.cut = cut;
+	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
+	assert_int_equal(t.cut, SIZE_MAX);
+	if (model.size < offset + n)
+		model.size = offset + n;
+	assert_int_equal(fstat(t.fd, &st), 0);
+	assert_int_equal(st.st_size, model.size);
+	new_content(data, n, offset);
+	fill_file_between(cut, offset);
+	/* If it is as long as it was, nobody can tell that it was not. */
+	assert_int_equal(result, model.size == size ? (ssize_t)n : -EINVAL);
+	if (model.size == size)
+		memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
+	/* Pages may have been mapped anew. */
+	for (; page * MODEL_PAGE < offset + n; page++)
+		heal(base(), page);
+}
+
+/* Memory of the caller keeps its size. */
 static void step_truncate(void)
 {
-	size_t size = below(3) == 0 ? below(MODEL_PAGES) * MODEL_PAGE : below(MODEL_SIZE);
+	size_t size = below(3) == 0 ? below(MODEL_PAGES + 1) * MODEL_PAGE : below(MODEL_SIZE);
 
-	if (!has_file())
+	if (t.shared || t.fd < 0)
 		return;
-	assert_int_equal(ftruncate(t.fd, (off_t)size), 0);
-	model_truncate(&model, size);
+	if (!follows_file() && below(2) == 0)
+		size = MODEL_SIZE;
+	set_size(size);
 }
 
 static void step_refresh(void)
@@ -364,6 +493,8 @@ static void step_refresh(void)
 	unsigned char *before = base(), *after;
 
 	assert_int_equal(mcsafe_pmem_refresh(t.pmem), 0);
+	if (!follows_file() && !t.shared)
+		return;
 	model_refresh(&model);
 	after = base();
 	if (after == before)
@@ -415,7 +546,7 @@ static const struct {
 } steps[] = {
 	{step_read, 30},   {step_write, 15}, {step_salvage, 10}, {step_persist, 2},
 	{step_poison, 6},  {step_heal, 12},  {step_repair, 16},  {step_truncate, 2},
-	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},
+	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},   {step_repair_beside_truncation, 2},
 };
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -471,6 +602,20 @@ static void choose_kinds(void)
 	assert_in_range(t.n_kinds, 2, SIZE_MAX);
 }
 
+/* A kernel without CONFIG_MEMORY_FAILURE reports poison as BUS_ADRERR (arch/x86/mm/fault.c,
+ * do_sigbus()). */
+static void learn_poison(unsigned char *page)
+{
+	struct mcsafe_fault fault;
+	unsigned char byte;
+
+	if (mcsafe_inject(page, MODEL_PAGE, MCSAFE_INJECT_POISON) != 0)
+		return;
+	assert_int_equal(mcsafe_memcpy(&byte, page, 1, &fault), 1);
+	model.poison_is_io = fault.cause == MCSAFE_CAUSE_IO;
+	assert_int_equal(mcsafe_inject_clear(page, MODEL_PAGE), 0);
+}
+
 static void open_it(void)
 {
 	char path[] = "/tmp/mcsafe-model-XXXXXX";
@@ -485,11 +630,11 @@ static void open_it(void)
 		t.fd = memfd_create("model", MFD_CLOEXEC);
 		assert_true(t.fd >= 0);
 	}
-	if (!has_file())
+	if (!follows_file())
 		model.size = MODEL_SIZE;
 	if (t.fd >= 0)
 		assert_int_equal(ftruncate(t.fd, (off_t)model.size), 0);
-	if (!has_file()) {
+	if (!follows_file()) {
 		t.memory = mmap(NULL, MODEL_SIZE, PROT_READ | PROT_WRITE,
 				t.fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, t.fd, 0);
 		assert_true(t.memory != MAP_FAILED);
@@ -504,6 +649,8 @@ static void open_it(void)
 	if (t.backing == DISK_FILE)
 		unlink(path);
 	model.seen = model.size;
+	fill_file_between(0, t.fd >= 0 ? model.size : 0);
+	model.has_file = t.fd >= 0;
 }
 
 static void close_it(void)
@@ -511,7 +658,7 @@ static void close_it(void)
 	for (size_t page = 0; page < MODEL_PAGES; page++)
 		heal(base(), page);
 	mcsafe_pmem_close(t.pmem);
-	if (!has_file())
+	if (!follows_file())
 		munmap(t.memory, MODEL_SIZE);
 	if (t.fd >= 0)
 		close(t.fd);
@@ -521,9 +668,10 @@ static void close_it(void)
 static void check_tally(void)
 {
 	print_message("%lu reads, %lu short, %lu refused; %lu writes, %lu bad buffers; %lu holes, "
-		      "%lu repairs, %lu notices, %lu times moved\n",
+		      "%lu repairs, %lu not done, %lu beside a truncation; %lu not durable, "
+		      "%lu notices, %lu times moved\n",
 		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
-		      t.repairs, t.noted, t.moved);
+		      t.repairs, t.not_repaired, t.cuts, t.cut_off, t.noted, t.moved);
 	assert_in_range(t.reads, t.steps / 10 + 1, SIZE_MAX);
 	assert_in_range(t.short_reads, t.steps / 200 + 1, SIZE_MAX);
 	assert_in_range(t.refused, t.steps / 200 + 1, SIZE_MAX);
@@ -531,9 +679,14 @@ static void check_tally(void)
 	assert_in_range(t.writes, t.steps / 30 + 1, SIZE_MAX);
 	assert_in_range(t.holes, t.steps / 100 + 1, SIZE_MAX);
 	assert_in_range(t.repairs, t.steps / 100 + 1, SIZE_MAX);
-	assert_int_not_equal(t.noted, 0);
-	if (has_file())
+	assert_in_range(t.noted, t.steps / 5000, SIZE_MAX);
+	assert_int_not_equal(t.not_repaired, 0);
+	if (follows_file()) {
 		assert_int_not_equal(t.moved, 0);
+		assert_in_range(t.cuts, t.steps / 1000, SIZE_MAX);
+	}
+	if (!t.shared && t.fd >= 0)
+		assert_in_range(t.cut_off, t.steps / 10000, SIZE_MAX);
 }
 
 static void begin(enum backing backing, unsigned to_do)
@@ -548,7 +701,10 @@ static void begin(enum backing backing, unsigned to_do)
 	t.backing = backing;
 	t.steps = to_do;
 	t.buf = room;
+	t.cut = SIZE_MAX;
+	t.fd = -1;
 	choose_kinds();
+	learn_poison(room);
 }
 
 static void all_steps(void)
@@ -625,6 +781,7 @@ static void *in_a_slice(void *arg)
 	t.shared = true;
 	t.first = slice * MODEL_SIZE;
 	model.size = model.seen = MODEL_SIZE;
+	model.has_file = true;
 	all_steps();
 	for (size_t page = 0; page < MODEL_PAGES; page++)
 		heal(base(), page);
@@ -643,7 +800,8 @@ static void test_threads_with_a_slice_each_agree_with_the_model(void **state)
 	t_install();
 	seed_of_all = t_seed();
 	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)(THREADS * MODEL_SIZE)), 0);
+	t.fd = fd;
+	fill_file_between(0, THREADS * MODEL_SIZE);
 	assert_int_equal(mcsafe_pmem_open_fd(&common, fd, MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK),
 			 0);
 	for (size_t i = 0; i < THREADS; i++) {

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* kept_fd.c - descriptors that the library keeps: above 2, and of which file */
+#include "kept_fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "errno_kept.h"
+
+#define FIRST_DESCRIPTOR 3 /* above those that every program has */
+
+int mcsafe__fd_identify(int fd, struct mcsafe__file_id *id)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	*id = (struct mcsafe__file_id){
+		.dev = st.st_dev, .ino = st.st_ino, .type = st.st_mode & S_IFMT};
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		id->rdev = st.st_rdev;
+	return 0;
+}
+
+bool mcsafe__fd_is_same(int fd, const struct mcsafe__file_id *id)
+{
+	struct mcsafe__file_id now;
+	MCSAFE__KEEP_ERRNO();
+
+	return mcsafe__fd_identify(fd, &now) == 0 && now.dev == id->dev && now.ino == id->ino &&
+	       now.type == id->type && now.rdev == id->rdev;
+}
+
+/* Close fd if we do not know which file it is. */
+static int identified(int fd, struct mcsafe__file_id *id)
+{
+	int err = id != NULL ? mcsafe__fd_identify(fd, id) : 0;
+
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int mcsafe__fd_duplicate(int fd, struct mcsafe__file_id *id)
+{
+	int kept = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR);
+
+	return kept >= 0 ? identified(kept, id) : -errno;
+}
+
+void mcsafe__fd_close(int fd, const struct mcsafe__file_id *id)
+{
+	MCSAFE__KEEP_ERRNO();
+
+	if (mcsafe__fd_is_same(fd, id))
+		close(fd);
+}
+
+void mcsafe__low_fds_hold(struct mcsafe__low_fds *held)
+{
+	MCSAFE__KEEP_ERRNO();
+
+	for (held->n = 0; held->n < FIRST_DESCRIPTOR; held->n++) {
+		/* open(2) gives the lowest number that is free. */
+		int fd = open("/", O_PATH | O_CLOEXEC);
+
+		if (fd >= FIRST_DESCRIPTOR)
+			close(fd);
+		if (fd < 0 || fd >= FIRST_DESCRIPTOR)
+			break;
+		held->fds[held->n] = fd;
+	}
+}
+
+void mcsafe__low_fds_release(const struct mcsafe__low_fds *held)
+{
+	MCSAFE__KEEP_ERRNO();
+
+	for (int i = 0; i < held->n; i++)
+		close(held->fds[i]);
+}
+
+int mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id)
+{
+	struct mcsafe__low_fds held;
+	int fd;
+
+	mcsafe__low_fds_hold(&held);
+	fd = openat(directory, path, flags | O_CLOEXEC);
+	if (fd < 0) {
+		fd = -errno;
+	} else if (fd < FIRST_DESCRIPTOR) {
+		int low = fd;
+
+		fd = mcsafe__fd_duplicate(low, id);
+		close(low);
+	} else {
+		fd = identified(fd, id);
+	}
+	mcsafe__low_fds_release(&held);
+	return fd;
+}

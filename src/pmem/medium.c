@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* medium.c - ask the kernel about the file of a mapping: size, loss, space, holes */
+#include "medium.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/errno_kept.h"
+#include "base/no_cancel.h"
+
+/* linux/magic.h of older kernels lacks some of these. */
+#define CIFS_MAGIC 0xff534d42u
+#define SMB2_MAGIC 0xfe534d42u
+#define CEPH_MAGIC 0x00c36400u
+#define FUSE_MAGIC 0x65735546u
+
+/* ---- size ------------------------------------------------------------------------------------ */
+
+int mcsafe__medium_size(const struct mcsafe_pmem *pmem, size_t *size)
+{
+	if (pmem->fd < 0 || !mcsafe__pmem_has_file(pmem))
+		return -EBADF;
+	if (pmem->file.type == S_IFREG || pmem->file.type == S_IFBLK)
+		return mcsafe__pmem_file_size(pmem->fd, size);
+	*size = SIZE_MAX;
+	return 0;
+}
+
+bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at)
+{
+	size_t size;
+
+	if (mcsafe__medium_size(pmem, &size) != 0 || size == SIZE_MAX)
+		return true;
+	return at + pmem->fd_offset < mcsafe__up(size, pmem->page_size);
+}
+
+/* ---- loss ------------------------------------------------------------------------------------ */
+
+/*
+ * Whether the data come from a server or from another process. It may be away for a while, and the
+ * kernel then reports EIO for good data: nfs(5), "soft"; mount.cifs(8), "soft"; and
+ * Documentation/filesystems/fuse.rst.
+ */
+static bool is_remote(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return true;
+	switch ((uint32_t)fs.f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_MAGIC:
+	case SMB2_MAGIC:
+	case CEPH_MAGIC:
+	case FUSE_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* pread(2), repeated if a signal interrupts it. False: errno says why. */
+static bool reads(int fd, void *to, size_t n, size_t at)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, to, n, (off_t)at);
+	while (got < 0 && errno == EINTR);
+	return got >= 0;
+}
+
+/* Read all of the page that a byte is in. 0, or an errno value. */
+static int read_page(int fd, size_t at)
+{
+	void *page = aligned_alloc(MCSAFE__PAGE, MCSAFE__PAGE);
+	int error = 0;
+
+	if (page == NULL)
+		return ENOMEM;
+	if (!reads(fd, page, MCSAFE__PAGE, mcsafe__down(at, MCSAFE__PAGE)))
+		error = errno;
+	free(page);
+	return error;
+}
+
+/* Whether pread(2) of a byte says that it is lost. With O_DIRECT a whole page must be read, into a
+ * buffer that is aligned: the stack may have no room for it. */
+static bool is_unreadable(int fd, size_t at)
+{
+	unsigned char byte;
+	int error = 0;
+
+	if (!reads(fd, &byte, 1, at))
+		error = errno == EINVAL ? read_page(fd, at) : errno;
+	return error == EIO || error == EHWPOISON;
+}
+
+bool mcsafe__medium_has_lost(const struct mcsafe_pmem *pmem, size_t at)
+{
+	size_t before, after, byte = pmem->fd_offset + at;
+
+	if (mcsafe__medium_size(pmem, &before) != 0 || before == SIZE_MAX)
+		return false;
+	/* If the access was past the end of the file, but in its last page. */
+	if (byte >= before)
+		byte = mcsafe__down(byte, MCSAFE__PAGE);
+	if (byte >= before || is_remote(pmem->fd) || !is_unreadable(pmem->fd, byte))
+		return false;
+	return mcsafe__medium_size(pmem, &after) == 0 && after == before;
+}
+
+/* ---- space ----------------------------------------------------------------------------------- */
+
+int mcsafe__medium_make_room(const struct mcsafe_pmem *pmem, size_t at)
+{
+	size_t page = mcsafe__down(pmem->fd_offset + at, pmem->page_size);
+	size_t size;
+	int err;
+
+	if (mcsafe__medium_size(pmem, &size) != 0 || pmem->file.type != S_IFREG || page >= size)
+		return -EIO;
+	do
+		err = fallocate(pmem->fd, FALLOC_FL_KEEP_SIZE, (off_t)page, (off_t)pmem->page_size);
+	while (err != 0 && errno == EINTR);
+	if (err == 0)
+		return 0;
+	/* ENOMEM: hugetlbfs has no free huge page. */
+	return errno == ENOSPC || errno == EDQUOT || (errno == ENOMEM && pmem->hugetlb) ? -ENOSPC
+											: -EIO;
+}
+
+/* ---- holes ----------------------------------------------------------------------------------- */
+
+#define NONE (-1)
+
+/* The program's descriptor and our duplicate have one file position. Open the file again, to have
+ * one of our own. Without /proc there is none; and with MCSAFE_PMEM_BORROW, because closing it
+ * would remove record locks. */
+static int open_seeker(const struct mcsafe_pmem *pmem)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	struct mcsafe__file_id file;
+	int fd;
+
+	if ((pmem->flags & MCSAFE_PMEM_BORROW) != 0 || !mcsafe__pmem_has_file(pmem))
+		return NONE;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pmem->fd);
+	fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &file);
+	if (fd < 0)
+		return NONE;
+	if (mcsafe__fd_is_same(fd, &pmem->file))
+		return fd;
+	mcsafe__fd_close(fd, &file);
+	return NONE;
+}
+
+/* A descriptor of the file whose position may be moved, or NONE. */
+static int seeker(struct mcsafe_pmem *pmem)
+{
+	int fd, none_yet = 0;
+
+	if (pmem->own_position)
+		fd = pmem->fd;
+	else
+		fd = atomic_load(&pmem->seeker);
+	if (fd == 0) {
+		MCSAFE__NO_CANCEL();
+
+		fd = open_seeker(pmem);
+		if (!atomic_compare_exchange_strong(&pmem->seeker, &none_yet, fd)) {
+			if (fd != NONE)
+				mcsafe__fd_close(fd, &pmem->file);
+			fd = none_yet; /* another thread was faster */
+		}
+	}
+	return fd != NONE && mcsafe__fd_is_same(fd, &pmem->file) ? fd : NONE;
+}
+
+/* Find the end of the data that the file has from its start on. */
+static void look_for_hole(struct mcsafe_pmem *pmem, int fd, size_t from)
+{
+	off_t hole = lseek(fd, (off_t)from, SEEK_HOLE);
+
+	if (hole > (off_t)from)
+		(void)atomic_compare_exchange_strong(&pmem->no_hole, &from, (size_t)hole);
+}
+
+size_t mcsafe__medium_run(struct mcsafe_pmem *pmem, size_t offset, size_t n, bool *hole)
+{
+	size_t no_hole = atomic_load_explicit(&pmem->no_hole, memory_order_relaxed);
+	MCSAFE__KEEP_ERRNO();
+	off_t at = (off_t)offset, end;
+	int fd;
+
+	*hole = false;
+	if (!pmem->memory_file || pmem->hugetlb || pmem->kind != MCSAFE_PMEM_FILE ||
+	    offset + n <= no_hole)
+		return n;
+	fd = seeker(pmem);
+	if (fd == NONE)
+		return n;
+	look_for_hole(pmem, fd, no_hole);
+	/* The end of the file counts as a hole. -1: the offset is past it, so that an access tells
+	 * that the file was truncated. */
+	end = lseek(fd, at, SEEK_HOLE);
+	if (end == at) {
+		end = lseek(fd, at, SEEK_DATA);
+		if (end < 0) /* no data follow */
+			end = lseek(fd, 0, SEEK_END);
+		*hole = end > at;
+	}
+	return end > at && (size_t)(end - at) < n ? (size_t)(end - at) : n;
+}
+
+void mcsafe__medium_has_holes(struct mcsafe_pmem *pmem)
+{
+	atomic_store(&pmem->no_hole, 0);
+}
+
+void mcsafe__medium_forget(struct mcsafe_pmem *pmem)
+{
+	int fd = atomic_load(&pmem->seeker);
+
+	if (fd != 0 && fd != NONE)
+		mcsafe__fd_close(fd, &pmem->file);
+}

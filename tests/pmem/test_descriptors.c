@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_descriptors.c - the descriptor of a mapping: its number, whose file it is, locks, leases and
+ * space
+ */
+#include <mcsafe/mcsafe.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "pmem/pmem.h"
+#include "run.h"
+#include "small_tmpfs.h"
+
+#define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
+#define ALL     64 /* pages of the small tmpfs */
+#define SMALL   (16 * T_PAGE)
+
+/* ---- which numbers the library's files get (--wrap) ------------------------------------------- */
+
+int __real_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...);
+
+static unsigned opened, opened_low;
+
+int __wrap_openat(int directory, const char *path, int flags, ...)
+{
+	int fd = __real_openat(directory, path, flags);
+
+	opened++;
+	opened_low += fd >= 0 && fd < 3;
+	return fd;
+}
+
+/* IN_CHILD() for a test that the machine may not allow. It then ends by t_skip_all(). */
+#define IN_CHILD_OR_SKIPPED(name)                     \
+ static void name##_in_child(void *arg);              \
+ static void name(void **state)                       \
+ {                                                    \
+  int status = t_in_child(name##_in_child, NULL);     \
+                                                      \
+  (void)state;                                        \
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) \
+   t_skip("as the child says");                       \
+  t_expect_exit(status, #name, __FILE__, __LINE__);   \
+ }                                                    \
+ static void name##_in_child(void *arg __attribute__((unused)))
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static int new_file(char name[64])
+{
+	int fd;
+
+	strcpy(name, "/tmp/mcsafe-descriptors-XXXXXX");
+	fd = mkostemp(name, O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, 4 * T_PAGE), 0);
+	return fd;
+}
+
+static int new_memfd(size_t size)
+{
+	int fd = memfd_create("descriptors", MFD_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static void *map_shared(int fd, size_t size)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	CHECK(map != MAP_FAILED);
+	return map;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* A daemon has closed 0, 1 and 2, and other code still writes to 2. */
+IN_CHILD(test_no_descriptor_is_one_of_the_standard_ones)
+{
+	struct mcsafe_badblocks_answer answer;
+	struct mcsafe_pmem *pmem[3];
+	int kept_error = dup(2), fd;
+	char name[64];
+	void *map;
+
+	CHECK(kept_error > 2);
+	fd = new_file(name);
+	map = map_shared(fd, T_PAGE);
+	for (int low = 0; low < 3; low++)
+		CHECK_EQ(close(low), 0);
+	opened = opened_low = 0;
+	int opened_all = mcsafe_pmem_open(&pmem[0], name, MCSAFE_PMEM_WRITE) == 0 &&
+			 mcsafe_pmem_open_fd(&pmem[1], fd, MCSAFE_PMEM_WRITE) == 0 &&
+			 mcsafe_pmem_open_memory(&pmem[2], map, T_PAGE, fd, 0, 0) == 0;
+	bool none_open = true;
+
+	for (int low = 0; low < 3; low++)
+		none_open = none_open && fcntl(low, F_GETFD) < 0 && errno == EBADF;
+	if (opened_all)
+		(void)mcsafe_pmem_ask(pmem[0], &answer);
+	for (int low = 0; low < 3; low++)
+		none_open = none_open && fcntl(low, F_GETFD) < 0 && errno == EBADF;
+	/* So that what fails can be seen. */
+	CHECK_EQ(dup2(kept_error, 2), 2);
+	CHECK(opened_all);
+	CHECK(none_open);
+	CHECK(opened > 0);
+	CHECK_EQ(opened_low, 0);
+	for (size_t i = 0; i < T_LENGTH(pmem); i++) {
+		CHECK(pmem[i]->fd > 2);
+		CHECK_EQ(fcntl(pmem[i]->fd, F_GETFD), FD_CLOEXEC);
+		mcsafe_pmem_close(pmem[i]);
+	}
+	CHECK_EQ(unlink(name), 0);
+}
+
+/* The program closes a number that is not its own, and gets it for another file. */
+IN_CHILD(test_a_number_that_is_another_file_is_left_alone)
+{
+	char byte, stolen[] = "theirs";
+
+	CHECK_EQ(mcsafe_install(), 0);
+	for (int ours = 0; ours < 3; ours++) {
+		int fd = new_memfd(4 * T_PAGE), other = new_memfd(0);
+		struct mcsafe_pmem *pmem;
+		struct mcsafe_pmem_info info;
+		void *map = map_shared(fd, 4 * T_PAGE);
+		struct stat st;
+		int number;
+
+		CHECK_EQ(pwrite(other, stolen, 6, 0), 6);
+		CHECK_EQ(ours == 2 ? mcsafe_pmem_open_memory(&pmem, map, 4 * T_PAGE, fd, 0, WRITING)
+				   : mcsafe_pmem_open_fd(&pmem, fd, WRITING),
+			 0);
+		number = pmem->fd;
+		if (ours == 0)
+			CHECK_EQ(close(number), 0);
+		else
+			CHECK_EQ(dup2(other, number), number);
+		CHECK_EQ(mcsafe_pmem_pwrite(pmem, "x", 1, 0, NULL), 1);
+		CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, 3 * T_PAGE, NULL), 1);
+		CHECK_EQ(ftruncate(fd, 2 * T_PAGE), 0);
+		CHECK_EQ(mcsafe_pmem_refresh(pmem), ours == 2 ? 0 : -EBADF);
+		mcsafe_pmem_get_info(pmem, &info);
+		CHECK_EQ(info.size, 4 * T_PAGE);
+		CHECK_EQ(mcsafe__pmem_map_anew(pmem, 0, T_PAGE), -EBADF);
+		mcsafe_pmem_close(pmem);
+		/* Their number is still open, and is still their file. */
+		if (ours != 0) {
+			CHECK_EQ(fstat(number, &st), 0);
+			CHECK_EQ(st.st_size, 6);
+			CHECK_EQ(close(number), 0);
+		}
+		munmap(map, 4 * T_PAGE);
+		close(fd);
+		close(other);
+	}
+}
+
+/* All members of the identity count. */
+IN_CHILD(test_a_file_is_told_from_all_others)
+{
+	static const char *const devices[] = {"/dev/null", "/dev/zero"};
+	struct mcsafe__file_id id, same;
+	int fds[2], fd, copy;
+
+	fd = open(devices[0], O_RDWR | O_CLOEXEC);
+	CHECK_EQ(mcsafe__fd_identify(fd, &id), 0);
+	copy = mcsafe__fd_duplicate(fd, &same);
+	CHECK(copy > 2 && copy != fd);
+	CHECK(mcsafe__fd_is_same(copy, &id) && mcsafe__fd_is_same(fd, &same));
+	errno = 4711;
+	for (int i = 0; i < 4; i++) {
+		struct mcsafe__file_id other = id;
+
+		other.dev += i == 0;
+		other.ino += i == 1;
+		other.rdev += i == 2;
+		other.type = i == 3 ? S_IFREG : other.type;
+		CHECK(!mcsafe__fd_is_same(fd, &other));
+	}
+	CHECK_EQ(pipe2(fds, O_CLOEXEC), 0);
+	CHECK(!mcsafe__fd_is_same(fds[0], &id));
+	CHECK(!mcsafe__fd_is_same(-1, &id));
+	CHECK_EQ(errno, 4711);
+	mcsafe__fd_close(fds[0], &id);
+	CHECK(fcntl(fds[0], F_GETFD) >= 0);
+	mcsafe__fd_close(copy, &id);
+	CHECK(fcntl(copy, F_GETFD) < 0);
+	CHECK_EQ(mcsafe__fd_duplicate(copy, &id), -EBADF);
+	CHECK_EQ(mcsafe__fd_open(AT_FDCWD, "/nowhere/at/all", O_RDONLY, NULL), -ENOENT);
+}
+
+/* ---- locks and leases ------------------------------------------------------------------------ */
+
+static bool is_locked(const char *name)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		int fd = open(name, O_RDWR | O_CLOEXEC);
+
+		_exit(fcntl(fd, F_SETLK, &lock) != 0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	return WEXITSTATUS(status) != 0;
+}
+
+IN_CHILD(test_a_borrowed_descriptor_keeps_record_locks)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char name[64], byte;
+	int fd = new_file(name);
+	void *map = map_shared(fd, 4 * T_PAGE);
+	const int flags = MCSAFE_PMEM_WRITE | MCSAFE_PMEM_BORROW;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	CHECK(is_locked(name));
+	for (int memory = 0; memory < 2; memory++) {
+		struct mcsafe_badblocks_answer answer;
+		struct mcsafe_pmem *pmem;
+
+		CHECK_EQ(memory ? mcsafe_pmem_open_memory(&pmem, map, 4 * T_PAGE, fd, 0, flags)
+				: mcsafe_pmem_open_fd(&pmem, fd, flags),
+			 0);
+		CHECK_EQ(pmem->fd, fd);
+		CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 1);
+		CHECK_EQ(mcsafe_pmem_pwrite(pmem, "x", 1, 0, NULL), 1);
+		CHECK_EQ(mcsafe_pmem_repair(pmem, NULL, T_PAGE, 0), T_PAGE);
+		CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
+		CHECK_EQ(mcsafe_pmem_scrub(pmem, NULL, NULL), 0);
+		(void)mcsafe_pmem_ask(pmem, &answer);
+		mcsafe_pmem_close(pmem);
+		CHECK(is_locked(name));
+		CHECK(fcntl(fd, F_GETFD) >= 0);
+		/* What cannot be opened does not lose the lock either. */
+		CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, flags | 1 << 30), -EINVAL);
+		CHECK(is_locked(name));
+	}
+	CHECK_EQ(unlink(name), 0);
+}
+
+static int leased;
+
+static void give_lease_up(int signo)
+{
+	(void)signo;
+	fcntl(leased, F_SETLEASE, F_UNLCK);
+}
+
+/* open(2) waits until the lease is given up. It does so at the first of our attempts. */
+IN_CHILD_OR_SKIPPED(test_a_lease_is_waited_for)
+{
+	struct mcsafe_pmem *pmem;
+	char name[64];
+
+	leased = new_file(name);
+	t_set_plain(SIGIO, give_lease_up, SA_RESTART);
+	if (fcntl(leased, F_SETLEASE, F_WRLCK) != 0)
+		t_skip_all("this file system has no leases");
+	CHECK_EQ(mcsafe_pmem_open(&pmem, name, MCSAFE_PMEM_WRITE), 0);
+	CHECK_EQ(fcntl(leased, F_GETLEASE), F_UNLCK);
+	mcsafe_pmem_close(pmem);
+	CHECK_EQ(unlink(name), 0);
+}
+
+/* ---- space ----------------------------------------------------------------------------------- */
+
+static bool has_small_tmpfs;
+
+static void begin_small_tmpfs(void)
+{
+	if (!has_small_tmpfs)
+		t_skip("no tmpfs may be mounted");
+	t_install();
+	small_tmpfs_fill(ALL);
+}
+
+static int file_in_small_tmpfs(size_t size)
+{
+	int fd = small_tmpfs_file();
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static size_t blocks_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (size_t)st.st_blocks * 512;
+}
+
+static void test_space_is_reserved_at_open_and_refresh(void **state)
+{
+	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
+	static char data[2 * SMALL];
+	struct mcsafe_pmem_info info;
+	struct mcsafe_pmem *pmem;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
+	memset(data, 'd', sizeof(data));
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
+	small_tmpfs_fill(ALL);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(blocks_of(fd), SMALL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, SMALL);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, data, SMALL, 0, NULL), SMALL);
+
+	/* The file grows while there is no space, and is truncated. */
+	assert_int_equal(ftruncate(fd, 2 * SMALL), 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), -ENOSPC);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(info.size, SMALL);
+	small_tmpfs_fill(ALL);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, data, 2 * SMALL, 0, NULL), 2 * SMALL);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	assert_int_equal(mcsafe__pmem_reserve(pmem, 0, SMALL), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+static void test_space_is_reserved_for_the_memory_of_the_caller(void **state)
+{
+	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
+	struct mcsafe_pmem *pmem;
+	struct stat st;
+	void *map;
+	int fd;
+
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
+	map = mmap(NULL, SMALL, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(SMALL / 2));
+	assert_true(map != MAP_FAILED);
+	/* Half of the memory is past the end of the file, which does not grow. */
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags),
+			 0);
+	assert_int_equal(blocks_of(fd), SMALL / 2);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, SMALL);
+	mcsafe_pmem_close(pmem);
+	assert_int_equal(ftruncate(fd, 2 * SMALL), 0);
+	small_tmpfs_fill(0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, (off_t)(SMALL / 2), flags),
+			 -ENOSPC);
+	/* Space is reserved for stores only. */
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_RESERVE), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, MCSAFE_PMEM_RESERVE),
+			 -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, flags), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SMALL, -1, 0, MCSAFE_PMEM_BORROW),
+			 -EINVAL);
+	munmap(map, SMALL);
+	close(fd);
+}
+
+/* Somebody else fills the file system. What cannot be read then is not lost. */
+static void test_a_scrub_of_a_full_file_system_notes_nothing(void **state)
+{
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_pmem *pmem;
+	void *map;
+	int fd;
+
+	(void)state;
+	begin_small_tmpfs();
+	fd = file_in_small_tmpfs(SMALL);
+	assert_int_equal(pwrite(fd, "data", 4, (off_t)(SMALL / 2)), 4);
+	map = map_shared(fd, SMALL);
+	small_tmpfs_fill(0);
+	for (int memory = 0; memory < 2; memory++) {
+		assert_int_equal(memory ? mcsafe_pmem_open_memory(&pmem, map, SMALL, fd, 0, WRITING)
+					: mcsafe_pmem_open_fd(&pmem, fd, WRITING),
+				 0);
+		assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+		assert_int_equal(progress.offset, SMALL);
+		assert_int_equal(progress.bad, 0);
+		/* The library does not know the holes of memory that it has not mapped. */
+		assert_int_equal(progress.failed, memory ? SMALL - T_PAGE : 0);
+		assert_int_equal(mcsafe_badblocks_count(mcsafe_pmem_badblocks(pmem)), 0);
+		mcsafe_pmem_close(pmem);
+	}
+	munmap(map, SMALL);
+	close(fd);
+}
+
+IN_CHILD(test_a_scrub_leaves_holes_alone)
+{
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_pmem *pmem;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	for (int opened_anew = 0; opened_anew < 2; opened_anew++) {
+		int fd = new_memfd(4 * SMALL);
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		for (size_t page = 3; page < 4 * SMALL / T_PAGE; page += 12)
+			CHECK_EQ(pwrite(fd, "data", 4, (off_t)(page * T_PAGE)), 4);
+		CHECK_EQ(lseek(fd, 4711, SEEK_SET), 4711);
+		CHECK_EQ(blocks_of(fd), 6 * T_PAGE);
+		CHECK_EQ(opened_anew ? mcsafe_pmem_open(&pmem, path, WRITING)
+				     : mcsafe_pmem_open_fd(&pmem, fd, WRITING),
+			 0);
+		CHECK_EQ(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 60 * T_PAGE, 1), 0);
+		CHECK_EQ(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+		CHECK_EQ(progress.offset, 4 * SMALL);
+		CHECK_EQ(progress.failed, 0);
+		CHECK_EQ(progress.skipped, 1);
+		CHECK_EQ(blocks_of(fd), 6 * T_PAGE);
+		CHECK_EQ(lseek(fd, 0, SEEK_CUR), 4711);
+		mcsafe_pmem_close(pmem);
+		close(fd);
+	}
+}
+
+/* ---- the size -------------------------------------------------------------------------------- */
+
+/* All memory that is mapped from now on is locked, and little may be. The room to grow does not
+ * fit. */
+IN_CHILD_OR_SKIPPED(test_where_room_to_grow_must_not_be_locked_there_is_none)
+{
+	struct rlimit limit = {60 << 10, 60 << 10};
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+	int fd = new_memfd(2 * T_PAGE), empty = new_memfd(0);
+	char byte;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	/* What malloc(3) needs is there already. */
+	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_close(pmem);
+	CHECK_EQ(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	if (geteuid() == 0)
+		CHECK_EQ(seteuid(65534), 0); /* root may lock all */
+	if (mlockall(MCL_FUTURE) != 0)
+		t_skip_all("memory cannot be locked");
+	if (mmap(NULL, 64 << 10, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
+		t_skip_all("memory is not locked");
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	CHECK_EQ(pmem->first.mapped, 2 * T_PAGE);
+	CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, 2 * T_PAGE - 1, NULL), 1);
+	mcsafe_pmem_close(pmem);
+	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, empty, WRITING), 0);
+	CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 0);
+	CHECK_EQ(ftruncate(empty, T_PAGE), 0);
+	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
+	mcsafe_pmem_get_info(pmem, &info);
+	CHECK_EQ(info.size, T_PAGE);
+	CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, T_PAGE - 1, NULL), 1);
+	mcsafe_pmem_close(pmem);
+}
+
+IN_CHILD(test_nothing_past_the_end_stays_known_to_be_bad)
+{
+	int fd = new_memfd(4 * T_PAGE);
+	struct mcsafe_badblocks *bad;
+	struct mcsafe_range range;
+	struct mcsafe_pmem *pmem;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	bad = mcsafe_pmem_badblocks(pmem);
+	/* Bad ranges on both sides of the new end, and across it. */
+	CHECK_EQ(mcsafe_badblocks_add(bad, 100, 100), 0);
+	CHECK_EQ(mcsafe_badblocks_add(bad, T_PAGE, T_PAGE), 0);
+	CHECK_EQ(mcsafe_badblocks_add(bad, 3 * T_PAGE, 1), 0);
+	CHECK_EQ(mcsafe_badblocks_add(bad, 100 * T_PAGE, 1), 0);
+	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
+	CHECK_EQ(mcsafe_badblocks_count(bad), 3);
+	CHECK_EQ(ftruncate(fd, T_PAGE + 10), 0);
+	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
+	CHECK_EQ(mcsafe_badblocks_count(bad), 2);
+	CHECK_EQ(mcsafe_badblocks_bytes(bad), 110);
+	CHECK(!mcsafe_badblocks_next(bad, T_PAGE + 10, SIZE_MAX, &range));
+	CHECK_EQ(ftruncate(fd, 4 * T_PAGE), 0);
+	CHECK_EQ(mcsafe_pmem_refresh(pmem), 0);
+	CHECK_EQ(mcsafe_badblocks_bytes(bad), 110);
+	mcsafe_pmem_close(pmem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_descriptor_is_one_of_the_standard_ones),
+		cmocka_unit_test(test_a_number_that_is_another_file_is_left_alone),
+		cmocka_unit_test(test_a_file_is_told_from_all_others),
+		cmocka_unit_test(test_a_borrowed_descriptor_keeps_record_locks),
+		cmocka_unit_test(test_a_lease_is_waited_for),
+		cmocka_unit_test(test_space_is_reserved_at_open_and_refresh),
+		cmocka_unit_test(test_space_is_reserved_for_the_memory_of_the_caller),
+		cmocka_unit_test(test_a_scrub_of_a_full_file_system_notes_nothing),
+		cmocka_unit_test(test_a_scrub_leaves_holes_alone),
+		cmocka_unit_test(test_where_room_to_grow_must_not_be_locked_there_is_none),
+		cmocka_unit_test(test_nothing_past_the_end_stays_known_to_be_bad),
+	};
+
+	int result;
+
+	has_small_tmpfs = small_tmpfs_mount();
+	result = t_run("pmem.descriptors", tests, T_LENGTH(tests));
+	small_tmpfs_unmount();
+	return result;
+}
