@@ -52,7 +52,7 @@
 #define MCSAFE_GUARD_R14     (MCSAFE_GUARD_STATE + 48)
 #define MCSAFE_GUARD_R15     (MCSAFE_GUARD_STATE + 56)
 #define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
-#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* the guard's own address while it is armed */
+#define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* guard XOR outer while it is armed */
 #define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
 
 #endif /* MCSAFE_ASM_LAYOUT_H */

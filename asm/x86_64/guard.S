@@ -22,17 +22,17 @@
  * The chain is changed by one store. This store is the last when arming, and the first when
  * disarming. So a signal handler between any two instructions may use guards of its own.
  *
- * An armed guard holds its own address in MCSAFE_GUARD_ARMED. A body that was left without disarming
- * (longjmp(3), the end of a child of vfork(2)) leaves its guard on the chain, in a frame that other
- * functions use again. So whoever follows the chain stops at a guard that does not hold its own
- * address. A guard that is armed while it is still on the chain is taken off first: no guard can be
- * on the chain twice, and the chain is never a ring.
+ * An armed guard holds its own address XOR that of its outer guard in MCSAFE_GUARD_ARMED. A body
+ * that was left without disarming (longjmp(3), the end of a child of vfork(2)) leaves its guard on
+ * the chain, in a frame that other functions use again. So whoever follows the chain stops at a
+ * guard that does not hold this word. A guard that is armed while it is still on the chain is taken
+ * off first: no guard can be on the chain twice, and the chain is never a ring.
  *
  * The functions are in assembly, so that a compiler cannot move an access of the guarded code into
  * them or past them, even when it optimizes the whole program.
  *
  * Needs	x86-64; works with and without shadow stacks and AVX
- * Clobbers	%rax, %rcx, %rdx, flags
+ * Clobbers	%rax, %rcx, %rdx, %r8, flags
  */
 #include "asm.h"
 #include "layout.h"
@@ -76,8 +76,8 @@ public_func mcsafe_guard_enter
 	testq	%rax, %rax
 	jnz	.Lnested
 	movq	$0, MCSAFE_GUARD_OUTER(%rdi)
-.Larm:
 	movq	%rdi, MCSAFE_GUARD_ARMED(%rdi)
+.Larm:
 	movq	%rdi, %fs:(%rcx)
 	xorl	%eax, %eax
 	ret
@@ -87,13 +87,17 @@ public_func mcsafe_guard_enter
 .Lis_on_chain:
 	cmpq	%rdi, %rdx
 	je	.Lleft
-	cmpq	%rdx, MCSAFE_GUARD_ARMED(%rdx)
-	jne	.Lpush
+	movq	MCSAFE_GUARD_ARMED(%rdx), %r8
+	xorq	%rdx, %r8
 	movq	MCSAFE_GUARD_OUTER(%rdx), %rdx
+	cmpq	%rdx, %r8
+	jne	.Lpush
 	testq	%rdx, %rdx
 	jnz	.Lis_on_chain
 .Lpush:
 	movq	%rax, MCSAFE_GUARD_OUTER(%rdi)
+	xorq	%rdi, %rax
+	movq	%rax, MCSAFE_GUARD_ARMED(%rdi)
 	jmp	.Larm
 
 .Lleft:
@@ -112,11 +116,13 @@ public_func mcsafe_guard_enter
 endfunc mcsafe_guard_enter
 
 public_func mcsafe_guard_disarm
-	cmpq	%rdi, MCSAFE_GUARD_ARMED(%rdi)
+	movq	MCSAFE_GUARD_OUTER(%rdi), %rdx
+	movq	MCSAFE_GUARD_ARMED(%rdi), %r8
+	xorq	%rdi, %r8
+	cmpq	%rdx, %r8
 	jne	.Lnot_armed
 	movq	mcsafe__guard_top@gottpoff(%rip), %rcx
 	movq	%fs:(%rcx), %rax
-	movq	MCSAFE_GUARD_OUTER(%rdi), %rdx
 	movq	%rdx, %fs:(%rcx)
 
 	/*
@@ -128,10 +134,13 @@ public_func mcsafe_guard_disarm
 	je	.Ldisarmed
 	testq	%rax, %rax
 	jz	.Ldisarmed
-	cmpq	%rax, MCSAFE_GUARD_ARMED(%rax)
+	movq	MCSAFE_GUARD_OUTER(%rax), %rdx
+	movq	MCSAFE_GUARD_ARMED(%rax), %r8
+	xorq	%rax, %r8
+	cmpq	%rdx, %r8
 	jne	.Ldisarmed
 	movq	$0, MCSAFE_GUARD_ARMED(%rax)
-	movq	MCSAFE_GUARD_OUTER(%rax), %rax
+	movq	%rdx, %rax
 	jmp	.Ldisarm
 .Ldisarmed:
 	movq	$0, MCSAFE_GUARD_ARMED(%rdi)

@@ -112,9 +112,9 @@ extern const struct mcsafe_row __stop_mcsafe_module_rows[] __attribute__((visibi
  *
  * The rows may be in any order, and a row may be there more than once, as after a linker has folded
  * identical functions (--icf=all). They are copied and the copy is sorted; the table is not read
- * again. Any number of tables can be registered. Landing needs the handler: mcsafe_install() or mcsafe_handle_signal(). While tables are
- * registered and unregistered, faults of all other registered tables continue to land. The lookup
- * takes no lock and never waits.
+ * again. Any number of tables can be registered. Landing needs the handler: mcsafe_install() or
+ * mcsafe_handle_signal(). While tables are registered and unregistered, faults of all other
+ * registered tables continue to land. The lookup takes no lock and never waits.
  *
  * The shared object that holds the code stays loaded until mcsafe_module_unregister(), even after
  * dlclose(3). A row can therefore never come to refer to other code. Code that belongs to no shared

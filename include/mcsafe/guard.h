@@ -145,16 +145,16 @@ struct mcsafe_window {
  * other members belong to the library.
  */
 struct mcsafe_guard {
-	struct mcsafe_fault fault; /**< addr is si_addr, NULL if the kernel reported none. side is
-	                                          SOURCE for a load, DESTINATION for a store,
-	                                          NONE if the processor did not report which */
-	size_t window;             /**< index in the list, from 0: the first window that holds a lost
-	                                          byte; if there is none, the first one that
-	                                          shares a page with the fault */
-	size_t offset;             /**< offset in that window of its first byte that is lost, less
-	                                          than len: that of si_addr; 0 if the loss
-	                                          begins before the window; the start of the
-	                                          last page, or 0, if si_addr is past the end */
+	/** What was caught. addr is si_addr, NULL if the kernel reported none. side is SOURCE for a
+	 *  load, DESTINATION for a store, NONE if the processor did not report which. */
+	struct mcsafe_fault fault;
+	/** Index in the list, from 0: the first window that holds a lost byte; if there is none,
+	 *  the first one that shares a page with the fault. */
+	size_t window;
+	/** Offset in that window of its first byte that is lost, less than len: that of si_addr; 0
+	 *  if the loss begins before the window; the start of the last page, or 0, if si_addr is
+	 *  past the end. */
+	size_t offset;
 	const struct mcsafe_window *windows;
 	size_t n_windows;
 	struct mcsafe_window own;
@@ -223,10 +223,10 @@ struct mcsafe_guard_chain {
  * running thread: a fault in one fibre never jumps to a guard of another. A fibre must leave its
  * bodies before its stack is freed.
  *
- * All guards of one chain must lie on one stack, and on the alternate stack of a signal handler that
- * interrupted it. A guard on a third stack may count as one whose frame is gone, and then catches
- * nothing. An alternate stack with SS_AUTODISARM counts as such a third stack in the handler that
- * runs on it.
+ * All guards of one chain must lie on one stack, and on the alternate stack of a signal handler
+ * that interrupted it. A guard on a third stack may count as one whose frame is gone, and then
+ * catches nothing. An alternate stack with SS_AUTODISARM counts as such a third stack in the
+ * handler that runs on it.
  *
  * The pair also keeps a child of vfork(2) from leaving guards to its parent: save before vfork(2),
  * restore in the parent after it.
@@ -258,12 +258,12 @@ MCSAFE_API void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chai
  * calls must be C code, or code without cleanup, that obeys the rules at the top of this file. No
  * exception may leave fn.
  *
- * fn must not be a function of another language, such as a callback that ctypes of Python, cgo of Go
- * or JNI of Java has made. A fault would jump over the interpreter or runtime, which keeps a lock
- * and a state: Python would wait forever for its own lock (the GIL). Programs in such languages
- * write fn in C, in a shared object of their own, and call a C function of it that calls
- * mcsafe_call(); or they copy with mcsafe_memcpy(), which is an ordinary function to them, and work
- * on the copy.
+ * fn must not be a function of another language, such as a callback that ctypes of Python, cgo of
+ * Go or JNI of Java has made. A fault would jump over the interpreter or runtime, which keeps a
+ * lock and a state: Python would wait forever for its own lock (the GIL). Programs in such
+ * languages write fn in C, in a shared object of their own, and call a C function of it that calls
+ * mcsafe_call(); or they copy with mcsafe_memcpy(), which is an ordinary function to them, and
+ * work on the copy.
  *
  * @param[in]  base   Start of the window. MCSAFE_ANYWHERE can take the place of base and len.
  * @param      len    Length of the window in bytes; 0: no fault is caught.

@@ -42,16 +42,16 @@
  *              file system whose data come from elsewhere (NFS, SMB, Ceph, FUSE, AFS, Coda, 9P)
  *              adds nothing either: its server may be away. Nor does an error of memory without a
  *              file, or of a device-dax node, which nobody can be asked about.
- *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the kernel
- *              could not tell where the memory error is. Otherwise nothing.
+ *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the
+ *              kernel could not tell where the memory error is. Otherwise nothing.
  *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
  *              thread only, see pkeys(7).
  *
  * What was not added to the registry is tried again by the next access. Nothing must be cleared or
  * refreshed once the cause is gone. Poison in a page that is no longer in the file adds nothing.
  *
- * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause; but -ENOSPC if
- * a store found no space. If a buffer of the caller cannot be accessed, the error is -EFAULT.
+ * If a part of the mapping cannot be accessed, the error is -EIO, whatever the cause; but -ENOSPC
+ * if a store found no space. If a buffer of the caller cannot be accessed, the error is -EFAULT.
  *
  * Holes. A read through a mapping of tmpfs (memfd, /dev/shm) takes memory for each hole that it
  * meets, and fails if there is none. The functions that read find the holes instead, with lseek(2),
@@ -343,8 +343,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem);
  * @par Safety MT-Safe. Not AS-Safe: a fault is added to the registry under a lock. errno is left
  *             alone.
  * @par Cost   Without a fault: no system call and no lock, except that in files of tmpfs up to five
- *             system calls look for holes after the first hole of the file. In addition to the copy,
- *             two atomic additions and one lookup, O(log n) for n known bad ranges.
+ *             system calls look for holes after the first hole of the file. In addition to the
+ *             copy, two atomic additions and one lookup, O(log n) for n known bad ranges.
  * @par Source The Linux kernel's read path for DAX. The table at the top of this file shows the
  *             differences.
  * @since 0.1  @see mcsafe_pmem_salvage(), mcsafe_memcpy()
@@ -378,9 +378,9 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_preadv(struct mcsafe_pmem *pmem,
  * If trusted memory (mcsafe_iter_kvec()) cannot be written, the program sees the fault as if this
  * library were not there. A handler or a guard may then leave this function by a jump. The mapping
  * can be closed nevertheless: mcsafe_pmem_close() does not wait for a call that stores to trusted
- * memory which has failed. If the handler returns and the store succeeds, the read continues. If the
- * mapping was closed meanwhile, the read ends there, with a short count. A call that was left by a
- * jump keeps one or two kilobytes of memory.
+ * memory which has failed. If the handler returns and the store succeeds, the read continues. If
+ * the mapping was closed meanwhile, the read ends there, with a short count. A call that was left
+ * by a jump keeps one or two kilobytes of memory.
  *
  * @param         pmem    The mapping. Not NULL.
  * @param[in,out] it      A destination of any flavour. Advances by the number of bytes read.
@@ -558,18 +558,18 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      or EHWPOISON, it is done page by page, and a hole is punched for each page
  *                      with which it fails again; but only for files in memory (tmpfs, memfd,
  *                      hugetlbfs), or if the mapping was opened with MCSAFE_PMEM_PUNCH. No other
- *                      error (ENOSPC, for example) leads to a hole. Files of hugetlbfs are stored to
- *                      through the mapping. If the data cannot be read back through the mapping,
+ *                      error (ENOSPC, for example) leads to a hole. Files of hugetlbfs are stored
+ *                      to through the mapping. If the data cannot be read back through the mapping,
  *                      the pages are mapped anew.
- *   memory, a file     The same for the file. The mapping of the caller is mapped anew too; protection
- *                      and advice stay as they were. If the caller's memory is not readable, it is
- *                      not mapped anew, and the repair fails.
- *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new pages
- *                      take over protection, protection key, name, mlock(2) and madvise(2) of the
- *                      old ones. Pages that are not readable, that are executable or a stack, that
- *                      a userfaultfd(2) watches, or that have another attribute which
- *                      /proc/self/smaps shows and the library does not know, are not replaced. Other
- *                      memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *   memory, a file     The same for the file. The mapping of the caller is mapped anew too;
+ *                      protection and advice stay as they were. If the caller's memory is not
+ *                      readable, it is not mapped anew, and the repair fails.
+ *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new
+ *                      pages take over protection, protection key, name, mlock(2) and madvise(2) of
+ *                      the old ones. Pages that are not readable, that are executable or a stack,
+ *                      that a userfaultfd(2) watches, or that have another attribute which the
+ *                      library does not know (/proc/self/smaps shows them), are not replaced.
+ *                      Other memory cannot be repaired. A policy of mbind(2) is not taken over.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -580,10 +580,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * disk has the data. If fdatasync(2) reports EIO, the error can be an older one. Therefore the data
  * is written once more, and only the second result counts.
  *
- * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks that
- * the descriptor is still the file that was opened, and that the size has not changed. If not, it
- * stops, and the piece does not count. A write that is under way while somebody truncates the file
- * makes it as long as that write is.
+ * The file must stand still. Before each piece of up to 256 KiB and after it, the function checks
+ * that the descriptor is still the file that was opened, and that the size has not changed. If not,
+ * it stops, and the piece does not count. A write that is under way while somebody truncates the
+ * file makes it as long as that write is.
  *
  * If the machine crashes or the process is killed, each page is either still bad or has the new
  * data, with three exceptions:
@@ -606,8 +606,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  * @param     n       Number of bytes: a multiple of `align` of mcsafe_pmem_get_info(), or all bytes
  *                    up to the end of the file. For memory without a file only the former: others
  *                    may store to the rest of the last page at any time. The size of the file must
- *                    not have changed since it was opened or refreshed. On persistent memory, an end
- *                    of the file that is not a multiple of the page size can be repaired with
+ *                    not have changed since it was opened or refreshed. On persistent memory, an
+ *                    end of the file that is not a multiple of the page size can be repaired with
  *                    MCSAFE_PMEM_PUNCH only, because the kernel clears poison in whole pages.
  * @param     offset  Where to begin: a multiple of `align`.
  *
@@ -618,9 +618,9 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *            -EINVAL      offset is negative; offset or n is not aligned; the range ends past the
  *                         end of the file (also for memory with a file); the size of the file has
  *                         changed; the range is the end of memory with a device-dax descriptor or
- *                         without a file, and the memory ends inside a page; or the descriptor has O_APPEND, with which
- *                         Linux always writes at the end. Nothing was done, unless the size
- *                         changed during the call.
+ *                         without a file, and the memory ends inside a page; or the descriptor has
+ *                         O_APPEND, with which Linux always writes at the end. Nothing was done,
+ *                         unless the size changed during the call.
  *            -EBADF       The mapping was opened without MCSAFE_PMEM_WRITE. Or the descriptor is no
  *                         longer the file that was opened: see "Descriptors" at the top.
  *            -EFAULT      data cannot be read.
@@ -629,11 +629,11 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                         poison.
  *            -ENOMEM      Out of memory.
  *            -ENOSPC      The file system has no space. Good pages have their data still.
- *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory without
- *                         a file of mlock(2), madvise(2) or mremap(2), for device-dax
- *                         of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be
- *                         read back, or if the firmware refuses to clear a part of the range.
- *                         Nothing was repaired, and the range is still in the registry.
+ *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory
+ *                         without a file of mlock(2), madvise(2) or mremap(2), for device-dax of
+ *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be read
+ *                         back, or if the firmware refuses to clear a part of the range. Nothing
+ *                         was repaired, and the range is still in the registry.
  *
  * @par Safety MT-Safe: one repair runs at a time and others wait; reads continue. Not AS-Safe.
  *             errno is left alone.

@@ -46,7 +46,7 @@ enum mcsafe_scrub_verdict {
  * The cause of the fault is POISON or IO. Poison is lost. An I/O error may pass: tmpfs had no space
  * for a page, the file was truncated, or a server is away. Therefore a range with cause IO is added
  * only if this function returns MCSAFE_SCRUB_ADD. It should do so if pread(2) of the range fails
- * with EIO too, while the file keeps its size. mcsafe_pmem_scrub() does that by itself.
+ * with EIO too, while the file keeps its size. mcsafe_pmem_scrub() does that automatically.
  *
  * @param bad    The range. Its start is an offset from the start of the memory.
  * @param fault  The fault. If the kernel reported the range without a signal, signo is 0 and cause
@@ -86,8 +86,9 @@ struct mcsafe_scrub;
  * the cause is POISON, the range is added to the registry: the extent of the loss (see struct
  * mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the extent exceeds a page
  * and the kernel supports MADV_POPULATE_READ, only one page is added, and the other pages are
- * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause (for example memory that is not
- * mapped or not readable) says nothing about the medium, and ends the run.
+ * checked one by one. If the cause is IO, see mcsafe_scrub_found_fn. A fault with any other cause
+ * (for example memory that is not mapped or not readable) says nothing about the medium, and ends
+ * the run.
  *
  * @param[out] scrub      Receives the scrub. Free it with mcsafe_scrub_destroy(). Not NULL.
  *                        Unchanged after a failure.

@@ -12,8 +12,7 @@
 struct mcsafe__text {
 	int fd;
 	size_t n;
-	char line
-		[2048]; /* room for a path of 255 and a name of 127, all escaped, and some numbers */
+	char line[2048]; /* room for a path of 255, a name of 127, all escaped, and numbers */
 };
 
 void mcsafe__put(struct mcsafe__text *t, const char *s);

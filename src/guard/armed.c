@@ -24,12 +24,21 @@ static void look_at(const struct mcsafe_guard *guard)
 bool mcsafe__guard_is_armed(const struct mcsafe_guard *guard)
 {
 	look_at(guard);
-	return MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) == (uintptr_t)guard;
+	return MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) ==
+	       ((uintptr_t)guard ^ (uintptr_t)guard->outer);
 }
 
 struct mcsafe_guard *mcsafe__guard_outer(const struct mcsafe_guard *guard)
 {
-	return mcsafe__guard_is_armed(guard) ? guard->outer : NULL;
+	struct mcsafe_guard *outer;
+
+	look_at(guard);
+	outer = guard->outer;
+	/* Read before, as the frame of this function may lie over a guard that was left. */
+	return MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) ==
+			       ((uintptr_t)guard ^ (uintptr_t)outer)
+		       ? outer
+		       : NULL;
 }
 
 /* Whether the frame that armed `inner` is gone when `guard` is armed now. guard.S has written the
@@ -48,19 +57,20 @@ static bool is_below(const struct mcsafe_guard *inner, const struct mcsafe_guard
  */
 struct mcsafe_guard *mcsafe__guard_was_left(struct mcsafe_guard *guard)
 {
-	struct mcsafe_guard *top = mcsafe__guard_top, *inner, *outer;
+	struct mcsafe_guard *top = mcsafe__guard_top, *rest = mcsafe__guard_outer(guard), *at,
+			    *next;
 
-	while (top != guard && is_below(top, guard)) {
-		outer = mcsafe__guard_outer(top);
-		MCSAFE__GUARD_WORD(top, MCSAFE_GUARD_ARMED) = 0;
-		top = outer;
-	}
-	if (top == guard) {
-		top = mcsafe__guard_outer(guard);
+	while (top != NULL && top != guard && is_below(top, guard))
+		top = mcsafe__guard_outer(top);
+	if (top == NULL || top == guard) {
+		top = rest;
 	} else {
-		for (inner = top; mcsafe__guard_outer(inner) != guard;)
-			inner = inner->outer;
-		inner->outer = mcsafe__guard_outer(guard);
+		/* A guard in between may be overwritten by now: the chain goes on after it. */
+		for (at = top; (next = mcsafe__guard_outer(at)) != guard && next != NULL &&
+			       mcsafe__guard_is_armed(next);)
+			at = next;
+		at->outer = rest;
+		MCSAFE__GUARD_WORD(at, MCSAFE_GUARD_ARMED) = (uintptr_t)at ^ (uintptr_t)rest;
 	}
 	mcsafe__guard_top = top;
 	return top;

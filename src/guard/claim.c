@@ -102,8 +102,8 @@ static bool is_inside(const struct mcsafe_window *window, const struct loss *los
 	return overlaps(closeness == BY_BYTE ? bytes : pages_of(bytes), loss);
 }
 
-/* The first byte of the window that is lost. Where the kernel named a byte past its end, the page of
- * that byte is lost. */
+/* The first byte of the window that is lost. Where the kernel named a byte past its end, the page
+ * of that byte is lost. */
 static size_t offset_of(const struct mcsafe_window *window, const struct loss *loss)
 {
 	uintptr_t base = (uintptr_t)window->base, first = loss->first;
@@ -149,10 +149,10 @@ static enum mcsafe_side side_of(const struct mcsafe_fault *fault, const greg_t *
  *
  * A body that was left without disarming its guard leaves the guard on the chain: a child of
  * vfork(2) that ended in the body, whose thread-local memory is the parent's; longjmp(3). A stack
- * grows downwards, so the frame of such a guard is gone once the stack pointer is above it, or above
- * it when a guard was armed later. Addresses on different stacks say nothing about each other. A
- * thread has one stack, and the alternate one of signal handlers; those of fibres have chains of
- * their own (mcsafe_guard_chain_save()).
+ * grows downwards, so the frame of such a guard is gone once the stack pointer is above it, or
+ * above it when a guard was armed later. Addresses on different stacks say nothing about each
+ * other. A thread has one stack, and the alternate one of signal handlers; those of fibres have
+ * chains of their own (mcsafe_guard_chain_save()).
  */
 struct depths {
 	const stack_t *alternate;
@@ -206,7 +206,7 @@ static void disarm_up_to(struct mcsafe_guard *last)
 	struct mcsafe_guard *guard = mcsafe__guard_top, *end = mcsafe__guard_outer(last), *outer;
 
 	mcsafe__guard_top = end;
-	for (; guard != end; guard = outer) {
+	for (; guard != NULL && guard != end; guard = outer) {
 		outer = mcsafe__guard_outer(guard);
 		MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_ARMED) = 0;
 	}

@@ -38,8 +38,8 @@ struct mcsafe_guard *mcsafe__guard_outer(const struct mcsafe_guard *guard);
 /* armed.c: whether the guard holds what guard.S wrote when it was armed. */
 bool mcsafe__guard_is_armed(const struct mcsafe_guard *guard);
 
-/* armed.c: called by guard.S before a guard is armed that is on the chain already. Takes it off, and
- * returns the top of the chain. */
+/* armed.c: called by guard.S before a guard is armed that is on the chain already. Takes it off,
+ * and returns the top of the chain. */
 struct mcsafe_guard *mcsafe__guard_was_left(struct mcsafe_guard *guard);
 
 /* claim.c: the hook of the handler (guard_hook.h). */

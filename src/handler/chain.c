@@ -169,9 +169,9 @@ static void block_after_return(const struct mcsafe__delivery *delivery)
 /*
  * Queue the signal again, with the default action and with its own siginfo. It stays blocked until
  * sigreturn(2) has restored the interrupted registers and mask. A process may queue any si_code to
- * itself (rt_tgsigqueueinfo(2)). False, and nothing is changed, if a call is refused, as a seccomp(2)
- * filter does, or if the signal would be dropped: the kernel drops signals with the default action
- * that the first process of a PID namespace sends to itself (pid_namespaces(7)).
+ * itself (rt_tgsigqueueinfo(2)). False, and nothing is changed, if a call is refused, as a
+ * seccomp(2) filter does, or if the signal would be dropped: the kernel drops signals with the
+ * default action that the first process of a PID namespace sends to itself (pid_namespaces(7)).
  */
 static bool queue_again(const struct mcsafe__delivery *delivery)
 {
@@ -227,11 +227,11 @@ static bool is_ignored_by_init(const siginfo_t *si)
  * Let the process die of the signal as it would without us: with the same siginfo, and with the
  * registers of the interrupted code.
  *
- * A fault that comes back needs no system call, and so no sandbox can prevent the death. The handler
- * returns with the signal blocked, the instruction faults again, and the kernel sets a blocked
- * signal that it must deliver to SIG_DFL (kernel/signal.c, force_sig_info_to_task()). If the page has
- * become accessible meanwhile, the thread goes on. Our handler is still there, for all threads.
- * This thread has the signal blocked.
+ * A fault that comes back needs no system call, and so no sandbox can prevent the death. The
+ * handler returns with the signal blocked, the instruction faults again, and the kernel sets a
+ * blocked signal that it must deliver to SIG_DFL (kernel/signal.c, force_sig_info_to_task()). If
+ * the page has become accessible meanwhile, the thread goes on. Our handler is still there, for all
+ * threads. This thread has the signal blocked.
  *
  * Any other signal is queued again. If that is refused, an instruction of ours raises the same
  * signal, with another siginfo.

@@ -28,9 +28,9 @@
 
 /*
  * Whether a SIGSEGV without an address is a fault of the processor, for example of an address that
- * is not canonical. The kernel also forces such a signal on a thread if it cannot write the frame of
- * another signal, or cannot restore one (kernel/signal.c, force_sigsegv()). That one does not set
- * the trap number.
+ * is not canonical. The kernel also forces such a signal on a thread if it cannot write the frame
+ * of another signal, or cannot restore one (kernel/signal.c, force_sigsegv()). That one does not
+ * set the trap number.
  *
  * The kernel keeps the trap number of a thread until the next fault that becomes a signal. So a
  * forced signal is still taken for a fault if the last one of the same thread was a protection

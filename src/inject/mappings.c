@@ -89,7 +89,7 @@ int mcsafe__inject_mapping_at(struct mcsafe__injection *piece, uintptr_t start, 
 		if (isupper((
 			    unsigned char)line[0])) /* of a line about a mapping; not of a number */
 			continue;
-		/* NOLINTNEXTLINE(cert-err34-c): the kernel writes them, and no number is too large. */
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel writes them, none is too large. */
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, perms) != 3 ||
 		    to <= start)
 			continue;

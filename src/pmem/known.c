@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/errno_kept.h"
-#include "base/no_cancel.h"
 
 struct mcsafe_badblocks *mcsafe_pmem_badblocks(struct mcsafe_pmem *pmem)
 {
@@ -43,7 +42,6 @@ int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *an
 {
 	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	MCSAFE__KEEP_ERRNO();
-	MCSAFE__NO_CANCEL();
 	int err = -ENOTSUP;
 
 	if (pmem->fd >= 0 && !mcsafe__pmem_has_file(pmem))

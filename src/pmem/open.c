@@ -81,7 +81,6 @@ static int take_fd(struct mcsafe_pmem *pmem, int fd)
 
 		if (err != 0)
 			return err;
-		atomic_init(&pmem->seeker, -1); /* nothing of the file is opened */
 	} else {
 		fd = mcsafe__fd_duplicate(fd, &pmem->file);
 		if (fd < 0)

@@ -6,8 +6,8 @@
  * malloc or the loader. Therefore a copy of the process does everything that may block or fault.
  * clone(2) makes that copy, without the handlers of pthread_atfork(3).
  *
- * Of libc this calls clone, close, fcntl, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask, setrlimit,
- * sigaction, syscall, waitpid and _exit, which are plain system calls, and memset,
+ * Of libc this calls clone, close, fcntl, fstat, getpid, kill, nanosleep, prctl, pthread_sigmask,
+ * setrlimit, sigaction, syscall, waitpid and _exit, which are plain system calls, and memset,
  * pthread_setcancelstate, sigaddset, sigemptyset and sigfillset.
  */
 #include "report.h"

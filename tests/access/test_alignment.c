@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_alignment.c - MCSAFE_CHECK_ALIGNMENT: a wrong address ends the program, a right one does not */
+/* test_alignment.c - MCSAFE_CHECK_ALIGNMENT: a wrong address ends the program, no right one does */
 #define MCSAFE_CHECK_ALIGNMENT
 
 #include <setjmp.h>

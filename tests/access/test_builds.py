@@ -225,7 +225,8 @@ class Builds(unittest.TestCase):
                 done = subprocess.run(
                     [compiler, "-x", language, f"-std={standard}", "-I", str(SOURCE / "include"),
                      "-fsyntax-only", "-"],
-                    input="#include <mcsafe/mcsafe.h>\n", capture_output=True, text=True, check=False,
+                    input="#include <mcsafe/mcsafe.h>\n", capture_output=True, text=True,
+                    check=False,
                 )
                 self.assertNotEqual(done.returncode, 0)
                 errors = [line for line in done.stderr.splitlines() if " error: " in line]

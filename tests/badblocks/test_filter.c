@@ -93,6 +93,23 @@ static void test_a_huge_range_sets_all_bits(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* A full filter is made anew once all is cleared. Then it must be told of the next range again. */
+static void test_a_filter_that_was_full_sets_bits_again(void **state)
+{
+	const size_t n = (size_t)1 << 60;
+
+	(void)state;
+	begin();
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 4096, n), 0);
+		assert_true(mcsafe_badblocks_next(badblocks, n / 2, n / 2 + 1, NULL));
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, 0, SIZE_MAX), 0);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 8192, 1), 0);
+		assert_true(mcsafe_badblocks_next(badblocks, 8192, 8193, NULL));
+	}
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 /*
  * Each of these ranges has a few pages less than the filter has bits. A list of them is short, and
  * must not be worked on for long: the second range fills the filter, and the others find it full.
@@ -176,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_it_is_made_for_a_load_at_once),
 		cmocka_unit_test(test_what_is_cleared_is_forgotten),
 		cmocka_unit_test(test_a_huge_range_sets_all_bits),
+		cmocka_unit_test(test_a_filter_that_was_full_sets_bits_again),
 		cmocka_unit_test(test_a_list_of_large_ranges_sets_each_bit_once),
 		cmocka_unit_test(test_each_page_of_a_range_has_its_bit),
 		cmocka_unit_test(test_lookups_of_many_pages_do_without),

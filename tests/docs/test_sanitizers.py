@@ -165,12 +165,10 @@ class Tools(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         done = self.run_it(None, "overflow", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        # Valgrind would unroll the loop, and report the fault at an instruction that it considers
-        # another one.
+        # Without these options, Valgrind unrolls the loop, and reports the fault at an instruction
+        # that it considers another one. Whether the result is wrong then depends on luck.
         done = self.run_it(None, "loop", tool=tool)
         self.assertEqual((done.returncode, done.stdout), (0, "loop: 156 left\n"), done.stderr)
-        done = self.run_it(None, "loop", tool=(*VALGRIND, REGISTERS, SUPPRESSIONS))
-        self.assertNotEqual(done.stdout, "loop: 156 left\n")
         done = self.run_it(None, "words", tool=tool)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertIn("word: protected", done.stdout)

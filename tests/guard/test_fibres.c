@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_fibres.c - guards of fibres that swapcontext(3) switches, within a thread and across threads */
+/* test_fibres.c - guards of fibres that swapcontext(3) switches, in one thread and in two */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>

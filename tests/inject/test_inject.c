@@ -26,7 +26,7 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 
-#define CYCLES 10000
+#define CYCLES 2000
 
 static unsigned char *map(size_t pages)
 {
@@ -215,7 +215,7 @@ static void test_no_store_is_lost(void **unused)
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(pthread_create(&thread, NULL, store_and_load, page + 64), 0);
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < 1000; i++) {
 		assert_int_equal(mcsafe_inject(page, T_PAGE, kinds[i % 3]), 0);
 		assert_int_equal(mcsafe_inject_clear(page, T_PAGE), 0);
 	}
@@ -282,7 +282,7 @@ static void *cycle_own(void *arg)
 	unsigned char *page = common + (uintptr_t)arg * 2 * T_PAGE;
 	size_t i;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < 300; i++) {
 		if (mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_AUTO) != 0 ||
 		    readable(page, 1) != 0 || mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE ||
 		    mcsafe_inject_clear(page, T_PAGE) != 0 || page[i % T_PAGE] != 7)

@@ -12,8 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -479,23 +482,43 @@ IN_CHILD(test_a_loss_after_trusted_memory_was_mended_is_reported)
 	mcsafe_pmem_close(pmem);
 }
 
-static void close_and_give_page(int signo, siginfo_t *info, void *context)
+static sem_t at_second_fault;
+static atomic_bool closed;
+
+static void *closer(void *arg)
 {
-	if (faults == 1)
-		mcsafe_pmem_close(pmem);
+	while (sem_wait(&at_second_fault) != 0)
+		;
+	mcsafe_pmem_close(pmem);
+	atomic_store(&closed, true);
+	return arg;
+}
+
+/* Another thread closes the mapping, while this handler runs. */
+static void wait_and_give_page(int signo, siginfo_t *info, void *context)
+{
+	if (faults == 1) {
+		sem_post(&at_second_fault);
+		while (!atomic_load(&closed))
+			sched_yield();
+	}
 	give_page(signo, info, context);
 }
 
-/* As another thread may do: nothing waits for a handler of the program, which may never return. */
+/* Nothing waits for a handler of the program, which may never return. */
 IN_CHILD(test_a_mapping_may_be_closed_while_trusted_memory_is_mended)
 {
 	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	pthread_t thread;
 	ssize_t got;
 
-	t_set_action(SIGSEGV, close_and_give_page, SA_SIGINFO, 0);
+	t_set_action(SIGSEGV, wait_and_give_page, SA_SIGINFO, 0);
 	open_for_trusted();
+	CHECK_EQ(sem_init(&at_second_fault, 0, 0), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, closer, NULL), 0);
 	got = read_to_trusted(&fault);
 	CHECK_EQ(faults, 2);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK_EQ(fault.cause, MCSAFE_CAUSE_NONE);
 	CHECK(got > (ssize_t)T_PAGE && got < (ssize_t)(3 * T_PAGE));
 	CHECK(memcmp(trusted.iov_base, data, (size_t)got) == 0);

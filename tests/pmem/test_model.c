@@ -52,7 +52,7 @@ static _Thread_local struct {
 	enum mcsafe_inject_kind kinds[4];
 	size_t n_kinds;
 	unsigned char *buf; /* room for everything, then a page that cannot be accessed */
-	size_t cut; /* when the next write(2) begins, the file is truncated to this; SIZE_MAX: not */
+	size_t cut;         /* the next write(2) truncates the file to this first; SIZE_MAX: not */
 	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
 		bad_buffers, not_repaired, cuts, cut_off;
 } t;
@@ -367,7 +367,7 @@ static void step_heal(void)
 	heal(base(), below(MODEL_PAGES));
 }
 
-/* What the repair of n bytes returns. *written becomes the number of bytes that have the new data. */
+/* What the repair of n bytes returns. *written becomes the number of bytes that are new. */
 static ssize_t repaired(size_t n, size_t offset, size_t *written)
 {
 	size_t size = model.seen, page = offset / MODEL_PAGE;

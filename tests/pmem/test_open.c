@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -486,6 +487,29 @@ static void test_the_answer_of_the_kernel_is_about_the_mapping(void **state)
 	close(fd);
 }
 
+/* The linker (--wrap) replaces this function of the library: the error of a read, or 0. */
+ssize_t __real_pread(int fd, void *buf, size_t n, off_t offset);
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
+
+static int pread_error;
+
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	if (pread_error == 0)
+		return __real_pread(fd, buf, n, offset);
+	errno = pread_error;
+	return -1;
+}
+
+static int verdict;
+
+static int say(const struct mcsafe_range *bad, const struct mcsafe_fault *fault, void *arg)
+{
+	(void)bad;
+	(void)fault;
+	return *(int *)arg;
+}
+
 /* A scrub finds bad pages within the file, and does not report the part that was cut off. */
 static void test_scrub_finds_what_is_bad(void **state)
 {
@@ -516,6 +540,94 @@ static void test_scrub_finds_what_is_bad(void **state)
 	assert_true(mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX, &bad));
 	assert_int_equal(bad.start, 2 * T_PAGE);
 	assert_int_equal(mcsafe_inject_clear((unsigned char *)info.base + 2 * T_PAGE, T_PAGE), 0);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+/* A page that cannot be read is lost if pread(2) fails too. The program may decide otherwise. */
+static void test_a_scrub_proves_an_io_error(void **state)
+{
+	static const struct {
+		int error; /* of pread(2) */
+		int verdict;
+		size_t bad, failed;
+	} cases[] = {
+		{0, MCSAFE_SCRUB_DECIDE, 0, T_PAGE},
+		{EIO, MCSAFE_SCRUB_DECIDE, T_PAGE, 0},
+		{EHWPOISON, MCSAFE_SCRUB_DECIDE, T_PAGE, 0},
+		{ENOMEM, MCSAFE_SCRUB_DECIDE, 0, T_PAGE},
+		{EIO, MCSAFE_SCRUB_LEAVE, 0, 0},
+		{EIO, -1, 0, 0},
+		{0, MCSAFE_SCRUB_ADD, T_PAGE, 0},
+	};
+	static const unsigned char data[8 * T_PAGE];
+	int fd = file_of("");
+
+	(void)state;
+	t_install();
+	assert_int_equal(write(fd, data, sizeof(data)), sizeof(data));
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		struct mcsafe_scrub_options options = {.found = say};
+		struct mcsafe_scrub_progress progress;
+		struct mcsafe_pmem *pmem;
+		struct mcsafe_pmem_info info;
+
+		verdict = cases[i].verdict;
+		options.arg = &verdict;
+		assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+		mcsafe_pmem_get_info(pmem, &info);
+		if (mcsafe_inject((unsigned char *)info.base + 2 * T_PAGE, T_PAGE,
+				  MCSAFE_INJECT_EOF) != 0)
+			t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+		pread_error = cases[i].error;
+		assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), 0);
+		assert_int_equal(progress.bad, cases[i].bad);
+		assert_int_equal(progress.failed, cases[i].failed);
+		if (verdict == MCSAFE_SCRUB_DECIDE) {
+			assert_int_equal(
+				mcsafe_badblocks_clear(mcsafe_pmem_badblocks(pmem), 0, SIZE_MAX),
+				0);
+			assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+			assert_int_equal(progress.bad, cases[i].bad);
+		}
+		assert_int_equal(mcsafe_badblocks_bytes(mcsafe_pmem_badblocks(pmem)), cases[i].bad);
+		pread_error = 0;
+		assert_int_equal(
+			mcsafe_inject_clear((unsigned char *)info.base + 2 * T_PAGE, T_PAGE), 0);
+		mcsafe_pmem_close(pmem);
+	}
+	close(fd);
+}
+
+static void *scrub_cancelled(void *arg)
+{
+	pthread_cancel(pthread_self());
+	(void)!mcsafe_pmem_scrub(arg, NULL, NULL);
+	return NULL;
+}
+
+/* The mapping is not in use any more: mcsafe_pmem_close() would wait for ever. */
+static void test_a_scrub_that_is_cancelled_leaves_nothing(void **state)
+{
+	int fd = file_of("0123456789");
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_pmem *pmem;
+	pthread_t thread;
+	size_t running = 0;
+	void *result;
+
+	(void)state;
+	t_install();
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(pthread_create(&thread, NULL, scrub_cancelled, pmem), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	for (size_t i = 0; i < MCSAFE__STRIPES; i++)
+		running += atomic_load(&pmem->stripes[i].running);
+	assert_int_equal(running, 0);
+	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+	assert_int_equal(progress.offset, 10);
 	mcsafe_pmem_close(pmem);
 	close(fd);
 }
@@ -693,6 +805,8 @@ int main(void)
 		cmocka_unit_test(test_the_kernel_is_asked),
 		cmocka_unit_test(test_the_answer_of_the_kernel_is_about_the_mapping),
 		cmocka_unit_test(test_scrub_finds_what_is_bad),
+		cmocka_unit_test(test_a_scrub_proves_an_io_error),
+		cmocka_unit_test(test_a_scrub_that_is_cancelled_leaves_nothing),
 		cmocka_unit_test_setup_teardown(test_sysfs_tells_size_and_alignment, make_tree,
 						remove_tree),
 	};

@@ -435,6 +435,7 @@ static void test_another_file_with_the_number_of_the_descriptor_is_left_alone(vo
 		os.meanwhile = steal;
 		os.meanwhile_at = when;
 		if (when == 0) {
+			assert_int_equal(fcntl(other, F_SETFL, O_APPEND), 0);
 			steal();
 			assert_int_equal(repair(SIZE, 0), -EBADF);
 			assert_int_equal(os.writes + os.punches + os.syncs, 0);
@@ -672,6 +673,17 @@ static void make_shared(void)
 	memset(memory, 'm', SIZE);
 }
 
+static void make_private_file(void)
+{
+	int file = memfd_create("private", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(file, SIZE), 0);
+	assert_true(__real_mmap(memory, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,
+				0) == memory);
+	memset(memory, 'm', SIZE);
+	close(file);
+}
+
 static void make_stack(void)
 {
 	assert_true(__real_mmap(memory, SIZE, PROT_READ | PROT_WRITE,
@@ -703,10 +715,10 @@ static void test_what_cannot_be_replaced_like_it_is_stays(void **state)
 		void (*change)(void);
 		int result;
 	} cases[] = {
-		{make_unreadable, -EOPNOTSUPP}, {make_executable, -EOPNOTSUPP},
-		{make_shared, -EOPNOTSUPP},     {make_stack, -EOPNOTSUPP},
-		{refuse_lock, -ENOMEM},         {refuse_pages, -ENOMEM},
-		{refuse_move, -ENOMEM},
+		{make_unreadable, -EOPNOTSUPP},   {make_executable, -EOPNOTSUPP},
+		{make_shared, -EOPNOTSUPP},       {make_stack, -EOPNOTSUPP},
+		{make_private_file, -EOPNOTSUPP}, {refuse_lock, -ENOMEM},
+		{refuse_pages, -ENOMEM},          {refuse_move, -ENOMEM},
 	};
 	char perms[2][5], flags[2][256];
 

@@ -706,8 +706,8 @@ IN_CHILD(test_number_is_no_standard_one)
 }
 
 /*
- * libunwind keeps a pipe, too. The program has closed it and opened files of its own, which read and
- * write as the pipe would. The stack makes libunwind ask whether memory can be read.
+ * libunwind keeps a pipe, too. The program has closed it and opened files of its own, which read
+ * and write as the pipe would. The stack makes libunwind ask whether memory can be read.
  */
 #define CONTENT "precious"
 

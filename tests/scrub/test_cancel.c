@@ -8,6 +8,7 @@
 #include <mcsafe/scrub.h>
 
 #include "run.h"
+#include "sanitizer.h"
 
 #define SIZE ((size_t)1 << 18)
 
@@ -233,6 +234,14 @@ static void test_a_wait_that_is_cancelled_can_be_repeated(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* The ThreadSanitizer of gcc 12 reports a thread that is cancelled in its pthread_join(3). */
+static void no_join_is_cancelled(void **state)
+{
+	(void)state;
+	print_message("left out: ThreadSanitizer takes a cancelled pthread_join(3) for an error\n");
+	skip();
+}
+
 /* The thread of the scrub pauses, and must be waited for. */
 static int start_and_destroy(struct mcsafe_scrub *scrub)
 {
@@ -263,7 +272,10 @@ int main(void)
 		cmocka_unit_test(test_a_function_of_the_caller_may_end_the_thread),
 		cmocka_unit_test(test_a_found_function_may_end_the_thread),
 		cmocka_unit_test(test_the_thread_of_a_scrub_may_be_ended),
-		cmocka_unit_test(test_a_wait_that_is_cancelled_can_be_repeated),
+		{"test_a_wait_that_is_cancelled_can_be_repeated",
+		 T_THREAD_SANITIZER ? no_join_is_cancelled
+				    : test_a_wait_that_is_cancelled_can_be_repeated,
+		 NULL, NULL, NULL},
 		cmocka_unit_test(test_destroying_is_not_cancelled),
 	};
 

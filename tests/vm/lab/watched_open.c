@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * watched_open.c - open() and fopen() of the whole process
+ * watched_open.c - open(), openat() and fopen() of the whole process
  *
  * The dynamic linker looks in the program first (ld.so(8)), so that libraries call these functions
  * instead of the C library's. The caller is the object that contains the return address.
@@ -26,6 +26,9 @@
  */
 int watched_open(const char *path, int flags, ...) AS("open");
 int watched_open64(const char *path, int flags, ...) __asm__("open64") SAME_AS("open");
+int watched_openat(int directory, const char *path, int flags, ...) AS("openat");
+int watched_openat64(int directory, const char *path, int flags, ...) __asm__("openat64")
+	SAME_AS("openat");
 FILE *watched_fopen(const char *path, const char *mode) AS("fopen");
 FILE *watched_fopen64(const char *path, const char *mode) __asm__("fopen64") SAME_AS("fopen");
 
@@ -82,6 +85,20 @@ int watched_open(const char *path, int flags, ...)
 		mode = va_arg(arguments, mode_t);
 	va_end(arguments);
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int watched_openat(int directory, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list arguments;
+
+	if (is_refused(path, __builtin_return_address(0)))
+		return -1;
+	va_start(arguments, flags);
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+		mode = va_arg(arguments, mode_t);
+	va_end(arguments);
+	return (int)syscall(SYS_openat, directory, path, flags, mode);
 }
 
 static FILE *real_fopen(const char *path, const char *mode)
