@@ -81,7 +81,21 @@ endfunc broken_\name
 	ldmxcsr	-8(%rsp)
 .endm
 
+.macro	store_non_temporal
+	cmpq	$8, %rdx
+	jb	.Lshort_\@
+	movnti	%rax, (%rdi)
+.Lshort_\@:
+.endm
+
+.macro	store_fenced
+	store_non_temporal
+	sfence
+.endm
+
 	copies	good
+	copies	fenced, start=store_fenced
+	copies	not_fenced_at_fault, start=store_non_temporal, end=sfence
 	copies	last_byte, start="short_by_one"
 	copies	before, start="if_longer 40 movb $0, -1(%rdi)"
 	copies	count_high, fault="decq %rax"

@@ -11,6 +11,8 @@
  }
 
 void broken_good(void);
+void broken_fenced(void);
+void broken_not_fenced_at_fault(void);
 void broken_last_byte(void);
 void broken_before(void);
 void broken_count_high(void);
@@ -36,6 +38,8 @@ const struct broken broken[] = {
 	BREAKS(good, RIGHT, NULL, 0),
 	BREAKS(good, ROWS, NULL, 0),
 	BREAKS(good, LINES, NULL, 0),
+	BREAKS(fenced, LINES, NULL, 0),
+	BREAKS(not_fenced_at_fault, LINES, "it may return without SFENCE", 0),
 	BREAKS(last_byte, RIGHT, "a byte is wrong", 0),
 	BREAKS(last_byte, LINES, "a wrong copy", 0),
 	BREAKS(before, RIGHT, "a byte outside the destination was written", 0),

@@ -90,6 +90,47 @@ const struct decode_insn *code_at(const struct code *code, uintptr_t addr)
 	return bsearch(&key, code->insns, code->n, sizeof(*code->insns), compare);
 }
 
+static bool is_non_temporal(const struct decode_insn *insn)
+{
+	return insn->access == DECODE_STORE && strstr(insn->text, "movnt") != NULL;
+}
+
+static bool is_fence(const struct decode_insn *insn)
+{
+	return strncmp(insn->text, "sfence", 6) == 0;
+}
+
+/* Whether a path from the end of an instruction returns without SFENCE. */
+static bool returns_unfenced(const struct code *code, const struct decode_insn *from)
+{
+	struct search *search = calloc(1, sizeof(*search));
+	bool *seen = calloc(code->n, sizeof(*seen)), returns = false;
+
+	if (search == NULL || seen == NULL)
+		abort();
+	search->todo[search->n_todo++] = from->addr + from->length;
+	while (search->n_todo != 0 && !returns) {
+		const struct decode_insn *insn = code_at(code, search->todo[--search->n_todo]);
+
+		if (seen[insn - code->insns] || is_fence(insn))
+			continue;
+		seen[insn - code->insns] = true;
+		returns = insn->flow == DECODE_RETURNS;
+		follow(search, insn);
+	}
+	free(seen);
+	free(search);
+	return returns;
+}
+
+const struct decode_insn *code_not_fenced(const struct code *code)
+{
+	for (size_t i = 0; i < code->n; i++)
+		if (is_non_temporal(&code->insns[i]) && returns_unfenced(code, &code->insns[i]))
+			return &code->insns[i];
+	return NULL;
+}
+
 uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16])
 {
 	uintptr_t addr = (uintptr_t)(intptr_t)insn->displacement;

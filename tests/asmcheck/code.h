@@ -26,6 +26,13 @@ void code_free(struct code *code);
 /* The instruction at addr, or NULL. */
 const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
 
+/*
+ * Only SFENCE orders non-temporal stores with later stores (Intel SDM volume 1, "Programming with
+ * Intel SSE Instructions"). Returns NULL if all paths from such stores to the return of the routine
+ * have an SFENCE, also those through a fault. Otherwise returns a store that has such a path.
+ */
+const struct decode_insn *code_not_fenced(const struct code *code);
+
 /* The address of its operand. Registers have the numbers of the encoding. */
 uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16]);
 

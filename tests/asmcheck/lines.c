@@ -6,6 +6,8 @@
  * A sample of the cases shows that this is still the same routine: the original runs one
  * instruction at a time, and must make exactly the same accesses.
  *
+ * Before that, each path from a non-temporal store to the return must have an SFENCE.
+ *
  * A load counts as all bytes of its operand, whatever its mask is, because the processor may fetch
  * a line of which it needs no byte. A store counts as the bytes that its mask selects.
  */
@@ -292,6 +294,16 @@ static unsigned char *map(void)
 	return memory;
 }
 
+static const char *check_fences(void)
+{
+	const struct decode_insn *insn = code_not_fenced(&it.code);
+
+	if (insn == NULL)
+		return NULL;
+	return complain("%s + %#zx, %s: it may return without SFENCE", it.copy->name,
+			(size_t)(insn->addr - it.code.entry), insn->text);
+}
+
 const char *check_lines(const struct t_copy *copy, struct t_rng *rng, bool full,
 			struct tally *tally)
 {
@@ -309,6 +321,8 @@ const char *check_lines(const struct t_copy *copy, struct t_rng *rng, bool full,
 		complaint = code_rewrite(&it.code, &it.rewritten);
 	if (complaint != NULL)
 		complaint = complain("%s: %s", copy->name, complaint);
+	if (complaint == NULL)
+		complaint = check_fences();
 	if (complaint == NULL)
 		complaint = try_sample_of_steps(rng);
 	if (complaint == NULL)

@@ -57,13 +57,13 @@ ptrdiff_t sweep_good_distance(size_t alignment)
 	return (ptrdiff_t)(T_PAGE / 2 - alignment);
 }
 
-void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struct t_fault_kind *dst,
-		size_t good_pages)
+static void open_part(struct sweep *sweep, const struct t_fault_kind *src,
+		      const struct t_fault_kind *dst, size_t good_pages, size_t part)
 {
 	const char *unsupported;
 
 	memset(sweep, 0, sizeof(*sweep));
-	sweep->tool_stride = t_stride(11, 499);
+	sweep->least_stride = t_part(part, 11, 499);
 	t_install();
 	t_state_init(&sweep->state);
 	/* That many bad pages that no copy reaches their end, not even one that can flush them. */
@@ -78,6 +78,18 @@ void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struc
 	sweep->trial.src = &sweep->src;
 	sweep->trial.dst = &sweep->dst;
 	sweep->trial.state = &sweep->state;
+}
+
+void sweep_open(struct sweep *sweep, const struct t_fault_kind *src, const struct t_fault_kind *dst,
+		size_t good_pages)
+{
+	open_part(sweep, src, dst, good_pages, 1);
+}
+
+void sweep_open_case(struct sweep *sweep, const struct sweep_case *kinds)
+{
+	open_part(sweep, kinds->src, kinds->dst, 1, SWEEP_PART);
+	sweep->first = kinds->first;
 }
 
 /*
@@ -95,10 +107,10 @@ void sweep_begin(struct sweep *sweep, const struct t_copy *copy)
 {
 	bool logged = is_logged(&sweep->src) || is_logged(&sweep->dst);
 
-	sweep->stride = sweep->tool_stride;
+	sweep->stride = sweep->least_stride;
 	if (logged && sweep->stride < LOGGED_STRIDE)
 		sweep->stride = LOGGED_STRIDE;
-	sweep->turn = 0;
+	sweep->turn = sweep->first;
 	sweep->trial.copy = copy;
 	sweep->trial.witnessed = t_copy_is_engine(copy);
 	if (sweep->trial.witnessed)
@@ -172,6 +184,7 @@ int sweep_run(const char *group, unsigned sides, void (*test)(void **state))
 	for (size_t i = 0; i < n; i++) {
 		cases[i].src = src[i / n_dst];
 		cases[i].dst = dst[i % n_dst];
+		cases[i].first = i / n_dst + i % n_dst;
 		name_case(&cases[i], sides);
 		tests[i].name = cases[i].name;
 		tests[i].test_func = test;
@@ -221,7 +234,7 @@ void sweep_side(const struct sweep_case *kinds, enum mcsafe_side side)
 	const struct t_copy *copy = NULL;
 	struct sweep sweep;
 
-	sweep_open(&sweep, kinds->src, kinds->dst, 1);
+	sweep_open_case(&sweep, kinds);
 	while ((copy = sweep_next(copy, T_SIDE(side))) != NULL) {
 		struct t_trial *trial = &sweep.trial;
 

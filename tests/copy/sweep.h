@@ -44,7 +44,8 @@ struct sweep {
 	size_t copies;
 	size_t faults;
 	size_t stride; /* one trial in that many is done */
-	size_t tool_stride;
+	size_t least_stride;
+	size_t first; /* the turn of the first trial */
 	size_t turn;
 };
 
@@ -70,15 +71,27 @@ void sweep_close(struct sweep *sweep);
 struct sweep_case {
 	const struct t_fault_kind *src;
 	const struct t_fault_kind *dst;
+	size_t first; /* the turn of its first trial */
 	char name[64];
 };
 
 #define SWEEP_CASES 64
 
 /*
+ * One trial in that many of a case is done. A prime, as for t_part(). Each kind begins at another
+ * trial, and at least that many kinds of either side have the same distances. So each run tries
+ * each distance, alignment and length, with one kind or another.
+ */
+#define SWEEP_PART 5
+
+/* sweep_open() for a case, of which only the part above is done. */
+void sweep_open_case(struct sweep *sweep, const struct sweep_case *kinds);
+
+/*
  * Runs test once for each combination of kinds that are bad on those sides. The test finds its
- * struct sweep_case in *state. The other side gets a bad page that the copies must not reach. With
- * a sanitizer, one trial in eleven is done. Returns the exit status for the program.
+ * struct sweep_case in *state. The other side gets a bad page that the copies must not reach. One
+ * trial in five is done, or with a sanitizer one in eleven; with MCSAFE_FULL=1 all of them. Returns
+ * the exit status for the program.
  */
 int sweep_run(const char *group, unsigned sides, void (*test)(void **state));
 

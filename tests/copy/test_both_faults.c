@@ -47,7 +47,7 @@ static void test_stops_at_the_first_bad_byte_of_either(void **state)
 	const struct t_copy *copy = NULL;
 	struct sweep sweep;
 
-	sweep_open(&sweep, kinds->src, kinds->dst, 1);
+	sweep_open_case(&sweep, kinds);
 	while ((copy = sweep_next(copy, BOTH_SIDES)) != NULL) {
 		sweep_begin(&sweep, copy);
 		try_distances(&sweep);

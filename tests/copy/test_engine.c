@@ -49,6 +49,36 @@ static uintptr_t entry_in_use_without_record(void)
 	return (uintptr_t)copy->fn;
 }
 
+static void test_a_copy_of_nothing_may_be_the_first(void **state)
+{
+	char byte = 1;
+
+	(void)state;
+	assert_int_equal(memcpy_mcsafe(&byte, &byte, 0), 0);
+	assert_int_equal(mcsafe_memcpy(&byte, &byte, 0, NULL), 0);
+	assert_int_equal(mcsafe_memset(&byte, 0, 0, NULL), 0);
+	assert_int_equal(mcsafe_memcpy_flushcache(&byte, &byte, 0, NULL), 0);
+	assert_int_equal(byte, 1);
+}
+
+/* What the limits of the engines and of copies around the caches go by. */
+static void test_caches_are_as_large_as_libc_says(void **state)
+{
+	long first = sysconf(_SC_LEVEL1_DCACHE_SIZE), second = sysconf(_SC_LEVEL2_CACHE_SIZE);
+
+	(void)state;
+	print_message("the first cache has %zu bytes, the largest %zu; libc says %ld, then %ld\n",
+		      mcsafe__cpu_first_cache_size(), mcsafe__cpu_cache_size(), first, second);
+	if (t_with_valgrind()) {
+		print_message("not compared: valgrind makes up caches\n");
+		return;
+	}
+	if (first > 0)
+		assert_int_equal(mcsafe__cpu_first_cache_size(), first);
+	if (second > first)
+		assert_true(mcsafe__cpu_cache_size() >= (size_t)second);
+}
+
 static void test_names_are_those_of_the_table(void **state)
 {
 	char names[256], *rest = NULL;
@@ -162,6 +192,7 @@ static void test_the_environment_chooses(void **state)
 	assert_string_equal(printed, "");
 	with_environment("sse3", -EINVAL, "word", printed, sizeof(printed));
 	assert_non_null(strstr(printed, "MCSAFE_ENGINE=sse3"));
+	assert_non_null(strstr(printed, "no such engine"));
 	assert_non_null(strstr(printed, mcsafe_engine_names()));
 	with_environment("\033[31mx\n", -EINVAL, "word", printed, sizeof(printed));
 	assert_non_null(strstr(printed, "MCSAFE_ENGINE=\\x1b[31mx\\x0a: no such engine"));
@@ -171,7 +202,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
+			test_a_copy_of_nothing_may_be_the_first), /* first: no engine is chosen */
+		cmocka_unit_test(
 			test_the_environment_chooses), /* first: libmcsafe is not installed */
+		cmocka_unit_test(test_caches_are_as_large_as_libc_says),
 		cmocka_unit_test(test_names_are_those_of_the_table),
 		cmocka_unit_test(test_each_can_be_asked_for),
 		cmocka_unit_test(test_the_best_is_chosen),

@@ -121,7 +121,7 @@ static void test_a_fault_reaches_every_row(void **state)
 	open_tally(&tally);
 	sweep_open(&sweep, kind, kind, 1);
 	if (t_with_valgrind())
-		sweep.tool_stride = 5; /* or it would miss some rows */
+		sweep.least_stride = 5; /* or it would miss some rows */
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_DESTINATION))) != NULL) {
 		if (!t_copy_is_engine(copy))
 			continue;

@@ -207,6 +207,36 @@ static void test_copies_stop_at_the_end_of_a_truncated_file(void **state)
 	try_kind("truncated");
 }
 
+/* ---- engines that do not use it -------------------------------------------------------------- */
+
+/* Their copies keep C5, which REP MOVSB cannot. */
+static void test_other_engines_use_no_strings(void **state)
+{
+	static const size_t lengths[] = {
+		255, 256, 257, 4096, MCSAFE__NT_NEVER_BELOW - 1, ROOM / 4 * 3 + 1};
+	size_t n = 0;
+
+	(void)state;
+	t_install();
+	from = calloc(1, ROOM);
+	to = malloc(ROOM);
+	assert_true(from != NULL && to != NULL);
+	for (size_t i = 0; i < mcsafe__n_engines; i++) {
+		const struct mcsafe__engine *engine = &mcsafe__engines[i];
+
+		if (engine->rep_movsb || strcmp(engine->name, "erms") == 0 ||
+		    mcsafe_engine_set(engine->name) != 0)
+			continue;
+		for (size_t k = 0; k < T_LENGTH(lengths); k++)
+			copy_and_compare(lengths[k], 5, 3, false);
+		n++;
+	}
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+	assert_in_range(n, 1, mcsafe__n_engines); /* word runs everywhere */
+	free(from);
+	free(to);
+}
+
 /* ---- who has met it -------------------------------------------------------------------------- */
 
 /* Whether a bad page at that byte stops REP MOVSB, which is in the first line of its routine. */
@@ -250,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_copies_of_good_memory_are_right),
 		cmocka_unit_test(test_copies_stop_at_protected_memory),
 		cmocka_unit_test(test_copies_stop_at_the_end_of_a_truncated_file),
+		cmocka_unit_test(test_other_engines_use_no_strings),
 		cmocka_unit_test(test_the_last_line_is_read_by_vectors),
 	};
 

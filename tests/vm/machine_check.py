@@ -35,6 +35,9 @@ from operands import Operand
 LINE = 64
 REP_MOVSB = b"\xf3\xa4"
 STEPS_TO_STRING = 20
+KERNEL_COPY_BYTES = 512  # no copy function of the kernel is longer
+# A watched byte can be read by others, such as another process that uses the same address.
+STRANGERS = 1000
 
 
 @dataclass(frozen=True)
@@ -191,8 +194,7 @@ class Injector:
             self._gdb.resume()
             return
         if stop.read is not None:
-            armed.touched += 1
-            self._log(f"a read of the line: {stop}")
+            self._touched(stop)
             self._gdb.resume()
             return
         registers = self._gdb.registers(stop.processor)
@@ -211,7 +213,7 @@ class Injector:
         if armed.mode == "insn":
             [line] = armed.targets
         elif operand.string:
-            line = self._run_string_up_to(processor, registers)
+            line, processor = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
             self._step_over(processor, registers["rip"])
             self._gdb.resume()
@@ -240,38 +242,66 @@ class Injector:
         self._gdb.step(processor)
         self._gdb.insert(gdb.EXECUTE, instruction)
 
-    def _run_string_up_to(self, processor: int, registers: Mapping[str, int]) -> int:
-        """Stop a REP MOVSB when the next byte it reads is in a line of ours; return that line."""
+    def _run_string_up_to(
+        self, processor: int, registers: Mapping[str, int]
+    ) -> tuple[int, int]:
+        """Stop a REP MOVSB when the next byte it reads is in a line of ours.
+
+        Return that line, and the processor on which the string is now.
+        """
         first = registers["rsi"]
         end = first + registers["rcx"]
         ahead = [line for line in self._armed.targets if first < line + LINE and line < end]
         if not ahead:
-            return first // LINE * LINE
+            return first // LINE * LINE, processor
         line = min(ahead)
         if line > first:
             self._breakpoints(False)
-            self._run_to_read_of(line - 1)
+            # The program is linked at an address that no other process uses (CMakeLists.txt), so
+            # the instruction tells whose read it is.
+            processor = self._run_to_read_of(
+                line - 1, lambda now: (now["rip"], now["rsi"]) == (registers["rip"], line)
+            )
             self._breakpoints(True)
-            now = self._gdb.registers(processor)
-            if (now["rip"], now["rsi"]) != (registers["rip"], line):
-                raise GuestFailure(f"gdb: the string stands at {now['rsi']:#x}, not {line:#x}")
-        return line
+        return line, processor
 
-    def _run_to_read_of(self, address: int) -> None:
+    def _run_to_read_of(self, address: int, is_ours: Callable[[Mapping[str, int]], bool]) -> int:
+        """Stop after our read of this byte, and return the processor that has read it.
+
+        The guest's kernel may interrupt a string at any byte, run somebody else, and continue the
+        string on the other processor. So neither the processor nor the address tells whose read it
+        is: the registers of the processor that has stopped tell it.
+        """
         self._gdb.insert(gdb.READ, address)
-        self._gdb.resume()
-        stop = self._gdb.wait()
-        self._gdb.remove(gdb.READ, address)
-        if stop.read != address:
-            raise GuestFailure(f"gdb: {stop} instead of a read of {address:#x}")
+        for _ in range(STRANGERS):
+            self._gdb.resume()
+            stop = self._gdb.wait()
+            if stop.read in self._armed.watched:
+                self._touched(stop)
+            elif stop.read != address:
+                raise GuestFailure(f"gdb: {stop} instead of a read of {address:#x}")
+            else:
+                registers = self._gdb.registers(stop.processor)
+                if is_ours(registers):
+                    self._gdb.remove(gdb.READ, address)
+                    return stop.processor
+                self._log(f"a read of {address:#x} at {registers['rip']:#x}: not ours")
+        raise GuestFailure(f"gdb: {STRANGERS} reads of {address:#x}, and none of them is ours")
+
+    def _touched(self, stop: gdb.Stop) -> None:
+        self._armed.touched += 1
+        self._log(f"a read of the line: {stop}")
 
     def _at_kernel_copy(self, processor: int, registers: Mapping[str, int]) -> None:
         [(line, physical)] = self._armed.targets.items()
-        source, size = registers["rsi"], registers["rdx"]
+        source, size, entry = registers["rsi"], registers["rdx"], registers["rip"]
         self._breakpoints(False)
         if source < line + LINE and line < source + size:
             if source < line:
-                self._run_to_read_of(line - 1)
+                # Other code of the kernel can read the same byte through its mapping of all memory.
+                processor = self._run_to_read_of(
+                    line - 1, lambda now: 0 <= now["rip"] - entry < KERNEL_COPY_BYTES
+                )
             else:
                 self._step_to_string(processor)
             self._inject(processor, physical)

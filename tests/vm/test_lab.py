@@ -187,18 +187,21 @@ class FakeGdb:
         self.calls: list[tuple] = []
         self.current = registers
         self.after: list[dict[str, int]] = []
+        self.elsewhere: dict[int, dict[str, int]] = {}  # after wait(), by processor
+        self.waited = False
         self.stops = stops
 
     def __getattr__(self, name: str) -> Callable:
         return lambda *arguments: self.calls.append((name, *arguments))
 
-    def registers(self, _processor: int) -> dict[str, int]:
-        return self.current
+    def registers(self, processor: int) -> dict[str, int]:
+        return self.elsewhere.get(processor, self.current) if self.waited else self.current
 
     def feed(self, _data: bytes) -> list[gdb.Stop]:
         return [self.stops.pop(0)]
 
     def wait(self) -> gdb.Stop:
+        self.waited = True
         self.current = self.after.pop(0)
         return self.stops.pop(0)
 
@@ -290,6 +293,42 @@ class InjectorTest(unittest.TestCase):
         debugger.after = [{"rip": self.STRING, "rsi": 0x7FC0, "rcx": 0x141}]
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
         injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+
+    def run_string(self, others: int, *stops: gdb.Stop) -> FakeGdb:
+        """Run a string up to its line; then the processor `others` runs something else."""
+        before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
+        injector, debugger = self.injector(before, gdb.Stop(5, 0, None), *stops)
+        debugger.after = [{"rip": self.STRING, "rsi": 0x7FC0, "rcx": 0x141}] * len(stops)
+        debugger.elsewhere = {others: {"rip": 0x401000, "rsi": 0x34F7F}}
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
+        injector.feed(b"")
+        return debugger
+
+    def test_a_string_that_has_moved_is_found_on_its_new_processor(self) -> None:
+        self.run_string(0, gdb.Stop(5, 1, 0x7FBF))
+        self.assertEqual(self.injections(), ["mce 1 1 0xbd80000000000134 0xf 0x1fc0 0x8c"])
+
+    def test_reads_of_others_do_not_stop_a_string(self) -> None:
+        other, ours = gdb.Stop(5, 1, 0x7FBF), gdb.Stop(5, 0, 0x7FBF)
+        debugger = self.run_string(1, other, other, ours)
+        self.assertEqual(self.injections(), ["mce 0 1 0xbd80000000000134 0xf 0x1fc0 0x8c"])
+        self.assertEqual(debugger.stops, [])
+
+    def test_reads_of_others_only_are_an_error(self) -> None:
+        stops = [gdb.Stop(5, 1, 0x7FBF)] * machine_check.STRANGERS
+        with self.assertRaisesRegex(GuestFailure, "none of them is ours"):
+            self.run_string(1, *stops)
+
+    def test_the_kernel_reads_a_byte_outside_its_copy_as_well(self) -> None:
+        line = (0xFF11 << 48) + 0x1FC0
+        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128}
+        read = gdb.Stop(5, 0, line - 1)
+        injector, debugger = self.injector(registers, gdb.Stop(5, 0, None), read, read)
+        debugger.after = [{"rip": 0xFFFF8000}, {"rip": 0xFFFF0010}]
+        injector.request("arm kernel page at=0:1fc8 entry=ffff0000 page_offset_base=ffff1000")
+        injector.feed(b"")
+        self.assertEqual(debugger.stops, [])
         self.assertEqual(len(self.injections()), 1)
 
     def test_a_string_that_ends_before_the_line_raises_nothing(self) -> None:

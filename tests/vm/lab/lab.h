@@ -254,6 +254,7 @@ int lab_program_pmem_killed(int argc, char **argv);
 int lab_program_pmem_worn(int argc, char **argv);
 int lab_program_race(int argc, char **argv);
 int lab_program_rep_movs(int argc, char **argv);
+int lab_program_rep_movs_moved(int argc, char **argv);
 int lab_program_repair(int argc, char **argv);
 int lab_program_routines(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);

@@ -33,6 +33,7 @@ static const struct {
 	{"pmem-worn", lab_program_pmem_worn},
 	{"race", lab_program_race},
 	{"rep-movs", lab_program_rep_movs},
+	{"rep-movs-moved", lab_program_rep_movs_moved},
 	{"repair", lab_program_repair},
 	{"routines", lab_program_routines},
 	{"rows", lab_program_rows},

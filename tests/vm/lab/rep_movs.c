@@ -5,13 +5,19 @@
 #include "lab.h"
 #include "landing/landing.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define MARGIN  LINE
 #define AT      (31 * LINE) /* the poisoned line, in the second page */
 #define PAST    ((size_t)300)
 #define N_PAGES ((size_t)3)
+
+#define TIMES_MOVED 20
+#define FAR         ((size_t)4000)
 
 static unsigned char arena[2 * T_PAGE] __attribute__((aligned(4096)));
 
@@ -67,6 +73,44 @@ static void fail_to_write(unsigned char *page)
 		  "a write to a read-only page: side %d, cause %s", (int)fault.side,
 		  mcsafe_cause_name(fault.cause));
 	lab_need(mprotect(page, T_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+}
+
+static int ended;
+
+/* Moves the thread from one processor to the other, again and again. */
+static void *move(void *thread)
+{
+	const pid_t tid = *(const pid_t *)thread;
+	cpu_set_t processor;
+
+	for (unsigned to = 0; !__atomic_load_n(&ended, __ATOMIC_RELAXED); to = !to) {
+		CPU_ZERO(&processor);
+		CPU_SET(to, &processor);
+		lab_need(sched_setaffinity(tid, sizeof(processor), &processor) == 0,
+			 "sched_setaffinity");
+	}
+	return NULL;
+}
+
+/*
+ * A string may be interrupted at any byte and go on elsewhere: on a busy host that happens by
+ * chance, so here it happens on purpose.
+ */
+int lab_program_rep_movs_moved(int argc, char **argv)
+{
+	pid_t self = gettid();
+	pthread_t mover;
+
+	(void)argc;
+	(void)argv;
+	lab_install();
+	lab_kernel_log("");
+	lab_need(pthread_create(&mover, NULL, move, &self) == 0, "thread");
+	for (size_t i = 0; i < TIMES_MOVED; i++)
+		consume(FAR, i % 2, ", moved");
+	__atomic_store_n(&ended, 1, __ATOMIC_RELAXED);
+	pthread_join(mover, NULL);
+	return lab_status();
 }
 
 int lab_program_rep_movs(int argc, char **argv)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_loss.c - which granule is lost, from the fault record and from where the access stopped */
+#include <stdint.h>
+
+#include "landing/loss.h"
+#include "run.h"
+
+#define PAGE   UINT64_C(0x7f0000004000)
+#define SIZE   UINT64_C(0x1000)
+#define NEXT   (PAGE + SIZE)
+#define OTHERS UINT64_C(0x7f0000800000) /* another mapping of the same memory */
+#define MUCH   (16 * SIZE)
+
+#define SOURCE      MCSAFE_SIDE_SOURCE
+#define DESTINATION MCSAFE_SIDE_DESTINATION
+
+static const struct {
+	const char *what;
+	enum mcsafe_cause cause;
+	enum mcsafe_side side;
+	unsigned flags;
+	uint64_t addr, at, n;
+	uint64_t start, len;
+	bool may_be_next;
+} cases[] = {
+	{"a page fault at the address", MCSAFE_CAUSE_PROTECTED, SOURCE, 0, PAGE + 9, PAGE + 9, MUCH,
+	 PAGE, SIZE, false},
+	{"a page fault that names the start of the page", MCSAFE_CAUSE_IO, SOURCE, 0, PAGE,
+	 PAGE + SIZE - 1, MUCH, PAGE, SIZE, false},
+	{"a page fault stops at the very byte", MCSAFE_CAUSE_PROTECTED, SOURCE, 0, NEXT, NEXT - 1,
+	 MUCH, PAGE, SIZE, false},
+	{"an address that is not canonical", MCSAFE_CAUSE_ADDRESS, SOURCE, 0, 0, PAGE + 5, 77,
+	 PAGE + 5, 77, false},
+
+	{"poison 7 bytes on", MCSAFE_CAUSE_POISON, SOURCE, 0, NEXT, NEXT - 7, MUCH, NEXT, SIZE,
+	 false},
+	{"poison 8 bytes on is elsewhere", MCSAFE_CAUSE_POISON, SOURCE, 0, NEXT, NEXT - 8, MUCH,
+	 PAGE, SIZE, false},
+	{"poison past the last byte is elsewhere", MCSAFE_CAUSE_POISON, SOURCE, 0, NEXT, NEXT - 7,
+	 7, PAGE, SIZE, false},
+	{"poison at the last byte", MCSAFE_CAUSE_POISON, SOURCE, 0, NEXT, NEXT - 7, 8, NEXT, SIZE,
+	 false},
+	{"a store does not fall short", MCSAFE_CAUSE_POISON, DESTINATION, 0, NEXT, NEXT - 7, MUCH,
+	 PAGE, SIZE, false},
+	{"an unknown cause can be poison", MCSAFE_CAUSE_UNKNOWN, SOURCE, 0, NEXT, NEXT - 7, MUCH,
+	 NEXT, SIZE, false},
+
+	{"another mapping, far from the end", MCSAFE_CAUSE_POISON, SOURCE, 0, OTHERS, PAGE + 9,
+	 MUCH, PAGE, SIZE, false},
+	{"another mapping, 7 bytes from the end", MCSAFE_CAUSE_POISON, SOURCE, 0, OTHERS, NEXT - 7,
+	 MUCH, PAGE, SIZE, true},
+	{"another mapping, 8 bytes from the end", MCSAFE_CAUSE_POISON, SOURCE, 0, OTHERS, NEXT - 8,
+	 MUCH, PAGE, SIZE, false},
+	{"another mapping, and nothing past the end", MCSAFE_CAUSE_POISON, SOURCE, 0, OTHERS,
+	 NEXT - 7, 7, PAGE, SIZE, false},
+	{"another mapping, and one byte past the end", MCSAFE_CAUSE_POISON, SOURCE, 0, OTHERS,
+	 NEXT - 7, 8, PAGE, SIZE, true},
+
+	{"a string a page before", MCSAFE_CAUSE_POISON, SOURCE, MCSAFE_FAULT_MAY_FALL_SHORT, NEXT,
+	 PAGE, MUCH, NEXT, SIZE, false},
+	{"a string more than a page before", MCSAFE_CAUSE_POISON, SOURCE,
+	 MCSAFE_FAULT_MAY_FALL_SHORT, NEXT, PAGE - 1, MUCH, PAGE - SIZE, SIZE, true},
+	{"a string in another mapping, at the start of a page", MCSAFE_CAUSE_POISON, SOURCE,
+	 MCSAFE_FAULT_MAY_FALL_SHORT, OTHERS, PAGE, MUCH, PAGE, SIZE, true},
+};
+
+static void test_the_lost_granule_is_in_reach_of_the_access(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		const struct mcsafe_fault fault = {
+			.cause = cases[i].cause,
+			.side = cases[i].side,
+			.flags = cases[i].flags,
+			.addr = (void *)cases[i].addr,
+		};
+		struct mcsafe__loss loss = mcsafe__loss_at(&fault, cases[i].at, cases[i].n, SIZE);
+
+		if (loss.start != cases[i].start || loss.len != cases[i].len ||
+		    loss.may_be_next != cases[i].may_be_next)
+			fail_msg("%s: %#zx, %zu bytes, %s next one", cases[i].what,
+				 (size_t)loss.start, loss.len,
+				 loss.may_be_next ? "or the" : "not the");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_lost_granule_is_in_reach_of_the_access),
+	};
+
+	return t_run("landing.loss", tests, T_LENGTH(tests));
+}
