@@ -28,7 +28,7 @@ size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_
 static const unsigned char *bad_line;
 static unsigned reads_of_bad_page;
 
-/* Reads that stop early, one after the other: each at a byte, for poison that may lie further on. */
+/* Reads that stop early, one after the other: each at a byte, for poison that may lie later. */
 static struct stop {
 	const unsigned char *at, *poison;
 } stops[3];

@@ -123,8 +123,8 @@ struct scrubbed {
 	size_t from;
 };
 
-/* Before Linux 6.6 an access to a bad block that the kernel knows is an I/O error, with DAX. The file
- * proves that it does not pass. */
+/* Before Linux 6.6 an access to a bad block that the kernel knows is an I/O error, with DAX. The
+ * file proves that it does not pass. */
 static int prove(const struct mcsafe_range *bad, const struct mcsafe_fault *fault, void *arg)
 {
 	const struct scrubbed *scrubbed = arg;
