@@ -41,7 +41,7 @@ static bool leave_the_others(void)
 
 bool small_tmpfs_mount(void)
 {
-	return leave_the_others() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return leave_the_others() && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mkdtemp(directory) != NULL &&
 	       mount("none", directory, "tmpfs", 0, "nr_blocks=64,huge=never") == 0;
 }
