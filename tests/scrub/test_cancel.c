@@ -90,7 +90,8 @@ static void begin(void)
 
 /* ---- functions of the caller ----------------------------------------------------------------- */
 
-static enum { NOTHING, CANCEL, EXIT } what_to_do;
+enum { NOTHING, CANCEL, EXIT };
+static int what_to_do;
 
 static int leave(void)
 {
