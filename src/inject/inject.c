@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/errno_kept.h"
+#include "base/no_cancel.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -136,6 +137,7 @@ static int make(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind)
 int mcsafe_inject(void *addr, size_t len, enum mcsafe_inject_kind kind)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int error = check_range(addr, len);
 
 	if (error != 0)
@@ -195,6 +197,7 @@ static int clear(uintptr_t start, uintptr_t end)
 int mcsafe_inject_clear(void *addr, size_t len)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int error = check_range(addr, len);
 
 	if (error != 0)
@@ -239,6 +242,7 @@ static int try_on_own_page(enum mcsafe_inject_kind kind)
 int mcsafe_inject_supported(enum mcsafe_inject_kind kind)
 {
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int error;
 
 	if (kind <= MCSAFE_INJECT_NONE || kind > MCSAFE_INJECT_AUTO)
