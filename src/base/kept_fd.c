@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "errno_kept.h"
-
-#define FIRST_DESCRIPTOR 3 /* above those that every program has */
 
 int mcsafe__fd_identify(int fd, struct mcsafe__file_id *id)
 {
@@ -46,7 +45,7 @@ static int identified(int fd, struct mcsafe__file_id *id)
 
 int mcsafe__fd_duplicate(int fd, struct mcsafe__file_id *id)
 {
-	int kept = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR);
+	int kept = fcntl(fd, F_DUPFD_CLOEXEC, MCSAFE__FIRST_DESCRIPTOR);
 
 	return kept >= 0 ? identified(kept, id) : -errno;
 }
@@ -55,7 +54,7 @@ void mcsafe__fd_close(int fd, const struct mcsafe__file_id *id)
 {
 	MCSAFE__KEEP_ERRNO();
 
-	if (mcsafe__fd_is_same(fd, id))
+	if (mcsafe__fd_is_same(fd, id) && (fcntl(fd, F_GETFD) & FD_CLOEXEC))
 		close(fd);
 }
 
@@ -63,13 +62,13 @@ void mcsafe__low_fds_hold(struct mcsafe__low_fds *held)
 {
 	MCSAFE__KEEP_ERRNO();
 
-	for (held->n = 0; held->n < FIRST_DESCRIPTOR; held->n++) {
+	for (held->n = 0; held->n < MCSAFE__FIRST_DESCRIPTOR; held->n++) {
 		/* open(2) gives the lowest number that is free. */
 		int fd = open("/", O_PATH | O_CLOEXEC);
 
-		if (fd >= FIRST_DESCRIPTOR)
+		if (fd >= MCSAFE__FIRST_DESCRIPTOR)
 			close(fd);
-		if (fd < 0 || fd >= FIRST_DESCRIPTOR)
+		if (fd < 0 || fd >= MCSAFE__FIRST_DESCRIPTOR)
 			break;
 		held->fds[held->n] = fd;
 	}
@@ -92,7 +91,7 @@ int mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__f
 	fd = openat(directory, path, flags | O_CLOEXEC);
 	if (fd < 0) {
 		fd = -errno;
-	} else if (fd < FIRST_DESCRIPTOR) {
+	} else if (fd < MCSAFE__FIRST_DESCRIPTOR) {
 		int low = fd;
 
 		fd = mcsafe__fd_duplicate(low, id);

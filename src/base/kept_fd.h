@@ -46,7 +46,11 @@ int mcsafe__fd_duplicate(int fd, struct mcsafe__file_id *id);
  */
 int mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id);
 
-/* Close fd, if it is still that file. Otherwise it is somebody else's. Keeps errno. */
+/*
+ * Close fd if it is ours. A number that the program has closed, and opened for another file or
+ * without FD_CLOEXEC, is the program's. The same file with FD_CLOEXEC cannot be told from ours.
+ * Keeps errno. AS-Safe.
+ */
 void mcsafe__fd_close(int fd, const struct mcsafe__file_id *id);
 
 /* Numbers of 0 to 2 that are held, so that nobody gets them. */

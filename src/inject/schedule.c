@@ -18,6 +18,7 @@
 #include "base/descriptor.h"
 #include "base/errno_kept.h"
 #include "base/escape.h"
+#include "base/no_cancel.h"
 #include "injection.h"
 
 #define ACCEPTED                                                                         \
@@ -65,15 +66,12 @@ bool mcsafe__schedule_next(size_t n, size_t *offset)
  */
 static void append(const char *line, size_t len)
 {
-	int fd, state;
-	bool written;
-
 	/* open(2), write(2) and close(2) are cancellation points, and a copy is none. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	fd = mcsafe__above_standard(
+	MCSAFE__NO_CANCEL();
+	int fd = mcsafe__above_standard(
 		open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
-	written = fd >= 0 && write(fd, line, len) == (ssize_t)len;
-	if (!written) {
+
+	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
 		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
 
 		/* A user who steps through all copies would stop too early if a failure were
@@ -83,7 +81,6 @@ static void append(const char *line, size_t len)
 		_exit(2);
 	}
 	close(fd);
-	pthread_setcancelstate(state, NULL);
 }
 
 void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
@@ -192,6 +189,7 @@ int mcsafe_inject_schedule(const char *spec)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	MCSAFE__KEEP_ERRNO();
+	MCSAFE__NO_CANCEL();
 	int error = 0;
 	struct plan plan;
 

@@ -12,6 +12,7 @@
  */
 #include "report.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -92,7 +93,7 @@ static int child(void *arg)
 	lands = job->land;
 	begin_child();
 	/* Nobody else can change the table of descriptors of the child. */
-	if (mcsafe__is_file(job->setup->fd, &job->setup->file))
+	if (mcsafe__fd_is_same(job->setup->fd, &job->setup->file))
 		job->work(job->arg);
 	_exit(0);
 }

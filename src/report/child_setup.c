@@ -36,34 +36,20 @@ static int map_stack(struct mcsafe__child_setup *setup)
 	return 0;
 }
 
-/*
- * Close our duplicate. A number that the program has closed, and opened for another file or without
- * FD_CLOEXEC, is the program's. The same file with FD_CLOEXEC cannot be told from ours.
- */
-static void close_ours(int fd, const struct mcsafe__file *file)
-{
-	if (mcsafe__is_file(fd, file) && (fcntl(fd, F_GETFD) & FD_CLOEXEC))
-		close(fd);
-}
-
 /* The number changes, since the old one may be the program's by now. */
 static int direct_to(struct mcsafe__child_setup *setup, int fd)
 {
 	struct mcsafe__child_setup old = *setup;
-	struct mcsafe__file file;
-	int fresh = fcntl(fd, F_DUPFD_CLOEXEC, MCSAFE__FIRST_DESCRIPTOR);
-	int err = fresh < 0 ? -errno : mcsafe__file_of(fresh, &file);
+	struct mcsafe__file_id file;
+	int fresh = mcsafe__fd_duplicate(fd, &file);
 
-	if (err != 0) {
-		if (fresh >= 0)
-			close(fresh);
-		return err;
-	}
+	if (fresh < 0)
+		return fresh;
 	setup->file = file;
 	setup->fd = fresh;
 	/* A descriptor that the program has passed is the program's, whatever its number. */
 	if (old.fd != fd)
-		close_ours(old.fd, &old.file);
+		mcsafe__fd_close(old.fd, &old.file);
 	return 0;
 }
 
@@ -79,7 +65,7 @@ void mcsafe__child_let_go(struct mcsafe__child_setup *setup)
 	int fd = setup->fd;
 
 	setup->fd = -1;
-	close_ours(fd, &setup->file);
+	mcsafe__fd_close(fd, &setup->file);
 }
 
 static bool ignore_frame(const struct mcsafe__frame *frame, void *arg)
@@ -98,25 +84,16 @@ static int walk_here(void)
 	return mcsafe__backtrace(&here, true, ignore_frame, NULL);
 }
 
-/*
- * libunwind keeps a pipe, which must not take the number of a standard descriptor that the program
- * has closed. A descriptor that can be neither read nor written holds the place meanwhile.
- */
+/* libunwind keeps a pipe, which must not take the number of a standard descriptor that the program
+ * has closed. */
 static int walk_above_standard(void)
 {
-	int held[MCSAFE__FIRST_DESCRIPTOR], n = 0, fd, err;
+	struct mcsafe__low_fds held;
+	int err;
 
-	for (;;) {
-		fd = open("/", O_PATH | O_CLOEXEC);
-		if (fd < 0 || fd >= MCSAFE__FIRST_DESCRIPTOR)
-			break;
-		held[n++] = fd;
-	}
-	if (fd >= 0)
-		close(fd);
+	mcsafe__low_fds_hold(&held);
 	err = walk_here();
-	while (n > 0)
-		close(held[--n]);
+	mcsafe__low_fds_release(&held);
 	return err;
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "base/descriptor.h"
+#include "base/kept_fd.h"
 
 /*
  * The child is started in a signal handler, so its stack and its descriptor must exist before. The
@@ -14,9 +14,9 @@
  * descriptor may be closed at any time.
  */
 struct mcsafe__child_setup {
-	int fd;                   /* our duplicate of the caller's descriptor; -1: there is none */
-	struct mcsafe__file file; /* what fd is, unless the program has reused the number */
-	char *stack_end;          /* the child's stack lies below; NULL: there was none so far */
+	int fd; /* our duplicate of the caller's descriptor; -1: there is none */
+	struct mcsafe__file_id file; /* what fd is, unless the program has reused the number */
+	char *stack_end;             /* the child's stack lies below; NULL: there was none so far */
 };
 
 /* Whether fd is open for writing. */
