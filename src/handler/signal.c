@@ -100,9 +100,9 @@ static bool is_lost(const siginfo_t *si, greg_t operand)
  * The kernel saves the trap number, the error code and CR2 of an exception that it turns into a
  * signal. It does not do so for a machine check. Then the saved values may be those of an older
  * fault, even of a write to the same page. Therefore the rules are tried in this order:
- *   1. Poison counts if si_addr says that exactly one of the operands is in it. si_addr may be the
+ *   1. A page fault counts if CR2 is exactly where the operand of that access is now.
+ *   2. Poison counts if si_addr says that exactly one of the operands is in it. si_addr may be the
  *      other address of a page that is mapped twice; then this rule decides nothing.
- *   2. A page fault counts if CR2 is exactly where the operand of that access is now.
  *   3. A protection fault with a destination that is not canonical is that of a store, unless the
  *      source is not canonical either.
  *   4. A page fault of a write to the page where the destination is now is that of a store.
@@ -114,10 +114,10 @@ static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 	greg_t trap = regs[REG_TRAPNO], cr2 = regs[REG_CR2];
 	bool wrote = trap == MCSAFE__TRAP_PAGE_FAULT && (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE);
 
-	if (src_lost != dst_lost)
-		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
 	if (trap == MCSAFE__TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
 		return wrote ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
+	if (src_lost != dst_lost)
+		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
 	if (trap == MCSAFE__TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
 		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 	if (wrote && cr2 >> MCSAFE__PAGE_SHIFT == regs[REG_RDI] >> MCSAFE__PAGE_SHIFT)
