@@ -166,6 +166,15 @@ static void block_after_return(const struct mcsafe__delivery *delivery)
 	sigaddset(&delivery->uc->uc_sigmask, delivery->signo);
 }
 
+static bool set_default(int signo)
+{
+	struct sigaction dfl;
+
+	memset(&dfl, 0, sizeof(dfl));
+	dfl.sa_handler = SIG_DFL;
+	return sigaction(signo, &dfl, NULL) == 0;
+}
+
 /*
  * Queue the signal again, with the default action and with its own siginfo. It stays blocked until
  * sigreturn(2) has restored the interrupted registers and mask. A process may queue any si_code to
@@ -231,7 +240,8 @@ static bool is_ignored_by_init(const siginfo_t *si)
  * handler returns with the signal blocked, the instruction faults again, and the kernel sets a
  * blocked signal that it must deliver to SIG_DFL (kernel/signal.c, force_sig_info_to_task()). If
  * the page has become accessible meanwhile, the thread goes on. Our handler is still there, for all
- * threads. This thread has the signal blocked.
+ * threads. This thread has the signal blocked. If the same fault comes here a second time, the mask
+ * was not taken from the context (valgrind). Then the action is set to the default one.
  *
  * Any other signal is queued again. If that is refused, an instruction of ours raises the same
  * signal, with another siginfo.
@@ -243,7 +253,12 @@ static void die_of(const struct mcsafe__delivery *delivery)
 	if (is_ignored_by_init(delivery->si))
 		return;
 	mcsafe__report(delivery->signo, delivery->si, delivery->uc, mcsafe_handle_signal);
-	if ((!again || !is_from_kernel(delivery) || !is_new(delivery->uc)) && queue_again(delivery))
+	if (again && is_from_kernel(delivery)) {
+		if (is_new(delivery->uc) || !set_default(delivery->signo))
+			block_after_return(delivery);
+		return;
+	}
+	if (queue_again(delivery))
 		return;
 	block_after_return(delivery);
 	if (!again)

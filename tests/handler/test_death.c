@@ -584,7 +584,7 @@ int main(void)
 		cmocka_unit_test(test_a_fault_in_another_thread_kills),
 		NOT_WITH_TSAN(test_a_fault_kills_once_below_a_handler_that_copies_the_context),
 		NOT_WITH_TSAN(test_a_signal_that_looks_like_an_older_fault_kills),
-		NOT_WITH_TSAN(test_page_that_heals_meanwhile_leaves_the_handler_there),
+		NOT_WITH_RUNTIME_HANDLERS(test_page_that_heals_meanwhile_leaves_the_handler_there),
 	};
 
 	t_trace_needed();

@@ -188,10 +188,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_TSAN(test_sigsegv_that_the_kernel_forces_kills),
-		NOT_WITH_TSAN(test_misaligned_access_at_a_row_reaches_the_previous_handler),
-		NOT_WITH_TSAN(test_misaligned_access_in_a_guard_reaches_the_previous_handler),
-		NOT_WITH_TSAN(test_lost_memory_lands_with_the_flag_set),
-		NOT_WITH_TSAN(test_misaligned_access_kills),
+		NOT_WITH_RUNTIME_HANDLERS(
+			test_misaligned_access_at_a_row_reaches_the_previous_handler),
+		NOT_WITH_RUNTIME_HANDLERS(
+			test_misaligned_access_in_a_guard_reaches_the_previous_handler),
+		NOT_WITH_RUNTIME_HANDLERS(test_lost_memory_lands_with_the_flag_set),
+		NOT_WITH_RUNTIME_HANDLERS(test_misaligned_access_kills),
 	};
 
 	t_trace_needed();

@@ -355,14 +355,15 @@ static void test_init_ignores_what_is_sent_and_dies_of_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOT_WITH_TSAN(test_faults_kill_in_every_sandbox),
-		NOT_WITH_TSAN(test_faults_without_an_address_kill_in_a_sandbox),
-		NOT_WITH_TSAN(test_signals_that_do_not_come_back_kill_in_a_sandbox),
-		NOT_WITH_TSAN(test_signals_that_were_sent_kill_in_a_sandbox),
-		NOT_WITH_TSAN(test_faults_kill_with_their_own_siginfo_and_registers),
-		NOT_WITH_TSAN(test_other_signals_are_raised_by_an_instruction_of_ours),
-		NOT_WITH_TSAN(test_copies_recover_and_previous_handlers_run_in_a_sandbox),
-		NOT_WITH_TSAN(test_init_ignores_what_is_sent_and_dies_of_faults),
+		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_in_every_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_faults_without_an_address_kill_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_do_not_come_back_kill_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_were_sent_kill_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_with_their_own_siginfo_and_registers),
+		NOT_WITH_RUNTIME_HANDLERS(test_other_signals_are_raised_by_an_instruction_of_ours),
+		NOT_WITH_RUNTIME_HANDLERS(
+			test_copies_recover_and_previous_handlers_run_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_init_ignores_what_is_sent_and_dies_of_faults),
 	};
 
 	if (t_with_valgrind())

@@ -41,6 +41,7 @@ REPORT = HANDLER | {
     "memmove",
     "nanosleep",
     "open",
+    "openat",
     "prctl",
     "pthread_setcancelstate",
     "read",

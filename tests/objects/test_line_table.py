@@ -79,7 +79,8 @@ class Checker(unittest.TestCase):
 
     def test_it_finds_a_long_macro(self) -> None:
         macro = ".macro all\n" + "	nop\n" * 200 + ".endm\n	all\n"
-        self.assertIn("('source.S', 203): 200", str(problem_of(macro, "-g")))
+        # clang gives the path, gcc the name of the file.
+        self.assertRegex(str(problem_of(macro, "-g")), r"source\.S', 203\): 200")
 
     def test_it_finds_that_there_is_no_line_table(self) -> None:
         self.assertIn("200 bytes of code have no line", str(problem_of("	nop\n" * 200)))
