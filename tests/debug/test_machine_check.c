@@ -21,6 +21,7 @@
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
+#include "rng.h"
 #include "sanitizer.h"
 
 #define LINE  ((size_t)64)
@@ -34,6 +35,7 @@ struct block {
 	const unsigned char *content; /* of all of it, from `good` on */
 };
 
+static struct t_rng rng;
 static unsigned char *copied; /* destination: REACH + 2 * T_PAGE bytes */
 static unsigned char *expected;
 
@@ -133,7 +135,7 @@ static void consume_huge_page(const struct engine *engine)
 	consume_line(engine, &block, T_PAGE, 512);
 	consume_line(engine, &block, T_PAGE + T_HUGE - LINE, 512);
 	for (i = 0; i < trials; i++) {
-		size_t line = is_full_run() ? i : random_below(T_HUGE / LINE);
+		size_t line = is_full_run() ? i : t_rng_below(&rng, T_HUGE / LINE);
 
 		consume_line(engine, &block, T_PAGE + line * LINE, 130);
 	}
@@ -141,7 +143,7 @@ static void consume_huge_page(const struct engine *engine)
 
 static void setup(void)
 {
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	copied = map(REACH + 2 * T_PAGE);
 	expected = map(REACH + 2 * T_PAGE);
 	/* A load that touches the lost page again is counted, and lands. */
