@@ -140,7 +140,10 @@ static void nest(void)
 	}
 out:
 	CHECK_EQ(armed, level);
-	CHECK(level == 0 ? mcsafe__guard_top == NULL : mcsafe__guard_top != &guard);
+	if (level == 0)
+		CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	else
+		CHECK_PTR_NE(mcsafe__guard_top, &guard);
 }
 
 /* NOLINTEND(misc-no-recursion) */
