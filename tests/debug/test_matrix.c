@@ -151,10 +151,10 @@ static void check_stop(const struct trial *trial, size_t done,
  * After the last byte, an address is bad for an engine only if bad memory can begin there: not in a
  * block of which other bytes must be read (C3).
  */
-static int is_seen(const struct trial *trial, const unsigned char *src)
+static bool is_seen(const struct trial *trial, const unsigned char *src)
 {
 	if (trial->bad_src == NONE)
-		return 0;
+		return false;
 	return trial->bad_src < trial->n ||
 	       (uintptr_t)(src + trial->bad_src) % trial->engine->is.chunk == 0;
 }

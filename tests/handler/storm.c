@@ -39,7 +39,7 @@ static _Atomic int stop;
 static _Atomic unsigned long copied, rows_hit, guarded, host_faults, host_seen, notices_sent,
 	installs, changes, forks, prof_signals, alarm_signals;
 
-static int is_over(void)
+static bool is_over(void)
 {
 	return atomic_load(&stop);
 }

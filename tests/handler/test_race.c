@@ -56,7 +56,7 @@ int __wrap_sigaction(int signo, const struct sigaction *action, struct sigaction
 	return result;
 }
 
-static int intruder_is_live(void)
+static bool intruder_is_live(void)
 {
 	struct sigaction live;
 

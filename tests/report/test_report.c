@@ -84,7 +84,7 @@ static void ready(unsigned flags)
 	CHECK_EQ(mcsafe_install(), 0);
 }
 
-static int has_backtrace(void)
+static bool has_backtrace(void)
 {
 	void *frame;
 	ucontext_t here;
