@@ -27,7 +27,11 @@
 #define LINE  ((size_t)64)
 #define REACH (T_PAGE + T_PAGE) /* no copy is longer */
 
-/* A block of memory that is lost as one, with good memory on both sides. */
+/*
+ * A block of memory that is lost as one, with good memory on both sides. A region of the kit is bad
+ * before the copy begins. This block is lost during the copy, by a load that the build with
+ * MCSAFE_DEBUG watches.
+ */
 struct block {
 	unsigned char *good; /* the T_PAGE bytes before it */
 	unsigned char *base;
