@@ -108,7 +108,7 @@ static void run_trial(void *arg)
 {
 	const struct trial *trial = arg;
 
-	CHECK(signal(SIGILL, SIG_DFL) != SIG_ERR); /* CMocka has a handler */
+	CHECK_PTR_NE(signal(SIGILL, SIG_DFL), SIG_ERR); /* CMocka has a handler */
 	trial->operation->run(&memory[trial->at]);
 }
 

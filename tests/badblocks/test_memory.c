@@ -27,13 +27,13 @@ void *__wrap_realloc(void *old, size_t n);
 void *__wrap_aligned_alloc(size_t alignment, size_t n);
 void __wrap_free(void *memory);
 
-static int fails(void)
+static bool fails(void)
 {
 	if (until_failure > 0 && --until_failure == 0) {
 		errno = ENOMEM;
-		return 1;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 void *__wrap_malloc(size_t n)

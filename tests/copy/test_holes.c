@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_holes.c - the copy that goes on past bad memory, against a model that knows what is bad */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -105,9 +106,9 @@ static void protect(unsigned char *memory, unsigned bad, int prot)
 				 0);
 }
 
-static int is_bad(unsigned bad, size_t at)
+static bool is_bad(unsigned bad, size_t at)
 {
-	return (int)(bad >> (at / T_PAGE) & 1);
+	return bad >> (at / T_PAGE) & 1;
 }
 
 /* One call with those pages bad. Bit i stands for page i. */

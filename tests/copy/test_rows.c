@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_rows.c - every row of the landing table is reached by a fault, and is right */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "landing/extable.h"
@@ -30,7 +31,7 @@ static void open_tally(struct tally *tally)
 	assert_non_null(tally->hits);
 }
 
-static int is_inside(uintptr_t addr, const struct t_region *region)
+static bool is_inside(uintptr_t addr, const struct t_region *region)
 {
 	return addr >= (uintptr_t)region->bad && addr < (uintptr_t)region->bad_end;
 }

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cpu.h"
 #include "basics.h"
@@ -66,31 +65,6 @@ void for_each_engine(void (*fn)(const struct engine *engine))
 		run++;
 	}
 	assert_int_not_equal(run, 0);
-}
-
-static uint64_t state;
-
-void print_seed(void)
-{
-	const char *given = getenv("MCSAFE_SEED");
-
-	state = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	print_message("MCSAFE_SEED=%llu\n", (unsigned long long)state);
-}
-
-/* SplitMix64: every seed gives a full-period sequence. */
-uint64_t random_u64(void)
-{
-	uint64_t z = state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-size_t random_below(size_t limit)
-{
-	return (size_t)(random_u64() % limit);
 }
 
 bool is_full_run(void)

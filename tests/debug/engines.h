@@ -37,11 +37,6 @@ size_t grain_of_set(mcsafe__set_fn *set);
  * run. Copies by REP MOVSB are left out: the checks of MCSAFE_DEBUG cannot see what they touch. */
 void for_each_engine(void (*fn)(const struct engine *engine));
 
-/* Reproducible choices: MCSAFE_SEED in the environment, or the time; printed by print_seed(). */
-void print_seed(void);
-uint64_t random_u64(void);
-size_t random_below(size_t limit);
-
 /* MCSAFE_FULL=1 in the environment: nothing is sampled, however long it takes. */
 bool is_full_run(void);
 

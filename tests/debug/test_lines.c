@@ -12,6 +12,7 @@
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
+#include "rng.h"
 
 #define LENGTH 512
 #define LINE   ((uintptr_t)64)
@@ -73,6 +74,8 @@ static void see(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t
 		blame(witness, "neither a load nor a store", addr, size);
 }
 
+static struct t_rng rng;
+
 static unsigned char src_area[LENGTH + 4 * LINE] __attribute__((aligned(64)));
 static unsigned char dst_area[LENGTH + 4 * LINE] __attribute__((aligned(64)));
 
@@ -119,7 +122,7 @@ static void watch_all(const struct engine *engine)
 	for (n = 0; n <= LENGTH; n++)
 		for (s = 0; s < LINE; s++) {
 			step = is_full_run() ? 1 : 16;
-			for (d = is_full_run() ? 0 : random_below(step); d < LINE; d += step) {
+			for (d = is_full_run() ? 0 : t_rng_below(&rng, step); d < LINE; d += step) {
 				witness = watch(engine, n, s, d);
 				check(&witness);
 				copies++;
@@ -133,7 +136,7 @@ static void test_accesses_keep_to_the_rules_for_lines(void **unused)
 	size_t i;
 
 	(void)unused;
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	for (i = 0; i < sizeof(src_area); i++)
 		src_area[i] = source_byte(i);
 	for_each_engine(watch_all);

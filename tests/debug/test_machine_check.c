@@ -21,12 +21,17 @@
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
+#include "rng.h"
 #include "sanitizer.h"
 
 #define LINE  ((size_t)64)
 #define REACH (T_PAGE + T_PAGE) /* no copy is longer */
 
-/* A block of memory that is lost as one, with good memory on both sides. */
+/*
+ * A block of memory that is lost as one, with good memory on both sides. A region of the kit is bad
+ * before the copy begins. This block is lost during the copy, by a load that the build with
+ * MCSAFE_DEBUG watches.
+ */
 struct block {
 	unsigned char *good; /* the T_PAGE bytes before it */
 	unsigned char *base;
@@ -34,6 +39,7 @@ struct block {
 	const unsigned char *content; /* of all of it, from `good` on */
 };
 
+static struct t_rng rng;
 static unsigned char *copied; /* destination: REACH + 2 * T_PAGE bytes */
 static unsigned char *expected;
 
@@ -133,7 +139,7 @@ static void consume_huge_page(const struct engine *engine)
 	consume_line(engine, &block, T_PAGE, 512);
 	consume_line(engine, &block, T_PAGE + T_HUGE - LINE, 512);
 	for (i = 0; i < trials; i++) {
-		size_t line = is_full_run() ? i : random_below(T_HUGE / LINE);
+		size_t line = is_full_run() ? i : t_rng_below(&rng, T_HUGE / LINE);
 
 		consume_line(engine, &block, T_PAGE + line * LINE, 130);
 	}
@@ -141,7 +147,7 @@ static void consume_huge_page(const struct engine *engine)
 
 static void setup(void)
 {
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	copied = map(REACH + 2 * T_PAGE);
 	expected = map(REACH + 2 * T_PAGE);
 	/* A load that touches the lost page again is counted, and lands. */

@@ -17,6 +17,7 @@
 #include "copy/debug.h"
 #include "copy/route.h"
 #include "engines.h"
+#include "rng.h"
 #include "sanitizer.h"
 
 #define LENGTH 512 /* longest copy */
@@ -101,6 +102,7 @@ struct trial {
 	size_t n, src_align, dst_align, bad_src, bad_dst;
 };
 
+static struct t_rng rng;
 static struct operands operands;
 
 static void broken(const struct trial *trial, size_t done, const char *what)
@@ -149,10 +151,10 @@ static void check_stop(const struct trial *trial, size_t done,
  * After the last byte, an address is bad for an engine only if bad memory can begin there: not in a
  * block of which other bytes must be read (C3).
  */
-static int is_seen(const struct trial *trial, const unsigned char *src)
+static bool is_seen(const struct trial *trial, const unsigned char *src)
 {
 	if (trial->bad_src == NONE)
-		return 0;
+		return false;
 	return trial->bad_src < trial->n ||
 	       (uintptr_t)(src + trial->bad_src) % trial->engine->is.chunk == 0;
 }
@@ -195,7 +197,8 @@ static void run(const struct trial *trial)
 static void run_with(const struct trial *trial, size_t bad_src)
 {
 	struct trial now = *trial;
-	size_t near[] = {NONE, 0, bad_src - 1, bad_src, bad_src + 1, random_below(now.n + 1)}, i;
+	size_t near[] = {NONE, 0, bad_src - 1, bad_src, bad_src + 1, t_rng_below(&rng, now.n + 1)};
+	size_t i;
 	int all = trial->n <= 40 || is_full_run();
 
 	now.bad_src = bad_src;
@@ -213,8 +216,8 @@ static void run_all(const struct engine *engine)
 
 	for (trial.n = 0; trial.n <= LENGTH; trial.n = next_length(trial.n)) {
 		for (i = 0; i <= trial.n + 1; i++) {
-			trial.src_align = random_below(LINE);
-			trial.dst_align = random_below(LINE);
+			trial.src_align = t_rng_below(&rng, LINE);
+			trial.dst_align = t_rng_below(&rng, LINE);
 			run_with(&trial, i == 0 ? NONE : i - 1);
 			/* Now the destination gets every address. */
 			trial.bad_src = NONE;
@@ -229,7 +232,7 @@ static void test_counts_are_right_with_both_sides_bad(void **unused)
 	size_t k;
 
 	(void)unused;
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	for (k = 0; k < sizeof(operands.src); k++)
 		operands.src[k] = source_byte(k);
 	for_each_engine(run_all);
@@ -278,7 +281,7 @@ static void test_memset_counts_right(void **unused)
 	size_t i, n, bad;
 
 	(void)unused;
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	for (i = 0; i < mcsafe__n_engines; i++) {
 		const struct mcsafe__engine *engine = &mcsafe__engines[i];
 
@@ -289,7 +292,7 @@ static void test_memset_counts_right(void **unused)
 		}
 		for (n = 0; n <= LENGTH; n = next_length(n))
 			for (bad = 0; bad <= n + 1; bad++)
-				set(engine, n, random_below(LINE), bad == 0 ? NONE : bad - 1);
+				set(engine, n, t_rng_below(&rng, LINE), bad == 0 ? NONE : bad - 1);
 	}
 	assert_int_equal(mcsafe_engine_set(NULL), 0);
 }
@@ -311,7 +314,7 @@ static void flush(const struct flusher *flusher, size_t n, size_t align)
 	uintptr_t first = (addr & ~(uintptr_t)(LINE - 1)), bad;
 
 	/* From a line before the first flushed one to a line past the end. */
-	for (bad = first; bad <= addr + n + LINE; bad += 1 + random_below(9)) {
+	for (bad = first; bad <= addr + n + LINE; bad += 1 + t_rng_below(&rng, 9)) {
 		struct mcsafe__landing landing = {0};
 		size_t expected = flushed(addr, n, bad), done;
 
@@ -335,14 +338,14 @@ static void test_flushes_stop_at_the_bad_byte(void **unused)
 	size_t i, n;
 
 	(void)unused;
-	print_seed();
+	rng = t_rng_start(t_seed(), 0);
 	for (i = 0; i < flusher_count; i++) {
 		if (!runs_here(&flushers[i].is)) {
 			print_message("%s: this processor cannot run it\n", flushers[i].name);
 			continue;
 		}
 		for (n = 0; n <= LENGTH; n++)
-			flush(&flushers[i], n, random_below(LINE));
+			flush(&flushers[i], n, t_rng_below(&rng, LINE));
 	}
 }
 

@@ -20,11 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "bad_page.h"
 #include "child.h"
 #include "guard/guard.h"
+#include "rng.h"
 #include "tool.h"
 
 #define PAGES 16
@@ -44,14 +44,11 @@ static unsigned char *touched; /* what will fault */
 static unsigned long nests, faults, by_return, by_break, by_goto, deepest_jump;
 static unsigned long goal;
 
-static uint64_t rng;
+static struct t_rng rng;
 
 static unsigned below(unsigned limit)
 {
-	rng ^= rng << 13; /* xorshift64 */
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (unsigned)((rng >> 32) % limit);
+	return (unsigned)t_rng_below(&rng, limit);
 }
 
 static unsigned who_has(unsigned page)
@@ -143,20 +140,20 @@ static void nest(void)
 	}
 out:
 	CHECK_EQ(armed, level);
-	CHECK(level == 0 ? mcsafe__guard_top == NULL : mcsafe__guard_top != &guard);
+	if (level == 0)
+		CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	else
+		CHECK_PTR_NE(mcsafe__guard_top, &guard);
 }
 
 /* NOLINTEND(misc-no-recursion) */
 
-IN_CHILD(test_random_nests_agree_with_the_model)
+static void compare_nests_with_the_model(void *unused)
 {
-	const char *number = getenv("MCSAFE_TEST_NESTS"), *seed = getenv("MCSAFE_TEST_SEED");
+	const char *number = getenv("MCSAFE_TEST_NESTS");
 
+	(void)unused;
 	goal = number != NULL ? strtoul(number, NULL, 10) : NESTS / t_stride(50, 100);
-	rng = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15u;
-	rng |= 1;
-	printf("MCSAFE_TEST_SEED=%#lx\n", (unsigned long)rng);
-	fflush(stdout);
 	bad = mmap(NULL, (size_t)PAGES * T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK_PTR_NE(bad, MAP_FAILED);
 	CHECK_EQ(mcsafe_install(), 0);
@@ -171,6 +168,13 @@ IN_CHILD(test_random_nests_agree_with_the_model)
 	CHECK_GT(by_goto, goal / 50);
 	CHECK_GT(deepest_jump, 4);
 	fflush(stdout);
+}
+
+static void test_random_nests_agree_with_the_model(void **state)
+{
+	(void)state;
+	rng = t_rng_start(t_seed(), 0);
+	t_survives(compare_nests_with_the_model, NULL);
 }
 
 int main(void)

@@ -34,12 +34,12 @@
 static struct t_bad_page memory;
 static volatile sig_atomic_t inner_faults;
 
-static int blocked(int signo)
+static bool blocked(int signo)
 {
 	sigset_t set;
 
 	CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &set), 0);
-	return sigismember(&set, signo);
+	return sigismember(&set, signo) == 1;
 }
 
 static void guard_and_fault(int signo)

@@ -315,8 +315,10 @@ IN_CHILD(test_the_first_window_that_has_the_address_is_named)
 		bool caught = catches(&guard, windows, T_LENGTH(windows), &si);
 
 		CHECK_EQ(caught, (cases[i].window >= 0));
-		CHECK(!caught ||
-		      (guard.window == (size_t)cases[i].window && guard.offset == cases[i].offset));
+		if (caught) {
+			CHECK_EQ(guard.window, cases[i].window);
+			CHECK_EQ(guard.offset, cases[i].offset);
+		}
 		CHECK(!catches(&guard, windows, 0, &si));
 	}
 }

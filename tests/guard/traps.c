@@ -5,6 +5,8 @@
  * The memory is good up to a bad page. Every case tells what was read before the fault. All cases
  * but the first two depend on one of the means that guard.h names: volatile, a barrier, an opaque
  * pointer, a function that is called.
+ *
+ * The memory is not of the kit, because test_compilers.py links this file with the library only.
  */
 #include <mcsafe/mcsafe.h>
 

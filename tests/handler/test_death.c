@@ -74,7 +74,7 @@ static void prepare(enum disposition disposition)
 }
 
 /* Whether a report was written since the last call. */
-static int was_reported(void)
+static bool was_reported(void)
 {
 	struct stat st;
 

@@ -182,10 +182,10 @@ static siginfo_t siginfo_of(const struct signal *signal)
 	return si;
 }
 
-static int same_siginfo(const siginfo_t *a, const siginfo_t *b)
+static bool same_siginfo(const siginfo_t *a, const siginfo_t *b)
 {
 	if (a->si_signo != b->si_signo || a->si_code != b->si_code)
-		return 0;
+		return false;
 	if (a->si_code > 0)
 		return a->si_addr == b->si_addr && a->si_addr_lsb == b->si_addr_lsb;
 	return a->si_pid == b->si_pid &&
@@ -193,29 +193,29 @@ static int same_siginfo(const siginfo_t *a, const siginfo_t *b)
 }
 
 /* dst holds what was copied, and nothing else (C2). */
-static int copied_right(const struct copy *copy, size_t left)
+static bool copied_right(const struct copy *copy, size_t left)
 {
 	size_t done = copy->n - left;
 
 	for (size_t i = 0; i < N - copy->left; i++)
 		if (copy->dst[i] != (i < done ? copy->src[i] : UNTOUCHED))
-			return 0;
-	return 1;
+			return false;
+	return true;
 }
 
 /* Has happened what the landing table promises for this signal at ip? */
-static int right(const struct copy *copy, const struct signal *signal, const siginfo_t *si,
-		 const struct mcsafe_row *row, uintptr_t ip)
+static bool right(const struct copy *copy, const struct signal *signal, const siginfo_t *si,
+		  const struct mcsafe_row *row, uintptr_t ip)
 {
 	const struct mcsafe_fault *fault = &outcome->fault;
 
 	if (!copied_right(copy, outcome->left))
-		return 0;
+		return false;
 	if (row == NULL || !signal->is_fault)
 		return outcome->left == copy->left && outcome->calls == 1 &&
 		       same_siginfo(&outcome->si, si);
 	if (outcome->calls != 0)
-		return 0;
+		return false;
 	/*
 	 * A word that could not be stored is tried again byte by byte, which can succeed. avx512
 	 * loads the line of the last byte again if it is also the line of the first byte.

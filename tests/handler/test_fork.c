@@ -23,7 +23,7 @@
 
 static struct t_bad_page memory;
 
-static int child_returns(void (*body)(void))
+static bool child_returns(void (*body)(void))
 {
 	pid_t pid = fork();
 	int status;

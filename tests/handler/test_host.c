@@ -20,12 +20,12 @@
 static const struct mcsafe_row *first, *end;
 
 /* Is there a row for ip? Slow and obvious. */
-static int has_row(uintptr_t ip)
+static bool has_row(uintptr_t ip)
 {
 	for (const struct mcsafe_row *row = first; row < end; row++)
 		if (mcsafe__row_insn(row) == ip)
-			return 1;
-	return 0;
+			return true;
+	return false;
 }
 
 struct ask {
@@ -67,7 +67,8 @@ static const struct ask asks[] = {
 
 static void ask_at(const struct ask *ask, uintptr_t ip)
 {
-	int expected = ask->ours && has_row(ip), result;
+	bool expected = ask->ours && has_row(ip);
+	int result;
 	ucontext_t ctx, before;
 	siginfo_t si, si_before;
 

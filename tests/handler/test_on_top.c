@@ -193,14 +193,14 @@ static void leave(int signo, siginfo_t *si, void *ctx)
 	siglongjmp(back, 1);
 }
 
-static int copy_is_lost(void)
+static bool copy_is_lost(void)
 {
 	char dst[8];
 
 	if (sigsetjmp(back, 1))
-		return 1;
+		return true;
 	CHECK_EQ(memcpy_mcsafe(dst, memory.bad, sizeof(dst)), sizeof(dst));
-	return 0;
+	return false;
 }
 
 /* Ours is not called until it is installed over the other one again. */

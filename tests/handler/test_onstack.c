@@ -33,7 +33,7 @@ static struct t_bad_page memory;
 static volatile sig_atomic_t calls, on_alt, mask_ok, nested;
 static sigjmp_buf escape;
 
-static int is_on_alt(const volatile void *p)
+static bool is_on_alt(const volatile void *p)
 {
 	return (uintptr_t)p - (uintptr_t)alt < ALT_SIZE;
 }

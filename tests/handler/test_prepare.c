@@ -41,7 +41,7 @@ static stack_t live_stack(void)
 	return stack;
 }
 
-static int is_live(const stack_t *stack)
+static bool is_live(const stack_t *stack)
 {
 	stack_t live = live_stack();
 
@@ -79,12 +79,12 @@ static void block(int how, int a, int b)
 	CHECK_EQ(pthread_sigmask(how, &set, NULL), 0);
 }
 
-static int is_blocked(int signo)
+static bool is_blocked(int signo)
 {
 	sigset_t mask;
 
 	CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
-	return sigismember(&mask, signo);
+	return sigismember(&mask, signo) == 1;
 }
 
 static void expect_landing(void)

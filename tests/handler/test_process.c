@@ -23,7 +23,7 @@
 
 static struct t_bad_page memory[2];
 
-static int lands(const struct t_bad_page *m)
+static bool lands(const struct t_bad_page *m)
 {
 	char dst[16];
 
@@ -31,7 +31,7 @@ static int lands(const struct t_bad_page *m)
 	       memcmp(dst, m->bad - 9, 9) == 0;
 }
 
-static int both_land(void)
+static bool both_land(void)
 {
 	return lands(&memory[T_PROT_NONE]) && lands(&memory[T_TRUNCATED]);
 }
@@ -74,7 +74,7 @@ static int run_sharing(int flags, int (*body)(void *), void *arg)
 	return status;
 }
 
-static int died_of(int status, int signo)
+static bool died_of(int status, int signo)
 {
 	return WIFSIGNALED(status) && WTERMSIG(status) == signo;
 }

@@ -44,7 +44,8 @@ static void read_from_pipe(void *arg)
 		CHECK_EQ(mcsafe_install(), 0);
 	T_BREAK();
 	n = read(fds[0], &byte, 1);
-	CHECK(n == 1 || errno == EINTR);
+	if (n != 1)
+		CHECK_EQ(errno, EINTR);
 	_exit(n == 1 ? RESTARTED : INTERRUPTED);
 }
 

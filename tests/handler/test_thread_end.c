@@ -14,14 +14,14 @@
 
 static pthread_key_t late;
 static stack_t at_the_end;
-static int has_run;
+static bool has_run;
 
 /* Runs after the destructor of the library: glibc goes by the numbers of keys. */
 static void look(void *arg)
 {
 	(void)arg;
 	CHECK_EQ(sigaltstack(NULL, &at_the_end), 0);
-	has_run = 1;
+	has_run = true;
 }
 
 static void *prepare_and_end(void *arg)

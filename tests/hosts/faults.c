@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* faults.c - copies from bad memory, for hosts that are not written in C */
+/*
+ * faults.c - copies from bad memory, for hosts that are not written in C
+ *
+ * A host loads this as a library. The checks of the kit would end the process of the host, so an
+ * error is returned to the host instead.
+ */
 #include "faults.h"
 
 #include <pthread.h>

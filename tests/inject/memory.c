@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* memory.c - every type of memory that the injection tests try */
 #include "memory.h"
-#include "sanitizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +18,7 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 
-const char *memory_name(enum memory_type type)
+const char *memory_type_name(enum memory_type type)
 {
 	static const char *const names[MEMORY_TYPES] = {
 		[PRIVATE_ANON] = "private anonymous",
@@ -38,7 +36,7 @@ const char *memory_name(enum memory_type type)
 	return names[type];
 }
 
-unsigned char content_byte(size_t i)
+unsigned char mapping_byte(size_t i)
 {
 	return (unsigned char)(1 + (i + i / T_PAGE) % 251);
 }
@@ -87,7 +85,7 @@ static void write_content(int fd, size_t size)
 
 	assert_non_null(bytes);
 	for (i = 0; i < size; i++)
-		bytes[i] = content_byte(i);
+		bytes[i] = mapping_byte(i);
 	assert_int_equal(pwrite(fd, bytes, size, 0), size);
 	assert_int_equal(fsync(fd), 0);
 	free(bytes);
@@ -102,49 +100,49 @@ static void *map_aligned(size_t size, size_t alignment, int prot, int flags, int
 
 	/*
 	 * Inaccessible memory stays on both sides, so that the kernel merges no neighbour with the
-	 * region.
+	 * mapping.
 	 */
 	assert_ptr_not_equal(area, MAP_FAILED);
 	return mmap(base, size, prot, flags | MAP_FIXED, fd, 0);
 }
 
-struct region region_open(enum memory_type type)
+struct mapping mapping_open(enum memory_type type)
 {
-	struct region region = {.type = type, .unit = is_huge(type) ? T_HUGE : T_PAGE};
+	struct mapping mapping = {.type = type, .unit = is_huge(type) ? T_HUGE : T_PAGE};
 	bool is_file = type >= FILE_PRIVATE && type <= FILE_SHARED_READONLY;
 	int flags;
 	size_t i;
 
-	region.size = type == THP ? 2 * T_HUGE : UNITS * region.unit;
-	region.writable = type != FILE_PRIVATE_READONLY && type != FILE_SHARED_READONLY;
-	region.shared = type == SHARED_ANON || type == MEMFD || type == FILE_SHARED ||
-			type == FILE_SHARED_READONLY || type == HUGETLB_SHARED;
-	region.fd = open_object(type);
-	if (region.fd >= 0)
-		assert_int_equal(ftruncate(region.fd, (off_t)region.size), 0);
+	mapping.size = type == THP ? 2 * T_HUGE : MAPPING_UNITS * mapping.unit;
+	mapping.writable = type != FILE_PRIVATE_READONLY && type != FILE_SHARED_READONLY;
+	mapping.shared = type == SHARED_ANON || type == MEMFD || type == FILE_SHARED ||
+			 type == FILE_SHARED_READONLY || type == HUGETLB_SHARED;
+	mapping.fd = open_object(type);
+	if (mapping.fd >= 0)
+		assert_int_equal(ftruncate(mapping.fd, (off_t)mapping.size), 0);
 	if (is_file)
-		write_content(region.fd, region.size);
+		write_content(mapping.fd, mapping.size);
 
-	flags = region.shared ? MAP_SHARED : MAP_PRIVATE;
-	if (region.fd < 0)
+	flags = mapping.shared ? MAP_SHARED : MAP_PRIVATE;
+	if (mapping.fd < 0)
 		flags |= MAP_ANONYMOUS;
 	if (type == HUGETLB_PRIVATE)
 		flags |= MAP_HUGETLB;
-	region.base = map_aligned(region.size, type == THP ? T_HUGE : region.unit,
-				  region.writable ? RW : PROT_READ, flags, region.fd);
-	assert_ptr_not_equal(region.base, MAP_FAILED);
+	mapping.base = map_aligned(mapping.size, type == THP ? T_HUGE : mapping.unit,
+				   mapping.writable ? RW : PROT_READ, flags, mapping.fd);
+	assert_ptr_not_equal(mapping.base, MAP_FAILED);
 	if (type == THP)
-		assert_int_equal(madvise(region.base, region.size, MADV_HUGEPAGE), 0);
-	for (i = 0; region.writable && i < region.size; i++)
-		region.base[i] = content_byte(i);
-	return region;
+		assert_int_equal(madvise(mapping.base, mapping.size, MADV_HUGEPAGE), 0);
+	for (i = 0; mapping.writable && i < mapping.size; i++)
+		mapping.base[i] = mapping_byte(i);
+	return mapping;
 }
 
-void region_close(struct region *region)
+void mapping_close(struct mapping *mapping)
 {
-	assert_int_equal(munmap(region->base, region->size), 0);
-	if (region->fd >= 0)
-		close(region->fd);
+	assert_int_equal(munmap(mapping->base, mapping->size), 0);
+	if (mapping->fd >= 0)
+		close(mapping->fd);
 }
 
 /* ---- huge pages --------------------------------------------------------------------------- */
@@ -175,7 +173,7 @@ static bool can_map_huge(size_t size)
 
 bool reserve_huge_pages(void)
 {
-	size_t size = (UNITS + 2) * T_HUGE;
+	size_t size = (MAPPING_UNITS + 2) * T_HUGE;
 	FILE *file;
 	/*
 	 * Tests of other builds may need huge pages at the same time. They wait until this process
@@ -191,39 +189,8 @@ bool reserve_huge_pages(void)
 	if (file == NULL || fscanf(file, "%ld", &pool_before) != 1)
 		return false;
 	fclose(file);
-	if (!set_pool(pool_before + UNITS + 2))
+	if (!set_pool(pool_before + MAPPING_UNITS + 2))
 		return false;
 	atexit(restore_pool);
 	return can_map_huge(size);
-}
-
-/* ---- leaks -------------------------------------------------------------------------------- */
-
-size_t count_mappings(void)
-{
-#if T_SANITIZER
-	/* Sanitizers map memory at any time, so only the plain build counts. */
-	return 0;
-#endif
-	FILE *maps = fopen("/proc/self/maps", "re");
-	size_t lines = 0;
-	int c;
-
-	assert_non_null(maps);
-	while ((c = getc(maps)) != EOF)
-		lines += c == '\n';
-	fclose(maps);
-	return lines;
-}
-
-size_t count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t entries = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir) != NULL)
-		entries++;
-	closedir(dir);
-	return entries;
 }

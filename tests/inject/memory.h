@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* memory.h - every type of memory that the injection tests try */
+/*
+ * memory.h - every type of memory that the injection tests try
+ *
+ * region.h maps memory of two types only, and makes it bad, for some kinds by injection. The tests
+ * of injection map good memory of every type, and make it bad by the call that they test.
+ */
 #ifndef MCSAFE_TESTS_INJECT_MEMORY_H
 #define MCSAFE_TESTS_INJECT_MEMORY_H
 
@@ -8,7 +13,7 @@
 
 #include "basics.h"
 
-#define UNITS 4 /* units of a region; all bytes of a unit are lost together */
+#define MAPPING_UNITS 4 /* units of a mapping; all bytes of a unit are lost together */
 
 enum memory_type {
 	PRIVATE_ANON,
@@ -24,9 +29,9 @@ enum memory_type {
 	MEMORY_TYPES
 };
 
-struct region {
+struct mapping {
 	enum memory_type type;
-	unsigned char *base; /* UNITS * unit bytes */
+	unsigned char *base; /* MAPPING_UNITS * unit bytes */
 	size_t unit;
 	size_t size;
 	bool writable;
@@ -34,24 +39,20 @@ struct region {
 	int fd; /* of the mapped object, or -1 */
 };
 
-const char *memory_name(enum memory_type type);
+const char *memory_type_name(enum memory_type type);
 
-/* The value of byte i of every region. It is never 0, so that zeros mean a loss. */
-unsigned char content_byte(size_t i);
+/* The value of byte i of every mapping. It is never 0, so that zeros mean a loss. */
+unsigned char mapping_byte(size_t i);
 
 /*
- * Maps a region of the type and fills it with content_byte(). Fails the test if that is impossible.
+ * Maps memory of the type and fills it with mapping_byte(). Fails the test if that is impossible.
  */
-struct region region_open(enum memory_type type);
-void region_close(struct region *region);
+struct mapping mapping_open(enum memory_type type);
+void mapping_close(struct mapping *mapping);
 
 /*
  * Whether huge pages are available. Root may have to reserve some first, until this process ends.
  */
 bool reserve_huge_pages(void);
-
-/* Counts in which a leak shows. */
-size_t count_mappings(void);
-size_t count_descriptors(void);
 
 #endif /* MCSAFE_TESTS_INJECT_MEMORY_H */

@@ -129,21 +129,21 @@ static void describe(const void *p, char text[1024])
 /* ---- every attribute, on every type of memory, with every kind ------------------------------ */
 
 /* Returns whether the kind could be injected. */
-static bool try_kind(const struct region *region, const struct attribute *attribute,
+static bool try_kind(const struct mapping *mapping, const struct attribute *attribute,
 		     enum mcsafe_inject_kind kind)
 {
-	unsigned char *middle = region->base + region->unit;
+	unsigned char *middle = mapping->base + mapping->unit;
 	char before[1024], meanwhile[1024], after[1024];
 	bool injected;
 
 	describe(middle, before);
-	injected = mcsafe_inject(middle, region->unit, kind) == 0;
+	injected = mcsafe_inject(middle, mapping->unit, kind) == 0;
 	if (injected) {
 		describe(middle, meanwhile);
 		if (attribute->flag != NULL)
 			assert_non_null(strstr(meanwhile, attribute->flag));
-		assert_int_equal(mcsafe_inject_clear(middle, region->unit), 0);
-		assert_int_equal(middle[0], content_byte(region->unit));
+		assert_int_equal(mcsafe_inject_clear(middle, mapping->unit), 0);
+		assert_int_equal(middle[0], mapping_byte(mapping->unit));
 	}
 	describe(middle, after);
 	assert_string_equal(after, before);
@@ -153,14 +153,14 @@ static bool try_kind(const struct region *region, const struct attribute *attrib
 /* Returns how many kinds were injected: none, if the memory cannot have the attribute. */
 static unsigned try_kinds(enum memory_type type, const struct attribute *attribute)
 {
-	struct region region = region_open(type);
+	struct mapping mapping = mapping_open(type);
 	unsigned tried = 0;
 
-	if (attribute->set == NULL || attribute->set(region.base, region.size) == 0)
+	if (attribute->set == NULL || attribute->set(mapping.base, mapping.size) == 0)
 		for (enum mcsafe_inject_kind kind = MCSAFE_INJECT_POISON; kind <= MCSAFE_INJECT_EOF;
 		     kind++)
-			tried += try_kind(&region, attribute, kind);
-	region_close(&region);
+			tried += try_kind(&mapping, attribute, kind);
+	mapping_close(&mapping);
 	return tried;
 }
 

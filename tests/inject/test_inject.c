@@ -22,6 +22,7 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "leaks.h"
 #include "memory.h"
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -76,7 +77,7 @@ static void test_bad_arguments_are_refused(void **unused)
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(munmap(page + 2 * T_PAGE, T_PAGE), 0);
-	mappings = count_mappings();
+	mappings = t_count_mappings();
 	errno = 4711;
 	for (i = 0; i < T_LENGTH(cases); i++) {
 		int error = mcsafe_inject(cases[i].addr, cases[i].len, cases[i].kind);
@@ -89,7 +90,7 @@ static void test_bad_arguments_are_refused(void **unused)
 	}
 	/* A refused call left no trace, even if its first page was good. */
 	assert_int_equal(readable(page, 2 * T_PAGE), 2 * T_PAGE);
-	assert_int_equal(count_mappings(), mappings);
+	assert_int_equal(t_count_mappings(), mappings);
 	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), -ENOENT);
 	assert_int_equal(mcsafe_inject_clear((void *)T_PAGE, T_PAGE), -ENOENT);
 	assert_int_equal(errno, 4711);
@@ -114,7 +115,7 @@ static void test_what_is_supported_is_said_without_a_trace(void **unused)
 {
 	static const enum mcsafe_inject_kind always[] = {MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 							 MCSAFE_INJECT_AUTO};
-	size_t i, mappings = count_mappings(), fds = count_descriptors();
+	size_t i, mappings = t_count_mappings(), fds = t_count_descriptors();
 
 	(void)unused;
 	errno = 4711;
@@ -131,8 +132,8 @@ static void test_what_is_supported_is_said_without_a_trace(void **unused)
 		assert_true(error == 0 || error == -EOPNOTSUPP || error == -EPERM);
 	}
 	assert_int_equal(errno, 4711);
-	assert_int_equal(count_mappings(), mappings);
-	assert_int_equal(count_descriptors(), fds);
+	assert_int_equal(t_count_mappings(), mappings);
+	assert_int_equal(t_count_descriptors(), fds);
 }
 
 /* ---- overlaps ----------------------------------------------------------------------------- */
@@ -150,7 +151,7 @@ static void test_one_call_injects_into_several_mappings(void **unused)
 		mmap(base + 6 * T_PAGE, T_PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
 		base + 6 * T_PAGE);
 	memset(base + 6 * T_PAGE, 7, T_PAGE);
-	mappings = count_mappings();
+	mappings = t_count_mappings();
 
 	assert_int_equal(mcsafe_inject(base + T_PAGE, 8 * T_PAGE, MCSAFE_INJECT_AUTO), 0);
 	for (i = 0; i < 10; i++)
@@ -176,7 +177,7 @@ static void test_one_call_injects_into_several_mappings(void **unused)
 	/* The protections are restored as well. */
 	base[5 * T_PAGE] = base[6 * T_PAGE] = 8;
 	assert_int_equal(mcsafe_memset(base + 2 * T_PAGE, 0, 2 * T_PAGE, NULL), 2 * T_PAGE);
-	assert_int_equal(count_mappings(), mappings);
+	assert_int_equal(t_count_mappings(), mappings);
 	assert_int_equal(munmap(base, 10 * T_PAGE), 0);
 }
 
@@ -233,7 +234,7 @@ struct resources {
 
 static struct resources resources(void)
 {
-	return (struct resources){count_mappings(), count_descriptors(), mallinfo2().uordblks};
+	return (struct resources){t_count_mappings(), t_count_descriptors(), mallinfo2().uordblks};
 }
 
 static void cycle(unsigned char *page, size_t i)
@@ -300,7 +301,7 @@ static void test_threads_can_inject_at_once(void **unused)
 	(void)unused;
 	assert_int_equal(mcsafe_install(), 0);
 	common = map(8);
-	mappings = count_mappings();
+	mappings = t_count_mappings();
 	for (i = 0; i < 4; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, cycle_own, (void *)i), 0);
 	for (i = 0; i < 4; i++)
@@ -309,7 +310,7 @@ static void test_threads_can_inject_at_once(void **unused)
 	for (i = 0; i < 8 * T_PAGE; i++)
 		assert_int_equal(common[i], 7);
 	/* The C library may keep the memory that it mapped for the threads. */
-	assert_in_range(count_mappings(), mappings, mappings + 20);
+	assert_in_range(t_count_mappings(), mappings, mappings + 20);
 	assert_int_equal(munmap(common, 8 * T_PAGE), 0);
 }
 

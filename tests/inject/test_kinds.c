@@ -24,6 +24,8 @@
 #include <mcsafe/inject.h>
 #include <mcsafe/mcsafe.h>
 
+#include "child.h"
+#include "leaks.h"
 #include "memory.h"
 
 /* The documented signal of a kind. */
@@ -48,7 +50,8 @@ static bool kernel_knows_poison(void)
 	return found;
 }
 
-static struct expectation expected_signal(enum mcsafe_inject_kind kind, const struct region *region)
+static struct expectation expected_signal(enum mcsafe_inject_kind kind,
+					  const struct mapping *mapping)
 {
 	switch (kind) {
 	case MCSAFE_INJECT_HWPOISON:
@@ -64,7 +67,7 @@ static struct expectation expected_signal(enum mcsafe_inject_kind kind, const st
 	default:
 		return (struct expectation){SIGSEGV, SEGV_ACCERR, MCSAFE_CAUSE_PROTECTED, 0};
 	}
-	return (struct expectation){SIGBUS, BUS_MCEERR_AR, MCSAFE_CAUSE_POISON, region->unit};
+	return (struct expectation){SIGBUS, BUS_MCEERR_AR, MCSAFE_CAUSE_POISON, mapping->unit};
 }
 
 static const struct expectation store_to_readonly = {SIGSEGV, SEGV_ACCERR, MCSAFE_CAUSE_PROTECTED,
@@ -82,97 +85,97 @@ static void check_fault(const struct mcsafe_fault *fault, enum mcsafe_side side,
 }
 
 /* Units 1 and 2 are bad. Loads start in good memory and run into them, or start inside them. */
-static void check_loads(const struct region *region, struct expectation expected)
+static void check_loads(const struct mapping *mapping, struct expectation expected)
 {
-	unsigned char *bad = region->base + region->unit, buffer[300];
+	unsigned char *bad = mapping->base + mapping->unit, buffer[300];
 	struct mcsafe_fault fault;
 
 	assert_int_equal(mcsafe_memcpy(buffer, bad - 100, 300, &fault), 200);
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad, expected);
 	assert_int_equal(mcsafe_memcpy(buffer, bad + 777, 300, &fault), 300);
 	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 777, expected);
-	assert_int_equal(mcsafe_memcpy(buffer, bad + 2 * region->unit - 1, 1, &fault), 1);
-	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 2 * region->unit - 1, expected);
+	assert_int_equal(mcsafe_memcpy(buffer, bad + 2 * mapping->unit - 1, 1, &fault), 1);
+	check_fault(&fault, MCSAFE_SIDE_SOURCE, bad + 2 * mapping->unit - 1, expected);
 	/* The memory is good on both sides, up to the first bad byte. */
 	assert_int_equal(memcpy_mcsafe(buffer, bad - 300, 300), 0);
-	assert_int_equal(memcpy_mcsafe(buffer, bad + 2 * region->unit, 300), 0);
+	assert_int_equal(memcpy_mcsafe(buffer, bad + 2 * mapping->unit, 300), 0);
 }
 
-static void check_stores(const struct region *region, struct expectation expected)
+static void check_stores(const struct mapping *mapping, struct expectation expected)
 {
-	unsigned char *bad = region->base + region->unit, *before = bad - 100, bytes[300];
+	unsigned char *bad = mapping->base + mapping->unit, *before = bad - 100, bytes[300];
 	struct mcsafe_fault fault;
 
-	if (!region->writable)
+	if (!mapping->writable)
 		expected = store_to_readonly;
 	memcpy(bytes, before, 100);
 	memset(bytes + 100, 0xff, 200);
-	assert_int_equal(mcsafe_memcpy(before, bytes, 300, &fault), region->writable ? 200 : 300);
-	check_fault(&fault, MCSAFE_SIDE_DESTINATION, region->writable ? bad : before, expected);
-	assert_int_equal(mcsafe_memset(bad + region->unit + 9, 0, 99, &fault), 99);
-	check_fault(&fault, MCSAFE_SIDE_DESTINATION, bad + region->unit + 9, expected);
+	assert_int_equal(mcsafe_memcpy(before, bytes, 300, &fault), mapping->writable ? 200 : 300);
+	check_fault(&fault, MCSAFE_SIDE_DESTINATION, mapping->writable ? bad : before, expected);
+	assert_int_equal(mcsafe_memset(bad + mapping->unit + 9, 0, 99, &fault), 99);
+	check_fault(&fault, MCSAFE_SIDE_DESTINATION, bad + mapping->unit + 9, expected);
 }
 
 /*
  * The file and another mapping of the file do not notice the fault. Bytes stored there are not
  * lost.
  */
-static void check_other_view(const struct region *region)
+static void check_other_view(const struct mapping *mapping)
 {
-	size_t at = region->unit + 11;
+	size_t at = mapping->unit + 11;
 	unsigned char byte, *view;
 
-	if (region->fd < 0)
+	if (mapping->fd < 0)
 		return;
-	view = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+	view = mmap(NULL, mapping->size, PROT_READ | PROT_WRITE, MAP_SHARED, mapping->fd, 0);
 	assert_ptr_not_equal(view, MAP_FAILED);
-	assert_int_equal(view[at], content_byte(at));
-	assert_int_equal(pread(region->fd, &byte, 1, (off_t)at), 1);
-	assert_int_equal(byte, content_byte(at));
-	if (region->shared)
+	assert_int_equal(view[at], mapping_byte(at));
+	assert_int_equal(pread(mapping->fd, &byte, 1, (off_t)at), 1);
+	assert_int_equal(byte, mapping_byte(at));
+	if (mapping->shared)
 		view[at] = 0;
-	assert_int_equal(munmap(view, region->size), 0);
+	assert_int_equal(munmap(view, mapping->size), 0);
 }
 
-static void check_content(struct region *region, size_t from, size_t to, bool zero)
+static void check_content(struct mapping *mapping, size_t from, size_t to, bool zero)
 {
 	size_t i;
 
 	for (i = from; i < to; i++)
-		if (region->base[i] != (zero ? 0 : content_byte(i)))
+		if (mapping->base[i] != (zero ? 0 : mapping_byte(i)))
 			fail_msg("%s: byte %zu is %u after clear, should be %u",
-				 memory_name(region->type), i, region->base[i],
-				 zero ? 0 : content_byte(i));
-	for (i = from; region->writable && i < to; i += 1000)
-		region->base[i] = content_byte(i);
+				 memory_type_name(mapping->type), i, mapping->base[i],
+				 zero ? 0 : mapping_byte(i));
+	for (i = from; mapping->writable && i < to; i += 1000)
+		mapping->base[i] = mapping_byte(i);
 }
 
-static void restore_byte(const struct region *region, size_t at)
+static void restore_byte(const struct mapping *mapping, size_t at)
 {
-	unsigned char byte = content_byte(at);
+	unsigned char byte = mapping_byte(at);
 
-	assert_int_equal(pwrite(region->fd, &byte, 1, (off_t)at), 1);
+	assert_int_equal(pwrite(mapping->fd, &byte, 1, (off_t)at), 1);
 }
 
 /* Only HWPOISON loses content, and only content that has no copy on a disk. */
-static bool is_lost(const struct region *region, enum mcsafe_inject_kind kind)
+static bool is_lost(const struct mapping *mapping, enum mcsafe_inject_kind kind)
 {
-	return kind == MCSAFE_INJECT_HWPOISON && region->type != FILE_PRIVATE &&
-	       region->type != FILE_SHARED;
+	return kind == MCSAFE_INJECT_HWPOISON && mapping->type != FILE_PRIVATE &&
+	       mapping->type != FILE_SHARED;
 }
 
 static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 {
-	struct region region = region_open(type);
-	unsigned char *bad = region.base + region.unit;
-	size_t len = 2 * region.unit, mappings = count_mappings(), fds = count_descriptors();
+	struct mapping mapping = mapping_open(type);
+	unsigned char *bad = mapping.base + mapping.unit;
+	size_t len = 2 * mapping.unit, mappings = t_count_mappings(), fds = t_count_descriptors();
 	struct expectation expected;
 	int error;
 
 	assert_int_equal(mcsafe_install(), 0);
 	error = mcsafe_inject(bad, len, kind);
 	if (error != 0)
-		fail_msg("%s on %s: %d: %s", mcsafe_inject_kind_name(kind), memory_name(type),
+		fail_msg("%s on %s: %d: %s", mcsafe_inject_kind_name(kind), memory_type_name(type),
 			 error, mcsafe_inject_reason());
 	assert_int_equal(mcsafe_inject_kind_at(bad - 1), MCSAFE_INJECT_NONE);
 	assert_int_equal(mcsafe_inject_kind_at(bad + len), MCSAFE_INJECT_NONE);
@@ -180,55 +183,55 @@ static void try(enum memory_type type, enum mcsafe_inject_kind kind)
 		kind = mcsafe_inject_kind_at(bad);
 	assert_int_equal(mcsafe_inject_kind_at(bad), kind);
 	assert_int_equal(mcsafe_inject_kind_at(bad + len - 1), kind);
-	assert_int_equal(count_descriptors(), fds);
+	assert_int_equal(t_count_descriptors(), fds);
 
-	expected = expected_signal(kind, &region);
-	check_loads(&region, expected);
-	check_stores(&region, expected);
+	expected = expected_signal(kind, &mapping);
+	check_loads(&mapping, expected);
+	check_stores(&mapping, expected);
 	if (kind != MCSAFE_INJECT_HWPOISON)
-		check_other_view(&region);
+		check_other_view(&mapping);
 
 	error = mcsafe_inject_clear(bad, len);
 	if (error != 0)
 		fail_msg("clear of %s on %s: %d: %s", mcsafe_inject_kind_name(kind),
-			 memory_name(type), error, mcsafe_inject_reason());
+			 memory_type_name(type), error, mcsafe_inject_reason());
 	assert_int_equal(mcsafe_inject_kind_at(bad), MCSAFE_INJECT_NONE);
-	if (kind != MCSAFE_INJECT_HWPOISON && region.fd >= 0 && region.shared) {
+	if (kind != MCSAFE_INJECT_HWPOISON && mapping.fd >= 0 && mapping.shared) {
 		assert_int_equal(bad[11], 0);
-		if (region.writable)
-			bad[11] = content_byte(region.unit + 11);
+		if (mapping.writable)
+			bad[11] = mapping_byte(mapping.unit + 11);
 		else
-			restore_byte(&region, region.unit + 11);
+			restore_byte(&mapping, mapping.unit + 11);
 	}
-	check_content(&region, 0, region.unit, false);
-	check_content(&region, region.unit, 3 * region.unit, is_lost(&region, kind));
-	check_content(&region, 3 * region.unit, region.size, false);
-	if (region.writable) {
+	check_content(&mapping, 0, mapping.unit, false);
+	check_content(&mapping, mapping.unit, 3 * mapping.unit, is_lost(&mapping, kind));
+	check_content(&mapping, 3 * mapping.unit, mapping.size, false);
+	if (mapping.writable) {
 		bad[0] = 1;
 		assert_int_equal(bad[0], 1);
 	}
 	/* The kernel never merges mappings of huge pages again. */
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
-	assert_int_equal(count_descriptors(), fds);
+	assert_in_range(t_count_mappings(), mappings, mappings + (mapping.unit == T_HUGE ? 2 : 0));
+	assert_int_equal(t_count_descriptors(), fds);
 	print_message("%s on %s: signal %d, code %d, extent %zu\n", mcsafe_inject_kind_name(kind),
-		      memory_name(type), expected.signo, expected.code, expected.extent);
-	region_close(&region);
+		      memory_type_name(type), expected.signo, expected.code, expected.extent);
+	mapping_close(&mapping);
 }
 
 /* A kernel that lacks the kind reports that, and does not change the memory. */
 static void try_in_vain(enum memory_type type, enum mcsafe_inject_kind kind, int error)
 {
-	struct region region = region_open(type);
-	size_t mappings = count_mappings();
+	struct mapping mapping = mapping_open(type);
+	size_t mappings = t_count_mappings();
 
-	assert_int_equal(mcsafe_inject(region.base + region.unit, region.unit, kind), error);
+	assert_int_equal(mcsafe_inject(mapping.base + mapping.unit, mapping.unit, kind), error);
 	assert_string_not_equal(mcsafe_inject_reason(), "");
-	assert_int_equal(mcsafe_inject_kind_at(region.base + region.unit), MCSAFE_INJECT_NONE);
-	check_content(&region, 0, region.size, false);
-	assert_in_range(count_mappings(), mappings, mappings + (region.unit == T_HUGE ? 2 : 0));
-	print_message("%s on %s: %d: %s\n", mcsafe_inject_kind_name(kind), memory_name(type), error,
-		      mcsafe_inject_reason());
-	region_close(&region);
+	assert_int_equal(mcsafe_inject_kind_at(mapping.base + mapping.unit), MCSAFE_INJECT_NONE);
+	check_content(&mapping, 0, mapping.size, false);
+	assert_in_range(t_count_mappings(), mappings, mappings + (mapping.unit == T_HUGE ? 2 : 0));
+	print_message("%s on %s: %d: %s\n", mcsafe_inject_kind_name(kind), memory_type_name(type),
+		      error, mcsafe_inject_reason());
+	mapping_close(&mapping);
 }
 
 static void try_or_not(enum memory_type type, enum mcsafe_inject_kind kind)
@@ -258,7 +261,7 @@ static void test_every_kind_works_on_ordinary_memory(void **unused)
 static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 {
 	enum memory_type type;
-	struct region region;
+	struct mapping mapping;
 
 	(void)unused;
 	for (type = HUGETLB_PRIVATE; type <= HUGETLB_SHARED; type++) {
@@ -268,13 +271,13 @@ static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 		try_in_vain(type, MCSAFE_INJECT_GUARD, -EOPNOTSUPP);
 		try_in_vain(type, MCSAFE_INJECT_EOF, -EOPNOTSUPP);
 
-		region = region_open(type);
-		assert_int_equal(mcsafe_inject(region.base + T_PAGE, T_HUGE, MCSAFE_INJECT_AUTO),
+		mapping = mapping_open(type);
+		assert_int_equal(mcsafe_inject(mapping.base + T_PAGE, T_HUGE, MCSAFE_INJECT_AUTO),
 				 -EINVAL);
-		assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_PROTECT),
+		assert_int_equal(mcsafe_inject(mapping.base, T_PAGE, MCSAFE_INJECT_PROTECT),
 				 -EINVAL);
-		check_content(&region, 0, region.size, false);
-		region_close(&region);
+		check_content(&mapping, 0, mapping.size, false);
+		mapping_close(&mapping);
 	}
 }
 
@@ -283,7 +286,7 @@ static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 	static const enum memory_type types[] = {PRIVATE_ANON,    SHARED_ANON,   MEMFD,
 						 FILE_PRIVATE,    FILE_SHARED,   THP,
 						 HUGETLB_PRIVATE, HUGETLB_SHARED};
-	struct region region;
+	struct mapping mapping;
 	size_t i;
 
 	(void)unused;
@@ -292,19 +295,10 @@ static void test_hwpoison_works_on_every_type_of_memory(void **unused)
 		try(types[i], MCSAFE_INJECT_HWPOISON);
 
 	/* The page is clean and cannot be made dirty: the kernel reads it in again. */
-	region = region_open(FILE_SHARED_READONLY);
-	assert_int_equal(mcsafe_inject(region.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
-	check_content(&region, 0, region.size, false);
-	region_close(&region);
-}
-
-/* Returns 77 for a skipped test, or a failure if nothing may be skipped. */
-static int skip_all(const char *reason)
-{
-	const char *no_skip = getenv("MCSAFE_NO_SKIP");
-
-	printf("skipped: %s\n", reason);
-	return no_skip != NULL && strcmp(no_skip, "1") == 0 ? 1 : 77;
+	mapping = mapping_open(FILE_SHARED_READONLY);
+	assert_int_equal(mcsafe_inject(mapping.base, T_PAGE, MCSAFE_INJECT_HWPOISON), -ENODATA);
+	check_content(&mapping, 0, mapping.size, false);
+	mapping_close(&mapping);
 }
 
 int main(int argc, char **argv)
@@ -319,16 +313,18 @@ int main(int argc, char **argv)
 
 	if (strcmp(group, "ordinary") == 0)
 		return cmocka_run_group_tests(ordinary, NULL, NULL);
-	if (strcmp(group, "hugetlb") == 0)
-		return reserve_huge_pages()
-			       ? cmocka_run_group_tests(hugetlb, NULL, NULL)
-			       : skip_all("there are no huge pages; root can reserve some "
-					  "(vm.nr_hugepages)");
-	if (strcmp(group, "hwpoison") == 0)
-		return getenv("MCSAFE_GUEST") != NULL
-			       ? cmocka_run_group_tests(hwpoison, NULL, NULL)
-			       : skip_all("this would take memory from the machine for good; it "
-					  "runs in a guest");
+	if (strcmp(group, "hugetlb") == 0) {
+		if (!reserve_huge_pages())
+			t_skip_all("there are no huge pages; root can reserve some "
+				   "(vm.nr_hugepages)");
+		return cmocka_run_group_tests(hugetlb, NULL, NULL);
+	}
+	if (strcmp(group, "hwpoison") == 0) {
+		if (getenv("MCSAFE_GUEST") == NULL)
+			t_skip_all("this would take memory from the machine for good; it runs in a "
+				   "guest");
+		return cmocka_run_group_tests(hwpoison, NULL, NULL);
+	}
 	fprintf(stderr, "test_kinds: unknown group: %s\n", group);
 	return 2;
 }

@@ -336,7 +336,7 @@ static struct object open_object(void)
 	return object;
 }
 
-static int is_mapped(const void *p)
+static bool is_mapped(const void *p)
 {
 	return msync((void *)((uintptr_t)p & ~(uintptr_t)4095), 1, MS_ASYNC) == 0;
 }

@@ -95,8 +95,8 @@ IN_CHILD(test_nothing_is_noted_unasked)
 	expect_queue(0, 0);
 }
 
-static int time_is_between(const struct timespec *a, const struct timespec *t,
-			   const struct timespec *b)
+static bool time_is_between(const struct timespec *a, const struct timespec *t,
+			    const struct timespec *b)
 {
 	return (a->tv_sec < t->tv_sec || (a->tv_sec == t->tv_sec && a->tv_nsec <= t->tv_nsec)) &&
 	       (t->tv_sec < b->tv_sec || (t->tv_sec == b->tv_sec && t->tv_nsec <= b->tv_nsec));

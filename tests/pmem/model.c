@@ -8,7 +8,7 @@
 
 static size_t page_up(size_t n)
 {
-	return (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+	return (n + T_PAGE - 1) / T_PAGE * T_PAGE;
 }
 
 /* A byte is not touched if any byte of its cache line is known to be bad. */
@@ -24,7 +24,7 @@ static bool is_in_file(const struct model *model, size_t at)
 
 static bool fails(const struct model *model, size_t at)
 {
-	return model->bad[at / MODEL_PAGE] != MCSAFE_INJECT_NONE || !is_in_file(model, at);
+	return model->bad[at / T_PAGE] != MCSAFE_INJECT_NONE || !is_in_file(model, at);
 }
 
 size_t model_stop(const struct model *model, size_t at, size_t end)
@@ -44,15 +44,15 @@ size_t model_clip(const struct model *model, size_t offset, size_t n)
 
 void model_meet(struct model *model, size_t stop)
 {
-	enum mcsafe_inject_kind kind = model->bad[stop / MODEL_PAGE];
+	enum mcsafe_inject_kind kind = model->bad[stop / T_PAGE];
 
 	if (is_known(model, stop) || !is_in_file(model, stop))
 		return;
 	/* Poison is remembered. An I/O error may pass, unless the medium says that it does not. */
 	if ((kind == MCSAFE_INJECT_POISON && !model->poison_is_io) ||
 	    ((kind == MCSAFE_INJECT_POISON || kind == MCSAFE_INJECT_EOF) && model->has_file &&
-	     model->lost[stop / MODEL_PAGE]))
-		memset(model->known + stop / MODEL_PAGE * MODEL_PAGE, true, MODEL_PAGE);
+	     model->lost[stop / T_PAGE]))
+		memset(model->known + stop / T_PAGE * T_PAGE, true, T_PAGE);
 }
 
 size_t model_holes(struct model *model, size_t offset, size_t n, struct mcsafe_range *holes)
@@ -64,7 +64,7 @@ size_t model_holes(struct model *model, size_t offset, size_t n, struct mcsafe_r
 
 		if (!is_known(model, at)) {
 			model_meet(model, at);
-			next = (at / MODEL_PAGE + 1) * MODEL_PAGE;
+			next = (at / T_PAGE + 1) * T_PAGE;
 		}
 		next = next < end ? next : end;
 		if (found != 0 && holes[found - 1].start + holes[found - 1].len == at)

@@ -10,9 +10,10 @@
 #include <mcsafe/copy.h>
 #include <mcsafe/inject.h>
 
-#define MODEL_PAGE  ((size_t)4096)
+#include "basics.h"
+
 #define MODEL_PAGES ((size_t)64)
-#define MODEL_SIZE  (MODEL_PAGES * MODEL_PAGE)
+#define MODEL_SIZE  (MODEL_PAGES * T_PAGE)
 
 struct model {
 	unsigned char content[MODEL_SIZE]; /* of the file; zeros past its end */

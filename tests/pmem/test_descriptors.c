@@ -64,7 +64,7 @@ static int new_file(char name[64])
 
 	strcpy(name, "/tmp/mcsafe-descriptors-XXXXXX");
 	fd = mkostemp(name, O_CLOEXEC);
-	CHECK(fd >= 0);
+	CHECK_GE(fd, 0);
 	CHECK_EQ(ftruncate(fd, 4 * T_PAGE), 0);
 	return fd;
 }
@@ -73,7 +73,7 @@ static int new_memfd(size_t size)
 {
 	int fd = memfd_create("descriptors", MFD_CLOEXEC);
 
-	CHECK(fd >= 0);
+	CHECK_GE(fd, 0);
 	CHECK_EQ(ftruncate(fd, (off_t)size), 0);
 	return fd;
 }
@@ -82,7 +82,7 @@ static void *map_shared(int fd, size_t size)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	CHECK(map != MAP_FAILED);
+	CHECK_PTR_NE(map, MAP_FAILED);
 	return map;
 }
 
@@ -97,7 +97,7 @@ IN_CHILD(test_no_descriptor_is_one_of_the_standard_ones)
 	char name[64];
 	void *map;
 
-	CHECK(kept_error > 2);
+	CHECK_GT(kept_error, 2);
 	fd = new_file(name);
 	map = map_shared(fd, T_PAGE);
 	for (int low = 0; low < 3; low++)
@@ -118,10 +118,10 @@ IN_CHILD(test_no_descriptor_is_one_of_the_standard_ones)
 	CHECK_EQ(dup2(kept_error, 2), 2);
 	CHECK(opened_all);
 	CHECK(none_open);
-	CHECK(opened > 0);
+	CHECK_GT(opened, 0);
 	CHECK_EQ(opened_low, 0);
 	for (size_t i = 0; i < T_LENGTH(pmem); i++) {
-		CHECK(pmem[i]->fd > 2);
+		CHECK_GT(pmem[i]->fd, 2);
 		CHECK_EQ(fcntl(pmem[i]->fd, F_GETFD), FD_CLOEXEC);
 		mcsafe_pmem_close(pmem[i]);
 	}
@@ -181,8 +181,10 @@ IN_CHILD(test_a_file_is_told_from_all_others)
 	fd = open(devices[0], O_RDWR | O_CLOEXEC);
 	CHECK_EQ(mcsafe__fd_identify(fd, &id), 0);
 	copy = mcsafe__fd_duplicate(fd, &same);
-	CHECK(copy > 2 && copy != fd);
-	CHECK(mcsafe__fd_is_same(copy, &id) && mcsafe__fd_is_same(fd, &same));
+	CHECK_GT(copy, 2);
+	CHECK_NE(copy, fd);
+	CHECK(mcsafe__fd_is_same(copy, &id));
+	CHECK(mcsafe__fd_is_same(fd, &same));
 	errno = 4711;
 	for (int i = 0; i < 4; i++) {
 		struct mcsafe__file_id other = id;
@@ -198,9 +200,9 @@ IN_CHILD(test_a_file_is_told_from_all_others)
 	CHECK(!mcsafe__fd_is_same(-1, &id));
 	CHECK_EQ(errno, 4711);
 	mcsafe__fd_close(fds[0], &id);
-	CHECK(fcntl(fds[0], F_GETFD) >= 0);
+	CHECK_GE(fcntl(fds[0], F_GETFD), 0);
 	mcsafe__fd_close(copy, &id);
-	CHECK(fcntl(copy, F_GETFD) < 0);
+	CHECK_LT(fcntl(copy, F_GETFD), 0);
 	CHECK_EQ(mcsafe__fd_duplicate(copy, &id), -EBADF);
 	CHECK_EQ(mcsafe__fd_open(AT_FDCWD, "/nowhere/at/all", O_RDONLY, NULL), -ENOENT);
 }
@@ -247,7 +249,7 @@ static void borrow(int fd, const char *name)
 		(void)mcsafe_pmem_ask(pmem, &answer);
 		mcsafe_pmem_close(pmem);
 		CHECK(is_locked(name));
-		CHECK(fcntl(fd, F_GETFD) >= 0);
+		CHECK_GE(fcntl(fd, F_GETFD), 0);
 		/* What cannot be opened does not lose the lock either. */
 		CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, flags | 1 << 30), -EINVAL);
 		CHECK(is_locked(name));

@@ -391,7 +391,7 @@ static void open_for_trusted(void)
 	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
 	trusted.iov_len = SIZE;
 	trusted.iov_base = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(trusted.iov_base != MAP_FAILED);
+	CHECK_PTR_NE(trusted.iov_base, MAP_FAILED);
 }
 
 static ssize_t read_to_trusted(struct mcsafe_fault *fault)
@@ -457,7 +457,7 @@ IN_CHILD(test_a_handler_may_mend_trusted_memory)
 	CHECK_EQ(read_to_trusted(&fault), (ssize_t)SIZE);
 	CHECK_EQ(fault.cause, MCSAFE_CAUSE_NONE);
 	CHECK_EQ(faults, 16);
-	CHECK(memcmp(trusted.iov_base, data, SIZE) == 0);
+	CHECK_MEM_EQ(trusted.iov_base, data, SIZE);
 	mcsafe_pmem_close(pmem);
 }
 
@@ -477,7 +477,7 @@ IN_CHILD(test_a_loss_after_trusted_memory_was_mended_is_reported)
 	CHECK_EQ(fault.side, MCSAFE_SIDE_SOURCE);
 	/* Copies with protection and without took turns. After the loss there was none. */
 	CHECK_EQ(copies % 2, 0);
-	CHECK(memcmp(trusted.iov_base, data, 3 * T_PAGE) == 0);
+	CHECK_MEM_EQ(trusted.iov_base, data, 3 * T_PAGE);
 	CHECK_EQ(mcsafe_inject_clear(base() + 3 * T_PAGE, T_PAGE), 0);
 	mcsafe_pmem_close(pmem);
 }
@@ -520,8 +520,9 @@ IN_CHILD(test_a_mapping_may_be_closed_while_trusted_memory_is_mended)
 	CHECK_EQ(faults, 2);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK_EQ(fault.cause, MCSAFE_CAUSE_NONE);
-	CHECK(got > (ssize_t)T_PAGE && got < (ssize_t)(3 * T_PAGE));
-	CHECK(memcmp(trusted.iov_base, data, (size_t)got) == 0);
+	CHECK_GT(got, T_PAGE);
+	CHECK_LT(got, 3 * T_PAGE);
+	CHECK_MEM_EQ(trusted.iov_base, data, (size_t)got);
 }
 
 int main(void)

@@ -76,7 +76,7 @@ static size_t offset_in(size_t size)
 	size_t at = below(size + size / 8 + 1);
 
 	/* One in three offsets is near the border of a page. */
-	return below(3) == 0 ? at / MODEL_PAGE * MODEL_PAGE + below(3) : at;
+	return below(3) == 0 ? at / T_PAGE * T_PAGE + below(3) : at;
 }
 
 /* The offset in the mapping of an offset in the model. */
@@ -110,7 +110,7 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off_t offset);
 /* The library asks whether the medium has lost a byte. */
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
-	size_t page = ((size_t)offset - t.first) / MODEL_PAGE;
+	size_t page = ((size_t)offset - t.first) / T_PAGE;
 
 	if (page < MODEL_PAGES && model.bad[page] != MCSAFE_INJECT_NONE && model.lost[page]) {
 		errno = EIO;
@@ -272,7 +272,7 @@ static void step_write(void)
 	 * Stores past the end of a file, in its last page: the kernel decides what comes back, so
 	 * there is no expected result.
 	 */
-	if (offset + wanted > model.size && offset < (model.size + MODEL_PAGE - 1))
+	if (offset + wanted > model.size && offset < (model.size + T_PAGE - 1))
 		return;
 	for (size_t i = 0; i < room; i++)
 		buf[i] = (unsigned char)t_rng_next(&t.rng);
@@ -323,7 +323,7 @@ static void step_persist(void)
 
 	/* Memory of the caller is mapped in pages. */
 	if (!follows_file())
-		end = (end + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+		end = (end + T_PAGE - 1) / T_PAGE * T_PAGE;
 	cut_off = wanted != 0 && offset + wanted > end;
 	t.cut_off += cut_off;
 	/* msync(2) does not touch the pages. For anonymous memory msync(2) does nothing. */
@@ -333,7 +333,7 @@ static void step_persist(void)
 
 static void step_poison(void)
 {
-	size_t pages = (model.size < model.seen ? model.size : model.seen) / MODEL_PAGE, page;
+	size_t pages = (model.size < model.seen ? model.size : model.seen) / T_PAGE, page;
 	enum mcsafe_inject_kind kind = t.kinds[below(t.n_kinds)];
 
 	if (pages == 0)
@@ -341,10 +341,10 @@ static void step_poison(void)
 	page = below(pages);
 	if (model.bad[page] != MCSAFE_INJECT_NONE)
 		return;
-	assert_int_equal(mcsafe_inject(base() + page * MODEL_PAGE, MODEL_PAGE, kind), 0);
+	assert_int_equal(mcsafe_inject(base() + page * T_PAGE, T_PAGE, kind), 0);
 	model.bad[page] = kind;
 	model.lost[page] = below(2) == 0;
-	memcpy(model.aside + page * MODEL_PAGE, model.content + page * MODEL_PAGE, MODEL_PAGE);
+	memcpy(model.aside + page * T_PAGE, model.content + page * T_PAGE, T_PAGE);
 }
 
 /* Restores the memory as it was. The registry still knows that it was bad. */
@@ -354,12 +354,11 @@ static void heal(unsigned char *at, size_t page)
 
 	if (kind == MCSAFE_INJECT_NONE)
 		return;
-	assert_int_equal(mcsafe_inject_clear(at + page * MODEL_PAGE, MODEL_PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(at + page * T_PAGE, T_PAGE), 0);
 	model.bad[page] = MCSAFE_INJECT_NONE;
 	/* The injection moved the content aside, and the end of the injection moved it back. */
 	if (t.backing == ANONYMOUS && kind != MCSAFE_INJECT_PROTECT)
-		memcpy(model.content + page * MODEL_PAGE, model.aside + page * MODEL_PAGE,
-		       MODEL_PAGE);
+		memcpy(model.content + page * T_PAGE, model.aside + page * T_PAGE, T_PAGE);
 }
 
 static void step_heal(void)
@@ -370,24 +369,24 @@ static void step_heal(void)
 /* What the repair of n bytes returns. *written becomes the number of bytes that are new. */
 static ssize_t repaired(size_t n, size_t offset, size_t *written)
 {
-	size_t size = model.seen, page = offset / MODEL_PAGE;
+	size_t size = model.seen, page = offset / T_PAGE;
 
 	*written = 0;
 	if (n == 0)
 		return 0;
-	if (offset % MODEL_PAGE != 0 || offset > size || n > size - offset ||
-	    (n % MODEL_PAGE != 0 && (t.backing == ANONYMOUS || n != size - offset)) ||
+	if (offset % T_PAGE != 0 || offset > size || n > size - offset ||
+	    (n % T_PAGE != 0 && (t.backing == ANONYMOUS || n != size - offset)) ||
 	    (follows_file() && model.size != size) || offset + n > model.size)
 		return -EINVAL;
 	*written = n;
 	if (t.backing == MEMFD || t.backing == DISK_FILE)
 		return (ssize_t)n;
 	/* Memory of the caller that nobody may read stays as it is, but its file is written. */
-	while (page * MODEL_PAGE < offset + n && model.bad[page] != MCSAFE_INJECT_PROTECT)
+	while (page * T_PAGE < offset + n && model.bad[page] != MCSAFE_INJECT_PROTECT)
 		page++;
-	if (page * MODEL_PAGE >= offset + n)
+	if (page * T_PAGE >= offset + n)
 		return (ssize_t)n;
-	n = page * MODEL_PAGE - offset;
+	n = page * T_PAGE - offset;
 	if (t.backing == ANONYMOUS)
 		*written = n;
 	return n != 0 ? (ssize_t)n : -EOPNOTSUPP;
@@ -413,16 +412,16 @@ static const unsigned char *some_data(size_t n)
 static void step_repair(void)
 {
 	size_t page = below(MODEL_PAGES), n_pages = 1 + below(3), size = model.seen, written;
-	size_t offset = page * MODEL_PAGE, n = n_pages * MODEL_PAGE;
+	size_t offset = page * T_PAGE, n = n_pages * T_PAGE;
 	const unsigned char *data = some_data(n);
 	ssize_t result, expected;
 
 	if (below(4) == 0 && offset < size && n > size - offset)
 		n = size - offset;
 	if (below(16) == 0)
-		offset += 1 + below(MODEL_PAGE - 1);
+		offset += 1 + below(T_PAGE - 1);
 	if (below(16) == 0)
-		n -= 1 + below(n < MODEL_PAGE ? n : MODEL_PAGE);
+		n -= 1 + below(n < T_PAGE ? n : T_PAGE);
 	/* Memory of other threads is there. */
 	if (t.shared && (offset > size || n > size - offset))
 		return;
@@ -435,10 +434,10 @@ static void step_repair(void)
 		return;
 	n = (size_t)result;
 	t.repairs++;
-	memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
+	memset(model.known + offset, false, (n + T_PAGE - 1) / T_PAGE * T_PAGE);
 	assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL), n);
 	assert_memory_equal(t.buf, model.content + offset, n);
-	for (page = offset / MODEL_PAGE; page * MODEL_PAGE < offset + n; page++)
+	for (page = offset / T_PAGE; page * T_PAGE < offset + n; page++)
 		heal(base(), page);
 }
 
@@ -448,8 +447,8 @@ static void step_repair(void)
  */
 static void step_repair_beside_truncation(void)
 {
-	size_t page = below(MODEL_PAGES), n = (1 + below(3)) * MODEL_PAGE, size = model.seen;
-	size_t offset = page * MODEL_PAGE, cut = below(size + 1);
+	size_t page = below(MODEL_PAGES), n = (1 + below(3)) * T_PAGE, size = model.seen;
+	size_t offset = page * T_PAGE, cut = below(size + 1);
 	const unsigned char *data = some_data(n);
 	ssize_t result;
 	struct stat st;
@@ -470,16 +469,16 @@ static void step_repair_beside_truncation(void)
 	/* If it is as long as it was, nobody can tell that it was not. */
 	assert_int_equal(result, model.size == size ? (ssize_t)n : -EINVAL);
 	if (model.size == size)
-		memset(model.known + offset, false, (n + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE);
+		memset(model.known + offset, false, (n + T_PAGE - 1) / T_PAGE * T_PAGE);
 	/* Pages may have been mapped anew. */
-	for (; page * MODEL_PAGE < offset + n; page++)
+	for (; page * T_PAGE < offset + n; page++)
 		heal(base(), page);
 }
 
 /* Memory of the caller keeps its size. */
 static void step_truncate(void)
 {
-	size_t size = below(3) == 0 ? below(MODEL_PAGES + 1) * MODEL_PAGE : below(MODEL_SIZE);
+	size_t size = below(3) == 0 ? below(MODEL_PAGES + 1) * T_PAGE : below(MODEL_SIZE);
 
 	if (t.shared || t.fd < 0)
 		return;
@@ -528,13 +527,13 @@ static void step_tell(void)
 static void step_notice(void)
 {
 	size_t page = below(MODEL_PAGES);
-	struct mcsafe_notice notice = {.extent = MODEL_PAGE};
+	struct mcsafe_notice notice = {.extent = T_PAGE};
 
-	if (page * MODEL_PAGE >= model.seen || model.size != model.seen)
+	if (page * T_PAGE >= model.seen || model.size != model.seen)
 		return;
-	notice.addr = base() + page * MODEL_PAGE + below(MODEL_PAGE);
+	notice.addr = base() + page * T_PAGE + below(T_PAGE);
 	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 1);
-	memset(model.known + page * MODEL_PAGE, true, MODEL_PAGE);
+	memset(model.known + page * T_PAGE, true, T_PAGE);
 	t.noted++;
 	notice.addr = t.buf;
 	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 0);
@@ -609,11 +608,11 @@ static void learn_poison(unsigned char *page)
 	struct mcsafe_fault fault;
 	unsigned char byte;
 
-	if (mcsafe_inject(page, MODEL_PAGE, MCSAFE_INJECT_POISON) != 0)
+	if (mcsafe_inject(page, T_PAGE, MCSAFE_INJECT_POISON) != 0)
 		return;
 	assert_int_equal(mcsafe_memcpy(&byte, page, 1, &fault), 1);
 	model.poison_is_io = fault.cause == MCSAFE_CAUSE_IO;
-	assert_int_equal(mcsafe_inject_clear(page, MODEL_PAGE), 0);
+	assert_int_equal(mcsafe_inject_clear(page, T_PAGE), 0);
 }
 
 static void open_it(void)
@@ -691,11 +690,11 @@ static void check_tally(void)
 
 static void begin(enum backing backing, unsigned to_do)
 {
-	unsigned char *room = mmap(NULL, MODEL_SIZE + MODEL_PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *room = mmap(NULL, MODEL_SIZE + T_PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(room != MAP_FAILED);
-	assert_int_equal(mprotect(room + MODEL_SIZE, MODEL_PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(room + MODEL_SIZE, T_PAGE, PROT_NONE), 0);
 	memset(&t, 0, sizeof(t));
 	memset(&model, 0, sizeof(model));
 	t.backing = backing;
@@ -720,7 +719,7 @@ static void all_steps(void)
 
 static void end(void)
 {
-	munmap(t.buf, MODEL_SIZE + MODEL_PAGE);
+	munmap(t.buf, MODEL_SIZE + T_PAGE);
 }
 
 static void run(enum backing backing)

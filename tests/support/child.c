@@ -191,12 +191,12 @@ struct sigaction t_get_action(int signo)
 	return action;
 }
 
-int t_same_action(const struct sigaction *a, const struct sigaction *b)
+bool t_same_action(const struct sigaction *a, const struct sigaction *b)
 {
 	if (a->sa_handler != b->sa_handler || ((a->sa_flags ^ b->sa_flags) & ~SA_RESTORER))
-		return 0;
+		return false;
 	for (int signo = 1; signo < _NSIG; signo++)
 		if (sigismember(&a->sa_mask, signo) != sigismember(&b->sa_mask, signo))
-			return 0;
-	return 1;
+			return false;
+	return true;
 }

@@ -4,6 +4,7 @@
 #define MCSAFE_TESTS_CHILD_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "check.h"
@@ -85,6 +86,6 @@ void t_set_plain(int signo, void (*handler)(int), int flags);
 struct sigaction t_get_action(int signo);
 
 /* Same handler, mask and flags. SA_RESTORER is not compared: libc sets it, but not always. */
-int t_same_action(const struct sigaction *a, const struct sigaction *b);
+bool t_same_action(const struct sigaction *a, const struct sigaction *b);
 
 #endif /* MCSAFE_TESTS_CHILD_H */

@@ -8,7 +8,7 @@
 
 #include "child.h"
 
-int t_event_exists(enum t_event event, int signo)
+bool t_event_exists(enum t_event event, int signo)
 {
 	switch (event) {
 	case T_NOTICE:
@@ -17,7 +17,7 @@ int t_event_exists(enum t_event event, int signo)
 	case T_UNMAPPED:
 		return signo == SIGSEGV;
 	default:
-		return 1;
+		return true;
 	}
 }
 

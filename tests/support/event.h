@@ -4,6 +4,7 @@
 #define MCSAFE_TESTS_EVENT_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "bad_page.h"
 
@@ -26,7 +27,7 @@ enum t_event {
 #define T_LOST_LSB  12
 
 /* Does the event exist for the signal? */
-int t_event_exists(enum t_event event, int signo);
+bool t_event_exists(enum t_event event, int signo);
 
 /* The siginfo of the last three events. */
 siginfo_t t_forged(enum t_event event);

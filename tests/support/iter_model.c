@@ -117,7 +117,7 @@ size_t model_npages(const struct model *m, size_t max)
 	size_t n = 0;
 
 	for (size_t i = m->pos; has_memory(m) && i < m->end; i++)
-		n += begins_piece(m, i) || m->at[i] % POOL_PAGE == 0;
+		n += begins_piece(m, i) || m->at[i] % T_PAGE == 0;
 	return n < max ? n : max;
 }
 

@@ -10,7 +10,7 @@
 
 #define BLOCK_PAGES (POOL_LARGE_PAGES + 1)
 #define POOL_PAGES  (2 * POOL_KINDS * BLOCK_PAGES)
-#define POOL_BYTES  (POOL_PAGES * POOL_PAGE)
+#define POOL_BYTES  (POOL_PAGES * T_PAGE)
 #define WINDOW      ((size_t)512)
 
 /* The lowest pages are never mapped: see mmap_min_addr in proc(5). */
@@ -49,8 +49,8 @@ static void map_file_with_one_page(unsigned char *at)
 {
 	int fd = memfd_create("pool", MFD_CLOEXEC);
 
-	need(fd >= 0 && ftruncate(fd, (off_t)POOL_PAGE) == 0, "memfd");
-	need(mmap(at, 2 * POOL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+	need(fd >= 0 && ftruncate(fd, (off_t)T_PAGE) == 0, "memfd");
+	need(mmap(at, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
 		     MAP_FAILED,
 	     "mmap of the file");
 	close(fd);
@@ -59,19 +59,19 @@ static void map_file_with_one_page(unsigned char *at)
 static void open_block(enum mcsafe_side side, enum pool_kind kind)
 {
 	size_t first = block_page(side, kind), n = good_pages(kind);
-	unsigned char *at = memory + first * POOL_PAGE;
+	unsigned char *at = memory + first * T_PAGE;
 
 	if (kind == POOL_NOT_MAPPED)
 		return;
 	if (kind == POOL_END_OF_FILE)
 		map_file_with_one_page(at);
 	else
-		need(mprotect(at, n * POOL_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+		need(mprotect(at, n * T_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
 	for (size_t i = 0; i < n; i++)
 		pages[first + i].readable = pages[first + i].writable = true;
 
 	if (kind == POOL_GOOD || kind == POOL_READ_ONLY) {
-		need(mprotect(at + POOL_PAGE, POOL_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+		need(mprotect(at + T_PAGE, T_PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
 		pages[first + 1].readable = true;
 		pages[first + 1].writable = kind == POOL_GOOD;
 	}
@@ -79,14 +79,14 @@ static void open_block(enum mcsafe_side side, enum pool_kind kind)
 		pages[first + 1].cause = MCSAFE_CAUSE_IO;
 
 	for (size_t i = 0; i <= n; i++) {
-		size_t page = (first + i) * POOL_PAGE;
+		size_t page = (first + i) * T_PAGE;
 
-		for (size_t byte = 0; pages[first + i].readable && byte < POOL_PAGE; byte++)
+		for (size_t byte = 0; pages[first + i].readable && byte < T_PAGE; byte++)
 			memory[page + byte] = model[page + byte] =
 				(unsigned char)((page + byte) * 167 >> 3);
 	}
 	if (kind == POOL_READ_ONLY)
-		need(mprotect(at + POOL_PAGE, POOL_PAGE, PROT_READ) == 0, "mprotect");
+		need(mprotect(at + T_PAGE, T_PAGE, PROT_READ) == 0, "mprotect");
 }
 
 void pool_open(void)
@@ -104,20 +104,20 @@ void pool_open(void)
 uintptr_t pool_border(enum mcsafe_side side, enum pool_kind kind)
 {
 	if (kind == POOL_NOT_MAPPED)
-		return NOT_MAPPED + POOL_PAGE;
-	return (uintptr_t)pool_base(side, kind) + good_pages(kind) * POOL_PAGE;
+		return NOT_MAPPED + T_PAGE;
+	return (uintptr_t)pool_base(side, kind) + good_pages(kind) * T_PAGE;
 }
 
 void *pool_base(enum mcsafe_side side, enum pool_kind kind)
 {
 	if (kind == POOL_NOT_MAPPED)
 		return (void *)NOT_MAPPED;
-	return memory + block_page(side, kind) * POOL_PAGE;
+	return memory + block_page(side, kind) * T_PAGE;
 }
 
 size_t pool_size(enum pool_kind kind)
 {
-	return (good_pages(kind) + 1) * POOL_PAGE;
+	return (good_pages(kind) + 1) * T_PAGE;
 }
 
 static bool in_pool(uintptr_t addr)
@@ -127,7 +127,7 @@ static bool in_pool(uintptr_t addr)
 
 static size_t page_of(uintptr_t addr)
 {
-	return (addr - (uintptr_t)memory) / POOL_PAGE;
+	return (addr - (uintptr_t)memory) / T_PAGE;
 }
 
 bool pool_readable(uintptr_t addr)
@@ -161,15 +161,15 @@ static uintptr_t range_difference(size_t start, size_t len)
 
 static uintptr_t block_difference(enum mcsafe_side side, enum pool_kind kind, bool all)
 {
-	size_t first = block_page(side, kind), border = (first + good_pages(kind)) * POOL_PAGE;
+	size_t first = block_page(side, kind), border = (first + good_pages(kind)) * T_PAGE;
 	uintptr_t found = 0;
 
 	if (kind == POOL_NOT_MAPPED)
 		return 0;
-	found = all ? range_difference(first * POOL_PAGE, good_pages(kind) * POOL_PAGE)
+	found = all ? range_difference(first * T_PAGE, good_pages(kind) * T_PAGE)
 		    : range_difference(border - WINDOW, WINDOW);
-	if (found == 0 && pages[border / POOL_PAGE].readable)
-		found = range_difference(border, all ? POOL_PAGE : WINDOW);
+	if (found == 0 && pages[border / T_PAGE].readable)
+		found = range_difference(border, all ? T_PAGE : WINDOW);
 	return found;
 }
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iter_pool.h - memory whose faults are planted once, and a model of its content */
+/*
+ * iter_pool.h - memory whose faults are planted once, and a model of its content
+ *
+ * The fuzzer also uses this memory. It is linked without CMocka, which region.h needs.
+ */
 #ifndef MCSAFE_TESTS_ITER_POOL_H
 #define MCSAFE_TESTS_ITER_POOL_H
 
@@ -9,7 +13,7 @@
 
 #include <mcsafe/fault.h>
 
-#define POOL_PAGE ((size_t)4096)
+#include "basics.h"
 
 /*
  * There is one block for each kind of bad memory: good pages, then one bad page. A range across the

@@ -127,7 +127,7 @@ static struct range pick_range(enum mcsafe_side side, bool good_only)
 	 * The range passes the border by 4000 bytes at most, because all blocks have a page there.
 	 */
 	if (how == 15 && range.kind == POOL_LARGE) {
-		limit = POOL_LARGE_PAGES * POOL_PAGE;
+		limit = POOL_LARGE_PAGES * T_PAGE;
 		range.start -= limit - 256;
 	}
 	if (how < 2)

@@ -126,12 +126,12 @@ struct t_stop t_resume_until(pid_t pid, uintptr_t ip, int signo)
 	return stop;
 }
 
-int t_at_trap(const struct t_stop *stop)
+bool t_at_trap(const struct t_stop *stop)
 {
 	return WIFSTOPPED(stop->status) && WSTOPSIG(stop->status) == SIGTRAP;
 }
 
-int t_at_break(const struct t_stop *stop)
+bool t_at_break(const struct t_stop *stop)
 {
 	/* The kernel reports int3 as SI_KERNEL, and single steps as TRAP_TRACE. */
 	return t_at_trap(stop) && stop->si.si_code == SI_KERNEL;

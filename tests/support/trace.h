@@ -4,6 +4,7 @@
 #define MCSAFE_TESTS_TRACE_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
@@ -35,8 +36,8 @@ struct t_stop t_resume_until(pid_t pid, uintptr_t ip, int signo);
  * t_at_trap(): stopped by a single step, by t_resume_until() or by the child's T_BREAK().
  * t_at_break(): by T_BREAK() only.
  */
-int t_at_trap(const struct t_stop *stop);
-int t_at_break(const struct t_stop *stop);
+bool t_at_trap(const struct t_stop *stop);
+bool t_at_break(const struct t_stop *stop);
 #define T_BREAK() __asm__ volatile("int3" ::: "memory")
 
 /* Kill the tracee, whatever it does. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* guarded_walks.c - ordinary code reads really poisoned memory under guards; for tests/vm */
+/*
+ * guarded_walks.c - ordinary code reads really poisoned memory under guards; for tests/vm
+ *
+ * The regions of the kit are anonymous memory or a memfd, in small pages, and any process can make
+ * them bad. Here the memory is of several kinds, and root poisons a page of it for good.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +27,7 @@
 #define SIZE     (4 * T_HUGE)
 #define POISONED (T_HUGE + 5 * T_PAGE)
 
-struct memory {
+struct memory_type {
 	const char *name;
 	const char *file; /* NULL: anonymous; "": a memfd */
 	int flags;        /* of mmap(2) */
@@ -30,7 +35,7 @@ struct memory {
 	size_t lost;      /* size of the block around the poisoned page that is lost */
 };
 
-static struct memory memories[] = {
+static struct memory_type types[] = {
 	{"anonymous memory", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, T_PAGE},
 	{"transparent huge page", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, T_PAGE},
 	{"hugetlb page", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, T_HUGE},
@@ -39,7 +44,7 @@ static struct memory memories[] = {
 	{"dirty page of an ext4 file", "/mnt/ext4/guarded", MAP_SHARED, 0, T_PAGE},
 };
 
-static unsigned char *region;
+static unsigned char *mapping;
 static size_t bad, bad_end; /* offsets of the lost bytes */
 
 static unsigned char pattern(size_t i)
@@ -49,7 +54,7 @@ static unsigned char pattern(size_t i)
 
 static unsigned char read_at(size_t i)
 {
-	return *(const volatile unsigned char *)&region[i];
+	return *(const volatile unsigned char *)&mapping[i];
 }
 
 static int open_file(const char *path)
@@ -73,8 +78,8 @@ static void poison(void)
 	struct mcsafe_guard guard;
 	volatile int err = 0;
 
-	MCSAFE_TRY(&guard, &region[POISONED], T_PAGE) {
-		if (madvise(&region[POISONED], T_PAGE, MADV_HWPOISON) != 0)
+	MCSAFE_TRY(&guard, &mapping[POISONED], T_PAGE) {
+		if (madvise(&mapping[POISONED], T_PAGE, MADV_HWPOISON) != 0)
 			err = errno;
 	}
 	MCSAFE_CATCH(&guard) {
@@ -84,26 +89,26 @@ static void poison(void)
 		fail_msg("MADV_HWPOISON needs root and CONFIG_MEMORY_FAILURE: error %d", err);
 }
 
-static void set_up(const struct memory *memory)
+static void set_up(const struct memory_type *type)
 {
 	const int protection = PROT_READ | PROT_WRITE;
-	int fd = memory->file != NULL ? open_file(memory->file) : -1;
+	int fd = type->file != NULL ? open_file(type->file) : -1;
 	char *room = mmap(NULL, SIZE + T_HUGE, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *base;
 
 	assert_ptr_not_equal(room, MAP_FAILED);
 	base = room + (T_HUGE - (uintptr_t)room % T_HUGE);
-	assert_ptr_equal(mmap(base, SIZE, protection, memory->flags | MAP_FIXED, fd, 0), base);
+	assert_ptr_equal(mmap(base, SIZE, protection, type->flags | MAP_FIXED, fd, 0), base);
 	if (fd != -1)
 		close(fd);
-	if (memory->advice != 0)
-		assert_int_equal(madvise(base, SIZE, memory->advice), 0);
-	region = (unsigned char *)base;
+	if (type->advice != 0)
+		assert_int_equal(madvise(base, SIZE, type->advice), 0);
+	mapping = (unsigned char *)base;
 	for (size_t i = 0; i < SIZE; i++)
-		region[i] = pattern(i);
-	bad = POISONED - POISONED % memory->lost;
-	bad_end = bad + memory->lost;
+		mapping[i] = pattern(i);
+	bad = POISONED - POISONED % type->lost;
+	bad_end = bad + type->lost;
 	assert_int_equal(mcsafe_install(), 0);
 	poison();
 }
@@ -132,7 +137,7 @@ static void check_fault(const struct mcsafe_fault *fault, size_t at)
 	assert_int_equal(mcsafe_fault_errno(fault), EHWPOISON);
 	assert_int_equal(fault->side, MCSAFE_SIDE_SOURCE);
 	assert_int_equal(fault->extent, bad_end - bad);
-	assert_ptr_equal(fault->addr, &region[at]);
+	assert_ptr_equal(fault->addr, &mapping[at]);
 	assert_non_null(fault->ip);
 }
 
@@ -141,7 +146,7 @@ static void check_fault(const struct mcsafe_fault *fault, size_t at)
  */
 static void walk_into(size_t from)
 {
-	const struct mcsafe_window window = {region, SIZE};
+	const struct mcsafe_window window = {mapping, SIZE};
 	size_t at = from < bad ? bad : from;
 	struct mcsafe_guard guard;
 
@@ -159,7 +164,7 @@ static void walk_beside(size_t from, size_t to)
 {
 	struct walk w = {from, to, 0};
 
-	assert_int_equal(mcsafe_call(region, SIZE, walk, &w, NULL), 0);
+	assert_int_equal(mcsafe_call(mapping, SIZE, walk, &w, NULL), 0);
 	assert_int_equal(w.done, to - from);
 }
 
@@ -172,7 +177,7 @@ static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 	volatile int caught = 0;
 
 	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
-		MCSAFE_TRY(&inner, &region[base], len) {
+		MCSAFE_TRY(&inner, &mapping[base], len) {
 			(void)read_at(at);
 		}
 		MCSAFE_CATCH(&inner) {
@@ -190,9 +195,9 @@ static void touch(size_t at, size_t base, size_t len, int right, size_t offset)
 
 static void test_guarded_walks_stop_at_the_poison(void **state)
 {
-	const struct memory *memory = *state;
+	const struct memory_type *type = *state;
 
-	set_up(memory);
+	set_up(type);
 	walk_into(bad - 1);
 	walk_into(bad - 2 * T_PAGE);
 	walk_into(bad);
@@ -203,7 +208,8 @@ static void test_guarded_walks_stop_at_the_poison(void **state)
 
 	touch(bad + 65, bad, bad_end - bad, 1, 65);
 	touch(bad + 65, bad + 65, 1, 1, 0);
-	touch(bad + 65, bad + 66, T_PAGE, 0, 0); /* an exact address, outside the window */
+	/* A window stands for all its pages: the exact address is before it, in its first page. */
+	touch(bad + 65, bad + 66, T_PAGE, 1, 0);
 	touch(bad + 65, bad - T_PAGE, T_PAGE, 0, 0);
 	touch(bad + 65, bad_end, T_PAGE, 0, 0); /* the window begins after the lost block */
 	touch(bad, bad_end, T_HUGE, 0, 0);
@@ -213,22 +219,21 @@ static void test_guarded_walks_stop_at_the_poison(void **state)
 	touch(bad, bad_end - 1, T_PAGE, 1, 0);
 	touch(bad, bad - 7, 8, 1, 7);
 	assert_int_equal(mcsafe_uninstall(), 0);
-	assert_int_equal(munmap(region, SIZE), 0);
-	print_message("%s: %zu bytes lost\n", memory->name, bad_end - bad);
+	assert_int_equal(munmap(mapping, SIZE), 0);
+	print_message("%s: %zu bytes lost\n", type->name, bad_end - bad);
 }
 
 int main(void)
 {
-	struct CMUnitTest tests[T_LENGTH(memories)];
+	struct CMUnitTest tests[T_LENGTH(types)];
 
 	if (!getenv("MCSAFE_GUEST")) {
 		print_error("guarded_walks takes memory out of service permanently: "
 			    "run it in a guest, see tests/vm/vm.py\n");
 		return EXIT_FAILURE;
 	}
-	for (size_t i = 0; i < T_LENGTH(memories); i++)
-		tests[i] =
-			(struct CMUnitTest){memories[i].name, test_guarded_walks_stop_at_the_poison,
-					    NULL, NULL, &memories[i]};
+	for (size_t i = 0; i < T_LENGTH(types); i++)
+		tests[i] = (struct CMUnitTest){types[i].name, test_guarded_walks_stop_at_the_poison,
+					       NULL, NULL, &types[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* poison_matrix.c - every engine copies across really poisoned pages of every kind of memory */
+/*
+ * poison_matrix.c - every engine copies across really poisoned pages of every kind of memory
+ *
+ * The regions of the kit are anonymous memory or a memfd, in small pages, and any process can make
+ * them bad. Here the memory is of every kind, and root poisons a page of it for good.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,22 +44,22 @@ enum file_view {
 };
 
 /* One kind of memory: how to get it, and what poison in a page does to it. */
-struct memory {
+struct memory_type {
 	const char *name;
 	int (*open)(size_t size);
 	int map_flags;
 	int advice;      /* for madvise(2) before the first access; 0 for none */
-	size_t size;     /* of the region */
+	size_t size;     /* of the mapping */
 	size_t poisoned; /* offset of the page that MADV_HWPOISON poisons */
 	size_t lost;     /* bytes that a mapping loses with that page; 0: none */
 	enum file_view view;
 };
 
-struct region {
-	const struct memory *memory;
+struct mapping {
+	const struct memory_type *type;
 	unsigned char *base;
 	int fd;
-	unsigned char *expected; /* the content of the region where it can be read */
+	unsigned char *expected; /* the content of the mapping where it can be read */
 	size_t bad;              /* offset of the first lost byte */
 	size_t bad_end;
 	unsigned char *arena; /* ordinary memory for the other side of a copy */
@@ -64,10 +69,10 @@ struct region {
 	size_t shorter; /* how often pread(2) read less than the copy */
 };
 
-/* One copy between the region, at `at`, and the arena. */
+/* One copy between the mapping, at `at`, and the arena. */
 struct trial {
-	struct region *region;
-	enum mcsafe_side side; /* the side of the region */
+	struct mapping *mapping;
+	enum mcsafe_side side; /* the side of the mapping */
 	size_t at;
 	size_t alignment; /* alignment of the operand in the arena */
 	size_t n;
@@ -89,7 +94,7 @@ static unsigned char old_pattern(size_t i)
 	return pattern(i) ^ 0x2a;
 }
 
-/* The bytes that are stored into the region: they differ from both other patterns everywhere. */
+/* The bytes that are stored into the mapping: they differ from both other patterns everywhere. */
 static unsigned char new_pattern(size_t i)
 {
 	return pattern(i) | 0x80;
@@ -101,9 +106,9 @@ static void check(const struct trial *trial, bool ok, const char *what)
 		return;
 	print_error("%s, %s as %s: offset %zu (the lost bytes are %zu to %zu), other operand at "
 		    "alignment %zu, length %zu: %s\n",
-		    mcsafe_engine_name(), trial->region->memory->name,
+		    mcsafe_engine_name(), trial->mapping->type->name,
 		    trial->side == MCSAFE_SIDE_SOURCE ? "source" : "destination", trial->at,
-		    trial->region->bad, trial->region->bad_end, trial->alignment, trial->n, what);
+		    trial->mapping->bad, trial->mapping->bad_end, trial->alignment, trial->n, what);
 	fail();
 }
 
@@ -171,60 +176,60 @@ static int open_ext4_current(size_t size)
 }
 
 /* Maps at the alignment of a huge page, which a transparent huge page needs. */
-static unsigned char *map(const struct memory *memory, int fd)
+static unsigned char *map(const struct memory_type *type, int fd)
 {
 	const int protection = PROT_READ | PROT_WRITE;
-	unsigned char *room = mmap(NULL, memory->size + T_HUGE, PROT_NONE,
+	unsigned char *room = mmap(NULL, type->size + T_HUGE, PROT_NONE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	unsigned char *base;
 
 	assert_ptr_not_equal(room, MAP_FAILED);
 	base = room + (T_HUGE - (uintptr_t)room % T_HUGE);
-	assert_ptr_equal(mmap(base, memory->size, protection, memory->map_flags | MAP_FIXED, fd, 0),
+	assert_ptr_equal(mmap(base, type->size, protection, type->map_flags | MAP_FIXED, fd, 0),
 			 base);
-	if (memory->advice)
-		assert_int_equal(madvise(base, memory->size, memory->advice), 0);
+	if (type->advice)
+		assert_int_equal(madvise(base, type->size, type->advice), 0);
 	return base;
 }
 
 /* Writes to every page, or reads it. An untouched page would be the zero page, or missing. */
-static void populate(struct region *region)
+static void populate(struct mapping *mapping)
 {
-	for (size_t i = 0; i < region->memory->size; i++) {
-		region->expected[i] = pattern(i);
-		if (region->memory->view != FILE_GOOD)
-			region->base[i] = pattern(i);
+	for (size_t i = 0; i < mapping->type->size; i++) {
+		mapping->expected[i] = pattern(i);
+		if (mapping->type->view != FILE_GOOD)
+			mapping->base[i] = pattern(i);
 	}
-	assert_memory_equal(region->base, region->expected, region->memory->size);
+	assert_memory_equal(mapping->base, mapping->expected, mapping->type->size);
 }
 
-static void open_region(struct region *region, const struct memory *memory)
+static void open_mapping(struct mapping *mapping, const struct memory_type *type)
 {
-	*region = (struct region){
-		.memory = memory,
-		.fd = memory->open(memory->size),
-		.expected = malloc(memory->size),
+	*mapping = (struct mapping){
+		.type = type,
+		.fd = type->open(type->size),
+		.expected = malloc(type->size),
 		.arena = malloc(ARENA),
 	};
-	assert_non_null(region->expected);
-	assert_non_null(region->arena);
-	if (memory->lost) {
-		region->bad = memory->poisoned - memory->poisoned % memory->lost;
-		region->bad_end = region->bad + memory->lost;
+	assert_non_null(mapping->expected);
+	assert_non_null(mapping->arena);
+	if (type->lost) {
+		mapping->bad = type->poisoned - type->poisoned % type->lost;
+		mapping->bad_end = mapping->bad + type->lost;
 	} else {
-		region->bad = region->bad_end = memory->poisoned;
+		mapping->bad = mapping->bad_end = type->poisoned;
 	}
-	region->base = map(memory, region->fd);
-	populate(region);
+	mapping->base = map(type, mapping->fd);
+	populate(mapping);
 }
 
-static void close_region(struct region *region)
+static void close_mapping(struct mapping *mapping)
 {
-	munmap(region->base, region->memory->size);
-	if (region->fd != -1)
-		close(region->fd);
-	free(region->arena);
-	free(region->expected);
+	munmap(mapping->base, mapping->type->size);
+	if (mapping->fd != -1)
+		close(mapping->fd);
+	free(mapping->arena);
+	free(mapping->expected);
 }
 
 /* ---- injection ----------------------------------------------------------------------------- */
@@ -290,18 +295,18 @@ static void poison(unsigned char *page)
 /* ---- one copy ------------------------------------------------------------------------------ */
 
 /* The oracle: the number of bytes from `at` to the first lost one. */
-static size_t readable(const struct region *region, size_t at, size_t n)
+static size_t readable(const struct mapping *mapping, size_t at, size_t n)
 {
-	if (!region->memory->lost || at >= region->bad_end || at + n <= region->bad)
+	if (!mapping->type->lost || at >= mapping->bad_end || at + n <= mapping->bad)
 		return n;
-	return at < region->bad ? region->bad - at : 0;
+	return at < mapping->bad ? mapping->bad - at : 0;
 }
 
 /* A load may access all of a line that it must touch anyway. A store may not. */
 static bool address_plausible(const struct trial *trial, size_t done, uintptr_t addr)
 {
-	const struct region *region = trial->region;
-	uintptr_t base = (uintptr_t)region->base;
+	const struct mapping *mapping = trial->mapping;
+	uintptr_t base = (uintptr_t)mapping->base;
 	uintptr_t low = base + trial->at + done;
 	uintptr_t high = base + trial->at + trial->n;
 
@@ -309,8 +314,8 @@ static bool address_plausible(const struct trial *trial, size_t done, uintptr_t 
 		low -= low % LINE;
 		high += LINE - 1 - (high - 1) % LINE;
 	}
-	return addr >= low && addr < high && addr >= base + region->bad &&
-	       addr < base + region->bad_end;
+	return addr >= low && addr < high && addr >= base + mapping->bad &&
+	       addr < base + mapping->bad_end;
 }
 
 static void check_fault(const struct trial *trial, size_t done, const struct mcsafe_fault *fault)
@@ -321,7 +326,7 @@ static void check_fault(const struct trial *trial, size_t done, const struct mcs
 	check(trial, mcsafe_fault_errno(fault) == EHWPOISON, "not EHWPOISON");
 	check(trial, fault->side == trial->side, "wrong side");
 	check(trial, address_plausible(trial, done, (uintptr_t)fault->addr), "wrong address");
-	check(trial, fault->extent == trial->region->memory->lost, "wrong extent");
+	check(trial, fault->extent == trial->mapping->type->lost, "wrong extent");
 	check(trial, fault->ip != NULL, "no instruction");
 }
 
@@ -334,55 +339,55 @@ static bool all_fill(const unsigned char *from, size_t n)
 	return !memcmp(from, fill, n);
 }
 
-/* Whether the region holds the expected bytes in [from, to), apart from the lost bytes. */
-static bool region_intact(const struct region *region, size_t from, size_t to)
+/* Whether the mapping holds the expected bytes in [from, to), apart from the lost bytes. */
+static bool mapping_intact(const struct mapping *mapping, size_t from, size_t to)
 {
-	size_t until = to < region->bad ? to : region->bad;
-	size_t again = from > region->bad_end ? from : region->bad_end;
+	size_t until = to < mapping->bad ? to : mapping->bad;
+	size_t again = from > mapping->bad_end ? from : mapping->bad_end;
 
-	if (from < until && memcmp(region->base + from, region->expected + from, until - from))
+	if (from < until && memcmp(mapping->base + from, mapping->expected + from, until - from))
 		return false;
-	return again >= to || !memcmp(region->base + again, region->expected + again, to - again);
+	return again >= to || !memcmp(mapping->base + again, mapping->expected + again, to - again);
 }
 
-/* Checks a copy from the region into the arena. */
+/* Checks a copy from the mapping into the arena. */
 static void check_loaded(const struct trial *trial, const unsigned char *dst, size_t done)
 {
-	check(trial, !memcmp(dst, trial->region->expected + trial->at, done), "wrong prefix");
+	check(trial, !memcmp(dst, trial->mapping->expected + trial->at, done), "wrong prefix");
 	check(trial, all_fill(dst - ZONE, ZONE), "wrote before the destination");
 	check(trial, all_fill(dst + done, trial->n - done + ZONE), "wrote past the prefix");
 }
 
-/* Checks a copy from the arena into the region, and restores the region. */
+/* Checks a copy from the arena into the mapping, and restores the mapping. */
 static void check_stored(const struct trial *trial, const unsigned char *src, size_t done)
 {
-	struct region *region = trial->region;
+	struct mapping *mapping = trial->mapping;
 	size_t from = trial->at > ZONE ? trial->at - ZONE : 0;
 	size_t to = trial->at + trial->n + ZONE;
 
-	if (to > region->memory->size)
-		to = region->memory->size;
-	check(trial, !memcmp(region->base + trial->at, src, done), "wrong prefix");
-	memcpy(region->base + trial->at, region->expected + trial->at, done);
-	check(trial, region_intact(region, from, to), "wrote outside the prefix");
+	if (to > mapping->type->size)
+		to = mapping->type->size;
+	check(trial, !memcmp(mapping->base + trial->at, src, done), "wrong prefix");
+	memcpy(mapping->base + trial->at, mapping->expected + trial->at, done);
+	check(trial, mapping_intact(mapping, from, to), "wrote outside the prefix");
 }
 
 static void try_once(const struct trial *trial, struct mcsafe_fault *fault, bool kernel_name)
 {
-	struct region *region = trial->region;
-	unsigned char *inside = region->base + trial->at;
-	unsigned char *other = region->arena + ZONE + trial->alignment;
+	struct mapping *mapping = trial->mapping;
+	unsigned char *inside = mapping->base + trial->at;
+	unsigned char *other = mapping->arena + ZONE + trial->alignment;
 	bool load = trial->side == MCSAFE_SIDE_SOURCE;
 	unsigned char *dst = load ? other : inside;
 	unsigned char *src = load ? inside : other;
-	size_t done = readable(region, trial->at, trial->n);
+	size_t done = readable(mapping, trial->at, trial->n);
 	size_t left;
 
 	if (load)
 		memset(dst - ZONE, FILL, trial->n + 2 * ZONE);
 	left = kernel_name ? memcpy_mcsafe(dst, src, trial->n)
 			   : mcsafe_memcpy(dst, src, trial->n, fault);
-	region->copies++;
+	mapping->copies++;
 	check(trial, left == trial->n - done, "wrong count");
 	if (load)
 		check_loaded(trial, dst, done);
@@ -396,7 +401,7 @@ static void try_copy(const struct trial *trial)
 	static const struct mcsafe_fault unwritten = {.signo = -1, .extent = 12345};
 	struct mcsafe_fault first = unwritten;
 	struct mcsafe_fault second = unwritten;
-	size_t done = readable(trial->region, trial->at, trial->n);
+	size_t done = readable(trial->mapping, trial->at, trial->n);
 
 	try_once(trial, &first, false);
 	try_once(trial, &second, false);
@@ -413,22 +418,22 @@ static void try_copy(const struct trial *trial)
 /* The kernel must not get further through the file than the copy gets through the mapping. */
 static void try_pread(const struct trial *trial)
 {
-	struct region *region = trial->region;
-	unsigned char *buffer = region->arena;
-	size_t ours = readable(region, trial->at, trial->n);
-	ssize_t result = pread(region->fd, buffer, trial->n, (off_t)trial->at);
+	struct mapping *mapping = trial->mapping;
+	unsigned char *buffer = mapping->arena;
+	size_t ours = readable(mapping, trial->at, trial->n);
+	ssize_t result = pread(mapping->fd, buffer, trial->n, (off_t)trial->at);
 	size_t got = result > 0 ? (size_t)result : 0;
 
-	region->preads++;
-	region->shorter += got < ours;
+	mapping->preads++;
+	mapping->shorter += got < ours;
 	check(trial, result >= 0 || errno == EIO, "pread() fails, but not with EIO");
-	if (region->memory->view == FILE_STOPS)
+	if (mapping->type->view == FILE_STOPS)
 		check(trial, got <= ours, "pread() gives more than the mapping");
 	else
 		check(trial, got == trial->n, "pread() is short");
 	for (size_t i = 0; i < got; i++) {
 		size_t at = trial->at + i;
-		bool lost = at >= region->bad && at < region->bad_end;
+		bool lost = at >= mapping->bad && at < mapping->bad_end;
 
 		check(trial, buffer[i] == (lost ? old_pattern(at) : pattern(at)),
 		      "pread() gives wrong bytes");
@@ -462,28 +467,28 @@ static const size_t overshoot[] = {0, 1, 7, 64, 129, T_PAGE + 67};
 
 static void try_length(struct trial *trial, size_t n)
 {
-	struct region *region = trial->region;
+	struct mapping *mapping = trial->mapping;
 
 	trial->n = n;
-	if (trial->at + n > region->memory->size)
+	if (trial->at + n > mapping->type->size)
 		return;
 	for (size_t engine = 0; engine < n_engines; engine++) {
 		assert_int_equal(mcsafe_engine_set(engines[engine]), 0);
-		for (size_t i = (region->turns + engine) % TURNS; i < T_LENGTH(alignments);
+		for (size_t i = (mapping->turns + engine) % TURNS; i < T_LENGTH(alignments);
 		     i += TURNS) {
 			trial->alignment = alignments[i];
 			try_copy(trial);
 		}
 	}
-	region->turns++;
-	if (trial->side == MCSAFE_SIDE_SOURCE && region->memory->view != NO_FILE)
+	mapping->turns++;
+	if (trial->side == MCSAFE_SIDE_SOURCE && mapping->type->view != NO_FILE)
 		try_pread(trial);
 }
 
-static void try_start(struct region *region, enum mcsafe_side side, size_t at)
+static void try_start(struct mapping *mapping, enum mcsafe_side side, size_t at)
 {
-	struct trial trial = {.region = region, .side = side, .at = at};
-	size_t before = at < region->bad ? region->bad - at : 0;
+	struct trial trial = {.mapping = mapping, .side = side, .at = at};
+	size_t before = at < mapping->bad ? mapping->bad - at : 0;
 
 	try_length(&trial, 0);
 	if (before > 1)
@@ -492,23 +497,23 @@ static void try_start(struct region *region, enum mcsafe_side side, size_t at)
 		try_length(&trial, before + overshoot[i]);
 }
 
-static void try_side(struct region *region, enum mcsafe_side side)
+static void try_side(struct mapping *mapping, enum mcsafe_side side)
 {
 	for (size_t i = 0; i < ARENA; i++)
-		region->arena[i] = new_pattern(i);
+		mapping->arena[i] = new_pattern(i);
 	for (size_t distance = 0; distance <= 129; distance++)
-		try_start(region, side, region->bad - distance);
+		try_start(mapping, side, mapping->bad - distance);
 	for (size_t i = 0; i < T_LENGTH(far_before); i++)
-		try_start(region, side, region->bad - far_before[i]);
+		try_start(mapping, side, mapping->bad - far_before[i]);
 	for (size_t i = 0; i < T_LENGTH(inside_or_after); i++) {
 		ptrdiff_t start = inside_or_after[i];
-		size_t origin = start > 0 ? region->bad : region->bad_end;
+		size_t origin = start > 0 ? mapping->bad : mapping->bad_end;
 
-		try_start(region, side, origin + (size_t)start);
+		try_start(mapping, side, origin + (size_t)start);
 	}
 }
 
-static void print_result(const struct region *region)
+static void print_result(const struct mapping *mapping)
 {
 	static const char *const views[] = {
 		[FILE_STOPS] = "gets no further",
@@ -516,24 +521,24 @@ static void print_result(const struct region *region)
 		[FILE_GOOD] = "gives the same",
 	};
 
-	print_message("%s: %zu copies", region->memory->name, region->copies);
-	if (region->memory->view != NO_FILE)
+	print_message("%s: %zu copies", mapping->type->name, mapping->copies);
+	if (mapping->type->view != NO_FILE)
 		print_message("; the kernel's pread() %s; it is shorter %zu of %zu times",
-			      views[region->memory->view], region->shorter, region->preads);
+			      views[mapping->type->view], mapping->shorter, mapping->preads);
 	print_message("\n");
 }
 
 static void test_every_engine_stops_at_poison(void **state)
 {
-	const struct memory *memory = *state;
-	struct region region;
+	const struct memory_type *type = *state;
+	struct mapping mapping;
 	unsigned char *page;
 	uint64_t bad_frame;
 
-	open_region(&region, memory);
-	page = region.base + memory->poisoned;
-	if (memory->advice == MADV_HUGEPAGE)
-		assert_true(meminfo_kilobytes("AnonHugePages") >= (long)(memory->size / 1024));
+	open_mapping(&mapping, type);
+	page = mapping.base + type->poisoned;
+	if (type->advice == MADV_HUGEPAGE)
+		assert_true(meminfo_kilobytes("AnonHugePages") >= (long)(type->size / 1024));
 	bad_frame = frame(page);
 	assert_int_not_equal(bad_frame, 0);
 	poison(page);
@@ -544,16 +549,16 @@ static void test_every_engine_stops_at_poison(void **state)
 	 */
 	assert_int_equal(mcsafe_install(), 0);
 	assert_int_equal(mcsafe_installed(), 1);
-	try_side(&region, MCSAFE_SIDE_SOURCE);
-	try_side(&region, MCSAFE_SIDE_DESTINATION);
+	try_side(&mapping, MCSAFE_SIDE_SOURCE);
+	try_side(&mapping, MCSAFE_SIDE_DESTINATION);
 	assert_int_equal(mcsafe_uninstall(), 0);
 
 	assert_int_not_equal(frame(page), bad_frame);
-	print_result(&region);
-	close_region(&region);
+	print_result(&mapping);
+	close_mapping(&mapping);
 }
 
-static struct memory memories[] = {
+static struct memory_type types[] = {
 	{.name = "anonymous memory",
 	 .open = open_nothing,
 	 .map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
@@ -647,19 +652,15 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{"test_anonymous_memory", test_every_engine_stops_at_poison, NULL, NULL,
-		 &memories[0]},
+		{"test_anonymous_memory", test_every_engine_stops_at_poison, NULL, NULL, &types[0]},
 		{"test_transparent_huge_page", test_every_engine_stops_at_poison, NULL, NULL,
-		 &memories[1]},
-		{"test_hugetlb_page", test_every_engine_stops_at_poison, NULL, NULL, &memories[2]},
-		{"test_hugetlbfs_file", test_every_engine_stops_at_poison, NULL, NULL,
-		 &memories[3]},
-		{"test_memfd", test_every_engine_stops_at_poison, NULL, NULL, &memories[4]},
-		{"test_tmpfs_file", test_every_engine_stops_at_poison, NULL, NULL, &memories[5]},
-		{"test_ext4_dirty_page", test_every_engine_stops_at_poison, NULL, NULL,
-		 &memories[6]},
-		{"test_ext4_clean_page", test_every_engine_stops_at_poison, NULL, NULL,
-		 &memories[7]},
+		 &types[1]},
+		{"test_hugetlb_page", test_every_engine_stops_at_poison, NULL, NULL, &types[2]},
+		{"test_hugetlbfs_file", test_every_engine_stops_at_poison, NULL, NULL, &types[3]},
+		{"test_memfd", test_every_engine_stops_at_poison, NULL, NULL, &types[4]},
+		{"test_tmpfs_file", test_every_engine_stops_at_poison, NULL, NULL, &types[5]},
+		{"test_ext4_dirty_page", test_every_engine_stops_at_poison, NULL, NULL, &types[6]},
+		{"test_ext4_clean_page", test_every_engine_stops_at_poison, NULL, NULL, &types[7]},
 	};
 
 	if (!getenv("MCSAFE_GUEST")) {

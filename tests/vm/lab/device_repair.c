@@ -19,37 +19,38 @@ static void meet(const struct lab_target *target)
 }
 
 /* A page was injected or met. Somebody else repairs it, then we repair it through our mapping. */
-static void repair(const char *when, const struct lab_region *region, size_t page)
+static void repair(const char *when, const struct lab_mapping *mapping, size_t page)
 {
 	char key[64];
 
 	lab_with_ndctl("repair '%s' %zu", when, page);
 	snprintf(key, sizeof(key), "%s: another mapping after it", when);
-	lab_fact(key, "%s", lab_outcome(region->base + page, page, T_PAGE));
+	lab_fact(key, "%s", lab_outcome(mapping->base + page, page, T_PAGE));
 }
 
 int lab_program_device_repair(int argc, char **argv)
 {
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
-	struct lab_region region;
+	const size_t page = LAB_MAPPING_LINE - LAB_MAPPING_LINE % T_PAGE,
+		     other = page + 64 * T_PAGE;
+	struct lab_mapping mapping;
 	struct lab_target target;
 	uint64_t start;
 
 	(void)argc;
 	(void)argv;
 	lab_need_with_ndctl();
-	region = lab_region("devdax");
-	target = lab_target(region.base + LAB_REGION_LINE);
-	start = lab_physical(region.base);
+	mapping = lab_mapping("devdax");
+	target = lab_target(mapping.base + LAB_MAPPING_LINE);
+	start = lab_physical(mapping.base);
 	lab_install();
 	lab_kernel_log("");
-	lab_inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
-	repair("injected", &region, other);
+	lab_inject(lab_physical(mapping.base + other) + 2 * LAB_SECTOR, 3);
+	repair("injected", &mapping, other);
 	meet(&target);
-	repair("met", &region, page);
+	repair("met", &mapping, page);
 	/* The kernel still considers the page lost. */
 	meet(&target);
-	repair("met again", &region, page);
+	repair("met again", &mapping, page);
 
 	lab_inject(LAB_WORN - 2 * T_PAGE, 1);
 	lab_inject(LAB_WORN + T_PAGE, 1);

@@ -44,11 +44,11 @@ static void consume(const unsigned char *line, const char *event)
 	done = N - left;
 
 	lab_check(events.injected == 1, "%u machine checks", events.injected);
-	lab_check(lab_is_pattern(dst, LAB_REGION_LINE - BEFORE, done), "wrong prefix");
+	lab_check(lab_is_pattern(dst, LAB_MAPPING_LINE - BEFORE, done), "wrong prefix");
 	lab_check(lab_is_fill(dst + done, left + MARGIN) && lab_is_fill(arena, MARGIN),
 		  "wrote outside the prefix");
 	lab_fact("consumed", "%s",
-		 left ? lab_code_name(&fault) : lab_contents(dst, LAB_REGION_LINE - BEFORE, N));
+		 left ? lab_code_name(&fault) : lab_contents(dst, LAB_MAPPING_LINE - BEFORE, N));
 	lab_fact("signals", "%u", lab_signals.n);
 	lab_fact("the line after it", "%s", events.touched ? "read again" : "not read again");
 	if (!left)
@@ -60,41 +60,43 @@ static void consume(const unsigned char *line, const char *event)
 	lab_fact("address", "%s", place(fault.addr, line));
 }
 
-static void look_at_file(const struct lab_region *region)
+static void look_at_file(const struct lab_mapping *mapping)
 {
-	const size_t page = LAB_REGION_LINE / T_PAGE * T_PAGE;
+	const size_t page = LAB_MAPPING_LINE / T_PAGE * T_PAGE;
 
-	lab_fact("a new mapping", "%s", lab_outcome(lab_region_again(region) + page, page, T_PAGE));
-	lab_fact("pread() of the page", "%s", lab_pread_outcome(region->fd, page, T_PAGE));
+	lab_fact("a new mapping", "%s",
+		 lab_outcome(lab_mapping_again(mapping) + page, page, T_PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(mapping->fd, page, T_PAGE));
 	lab_fact("pread() from the page before", "%s",
-		 lab_pread_outcome(region->fd, page - T_PAGE, 3 * T_PAGE));
+		 lab_pread_outcome(mapping->fd, page - T_PAGE, 3 * T_PAGE));
 }
 
 int lab_program_kind(int argc, char **argv)
 {
-	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
-	unsigned char *line = region.base + LAB_REGION_LINE;
-	const size_t page = LAB_REGION_LINE / T_PAGE * T_PAGE;
+	struct lab_mapping mapping = lab_mapping(argc > 1 ? argv[1] : "");
+	unsigned char *line = mapping.base + LAB_MAPPING_LINE;
+	const size_t page = LAB_MAPPING_LINE / T_PAGE * T_PAGE;
 	uint64_t physical = lab_physical(line);
 	long corrupted = lab_meminfo("HardwareCorrupted");
 
 	lab_install();
 	lab_kernel_log("");
 	consume(line, argc > 2 ? argv[2] : "page");
-	if (region.pmem) {
+	if (mapping.pmem) {
 		lab_wait_bad_blocks(physical);
 		lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
 	}
 	lab_fact("HardwareCorrupted", "%+ld kB", lab_meminfo("HardwareCorrupted") - corrupted);
 
 	lab_fact("the same copy again", "%s",
-		 lab_outcome(line - BEFORE, LAB_REGION_LINE - BEFORE, N));
-	lab_fact("the start of the page", "%s", lab_outcome(region.base + page, page, LINE));
+		 lab_outcome(line - BEFORE, LAB_MAPPING_LINE - BEFORE, N));
+	lab_fact("the start of the page", "%s", lab_outcome(mapping.base + page, page, LINE));
 	lab_fact("the next page", "%s",
-		 lab_outcome(region.base + page + T_PAGE, page + T_PAGE, T_PAGE));
-	lab_fact("the next 2 MiB", "%s", lab_outcome(region.base + 2 * T_HUGE, 2 * T_HUGE, T_PAGE));
-	if (region.fd != -1 && strcmp(argv[1], "devdax") != 0)
-		look_at_file(&region);
+		 lab_outcome(mapping.base + page + T_PAGE, page + T_PAGE, T_PAGE));
+	lab_fact("the next 2 MiB", "%s",
+		 lab_outcome(mapping.base + 2 * T_HUGE, 2 * T_HUGE, T_PAGE));
+	if (mapping.fd != -1 && strcmp(argv[1], "devdax") != 0)
+		look_at_file(&mapping);
 	lab_fact("a store to the line", "%s", lab_store_outcome(line, 8));
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
 		  "not one machine check in the kernel's log");

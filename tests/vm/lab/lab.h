@@ -172,13 +172,13 @@ unsigned char *lab_pages(size_t n);
 void lab_lose_page(unsigned char *page);
 long lab_meminfo(const char *field);
 
-/* ---- region.c: memory of every kind -------------------------------------------------------- */
+/* ---- mapping.c: memory of every kind -------------------------------------------------------- */
 
-#define LAB_REGION_SIZE (3 * T_HUGE)
-#define LAB_REGION_LINE \
- (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a region */
+#define LAB_MAPPING_SIZE (3 * T_HUGE)
+#define LAB_MAPPING_LINE \
+ (T_HUGE + 5 * T_PAGE + 31 * LINE) /* offset of the poisoned line in a mapping */
 
-struct lab_region {
+struct lab_mapping {
 	unsigned char *base; /* holds lab_pattern(), from 0 on */
 	int fd;              /* -1: there is no file */
 	bool pmem;
@@ -187,12 +187,12 @@ struct lab_region {
 /*
  * By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax.
  */
-struct lab_region lab_region(const char *name);
+struct lab_mapping lab_mapping(const char *name);
 /* Map the same file a second time. */
-unsigned char *lab_region_again(const struct lab_region *region);
-/* The content at `from` of a region or a file: "reads", "reads old data", "reads zeros", ... */
+unsigned char *lab_mapping_again(const struct lab_mapping *mapping);
+/* The content at `from` of a mapping or a file: "reads", "reads old data", "reads zeros", ... */
 const char *lab_contents(const unsigned char *at, size_t from, size_t n);
-/* Copy out of a region with mcsafe_memcpy(). Returns the content, or the signal code and extent. */
+/* Copy out of a mapping: mcsafe_memcpy(). Returns the content, or the signal code and extent. */
 const char *lab_outcome(const unsigned char *src, size_t from, size_t n);
 const char *lab_store_outcome(unsigned char *dst, size_t n);
 const char *lab_pread_outcome(int fd, size_t from, size_t n);

@@ -72,15 +72,15 @@ static void ask_in_all_ways(const char *when, int fd, size_t from)
 	lab_with_ndctl("ask '%s' %zu", when, from);
 }
 
-static int lists_of_device(const struct lab_region *region, size_t page, size_t other)
+static int lists_of_device(const struct lab_mapping *mapping, size_t page, size_t other)
 {
-	struct lab_target target = lab_target(region->base + LAB_REGION_LINE);
+	struct lab_target target = lab_target(mapping->base + LAB_MAPPING_LINE);
 
-	ask_in_all_ways("at first", region->fd, page);
-	lab_inject(lab_physical(region->base + other) + 2 * LAB_SECTOR, 3);
-	ask_in_all_ways("after an injection", region->fd, other);
+	ask_in_all_ways("at first", mapping->fd, page);
+	lab_inject(lab_physical(mapping->base + other) + 2 * LAB_SECTOR, 3);
+	ask_in_all_ways("after an injection", mapping->fd, other);
 	meet(&target);
-	ask_in_all_ways("after a machine check", region->fd, page);
+	ask_in_all_ways("after a machine check", mapping->fd, page);
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -91,35 +91,36 @@ static int lists_of_device(const struct lab_region *region, size_t page, size_t 
  */
 int lab_program_lists(int argc, char **argv)
 {
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, other = page + 64 * T_PAGE;
+	const size_t page = LAB_MAPPING_LINE - LAB_MAPPING_LINE % T_PAGE,
+		     other = page + 64 * T_PAGE;
 	const char *kind = argc > 1 ? argv[1] : "";
-	struct lab_region region;
+	struct lab_mapping mapping;
 	struct lab_target target;
 
 	if (strcmp(kind, "devdax") == 0)
 		lab_need_with_ndctl();
-	region = lab_region(kind);
+	mapping = lab_mapping(kind);
 	lab_install();
 	lab_kernel_log("");
 	if (strcmp(kind, "devdax") == 0)
-		return lists_of_device(&region, page, other);
-	target = lab_target(region.base + LAB_REGION_LINE);
-	ask("at first", region.fd, page);
-	lab_inject(lab_physical(region.base + other) + 2 * LAB_SECTOR, 3);
-	ask("after an injection", region.fd, other);
+		return lists_of_device(&mapping, page, other);
+	target = lab_target(mapping.base + LAB_MAPPING_LINE);
+	ask("at first", mapping.fd, page);
+	lab_inject(lab_physical(mapping.base + other) + 2 * LAB_SECTOR, 3);
+	ask("after an injection", mapping.fd, other);
 	meet(&target);
-	ask("after a machine check", region.fd, page);
-	rewrite(region.fd, page);
-	ask("after a repair", region.fd, other);
-	rewrite(region.fd, other);
-	ask("after both", region.fd, page);
+	ask("after a machine check", mapping.fd, page);
+	rewrite(mapping.fd, page);
+	ask("after a repair", mapping.fd, other);
+	rewrite(mapping.fd, other);
+	ask("after both", mapping.fd, page);
 	lab_kernel_log("");
 	return lab_status();
 }
 
-/* What is scrubbed: from here on, of this region. */
+/* What is scrubbed: from here on, of this mapping. */
 struct scrubbed {
-	const struct lab_region *region;
+	const struct lab_mapping *mapping;
 	size_t from;
 };
 
@@ -130,17 +131,17 @@ static int prove(const struct mcsafe_range *bad, const struct mcsafe_fault *faul
 	const struct scrubbed *scrubbed = arg;
 	char byte;
 
-	if (fault->cause == MCSAFE_CAUSE_IO && scrubbed->region->fd >= 0 &&
-	    pread(scrubbed->region->fd, &byte, 1, (off_t)(scrubbed->from + bad->start)) < 0 &&
+	if (fault->cause == MCSAFE_CAUSE_IO && scrubbed->mapping->fd >= 0 &&
+	    pread(scrubbed->mapping->fd, &byte, 1, (off_t)(scrubbed->from + bad->start)) < 0 &&
 	    errno == EIO)
 		return MCSAFE_SCRUB_ADD;
 	return MCSAFE_SCRUB_DECIDE;
 }
 
-static void scrub(const char *which, const struct lab_region *region,
+static void scrub(const char *which, const struct lab_mapping *mapping,
 		  struct mcsafe_badblocks *badblocks, size_t from)
 {
-	struct scrubbed scrubbed = {region, from};
+	struct scrubbed scrubbed = {mapping, from};
 	struct mcsafe_scrub_options options = {.found = prove, .arg = &scrubbed};
 	struct mcsafe_scrub_progress progress;
 	struct mcsafe_scrub *made;
@@ -148,7 +149,7 @@ static void scrub(const char *which, const struct lab_region *region,
 	int err;
 
 	lab_forget_signals();
-	lab_need(mcsafe_scrub_create(&made, region->base + from, WINDOW, badblocks, &options) == 0,
+	lab_need(mcsafe_scrub_create(&made, mapping->base + from, WINDOW, badblocks, &options) == 0,
 		 "no memory");
 	err = mcsafe_scrub_run(made);
 	mcsafe_scrub_get_progress(made, &progress);
@@ -166,25 +167,25 @@ static void scrub(const char *which, const struct lab_region *region,
  */
 int lab_program_scrub(int argc, char **argv)
 {
-	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
-	const size_t page = LAB_REGION_LINE - LAB_REGION_LINE % T_PAGE, from = page - WINDOW / 2;
-	struct lab_target target = lab_target(region.base + LAB_REGION_LINE);
+	struct lab_mapping mapping = lab_mapping(argc > 1 ? argv[1] : "");
+	const size_t page = LAB_MAPPING_LINE - LAB_MAPPING_LINE % T_PAGE, from = page - WINDOW / 2;
+	struct lab_target target = lab_target(mapping.base + LAB_MAPPING_LINE);
 	struct mcsafe_badblocks *badblocks = new_registry();
 	struct lab_events events;
 
 	lab_install();
 	lab_kernel_log("");
 	arm("approach", &target);
-	scrub("latent poison", &region, badblocks, from);
-	scrub("known to us", &region, badblocks, from);
+	scrub("latent poison", &mapping, badblocks, from);
+	scrub("known to us", &mapping, badblocks, from);
 	events = lab_disarm();
 	lab_check(events.injected == 1, "%u machine checks", events.injected);
 	lab_check(events.touched == 0, "the line was read %u times more", events.touched);
-	if (region.pmem)
+	if (mapping.pmem)
 		lab_wait_bad_blocks(target.physical);
 	mcsafe_badblocks_destroy(badblocks);
 	badblocks = new_registry();
-	scrub("known to the kernel", &region, badblocks, from);
+	scrub("known to the kernel", &mapping, badblocks, from);
 	mcsafe_badblocks_destroy(badblocks);
 	lab_kernel_log("");
 	return lab_status();

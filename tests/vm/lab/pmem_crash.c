@@ -82,11 +82,11 @@ static void tell_bad_pages(void)
 
 static int set_up(void)
 {
-	struct lab_region region = lab_region("dax-2m");
+	struct lab_mapping mapping = lab_mapping("dax-2m");
 
-	start = lab_physical(region.base) - lab_region_start();
-	for (size_t page = 0; page < LAB_REGION_SIZE; page += T_PAGE)
-		lab_need(lab_physical(region.base + page) == lab_region_start() + start + page,
+	start = lab_physical(mapping.base) - lab_region_start();
+	for (size_t page = 0; page < LAB_MAPPING_SIZE; page += T_PAGE)
+		lab_need(lab_physical(mapping.base + page) == lab_region_start() + start + page,
 			 "the file is not in one piece");
 	for (size_t n = 0; n < CRASHES; n++)
 		for (size_t i = 0; i < T_LENGTH(bad_pages); i++)

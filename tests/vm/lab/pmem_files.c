@@ -27,7 +27,7 @@ static const struct {
 	{T_PAGE, 2 * T_PAGE},
 };
 
-static struct lab_region region;
+static struct lab_mapping mapping;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
 static bool has_read;      /* the kernel's read(2) works on the file, */
@@ -35,16 +35,16 @@ static bool survives_read; /* and uses copies in which the lab can raise machine
 
 static void open_kind(const char *kind)
 {
-	region = lab_region(kind);
+	mapping = lab_mapping(kind);
 	has_read = strcmp(kind, "devdax") != 0;
-	survives_read = has_read && region.pmem;
-	buffer = malloc(LAB_REGION_SIZE);
+	survives_read = has_read && mapping.pmem;
+	buffer = malloc(LAB_MAPPING_SIZE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
-	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	lab_need(mcsafe_pmem_open_fd(&pmem, mapping.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 	/* Touches all pages, so that they have physical addresses. */
-	for (size_t at = 0; at < LAB_REGION_SIZE; at += T_PAGE)
+	for (size_t at = 0; at < LAB_MAPPING_SIZE; at += T_PAGE)
 		lab_need(mcsafe_pmem_pread(pmem, buffer, 1, (off_t)at, NULL) == 1, "no page");
 }
 
@@ -98,7 +98,7 @@ static void kernel_reads(const char *what, size_t from, size_t n)
 	ssize_t got;
 
 	clear_buffer(n);
-	got = pread(region.fd, buffer, n, (off_t)from);
+	got = pread(mapping.fd, buffer, n, (off_t)from);
 	told(what, "pread()", got);
 	lab_check(got <= 0 || lab_is_pattern(buffer, from, (size_t)got), "pread() is wrong");
 }
@@ -120,7 +120,7 @@ static void vectors(const char *what, size_t from, size_t n)
 
 	if (has_read) {
 		clear_buffer(n);
-		told(what, "preadv()", preadv(region.fd, iov, 2, (off_t)from));
+		told(what, "preadv()", preadv(mapping.fd, iov, 2, (off_t)from));
 	}
 	clear_buffer(n);
 	got = mcsafe_pmem_preadv(pmem, iov, 2, (off_t)from, NULL);
@@ -157,7 +157,7 @@ static void one_case(size_t i)
 	lab_check(lab_disarm().injected == 1, "we have not met the line");
 	lab_check(is_known(pmem, line[1] / T_PAGE * T_PAGE), "the page is not in the registry");
 
-	if (region.pmem)
+	if (mapping.pmem)
 		lab_wait_bad_blocks(target.physical);
 	snprintf(what, sizeof(what), "later: %zu bytes, the line %zu on", cases[i].n,
 		 cases[i].before);
@@ -191,9 +191,9 @@ static bool same_registry(struct mcsafe_pmem *a, struct mcsafe_pmem *b)
 	bool more;
 
 	do {
-		more = mcsafe_badblocks_next(mcsafe_pmem_badblocks(a), at, LAB_REGION_SIZE, &in_a);
+		more = mcsafe_badblocks_next(mcsafe_pmem_badblocks(a), at, LAB_MAPPING_SIZE, &in_a);
 		if (more !=
-		    mcsafe_badblocks_next(mcsafe_pmem_badblocks(b), at, LAB_REGION_SIZE, &in_b))
+		    mcsafe_badblocks_next(mcsafe_pmem_badblocks(b), at, LAB_MAPPING_SIZE, &in_b))
 			return false;
 		if (more && (in_a.start != in_b.start || in_a.len != in_b.len))
 			return false;
@@ -215,7 +215,7 @@ static void lists(const char *when)
 	char key[64];
 	int err;
 
-	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
+	lab_need(mcsafe_pmem_open_fd(&fresh, mapping.fd, 0) == 0, "cannot open it again");
 	snprintf(key, sizeof(key), "%s: the kernel's list", when);
 	err = mcsafe_pmem_ask(pmem, &answer);
 	lab_fact(key, "%s", err ? strerrorname_np(-err) : state_name(answer.state));
@@ -232,9 +232,9 @@ static void salvage(void)
 {
 	struct mcsafe_range holes[2 * T_LENGTH(cases)];
 	size_t n = T_LENGTH(holes), lost = 0, at = 0;
-	ssize_t got = mcsafe_pmem_salvage(pmem, buffer, LAB_REGION_SIZE, 0, FILL, holes, &n);
+	ssize_t got = mcsafe_pmem_salvage(pmem, buffer, LAB_MAPPING_SIZE, 0, FILL, holes, &n);
 
-	lab_check(got == (ssize_t)LAB_REGION_SIZE, "salvage gives %zd", got);
+	lab_check(got == (ssize_t)LAB_MAPPING_SIZE, "salvage gives %zd", got);
 	lab_need(n <= T_LENGTH(holes), "%zu holes", n);
 	for (size_t i = 0; i < n; i++) {
 		lab_check(lab_is_pattern(buffer + at, at, holes[i].start - at) &&
@@ -243,7 +243,7 @@ static void salvage(void)
 		at = holes[i].start + holes[i].len;
 		lost += holes[i].len;
 	}
-	lab_check(lab_is_pattern(buffer + at, at, LAB_REGION_SIZE - at), "the rest is wrong");
+	lab_check(lab_is_pattern(buffer + at, at, LAB_MAPPING_SIZE - at), "the rest is wrong");
 	lab_fact("salvage", "%zu holes, %zu bytes", n, lost);
 }
 
@@ -255,7 +255,7 @@ static void writes(void)
 	memset(buffer, 0, T_PAGE);
 	lab_forget_signals();
 	if (has_read)
-		told("64 bytes into it", "pwrite()", pwrite(region.fd, buffer, LINE, (off_t)page));
+		told("64 bytes into it", "pwrite()", pwrite(mapping.fd, buffer, LINE, (off_t)page));
 	told("64 bytes into it", "mcsafe_pmem_pwrite()",
 	     mcsafe_pmem_pwrite(pmem, buffer, LINE, (off_t)page, NULL));
 	lab_fill_pattern(buffer, page - LINE, 2 * LINE);
@@ -271,7 +271,7 @@ static void repair_all(void)
 	size_t at = 0;
 
 	while (put >= 0 &&
-	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_REGION_SIZE, &bad)) {
+	       mcsafe_badblocks_next(mcsafe_pmem_badblocks(pmem), at, LAB_MAPPING_SIZE, &bad)) {
 		/* The kernel counts in sectors, and repairs whole pages. */
 		bad.len = (bad.start % T_PAGE + bad.len + T_PAGE - 1) / T_PAGE * T_PAGE;
 		bad.start -= bad.start % T_PAGE;
@@ -287,13 +287,13 @@ static void all_is_well(void)
 {
 	ssize_t got;
 
-	clear_buffer(LAB_REGION_SIZE);
-	got = mcsafe_pmem_pread(pmem, buffer, LAB_REGION_SIZE, 0, NULL);
-	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
+	clear_buffer(LAB_MAPPING_SIZE);
+	got = mcsafe_pmem_pread(pmem, buffer, LAB_MAPPING_SIZE, 0, NULL);
+	lab_check(got == (ssize_t)LAB_MAPPING_SIZE && lab_is_pattern(buffer, 0, LAB_MAPPING_SIZE),
 		  "the mapping has changed: %zd", got);
-	clear_buffer(LAB_REGION_SIZE);
-	got = pread(region.fd, buffer, LAB_REGION_SIZE, 0);
-	lab_check(got == (ssize_t)LAB_REGION_SIZE && lab_is_pattern(buffer, 0, LAB_REGION_SIZE),
+	clear_buffer(LAB_MAPPING_SIZE);
+	got = pread(mapping.fd, buffer, LAB_MAPPING_SIZE, 0);
+	lab_check(got == (ssize_t)LAB_MAPPING_SIZE && lab_is_pattern(buffer, 0, LAB_MAPPING_SIZE),
 		  "the file has changed: %zd", got);
 }
 

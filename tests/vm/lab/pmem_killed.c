@@ -16,7 +16,7 @@
 #define KILLED_PAGES ((size_t)2)
 #define MOST_STOPS   1000u
 
-static struct lab_region region;
+static struct lab_mapping mapping;
 static struct mcsafe_pmem *pmem;
 static unsigned char *buffer;
 /*
@@ -27,13 +27,13 @@ static bool ioctls_only;
 
 static void open_kind(const char *kind)
 {
-	region = lab_region(kind);
+	mapping = lab_mapping(kind);
 	ioctls_only = strcmp(kind, "devdax") == 0;
 	buffer = malloc(2 * KILLED_PAGES * T_PAGE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
-	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	lab_need(mcsafe_pmem_open_fd(&pmem, mapping.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 }
 
 /*
@@ -41,9 +41,9 @@ static void open_kind(const char *kind)
  */
 static void inject_pages(void)
 {
-	uint64_t border = lab_physical(region.base + KILLED_AT + T_PAGE);
+	uint64_t border = lab_physical(mapping.base + KILLED_AT + T_PAGE);
 
-	lab_need(lab_physical(region.base + KILLED_AT) + T_PAGE == border,
+	lab_need(lab_physical(mapping.base + KILLED_AT) + T_PAGE == border,
 		 "the pages are not neighbours");
 	lab_inject(border - LAB_SECTOR, 2);
 	lab_wait_bad_blocks(border);
@@ -109,7 +109,7 @@ static void check_pages(size_t *bad, size_t *good)
 	unsigned char *wanted = buffer + KILLED_PAGES * T_PAGE;
 	struct mcsafe_pmem *fresh;
 
-	lab_need(mcsafe_pmem_open_fd(&fresh, region.fd, 0) == 0, "cannot open it again");
+	lab_need(mcsafe_pmem_open_fd(&fresh, mapping.fd, 0) == 0, "cannot open it again");
 	for (size_t page = KILLED_AT; page < KILLED_AT + KILLED_PAGES * T_PAGE; page += T_PAGE) {
 		ssize_t got = mcsafe_pmem_pread(fresh, buffer, T_PAGE, (off_t)page, NULL);
 

@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 static struct mcsafe_pmem *pmem;
-static unsigned char *buffer; /* LAB_REGION_SIZE bytes */
+static unsigned char *buffer; /* LAB_MAPPING_SIZE bytes */
 
 static void begin(void)
 {
-	buffer = malloc(LAB_REGION_SIZE);
+	buffer = malloc(LAB_MAPPING_SIZE);
 	lab_need(buffer != NULL, "no memory");
 	lab_install();
 	lab_kernel_log("");
@@ -78,27 +78,27 @@ static uint64_t place_on_disk(int fd, size_t page)
 /* pmem-huge: pages of the file are lost, and pwrite(2) cannot write them. */
 int lab_program_pmem_huge(int argc, char **argv)
 {
-	struct lab_region region = lab_region("hugetlbfs");
+	struct lab_mapping mapping = lab_mapping("hugetlbfs");
 	struct mcsafe_pmem_info info;
 
 	(void)argc;
 	(void)argv;
 	begin();
-	lab_need(mcsafe_pmem_open_fd(&pmem, region.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
+	lab_need(mcsafe_pmem_open_fd(&pmem, mapping.fd, MCSAFE_PMEM_WRITE) == 0, "cannot open it");
 	mcsafe_pmem_get_info(pmem, &info);
 	lab_fact("alignment", "%zu", info.align);
-	read_fact("at first", 0, LAB_REGION_SIZE);
+	read_fact("at first", 0, LAB_MAPPING_SIZE);
 	lab_lose_page((unsigned char *)info.base + T_HUGE + 5 * T_PAGE);
-	read_fact("with a page lost", 0, LAB_REGION_SIZE);
+	read_fact("with a page lost", 0, LAB_MAPPING_SIZE);
 	read_fact("its huge page", T_HUGE, T_HUGE);
 	read_fact("the next one", 2 * T_HUGE, T_HUGE);
 	known_fact("known to be bad");
 	repair_fact("repair of a small page", T_HUGE + 5 * T_PAGE, T_PAGE);
 	repair_fact("repair", T_HUGE, T_HUGE);
 	known_fact("bad after it");
-	read_fact("after it", 0, LAB_REGION_SIZE);
-	lab_check(lab_is_pattern(region.base, 0, LAB_REGION_SIZE), "another mapping is wrong");
-	check_file(region.fd, LAB_REGION_SIZE);
+	read_fact("after it", 0, LAB_MAPPING_SIZE);
+	lab_check(lab_is_pattern(mapping.base, 0, LAB_MAPPING_SIZE), "another mapping is wrong");
+	check_file(mapping.fd, LAB_MAPPING_SIZE);
 	mcsafe_pmem_close(pmem);
 	lab_kernel_log("");
 	return lab_status();

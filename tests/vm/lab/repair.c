@@ -74,12 +74,12 @@ static void fact(const char *way, const char *what, const char *value)
 	lab_fact(key, "%s", value);
 }
 
-static void poison(const struct lab_region *region, size_t page)
+static void poison(const struct lab_mapping *mapping, size_t page)
 {
 	unsigned char buffer[LINE];
 	uintptr_t insns[LAB_ROWS_MAX];
 	size_t n_insns = lab_all_rows(MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
-	struct lab_target target = lab_target(region->base + page + 8 * LINE);
+	struct lab_target target = lab_target(mapping->base + page + 8 * LINE);
 	struct lab_events events;
 
 	lab_arm("load", "page", &target, 1, insns, n_insns);
@@ -95,9 +95,9 @@ static void poison(const struct lab_region *region, size_t page)
  */
 int lab_program_injected(int argc, char **argv)
 {
-	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
+	struct lab_mapping mapping = lab_mapping(argc > 1 ? argv[1] : "");
 	const size_t page = APART;
-	uint64_t physical = lab_physical(region.base + page);
+	uint64_t physical = lab_physical(mapping.base + page);
 	char command[128];
 
 	lab_install();
@@ -110,14 +110,14 @@ int lab_program_injected(int argc, char **argv)
 	lab_wait_bad_blocks(physical);
 	lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
 	lab_fact("signals", "%u", lab_signals.n);
-	lab_fact("the old mapping", "%s", lab_outcome(region.base + page, page, T_PAGE));
+	lab_fact("the old mapping", "%s", lab_outcome(mapping.base + page, page, T_PAGE));
 	lab_fact("a new mapping", "%s",
-		 lab_outcome(lab_region_again(&region) + page, page, T_PAGE));
-	lab_fact("pread() of the page", "%s", lab_pread_outcome(region.fd, page, T_PAGE));
+		 lab_outcome(lab_mapping_again(&mapping) + page, page, T_PAGE));
+	lab_fact("pread() of the page", "%s", lab_pread_outcome(mapping.fd, page, T_PAGE));
 	lab_fact("pwrite() of the page", "%s",
-		 write_page(region.fd, page) == 0 ? "ok" : strerrorname_np(errno));
+		 write_page(mapping.fd, page) == 0 ? "ok" : strerrorname_np(errno));
 	lab_fact("bad blocks after it", "%s", lab_bad_blocks_at(physical));
-	lab_fact("the old mapping after it", "%s", lab_outcome(region.base + page, page, T_PAGE));
+	lab_fact("the old mapping after it", "%s", lab_outcome(mapping.base + page, page, T_PAGE));
 	lab_kernel_log("");
 	return lab_status();
 }
@@ -152,22 +152,22 @@ int lab_program_known(int argc, char **argv)
 
 int lab_program_repair(int argc, char **argv)
 {
-	struct lab_region region = lab_region(argc > 1 ? argv[1] : "");
+	struct lab_mapping mapping = lab_mapping(argc > 1 ? argv[1] : "");
 
 	lab_install();
 	lab_kernel_log("");
 	for (size_t i = 0; i < T_LENGTH(ways); i++) {
 		const char *way = ways[i].name;
 		const size_t page = (i + 1) * APART;
-		uint64_t physical = lab_physical(region.base + page);
+		uint64_t physical = lab_physical(mapping.base + page);
 
-		poison(&region, page);
+		poison(&mapping, page);
 		errno = 0;
 		fact(way, "result",
-		     ways[i].repair(region.fd, page) == 0 ? "ok" : strerrorname_np(errno));
+		     ways[i].repair(mapping.fd, page) == 0 ? "ok" : strerrorname_np(errno));
 		fact(way, "bad blocks", lab_bad_blocks_at(physical));
-		fact(way, "mapping", lab_outcome(region.base + page, page, T_PAGE));
-		fact(way, "pread()", lab_pread_outcome(region.fd, page, T_PAGE));
+		fact(way, "mapping", lab_outcome(mapping.base + page, page, T_PAGE));
+		fact(way, "pread()", lab_pread_outcome(mapping.fd, page, T_PAGE));
 	}
 	lab_kernel_log("");
 	return lab_status();

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* region.c - memory of every kind, and the results of reading it */
+/*
+ * mapping.c - memory of every kind, and the results of reading it
+ *
+ * The regions of the kit are anonymous memory or a memfd, in small pages, and any process can make
+ * them bad. Here the memory is of every kind, and machine checks make it bad.
+ */
 #include "lab.h"
 
 #include <errno.h>
@@ -17,7 +22,7 @@ enum filling {
 	OLD_BY_WRITE /* other data was written and synced, and the right data is stored over it */
 };
 
-static const struct kind {
+static const struct memory_type {
 	const char *name;
 	const char *path; /* NULL: anonymous; "" memfd */
 	int map_flags;
@@ -25,7 +30,7 @@ static const struct kind {
 	size_t offset; /* offset of the mapping from a multiple of 2 MiB; prevents huge pages */
 	enum filling filling;
 	bool pmem;
-} kinds[] = {
+} types[] = {
 	{"anonymous", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, 0, BY_STORES, false},
 	{"thp", NULL, MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, 0, BY_STORES, false},
 	{"hugetlb", NULL, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, 0, 0, BY_STORES, false},
@@ -39,7 +44,7 @@ static const struct kind {
 	{"devdax", "/dev/dax0.0", MAP_SHARED, 0, 0, BY_STORES, true},
 };
 
-static const struct kind *current;
+static const struct memory_type *current;
 
 /* Differs from lab_pattern() in every byte, and from FILL. */
 static unsigned char old_pattern(size_t i)
@@ -49,37 +54,37 @@ static unsigned char old_pattern(size_t i)
 
 static unsigned char *map(int fd)
 {
-	unsigned char *room = mmap(NULL, LAB_REGION_SIZE + 2 * T_HUGE, PROT_NONE,
+	unsigned char *room = mmap(NULL, LAB_MAPPING_SIZE + 2 * T_HUGE, PROT_NONE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	unsigned char *base;
 
 	lab_need(room != MAP_FAILED, "no address space");
 	base = room + (T_HUGE - (uintptr_t)room % T_HUGE) + current->offset;
-	lab_need(mmap(base, LAB_REGION_SIZE, PROT_READ | PROT_WRITE, current->map_flags | MAP_FIXED,
-		      fd, 0) == base,
+	lab_need(mmap(base, LAB_MAPPING_SIZE, PROT_READ | PROT_WRITE,
+		      current->map_flags | MAP_FIXED, fd, 0) == base,
 		 "cannot map memory of kind %s", current->name);
 	if (current->advice)
-		lab_need(madvise(base, LAB_REGION_SIZE, current->advice) == 0, "madvise");
+		lab_need(madvise(base, LAB_MAPPING_SIZE, current->advice) == 0, "madvise");
 	return base;
 }
 
 static void write_file(int fd)
 {
-	unsigned char *bytes = malloc(LAB_REGION_SIZE);
+	unsigned char *bytes = malloc(LAB_MAPPING_SIZE);
 
 	lab_need(bytes != NULL, "no memory");
-	for (size_t i = 0; i < LAB_REGION_SIZE; i++)
+	for (size_t i = 0; i < LAB_MAPPING_SIZE; i++)
 		/*
 		 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() ends the program
 		 * on NULL.
 		 */
 		bytes[i] = current->filling == BY_WRITE ? lab_pattern(i) : old_pattern(i);
-	lab_need(pwrite(fd, bytes, LAB_REGION_SIZE, 0) == (ssize_t)LAB_REGION_SIZE, "pwrite");
+	lab_need(pwrite(fd, bytes, LAB_MAPPING_SIZE, 0) == (ssize_t)LAB_MAPPING_SIZE, "pwrite");
 	lab_need(fsync(fd) == 0, "fsync");
 	free(bytes);
 }
 
-static int open_kind(void)
+static int open_type(void)
 {
 	bool device = strncmp(current->path, "/dev/", 5) == 0;
 	int fd;
@@ -92,39 +97,39 @@ static int open_kind(void)
 		fd = open(current->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	lab_need(fd != -1, "cannot open %s", current->path);
 	if (current->pmem && !device)
-		lab_need(fallocate(fd, 0, 0, LAB_REGION_SIZE) == 0, "fallocate");
+		lab_need(fallocate(fd, 0, 0, LAB_MAPPING_SIZE) == 0, "fallocate");
 	else if (!device)
-		lab_need(ftruncate(fd, LAB_REGION_SIZE) == 0, "ftruncate");
+		lab_need(ftruncate(fd, LAB_MAPPING_SIZE) == 0, "ftruncate");
 	if (current->filling != BY_STORES)
 		write_file(fd);
 	return fd;
 }
 
-struct lab_region lab_region(const char *name)
+struct lab_mapping lab_mapping(const char *name)
 {
-	struct lab_region region = {.fd = -1};
+	struct lab_mapping mapping = {.fd = -1};
 
-	for (size_t i = 0; i < T_LENGTH(kinds); i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			current = &kinds[i];
+	for (size_t i = 0; i < T_LENGTH(types); i++)
+		if (strcmp(types[i].name, name) == 0)
+			current = &types[i];
 	lab_need(current != NULL, "no memory of kind %s", name);
-	region.pmem = current->pmem;
+	mapping.pmem = current->pmem;
 	if (current->path)
-		region.fd = open_kind();
-	region.base = map(region.fd);
+		mapping.fd = open_type();
+	mapping.base = map(mapping.fd);
 	if (current->filling != BY_WRITE)
-		lab_fill_pattern(region.base, 0, LAB_REGION_SIZE);
-	lab_need(lab_is_pattern(region.base, 0, LAB_REGION_SIZE),
+		lab_fill_pattern(mapping.base, 0, LAB_MAPPING_SIZE);
+	lab_need(lab_is_pattern(mapping.base, 0, LAB_MAPPING_SIZE),
 		 "the memory does not have the pattern");
 	if (current->advice == MADV_HUGEPAGE)
-		lab_need(lab_meminfo("AnonHugePages") >= (long)(LAB_REGION_SIZE / 1024),
+		lab_need(lab_meminfo("AnonHugePages") >= (long)(LAB_MAPPING_SIZE / 1024),
 			 "no transparent huge pages");
-	return region;
+	return mapping;
 }
 
-unsigned char *lab_region_again(const struct lab_region *region)
+unsigned char *lab_mapping_again(const struct lab_mapping *mapping)
 {
-	return map(region->fd);
+	return map(mapping->fd);
 }
 
 static bool all(const unsigned char *at, size_t from, size_t n, unsigned char (*wanted)(size_t))
