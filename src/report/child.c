@@ -160,11 +160,24 @@ void mcsafe__quiet_end(const struct mcsafe__quiet *quiet)
 	pthread_sigmask(SIG_SETMASK, &quiet->mask, NULL);
 }
 
+/*
+ * Threads may be here at the same time. clone(2) of libc stores its arguments at the end of the
+ * stack of the child, and only then the kernel copies the process. So each child gets an end of its
+ * own. What lies below may be the same: each child writes to its own copy.
+ */
+static char *stack_of_next(const struct mcsafe__child_setup *setup)
+{
+	static _Atomic unsigned next;
+	unsigned i = atomic_fetch_add(&next, 1) % MCSAFE__CHILD_STACK_ENDS;
+
+	return setup->stack_end - (size_t)i * MCSAFE__CHILD_ARGUMENTS;
+}
+
 void mcsafe__in_copy(void (*work)(const void *), const void *arg,
 		     const struct mcsafe__child_setup *setup, mcsafe__land_fn *land)
 {
 	struct job job = {setup, land, work, arg};
-	pid_t pid = clone(child, setup->stack_end, 0, &job);
+	pid_t pid = clone(child, stack_of_next(setup), 0, &job);
 
 	if (pid > 0)
 		wait_for(pid);
