@@ -36,7 +36,7 @@
 
 struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
 _Atomic bool mcsafe__report_wanted;
-_Atomic unsigned long mcsafe__reporter, mcsafe__reported;
+_Atomic unsigned long mcsafe__reporter[MCSAFE__REPORTERS], mcsafe__reported[MCSAFE__REPORTERS];
 
 #define REPORTER_PID_SHIFT 32
 
@@ -188,17 +188,17 @@ void mcsafe__in_copy(void (*work)(const void *), const void *arg,
  * until the report is written, since its death would end the process. A child of fork(2) does not
  * wait for the threads of its parent, and a child that shares this memory does not stand for them.
  */
-static bool is_first(unsigned long self)
+static bool is_first(unsigned long self, size_t place)
 {
-	unsigned long other = atomic_load(&mcsafe__reporter);
+	unsigned long other = atomic_load(&mcsafe__reporter[place]);
 
 	while (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
-		if (atomic_compare_exchange_weak(&mcsafe__reporter, &other, self))
+		if (atomic_compare_exchange_weak(&mcsafe__reporter[place], &other, self))
 			return true;
 	if (other != self)
 		for (int waited = 0; waited < 2 * PATIENCE_MS; waited += STEP_MS) {
-			if (atomic_load(&mcsafe__reported) == other ||
-			    atomic_load(&mcsafe__reporter) != other)
+			if (atomic_load(&mcsafe__reported[place]) == other ||
+			    atomic_load(&mcsafe__reporter[place]) != other)
 				break;
 			nap();
 		}
@@ -211,16 +211,18 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 	struct mcsafe__death death = {signo, si, ctx, 0, 0};
 	struct mcsafe__quiet quiet;
 	unsigned long self;
+	size_t place;
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
 	death.pid = getpid();
 	death.tid = (pid_t)syscall(SYS_gettid);
 	self = (unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid;
+	place = (size_t)death.pid % MCSAFE__REPORTERS;
 	mcsafe__quiet_begin(&quiet);
-	if (is_first(self)) {
+	if (is_first(self, place)) {
 		mcsafe__in_copy(setup->write, &death, &setup->child, land);
-		atomic_store(&mcsafe__reported, self);
+		atomic_store(&mcsafe__reported[place], self);
 	}
 	mcsafe__quiet_end(&quiet);
 }
