@@ -302,10 +302,13 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 	place = find_place(first);
 	if (place != NULL) {
 		atomic_fetch_or(&place->version, 1);
-		give_buffer(atomic_load(&place->rows));
 		pin = place->pin;
 		place->first = NULL;
 		place->pin = NULL;
+		/* A child of fork(2) must not find a place that owns a buffer which was given
+		 * back: it would give it back again, from under the next module. */
+		atomic_signal_fence(memory_order_seq_cst);
+		give_buffer(atomic_load(&place->rows));
 	}
 	mcsafe__control_leave(&section);
 	unpin_object(pin);

@@ -169,25 +169,30 @@ static int open_seeker(const struct mcsafe_pmem *pmem)
 	return NONE;
 }
 
+/* Only one thread opens it. Another one would have to close what it has opened, and that would
+ * remove the record locks of the program. */
+static int open_once(struct mcsafe_pmem *pmem)
+{
+	MCSAFE__NO_CANCEL();
+	int fd;
+
+	pthread_mutex_lock(&pmem->noting);
+	fd = atomic_load(&pmem->seeker);
+	if (fd == 0) {
+		fd = open_seeker(pmem);
+		atomic_store(&pmem->seeker, fd);
+	}
+	pthread_mutex_unlock(&pmem->noting);
+	return fd;
+}
+
 /* A descriptor of the file whose position may be moved, or NONE. */
 static int seeker(struct mcsafe_pmem *pmem)
 {
-	int fd, none_yet = 0;
+	int fd = pmem->own_position ? pmem->fd : atomic_load(&pmem->seeker);
 
-	if (pmem->own_position)
-		fd = pmem->fd;
-	else
-		fd = atomic_load(&pmem->seeker);
-	if (fd == 0) {
-		MCSAFE__NO_CANCEL();
-
-		fd = open_seeker(pmem);
-		if (!atomic_compare_exchange_strong(&pmem->seeker, &none_yet, fd)) {
-			if (fd != NONE)
-				mcsafe__fd_close(fd, &pmem->file);
-			fd = none_yet; /* another thread was faster */
-		}
-	}
+	if (fd == 0)
+		fd = open_once(pmem);
 	return fd != NONE && mcsafe__fd_is_same(fd, &pmem->file) ? fd : NONE;
 }
 

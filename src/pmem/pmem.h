@@ -55,7 +55,8 @@ struct mcsafe_pmem {
 	atomic_bool closed;
 
 	pthread_mutex_t change; /* held while views or contents change: refresh, repair */
-	pthread_mutex_t noting; /* held while a fault is noted; taken after `change` */
+	pthread_mutex_t noting; /* held while a fault is noted, and while `seeker` is opened; taken
+				 * after `change` */
 	_Atomic unsigned long repairs;
 };
 

@@ -37,7 +37,7 @@
 
 struct mcsafe__report_setup mcsafe__report_setup = {.child = {.fd = -1}};
 _Atomic bool mcsafe__report_wanted;
-_Atomic unsigned long mcsafe__reporter, mcsafe__reported;
+_Atomic unsigned long mcsafe__reporter[MCSAFE__REPORTERS], mcsafe__reported[MCSAFE__REPORTERS];
 
 #define REPORTER_PID_SHIFT 32
 
@@ -161,11 +161,24 @@ void mcsafe__quiet_end(const struct mcsafe__quiet *quiet)
 	pthread_sigmask(SIG_SETMASK, &quiet->mask, NULL);
 }
 
+/*
+ * Threads may be here at the same time. clone(2) of libc stores its arguments at the end of the
+ * stack of the child, and only then the kernel copies the process. So each child gets an end of its
+ * own. What lies below may be the same: each child writes to its own copy.
+ */
+static char *stack_of_next(const struct mcsafe__child_setup *setup)
+{
+	static _Atomic unsigned next;
+	unsigned i = atomic_fetch_add(&next, 1) % MCSAFE__CHILD_STACK_ENDS;
+
+	return setup->stack_end - (size_t)i * MCSAFE__CHILD_ARGUMENTS;
+}
+
 void mcsafe__in_copy(void (*work)(const void *), const void *arg,
 		     const struct mcsafe__child_setup *setup, mcsafe__land_fn *land)
 {
 	struct job job = {setup, land, work, arg};
-	pid_t pid = clone(child, setup->stack_end, 0, &job);
+	pid_t pid = clone(child, stack_of_next(setup), 0, &job);
 
 	if (pid > 0)
 		wait_for(pid);
@@ -176,17 +189,17 @@ void mcsafe__in_copy(void (*work)(const void *), const void *arg,
  * until the report is written, since its death would end the process. A child of fork(2) does not
  * wait for the threads of its parent, and a child that shares this memory does not stand for them.
  */
-static bool is_first(unsigned long self)
+static bool is_first(unsigned long self, size_t place)
 {
-	unsigned long other = atomic_load(&mcsafe__reporter);
+	unsigned long other = atomic_load(&mcsafe__reporter[place]);
 
 	while (other >> REPORTER_PID_SHIFT != self >> REPORTER_PID_SHIFT)
-		if (atomic_compare_exchange_weak(&mcsafe__reporter, &other, self))
+		if (atomic_compare_exchange_weak(&mcsafe__reporter[place], &other, self))
 			return true;
 	if (other != self)
 		for (int waited = 0; waited < 2 * PATIENCE_MS; waited += STEP_MS) {
-			if (atomic_load(&mcsafe__reported) == other ||
-			    atomic_load(&mcsafe__reporter) != other)
+			if (atomic_load(&mcsafe__reported[place]) == other ||
+			    atomic_load(&mcsafe__reporter[place]) != other)
 				break;
 			nap();
 		}
@@ -199,16 +212,18 @@ void mcsafe__report(int signo, const siginfo_t *si, const void *ctx, mcsafe__lan
 	struct mcsafe__death death = {signo, si, ctx, 0, 0};
 	struct mcsafe__quiet quiet;
 	unsigned long self;
+	size_t place;
 
 	if (!atomic_load(&mcsafe__report_wanted))
 		return;
 	death.pid = getpid();
 	death.tid = (pid_t)syscall(SYS_gettid);
 	self = (unsigned long)death.pid << REPORTER_PID_SHIFT | (unsigned long)death.tid;
+	place = (size_t)death.pid % MCSAFE__REPORTERS;
 	mcsafe__quiet_begin(&quiet);
-	if (is_first(self)) {
+	if (is_first(self, place)) {
 		mcsafe__in_copy(setup->write, &death, &setup->child, land);
-		atomic_store(&mcsafe__reported, self);
+		atomic_store(&mcsafe__reported[place], self);
 	}
 	mcsafe__quiet_end(&quiet);
 }

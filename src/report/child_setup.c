@@ -13,7 +13,9 @@
 
 #include "report.h"
 
-#define CHILD_STACK ((size_t)256 * 1024) /* libunwind keeps a path and two cursors there */
+/* libunwind keeps a path and two cursors there. */
+#define CHILD_STACK \
+ ((size_t)256 * 1024 + (size_t)MCSAFE__CHILD_STACK_ENDS * MCSAFE__CHILD_ARGUMENTS)
 
 bool mcsafe__is_writable(int fd)
 {

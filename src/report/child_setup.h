@@ -16,8 +16,13 @@
 struct mcsafe__child_setup {
 	int fd; /* our duplicate of the caller's descriptor; -1: there is none */
 	struct mcsafe__file_id file; /* what fd is, unless the program has reused the number */
-	char *stack_end;             /* the child's stack lies below; NULL: there was none so far */
+	char *stack_end;             /* stacks of children lie below; NULL: there is none so far */
 };
+
+/* How many children may be started at the same time, and how much clone(2) of libc may store at the
+ * end of the stack of each. */
+#define MCSAFE__CHILD_STACK_ENDS 512
+#define MCSAFE__CHILD_ARGUMENTS  32
 
 /* Whether fd is open for writing. */
 bool mcsafe__is_writable(int fd);

@@ -37,9 +37,12 @@ extern _Atomic bool mcsafe__report_wanted;
 /*
  * pid << 32 | tid of the thread whose death is reported, or 0; and the same of the last one whose
  * report is done. The process counts, since a child of vfork(2) or clone(2) may share this memory
- * and die alone.
+ * and die alone. Each process has a place of its own, by its number: the child must not take the
+ * place of a parent that is dying too. (If there are more than so many, two may have the same.)
  */
-extern _Atomic unsigned long mcsafe__reporter, mcsafe__reported;
+#define MCSAFE__REPORTERS 64
+extern _Atomic unsigned long mcsafe__reporter[MCSAFE__REPORTERS],
+	mcsafe__reported[MCSAFE__REPORTERS];
 
 /*
  * Lands a fault of a protected access. This is mcsafe_handle_signal(); a pointer, since the handler

@@ -25,8 +25,10 @@ static int turn_on(struct mcsafe__report_setup *setup, int fd, unsigned flags)
 	/* A report without libunwind says that libunwind is missing. */
 	if (!(flags & MCSAFE_REPORT_NO_BACKTRACE))
 		(void)mcsafe__warm_up_unwinder();
-	atomic_store(&mcsafe__reported, 0);
-	atomic_store(&mcsafe__reporter, 0);
+	for (size_t i = 0; i < MCSAFE__REPORTERS; i++) {
+		atomic_store(&mcsafe__reported[i], 0);
+		atomic_store(&mcsafe__reporter[i], 0);
+	}
 	atomic_store(&mcsafe__report_wanted, true);
 	return 0;
 }

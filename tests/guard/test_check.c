@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -92,6 +93,35 @@ IN_CHILD(test_lines_go_to_our_file_and_to_no_other)
 	CHECK_EQ(size_of(number), 0);
 }
 
+/* Linked with --wrap=clone: where the stacks of the children end. */
+#define CHILDREN 100
+static char *ends[CHILDREN];
+static size_t n_ends;
+
+int __real_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+int __wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+
+int __wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+	if (n_ends < CHILDREN)
+		ends[n_ends++] = stack;
+	return __real_clone(fn, stack, flags, arg);
+}
+
+/* Before the process is copied, libc stores the function of the child and its argument there: two
+ * words. */
+IN_CHILD(test_threads_that_jump_at_the_same_time_share_no_arguments)
+{
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	(void)number_taken(memfd_create("log", MFD_CLOEXEC));
+	while (n_ends < CHILDREN)
+		jump();
+	for (size_t i = 0; i < n_ends; i++)
+		for (size_t k = 0; k < i; k++)
+			CHECK_GE(labs(ends[i] - ends[k]), 2 * sizeof(void *));
+}
+
 IN_CHILD(test_check_is_turned_off_although_its_number_is_closed)
 {
 	int number = number_taken(memfd_create("log", 0));
@@ -122,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_TSAN(test_lines_go_to_our_file_and_to_no_other),
+		NOT_WITH_TSAN(test_threads_that_jump_at_the_same_time_share_no_arguments),
 		cmocka_unit_test(test_check_is_turned_off_although_its_number_is_closed),
 		cmocka_unit_test(test_numbers_are_no_standard_ones),
 	};

@@ -293,6 +293,49 @@ void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t of
 	return __real_mmap(addr, size, prot, flags, fd, offset);
 }
 
+/* Linked with --wrap=madvise: forget() runs in a child that was forked while the library gave
+ * memory back, as if another thread had forked. */
+static void (*forget)(void *);
+
+int __real_madvise(void *addr, size_t size, int advice);
+int __wrap_madvise(void *addr, size_t size, int advice);
+
+int __wrap_madvise(void *addr, size_t size, int advice)
+{
+	int result = __real_madvise(addr, size, advice);
+	void (*body)(void *) = forget;
+
+	forget = NULL;
+	if (body != NULL)
+		t_survives(body, NULL);
+	return result;
+}
+
+static void register_another_and_forget(void *arg)
+{
+	static struct mcsafe_row row;
+	uintptr_t fixup;
+	uint64_t facts;
+
+	(void)arg;
+	make_row(&row, many_insn(7), (uintptr_t)t_many_failed, MCSAFE_ROW_LOAD);
+	CHECK_EQ(mcsafe_module_register(&row, &row + 1), 0);
+	(void)mcsafe_module_unregister(many);
+	CHECK_EQ(ask(many_insn(7), &fixup, &facts), 1);
+	CHECK_EQ(fixup, (uintptr_t)t_many_failed);
+	CHECK_EQ(mcsafe_module_register(many, many + 1), 0);
+	CHECK_EQ(ask(many_insn(0), &fixup, &facts), 1);
+}
+
+IN_CHILD(test_child_of_a_thread_that_unregisters_keeps_its_own_rows)
+{
+	make_many();
+	CHECK_EQ(mcsafe_module_register(many, many + 1), 0);
+	forget = register_another_and_forget;
+	CHECK_EQ(mcsafe_module_unregister(many), 0);
+	CHECK_EQ(forget == NULL, 1);
+}
+
 IN_CHILD(test_memory_does_not_grow)
 {
 	unsigned long maps = 0;
@@ -497,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_tables_that_break_a_rule_are_refused),
 		cmocka_unit_test(test_a_thousand_tables_are_found),
 		cmocka_unit_test(test_rows_that_are_there_more_than_once_count_once),
+		cmocka_unit_test(test_child_of_a_thread_that_unregisters_keeps_its_own_rows),
 		cmocka_unit_test(test_memory_does_not_grow),
 		NOT_WITH_VALGRIND(test_rows_of_a_shared_object_land),
 		NOT_WITH_VALGRIND(test_registered_object_survives_dlclose),

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +33,8 @@
 int __real_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...);
 
-static unsigned opened, opened_low;
+static _Atomic unsigned opened, opened_low;
+static bool let_others_run; /* meanwhile */
 
 int __wrap_openat(int directory, const char *path, int flags, ...)
 {
@@ -39,6 +42,8 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 
 	opened++;
 	opened_low += fd >= 0 && fd < 3;
+	for (int i = 0; let_others_run && i < 20; i++)
+		sched_yield();
 	return fd;
 }
 
@@ -222,6 +227,47 @@ static bool is_locked(const char *name)
 	}
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	return WEXITSTATUS(status) != 0;
+}
+
+static pthread_barrier_t begun;
+
+static void *read_hole(void *pmem)
+{
+	char byte = 1;
+
+	pthread_barrier_wait(&begun);
+	CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, T_PAGE, NULL), 1);
+	CHECK_EQ(byte, 0);
+	return NULL;
+}
+
+/* The descriptor that looks for holes stays open: a close would remove the locks. */
+IN_CHILD(test_first_reads_of_several_threads_keep_record_locks)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = new_memfd(4 * T_PAGE);
+	pthread_t threads[4];
+	char path[64];
+
+	CHECK_EQ(mcsafe_install(), 0);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	pthread_barrier_init(&begun, NULL, T_LENGTH(threads));
+	let_others_run = true;
+	for (int round = 0; round < 20; round++) {
+		struct mcsafe_pmem *pmem;
+
+		CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_WRITE), 0);
+		CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+		opened = 0;
+		for (size_t i = 0; i < T_LENGTH(threads); i++)
+			CHECK_EQ(pthread_create(&threads[i], NULL, read_hole, pmem), 0);
+		for (size_t i = 0; i < T_LENGTH(threads); i++)
+			CHECK_EQ(pthread_join(threads[i], NULL), 0);
+		CHECK_EQ(opened, 1);
+		CHECK(is_locked(path));
+		mcsafe_pmem_close(pmem);
+	}
+	close(fd);
 }
 
 static void borrow(int fd, const char *name)
@@ -539,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_a_number_that_is_another_file_is_left_alone),
 		cmocka_unit_test(test_a_file_is_told_from_all_others),
 		cmocka_unit_test(test_a_borrowed_descriptor_keeps_record_locks),
+		cmocka_unit_test(test_first_reads_of_several_threads_keep_record_locks),
 		cmocka_unit_test(test_a_lease_is_waited_for),
 		cmocka_unit_test(test_space_is_reserved_at_open_and_refresh),
 		cmocka_unit_test(test_space_is_reserved_for_the_memory_of_the_caller),

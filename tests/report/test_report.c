@@ -28,6 +28,7 @@
 
 #include "bad_page.h"
 #include "child.h"
+#include "report/report.h"
 
 static int report_fd = -1;
 static char text[65536];
@@ -900,6 +901,55 @@ static void test_child_that_shares_memory_does_not_use_up_the_report(void **stat
 	assert_int_equal(count("is about to kill"), 3);
 }
 
+static void report_death(void)
+{
+	const siginfo_t si = {.si_signo = SIGSEGV, .si_code = SEGV_MAPERR};
+	ucontext_t here;
+
+	CHECK_EQ(getcontext(&here), 0);
+	mcsafe__report(SIGSEGV, &si, &here, mcsafe_handle_signal);
+}
+
+/* The number of the child may happen to have the place of its parent. */
+static int report_in_other_place(void *arg)
+{
+	if (getpid() % MCSAFE__REPORTERS == getppid() % MCSAFE__REPORTERS)
+		_exit(1);
+	report_death();
+	(void)arg;
+	_exit(0);
+}
+
+static void report_while_a_child_does(void *arg)
+{
+	const size_t size = 256 * 1024;
+	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	(void)arg;
+	CHECK_PTR_NE(stack, MAP_FAILED);
+	ready(MCSAFE_REPORT_NO_BACKTRACE);
+	report_death();
+	do {
+		pid_t pid = clone(report_in_other_place, stack + size,
+				  CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+		CHECK_GT(pid, 0);
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+	} while (status != 0);
+	report_death();
+}
+
+/* As if another thread of the parent died after the child. */
+static void test_child_that_shares_memory_leaves_the_parents_report_alone(void **state)
+{
+	(void)state;
+	start();
+	t_survives(report_while_a_child_does, NULL);
+	fetch();
+	assert_int_equal(count("is about to kill"), 2);
+}
+
 /* ---- what comes from outside ---------------------------------------------------------------- */
 
 #define NASTY "x\033]0;owned\007\033[31m\302\233red\n\303\244\177\377"
@@ -1058,6 +1108,7 @@ int main(void)
 		cmocka_unit_test(test_cancelled_thread_leaves_no_lock_behind),
 		cmocka_unit_test(test_cancelled_thread_reports_and_dies),
 		NOT_WITH_TSAN(test_child_that_shares_memory_does_not_use_up_the_report),
+		NOT_WITH_TSAN(test_child_that_shares_memory_leaves_the_parents_report_alone),
 		cmocka_unit_test(test_names_cannot_mislead),
 		cmocka_unit_test(test_mapping_that_cannot_be_read_is_unknown),
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
