@@ -216,8 +216,10 @@ fault:                                                                          
 	return mcsafe_failed_(landed, p, fault);                                                  \
 }
 
-MCSAFE_DEFINE_ACCESS_(8, uint32_t, "movz{bl %[m], %k[v]|x %k[v], %[m]}", "b", "b")
-MCSAFE_DEFINE_ACCESS_(16, uint32_t, "movz{wl %[m], %k[v]|x %k[v], %[m]}", "w", "w")
+MCSAFE_DEFINE_ACCESS_(8, uint32_t, "{movzbl %[m], %k[v]|mov %b[v], %[m]; movzx %k[v], %b[v]}", "b",
+		      "b")
+MCSAFE_DEFINE_ACCESS_(16, uint32_t, "{movzwl %[m], %k[v]|mov %w[v], %[m]; movzx %k[v], %w[v]}", "w",
+		      "w")
 MCSAFE_DEFINE_ACCESS_(32, uint32_t, "mov{l %[m], %k[v]| %k[v], %[m]}", "k", "l")
 MCSAFE_DEFINE_ACCESS_(64, uint64_t, "mov{q %[m], %q[v]| %q[v], %[m]}", "q", "q")
 

@@ -25,7 +25,7 @@ int mcsafe__fd_identify(int fd, struct mcsafe__file_id *id)
 
 bool mcsafe__fd_is_same(int fd, const struct mcsafe__file_id *id)
 {
-	struct mcsafe__file_id now;
+	struct mcsafe__file_id now = {0};
 	MCSAFE__KEEP_ERRNO();
 
 	return mcsafe__fd_identify(fd, &now) == 0 && now.dev == id->dev && now.ino == id->ino &&

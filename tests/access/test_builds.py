@@ -33,13 +33,13 @@ LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
 PIC = ["-fPIC", "-pie"]
 SECTIONS = ["-O2", "-ffunction-sections", "-Wl,--gc-sections"]
 # How many rows --gc-sections drops: nobody_calls_this() has one. For bfd without its option, and
-# for gold, a reference to __start_SECTION keeps all of the section, and so the code that it names.
+# for gold and mold, a reference to __start_SECTION keeps all of the section, and so the code that it names.
 LINKERS = [
     ("bfd", [], 0),
     ("bfd", ["-Wl,-z,start-stop-gc"], 1),
     ("gold", [], 0),
     ("lld", [], 1),
-    ("mold", [], 1),
+    ("mold", [], 0),
 ]
 # How a linker folds identical functions, by name; with the compiler that marks what may be folded.
 # clang notes it (-faddrsig) for --icf=safe.

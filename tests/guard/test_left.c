@@ -477,7 +477,7 @@ int main(void)
 		cmocka_unit_test(test_guards_that_are_armed_again_after_a_jump_are_no_ring),
 		cmocka_unit_test(test_bodies_that_are_entered_again_after_a_jump_leave_no_guard),
 		cmocka_unit_test(test_a_guard_that_is_armed_again_does_not_hide_those_around_it),
-		cmocka_unit_test(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body),
+		NOT_WITH_TSAN(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body),
 		cmocka_unit_test(test_a_guard_of_a_handler_that_was_left_catches_nothing),
 	};
 
