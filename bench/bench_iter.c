@@ -115,7 +115,7 @@ static unsigned repeats_for(const struct effort *effort)
 
 static void bench_segments(const struct effort *effort)
 {
-	double best[LENGTH(contenders)];
+	double best[LENGTH(contenders)] = {0};
 
 	for (unsigned r = 0; r < repeats_for(effort); r++)
 		for (size_t i = 0; i < LENGTH(contenders); i++) {

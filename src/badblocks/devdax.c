@@ -55,7 +55,7 @@ static int resolve(const char *path, char resolved[MCSAFE__SYSFS_PATH])
 	if (whole == NULL)
 		return -errno;
 	if (strlen(whole) < MCSAFE__SYSFS_PATH)
-		strcpy(resolved, whole);
+		memcpy(resolved, whole, strlen(whole) + 1);
 	else
 		err = -ENAMETOOLONG;
 	free(whole);

@@ -4,6 +4,9 @@
  *
  * Prints nothing, and returns the line of the first check that does not hold.
  */
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE
+#endif
 #include <stdint.h>
 #include <sys/mman.h>
 

@@ -33,7 +33,8 @@ LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
 PIC = ["-fPIC", "-pie"]
 SECTIONS = ["-O2", "-ffunction-sections", "-Wl,--gc-sections"]
 # How many rows --gc-sections drops: nobody_calls_this() has one. For bfd without its option, and
-# for gold and mold, a reference to __start_SECTION keeps all of the section, and so the code that it names.
+# for gold and mold, a reference to __start_SECTION keeps all of the section, and so the code that
+# it names.
 LINKERS = [
     ("bfd", [], 0),
     ("bfd", ["-Wl,-z,start-stop-gc"], 1),

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +25,7 @@
 /* The number that mcsafe_guard_check() takes. Ends the child if there is no libunwind. */
 static int number_taken(int fd)
 {
-	char was_open[FDS];
+	bool was_open[FDS];
 	int err = mcsafe_guard_check(fd);
 
 	/* The first call has made a pipe of libunwind, too. */

@@ -236,8 +236,8 @@ static void test_core_dumps_are_as_without_us(void **state)
 	/* core, or core.PID: the pid of each child that ended. */
 	(void)snprintf(file, sizeof(file), "rm -rf %s", directory);
 	assert_int_equal(chdir(back), 0);
-	assert_int_equal(system(file),
-			 0); /* NOLINT(cert-env33-c): the command has no foreign input */
+	/* NOLINTNEXTLINE(cert-env33-c): the command has no foreign input. */
+	assert_int_equal(system(file), 0);
 }
 
 /* The test cannot raise a machine check. It rewrites the siginfo of a real SIGBUS instead. */

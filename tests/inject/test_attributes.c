@@ -101,6 +101,13 @@ static bool begins_with(const char *line, const char *start)
 	return strncmp(line, start, strlen(start)) == 0;
 }
 
+static void append(char text[1024], const char *more)
+{
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, 1024 - n, "%s", more);
+}
+
 /* What the kernel says of the mapping that holds p, as far as it does not change by itself: name,
  * flags and protection key. */
 static void describe(const void *p, char text[1024])
@@ -116,10 +123,10 @@ static void describe(const void *p, char text[1024])
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
 			inside = start <= (uintptr_t)p && (uintptr_t)p < end;
 			if (inside && strrchr(line, ' ') != NULL)
-				strcat(text, strrchr(line, ' '));
+				append(text, strrchr(line, ' '));
 		} else if (inside &&
 			   (begins_with(line, "VmFlags:") || begins_with(line, "ProtectionKey:"))) {
-			strcat(text, line);
+			append(text, line);
 		}
 	}
 	fclose(smaps);

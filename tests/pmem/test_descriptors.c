@@ -67,7 +67,7 @@ static int new_file(char name[64])
 {
 	int fd;
 
-	strcpy(name, "/tmp/mcsafe-descriptors-XXXXXX");
+	(void)snprintf(name, 64, "/tmp/mcsafe-descriptors-XXXXXX");
 	fd = mkostemp(name, O_CLOEXEC);
 	CHECK_GE(fd, 0);
 	CHECK_EQ(ftruncate(fd, 4 * T_PAGE), 0);

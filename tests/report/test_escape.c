@@ -50,9 +50,11 @@ static void test_characters_that_are_not_seen_are_escaped(void **state)
 	expect("\xc2\x9b", "\\xc2\\x9b");          /* U+009B: starts a sequence, as ESC [ */
 	expect("\xc2\xa0", "\xc2\xa0");            /* U+00A0 */
 	expect("\xe2\x80\xa8", "\\xe2\\x80\\xa8"); /* U+2028: a line ends */
+	/* NOLINTBEGIN(misc-misleading-bidirectional): this is about them. */
 	expect("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* U+202E: right to left */
 	expect("\xe2\x81\xa6", "\\xe2\\x81\\xa6"); /* U+2066: an isolate */
-	expect("\xef\xbb\xbf", "\\xef\\xbb\\xbf"); /* U+FEFF */
+	/* NOLINTEND(misc-misleading-bidirectional) */
+	expect("\xef\xbb\xbf", "\\xef\\xbb\\xbf");          /* U+FEFF */
 	expect("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"); /* U+E0041: a tag */
 	expect("\xe2\x80\xb0", "\xe2\x80\xb0");             /* U+2030 */
 }

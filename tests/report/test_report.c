@@ -13,6 +13,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -621,7 +622,7 @@ static void test_descriptor_is_the_librarys_own(void **state)
 /* The number that mcsafe_set_report() takes; there is only one. */
 static int number_taken(int fd)
 {
-	char was_open[FDS];
+	bool was_open[FDS];
 	int taken = -1;
 
 	for (int i = 0; i < FDS; i++)

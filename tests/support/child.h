@@ -62,8 +62,9 @@ void *t_shared(size_t size);
 void t_left_out(void **state);
 
 /*
- * The same with both. Their runtimes put a handler of their own in front, which calls the other one.
- * So the kernel does not enter the handler of libmcsafe, and code of the runtime runs before it.
+ * The same with both. Their runtimes put a handler of their own in front, which calls the other
+ * one. So the kernel does not enter the handler of libmcsafe, and code of the runtime runs before
+ * it.
  */
 /* clang-format off */
 #define NOT_WITH_RUNTIME_HANDLERS(test) \

@@ -74,10 +74,7 @@ static void write_file(int fd)
 
 	lab_need(bytes != NULL, "no memory");
 	for (size_t i = 0; i < LAB_MAPPING_SIZE; i++)
-		/*
-		 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() ends the program
-		 * on NULL.
-		 */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lab_need() exits. */
 		bytes[i] = current->filling == BY_WRITE ? lab_pattern(i) : old_pattern(i);
 	lab_need(pwrite(fd, bytes, LAB_MAPPING_SIZE, 0) == (ssize_t)LAB_MAPPING_SIZE, "pwrite");
 	lab_need(fsync(fd) == 0, "fsync");
