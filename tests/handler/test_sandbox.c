@@ -30,6 +30,7 @@
 #include "child.h"
 #include "event.h"
 #include "handler/handler.h"
+#include "run.h"
 #include "tool.h"
 #include "trace.h"
 
@@ -346,10 +347,8 @@ static void test_init_ignores_what_is_sent_and_dies_of_faults(void **state)
 
 			t_survives(die_as_init, &in);
 		}
-	if (!*is_possible) {
-		print_message("SKIPPED: unshare(2) is forbidden here\n");
-		skip();
-	}
+	if (!*is_possible)
+		t_skip("unshare(2) is forbidden here");
 }
 
 int main(void)
