@@ -179,17 +179,16 @@ static int refresh(struct mcsafe_pmem *pmem)
 
 int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 {
-	struct mcsafe__stripe *stripe;
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
 	int err;
 
 	if (pmem->kind != MCSAFE_PMEM_FILE)
 		return 0;
-	stripe = mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_enter(pmem);
 	pthread_mutex_lock(&pmem->change);
 	err = refresh(pmem);
 	pthread_mutex_unlock(&pmem->change);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return err;
 }

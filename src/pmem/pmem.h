@@ -12,7 +12,7 @@
 
 #include "base/kept_fd.h"
 #include "base/page.h"
-#include "base/stripe.h"
+#include "base/running.h"
 
 /* One mapping of the file, from offset 0 on. When the file grows, a larger view replaces it. Views
  * are unmapped only by mcsafe_pmem_close(), because a reader may still use an older one. */
@@ -22,14 +22,8 @@ struct mcsafe__view {
 	struct mcsafe__view *older;
 };
 
-/* A part of the number of running calls. There are several, so that threads seldom write to the
- * same cache line. */
-struct mcsafe__stripe {
-	_Alignas(MCSAFE__LINE) _Atomic size_t running;
-};
-
 struct mcsafe_pmem {
-	struct mcsafe__stripe stripes[MCSAFE__STRIPES];
+	struct mcsafe__running running; /* calls, for which mcsafe_pmem_close() waits */
 
 	struct mcsafe__view *_Atomic view;
 	_Atomic size_t size; /* stored after a view that is large enough for it */
@@ -62,17 +56,14 @@ struct mcsafe_pmem {
 
 /* ---- running calls, for which mcsafe_pmem_close() waits -------------------------------------- */
 
-static inline struct mcsafe__stripe *mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
+static inline void mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
 {
-	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
-
-	atomic_fetch_add_explicit(&stripe->running, 1, memory_order_relaxed);
-	return stripe;
+	mcsafe__running_enter(&pmem->running);
 }
 
-static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
+static inline void mcsafe__pmem_leave(struct mcsafe_pmem *pmem)
 {
-	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
+	mcsafe__running_leave(&pmem->running);
 }
 
 /*
@@ -82,10 +73,10 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
  * wait for it then, but leaves the structure to it, which remains allocated if the call never comes
  * back.
  */
-static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe)
+static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem)
 {
 	atomic_fetch_add(&pmem->holders, 1);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 }
 
 /* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no
@@ -120,7 +111,6 @@ int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 /* An access to a part of the mapping. */
 struct mcsafe__access {
 	struct mcsafe_pmem *pmem;
-	struct mcsafe__stripe *stripe;
 	unsigned char *base; /* of the view */
 	size_t mapped;
 	size_t offset;

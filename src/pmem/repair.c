@@ -402,15 +402,15 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 {
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	struct stat st;
 	ssize_t result;
 
+	mcsafe__pmem_enter(pmem);
 	pthread_mutex_lock(&pmem->change);
 	result = check_request(pmem, &st, n, offset);
 	if (result == 0 && n != 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return result;
 }

@@ -108,7 +108,7 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 		done += got;
 		s.access.offset += got;
 	} while (got == wanted && done < n);
-	mcsafe__pmem_leave(s.access.stripe);
+	mcsafe__pmem_leave(pmem);
 	if (nholes != NULL)
 		*nholes = s.list.found;
 	return done != 0 || n == 0 ? (ssize_t)done : -EFAULT;

@@ -206,6 +206,6 @@ int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
 	if (access.wanted != 0)
 		err = persist(&access);
-	mcsafe__pmem_leave(access.stripe);
+	mcsafe__pmem_leave(pmem);
 	return err;
 }

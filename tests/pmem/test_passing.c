@@ -344,7 +344,7 @@ static void test_a_fault_of_unknown_cause_is_a_loss_if_it_is_a_memory_error(void
 		mcsafe__pmem_begin(&access, pmem, SIZE, 0, MCSAFE_SIDE_SOURCE);
 		fault.addr = access.base + BAD * T_PAGE;
 		(void)mcsafe__pmem_note(&access, &fault, BAD * T_PAGE);
-		mcsafe__pmem_leave(access.stripe);
+		mcsafe__pmem_leave(pmem);
 		assert_int_equal(known(), cases[i].known);
 		heal();
 		close_it();
@@ -367,7 +367,7 @@ static void test_poison_past_the_end_of_the_file_is_not_remembered(void **state)
 	assert_int_equal(ftruncate(fd, BAD * T_PAGE + 1), 0);
 	(void)mcsafe__pmem_note(&access, &fault, BAD * T_PAGE);
 	assert_int_equal(known(), T_PAGE);
-	mcsafe__pmem_leave(access.stripe);
+	mcsafe__pmem_leave(pmem);
 	heal();
 	close_it();
 }
