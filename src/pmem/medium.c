@@ -34,13 +34,19 @@ int mcsafe__medium_size(const struct mcsafe_pmem *pmem, size_t *size)
 	return 0;
 }
 
-bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at)
+size_t mcsafe__medium_end(const struct mcsafe_pmem *pmem)
 {
 	size_t size;
 
 	if (mcsafe__medium_size(pmem, &size) != 0 || size == SIZE_MAX)
-		return true;
-	return at + pmem->fd_offset < mcsafe__up(size, pmem->page_size);
+		return SIZE_MAX;
+	size = mcsafe__up(size, pmem->page_size);
+	return size > pmem->fd_offset ? size - pmem->fd_offset : 0;
+}
+
+bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at)
+{
+	return at < mcsafe__medium_end(pmem);
 }
 
 /* ---- loss ------------------------------------------------------------------------------------ */

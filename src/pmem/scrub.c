@@ -54,11 +54,19 @@ static int decide_found(const struct mcsafe_range *bad, const struct mcsafe_faul
 	return verdict;
 }
 
+/* Pages past the end of the file count as a hole, so that none of them raises a signal. */
 static size_t run_of_file(void *arg, size_t offset, size_t n, bool *hole)
 {
 	const struct scrubbed *scrubbed = arg;
 	MCSAFE__NO_CANCEL();
+	size_t end = mcsafe__medium_end(scrubbed->pmem);
 
+	if (offset >= end) {
+		*hole = true;
+		return n;
+	}
+	if (n > end - offset)
+		n = end - offset;
 	return mcsafe__medium_run(scrubbed->pmem, offset, n, hole);
 }
 

@@ -25,6 +25,7 @@
 #include "run.h"
 #include "small_tmpfs.h"
 #include "tool.h"
+#include "witness.h"
 
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
 #define PAGES   ((size_t)8)
@@ -635,6 +636,47 @@ static void test_a_hole_ends_with_the_file(void **state)
 	close_it();
 }
 
+/* Each of many pages would raise a signal of its own. */
+static void test_what_is_past_the_end_of_the_file_is_asked_for_once(void **state)
+{
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_range holes[2];
+	size_t n = 2;
+
+	(void)state;
+	open_with_error();
+	heal();
+	os.pread_error = 0;
+	memset(buf, 'e', T_PAGE + 1);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, T_PAGE + 1, 0, NULL), T_PAGE + 1);
+	assert_int_equal(ftruncate(fd, T_PAGE + 1), 0);
+	t_witness_start();
+	t_witness.n = 0;
+	assert_int_equal(mcsafe_pmem_salvage(pmem, back, SIZE, 0, 'h', holes, &n), SIZE);
+	assert_int_equal(t_witness.n, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(holes[0].start, 2 * T_PAGE);
+	assert_int_equal(holes[0].len, SIZE - 2 * T_PAGE);
+	memset(buf + T_PAGE + 1, 0, T_PAGE - 1);
+	memset(buf + 2 * T_PAGE, 'h', SIZE - 2 * T_PAGE);
+	assert_memory_equal(back, buf, SIZE);
+
+	t_witness.n = 0;
+	n = 2;
+	assert_int_equal(mcsafe_pmem_salvage(pmem, back, SIZE, 3 * T_PAGE + 7, 'h', holes, &n),
+			 SIZE - 3 * T_PAGE - 7);
+	assert_int_equal(t_witness.n, 1);
+	assert_int_equal(n, 1);
+
+	t_witness.n = 0;
+	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+	assert_int_equal(t_witness.n, 0);
+	assert_int_equal(progress.offset, SIZE);
+	assert_int_equal(progress.failed, 0);
+	assert_int_equal(known(), 0);
+	close_it();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -657,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_a_store_is_tried_again_only_once),
 		cmocka_unit_test(test_a_read_of_a_hole_takes_no_space),
 		cmocka_unit_test(test_a_hole_ends_with_the_file),
+		cmocka_unit_test(test_what_is_past_the_end_of_the_file_is_asked_for_once),
 	};
 	int failed;
 
