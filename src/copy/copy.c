@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counters.h"
 #include "base/cpu.h"
 #include "base/msan.h"
 #include "base/page.h"
@@ -59,6 +60,7 @@ static inline size_t weight(const void *dst, const void *src, size_t n)
  */
 static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start, size_t n)
 {
+	mcsafe__count(&mcsafe__counters.refused);
 	if (fault != NULL)
 		mcsafe__fault_refused(fault, side, start);
 	return n;

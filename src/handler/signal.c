@@ -15,13 +15,16 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "base/counters.h"
 #include "base/errno_kept.h"
 #include "base/msan.h"
 #include "base/page.h"
+#include "base/probe.h"
 #include "base/trap.h"
 #include "guard_hook.h"
 #include "handler.h"
 #include "landing/extable.h"
+#include "landing/fault.h"
 #include "landing/landing.h"
 #include "landing/module_table.h"
 #include "notice/notice.h"
@@ -138,7 +141,20 @@ static bool land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 	mcsafe__guard_hook_fn claim =
 		atomic_load_explicit(&mcsafe__guard_hook, memory_order_relaxed);
 
-	return claim != NULL && claim(landing, uc);
+	if (claim == NULL || !claim(landing, uc))
+		return false;
+	mcsafe__count(&mcsafe__counters.guards);
+	MCSAFE__PROBE_2(guard_left, landing->addr, landing->ip);
+	return true;
+}
+
+static void count(const struct mcsafe__landing *landing)
+{
+	enum mcsafe_cause cause = mcsafe__facts_cause(landing->facts);
+	unsigned side = mcsafe__facts_kind(landing->facts);
+
+	mcsafe__count(&mcsafe__counters.landed[cause][side % MCSAFE__SIDES]);
+	MCSAFE__PROBE_4(fault_landed, landing->addr, landing->ip, (unsigned)cause, side);
 }
 
 /*
@@ -171,6 +187,7 @@ static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 	regs[REG_R10] = (greg_t)landing.ip;
 	regs[REG_R11] = (greg_t)landing.facts;
 	regs[REG_RIP] = (greg_t)hit.fixup;
+	count(&landing);
 	return true;
 }
 
@@ -200,5 +217,7 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		(void)note(si);
 	else if (land(signo, si, ctx))
 		return 0;
+	else
+		mcsafe__count(&mcsafe__counters.passed_on);
 	return mcsafe__chain(&delivery);
 }

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/counters.h"
+
 size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 {
 	size_t from = mcsafe__down(offset, MCSAFE__LINE);
@@ -67,6 +69,7 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			*fault = *stopped;
 	} else if (done == access->n && done < access->wanted) {
 		error = -EIO;
+		mcsafe__count(&mcsafe__counters.known_bad);
 		if (fault != NULL)
 			*fault = (struct mcsafe_fault){
 				.cause = MCSAFE_CAUSE_IO,

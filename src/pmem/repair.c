@@ -20,8 +20,10 @@
 #include "attributes.h"
 #include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
+#include "base/counters.h"
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
+#include "base/probe.h"
 #include "copy/flush.h"
 #include "medium.h"
 
@@ -410,5 +412,9 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
 	mcsafe__pmem_leave(pmem);
+	if (result > 0) {
+		mcsafe__count(&mcsafe__counters.repairs);
+		MCSAFE__PROBE_2(repaired, offset, result);
+	}
 	return result;
 }
