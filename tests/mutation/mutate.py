@@ -260,7 +260,7 @@ class Test:
         return test
 
     def run(self, limit: float) -> str:
-        """Run the test: "passed", "failed" or "time"."""
+        """Run the test: "passed", "skipped", "failed" or "time"."""
         command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *self.command]
         with subprocess.Popen(
             command,
@@ -275,7 +275,7 @@ class Test:
             except subprocess.TimeoutExpired:
                 process.kill()
                 return "time"
-        return "passed" if status in (0, self.skip) else "failed"
+        return {0: "passed", self.skip: "skipped"}.get(status, "failed")
 
 
 class Tree:
@@ -319,7 +319,7 @@ class Tree:
 
     def passes_unbroken(self, test: Test) -> bool:
         """Whether a test passes without a mutant."""
-        return self.compile(test.targets) and test.run(test.limit) == "passed"
+        return self.compile(test.targets) and test.run(test.limit) in ("passed", "skipped")
 
     def compile(self, targets: list[str]) -> bool:
         """Build these targets; whether that went well."""
@@ -342,7 +342,10 @@ class Tree:
         return total.hexdigest()
 
     def first_failing(self, expressions: Iterable[str]) -> tuple[Test | None, str]:
-        """Run tests until one fails. Return that test and how it failed, or None."""
+        """Run tests until one fails. Return that test and how it failed, or None.
+
+        A test fails if it fails twice in a row: one that fails by chance proves nothing.
+        """
         ran: set[str] = set()
         end = time.monotonic() + self.budget
         for expression in expressions:
@@ -357,8 +360,11 @@ class Tree:
                     if time.monotonic() > end:
                         return None, ""
                     fate = self.run(test)
-                    if fate != "passed":
-                        return test, fate
+                    if fate in ("failed", "time"):
+                        again = self.run(test)
+                        if again in ("failed", "time"):
+                            return test, fate if fate == again else "failed"
+                        print(f"mutate: {test.name} {fate} once, then {again}", file=sys.stderr)
         return None, ""
 
     def run(self, test: Test) -> str:
@@ -393,8 +399,12 @@ def judge(tree: Tree, mutant: Mutant, expressions: Iterable[str]) -> None:
             test, how = tree.first_failing(expressions)
         finally:
             path.write_text(text)
+        if how == "the build":
+            mutant.fate = "does not build"
+            mutant.test = "with the tests"
+            break
         if test is None:
-            mutant.test = how
+            pass
         elif test.passed or tree.passes_unbroken(test):
             mutant.test = test.name if how == "failed" else f"{test.name} (hangs)"
         else:
