@@ -374,6 +374,29 @@ static void arm_it_again_in_a_body(bool overwritten)
 	CHECK_EQ(faults, 1);
 }
 
+/* There is another body between, and its guard stays on the chain too. */
+static void arm_it_again_in_two_bodies(void)
+{
+	struct mcsafe_guard guard, between;
+	volatile int faults = 0;
+
+	use_still = true;
+	if (setjmp(back) == 0)
+		deeper(2, jump_out);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		MCSAFE_TRY(&between, elsewhere, sizeof(elsewhere)) {
+			deeper(4, arm_still_again);
+		}
+		MCSAFE_CATCH(&between) {
+			UNREACHED("caught outside the window");
+		}
+	}
+	MCSAFE_CATCH(&guard) {
+		faults++;
+	}
+	CHECK_EQ(faults, 1);
+}
+
 /* It was on the chain as an outer guard, and is the innermost one now. */
 IN_CHILD(test_a_guard_that_is_armed_again_does_not_hide_those_around_it)
 {
@@ -381,6 +404,8 @@ IN_CHILD(test_a_guard_that_is_armed_again_does_not_hide_those_around_it)
 	arm_it_again_in_a_body(false);
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 	arm_it_again_in_a_body(true);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	arm_it_again_in_two_bodies();
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
