@@ -48,8 +48,8 @@
 /*
  * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it must fail. The
  * answer comes in the registers that the handler would have set; %r11 = 0 means that the access
- * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build. Engines keep
- * nothing in these registers across an access, and nothing in the red zone.
+ * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build, and the last 8
+ * bytes of the red zone, by the call. Engines keep nothing there across an access.
  */
 .macro	debug_access fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG

@@ -103,14 +103,23 @@ static size_t stored_so_far(void)
 	return i;
 }
 
+static bool is_in_red_zone(const struct decode_insn *insn, const ucontext_t *context)
+{
+	uintptr_t stack = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+
+	return code_in_red_zone(code_address(insn, context), insn->size, stack);
+}
+
 static void reached(const ucontext_t *context)
 {
 	uintptr_t ip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 	const struct mcsafe_row *row = mcsafe__extable_find(ip);
 	const struct decode_insn *insn = code_at(&it.code, ip);
 
-	/* A store whose mask is empty does not fail. */
+	/* A store whose mask is empty does not fail, and neither does one to the red zone. */
 	if (insn->mask != 0 && step_mask(context, insn->mask) == 0)
+		return;
+	if (is_in_red_zone(insn, context))
 		return;
 	it.passed[row - it.first] = 1;
 	if (row != it.target)

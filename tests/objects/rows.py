@@ -2,11 +2,11 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. First, the three stores of note_fault (asm/asm.h) into the caller's
+row. There are three exceptions. First, the three stores of note_fault (asm/asm.h) into the caller's
 landing record, and the jump past them if there is no record, need no rows. They are recognised by
 their form, and only where nothing but a fault can lead. Second, constants may be read, at a
 %rip-relative address or through a register that the engine writes only by LEA of such an address.
-They must be in a section that cannot be written.
+They must be in a section that cannot be written. Third, a function may use its red zone.
 """
 
 import re
@@ -190,9 +190,12 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     """Everything about one engine that is wrong."""
     noted = {insn.addr for note in function.notes(layout) for insn in note}
     for insn in function.code.values():
-        if function.rows and insn.uses_stack_pointer:
+        if function.rows and insn.uses_stack_pointer and not insn.is_in_red_zone:
             yield f"{function.name}: {insn}: an engine must leave the stack alone"
-        if function.reads_constant(insn):
+        if insn.is_in_red_zone:
+            if any(row.insn == insn.addr for row in function.rows):
+                yield f"{function.name}: {insn}: a row for the red zone"
+        elif function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
         elif insn.addr not in noted:
