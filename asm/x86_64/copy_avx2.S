@@ -3,10 +3,10 @@
  * copy_avx2.S - copy with 32-byte vectors
  *
  *	size_t mcsafe__copy_avx2(void *dst, const void *src, size_t n,
- *				 struct mcsafe__landing *landing);
+ *				 struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0.
  * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 63 bytes.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
@@ -95,15 +95,18 @@ func mcsafe__copy_avx2
 
 	/* Invariant: k blocks from src on are stored, and block k was not read. */
 .Lfault_block_3:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_2:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_1:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_0:
 	jmp	.Lfault_byte
 
-#define NAME mcsafe__copy_avx2
+#define AGAIN mcsafe__copy_avx2
 #define FENCE
 #include "fixups_avx2.inc"
 

@@ -44,7 +44,7 @@ int __wrap_mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char
 				  uint64_t address, uint64_t n);
 int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing);
 void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing);
-size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault);
 void __real_mcsafe__pmem_fence(void);
 void __wrap_mcsafe__pmem_fence(void);
 
@@ -98,9 +98,9 @@ void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing)
 }
 
 /* Every store is flushed. After a flush the firmware can lose a store. */
-size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing)
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault)
 {
-	(void)landing;
+	(void)fault;
 	firmware.flushes++;
 	firmware.unfenced = true;
 	if (firmware.loses_stores)
