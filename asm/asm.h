@@ -84,11 +84,11 @@
  * The same for a store that goes to the scratch of the function if \index is \nowhere. Such a store
  * is none of the copy's, so it is not asked about.
  */
-.macro	debug_access_unless nowhere, fixup, size, base, index
+.macro	debug_access_unless nowhere, fixup, size, at, base, index
 #ifdef MCSAFE_DEBUG
 	cmpq	\nowhere, \index
 	je	9999f
-	debug_access \fixup, MCSAFE_ROW_STORE, \size, (\base,\index)
+	debug_access \fixup, MCSAFE_ROW_STORE, \size, \at(\base,\index)
 #endif
 .endm
 
@@ -121,10 +121,10 @@
 #define STORE_MASKED(fixup, size, insn, reg, ...)                              \
 	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
 	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
-/* A store to (base,index), or to the scratch of the function if index is nowhere. */
-#define STORE_UNLESS(nowhere, fixup, size, insn, reg, base, index)             \
-	debug_access_unless nowhere, fixup, size, base, index;                 \
-	9999: insn reg, (base,index); extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store to at(base,index), or to the scratch of the function if index is nowhere. */
+#define STORE_UNLESS(nowhere, fixup, size, insn, reg, at, base, index)         \
+	debug_access_unless nowhere, fixup, size, at, base, index;             \
+	9999: insn reg, at(base,index); extable 9999b, fixup, MCSAFE_ROW_STORE
 /* A load and a store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see its accesses. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH

@@ -18,7 +18,7 @@ WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")
 # These write whether the words differ or not, so their memory must be writable.
 EXCHANGES = re.compile(r"(xchg|cmpxchg)[bwlq]?")
-MOVES = re.compile(r"v?mov.*")
+MOVES = re.compile(r"v?mov.*|vextracti128")
 
 
 class UnknownInstruction(Exception):
