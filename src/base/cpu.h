@@ -16,6 +16,8 @@ enum {
 	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2, and the kernel saves the registers. */
 	MCSAFE__CPU_AVX512 = 1 << 5,
 	MCSAFE__CPU_WIDE = 1 << 6, /* 64-byte vectors are the fastest, if there are any */
+	/* REP MOVSB is faster than 32-byte vectors, even in copies that fit the first cache. */
+	MCSAFE__CPU_FAST_STRINGS = 1 << 7,
 };
 
 /* What CPUID says, asked once in a process. MT-Safe, AS-Safe. */
