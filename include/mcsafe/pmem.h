@@ -562,14 +562,17 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      to through the mapping. If the data cannot be read back through the mapping,
  *                      the pages are mapped anew.
  *   memory, a file     The same for the file. The mapping of the caller is mapped anew too;
- *                      protection and advice stay as they were. If the caller's memory is not
- *                      readable, it is not mapped anew, and the repair fails.
+ *                      protection, advice and policy stay as they were. If the caller's memory is
+ *                      not readable, it is not mapped anew, and the repair fails.
  *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new
- *                      pages take over protection, protection key, name, mlock(2) and madvise(2) of
- *                      the old ones. Pages that are not readable, that are executable or a stack,
- *                      that a userfaultfd(2) watches, or that have another attribute which the
- *                      library does not know (/proc/self/smaps shows them), are not replaced.
- *                      Other memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *                      pages take over protection, protection key, name, mlock(2), madvise(2) and
+ *                      the policy of mbind(2) of the old ones. The policy is lost if a sandbox
+ *                      refuses get_mempolicy(2) with EPERM; the home node of
+ *                      set_mempolicy_home_node(2) is always lost, because the kernel does not tell
+ *                      it. Pages that are not readable, that are executable or a stack, that a
+ *                      userfaultfd(2) watches, or that have another attribute which the library
+ *                      does not know (/proc/self/smaps shows them), are not replaced. Other memory
+ *                      cannot be repaired.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -630,10 +633,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *            -ENOMEM      Out of memory.
  *            -ENOSPC      The file system has no space. Good pages have their data still.
  *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory
- *                         without a file of mlock(2), madvise(2) or mremap(2), for device-dax of
- *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be read
- *                         back, or if the firmware refuses to clear a part of the range. Nothing
- *                         was repaired, and the range is still in the registry.
+ *                         without a file of mlock(2), madvise(2), mbind(2) or mremap(2), for
+ *                         device-dax of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data
+ *                         cannot be read back, or if the firmware refuses to clear a part of the
+ *                         range. Nothing was repaired, and the range is still in the registry.
  *
  * @par Safety MT-Safe: one repair runs at a time and others wait; reads continue. Not AS-Safe.
  *             errno is left alone.
