@@ -142,7 +142,8 @@ enum mcsafe_pmem_kind {
 
 /** How stores become durable. */
 enum mcsafe_pmem_persistence {
-	MCSAFE_PMEM_BY_FLUSH = 0, /**< cache lines are flushed, then SFENCE; no system call */
+	MCSAFE_PMEM_BY_FLUSH = 0, /**< cache lines are flushed, then SFENCE, without a
+	                             system call */
 	MCSAFE_PMEM_BY_MSYNC = 1  /**< msync(2) */
 };
 
@@ -446,6 +447,9 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  * If a store meets an I/O error, fallocate(2) asks the file system for the page. If the file system
  * gives one, the store is tried once more.
  *
+ * If the file was truncated since the last open or refresh, stores between its new end and the end
+ * of that page succeed, as with every mapping, and are lost. mcsafe_pmem_persist() tells.
+ *
  * @param      pmem    The mapping. Not NULL.
  * @param[in]  buf     The n bytes to write. Must not lie in the mapping.
  * @param      n       Number of bytes to write. If n exceeds SSIZE_MAX, SSIZE_MAX is used.
@@ -522,7 +526,8 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  * Make stores to the mapping durable, including stores that the program made itself.
  *
  * If stores become durable by flushing, each cache line is written back with CLWB, CLFLUSHOPT or
- * CLFLUSH, and SFENCE follows. Otherwise msync(2) is called.
+ * CLFLUSH, and SFENCE follows. Otherwise msync(2) is called. Then fstat(2) tells whether the file
+ * still has the range.
  *
  * @param pmem    The mapping. Not NULL.
  * @param offset  Where to begin. Must not be negative.
@@ -532,15 +537,20 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  * @return     0        The stores are durable.
  *             -EIO     A part of the range can no longer be accessed, could not be written to the
  *                      medium, or is past the end of the file, which was truncated since the last
- *                      open or refresh. It is not known which part of the range is durable. If
- *                      stores become durable by flushing, a truncation within the last page is not
- *                      noticed. Memory of the caller is looked at in pages.
+ *                      open or refresh. It is not known which part of the range is durable.
+ *                      Memory of the caller may go past the end that its file had at open: what is
+ *                      in the last page past that end is not missed until the page is gone. If the
+ *                      program has closed the descriptor, or passed none, nobody can be asked, and
+ *                      only pages that cannot be accessed any more are missed.
  *             -ENOSPC  The file system had no space for data that were stored earlier. It is not
  *                      known which part of the range is durable.
  *             -EBADF   The mapping was opened without MCSAFE_PMEM_WRITE.
  *             -EINVAL  offset is negative.
  *
  * @par Poison Flushing skips ranges that are known to be bad: they hold no data.
+ * @par Cost   Flushing, or msync(2); and one fstat(2). For 64 bytes that are flushed, fstat(2) was
+ *             measured as half of the time: 0.38 microseconds with it, 0.20 without (memory of the
+ *             caller without a descriptor). mcsafe_pmem_pwrite() makes no system call.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pwrite()
  */

@@ -26,12 +26,14 @@
 
 int mcsafe__medium_size(const struct mcsafe_pmem *pmem, size_t *size)
 {
-	if (pmem->fd < 0 || !mcsafe__pmem_has_file(pmem))
+	struct stat st;
+
+	if (pmem->fd < 0 || fstat(pmem->fd, &st) != 0 || !mcsafe__stat_is_same(&st, &pmem->file))
 		return -EBADF;
-	if (pmem->file.type == S_IFREG || pmem->file.type == S_IFBLK)
-		return mcsafe__pmem_file_size(pmem->fd, size);
 	*size = SIZE_MAX;
-	return 0;
+	return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)
+		       ? mcsafe__pmem_size_of(pmem->fd, &st, size)
+		       : 0;
 }
 
 size_t mcsafe__medium_end(const struct mcsafe_pmem *pmem)

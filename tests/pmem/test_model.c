@@ -318,13 +318,9 @@ static void step_salvage(void)
 static void step_persist(void)
 {
 	size_t offset = offset_in(model.seen), n = length();
-	size_t wanted = model_clip(&model, offset, n), end = model.size;
-	bool cut_off;
+	size_t wanted = model_clip(&model, offset, n);
+	bool cut_off = wanted != 0 && offset + wanted > model.size;
 
-	/* Memory of the caller is mapped in pages. */
-	if (!follows_file())
-		end = (end + T_PAGE - 1) / T_PAGE * T_PAGE;
-	cut_off = wanted != 0 && offset + wanted > end;
 	t.cut_off += cut_off;
 	/* msync(2) does not touch the pages. For anonymous memory msync(2) does nothing. */
 	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), t.shared ? wanted : n),

@@ -476,19 +476,102 @@ static void test_persist_says_why_the_range_is_not_durable(void **state)
 	close_it();
 }
 
-/* msync(2) finds nothing to write there, and succeeds. */
+static void check_persist(size_t offset, size_t n, int result)
+{
+	errno = 4711;
+	assert_int_equal(mcsafe_pmem_persist(pmem, (off_t)offset, n), result);
+	assert_int_equal(errno, 4711);
+}
+
+/* msync(2) finds nothing to write there, and succeeds. A flush of the last page succeeds too. */
 static void test_persist_of_what_was_truncated_fails(void **state)
 {
 	(void)state;
-	open_with_error();
-	heal();
-	assert_int_equal(ftruncate(fd, 2 * T_PAGE + 10), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE + 10), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE + 11), -EIO);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 5 * T_PAGE, 1), -EIO);
-	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, SIZE), 0);
-	close_it();
+	for (int by_flush = 0; by_flush < 2; by_flush++) {
+		open_with_error();
+		heal();
+		pmem->flush = by_flush;
+		assert_int_equal(ftruncate(fd, 2 * T_PAGE + 10), 0);
+		check_persist(0, 2 * T_PAGE + 10, 0);
+		check_persist(0, 2 * T_PAGE + 11, -EIO);
+		check_persist(2 * T_PAGE + 9, 1, 0);
+		check_persist(2 * T_PAGE + 10, 1, -EIO);
+		check_persist(3 * T_PAGE - 1, 1, -EIO);
+		check_persist(5 * T_PAGE, 1, -EIO);
+		/* What was never in the file is no part of the range. */
+		assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+		check_persist(0, SIZE, 0);
+		/* What comes back is there. */
+		assert_int_equal(ftruncate(fd, SIZE), 0);
+		assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+		check_persist(0, SIZE, 0);
+		assert_int_equal(known(), 0);
+		close_it();
+	}
+}
+
+/* Memory of the caller keeps its length. The file may have ended in its last page at open. */
+static void test_persist_of_callers_memory_knows_what_the_file_had(void **state)
+{
+	static const struct {
+		size_t at_open, now, offset, n;
+		int result;
+	} cases[] = {
+		{SIZE, SIZE - 10, SIZE - 11, 1, 0},
+		{SIZE, SIZE - 10, SIZE - 10, 1, -EIO},
+		{SIZE, SIZE - 10, 0, SIZE, -EIO},
+		/* it had 100 bytes of the last page, and has them */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 100, 0, SIZE, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 100, SIZE - 1, 1, 0},
+		{SIZE - T_PAGE + 100, SIZE, 0, SIZE, 0},
+		/* and has them no more */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, 0, SIZE, -EIO},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE + 99, 1, -EIO},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE, 99, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE, SIZE - T_PAGE, 1, -EIO},
+		/* past what it had: by pages */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE + 100, 1, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE, SIZE - T_PAGE + 100, 1, -EIO},
+		{T_PAGE + 1, T_PAGE, T_PAGE + 1, 1, -EIO},
+	};
+
+	(void)state;
+	t_install();
+	for (size_t i = 0; i < 4 * T_LENGTH(cases); i++) {
+		size_t which = i / 4, from = i / 2 % 2 * T_PAGE;
+		int flags = WRITING | (i % 2 != 0 ? MCSAFE_PMEM_FLUSH : 0);
+		unsigned char *map;
+		int result;
+
+		memset(&os, 0, sizeof(os));
+		fd = memfd_create("caller", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(fd, (off_t)(from + cases[which].at_open)), 0);
+		map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
+		assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SIZE, fd, (off_t)from, flags),
+				 0);
+		assert_int_equal(ftruncate(fd, (off_t)(from + cases[which].now)), 0);
+		errno = 4711;
+		result = mcsafe_pmem_persist(pmem, (off_t)cases[which].offset, cases[which].n);
+		assert_int_equal(errno, 4711);
+		if (result != cases[which].result)
+			fail_msg("case %zu, offset %zu, flags %#x: %d", which, from, flags, result);
+		munmap(map, SIZE);
+		close_it();
+	}
+}
+
+/* Nobody can ask a file that the program has closed. What was flushed is durable nevertheless. */
+static void test_persist_needs_no_descriptor(void **state)
+{
+	(void)state;
+	for (int by_flush = 0; by_flush < 2; by_flush++) {
+		open_with_error();
+		heal();
+		pmem->flush = by_flush;
+		steal();
+		check_persist(0, SIZE, 0);
+		close_it();
+	}
 }
 
 /* ---- no space -------------------------------------------------------------------------------- */
@@ -695,6 +778,8 @@ int main(void)
 		cmocka_unit_test(test_persist_writes_all_pages_of_the_range_back),
 		cmocka_unit_test(test_persist_says_why_the_range_is_not_durable),
 		cmocka_unit_test(test_persist_of_what_was_truncated_fails),
+		cmocka_unit_test(test_persist_of_callers_memory_knows_what_the_file_had),
+		cmocka_unit_test(test_persist_needs_no_descriptor),
 		cmocka_unit_test(test_a_store_that_finds_no_space_says_so_and_works_later),
 		cmocka_unit_test(test_a_store_is_tried_again_only_once),
 		cmocka_unit_test(test_a_read_of_a_hole_takes_no_space),
