@@ -3,6 +3,7 @@
 #include "attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
@@ -14,6 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/kept_fd.h"
 
 /* glibc has no functions for them. The kernel takes one off this number of bits (mm/mempolicy.c,
  * get_nodes()). */
@@ -173,9 +176,20 @@ static void take_policy(struct mcsafe__attributes *to, const void *at)
 	}
 }
 
+/* fopen(3) would take the number of a standard descriptor that the program has closed. */
+static FILE *open_smaps(void)
+{
+	int fd = mcsafe__fd_open(AT_FDCWD, "/proc/self/smaps", O_RDONLY, NULL);
+	FILE *smaps = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (smaps == NULL && fd >= 0)
+		close(fd);
+	return smaps;
+}
+
 bool mcsafe__attributes_of(const void *at, size_t n, struct mcsafe__attributes *attributes)
 {
-	FILE *smaps = fopen("/proc/self/smaps", "re");
+	FILE *smaps = open_smaps();
 	bool found;
 
 	*attributes = (struct mcsafe__attributes){.complete = true};
