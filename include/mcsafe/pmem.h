@@ -38,10 +38,13 @@
  *   IO         The page, if the medium has lost it: pread(2) of one byte fails too, with EIO or
  *              EHWPOISON, and the file is the same and has the same size before and after that.
  *              Otherwise nothing, because the error may pass: the file was truncated, the file
- *              system had no space for a store, a pager has not brought the page. An error of a
- *              file system whose data come from elsewhere (NFS, SMB, Ceph, FUSE, AFS, Coda, 9P)
- *              adds nothing either: its server may be away. Nor does an error of memory without a
- *              file, or of a device-dax node, which nobody can be asked about.
+ *              system had no space for a store, a pager has not brought the page. An error adds
+ *              something only where the data are on this machine: block devices, and ext2 to ext4,
+ *              XFS, Btrfs, F2FS, bcachefs, ZFS, JFS, NILFS2, FAT, exFAT, NTFS, ISO 9660, SquashFS,
+ *              ramfs, tmpfs and hugetlbfs. With all other file systems a server may be away (NFS,
+ *              SMB, Ceph, FUSE, AFS, Coda, 9P ...), or lie below (overlayfs, eCryptfs). The library
+ *              cannot tell a block device of the network from a disk. Nor does an error of memory
+ *              without a file, or of a device-dax node, add anything: nobody can be asked about it.
  *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the
  *              kernel could not tell where the memory error is. Otherwise nothing.
  *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
@@ -58,6 +61,14 @@
  * and read zeros there. They do so only if the library has mapped the file, by its path or by a
  * descriptor that is not borrowed. A hole that somebody has punched, or made by truncation and
  * growth, where a read has found no hole before, may be missed until mcsafe_pmem_refresh().
+ *
+ * Holes of hugetlbfs are not found, because no call of the kernel tells them: lseek(2) takes all of
+ * the file for data, mincore(2) tells only what this process has mapped, and pread(2), which would
+ * take no page, does not survive poison. A read of a hole takes a huge page. But when the library
+ * maps the file, the kernel sets a huge page aside for each page of it, or the open fails with
+ * -ENOMEM: the read takes nothing that others could have, and does not fail. That does not hold for
+ * a hole that somebody punches later, and for memory that the caller has mapped with MAP_NORESERVE:
+ * if no huge page is free, a read there fails with -EIO, and succeeds once there is one.
  *
  * Results of pread(2) and of mcsafe_pmem_pread() for the same file with DAX, measured on Linux 6.1:
  *
