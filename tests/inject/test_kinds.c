@@ -25,6 +25,7 @@
 #include <mcsafe/mcsafe.h>
 
 #include "child.h"
+#include "huge_pages.h"
 #include "leaks.h"
 #include "memory.h"
 
@@ -316,7 +317,7 @@ int main(int argc, char **argv)
 	if (strcmp(group, "ordinary") == 0)
 		return cmocka_run_group_tests(ordinary, NULL, NULL);
 	if (strcmp(group, "hugetlb") == 0) {
-		if (!reserve_huge_pages())
+		if (!t_reserve_huge_pages(MAPPING_UNITS + 2))
 			t_skip_all("there are no huge pages; root can reserve some "
 				   "(vm.nr_hugepages)");
 		return cmocka_run_group_tests(hugetlb, NULL, NULL);
