@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from results import Results
+from stored import Stored
 
 LAYOUTS = ("aligned", "odd", "random", "cold")
 
@@ -51,3 +52,26 @@ def plot_layouts(results: Results, directory: Path) -> None:
         figure.savefig(directory / f"{layout}.png", dpi=110)
         pyplot.close(figure)
         print(f"plot: {directory / f'{layout}.png'}")
+
+
+def plot_stored(all_stored: list[Stored], path: Path) -> None:
+    """Draw the plot of README.md: memcpy_mcsafe() on all processors that were measured."""
+    pyplot = get_pyplot()
+    figure, axes = pyplot.subplots(figsize=(7.5, 3.6))
+    for stored in all_stored:
+        for layout, style in (("aligned", "-"), ("random", "--")):
+            start = f"shared memcpy, {layout}, "
+            points = [
+                (int(key.removeprefix(start)), value[1])
+                for key, value in stored["rows"].items()
+                if key.startswith(start)
+            ]
+            if points:
+                label = f"{stored['machine']['processor']}, {layout}"
+                axes.plot(*zip(*points, strict=True), style, label=label, linewidth=1.2)
+    decorate(axes, "memcpy_mcsafe by length")
+    ticks = [0.5, 0.7, 1, 1.4, 2, 2.8]
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)

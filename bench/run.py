@@ -14,9 +14,14 @@ import sys
 from pathlib import Path
 
 import plots
+import readme
+import stored
 import tables
 from results import Results, collect
+from targets import lines
 
+SOURCE = Path(__file__).resolve().parent.parent
+KEPT = SOURCE / "bench" / "results"
 PRIORITY = 50
 
 
@@ -77,7 +82,8 @@ def measure(arguments: argparse.Namespace) -> Results:
 def write_json(results: Results, path: Path) -> str:
     """Write everything that was measured, and return it."""
     rows = [{"linked": row.program, **vars(row)} for row in results.rows]
-    text = json.dumps({"machine": results.machine, "rows": rows}, indent=1)
+    targets = {line.measure.name: stored.entry(line) for line in lines(results)}
+    text = json.dumps({"machine": results.machine, "targets": targets, "rows": rows}, indent=1)
     path.write_text(text + "\n")
     return text
 
@@ -90,10 +96,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="one part, or one place: --list names them")
     parser.add_argument("--runs", type=int, help="how often to run (default: 9; quick: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--compare", action="store_true", help="warn about what became slower")
+    parser.add_argument(
+        "--update", action="store_true", help="store the results; renew the tables of README.md"
+    )
     parser.add_argument("--list", action="store_true", help="print the parts and their places")
     parser.add_argument("--programs", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.update and (arguments.only or arguments.quick or arguments.smoke):
+        parser.error("--update needs a whole run")
     arguments.runs = arguments.runs or (1 if arguments.smoke else 3 if arguments.quick else 9)
     return arguments
 
@@ -116,8 +128,15 @@ def main() -> None:
         tables.print_rows(results)
         tables.print_engines(results)
         tables.print_targets(results)
+    if arguments.compare:
+        stored.print_comparison(KEPT, results)
     if not arguments.json and not arguments.smoke:
         plots.plot_layouts(results, arguments.output)
+    if arguments.update:
+        say(f"bench: {stored.write(KEPT, results)}")
+        kept = [found for path in sorted(KEPT.glob("*.json")) if (found := stored.read(path))]
+        readme.update(SOURCE / "README.md", kept)
+        plots.plot_stored(kept, SOURCE / "docs" / "speed.png")
 
 
 if __name__ == "__main__":
