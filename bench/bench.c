@@ -8,8 +8,11 @@
  * Prints one object of JSON in each line: first the machine, then what contest.c describes. run.py
  * starts this program several times, and report.py makes tables of the results.
  *
- * mcsafe_bench_static is the same program, linked with libmcsafe.a instead of libmcsafe.so. So its
- * calls of the library take no detour through a table of addresses; those of the C library do.
+ * BENCH_LINKED says how this program calls the library:
+ *
+ *	shared	libmcsafe.so, through the procedure linkage table, as the C library is called
+ *	no-plt	the same with -fno-plt: both libraries are called without a jump in between
+ *	static	libmcsafe.a is called directly, and the C library as in "shared"
  */
 #include "bench.h"
 
@@ -33,17 +36,11 @@ struct effort effort = {(size_t)256 << 20, 11, 30000, WHOLE_FLEET};
 
 _Atomic uintptr_t sink;
 
-#ifdef BENCH_STATIC
-# define IS_STATIC true
-#else
-# define IS_STATIC false
-#endif
-
 static const struct part {
 	const char *name;
 	const char *has; /* the beginnings of all values of "where", for --only */
 	void (*run)(void);
-	bool is_static; /* measured by mcsafe_bench_static too */
+	bool always; /* measured by every program, not only by the one that is "shared" */
 } parts[] = {
 	{"memcpy", "fleet aligned random odd cold", bench_memcpy, true},
 	{"ways", "", bench_ways, false},
@@ -74,7 +71,7 @@ static const char *only;
 
 static bool is_measured_here(const struct part *part)
 {
-	return part->is_static || !IS_STATIC;
+	return part->always || strcmp(BENCH_LINKED, "shared") == 0;
 }
 
 bool is_wanted(const char *part, const char *where)
@@ -125,36 +122,33 @@ uint64_t next_random(void)
 	return state;
 }
 
+/* Ends the program unless the file has the function that a call of this name reaches. */
+static void must_be_in(const char *file, const char *name)
+{
+	void *function = dlsym(RTLD_DEFAULT, name);
+	Dl_info info;
+
+	if (function == NULL || dladdr(function, &info) == 0 ||
+	    strstr(info.dli_fname, file) == NULL) {
+		fprintf(stderr, "bench: %s is not in %s\n", name, file);
+		exit(1);
+	}
+}
+
 /*
- * The peers must be functions of the C library, and the library's functions must be in the shared
- * library: a copy that the compiler made up, or one inside this program, would be another contest.
- * A sanitizer puts functions of its own in their place: with --smoke, which tests use, there is no
- * such check.
+ * The peers must be functions of the C library: a copy that the compiler made up, or one inside
+ * this program, would be another contest. A sanitizer puts functions of its own in their place:
+ * with --smoke, which tests use, there is no such check.
  */
 static void check_calls(void)
 {
-	static const struct {
-		const char *name, *file;
-	} called[] = {
-		{"memcpy", "libc.so"},
-		{"memset", "libc.so"},
-		{"memcmp", "libc.so"},
-		{"memchr", "libc.so"},
-		{"memcpy_mcsafe", IS_STATIC ? NULL : "libmcsafe.so"},
-	};
-
-	for (size_t i = 0; i < sizeof(called) / sizeof(called[0]); i++) {
-		void *function = dlsym(RTLD_DEFAULT, called[i].name);
-		Dl_info info;
-
-		if (called[i].file == NULL)
-			continue;
-		if (function == NULL || dladdr(function, &info) == 0 ||
-		    strstr(info.dli_fname, called[i].file) == NULL) {
-			fprintf(stderr, "bench: %s is not in %s\n", called[i].name, called[i].file);
-			exit(1);
-		}
-	}
+	must_be_in("libc.so", "memcpy");
+	must_be_in("libc.so", "memset");
+	must_be_in("libc.so", "memcmp");
+	must_be_in("libc.so", "memchr");
+	must_be_in("libc.so", "strnlen");
+	if (strcmp(BENCH_LINKED, "static") != 0)
+		must_be_in("libmcsafe.so", "memcpy_mcsafe");
 }
 
 /* Copies the value of a line "KEY : VALUE" of /proc/cpuinfo, of the first processor. */
@@ -193,7 +187,7 @@ static void print_machine(void)
 	       vendor, family, model);
 	printf("\"kernel\": \"%s\", \"libc\": \"%s\", \"date\": \"%s\", \"engine\": \"%s\", ",
 	       system.release, gnu_get_libc_version(), date, mcsafe_engine_name());
-	printf("\"linked\": \"%s\"}\n", IS_STATIC ? "static" : "shared");
+	printf("\"linked\": \"" BENCH_LINKED "\"}\n");
 	fflush(stdout);
 }
 

@@ -12,9 +12,11 @@ struct chain {
 	size_t n;
 };
 
+typedef uint64_t __attribute__((aligned(1), may_alias)) unaligned;
+
 static inline uint64_t load(const unsigned char *p)
 {
-	return *(const volatile uint64_t *)(const void *)p;
+	return *(const volatile unaligned *)p;
 }
 
 ALWAYS_INLINE double time_chain(call_fn *call, const struct chain *chain, size_t calls)

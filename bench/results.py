@@ -46,7 +46,7 @@ def figure(values: list[float], within: float) -> Figure:
 class Row:
     """One contest. Each list has one number for each run of the program."""
 
-    program: str  # shared or static: how it is linked with libmcsafe
+    program: str  # shared, no-plt or static: how it is linked with libmcsafe (bench.c)
     part: str
     where: str
     n: int

@@ -62,13 +62,13 @@ def run(program: Path, options: list[str], what: str) -> list[str]:
 
 
 def measure(arguments: argparse.Namespace) -> Results:
-    """Run both programs, in turn, as often as is asked for."""
+    """Run all programs, in turn, as often as is asked for."""
     options = [f"--{name}" for name in ("quick", "smoke") if getattr(arguments, name)]
     if arguments.only:
         options += ["--only", arguments.only]
     programs = [
         path
-        for name in ("mcsafe_bench", "mcsafe_bench_static")
+        for name in ("mcsafe_bench", "mcsafe_bench_noplt", "mcsafe_bench_static")
         if (path := arguments.programs / name).exists()
     ]
     found = []

@@ -4,7 +4,7 @@
 from itertools import groupby
 
 from results import Results, Row, size
-from targets import MEASURES, Line, engines, line_of, lines
+from targets import LINKED, MEASURES, Line, engines, line_of, lines
 
 
 def number(value: float | None, unit: str = "speed") -> str:
@@ -27,7 +27,7 @@ def print_part(rows: list[Row]) -> None:
     """Print the contests of one part and place, which have the same contenders."""
     first = rows[0]
     others = [name for name in first.ns if name != first.peer]
-    linked = ", linked statically" if first.program == "static" else ""
+    linked = f", {LINKED[first.program]}" if first.program in LINKED else ""
     where = f", {first.where}" if first.where else ""
     print(f"\n{first.part}{where}{linked}: ns of {first.peer}, then speed as a multiple of it")
     print(f"{'n':>9} {first.peer[:12]:>12}", *(f"{name[-12:]:>12}" for name in others), "   noise")

@@ -35,6 +35,7 @@ class Line:
     mean: Figure
     worst: float | None  # of several contests
     at: str  # where the worst was
+    contests: int  # that the mean is made of
 
     def wanted(self, engine: str) -> tuple[float | None, float | None]:
         """The mean and the worst that are wanted of an engine."""
@@ -55,6 +56,7 @@ def both(avx512: tuple, avx2: tuple) -> Wanted:
 
 
 FLEET: Wanted = {"avx512": (2.1, None), "avx512bw": (1.6, None), "avx2": (1.4, None)}
+LINKED = {"static": "linked statically", "no-plt": "without PLT"}
 COPY = "memcpy_mcsafe"
 RECORD = "mcsafe_memcpy"
 READ = "mcsafe_pmem_pread"
@@ -80,13 +82,9 @@ MEASURES = (
     Measure("memcpy, cold", "memcpy", "cold", COPY),
     *(
         Measure(
-            f"memcpy, {where}, linked statically",
-            "memcpy",
-            where,
-            COPY,
-            both((1.12, None), (None, None)),
-            program="static",
+            f"memcpy, {where}, {LINKED[how]}", "memcpy", where, COPY, wanted, program=how
         )
+        for how, wanted in (("static", both((1.12, None), (None, None))), ("no-plt", {}))
         for where in ("aligned", "random")
     ),
     *(
@@ -216,11 +214,11 @@ def line_of(results: Results, measure: Measure, ours: str = "") -> Line | None:
     peer = "" if measure.unit == "seconds" else measure.peer or rows[0].peer
     mean = figure(means, within)
     if len(rows) == 1:
-        return Line(measure, PEERS.get(peer, peer), mean, None, "")
+        return Line(measure, PEERS.get(peer, peer), mean, None, "", 1)
     worst = (min if measure.unit == "speed" else max)(range(len(rows)), key=figures.__getitem__)
     row = rows[worst]
     at = size(row.n) if row.n else row.where.removeprefix(measure.where).strip(", ")
-    return Line(measure, PEERS.get(peer, peer), mean, figures[worst], at)
+    return Line(measure, PEERS.get(peer, peer), mean, figures[worst], at, len(rows))
 
 
 def lines(results: Results) -> list[Line]:
