@@ -16,6 +16,7 @@ struct cut {
 	const unsigned char *map;
 	unsigned char *to;
 	size_t n; /* bytes past the end of the file */
+	int file;
 };
 
 static double by_memset(const void *work, size_t calls)
@@ -48,6 +49,23 @@ static double by_holes(const void *work, size_t calls)
 	return now_ns() - start;
 }
 
+static double by_holes_fd(const void *work, size_t calls)
+{
+	const struct cut *cut = work;
+	double start = now_ns();
+
+	for (size_t i = 0; i < calls; i++) {
+		struct mcsafe_range hole;
+		size_t nholes = 1;
+
+		need(mcsafe_memcpy_holes_fd(cut->to, cut->map, THERE + cut->n, 0, &hole, &nholes,
+					    cut->file, 0) == cut->n &&
+			     nholes == 1 && hole.start == THERE && hole.len == cut->n,
+		     "mcsafe_memcpy_holes_fd");
+	}
+	return now_ns() - start;
+}
+
 static double by_salvage(const void *work, size_t calls)
 {
 	const struct cut *cut = work;
@@ -70,7 +88,7 @@ void bench_holes(void)
 	char path[] = "/tmp/mcsafe-bench-XXXXXX";
 	int file = mkstemp(path);
 	struct contest contest = {.count = 0};
-	struct cut cut = {.n = effort.longest};
+	struct cut cut = {.n = effort.longest, .file = file};
 	const size_t size = THERE + cut.n;
 	const unsigned rounds = effort.rounds;
 
@@ -81,6 +99,7 @@ void bench_holes(void)
 	need(ftruncate(file, THERE) == 0, "ftruncate");
 	contest_add(&contest, "memset", by_memset);
 	contest_add(&contest, "mcsafe_memcpy_holes", by_holes);
+	contest_add(&contest, "mcsafe_memcpy_holes_fd", by_holes_fd);
 	contest_add(&contest, "mcsafe_pmem_salvage", by_salvage);
 	/* A round may take more than a second. */
 	effort.rounds = rounds / 8 + 1;

@@ -157,22 +157,21 @@ MEASURES = (
         for n, w in ((64, 12), (4096, 6), (1 << 20, 1.5))
     ),
     Measure("pmem_pread, 64 B to 1 MiB", "pmem", "", READ, {"any": (5.0, None)}),
-    Measure(
-        "256 MiB of holes, memcpy_holes",
-        "holes",
-        "",
-        "mcsafe_memcpy_holes",
-        least=1 << 28,
-        unit="seconds",
-    ),
-    Measure(
-        "256 MiB of holes, salvage",
-        "holes",
-        "",
-        "mcsafe_pmem_salvage",
-        {"any": (0.04, None)},
-        least=1 << 28,
-        unit="seconds",
+    *(
+        Measure(
+            f"256 MiB of holes, {name.removeprefix('mcsafe_')}",
+            "holes",
+            "",
+            name,
+            {"any": (wanted, None)},
+            least=1 << 28,
+            unit="seconds",
+        )
+        for name, wanted in (
+            ("mcsafe_memcpy_holes", None),
+            ("mcsafe_memcpy_holes_fd", 0.04),
+            ("mcsafe_pmem_salvage", 0.04),
+        )
     ),
     Measure("recovered fault", "fault", "", RECORD, {"any": (1.05, None)}, unit="time"),
 )
