@@ -238,6 +238,7 @@ static int take_file(struct mcsafe_pmem *pmem, int fd, size_t offset, size_t len
 	err = look_at_file(pmem);
 	if (err == 0)
 		err = mcsafe__pmem_file_size(pmem->fd, &size);
+	pmem->in_file = size > offset ? size - offset : 0;
 	return err == 0 ? mcsafe__pmem_reserve(pmem, offset, end < size ? end : size) : err;
 }
 

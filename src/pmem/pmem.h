@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <mcsafe/pmem.h>
 
@@ -32,6 +33,7 @@ struct mcsafe_pmem {
 	int fd;                      /* -1: none. Ask mcsafe__pmem_has_file() before it is used */
 	struct mcsafe__file_id file; /* which file fd was when it was opened */
 	size_t fd_offset;            /* where base is in the file */
+	size_t in_file;              /* memory of the caller: how much the file had of it at open */
 	int flags;
 	enum mcsafe_pmem_kind kind;
 	bool dax, sync, flush;
@@ -98,6 +100,8 @@ static inline bool mcsafe__pmem_has_file(const struct mcsafe_pmem *pmem)
 
 /* The present size of a file or block device. 0, or -errno. */
 int mcsafe__pmem_file_size(int fd, size_t *size);
+/* The same for the status of fd, from fstat(2). */
+int mcsafe__pmem_size_of(int fd, const struct stat *st, size_t *size);
 /* Map `size` bytes into *view, and set pmem->sync. 0, or -errno. */
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size);
 /* If the flag MCSAFE_PMEM_RESERVE is set, have the file system keep space for the bytes from `from`
