@@ -38,11 +38,11 @@ static unsigned char old[SIZE], data[SIZE], back[SIZE];
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
 static struct {
-	bool bad[PAGES];    /* pages that cannot be written, unless a hole is punched there first */
-	int error;          /* of a write to such a page */
-	bool hopeless;      /* a hole does not help */
-	int interrupts[3];  /* so many calls of each kind are interrupted */
-	size_t at_most;     /* bytes that are written at once */
+	bool bad[PAGES];   /* pages that cannot be written, unless a hole is punched there first */
+	int error;         /* of a write to such a page */
+	bool hopeless;     /* a hole does not help */
+	int interrupts[3]; /* so many calls of each kind are interrupted */
+	size_t at_most;    /* bytes that are written at once */
 	bool writes_nothing;
 	int sync_errors[4]; /* of one fdatasync(2) after the other */
 	int room_error, punch_error, mmap_error, mremap_error, mlock_error;
