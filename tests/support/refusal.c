@@ -36,7 +36,7 @@ const char *t_refuse_no_more(void)
 	return refused;
 }
 
-static bool is_refused(const char *name)
+bool t_is_refused(const char *name)
 {
 	if (due == 0 || --due != 0)
 		return false;
@@ -47,12 +47,12 @@ static bool is_refused(const char *name)
 
 /* A function whose arguments are always the same. Weak: a test may have a function of its own in
  * the place of one of these. */
-#define REFUSABLE(type, name, failure, parameters, ...)              \
- type __real_##name parameters;                                      \
- __attribute__((weak)) type __wrap_##name parameters;                \
- type __wrap_##name parameters                                       \
- {                                                                   \
-  return is_refused(#name) ? (failure) : __real_##name(__VA_ARGS__); \
+#define REFUSABLE(type, name, failure, parameters, ...)                \
+ type __real_##name parameters;                                        \
+ __attribute__((weak)) type __wrap_##name parameters;                  \
+ type __wrap_##name parameters                                         \
+ {                                                                     \
+  return t_is_refused(#name) ? (failure) : __real_##name(__VA_ARGS__); \
  }
 
 REFUSABLE(void *, malloc, NULL, (size_t n), n)
@@ -105,7 +105,7 @@ REFUSABLE(int, pthread_create, error_now,
  int __wrap_##name parameters;                                     \
  int __wrap_##name parameters                                      \
  {                                                                 \
-  return is_refused(#name) ? -1 : __real_##name(__VA_ARGS__);      \
+  return t_is_refused(#name) ? -1 : __real_##name(__VA_ARGS__);    \
  }
 
 REFUSABLE_VARIADIC(open, (const char *path, int flags, unsigned mode),

@@ -19,6 +19,10 @@ void t_refuse(unsigned nth, int error);
 /* No call fails any more. Returns the name of the function that has failed, or NULL. */
 const char *t_refuse_no_more(void);
 
+/* For a test that replaces one of the functions by its own: whether this call of it must fail. errno
+ * is set then. */
+bool t_is_refused(const char *name);
+
 /* What is tried. All of it is in one attempt, so that each attempt begins in the same state. */
 struct t_attempt {
 	const char *name;
