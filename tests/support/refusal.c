@@ -102,7 +102,7 @@ REFUSABLE(int, pthread_create, error_now,
  * openat(2) creates a file, and no call has more arguments than these. */
 #define REFUSABLE_VARIADIC(name, parameters, real_parameters, ...) \
  int __real_##name real_parameters;                                \
- int __wrap_##name parameters;                                     \
+ __attribute__((weak)) int __wrap_##name parameters;               \
  int __wrap_##name parameters                                      \
  {                                                                 \
   return t_is_refused(#name) ? -1 : __real_##name(__VA_ARGS__);    \
