@@ -42,6 +42,9 @@ static struct {
 	int interrupts;          /* so many calls are interrupted */
 	void (*meanwhile)(void); /* what somebody else does while pread(2) runs */
 	int file_system;         /* 0: what it is */
+	int file_system_error;   /* of fstatfs(2) */
+	int room_error;          /* of fallocate(2) */
+	bool no_memory;          /* for aligned_alloc(3) */
 	int msync_error;
 	const unsigned char *synced;
 	size_t synced_n;
@@ -54,6 +57,8 @@ int __real_fallocate(int fd, int mode, off_t offset, off_t n);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t n);
 int __real_fstatfs(int fd, struct statfs *fs);
 int __wrap_fstatfs(int fd, struct statfs *fs);
+void *__real_aligned_alloc(size_t align, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
 int __real_msync(void *addr, size_t n, int flags);
 int __wrap_msync(void *addr, size_t n, int flags);
 
@@ -89,7 +94,16 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t n)
 	os.fallocates++;
 	if (interrupted())
 		return -1;
+	if (os.room_error != 0) {
+		errno = os.room_error;
+		return -1;
+	}
 	return __real_fallocate(fd, mode, offset, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return os.no_memory ? NULL : __real_aligned_alloc(align, n);
 }
 
 int __wrap_fstatfs(int fd, struct statfs *fs)
@@ -98,6 +112,10 @@ int __wrap_fstatfs(int fd, struct statfs *fs)
 
 	if (os.file_system != 0)
 		fs->f_type = os.file_system;
+	if (os.file_system_error != 0) {
+		errno = os.file_system_error;
+		return -1;
+	}
 	return err;
 }
 
@@ -222,6 +240,10 @@ static void test_a_descriptor_with_O_DIRECT_is_asked_for_a_page(void **state)
 	check_read_stops();
 	assert_int_equal(known(), 0);
 	os.pread_error = EIO;
+	os.no_memory = true; /* for the page */
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.no_memory = false;
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
 	heal();
@@ -243,8 +265,39 @@ static void test_an_error_of_a_server_is_not_remembered(void **state)
 		assert_int_equal(known(), 0);
 	}
 	os.file_system = EXT4_SUPER_MAGIC;
+	/* Nobody knows: it may be a server. */
+	os.file_system_error = EACCES;
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.file_system_error = 0;
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
+	heal();
+	close_it();
+}
+
+/* Whatever the file system says when a store asks for space. */
+static void test_missing_space_is_told_from_other_errors(void **state)
+{
+	static const struct {
+		int error;
+		bool hugetlb;
+		int result;
+	} cases[] = {
+		{ENOSPC, false, -ENOSPC}, {EDQUOT, false, -ENOSPC}, {ENOMEM, true, -ENOSPC},
+		{ENOMEM, false, -EIO},    {EIO, false, -EIO},       {EOPNOTSUPP, true, -EIO},
+	};
+
+	(void)state;
+	open_with_error();
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		os.room_error = cases[i].error;
+		pmem->hugetlb = cases[i].hugetlb; /* it is treated like one */
+		assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, 1, BAD * T_PAGE, NULL),
+				 cases[i].result);
+		assert_int_equal(os.fallocates, i + 1);
+		assert_int_equal(known(), 0);
+	}
 	heal();
 	close_it();
 }
@@ -643,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_other_errors_of_pread_prove_nothing),
 		cmocka_unit_test(test_a_descriptor_with_O_DIRECT_is_asked_for_a_page),
 		cmocka_unit_test(test_an_error_of_a_server_is_not_remembered),
+		cmocka_unit_test(test_missing_space_is_told_from_other_errors),
 		cmocka_unit_test(test_nothing_is_proved_while_the_file_changes),
 		cmocka_unit_test(test_a_file_of_somebody_else_is_not_asked),
 		cmocka_unit_test(test_without_a_file_an_error_is_not_remembered),

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/kept_fd.h"
+#include "child.h"
 #include "refusal.h"
 #include "run.h"
 
@@ -272,6 +274,22 @@ static void test_making_durable(void **state)
 	assert_true(refuse_each(&attempt) >= 1);
 }
 
+/* Nothing holds the number 0, but the file does not get it. */
+IN_CHILD(test_a_low_number_that_cannot_be_held_is_not_kept)
+{
+	struct mcsafe__file_id id;
+	int file;
+
+	make_file();
+	CHECK_EQ(close(0), 0);
+	t_refuse(1, EMFILE);
+	file = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &id);
+	CHECK_STR_EQ(t_refuse_no_more(), "open");
+	CHECK_GT(file, 2);
+	CHECK(mcsafe__fd_is_same(file, &id));
+	CHECK_LT(fcntl(0, F_GETFD), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -280,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_following_a_file_that_grows),
 		cmocka_unit_test(test_reading_needs_no_other_call),
 		cmocka_unit_test(test_making_durable),
+		cmocka_unit_test(test_a_low_number_that_cannot_be_held_is_not_kept),
 	};
 
 	return t_run("pmem.refused", tests, T_LENGTH(tests));
