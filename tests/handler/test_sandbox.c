@@ -20,6 +20,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -47,6 +48,15 @@ static struct t_bad_page memory[2]; /* by enum t_bad_page_kind */
 #define ALLOW(nr) \
  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
+/* So many of these are allowed, too: what it takes to queue a signal again, in this order. */
+static const unsigned steps[] = {SYS_getpid, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_gettid};
+static size_t steps_allowed;
+
+static unsigned step(size_t i)
+{
+	return i < steps_allowed ? steps[i] : SYS_read;
+}
+
 static void confine(unsigned answer)
 {
 	struct sock_filter filter[] = {
@@ -57,6 +67,10 @@ static void confine(unsigned answer)
 		ALLOW(SYS_rt_sigreturn),
 		/* AddressSanitizer, before a function that does not return. */
 		ALLOW(SYS_sigaltstack),
+		ALLOW(step(0)),
+		ALLOW(step(1)),
+		ALLOW(step(2)),
+		ALLOW(step(3)),
 		BPF_STMT(BPF_RET | BPF_K, answer),
 	};
 	struct sock_fprog program = {T_LENGTH(filter), filter};
@@ -199,6 +213,18 @@ static void test_signals_that_do_not_come_back_kill_in_a_sandbox(void **state)
 	expect_deaths(die_of_what_does_not_come_back, errors, T_LENGTH(errors));
 }
 
+/* The sandbox refuses the first, the second ... of the calls that queue the signal again. */
+static void test_they_kill_whichever_call_is_refused(void **state)
+{
+	(void)state;
+	for (steps_allowed = 1; steps_allowed <= T_LENGTH(steps); steps_allowed++) {
+		expect_deaths(die_without_an_address, errors, 1);
+		expect_deaths(die_of_what_does_not_come_back, errors, 1);
+		expect_deaths(die_of_a_signal_that_was_sent, errors, 1);
+	}
+	steps_allowed = 0;
+}
+
 static void test_signals_that_were_sent_kill_in_a_sandbox(void **state)
 {
 	(void)state;
@@ -236,6 +262,52 @@ static void test_faults_kill_with_their_own_siginfo_and_registers(void **state)
 		assert_ptr_equal(last.si.si_addr, page_of(signo)->bad + 5);
 		assert_int_equal(last.regs.rip, (uintptr_t)t_read_byte);
 	}
+}
+
+/* Whether the signal has a handler, as the kernel says. */
+static bool is_caught(pid_t pid, int signo)
+{
+	unsigned long long caught = 0;
+	char path[64], line[256];
+	FILE *status;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
+			break;
+	fclose(status);
+	return caught >> (signo - 1) & 1;
+}
+
+/* Other threads still need our handler: it is there again after the queue was refused. */
+static void test_the_handler_is_put_back_if_the_signal_cannot_be_queued(void **state)
+{
+	struct death death = {SIGSEGV, ANSWER_EPERM, SIG_DFL, 0};
+	struct t_stop next;
+	unsigned stops = 0;
+	pid_t pid;
+
+	(void)state;
+	steps_allowed = T_LENGTH(steps);
+	pid = t_trace(die_without_an_address, &death);
+	next = t_resume(pid, PTRACE_CONT, 0);
+	while (WIFSTOPPED(next.status)) {
+		/* The second one is raised by our instruction. */
+		if (WSTOPSIG(next.status) == SIGSEGV) {
+			stops++;
+			assert_int_equal(next.regs.rip == (uintptr_t)mcsafe__raise_sigsegv + 4,
+					 stops == 2);
+			/* The kernel has set a blocked signal that it forces to the default. */
+			assert_int_equal(is_caught(pid, SIGSEGV), stops == 1);
+			assert_true(is_caught(pid, SIGBUS));
+		}
+		next = t_resume(pid, PTRACE_CONT, WSTOPSIG(next.status));
+	}
+	steps_allowed = 0;
+	t_expect_death(next.status, SIGSEGV, "a traced child", __FILE__, __LINE__);
+	assert_int_equal(stops, 2);
 }
 
 /* What raises the signal then tells where the thread was. */
@@ -309,27 +381,46 @@ static void be_init_and_die(int signo, int of_poison)
 		t_read_byte(page_of(signo)->bad);
 }
 
+/* A signal of a process that it cannot see has no sender, and kills it. */
+static void be_init_and_wait(int ready)
+{
+	CHECK_EQ(getpid(), 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(write(ready, "", 1), 1);
+	for (;;)
+		pause();
+}
+
 struct namespaced {
 	int signo, of_poison;
 	int *is_possible;
+	int from_outside, ready[2];
 };
 
 static void die_as_init(void *arg)
 {
-	const struct namespaced *in = arg;
+	struct namespaced *in = arg;
 	int status;
 	pid_t pid;
+	char byte;
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
 		return;
+	CHECK_EQ(pipe(in->ready), 0);
 	pid = fork();
 	if (pid < 0)
 		return;
 	*in->is_possible = 1;
 	if (pid == 0) {
 		t_child_setup();
+		if (in->from_outside)
+			be_init_and_wait(in->ready[1]);
 		be_init_and_die(in->signo, in->of_poison);
 		_exit(0);
+	}
+	if (in->from_outside) {
+		CHECK_EQ(read(in->ready[0], &byte, 1), 1);
+		CHECK_EQ(kill(pid, in->signo), 0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFSIGNALED(status));
@@ -343,8 +434,10 @@ static void test_init_ignores_what_is_sent_and_dies_of_faults(void **state)
 	(void)state;
 	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
 		for (int of_poison = 0; of_poison < 2; of_poison++) {
-			struct namespaced in = {signo, of_poison, is_possible};
+			struct namespaced in = {signo, of_poison, is_possible, 0, {0, 0}};
 
+			t_survives(die_as_init, &in);
+			in.from_outside = 1;
 			t_survives(die_as_init, &in);
 		}
 	if (!*is_possible)
@@ -357,8 +450,11 @@ int main(void)
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_in_every_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_without_an_address_kill_in_a_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_do_not_come_back_kill_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_they_kill_whichever_call_is_refused),
 		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_were_sent_kill_in_a_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_with_their_own_siginfo_and_registers),
+		NOT_WITH_RUNTIME_HANDLERS(
+			test_the_handler_is_put_back_if_the_signal_cannot_be_queued),
 		NOT_WITH_RUNTIME_HANDLERS(test_other_signals_are_raised_by_an_instruction_of_ours),
 		NOT_WITH_RUNTIME_HANDLERS(
 			test_copies_recover_and_previous_handlers_run_in_a_sandbox),
