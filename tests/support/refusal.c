@@ -65,6 +65,9 @@ REFUSABLE(void *, mmap, MAP_FAILED,
 REFUSABLE(int, mprotect, -1, (void *addr, size_t n, int prot), addr, n, prot)
 REFUSABLE(int, pkey_mprotect, -1, (void *addr, size_t n, int prot, int key), addr, n, prot, key)
 REFUSABLE(int, madvise, -1, (void *addr, size_t n, int advice), addr, n, advice)
+REFUSABLE(void *, mremap, MAP_FAILED, (void *from, size_t old_n, size_t n, int flags, void *to),
+	  from, old_n, n, flags, to)
+REFUSABLE(int, memfd_create, -1, (const char *name, unsigned flags), name, flags)
 REFUSABLE(int, mlock2, -1, (const void *addr, size_t n, unsigned flags), addr, n, flags)
 REFUSABLE(int, msync, -1, (void *addr, size_t n, int flags), addr, n, flags)
 REFUSABLE(int, fstat, -1, (int fd, struct stat *st), fd, st)
