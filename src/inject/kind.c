@@ -163,8 +163,8 @@ static int empty(const struct mcsafe__injection *piece)
 }
 
 /*
- * Drop the poison of a piece, and restore its bytes. Those of a shared piece are in its file. If only
- * the protection cannot be restored, the piece is not emptied again.
+ * Drop the poison of a piece, and restore its bytes. Those of a shared piece are in its file. If
+ * only the protection cannot be restored, the piece is not emptied again.
  */
 static int refill(struct mcsafe__injection *piece)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_refused.c - whichever call of libc fails while reports are set up: an error, and later none */
+/* test_refused.c - whichever call of libc fails while reports are set up, later none does */
 #include <mcsafe/mcsafe.h>
 
 #include <setjmp.h>

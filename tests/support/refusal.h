@@ -19,8 +19,8 @@ void t_refuse(unsigned nth, int error);
 /* No call fails any more. Returns the name of the function that has failed, or NULL. */
 const char *t_refuse_no_more(void);
 
-/* For a test that replaces one of the functions by its own: whether this call of it must fail. errno
- * is set then. */
+/* For a test that replaces one of the functions by its own: whether this call of it must fail.
+ * errno is set then. */
 bool t_is_refused(const char *name);
 
 /* What is tried. All of it is in one attempt, so that each attempt begins in the same state. */
@@ -28,8 +28,8 @@ struct t_attempt {
 	const char *name;
 	void (*prepare)(void); /* or NULL; nothing fails in it */
 	int (*run)(void);      /* 0 or -errno */
-	/* Look at the outcome, and undo what the other two have done. `refused` is the function that
-	 * failed, or NULL. Or NULL: there is nothing to undo. */
+	/* Look at the outcome, and undo what the other two have done. `refused` is the function
+	 * that failed, or NULL. Or NULL: there is nothing to undo. */
 	void (*finish)(int result, const char *refused);
 };
 
