@@ -175,6 +175,7 @@ static void test_a_mapping_without_flags_is_not_known(void **state)
 		/* Not the first line of a mapping. */
 		"5000-7000\nVmFlags: rd \n",
 		"5000-7000 rwxp",
+		"5000 7000 rw-p 00000000 00:00 0 \nVmFlags: rd \n",
 		"5000\nVmFlags: rd \n",
 		"none\nVmFlags: rd \n",
 	};
