@@ -190,6 +190,49 @@ static void test_an_error_of_a_device_without_a_size_is_not_remembered(void **st
 	munmap(memory, SIZE);
 }
 
+static unsigned reported;
+
+static int stop_at_the_end(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	assert_ptr_equal(arg, &reported);
+	reported++;
+	return progress->offset == SIZE;
+}
+
+static void test_what_cannot_be_meant_is_refused(void **state)
+{
+	const struct mcsafe_scrub_options options = {.progress = stop_at_the_end, .arg = &reported};
+	const int unknown = 1 << 30;
+	unsigned char *high = (unsigned char *)(UINTPTR_MAX - 2 * T_PAGE + 1);
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_range holes[1];
+	size_t n_holes = 1;
+	unsigned char *memory;
+	int path;
+
+	(void)state;
+	make_device(0);
+	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, fd, 0, unknown), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, high, SIZE, fd, 0, 0), -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, fd, -(off_t)T_PAGE, 0),
+			 -EINVAL);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, fd,
+						 (off_t)(SSIZE_MAX - T_PAGE + 1), 0),
+			 -EINVAL);
+	path = open("/", O_PATH | O_CLOEXEC);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, path, MCSAFE_PMEM_NO_ASK), -EACCES);
+	close(path);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, fd, 0, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, 1, -1, NULL), -EINVAL);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, back, 0, 0, 0, holes, &n_holes), 0);
+	assert_int_equal(n_holes, 0);
+	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), -ECANCELED);
+	assert_true(reported != 0);
+	close_device();
+	munmap(memory, SIZE);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -197,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_a_device_that_tells_no_size_cannot_be_opened),
 		cmocka_unit_test(test_an_error_of_a_block_device_that_passes_is_not_remembered),
 		cmocka_unit_test(test_an_error_of_a_device_without_a_size_is_not_remembered),
+		cmocka_unit_test(test_what_cannot_be_meant_is_refused),
 	};
 
 	return t_run("pmem.block", tests, T_LENGTH(tests));

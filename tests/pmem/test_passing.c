@@ -111,7 +111,7 @@ int __wrap_fstatfs(int fd, struct statfs *fs)
 	int err = __real_fstatfs(fd, fs);
 
 	if (os.file_system != 0)
-		fs->f_type = os.file_system;
+		fs->f_type = (unsigned)os.file_system;
 	if (os.file_system_error != 0) {
 		errno = os.file_system_error;
 		return -1;
@@ -273,6 +273,51 @@ static void test_an_error_of_a_server_is_not_remembered(void **state)
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
 	heal();
+	close_it();
+}
+
+/* The file system says that it is hugetlbfs, with pages of 4 KiB. */
+static void test_a_file_of_hugetlbfs_is_mapped_as_it_is(void **state)
+{
+	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
+	struct mcsafe_pmem_info info;
+
+	(void)state;
+	t_install();
+	memset(&os, 0, sizeof(os));
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	memset(buf, 'p', SIZE);
+	assert_int_equal(write(fd, buf, SIZE), SIZE);
+	os.file_system = (int)HUGETLBFS_MAGIC;
+	os.room_error = ENOMEM; /* there is no free huge page */
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
+	os.room_error = 0;
+	os.interrupts = 3;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.interrupts, 0);
+	/* Huge pages are reserved for all of the mapping: it has no room to grow. */
+	assert_int_equal(atomic_load(&pmem->view)->mapped, SIZE);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(info.page_size, T_PAGE);
+	assert_int_equal(info.align, T_PAGE);
+	assert_false(info.sync);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
+	assert_memory_equal(back, buf, SIZE);
+	close_it();
+	/* On tmpfs this error is another one. */
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)SIZE), 0);
+	os.file_system = 0;
+	os.room_error = ENOMEM;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOMEM);
+	close(fd);
+	/* Space is reserved in pieces: the file is larger than one. */
+	os.room_error = 0;
+	os.fallocates = 0;
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 17 << 20), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.fallocates, 2);
 	close_it();
 }
 
@@ -696,6 +741,7 @@ int main(void)
 		cmocka_unit_test(test_other_errors_of_pread_prove_nothing),
 		cmocka_unit_test(test_a_descriptor_with_O_DIRECT_is_asked_for_a_page),
 		cmocka_unit_test(test_an_error_of_a_server_is_not_remembered),
+		cmocka_unit_test(test_a_file_of_hugetlbfs_is_mapped_as_it_is),
 		cmocka_unit_test(test_missing_space_is_told_from_other_errors),
 		cmocka_unit_test(test_nothing_is_proved_while_the_file_changes),
 		cmocka_unit_test(test_a_file_of_somebody_else_is_not_asked),
