@@ -265,6 +265,23 @@ static void close_always(int result, const char *refused)
 	mcsafe_pmem_close(pmem);
 }
 
+static int scrub(void)
+{
+	struct mcsafe_scrub_progress progress;
+
+	return mcsafe_pmem_scrub(pmem, NULL, &progress);
+}
+
+static void test_scrubbing(void **state)
+{
+	const struct t_attempt attempt = {"scrub", open_with_hole, scrub, close_always};
+
+	(void)state;
+	t_install();
+	make_file();
+	assert_true(refuse_each(&attempt) >= 3);
+}
+
 static void test_making_durable(void **state)
 {
 	const struct t_attempt attempt = {"persist", open_plain, write_and_persist, close_always};
@@ -299,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_following_a_file_that_grows),
 		cmocka_unit_test(test_reading_needs_no_other_call),
 		cmocka_unit_test(test_making_durable),
+		cmocka_unit_test(test_scrubbing),
 		cmocka_unit_test(test_a_low_number_that_cannot_be_held_is_not_kept),
 	};
 
