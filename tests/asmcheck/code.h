@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "decode.h"
 
@@ -33,8 +34,8 @@ const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
  */
 const struct decode_insn *code_not_fenced(const struct code *code);
 
-/* The address of its operand. Registers have the numbers of the encoding. */
-uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16]);
+/* The address of its operand, with these registers. For REP MOVSB it is that of the source. */
+uintptr_t code_address(const struct decode_insn *insn, const ucontext_t *context);
 
 /* One access that the copy of a routine is about to make. */
 struct code_record {

@@ -20,7 +20,6 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -57,6 +56,14 @@ static unsigned step(size_t i)
 	return i < steps_allowed ? steps[i] : SYS_read;
 }
 
+static void filter_calls(struct sock_filter *filter, size_t n)
+{
+	const struct sock_fprog program = {(unsigned short)n, filter};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 static void confine(unsigned answer)
 {
 	struct sock_filter filter[] = {
@@ -73,13 +80,11 @@ static void confine(unsigned answer)
 		ALLOW(step(3)),
 		BPF_STMT(BPF_RET | BPF_K, answer),
 	};
-	struct sock_fprog program = {T_LENGTH(filter), filter};
 
-	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	if (answer == STRICT)
 		CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT), 0);
 	else
-		CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+		filter_calls(filter, T_LENGTH(filter));
 }
 
 struct death {
@@ -264,54 +269,6 @@ static void test_faults_kill_with_their_own_siginfo_and_registers(void **state)
 	}
 }
 
-/* Whether the signal has a handler, as the kernel says. */
-static bool is_caught(pid_t pid, int signo)
-{
-	unsigned long long caught = 0;
-	char path[64], line[256];
-	FILE *status;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	assert_non_null(status);
-	while (fgets(line, sizeof(line), status) != NULL)
-		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
-			break;
-	fclose(status);
-	return caught >> (signo - 1) & 1;
-}
-
-/* Until the process dies, other threads need our handler: it is there again when our handler
- * returns after the queue was refused. */
-static void test_the_handler_is_put_back_if_the_signal_cannot_be_queued(void **state)
-{
-	struct death death = {SIGSEGV, ANSWER_EPERM, SIG_DFL, 0};
-	struct t_stop next;
-	unsigned returns = 0, refusals = 0;
-	pid_t pid;
-	int pass;
-
-	(void)state;
-	steps_allowed = T_LENGTH(steps);
-	pid = t_trace(die_without_an_address, &death);
-	next = t_resume(pid, PTRACE_SYSCALL, 0);
-	while (WIFSTOPPED(next.status)) {
-		/* PTRACE_O_TRACESYSGOOD marks a stop at a system call. */
-		pass = WSTOPSIG(next.status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(next.status);
-		if (pass == 0 && next.regs.orig_rax == SYS_rt_tgsigqueueinfo)
-			refusals++;
-		if (pass == 0 && next.regs.orig_rax == SYS_rt_sigreturn && refusals != 0) {
-			returns++;
-			assert_true(is_caught(pid, SIGSEGV));
-		}
-		next = t_resume(pid, PTRACE_SYSCALL, pass);
-	}
-	steps_allowed = 0;
-	t_expect_death(next.status, SIGSEGV, "a traced child", __FILE__, __LINE__);
-	assert_true(refusals != 0);
-	assert_true(returns != 0);
-}
-
 /* What raises the signal then tells where the thread was. */
 static void test_other_signals_are_raised_by_an_instruction_of_ours(void **state)
 {
@@ -365,6 +322,63 @@ static void test_copies_recover_and_previous_handlers_run_in_a_sandbox(void **st
 		struct death death = {signo, ANSWER_EPERM, leave, 0};
 
 		t_survives(recover_and_pass_on, &death);
+	}
+}
+
+/* ---- a sandbox that refuses only to queue the signal again ---------------------------------- */
+
+static struct sigaction below;
+
+/* A handler over ours: it has the signal unblocked, and still has it after ours has returned. */
+static void call_ours_and_look(int signo, siginfo_t *si, void *ctx)
+{
+	struct sigaction found;
+	sigset_t mask;
+
+	below.sa_sigaction(signo, si, ctx);
+	CHECK_EQ(sigaction(signo, NULL, &found), 0);
+	CHECK(found.sa_flags & SA_SIGINFO);
+	CHECK(found.sa_sigaction == call_ours_and_look);
+	CHECK_EQ(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+	CHECK_EQ(sigismember(&mask, signo), 0);
+	_exit(0);
+}
+
+static void refuse_the_queue(unsigned answer)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_tgsigqueueinfo, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, answer),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	filter_calls(filter, T_LENGTH(filter));
+}
+
+static void meet_a_refused_queue(void *arg)
+{
+	const struct death *death = arg;
+	struct sigaction action;
+
+	begin(death);
+	CHECK_EQ(sigaction(death->signo, NULL, &below), 0);
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = call_ours_and_look;
+	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+	CHECK_EQ(sigaction(death->signo, &action, NULL), 0);
+	refuse_the_queue(death->answer);
+	CHECK_EQ(kill(getpid(), death->signo), 0);
+	UNREACHED("the handler exits");
+}
+
+static void test_a_refused_queue_leaves_action_and_mask_as_they_were(void **state)
+{
+	(void)state;
+	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS) {
+		struct death death = {signo, ANSWER_EPERM, SIG_DFL, 0};
+
+		t_survives(meet_a_refused_queue, &death);
 	}
 }
 
@@ -455,11 +469,10 @@ int main(void)
 		NOT_WITH_RUNTIME_HANDLERS(test_they_kill_whichever_call_is_refused),
 		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_were_sent_kill_in_a_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_with_their_own_siginfo_and_registers),
-		NOT_WITH_RUNTIME_HANDLERS(
-			test_the_handler_is_put_back_if_the_signal_cannot_be_queued),
 		NOT_WITH_RUNTIME_HANDLERS(test_other_signals_are_raised_by_an_instruction_of_ours),
 		NOT_WITH_RUNTIME_HANDLERS(
 			test_copies_recover_and_previous_handlers_run_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_a_refused_queue_leaves_action_and_mask_as_they_were),
 		NOT_WITH_RUNTIME_HANDLERS(test_init_ignores_what_is_sent_and_dies_of_faults),
 	};
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_attributes.c - what a file like /proc/self/smaps says of a mapping
+ * test_attributes.c - what is read of a mapping and given to another, whatever the kernel can do
  *
- * The linker replaces fopen(3), so that the file is text of this test: not every kernel and
- * processor has protection keys and names. The program pmem.repair uses the real file.
+ * Not every kernel and processor has protection keys, names and NUMA. Therefore the linker replaces
+ * the calls that read and give attributes (--wrap). What the kernel of this machine does with them
+ * is in test_repair.c.
  */
 #include "pmem/attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <stdarg.h>
@@ -15,286 +18,389 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/kept_fd.h"
 #include "run.h"
+
+#define AT ((void *)0x10000)
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
-static const char *smaps; /* NULL: cannot be opened */
+/* Otherwise it is not the library that calls, but a runtime of the compiler. */
+static bool looking, giving;
+
+static const char *smaps; /* NULL: there is no /proc */
+static const void *looked_at;
+
 static struct {
-	int madvise_error, lock_error, name_error, protect_error;
-	int advice[8];
-	unsigned n_advice;
-	bool locked;
-	unsigned lock_flags;
-	char name[84];
-	int prot, key; /* key -1: mprotect(2) was called */
-} kernel;
+	int error; /* of get_mempolicy(2) */
+	int mode;
+	unsigned long first, last; /* words of the nodes */
+} policy;
 
-FILE *__real_fopen(const char *path, const char *mode);
-FILE *__wrap_fopen(const char *path, const char *mode);
+/* The calls of mcsafe__attributes_give(), one word each. */
+static char calls[512];
+static const char *refused; /* the call that fails */
+
+int __real_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id);
+int __wrap_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+int __real_madvise(void *at, size_t n, int advice);
 int __wrap_madvise(void *at, size_t n, int advice);
+int __real_mlock2(const void *at, size_t n, unsigned flags);
 int __wrap_mlock2(const void *at, size_t n, unsigned flags);
-int __wrap_prctl(int option, ...);
+int __real_mprotect(void *at, size_t n, int prot);
 int __wrap_mprotect(void *at, size_t n, int prot);
-int __wrap_pkey_mprotect(void *at, size_t n, int prot, int key);
+int __real_pkey_mprotect(void *at, size_t n, int prot, int pkey);
+int __wrap_pkey_mprotect(void *at, size_t n, int prot, int pkey);
+int __real_prctl(int option, ...);
+int __wrap_prctl(int option, void *kind, void *at, size_t n, const char *name);
 
-static int answer(int error)
+int __wrap_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id)
 {
-	errno = error;
-	return error == 0 ? 0 : -1;
+	int fd;
+
+	if (!looking)
+		return __real_mcsafe__fd_open(directory, path, flags, id);
+	assert_string_equal(path, "/proc/self/smaps");
+	assert_int_equal(flags, O_RDONLY);
+	if (smaps == NULL)
+		return -ENOENT;
+	fd = memfd_create("smaps", MFD_CLOEXEC);
+	assert_int_equal(pwrite(fd, smaps, strlen(smaps), 0), strlen(smaps));
+	return fd;
 }
 
-FILE *__wrap_fopen(const char *path, const char *mode)
+static int called(const void *at, size_t n, const char *name, int value)
 {
-	if (strcmp(path, "/proc/self/smaps") != 0) /* other code */
-		return __real_fopen(path, mode);
-	assert_string_equal(mode, "re");
-	errno = ENOENT;
-	return smaps != NULL ? fmemopen((void *)(uintptr_t)smaps, strlen(smaps), "r") : NULL;
-}
+	size_t used = strlen(calls);
 
-#define AT ((void *)0x5000)
-#define N  ((size_t)0x1000)
-
-static bool giving; /* otherwise it is not the library that calls, but a runtime of the compiler */
-
-static void check_range(const void *at, size_t n)
-{
 	assert_ptr_equal(at, AT);
-	assert_int_equal(n, N);
-	/* The protection comes last. */
-	assert_int_equal(kernel.prot, 0);
+	assert_int_equal(n, T_PAGE);
+	snprintf(calls + used, sizeof(calls) - used, "%s:%d ", name, value);
+	if (refused == NULL || strcmp(name, refused) != 0)
+		return 0;
+	errno = EAGAIN;
+	return -1;
+}
+
+#define WORDS (sizeof(((struct mcsafe__attributes *)NULL)->nodes) / sizeof(long))
+
+/* Like syscall(2) with all arguments that it can have. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	unsigned long *nodes = (unsigned long *)b;
+
+	if (looking && number == SYS_get_mempolicy) {
+		assert_int_equal(c, MCSAFE__NODES_MAX + 1);
+		assert_ptr_equal((void *)d, looked_at);
+		assert_int_equal(e, MPOL_F_ADDR);
+		if (policy.error != 0) {
+			errno = policy.error;
+			return -1;
+		}
+		*(int *)a = policy.mode;
+		nodes[0] = policy.first;
+		nodes[WORDS - 1] = policy.last;
+		return 0;
+	}
+	if (giving && number == SYS_mbind) {
+		nodes = (unsigned long *)d;
+		assert_int_equal(nodes[0], policy.first);
+		assert_int_equal(nodes[WORDS - 1], policy.last);
+		assert_int_equal(e, MCSAFE__NODES_MAX + 1);
+		assert_int_equal(f, 0);
+		return called((void *)a, (size_t)b, "mbind", (int)c);
+	}
+	return __real_syscall(number, a, b, c, d, e, f);
 }
 
 int __wrap_madvise(void *at, size_t n, int advice)
 {
-	if (!giving)
-		return 0;
-	check_range(at, n);
-	kernel.advice[kernel.n_advice++] = advice;
-	return answer(kernel.madvise_error);
+	return giving ? called(at, n, "madvise", advice) : __real_madvise(at, n, advice);
 }
 
 int __wrap_mlock2(const void *at, size_t n, unsigned flags)
 {
-	if (!giving)
-		return 0;
-	check_range(at, n);
-	kernel.locked = true;
-	kernel.lock_flags = flags;
-	return answer(kernel.lock_error);
-}
-
-int __wrap_prctl(int option, ...)
-{
-	va_list args;
-	void *at;
-	size_t n;
-
-	if (!giving)
-		return 0;
-	assert_int_equal(option, PR_SET_VMA);
-	va_start(args, option);
-	assert_int_equal(va_arg(args, int), PR_SET_VMA_ANON_NAME);
-	at = va_arg(args, void *);
-	n = va_arg(args, size_t);
-	check_range(at, n);
-	(void)snprintf(kernel.name, sizeof(kernel.name), "%s", va_arg(args, const char *));
-	va_end(args);
-	return answer(kernel.name_error);
+	return giving ? called(at, n, "mlock2", (int)flags) : __real_mlock2(at, n, flags);
 }
 
 int __wrap_mprotect(void *at, size_t n, int prot)
 {
-	if (!giving)
-		return 0;
-	check_range(at, n);
-	kernel.prot = prot;
-	kernel.key = -1;
-	return answer(kernel.protect_error);
+	return giving ? called(at, n, "mprotect", prot) : __real_mprotect(at, n, prot);
 }
 
-int __wrap_pkey_mprotect(void *at, size_t n, int prot, int key)
+int __wrap_pkey_mprotect(void *at, size_t n, int prot, int pkey)
+{
+	return giving ? called(at, n, "pkey_mprotect", prot * 100 + pkey)
+		      : __real_pkey_mprotect(at, n, prot, pkey);
+}
+
+/* Like prctl(2) with all arguments that it can have. */
+int __wrap_prctl(int option, void *kind, void *at, size_t n, const char *name)
 {
 	if (!giving)
-		return 0;
-	check_range(at, n);
-	kernel.prot = prot;
-	kernel.key = key;
-	return answer(kernel.protect_error);
+		return __real_prctl(option, kind, at, n, name);
+	assert_int_equal(option, PR_SET_VMA);
+	assert_int_equal((int)(intptr_t)kind, PR_SET_VMA_ANON_NAME);
+	return called(at, n, name, 0);
 }
 
 /* ---- read ------------------------------------------------------------------------------------ */
 
-#define FIRST "1000-3000 r--p 00000000 08:01 17 /lib/a b\nVmFlags: rd mr \n"
+#define BEFORE "8000-9000 r-xp 00000000 08:01 7 /lib/a b\nSize: 4 kB\nVmFlags: rd ex mr mw me\n"
+#define AFTER  "30000-31000 rw-p 00000000 00:00 0 \nSize: 4 kB\nVmFlags: rd wr mr mw me ac\n"
 
-static bool look(const char *text, uintptr_t at, size_t n, struct mcsafe__attributes *found)
+static bool look(const char *text, const void *at, size_t n, struct mcsafe__attributes *found)
 {
+	bool result;
+
 	smaps = text;
-	return mcsafe__attributes_of((const void *)at, n, found);
+	looked_at = at;
+	looking = true;
+	result = mcsafe__attributes_of(at, n, found);
+	looking = false;
+	return result;
 }
 
-static void test_finds_the_mapping_that_holds_all_of_the_range(void **state)
+/* The attributes of the mapping with this first line and these flags. */
+static struct mcsafe__attributes read_them(const char *line, const char *flags)
 {
-	static const char text[] =
-		FIRST "5000-7000 rw-p 00000000 00:00 0 \nSize: 8 kB\nVmFlags: rd wr mr mw me ac \n"
-		      "7000-9000 rw-s 00000000 00:01 5 /dev/zero (deleted)\nVmFlags: rd wr sh \n";
+	static char text[1024];
+	struct mcsafe__attributes found;
+
+	snprintf(text, sizeof(text), "%s10000-20000 %s\nSize: 64 kB\nVmFlags: %s\n%s", BEFORE, line,
+		 flags, AFTER);
+	assert_true(look(text, AT, T_PAGE, &found));
+	return found;
+}
+
+#define ANONYMOUS "rw-p 00000000 00:00 0"
+
+static void test_names_of_anonymous_memory_are_read(void **state)
+{
+	static const struct {
+		const char *path, *name;
+		bool private_anonymous;
+	} cases[] = {
+		{"", "", true},
+		{" ", "", true},
+		{"                   [anon:pool]", "pool", true},
+		{"  [anon:a b]", "a b", true},
+		{" [anon:x]", "x", true},
+		{" [anon:]]", "]", true},
+		{" [anon:]", "", true},
+		{" [anon]", "", true},
+		{" [anon:x]y", "", true}, /* not a name */
+		{" [heap]", "", false},
+		{" /dev/zero (deleted)", "", false},
+		{" /tmp/[anon:x]", "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		struct mcsafe__attributes found;
+		char line[128];
+
+		snprintf(line, sizeof(line), "%s%s", ANONYMOUS, cases[i].path);
+		found = read_them(line, "rd wr mr mw me ac");
+		assert_string_equal(found.name, cases[i].name);
+		assert_int_equal(found.private_anonymous, cases[i].private_anonymous);
+		assert_true(found.complete);
+		/* Shared memory has a name too, but cannot be exchanged. */
+		line[3] = 's';
+		assert_false(read_them(line, "rd wr").private_anonymous);
+	}
+}
+
+static void test_flags_are_read(void **state)
+{
+	static const struct {
+		const char *flag;
+		int advice;
+	} advices[] = {
+		{"rr", MADV_RANDOM},    {"sr", MADV_SEQUENTIAL}, {"dc", MADV_DONTFORK},
+		{"dd", MADV_DONTDUMP},  {"wf", MADV_WIPEONFORK}, {"hg", MADV_HUGEPAGE},
+		{"mg", MADV_MERGEABLE}, {"nh", MADV_NOHUGEPAGE},
+	};
 	struct mcsafe__attributes found;
 
 	(void)state;
-	assert_true(look(text, 0x5000, 0x2000, &found));
-	assert_true(found.private_anonymous && found.complete);
-	assert_int_equal(found.prot, PROT_READ | PROT_WRITE);
-	assert_true(look(text, 0x6fff, 1, &found));
-	assert_true(found.private_anonymous);
-	/* A file, private or shared. */
-	assert_true(look(text, 0x1000, 0x2000, &found));
-	assert_false(found.private_anonymous);
+	for (size_t i = 0; i < T_LENGTH(advices); i++) {
+		found = read_them(ANONYMOUS, advices[i].flag);
+		assert_int_equal(found.n_advice, 1);
+		assert_int_equal(found.advice[0], advices[i].advice);
+		assert_int_equal(found.prot, PROT_NONE);
+		assert_true(found.complete && !found.locked && !found.locked_on_fault);
+	}
+	found = read_them(ANONYMOUS, "rd mr mw me ac nr sd gu");
 	assert_int_equal(found.prot, PROT_READ);
-	assert_true(look(text, 0x7000, 1, &found));
-	assert_false(found.private_anonymous || found.complete);
-	/* Before, between and past them, or in more than one. */
-	assert_false(look(text, 0xfff, 1, &found));
-	assert_false(look(text, 0x3000, 0x1000, &found));
-	assert_false(look(text, 0x9000, 1, &found));
-	assert_false(look(text, 0x5000, 0x2001, &found));
-	assert_false(look(NULL, 0x5000, 0x1000, &found));
+	assert_int_equal(found.n_advice, 0);
+	assert_true(found.complete);
+	assert_int_equal(read_them(ANONYMOUS, "wr").prot, PROT_WRITE);
+	assert_int_equal(read_them(ANONYMOUS, "rd wr").prot, PROT_READ | PROT_WRITE);
+	found = read_them(ANONYMOUS, "rd lo");
+	assert_true(found.locked && !found.locked_on_fault);
+	found = read_them(ANONYMOUS, "rd lo lf");
+	assert_true(found.locked && found.locked_on_fault);
+	/* Executable, shared, of a pager, and of a future kernel. */
+	assert_false(read_them(ANONYMOUS, "rd ex").complete);
+	assert_false(read_them(ANONYMOUS, "rd sh").complete);
+	assert_false(read_them(ANONYMOUS, "rd um").complete);
+	assert_false(read_them(ANONYMOUS, "rd zz").complete);
+	assert_int_equal(read_them(ANONYMOUS "\nProtectionKey:         5", "rd").pkey, 5);
+	assert_int_equal(read_them(ANONYMOUS, "rd").pkey, 0);
+}
+
+static void test_the_range_must_lie_in_one_mapping(void **state)
+{
+	static const char text[] =
+		BEFORE "10000-20000 " ANONYMOUS "\nVmFlags: rd\n20000-21000 " ANONYMOUS
+		       "\nVmFlags: wr\n" AFTER;
+	static const struct {
+		uintptr_t at;
+		size_t n;
+		int prot; /* -1: none is found */
+	} cases[] = {
+		{0x10000, T_PAGE, PROT_READ},
+		{0x10000, 0x10000, PROT_READ},
+		{0x1f000, T_PAGE, PROT_READ},
+		{0x1ffff, 1, PROT_READ},
+		{0x20000, T_PAGE, PROT_WRITE},
+		{0x8000, T_PAGE, PROT_READ},
+		{0x30fff, 1, PROT_READ | PROT_WRITE},
+		/* In more than one. */
+		{0x10000, 0x10001, -1},
+		{0x1ffff, 2, -1},
+		/* Before, between and past them. */
+		{0x7fff, 1, -1},
+		{0x9000, T_PAGE, -1},
+		{0xffff, 1, -1},
+		{0x21000, T_PAGE, -1},
+		{0x31000, 1, -1},
+	};
+	struct mcsafe__attributes found;
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
+		if (look(text, (void *)cases[i].at, cases[i].n, &found)
+			    ? found.prot != cases[i].prot
+			    : cases[i].prot != -1)
+			fail_msg("case %zu: %#zx", i, (size_t)cases[i].at);
+	assert_false(look(BEFORE, AT, T_PAGE, &found));
+	assert_false(look(NULL, AT, T_PAGE, &found));
 }
 
 static void test_a_mapping_without_flags_is_not_known(void **state)
 {
-	/* The flags of the second one are not those of the first. */
-	static const char two[] = "5000-7000 rw-p 00000000 00:00 0 \n"
-				  "7000-9000 r--p 00000000 00:00 0 \nVmFlags: rd \n";
 	static const char *const texts[] = {
 		"",
-		"5000-7000 rw-p 00000000 00:00 0 \n",
-		"5000-7000 rw-p 00000000 00:00 0 \nSize: 8 kB\n",
-		two,
+		"10000-20000 " ANONYMOUS " \n",
+		"10000-20000 " ANONYMOUS " \nSize: 8 kB\n",
+		/* The flags of the next mapping are not its own. */
+		"10000-20000 " ANONYMOUS "\nSize: 4 kB\n" AFTER,
 		/* Not the first line of a mapping. */
-		"5000-7000\nVmFlags: rd \n",
-		"5000-7000 rwxp",
-		"5000 7000 rw-p 00000000 00:00 0 \nVmFlags: rd \n",
-		"5000\nVmFlags: rd \n",
+		"10000-20000\nVmFlags: rd \n",
+		"10000-20000 rwxp",
+		"10000 20000 " ANONYMOUS " \nVmFlags: rd \n",
+		"10000\nVmFlags: rd \n",
 		"none\nVmFlags: rd \n",
 	};
 	struct mcsafe__attributes found;
 
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(texts); i++)
-		if (look(texts[i], 0x5000, 0x1000, &found))
+		if (look(texts[i], AT, T_PAGE, &found))
 			fail_msg("text %zu has no flags", i);
-}
-
-static void test_names_and_keys_are_read(void **state)
-{
-	static const struct {
-		const char *path, *name;
-		bool anonymous;
-	} cases[] = {
-		{"", "", true},          {"[anon:my heap]", "my heap", true},
-		{"[anon:]]", "]", true}, {"[anon:x]y", "", true}, /* not a name */
-		{"[anon:]", "", true},   {"[anon]", "", true},
-		{"[heap]", "", false},   {"/tmp/[anon:x]", "", false},
-	};
-	struct mcsafe__attributes found;
-	char text[256];
-
-	(void)state;
-	for (size_t i = 0; i < T_LENGTH(cases); i++) {
-		(void)snprintf(text, sizeof(text),
-			       "5000-7000 rw-p 00000000 00:00 0    %s\nProtectionKey:      %zu\n"
-			       "VmFlags: rd wr lo lf dd hg \n",
-			       cases[i].path, i);
-		assert_true(look(text, 0x5000, 1, &found));
-		assert_int_equal(found.private_anonymous, cases[i].anonymous);
-		assert_string_equal(found.name, cases[i].name);
-		assert_int_equal(found.pkey, i);
-		assert_true(found.locked && found.locked_on_fault && found.complete);
-		assert_int_equal(found.n_advice, 2);
-		assert_int_equal(found.advice[0], MADV_DONTDUMP);
-		assert_int_equal(found.advice[1], MADV_HUGEPAGE);
-	}
 }
 
 /* ---- give ------------------------------------------------------------------------------------ */
 
-static const struct mcsafe__attributes all = {
-	.prot = PROT_READ | PROT_WRITE,
-	.pkey = 3,
-	.locked = true,
-	.locked_on_fault = true,
-	.n_advice = 2,
-	.advice = {MADV_DONTFORK, MADV_RANDOM},
-	.name = "my heap",
-};
-
-static int give(const struct mcsafe__attributes *attributes)
+static const char *given(const struct mcsafe__attributes *attributes, const char *that_fails)
 {
 	int err;
 
-	kernel.n_advice = 0;
-	kernel.locked = false;
-	kernel.prot = kernel.key = 0;
-	kernel.name[0] = '\0';
+	calls[0] = '\0';
+	refused = that_fails;
 	giving = true;
-	err = mcsafe__attributes_give(AT, N, attributes);
+	err = mcsafe__attributes_give(AT, T_PAGE, attributes);
 	giving = false;
-	return err;
+	assert_int_equal(err, that_fails == NULL || strcmp(that_fails, "pool") == 0 ? 0 : -EAGAIN);
+	return calls;
 }
 
-static void test_all_are_given(void **state)
+/* The protection comes last: then the memory may not be accessible any more. */
+static void test_all_that_was_read_is_given(void **state)
 {
-	const struct mcsafe__attributes plain = {.prot = PROT_READ, .locked = true};
+	struct mcsafe__attributes found;
 
 	(void)state;
-	assert_int_equal(give(&all), 0);
-	assert_int_equal(kernel.n_advice, 2);
-	assert_int_equal(kernel.advice[0], MADV_DONTFORK);
-	assert_int_equal(kernel.advice[1], MADV_RANDOM);
-	assert_true(kernel.locked);
-	assert_int_equal(kernel.lock_flags, MLOCK_ONFAULT);
-	assert_string_equal(kernel.name, "my heap");
-	assert_int_equal(kernel.prot, PROT_READ | PROT_WRITE);
-	assert_int_equal(kernel.key, 3);
-
-	assert_int_equal(give(&plain), 0);
-	assert_int_equal(kernel.n_advice, 0);
-	assert_int_equal(kernel.lock_flags, 0);
-	assert_string_equal(kernel.name, "");
-	assert_int_equal(kernel.prot, PROT_READ);
-	assert_int_equal(kernel.key, -1);
+	found = read_them(ANONYMOUS "   [anon:pool]", "rd dd lo lf dc");
+	assert_string_equal(given(&found, NULL),
+			    "madvise:16 madvise:10 mlock2:1 pool:0 mprotect:1 ");
+	/* The kernel may keep no names. */
+	assert_string_equal(given(&found, "pool"),
+			    "madvise:16 madvise:10 mlock2:1 pool:0 mprotect:1 ");
+	assert_string_equal(given(&found, "madvise"), "madvise:16 ");
+	assert_string_equal(given(&found, "mlock2"), "madvise:16 madvise:10 mlock2:1 ");
+	assert_string_equal(given(&found, "mprotect"),
+			    "madvise:16 madvise:10 mlock2:1 pool:0 mprotect:1 ");
+	found = read_them(ANONYMOUS "\nProtectionKey: 5", "rd wr lo");
+	assert_string_equal(given(&found, NULL), "mlock2:0 pkey_mprotect:305 ");
+	assert_string_equal(given(&found, "pkey_mprotect"), "mlock2:0 pkey_mprotect:305 ");
+	found = read_them(ANONYMOUS, "rd wr");
+	assert_string_equal(given(&found, NULL), "mprotect:3 ");
 }
 
-static void test_what_the_kernel_refuses_is_an_error(void **state)
+static const char *given_policy(const struct mcsafe__attributes *attributes, int result)
 {
-	int *const errors[] = {&kernel.madvise_error, &kernel.lock_error, &kernel.protect_error};
+	int err;
+
+	calls[0] = '\0';
+	refused = result != 0 ? "mbind" : NULL;
+	giving = true;
+	err = mcsafe__attributes_give_policy(AT, T_PAGE, attributes);
+	giving = false;
+	assert_int_equal(err, result);
+	return calls;
+}
+
+static void test_a_policy_that_was_read_is_given(void **state)
+{
+	struct mcsafe__attributes found;
 
 	(void)state;
-	for (size_t i = 0; i < T_LENGTH(errors); i++) {
-		*errors[i] = EPERM;
-		assert_int_equal(give(&all), -EPERM);
-		/* The old protection stays if anything before it was refused. */
-		if (errors[i] != &kernel.protect_error)
-			assert_int_equal(kernel.prot, 0);
-		*errors[i] = 0;
-	}
-	/* Only people read names. */
-	kernel.name_error = EINVAL;
-	assert_int_equal(give(&all), 0);
-	assert_int_equal(kernel.key, 3);
-	kernel.name_error = 0;
+	policy.mode = MPOL_INTERLEAVE | MPOL_F_STATIC_NODES;
+	policy.first = 5;
+	policy.last = 1ul << 63;
+	found = read_them(ANONYMOUS, "rd");
+	assert_true(found.complete);
+	assert_string_equal(given_policy(&found, 0), "mbind:32771 ");
+	assert_string_equal(given_policy(&found, -EAGAIN), "mbind:32771 ");
+	/* There are no policies, or we cannot know of one. */
+	policy.error = ENOSYS;
+	found = read_them(ANONYMOUS, "rd");
+	assert_true(found.complete);
+	assert_string_equal(given_policy(&found, 0), "");
+	policy.error = EPERM;
+	assert_true(read_them(ANONYMOUS, "rd").complete);
+	policy.error = EINVAL;
+	assert_false(read_them(ANONYMOUS, "rd").complete);
+	memset(&policy, 0, sizeof(policy));
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_finds_the_mapping_that_holds_all_of_the_range),
+		cmocka_unit_test(test_names_of_anonymous_memory_are_read),
+		cmocka_unit_test(test_flags_are_read),
+		cmocka_unit_test(test_the_range_must_lie_in_one_mapping),
 		cmocka_unit_test(test_a_mapping_without_flags_is_not_known),
-		cmocka_unit_test(test_names_and_keys_are_read),
-		cmocka_unit_test(test_all_are_given),
-		cmocka_unit_test(test_what_the_kernel_refuses_is_an_error),
+		cmocka_unit_test(test_all_that_was_read_is_given),
+		cmocka_unit_test(test_a_policy_that_was_read_is_given),
 	};
 
 	return t_run("pmem.attributes", tests, T_LENGTH(tests));
