@@ -26,7 +26,7 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	size_t size;
 
 	access->pmem = pmem;
-	access->stripe = mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_enter(pmem);
 	/* The size is loaded before the view. So the view is at least as new, and large enough. */
 	size = atomic_load_explicit(&pmem->size, memory_order_acquire);
 	view = atomic_load_explicit(&pmem->view, memory_order_acquire);
@@ -74,7 +74,7 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 				.addr = access->base + access->offset + done,
 			};
 	}
-	mcsafe__pmem_leave(access->stripe);
+	mcsafe__pmem_leave(access->pmem);
 	return done != 0 || error == 0 ? (ssize_t)done : error;
 }
 

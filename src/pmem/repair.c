@@ -217,8 +217,11 @@ static int replace_pages(const struct repair *r, size_t n, size_t offset)
 	fresh = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fresh == MAP_FAILED)
 		return -errno;
-	memcpy(fresh, r->data, n);
-	err = mcsafe__attributes_give(fresh, n, &attributes);
+	err = mcsafe__attributes_give_policy(fresh, n, &attributes);
+	if (err == 0) {
+		memcpy(fresh, r->data, n);
+		err = mcsafe__attributes_give(fresh, n, &attributes);
+	}
 	if (err == 0 && mremap(fresh, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
 		err = -errno;
 	if (err != 0)
@@ -242,6 +245,8 @@ static int map_anew(const struct repair *r, size_t n, size_t offset)
 	if (!mcsafe__attributes_of(at, pages, &attributes) || (attributes.prot & PROT_READ) == 0)
 		return -EOPNOTSUPP;
 	err = mcsafe__pmem_map_anew(pmem, offset, n);
+	if (err == 0)
+		err = mcsafe__attributes_give_policy(at, pages, &attributes);
 	return err == 0 ? mcsafe__attributes_give(at, pages, &attributes) : err;
 }
 
@@ -400,15 +405,15 @@ ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n,
 {
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	struct stat st;
 	ssize_t result;
 
+	mcsafe__pmem_enter(pmem);
 	pthread_mutex_lock(&pmem->change);
 	result = check_request(pmem, &st, n, offset);
 	if (result == 0 && n != 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return result;
 }

@@ -13,6 +13,7 @@ That needs root.
 """
 
 import argparse
+import filecmp
 import hashlib
 import json
 import os
@@ -292,6 +293,16 @@ class Test:
         return {0: "passed", self.skip: "skipped"}.get(status, "failed")
 
 
+def copy_if_changed(source: str, target: str) -> None:
+    """Copy a file, unless the target is the same.
+
+    The time of the copy is that of now. With the time of the source, the object of a mutant of an
+    earlier run would look newer than the line that was put right.
+    """
+    if not Path(target).exists() or not filecmp.cmp(source, target, shallow=False):
+        shutil.copy(source, target)
+
+
 class Tree:
     """A copy of the sources with a build of its own."""
 
@@ -305,8 +316,13 @@ class Tree:
 
     def make(self) -> None:
         """Copy the tree and build it once."""
-        shutil.rmtree(self.source, ignore_errors=True)
-        shutil.copytree(SOURCE, self.source, ignore=shutil.ignore_patterns("build", ".git"))
+        for path in sorted(self.source.rglob("*")):
+            if path.is_file() and not (SOURCE / path.relative_to(self.source)).exists():
+                path.unlink()
+        shutil.copytree(
+            SOURCE, self.source, ignore=shutil.ignore_patterns("build", ".git"),
+            copy_function=copy_if_changed, dirs_exist_ok=True,
+        )  # fmt: skip
         subprocess.run(
             ["cmake", "--preset", "dev", "-B", self.build, "-DMCSAFE_WERROR=OFF",
              "-DMCSAFE_BUILD_BENCH=OFF"],

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,8 @@ static struct {
 	size_t at_most;     /* bytes that are written at once */
 	int sync_errors[4]; /* of one fdatasync(2) after the other */
 	int room_error, punch_error, mmap_error, mremap_error, mlock_error;
+	int get_policy_error, mbind_error;
+	unsigned mbinds;
 	unsigned meanwhile_at;   /* before which call of pwrite(2), counting from 1, */
 	void (*meanwhile)(void); /* somebody else does something */
 	unsigned writes, syncs, punches, maps, remaps;
@@ -64,6 +67,8 @@ void *__real_mremap(void *from, size_t old_n, size_t n, int flags, void *to);
 void *__wrap_mremap(void *from, size_t old_n, size_t n, int flags, void *to);
 int __real_mlock2(const void *addr, size_t n, unsigned flags);
 int __wrap_mlock2(const void *addr, size_t n, unsigned flags);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 enum { WRITE, SYNC, PUNCH };
 
@@ -165,6 +170,35 @@ int __wrap_mlock2(const void *addr, size_t n, unsigned flags)
 		return -1;
 	}
 	return __real_mlock2(addr, n, flags);
+}
+
+static bool is_resident(const void *page)
+{
+	unsigned char in_memory = 0;
+
+	assert_int_equal(mincore((void *)(uintptr_t)page, T_PAGE, &in_memory), 0);
+	return in_memory & 1;
+}
+
+/* Like syscall(2) with all arguments that it can have. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	int error = 0;
+
+	if (number == SYS_get_mempolicy)
+		error = os.get_policy_error;
+	if (number == SYS_mbind) {
+		error = os.mbind_error;
+		os.mbinds++;
+		/* A policy says where new pages go. It moves none. */
+		if (fd < 0)
+			assert_false(is_resident((void *)a));
+	}
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	return __real_syscall(number, a, b, c, d, e, f);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -786,6 +820,126 @@ static void test_memory_over_a_file_keeps_its_attributes(void **state)
 	munmap(memory, SIZE);
 }
 
+/* ---- NUMA ------------------------------------------------------------------------------------ */
+
+struct policy {
+	int mode;
+	unsigned long nodes[MCSAFE__NODES_MAX / (8 * sizeof(long))];
+};
+
+static bool bind_memory(void *at, size_t n, int mode, unsigned long nodes)
+{
+	struct policy policy = {.nodes = {nodes}};
+
+	return __real_syscall(SYS_mbind, at, n, (long)mode, policy.nodes, MCSAFE__NODES_MAX + 1ul,
+			      0ul) == 0;
+}
+
+static struct policy policy_of(const void *at)
+{
+	struct policy policy = {0};
+
+	if (__real_syscall(SYS_get_mempolicy, &policy.mode, policy.nodes, MCSAFE__NODES_MAX + 1ul,
+			   at, (unsigned long)MPOL_F_ADDR) != 0)
+		policy.mode = -errno;
+	return policy;
+}
+
+static void check_policy(const void *at, int mode, unsigned long nodes)
+{
+	const struct policy policy = policy_of(at), wanted = {.mode = mode, .nodes = {nodes}};
+
+	assert_int_equal(policy.mode, mode);
+	assert_memory_equal(policy.nodes, wanted.nodes, sizeof(wanted.nodes));
+}
+
+static void test_new_pages_have_the_policy_of_the_old_ones(void **state)
+{
+	static const struct {
+		int mode;
+		unsigned long nodes;
+	} cases[] = {{MPOL_BIND, 1},
+		     {MPOL_PREFERRED, 1},
+		     {MPOL_INTERLEAVE | MPOL_F_STATIC_NODES, 1},
+		     {MPOL_PREFERRED, 0},
+		     {MPOL_DEFAULT, 0}};
+
+	(void)state;
+	open_memory();
+	if (policy_of(memory).mode == -ENOSYS)
+		t_skip("this kernel has no NUMA");
+	close_memory();
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		struct policy before;
+
+		open_memory();
+		assert_true(bind_memory(memory, SIZE, cases[i].mode, cases[i].nodes));
+		before = policy_of(memory);
+		assert_int_equal(repair(3 * T_PAGE, 2 * T_PAGE), 3 * T_PAGE);
+		assert_int_equal(os.mbinds, cases[i].mode != MPOL_DEFAULT);
+		assert_memory_equal(memory + 2 * T_PAGE, data + 2 * T_PAGE, 3 * T_PAGE);
+		for (size_t page = 1; page < 7; page++)
+			check_policy(memory + page * T_PAGE, before.mode, before.nodes[0]);
+		close_memory();
+	}
+}
+
+static void test_pages_of_a_file_that_are_mapped_anew_keep_their_policy(void **state)
+{
+	char path[] = "/tmp/mcsafe-policy-XXXXXX";
+
+	(void)state;
+	open_file(0, true);
+	mcsafe_pmem_close(pmem);
+	close(fd);
+	fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(__real_pwrite(fd, old, SIZE, 0), SIZE);
+	memory = __real_mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, SIZE, fd, 0, WRITING), 0);
+	if (policy_of(memory).mode == -ENOSYS)
+		t_skip("this kernel has no NUMA");
+	make_bad(2);
+	assert_true(bind_memory(memory, SIZE, MPOL_BIND, 1));
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), T_PAGE);
+	assert_memory_equal(memory + 2 * T_PAGE, data + 2 * T_PAGE, T_PAGE);
+	assert_int_equal(os.mbinds, 1);
+	for (size_t page = 1; page < 4; page++)
+		check_policy(memory + page * T_PAGE, MPOL_BIND, 1);
+	assert_int_equal(mcsafe_inject_clear(memory + 2 * T_PAGE, T_PAGE), 0);
+	close_it();
+	munmap(memory, SIZE);
+}
+
+/* Without NUMA, or in a sandbox that refuses both calls, there is no policy to take over. */
+static void test_a_policy_that_cannot_be_kept_prevents_the_repair(void **state)
+{
+	static const struct {
+		int get_policy_error, mbind_error;
+		ssize_t result;
+	} cases[] = {{ENOSYS, EINVAL, T_PAGE},
+		     {EPERM, EINVAL, T_PAGE},
+		     {EINVAL, 0, -EOPNOTSUPP},
+		     {0, EINVAL, -EINVAL},
+		     {0, ENOMEM, -ENOMEM}};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		open_memory();
+		if (cases[i].get_policy_error == 0 && !bind_memory(memory, SIZE, MPOL_BIND, 1))
+			t_skip("this kernel has no NUMA");
+		os.get_policy_error = cases[i].get_policy_error;
+		os.mbind_error = cases[i].mbind_error;
+		assert_int_equal(repair(T_PAGE, 0), cases[i].result);
+		assert_int_equal(os.mbinds, cases[i].get_policy_error == 0);
+		assert_int_equal(memory[0], cases[i].result > 0 ? data[0] : 'm');
+		assert_int_equal(os.remaps, cases[i].result > 0);
+		assert_int_equal(known(), SIZE - (cases[i].result > 0 ? T_PAGE : 0));
+		close_memory();
+	}
+}
+
 /* The file is mapped from its middle on. */
 static void test_memory_past_the_end_of_its_file_is_not_repaired(void **state)
 {
@@ -841,6 +995,9 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_replaced_like_it_is_stays),
 		cmocka_unit_test(test_memory_of_a_pager_is_not_replaced),
 		cmocka_unit_test(test_memory_over_a_file_keeps_its_attributes),
+		cmocka_unit_test(test_new_pages_have_the_policy_of_the_old_ones),
+		cmocka_unit_test(test_pages_of_a_file_that_are_mapped_anew_keep_their_policy),
+		cmocka_unit_test(test_a_policy_that_cannot_be_kept_prevents_the_repair),
 		cmocka_unit_test(test_memory_past_the_end_of_its_file_is_not_repaired),
 	};
 
