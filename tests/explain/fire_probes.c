@@ -23,8 +23,7 @@ static int tell(void *at)
 
 int main(void)
 {
-	unsigned char *bad =
-		mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *bad = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_guard guard;
 	struct mcsafe_pmem *pmem;
 	int fd = memfd_create("probes", MFD_CLOEXEC);

@@ -401,7 +401,7 @@ static void copy_with_bad_landing(void *arg)
 	char dst[8];
 
 	CHECK_EQ(mcsafe_install(), 0);
-	/* The copy lands. Then a record is written through this pointer, by stores without a row. */
+	/* The copy lands. Then stores without a row write a record through this pointer. */
 	CHECK_EQ(mcsafe__copy_word(dst, memory[T_TRUNCATED].bad, sizeof(dst),
 				   (void *)((struct t_bad_page *)arg)->bad),
 		 0);
