@@ -183,8 +183,9 @@ static const char *try_case(size_t n, size_t src_offset, size_t dst_offset)
 	records = code_records(&n_records);
 	for (size_t i = 0; i < n_records && complaint == NULL; i++)
 		complaint = check_record(&records[i]);
-	if (complaint == NULL && (n == 0) != (n_records == 0))
-		complaint = complain("%s: n %zu: %zu accesses", it.copy->name, n, n_records);
+	/* A copy of nothing may read constants, and store with an empty mask. */
+	if (complaint == NULL && n != 0 && n_records == 0)
+		complaint = complain("%s: n %zu: no accesses", it.copy->name, n);
 	it.tally->runs++;
 	it.tally->accesses += n_records;
 	return complaint;
@@ -237,8 +238,10 @@ static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 	if (n_records != it.n_seen)
 		return complain("%s: n %zu: %zu accesses in single steps, %zu records",
 				it.copy->name, n, it.n_seen, n_records);
+	/* A store with an empty mask may be to the stack, which is not the same in both. */
 	for (size_t i = 0; i < n_records; i++)
-		if (records[i].addr != it.seen[i].addr || records[i].insn != it.seen[i].insn)
+		if ((records[i].addr != it.seen[i].addr && records[i].mask != 0) ||
+		    records[i].insn != it.seen[i].insn)
 			return complain_of(&it.code.insns[it.seen[i].insn], it.seen[i].addr,
 					   "single steps see another access");
 	return NULL;

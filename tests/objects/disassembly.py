@@ -57,7 +57,10 @@ class Instruction:
 
     @property
     def uses_stack_pointer(self) -> bool:
-        """Whether %rsp is an operand or is moved. call and ret together move it back."""
+        """Whether %rsp is an operand or is moved. call and ret together move it back. The address
+        of the red zone may be taken: a store with an empty mask needs an address."""
+        if self.mnemonic == "lea" and re.fullmatch(r"-0x[1-7]?[0-9a-f]\(%rsp\)", self.operands[0]):
+            return self.operands[1] == "%rsp"
         return bool(re.match(r"push|pop|leave|enter", self.mnemonic)) or any(
             "%rsp" in operand for operand in self.operands
         )
