@@ -17,6 +17,8 @@ enum {
 	MCSAFE__CPU_AVX512 = 1 << 5,
 	/* AMD family 1Ah or later: what was measured there differs from the other processors. */
 	MCSAFE__CPU_ZEN_5 = 1 << 6,
+	/* REP MOVSB is faster than 32-byte vectors, even in copies that fit the first cache. */
+	MCSAFE__CPU_FAST_STRINGS = 1 << 7,
 };
 
 /* What CPUID says, asked once in a process. MT-Safe, AS-Safe. */

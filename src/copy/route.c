@@ -100,7 +100,7 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe_fault *fa
 /*
  * mcsafe__route.long_from. REP MOVSB begins where source and destination together no longer fit
  * into the first-level cache. Below that length vectors are faster by half; a little above, they
- * are slower by as much (bench/).
+ * are slower by as much (bench/). With 32-byte vectors and fast strings it begins much earlier.
  */
 static size_t long_from(const struct mcsafe__engine *engine)
 {
@@ -110,6 +110,9 @@ static size_t long_from(const struct mcsafe__engine *engine)
 		return 0;
 	if (!engine->rep_movsb)
 		return MCSAFE__NT_NEVER_BELOW;
+	if (engine->copy == mcsafe__copy_avx2 &&
+	    (mcsafe__cpu_features() & MCSAFE__CPU_FAST_STRINGS))
+		return MCSAFE__STRINGS_FROM;
 	cache = mcsafe__cpu_first_cache_size();
 	if (cache == 0 || cache > MCSAFE__NT_NEVER_BELOW)
 		return MCSAFE__NT_NEVER_BELOW;

@@ -294,6 +294,65 @@ static void test_copies_recover_and_previous_handlers_run_in_a_sandbox(void **st
 	}
 }
 
+/* ---- a sandbox that refuses only to queue the signal again ---------------------------------- */
+
+static struct sigaction below;
+
+/* A handler over ours: it has the signal unblocked, and still has it after ours has returned. */
+static void call_ours_and_look(int signo, siginfo_t *si, void *ctx)
+{
+	struct sigaction found;
+	sigset_t mask;
+
+	below.sa_sigaction(signo, si, ctx);
+	CHECK_EQ(sigaction(signo, NULL, &found), 0);
+	CHECK(found.sa_flags & SA_SIGINFO);
+	CHECK(found.sa_sigaction == call_ours_and_look);
+	CHECK_EQ(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+	CHECK_EQ(sigismember(&mask, signo), 0);
+	_exit(0);
+}
+
+static void refuse_the_queue(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_tgsigqueueinfo, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, ANSWER_EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {T_LENGTH(filter), filter};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void meet_a_refused_queue(void *arg)
+{
+	const struct death *death = arg;
+	struct sigaction action;
+
+	begin(death);
+	CHECK_EQ(sigaction(death->signo, NULL, &below), 0);
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = call_ours_and_look;
+	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+	CHECK_EQ(sigaction(death->signo, &action, NULL), 0);
+	refuse_the_queue();
+	CHECK_EQ(kill(getpid(), death->signo), 0);
+	UNREACHED("the handler exits");
+}
+
+static void test_a_refused_queue_leaves_action_and_mask_as_they_were(void **state)
+{
+	(void)state;
+	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS) {
+		struct death death = {signo, ANSWER_EPERM, SIG_DFL, 0};
+
+		t_survives(meet_a_refused_queue, &death);
+	}
+}
+
 /* ---- the first process of a PID namespace --------------------------------------------------- */
 
 /* The kernel drops signals that this process sends to itself and whose action is the default. */
@@ -362,6 +421,7 @@ int main(void)
 		NOT_WITH_RUNTIME_HANDLERS(test_other_signals_are_raised_by_an_instruction_of_ours),
 		NOT_WITH_RUNTIME_HANDLERS(
 			test_copies_recover_and_previous_handlers_run_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_a_refused_queue_leaves_action_and_mask_as_they_were),
 		NOT_WITH_RUNTIME_HANDLERS(test_init_ignores_what_is_sent_and_dies_of_faults),
 	};
 

@@ -18,7 +18,7 @@ WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")
 # These write whether the words differ or not, so their memory must be writable.
 EXCHANGES = re.compile(r"(xchg|cmpxchg)[bwlq]?")
-MOVES = re.compile(r"v?mov.*")
+MOVES = re.compile(r"v?mov.*|vextracti128")
 
 
 class UnknownInstruction(Exception):
@@ -57,13 +57,18 @@ class Instruction:
 
     @property
     def uses_stack_pointer(self) -> bool:
-        """Whether %rsp is an operand or is moved. call and ret together move it back. The address
-        of the red zone may be taken: a store with an empty mask needs an address."""
-        if self.mnemonic == "lea" and re.fullmatch(r"-0x[1-7]?[0-9a-f]\(%rsp\)", self.operands[0]):
-            return self.operands[1] == "%rsp"
+        """Whether %rsp is an operand or is moved. call and ret together move it back."""
         return bool(re.match(r"push|pop|leave|enter", self.mnemonic)) or any(
             "%rsp" in operand for operand in self.operands
         )
+
+    @property
+    def is_in_red_zone(self) -> bool:
+        """Whether it uses the stack pointer for nothing but an operand, or the address of one, in
+        the 128 bytes below it. The last 8 of them are left out: a call writes over them."""
+        places = [operand for operand in self.operands if "%rsp" in operand]
+        matches = [re.fullmatch(r"-0x([0-9a-f]+)\(%rsp(,%\w+(,1)?)?\)", place) for place in places]
+        return bool(places) and all(match and 8 < int(match[1], 16) <= 128 for match in matches)
 
     def access(self) -> str | None:
         """LOAD, STORE, BOTH (of a string move), or None. The names are those of MCSAFE_ROW_*."""

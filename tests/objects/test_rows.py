@@ -51,6 +51,10 @@ CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10),
 CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
 CONSTANT_OF_IP = CONSTANT.replace("movq 8(%r10), %r8", "movq .Lconstant(%rip), %r8")
 
+# The same engine with its red zone, which needs no row either.
+USES = "movq %rax, -128(%rsp); leaq -64(%rsp), %r8; movb -9(%rsp,%rax), %al"
+RED_ZONE = GOOD.replace(".Lagain:", f"	{USES}; .Lagain:")
+
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
 # A change to the engine, and what the checker must say about it.
@@ -80,8 +84,11 @@ BROKEN = [
         "row for a constant",
     ),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
-    ("decq	%rdx", "leaq -136(%rsp), %r8; decq %rdx", "leave the stack alone"),
-    ("decq	%rdx", "leaq 8(%rsp), %r8; decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, 8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -136(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "leaq -64(%rsp), %rsp; decq %rdx", "leave the stack alone"),
+    (LOAD, "LOAD(.Lfault, 8, movq, %rax, -16(%rsp))", "a row for the red zone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
     (
         "stop_at_fault\nendfunc mcsafe__good",
@@ -127,6 +134,7 @@ class Checker(unittest.TestCase):
             self.assertEqual(problems_of(GOOD, directory), [])
             self.assertEqual(problems_of(CONSTANT, directory), [])
             self.assertEqual(problems_of(CONSTANT_OF_IP, directory), [])
+            self.assertEqual(problems_of(RED_ZONE, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
         for old, new, said in BROKEN:

@@ -33,6 +33,7 @@ static struct {
 	int cannot_begin; /* -errno */
 	size_t refuses;   /* the page of our memory that stays bad; SIZE: none */
 	bool loses_stores;
+	bool unfenced; /* there was no fence since the last flush */
 	unsigned begun, run, ended, flushes;
 	uint64_t address, n;
 } firmware;
@@ -44,6 +45,8 @@ int __wrap_mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char
 int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing);
 void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing);
 size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault);
+void __real_mcsafe__pmem_fence(void);
+void __wrap_mcsafe__pmem_fence(void);
 
 int __wrap_mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
 {
@@ -75,6 +78,7 @@ int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
 	assert_in_range(firmware.address, START + BEFORE, START + BEFORE + SIZE - 1);
 	assert_in_range(firmware.n, T_PAGE, SIZE - offset);
 	firmware.run++;
+	assert_false(firmware.unfenced);
 	if (firmware.refuses - offset < firmware.n)
 		return -EIO;
 	/*
@@ -90,6 +94,7 @@ void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing)
 {
 	assert_ptr_equal(clearing, &firmware);
 	firmware.ended++;
+	assert_false(firmware.unfenced);
 }
 
 /* Every store is flushed. After a flush the firmware can lose a store. */
@@ -97,10 +102,17 @@ size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fa
 {
 	(void)fault;
 	firmware.flushes++;
+	firmware.unfenced = true;
 	if (firmware.loses_stores)
 		firmware.memory[(const unsigned char *)addr - firmware.memory + (ptrdiff_t)n - 1] ^=
 			1;
 	return 0;
+}
+
+void __wrap_mcsafe__pmem_fence(void)
+{
+	firmware.unfenced = false;
+	__real_mcsafe__pmem_fence();
 }
 
 /* ---- repairs --------------------------------------------------------------------------------- */
@@ -152,7 +164,10 @@ static size_t known_bad(size_t from)
 
 static ssize_t repair(size_t n, size_t offset)
 {
-	return mcsafe_pmem_repair(pmem, data + offset, n, (off_t)offset);
+	ssize_t result = mcsafe_pmem_repair(pmem, data + offset, n, (off_t)offset);
+
+	assert_false(firmware.unfenced);
+	return result;
 }
 
 static void test_what_is_cleared_gets_its_data(void **state)

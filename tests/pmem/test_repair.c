@@ -786,6 +786,40 @@ static void test_memory_over_a_file_keeps_its_attributes(void **state)
 	munmap(memory, SIZE);
 }
 
+/* The file is mapped from its middle on. */
+static void test_memory_past_the_end_of_its_file_is_not_repaired(void **state)
+{
+	static const size_t ends[] = {0, 1, PAGES / 2 - 1, PAGES / 2};
+	const size_t begin = SIZE / 2;
+	struct stat st;
+
+	(void)state;
+	open_file(0, false);
+	mcsafe_pmem_close(pmem);
+	memory = __real_mmap(NULL, SIZE - begin, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			     (off_t)begin);
+	assert_true((void *)memory != MAP_FAILED);
+	assert_int_equal(
+		mcsafe_pmem_open_memory(&pmem, memory, SIZE - begin, fd, (off_t)begin, WRITING), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(begin + 8 * T_PAGE)), 0);
+	assert_int_equal(repair(T_PAGE, 7 * T_PAGE), T_PAGE);
+	assert_memory_equal(memory + 7 * T_PAGE, data + 7 * T_PAGE, T_PAGE);
+	os.writes = 0;
+	assert_int_equal(repair(2 * T_PAGE, 7 * T_PAGE), -EINVAL);
+	for (size_t page = 8; page < PAGES / 2; page++)
+		assert_int_equal(repair(T_PAGE, page * T_PAGE), -EINVAL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, begin + 8 * T_PAGE);
+	for (size_t i = 0; i < T_LENGTH(ends); i++) {
+		assert_int_equal(ftruncate(fd, (off_t)(ends[i] * T_PAGE)), 0);
+		for (size_t page = 0; page < PAGES / 2; page++)
+			assert_int_equal(repair(T_PAGE, page * T_PAGE), -EINVAL);
+	}
+	assert_int_equal(os.writes, 0);
+	close_it();
+	munmap(memory, SIZE - begin);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -807,6 +841,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_replaced_like_it_is_stays),
 		cmocka_unit_test(test_memory_of_a_pager_is_not_replaced),
 		cmocka_unit_test(test_memory_over_a_file_keeps_its_attributes),
+		cmocka_unit_test(test_memory_past_the_end_of_its_file_is_not_repaired),
 	};
 
 	return t_run("pmem.repair", tests, T_LENGTH(tests));
