@@ -305,6 +305,8 @@ static void test_a_mapping_without_flags_is_not_known(void **state)
 		/* Not the first line of a mapping. */
 		"10000-20000\nVmFlags: rd \n",
 		"10000-20000 rwxp",
+		"10000-20000 rw\nVmFlags: rd \n",
+		"10000-20000 \nVmFlags: rd \n",
 		"10000 20000 " ANONYMOUS " \nVmFlags: rd \n",
 		"10000\nVmFlags: rd \n",
 		"none\nVmFlags: rd \n",

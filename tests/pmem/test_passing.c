@@ -259,9 +259,11 @@ static void test_an_error_of_a_server_is_not_remembered(void **state)
 		0x00c36400,       0x65735546,      AFS_SUPER_MAGIC, AFS_FS_MAGIC,
 		CODA_SUPER_MAGIC, V9FS_MAGIC,      0x794c7630,      ECRYPTFS_SUPER_MAGIC,
 		0x0bd00bd0,       0x47504653,      0x786f4256,      0x12345678};
-	static const unsigned local[] = {EXT4_SUPER_MAGIC, 0x58465342, BTRFS_SUPER_MAGIC,
-					 F2FS_SUPER_MAGIC, 0xca451a4e, TMPFS_MAGIC,
-					 HUGETLBFS_MAGIC,  RAMFS_MAGIC};
+	static const unsigned local[] = {
+		EXT4_SUPER_MAGIC, 0x58465342,  BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		0xca451a4e,       TMPFS_MAGIC, HUGETLBFS_MAGIC,   RAMFS_MAGIC,
+		0x2011bab0,       0x9660,      0x3153464a,        0x4d44,
+		0x3434,           0x7366746e,  0x73717368,        0x2fc12fc1};
 
 	(void)state;
 	open_with_error();

@@ -13,7 +13,6 @@
 #include <linux/falloc.h>
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,6 +24,7 @@
 #include "pmem/attributes.h"
 #include "pmem/pmem.h"
 #include "run.h"
+#include "smaps.h"
 #include "tool.h"
 
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
@@ -633,37 +633,14 @@ static void test_a_store_that_fails_otherwise_asks_for_no_space(void **state)
 
 /* ---- memory of the caller -------------------------------------------------------------------- */
 
-/* Protection and flags of the mapping at an address, from /proc. */
-static void look(const void *at, char perms[5], char flags[256])
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long from, to;
-	char line[512], text[5];
-	bool here = false;
-
-	assert_non_null(smaps);
-	*perms = *flags = '\0';
-	while (fgets(line, sizeof(line), smaps) != NULL) {
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, text) == 3) {
-			here = (uintptr_t)at >= from && (uintptr_t)at < to;
-			if (here)
-				memcpy(perms, text, sizeof(text));
-		}
-		if (here && strncmp(line, "VmFlags:", 8) == 0)
-			snprintf(flags, 256, "%.250s", line + 8);
-	}
-	fclose(smaps);
-}
-
 /* Whether the page at an address has the attributes that its neighbour has. */
 static void check_alike(const unsigned char *page, const unsigned char *neighbour)
 {
-	char perms[2][5], flags[2][256];
+	char is[T_MAPPING_ROOM], wanted[T_MAPPING_ROOM];
 
-	look(page, perms[0], flags[0]);
-	look(neighbour, perms[1], flags[1]);
-	assert_string_equal(perms[0], perms[1]);
-	assert_string_equal(flags[0], flags[1]);
+	t_describe_mapping(page, is);
+	t_describe_mapping(neighbour, wanted);
+	assert_string_equal(is, wanted);
 }
 
 static unsigned char *memory;
@@ -818,17 +795,16 @@ static void test_what_cannot_be_replaced_like_it_is_stays(void **state)
 		{make_private_file, -EOPNOTSUPP}, {refuse_lock, -ENOMEM},
 		{refuse_pages, -ENOMEM},          {refuse_move, -ENOMEM},
 	};
-	char perms[2][5], flags[2][256];
+	char before[T_MAPPING_ROOM], after[T_MAPPING_ROOM];
 
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(cases); i++) {
 		open_memory();
 		cases[i].change();
-		look(memory, perms[0], flags[0]);
+		t_describe_mapping(memory, before);
 		assert_int_equal(repair(2 * T_PAGE, 0), cases[i].result);
-		look(memory, perms[1], flags[1]);
-		assert_string_equal(perms[0], perms[1]);
-		assert_string_equal(flags[0], flags[1]);
+		t_describe_mapping(memory, after);
+		assert_string_equal(after, before);
 		if (cases[i].change != refuse_move)
 			assert_int_equal(os.remaps, 0);
 		assert_int_equal(known(), SIZE);
@@ -892,7 +868,7 @@ static void test_memory_over_a_file_keeps_its_attributes(void **state)
 static void test_pages_are_mapped_anew_up_to_the_end_of_the_memory(void **state)
 {
 	const size_t n = 10 * T_PAGE;
-	char perms[5], flags[256];
+	char past[T_MAPPING_ROOM];
 
 	(void)state;
 	open_file(0, false);
@@ -910,8 +886,8 @@ static void test_pages_are_mapped_anew_up_to_the_end_of_the_memory(void **state)
 	assert_int_equal(repair(2 * T_PAGE, 8 * T_PAGE), 2 * T_PAGE);
 	assert_memory_equal(memory + 8 * T_PAGE, data + 8 * T_PAGE, 2 * T_PAGE);
 	assert_int_equal(known(), 0);
-	look(memory + n, perms, flags);
-	assert_string_equal(perms, "---p");
+	t_describe_mapping(memory + n, past);
+	assert_memory_equal(past, "---p", strlen("---p"));
 	assert_int_equal(mcsafe_inject_clear(memory + 8 * T_PAGE, 2 * T_PAGE), 0);
 	close_it();
 	munmap(memory, SIZE);
