@@ -418,7 +418,7 @@ endentry mcsafe_memcpy
 	addq	$64, %r8
 	subq	src, back
 
-	/* dst is a multiple of 64. %rax = where the last 4 lines begin that are stored as a whole. */
+	/* dst is a multiple of 64. %rax = where the last 4 lines begin that are whole. */
 	leaq	-1(dst,left), %rax
 	andq	$-64, %rax
 	subq	$256, %rax
@@ -536,15 +536,10 @@ endentry mcsafe_memcpy
 
 	/*
 	 * Invariant: zmm17 is the line that holds src, rotated, and nothing is stored. If src lies
-	 * less far in its line than dst in its own, the line that failed is the same line.
+	 * less far in its line than dst in its own, the line that failed is this line, and has none
+	 * of the bytes from src on that .Lfault_line counts.
 	 */
 .Lfault_head_line:
-	movq	src, %r8
-	subq	dst, %r8
-	addq	%rax, %r8			/* before src, as far as %rax is before dst */
-	xorq	src, %r8
-	cmpq	$64, %r8			/* in the same line? */
-	jae	.Lfault_start
 	vmovdqa64 %zmm17, %zmm16
 	subq	dst, %rax
 	jmp	.Lfault_line
@@ -555,8 +550,8 @@ endentry mcsafe_memcpy
 	jmp	.Lfault_window
 
 	/*
-	 * Invariant: the windows before window k from %rax on are stored. The line in which window k
-	 * begins is in zmm 15 + k, rotated. The line in which it ends was not read.
+	 * Invariant: the windows before window k from %rax on are stored. The line in which window
+	 * k begins is in zmm 15 + k, rotated. The line in which it ends was not read.
 	 */
 .Lfault_first_line_4:
 	vmovdqa64 %zmm19, %zmm16
@@ -578,7 +573,7 @@ endentry mcsafe_memcpy
 	subq	dst, %rax
 	jmp	.Lfault_line
 
-	/* Invariant: the windows before window k from %rax on are stored; window k is in zmm 15 + k. */
+	/* Invariant: the windows before window k from %rax on are stored; it is in zmm 15 + k. */
 .Lfault_first_window_4:
 	vmovdqa64 %zmm19, %zmm16
 	addq	$256, %rax
@@ -601,8 +596,8 @@ endentry mcsafe_memcpy
 
 	/*
 	 * Invariant: the first 4 lines of the destination, or 5 if left > 384, are stored, and the
-	 * windows before window k, which is at %rax + 64 * k - 192. The line in which it begins is in
-	 * zmm 16 + k, rotated. The line in which it ends was not read.
+	 * windows before window k, which is at %rax + 64 * k - 192. The line in which it begins is
+	 * in zmm 16 + k, rotated. The line in which it ends was not read.
 	 */
 .Lfault_end_line_3:
 	vmovdqa64 %zmm19, %zmm16
@@ -649,8 +644,8 @@ endentry mcsafe_memcpy
 	jmp	.Lfault_byte
 
 	/*
-	 * Invariant: the windows before window k from %rax on are stored. The line in which window k
-	 * begins is in zmm 16 + k, rotated. The line in which it ends was not read.
+	 * Invariant: the windows before window k from %rax on are stored. The line in which window
+	 * k begins is in zmm 16 + k, rotated. The line in which it ends was not read.
 	 */
 .Lfault_last_line_4:
 	vmovdqa64 %zmm20, %zmm16
@@ -676,7 +671,7 @@ endentry mcsafe_memcpy
 	subq	dst, %rax
 	jmp	.Lfault_line
 
-	/* Invariant: the windows before window k from %rax on are stored; window k is in zmm 16 + k. */
+	/* Invariant: the windows before window k from %rax on are stored; it is in zmm 16 + k. */
 .Lfault_last_window_4:
 	vmovdqa64 %zmm20, %zmm16
 	addq	$256, %rax

@@ -23,9 +23,9 @@
  *	hold bytes before dst: these are stored already, or are not part of the copy.
  *
  * On a fault	- A load: the line before it is in a register, rotated. The fixup stores those of
- *		  its bytes that are not stored yet, one by one. Nothing is read again. The line that
- *		  failed begins the bad page or is the bad line, or the copy begins in it. So the
- *		  result is exact.
+ *		  its bytes that are not stored yet, one by one. Nothing is read again. The line
+ *		  that failed begins the bad page or is the bad line, or the copy begins in it. So
+ *		  the result is exact.
  *		- A store: its bytes are stored again one by one, up to the exact byte that fails.
  *		  If all of them can be stored, the cause of the fault is gone, and the function
  *		  begins again after them.
