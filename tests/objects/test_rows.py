@@ -84,7 +84,9 @@ BROKEN = [
     (LOAD, "popcntq %rax, %rax", "above its level: popcnt"),
     (LOAD, "clwb (%rax)", "above its level: clwb"),
     (LOAD, "vpermt2b %zmm1, %zmm2, %zmm3", "above its level: avx512 vbmi"),
-    (LOAD, "vpermt2b (%rsi), %zmm2, %zmm3", "libcapstone does not know it"),
+    (LOAD, "vpermt2b (%rsi), %zmm2, %zmm3", "0 rows instead of one"),
+    (LOAD, "vpcmpeqb (%rsi), %zmm2, %k1{%k2}", "a load with a mask"),
+    (LOAD, "vpdpbusd (%rsi), %zmm2, %zmm3", "libcapstone does not know it"),
     (LOAD, "incq written(%rip); .data; written: .quad 0; .text", "reads and writes memory"),
     (LOAD, "movq written(%rip), %rax; .data; written: .quad 0; .text", "can be written"),
     (

@@ -4,8 +4,7 @@
  *
  * Capstone 4.0.2, which Debian 12 has, is incomplete in three ways. This file adds what is missing:
  * - Capstone does not know AVX512_VBMI, nor the instructions that make and move 64-bit masks. They
- *   are decoded here if they have no operand in memory, or only a constant. Otherwise they are
- *   refused.
+ *   are decoded here. A mask that comes from memory, or goes there, is refused.
  * - Capstone reports many memory destinations as read. Therefore memory counts as written if it is
  *   an operand, no other operand is written, and the instruction does not only set flags.
  * - Capstone has no group for some extensions: a list has their names.
@@ -217,9 +216,59 @@ static void find_flow(csh handle, const cs_insn *cs, struct decode_insn *insn)
 }
 
 /*
+ * The operand of an instruction with an EVEX prefix of four bytes (Intel SDM vol. 2, 2.7): after
+ * the opcode ModR/M, perhaps SIB, and a displacement of 0, 1 or 4 bytes. A displacement of one byte
+ * counts in units of the operand. Sets *end to the number of bytes up to its end.
+ */
+static const char *take_evex_operand(const unsigned char *code, size_t size, unsigned *end,
+				     struct decode_insn *insn)
+{
+	unsigned char padded[16] = {0};
+	unsigned modrm = code[5], mode = modrm >> 6, at = 6;
+	bool high_base = !(code[1] & 0x20), high_index = !(code[1] & 0x40);
+
+	*end = at;
+	if (mode == 3)
+		return NULL; /* a register */
+	code = memcpy(padded, code, size < sizeof(padded) ? size : sizeof(padded));
+	if (code[3] & 0x10)
+		return "one operand in memory for all elements";
+	if (code[3] & 7)
+		return "a load with a mask";
+	insn->access = DECODE_LOAD;
+	insn->size = 16u << (code[3] >> 5 & 3);
+	insn->scale = 1;
+	insn->base = (int)(modrm & 7) | high_base << 3;
+	if ((modrm & 7) == 4) {
+		unsigned sib = code[at++];
+
+		insn->scale = 1 << (sib >> 6);
+		insn->base = (int)(sib & 7) | high_base << 3;
+		insn->index = (int)(sib >> 3 & 7) | high_index << 3;
+		if (insn->index == 4)
+			insn->index = DECODE_NO_REGISTER;
+		if (mode == 0 && (sib & 7) == 5)
+			return "an operand without a base";
+	} else if (mode == 0 && (modrm & 7) == 5) {
+		insn->of_ip = true;
+		insn->base = DECODE_NO_REGISTER;
+	}
+	insn->displacement_at = at;
+	if (mode == 1) {
+		insn->displacement = (int8_t)code[at] * (int32_t)insn->size;
+		at += 1;
+	} else if (mode == 2 || insn->of_ip) {
+		memcpy(&insn->displacement, code + at, sizeof(insn->displacement));
+		at += 4;
+	}
+	*end = at;
+	return at <= size ? NULL : "too few bytes";
+}
+
+/*
  * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes, which names the map,
- * then the opcode, then ModR/M, and in map 3 one more byte. ModR/M 11xxxxxx: no operand is in
- * memory. ModR/M 00xxx101: the operand is at a 32-bit distance from the next instruction.
+ * then the opcode, then the operand, and in map 3 one more byte. After VEX only registers are
+ * known here.
  */
 static const char *decode_unknown(const unsigned char *code, size_t size, struct decode_insn *insn)
 {
@@ -229,6 +278,7 @@ static const char *decode_unknown(const unsigned char *code, size_t size, struct
 	} known[] = {
 		{0xc4, 1, 0x92, "kmov, from general register", "avx512 bwi"},
 		{0xc4, 1, 0x93, "kmov, to general register", "avx512 bwi"},
+		{0x62, 1, 0x74, "vpcmpeqb", "avx512 bwi"},
 		{0x62, 2, 0x75, "vpermi2b", "avx512 vbmi"},
 		{0x62, 2, 0x7d, "vpermt2b", "avx512 vbmi"},
 		{0x62, 2, 0x8d, "vpermb", "avx512 vbmi"},
@@ -237,23 +287,19 @@ static const char *decode_unknown(const unsigned char *code, size_t size, struct
 
 	for (size_t i = 0; i < T_LENGTH(known); i++) {
 		bool evex = known[i].prefix == 0x62;
-		unsigned at = evex ? 4 : 3;
+		unsigned at = evex ? 4 : 3, end = at + 2;
+		const char *problem = NULL;
 
-		if (size < at + 7 || code[0] != known[i].prefix ||
+		if (size < at + 2 || code[0] != known[i].prefix ||
 		    (code[1] & (evex ? 7 : 0x1f)) != known[i].map || code[at] != known[i].opcode)
 			continue;
-		if ((code[at + 1] & 0xc7) == 0x05 && evex) {
-			if (code[3] & 0x10)
-				return "one operand in memory for all elements";
-			insn->access = DECODE_LOAD;
-			insn->size = 16u << (code[3] >> 5 & 3);
-			insn->of_ip = true;
-			insn->displacement_at = at + 2;
-			memcpy(&insn->displacement, code + at + 2, sizeof(insn->displacement));
-		} else if (code[at + 1] >> 6 != 3) {
+		if (evex)
+			problem = take_evex_operand(code, size, &end, insn);
+		else if (code[at + 1] >> 6 != 3)
 			break;
-		}
-		insn->length = at + 2 + (insn->of_ip ? 4 : 0) + (known[i].map == 3);
+		if (problem != NULL)
+			return problem;
+		insn->length = end + (known[i].map == 3);
 		snprintf(insn->text, sizeof(insn->text), "%s", known[i].text);
 		snprintf(insn->needs, sizeof(insn->needs), "%s", known[i].needs);
 		return NULL;
