@@ -134,18 +134,19 @@ static void test_finds_upper_halves_that_are_not_zero(void **state)
 }
 
 /* The arguments arrive and the result comes back. */
-static uint64_t digits(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+static uint64_t digits(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
-	return a * 1000 + b * 100 + c * 10 + d;
+	return a * 10000 + b * 1000 + c * 100 + d * 10 + e;
 }
 
 static void test_passes_arguments_and_result(void **state)
 {
+	const uint64_t all[T_STATE_N_ARGS] = {1, 2, 3, 4, 5};
 	struct t_state call;
 
 	(void)state;
 	t_state_init(&call);
-	assert_int_equal(t_state_call(&call, (void (*)(void))digits, 1, 2, 3, 4), 1234);
+	assert_int_equal(t_state_call_with(&call, (void (*)(void))digits, all), 12345);
 }
 
 static uint64_t load_word(uint64_t addr, uint64_t b, uint64_t c, uint64_t d)

@@ -80,16 +80,13 @@ void t_state_init(struct t_state *state)
 	state->mask_before = signal_mask();
 }
 
-uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c,
-		      uint64_t d)
+uint64_t t_state_call_with(struct t_state *state, void (*fn)(void),
+			   const uint64_t args[T_STATE_N_ARGS])
 {
 	int saved_errno = errno;
 
 	state->fn = fn;
-	state->args[0] = a;
-	state->args[1] = b;
-	state->args[2] = c;
-	state->args[3] = d;
+	memcpy(state->args, args, sizeof(state->args));
 	errno = ERRNO_CANARY;
 	t_msan_arguments();
 	t_state_enter(state);
@@ -98,6 +95,15 @@ uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint6
 	errno = saved_errno;
 	state->mask_after = signal_mask();
 	return state->result;
+}
+
+uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c,
+		      uint64_t d)
+{
+	/* The fifth is an argument that the function does not have. */
+	const uint64_t args[T_STATE_N_ARGS] = {a, b, c, d, UINT64_C(0xdeadbeefdeadbee2)};
+
+	return t_state_call_with(state, fn, args);
 }
 
 unsigned t_state_damage(const struct t_state *state)

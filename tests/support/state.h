@@ -6,20 +6,20 @@
 /* Offsets in struct t_state, for state_enter.S. */
 #define T_STATE_FN           0
 #define T_STATE_ARGS         8
-#define T_STATE_RESULT       40
-#define T_STATE_RSP_BEFORE   48
-#define T_STATE_RSP_AFTER    56
-#define T_STATE_REGS_AFTER   64
-#define T_STATE_STACK_AFTER  112
-#define T_STATE_FLAGS_SET    144
-#define T_STATE_FLAGS_AFTER  152
-#define T_STATE_XINUSE_AFTER 160
-#define T_STATE_HAS_AVX      164
-#define T_STATE_HAS_XINUSE   168
-#define T_STATE_MXCSR_SAVED  172
-#define T_STATE_MXCSR_AFTER  176
-#define T_STATE_FPUCW_SAVED  180
-#define T_STATE_FPUCW_AFTER  182
+#define T_STATE_RESULT       48
+#define T_STATE_RSP_BEFORE   56
+#define T_STATE_RSP_AFTER    64
+#define T_STATE_REGS_AFTER   72
+#define T_STATE_STACK_AFTER  120
+#define T_STATE_FLAGS_SET    152
+#define T_STATE_FLAGS_AFTER  160
+#define T_STATE_XINUSE_AFTER 168
+#define T_STATE_HAS_AVX      172
+#define T_STATE_HAS_XINUSE   176
+#define T_STATE_MXCSR_SAVED  180
+#define T_STATE_MXCSR_AFTER  184
+#define T_STATE_FPUCW_SAVED  188
+#define T_STATE_FPUCW_AFTER  190
 
 /* The registers and the stack above the callee hold this, each plus a number of its own. */
 #define T_STATE_CANARY 0xc0de5afe00000000
@@ -36,12 +36,13 @@
 # include <stddef.h>
 # include <stdint.h>
 
+# define T_STATE_N_ARGS 5
 # define T_STATE_REGS  6 /* rbx rbp r12 r13 r14 r15 */
 # define T_STATE_STACK 4 /* words above the return address */
 
 struct t_state {
 	void (*fn)(void);
-	uint64_t args[4];
+	uint64_t args[T_STATE_N_ARGS];
 	uint64_t result;
 	uint64_t rsp_before;
 	uint64_t rsp_after;
@@ -85,7 +86,13 @@ enum t_damage {
  */
 void t_state_init(struct t_state *state);
 
-/* fn(a, b, c, d). All that a callee must keep is set to known values before the call. */
+/*
+ * fn(args[0], args[1] ...). All that a callee must keep is set to known values before the call.
+ */
+uint64_t t_state_call_with(struct t_state *state, void (*fn)(void),
+			   const uint64_t args[T_STATE_N_ARGS]);
+
+/* The same for a function with up to four arguments. */
 uint64_t t_state_call(struct t_state *state, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c,
 		      uint64_t d);
 

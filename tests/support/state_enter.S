@@ -80,6 +80,7 @@ t_state_enter:
 	movq	ARG(1)(%r11), %rsi
 	movq	ARG(2)(%r11), %rdx
 	movq	ARG(3)(%r11), %rcx
+	movq	ARG(4)(%r11), %r8
 	movabsq	$T_STATE_CANARY + 0, %rbx
 	movabsq	$T_STATE_CANARY + 1, %rbp
 	movabsq	$T_STATE_CANARY + 2, %r12
@@ -92,7 +93,6 @@ t_state_enter:
 	popfq
 	/* What a callee may not rely on: garbage. */
 	movabsq	$0xdeadbeefdeadbee1, %rax
-	movabsq	$0xdeadbeefdeadbee2, %r8
 	movabsq	$0xdeadbeefdeadbee3, %r9
 	movabsq	$0xdeadbeefdeadbee4, %r10
 	call	*T_STATE_FN(%r11)
