@@ -83,7 +83,7 @@
 /*
  * An access that may fault, together with its row, so that neither can change without the other:
  * the label to go to when it faults, the number of bytes that it touches, mnemonic, register, and
- * memory operand. Only these and note_fault touch memory in an engine.
+ * memory operand. Only these touch memory in an engine.
  */
 #define LOAD(fixup, size, insn, reg, ...)                                      \
 	debug_access fixup, MCSAFE_ROW_LOAD, size, __VA_ARGS__;                \
@@ -104,18 +104,34 @@
 	9999: insn __VA_ARGS__; extable 9999b, fixup, MCSAFE_ROW_STORE
 
 /*
- * In a fixup: fill in the caller's landing record.
- * In: \landing, the record, or 0 if there is none; %r9 to %r11, as the handler left them
- * Out: the record
- * Changes: flags
+ * The end of a function that a fault has stopped: writes the caller's record, if there is one, and
+ * returns. So a record costs nothing before a fault. stop.S has the code. A function that has done
+ * everything after all returns without this, and leaves the record as it is.
+ * In: %rax, and %rdx if it is used	what the function returns
+ *     %rcx	the caller's struct mcsafe_fault, or 0 if there is none
+ *     %rsi	after a load: the first byte of the operand that could not be read
+ *     %rdi	after a store: the first byte of the operand that could not be written
+ *     %r9 to %r11	as the handler left them
+ *     The stack and the upper vector halves, as at a return.
+ * Out: returns from the function
  */
-.macro	note_fault landing
-	testq	\landing, \landing
-	jz	.Lno_record_\@
-	movq	%r9, MCSAFE_LANDING_ADDR(\landing)
-	movq	%r10, MCSAFE_LANDING_IP(\landing)
-	movq	%r11, MCSAFE_LANDING_FACTS(\landing)
-.Lno_record_\@:
+.macro	stop_at_fault
+	jmp	mcsafe__stop
+.endm
+
+/*
+ * For a fixup that stores bytes and then stops at the fault that led to it: an access may change
+ * %r9 to %r11. They are kept in vector registers, by \insn: movq or vmovq.
+ */
+.macro	keep_fault insn, addr, ip, facts
+	\insn	%r9, \addr
+	\insn	%r10, \ip
+	\insn	%r11, \facts
+.endm
+.macro	kept_fault insn, addr, ip, facts
+	\insn	\addr, %r9
+	\insn	\ip, %r10
+	\insn	\facts, %r11
 .endm
 
 	.section .note.GNU-stack, "", @progbits

@@ -19,10 +19,11 @@
  */
 #define MCSAFE_ROW_BOTH 3
 
-/* struct mcsafe__landing (src/landing/landing.h) */
+/* struct mcsafe__landing (src/landing/landing.h), which stop.S makes */
 #define MCSAFE_LANDING_ADDR  0
 #define MCSAFE_LANDING_IP    8
 #define MCSAFE_LANDING_FACTS 16
+#define MCSAFE_LANDING_SIZE  24
 
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32

@@ -6,19 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct mcsafe__landing; /* src/landing/landing.h */
+struct mcsafe_fault; /* mcsafe/fault.h */
 
 #pragma GCC visibility push(hidden)
 
 /*
- * Each routine returns the number of bytes that it did not do. If that is not 0, *landing says why.
- * landing may be NULL if the caller does not want to know. The contract of each routine stands at
- * the head of asm/x86_64/NAME.S.
+ * Each routine returns the number of bytes that it did not do. If that is not 0, *fault is the
+ * whole record of why, as mcsafe/fault.h describes it. Otherwise it is as before. fault may be NULL
+ * if the caller does not want to know. Until there is a fault, a record costs nothing. The contract
+ * of each routine stands at the head of asm/x86_64/NAME.S.
  */
-typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n,
-			       struct mcsafe__landing *landing);
-typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe__landing *landing);
-typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe__landing *landing);
+typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
+typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
+typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe_fault *fault);
 
 /* mcsafe__copy_word(), mcsafe__set_avx2(), mcsafe__flush_clwb() ... */
 #define COPY(name, ...)  mcsafe__copy_fn mcsafe__copy_##name;
@@ -47,7 +47,9 @@ struct mcsafe__routine {
 
 /*
  * Upper bound on the bytes at each end of the destination that mcsafe__copy_nt_* stores through the
- * caches, if no fault was recorded in *landing.
+ * caches, if it copies everything. It stops at a store that failed, even if its cause was gone when
+ * its bytes were stored again, through the caches. Then fault->side is 0, and the caller has to try
+ * the rest by .copy. So it passes a record of its own.
  */
 #define MCSAFE__NT_EDGE 96
 

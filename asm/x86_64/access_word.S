@@ -2,14 +2,14 @@
 /*
  * access_word.S - single words, for callers without the inline functions of mcsafe/access.h
  *
- *	uint64_t mcsafe__load_SIZE(const void *p, struct mcsafe__landing *landing);
- *	uint64_t mcsafe__store_SIZE(void *p, uint64_t value, struct mcsafe__landing *landing);
- *	uint64_t mcsafe__xchg_SIZE(void *p, uint64_t value, struct mcsafe__landing *landing);
- *	uint64_t mcsafe__cmpxchg_SIZE(void *p, uint64_t value, struct mcsafe__landing *landing,
+ *	uint64_t mcsafe__load_SIZE(const void *p, struct mcsafe_fault *fault);
+ *	uint64_t mcsafe__store_SIZE(void *p, uint64_t value, struct mcsafe_fault *fault);
+ *	uint64_t mcsafe__xchg_SIZE(void *p, uint64_t value, struct mcsafe_fault *fault);
+ *	uint64_t mcsafe__cmpxchg_SIZE(void *p, uint64_t value, struct mcsafe_fault *fault,
  *				      uint64_t expected);
  *
  * SIZE is 1, 2, 4 or 8 bytes. Each function makes one access. It returns the word that was in
- * memory before the access, with its upper bytes 0; mcsafe__store_SIZE returns nothing. *landing is
+ * memory before the access, with its upper bytes 0; mcsafe__store_SIZE returns nothing. *fault is
  * written only if the access fails, and then the result means nothing. An exchange needs memory
  * that can be written, so its row is the row of a store.
  *
@@ -21,23 +21,24 @@
 #include "asm.h"
 
 #define p		%rdi
-#define landing		%rdx
+#define record		%rdx
 #define expected	%rcx
 
 func mcsafe__load_1
 	LOAD(.Lfault_load_1, 1, movzbl, %eax, (p))
 	ret
 .Lfault_load_1:
-	note_fault %rsi
-	ret
+	movq	%rsi, %rcx
+	movq	p, %rsi
+	stop_at_fault
 endfunc mcsafe__load_1
 
 func mcsafe__store_1
 	STORE(.Lfault_store_1, 1, movb, %sil, (p))
 	ret
 .Lfault_store_1:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__store_1
 
 func mcsafe__xchg_1
@@ -46,8 +47,8 @@ func mcsafe__xchg_1
 	movzbl	%al, %eax
 	ret
 .Lfault_xchg_1:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__xchg_1
 
 func mcsafe__cmpxchg_1
@@ -57,24 +58,25 @@ func mcsafe__cmpxchg_1
 	movzbl	%al, %eax
 	ret
 .Lfault_cmpxchg_1:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__cmpxchg_1
 
 func mcsafe__load_2
 	LOAD(.Lfault_load_2, 2, movzwl, %eax, (p))
 	ret
 .Lfault_load_2:
-	note_fault %rsi
-	ret
+	movq	%rsi, %rcx
+	movq	p, %rsi
+	stop_at_fault
 endfunc mcsafe__load_2
 
 func mcsafe__store_2
 	STORE(.Lfault_store_2, 2, movw, %si, (p))
 	ret
 .Lfault_store_2:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__store_2
 
 func mcsafe__xchg_2
@@ -83,8 +85,8 @@ func mcsafe__xchg_2
 	movzwl	%ax, %eax
 	ret
 .Lfault_xchg_2:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__xchg_2
 
 func mcsafe__cmpxchg_2
@@ -94,24 +96,25 @@ func mcsafe__cmpxchg_2
 	movzwl	%ax, %eax
 	ret
 .Lfault_cmpxchg_2:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__cmpxchg_2
 
 func mcsafe__load_4
 	LOAD(.Lfault_load_4, 4, movl, %eax, (p))
 	ret
 .Lfault_load_4:
-	note_fault %rsi
-	ret
+	movq	%rsi, %rcx
+	movq	p, %rsi
+	stop_at_fault
 endfunc mcsafe__load_4
 
 func mcsafe__store_4
 	STORE(.Lfault_store_4, 4, movl, %esi, (p))
 	ret
 .Lfault_store_4:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__store_4
 
 func mcsafe__xchg_4
@@ -120,8 +123,8 @@ func mcsafe__xchg_4
 	movl	%eax, %eax
 	ret
 .Lfault_xchg_4:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__xchg_4
 
 func mcsafe__cmpxchg_4
@@ -131,24 +134,25 @@ func mcsafe__cmpxchg_4
 	movl	%eax, %eax
 	ret
 .Lfault_cmpxchg_4:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__cmpxchg_4
 
 func mcsafe__load_8
 	LOAD(.Lfault_load_8, 8, movq, %rax, (p))
 	ret
 .Lfault_load_8:
-	note_fault %rsi
-	ret
+	movq	%rsi, %rcx
+	movq	p, %rsi
+	stop_at_fault
 endfunc mcsafe__load_8
 
 func mcsafe__store_8
 	STORE(.Lfault_store_8, 8, movq, %rsi, (p))
 	ret
 .Lfault_store_8:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__store_8
 
 func mcsafe__xchg_8
@@ -156,8 +160,8 @@ func mcsafe__xchg_8
 	movq	%rsi, %rax
 	ret
 .Lfault_xchg_8:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__xchg_8
 
 func mcsafe__cmpxchg_8
@@ -166,6 +170,6 @@ func mcsafe__cmpxchg_8
 	movq	%rax, %rax
 	ret
 .Lfault_cmpxchg_8:
-	note_fault landing
-	ret
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__cmpxchg_8

@@ -3,10 +3,10 @@
  * copy_avx2.S - copy with 32-byte vectors
  *
  *	size_t mcsafe__copy_avx2(void *dst, const void *src, size_t n,
- *				 struct mcsafe__landing *landing);
+ *				 struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0.
  * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 64 bytes.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
@@ -182,10 +182,13 @@ func mcsafe__copy_avx2
 
 	/* Invariant: k blocks from src on are stored, and block k was not read. */
 .Lfault_block_3:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_2:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_1:
+	addq	$32, src
 	subq	$32, left
 .Lfault_block_0:
 	vmovq	%r8, %xmm7
@@ -217,7 +220,7 @@ func mcsafe__copy_avx2
 	movq	%rax, %r8
 	jmp	.Lfault_ymm_again
 
-#define NAME mcsafe__copy_avx2
+#define AGAIN mcsafe__copy_avx2
 #define FENCE
 #include "fixups_avx2.inc"
 endfunc mcsafe__copy_avx2

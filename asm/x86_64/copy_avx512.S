@@ -3,10 +3,10 @@
  * copy_avx512.S - copy with 64-byte vectors
  *
  *	size_t mcsafe__copy_avx512(void *dst, const void *src, size_t n,
- *				   struct mcsafe__landing *landing);
+ *				   struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0.
  * windows_avx512.h has the rules for loads and faults.
  *
  * Needs	AVX512F, AVX512BW and AVX512_VBMI (CPUID leaf 7, EBX bits 16 and 30, ECX bit 1; XCR0
@@ -359,7 +359,7 @@ func mcsafe__copy_avx512
 	xorl	%eax, %eax
 	ret
 
-#define NAME mcsafe__copy_avx512
+#define AGAIN mcsafe__copy_avx512
 #define FENCE
 #include "fixups_avx512.inc"
 endfunc mcsafe__copy_avx512

@@ -3,9 +3,9 @@
  * copy_erms.S - copy with one instruction
  *
  *	size_t mcsafe__copy_erms(void *dst, const void *src, size_t n,
- *				 struct mcsafe__landing *landing);
+ *				 struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
  * not 0. The processor chooses how it loads, so the rule that no load crosses a line does not hold
  * here. Therefore route.c never takes this function on processors whose fast strings can consume
  * poison in the line after the operand (Intel family 6 model 85). It does not take it in builds
@@ -22,18 +22,18 @@
  */
 #include "asm.h"
 
-#define landing	%r8
+#define record	%r8
 
 func mcsafe__copy_erms
-	movq	%rcx, landing
+	movq	%rcx, record
 	movq	%rdx, %rcx
 	MOVE(.Lfault, rep movsb)
-.Lout:
-	movq	%rcx, %rax
+	xorl	%eax, %eax
 	ret
 
-	/* Invariant: %rcx bytes are left. */
+	/* Invariant: %rcx bytes are left, from %rsi to %rdi. */
 .Lfault:
-	note_fault landing
-	jmp	.Lout
+	movq	%rcx, %rax
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__copy_erms

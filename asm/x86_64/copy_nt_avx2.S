@@ -3,14 +3,16 @@
  * copy_nt_avx2.S - copy with 32-byte vectors and stores that bypass the caches
  *
  *	size_t mcsafe__copy_nt_avx2(void *dst, const void *src, size_t n,
- *				    struct mcsafe__landing *landing);
+ *				    struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0. The function stops at a store that failed, even if its cause was gone when its bytes were
+ * stored again. Then the side in *fault is 0, and the caller does the rest.
  * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 64 bytes.
  *
- * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
- * *landing is not written. Ends with SFENCE wherever it has stored so.
+ * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally,
+ * except that a fixup stores up to 64 bytes where the function stops. Ends with SFENCE wherever it
+ * has stored so.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
  * Keeps	%r8 after the head: it has its meaning of the last group (windows_avx2.h), because
@@ -190,6 +192,7 @@ func mcsafe__copy_nt_avx2
 
 	/* Invariant: 32 bytes of the group are stored, and no byte after them was read. */
 .Lfault_half:
+	addq	$32, src
 	subq	$32, left
 	/* Invariant: no byte of the group was read. */
 .Lfault_start:
@@ -201,7 +204,6 @@ func mcsafe__copy_nt_avx2
 	 * the next byte lies.
 	 */
 .Lfault_mixed_1:
-	note_fault landing
 	leaq	-32(left), %r8			/* the chunk begins in bytes that are stored */
 	vmovq	%r8, %xmm7
 	movq	%rax, %r8
@@ -213,7 +215,6 @@ func mcsafe__copy_nt_avx2
 	 * the next byte lies in the first one.
 	 */
 .Lfault_mixed_2:
-	note_fault landing
 	leaq	-32(left), %r8			/* the chunk begins in bytes that are stored */
 	vmovq	%r8, %xmm7
 	movq	%rax, %r8
@@ -234,7 +235,6 @@ func mcsafe__copy_nt_avx2
 	movl	$32, %r8d
 	jmp	.Lfault_ymm_again
 
-#define NAME mcsafe__copy_nt_avx2
 #define FENCE sfence
 #include "fixups_avx2.inc"
 endfunc mcsafe__copy_nt_avx2

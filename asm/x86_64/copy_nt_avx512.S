@@ -3,14 +3,16 @@
  * copy_nt_avx512.S - copy with 64-byte vectors and stores that bypass the caches
  *
  *	size_t mcsafe__copy_nt_avx512(void *dst, const void *src, size_t n,
- *				      struct mcsafe__landing *landing);
+ *				      struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0. The function stops at a store that failed, even if its cause was gone when its bytes were
+ * stored again. Then the side in *fault is 0, and the caller does the rest.
  * windows_avx512.h has the rules for loads and faults.
  *
- * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally if
- * *landing is not written. Ends with SFENCE wherever it has stored so.
+ * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally,
+ * except that a fixup stores up to 64 bytes where the function stops. Ends with SFENCE wherever it
+ * has stored so.
  *
  * Needs	AVX512F, AVX512BW and AVX512_VBMI (CPUID leaf 7, EBX bits 16 and 30, ECX bit 1; XCR0
  *		bits 1, 2 and 5 to 7), BMI2 (EBX bit 8)
@@ -96,7 +98,6 @@ func mcsafe__copy_nt_avx512
 	xorl	%eax, %eax
 	ret
 
-#define NAME mcsafe__copy_nt_avx512
 #define FENCE sfence
 #include "fixups_avx512.inc"
 endfunc mcsafe__copy_nt_avx512

@@ -3,10 +3,10 @@
  * copy_sse2.S - copy with 16-byte vectors, for processors without AVX2
  *
  *	size_t mcsafe__copy_sse2(void *dst, const void *src, size_t n,
- *				 struct mcsafe__landing *landing);
+ *				 struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again. Every load is
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0. Every load is
  * aligned to its size, so none crosses a 64-byte line or a page. The stores need not be aligned.
  *
  * Needs	SSE2 (every x86-64)
@@ -36,7 +36,7 @@
 #define dst	%rdi
 #define src	%rsi
 #define left	%rdx		/* bytes from dst on */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 
 /*
  * Copy \size bytes if that bit of \bits is set. A load that fails goes to .Lfault_load, a store to
@@ -108,17 +108,19 @@ func mcsafe__copy_sse2
 
 	/* Invariant: k vectors of the step are stored, and vector k was not read. */
 .Lfault_load_3:
+	addq	$16, src
 	subq	$16, left
 .Lfault_load_2:
+	addq	$16, src
 	subq	$16, left
 .Lfault_load_1:
+	addq	$16, src
 	subq	$16, left
 .Lfault_load:
 	/* Invariant: the byte at dst was not stored. */
 .Lfault_byte:
-	note_fault landing
 	movq	left, %rax
-	ret
+	stop_at_fault
 
 	/* Invariant: the register whose store failed is whole; all bytes before it are stored. */
 .Lfault_store_1:
@@ -156,7 +158,6 @@ func mcsafe__copy_sse2
 
 	/* Invariant: %eax bytes in xmm0 belong at dst + %r8. */
 .Lagain:
-	note_fault landing
 #define EXIT mcsafe__copy_sse2
 #include "store_bytes.inc"
 

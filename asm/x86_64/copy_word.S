@@ -3,12 +3,11 @@
  * copy_word.S - copy one aligned word at a time
  *
  *	size_t mcsafe__copy_word(void *dst, const void *src, size_t n,
- *				 struct mcsafe__landing *landing);
+ *				 struct mcsafe_fault *fault);
  *
- * Copies n bytes upwards and returns how many were not copied. *landing is written only if that is
- * not 0, or if a store failed whose cause was gone when its bytes were stored again. The words are
- * aligned at the source, so no load crosses a 64-byte line or a page. The stores need not be
- * aligned.
+ * Copies n bytes upwards and returns how many were not copied. *fault is written only if that is
+ * not 0. The words are aligned at the source, so no load crosses a 64-byte line or a page. The
+ * stores need not be aligned.
  *
  * Needs	x86-64
  * Clobbers	%rax, %r8 and the argument registers; %r9-%r11 on a fault
@@ -36,7 +35,7 @@
 #define dst	%rdi
 #define src	%rsi
 #define left	%rdx		/* bytes not stored yet */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 #define word	%rax
 #define byte	%al
 #define steps	%r8d		/* single bytes to go in "lead" and in the fixup of a word store */
@@ -88,13 +87,11 @@ func mcsafe__copy_word
 .Lfault_load:
 	/* Invariant: the single byte at dst was not stored. */
 .Lfault_store_byte:
-	note_fault landing
 	movq	left, %rax
-	ret
+	stop_at_fault
 
 	/* Invariant: word holds the 8 bytes from src on, and none of them is stored. */
 .Lfault_store_word:
-	note_fault landing
 	movl	$8, steps
 .Lagain_byte:
 	STORE(.Lfault_store_byte, 1, movb, byte, (dst))

@@ -2,7 +2,7 @@
 /*
  * flush_clflush.S - write cache lines back with CLFLUSH
  *
- *	size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault);
  *
  * The line leaves the cache, and each flush waits for the one before it.
  * flush.inc has the code, and says what it does.

@@ -3,7 +3,7 @@
  * flush_clflushopt.S - write cache lines back with CLFLUSHOPT; the line leaves the cache
  *
  *	size_t mcsafe__flush_clflushopt(const void *addr, size_t n,
- *					struct mcsafe__landing *landing);
+ *					struct mcsafe_fault *fault);
  *
  * flush.inc has the code, and says what it does.
  *

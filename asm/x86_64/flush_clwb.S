@@ -2,7 +2,7 @@
 /*
  * flush_clwb.S - write cache lines back with CLWB; the line may stay in the cache
  *
- *	size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__flush_clwb(const void *addr, size_t n, struct mcsafe_fault *fault);
  *
  * flush.inc has the code, and says what it does.
  *

@@ -2,15 +2,15 @@
 /*
  * scan_sse2.S - look through memory that can fail: for a byte, or for a difference
  *
- *	size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe_fault *fault);
  *	struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
- *							  struct mcsafe__landing *landing);
+ *							  struct mcsafe_fault *fault);
  *
  * mcsafe__find_byte() returns the number of bytes before the first byte c, or n or more if there is
  * none. mcsafe__find_difference() returns in %rax the number of bytes that are left from the first
- * that differs on, and in %rdx -1 if a is the lesser there, 1 if b is. If a load fails, *landing is
+ * that differs on, and in %rdx -1 if a is the lesser there, 1 if b is. If a load fails, *fault is
  * written, and the result counts up to, or from, the first byte that cannot be read. For
- * mcsafe__find_difference() the kind in *landing is then 1 for a and 2 for b.
+ * mcsafe__find_difference() the kind in *fault is then 1 for a and 2 for b.
  *
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11 on a fault
@@ -32,13 +32,13 @@
  *		.Lfind_byte_blocks: 7 vectors; done = 115, which is not less than n; returns 115
  */
 #define done	%rax
-#define landing	%r8		/* only a fixup looks at it */
+#define record	%r8		/* only a fixup looks at it */
 
 func mcsafe__find_byte
 	xorl	%eax, %eax
 	testq	%rdx, %rdx
 	jz	.Lfind_byte_out
-	movq	%rcx, landing
+	movq	%rcx, record
 	movzbl	%sil, %esi
 	imull	$0x01010101, %esi, %esi
 	movd	%esi, %xmm1
@@ -47,7 +47,7 @@ func mcsafe__find_byte
 	movl	%edi, %ecx
 	andl	$15, %ecx			/* bytes before p */
 	subq	%rcx, %rdi
-	LOAD(.Lfind_byte_fault, 16, movdqa, %xmm0, (%rdi))
+	LOAD(.Lfind_byte_fault_head, 16, movdqa, %xmm0, (%rdi))
 	pcmpeqb	%xmm1, %xmm0
 	pmovmskb %xmm0, %esi
 	shrl	%cl, %esi
@@ -75,12 +75,16 @@ func mcsafe__find_byte
 .Lfind_byte_out:
 	ret
 
-	/* Invariant: "done" bytes from p on were compared, and the next was not read. */
+	/* Invariant: nothing was compared. The byte at p is %rcx bytes further on. */
+.Lfind_byte_fault_head:
+	addq	%rcx, %rdi
+	/* Invariant: "done" bytes from p on were compared, and the next, at %rdi, was not read. */
 .Lfind_byte_fault:
-	note_fault landing
-	ret
+	movq	%rdi, %rsi
+	movq	record, %rcx
+	stop_at_fault
 endfunc mcsafe__find_byte
-#undef landing
+#undef record
 
 /*
  * Phases	n < 16	single bytes
@@ -95,7 +99,7 @@ endfunc mcsafe__find_byte
 #define a	%rdi
 #define b	%rsi
 #define left	%rdx		/* bytes from a on, and from b on */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 #define steps	%r8d		/* single bytes to go */
 
 func mcsafe__find_difference
@@ -164,7 +168,7 @@ func mcsafe__find_difference
 	/* The kind: 2 instead of 1. */
 	addq	$(MCSAFE_ROW_STORE - MCSAFE_ROW_LOAD) << 16, %r11
 .Ldifference_fault:
-	note_fault landing
+	xchgq	a, b				/* the operand of kind 1 is at %rsi */
 	movq	left, %rax
-	ret
+	stop_at_fault
 endfunc mcsafe__find_difference

@@ -2,9 +2,9 @@
 /*
  * set_avx2.S - fill memory with 32-byte vectors
  *
- *	size_t mcsafe__set_avx2(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__set_avx2(void *dst, int c, size_t n, struct mcsafe_fault *fault);
  *
- * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *landing is
+ * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *fault is
  * written only if that is not 0, or if a store failed whose cause was gone when its bytes were
  * stored again. set_vector.inc has the code and the rule for faults.
  *

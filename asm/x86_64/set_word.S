@@ -2,9 +2,9 @@
 /*
  * set_word.S - fill memory one aligned word at a time
  *
- *	size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe__landing *landing);
+ *	size_t mcsafe__set_word(void *dst, int c, size_t n, struct mcsafe_fault *fault);
  *
- * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *landing is
+ * Sets n bytes to the low byte of c, upwards, and returns how many were not set. *fault is
  * written only if that is not 0. The words are aligned at the destination.
  *
  * Needs	x86-64
@@ -23,7 +23,7 @@
 
 #define dst	%rdi
 #define left	%rdx		/* bytes not stored yet */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 #define word	%rax
 #define byte	%al
 #define steps	%r8d		/* single bytes to go in "lead" */
@@ -69,7 +69,6 @@ func mcsafe__set_word
 
 	/* Invariant: the byte or the word at dst was not stored. */
 .Lfault:
-	note_fault landing
 	movq	left, %rax
-	ret
+	stop_at_fault
 endfunc mcsafe__set_word

@@ -31,7 +31,7 @@
 #define dst	%rdi
 #define src	%rsi
 #define left	%rdx		/* bytes from dst on */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 
 /*
  * Shuffles. The 16 bytes from shift_table + 16 + m move a register down by m bytes, and those from

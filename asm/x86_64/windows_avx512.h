@@ -37,7 +37,7 @@
 #define dst	%rdi
 #define src	%rsi
 #define left	%rdx		/* bytes from dst on */
-#define landing	%rcx		/* only a fixup looks at it */
+#define record	%rcx		/* only a fixup looks at it */
 #define back	%r8		/* (src,back) is the line that holds src */
 
 	.section .rodata.mcsafe_lanes, "a", @progbits

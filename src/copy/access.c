@@ -9,7 +9,6 @@
 #include <mcsafe/access.h>
 
 #include "base/msan.h"
-#include "landing/fault.h"
 
 #define N_SIZES 4
 
@@ -30,17 +29,15 @@ static unsigned index_of(size_t size)
 	}
 }
 
-/* The result of an access. landing->facts is 0 if the access did not fail. */
-static enum mcsafe_cause finish(const struct mcsafe__landing *landing, const void *p,
-				uint64_t *result, uint64_t got, struct mcsafe_fault *fault)
+/* The result of an access. stopped->cause is NONE if the access did not fail. */
+static enum mcsafe_cause finish(const struct mcsafe_fault *stopped, uint64_t *result, uint64_t got,
+				struct mcsafe_fault *fault)
 {
-	if (landing->facts == 0) {
+	if (stopped->cause == MCSAFE_CAUSE_NONE)
 		*result = got;
-		return MCSAFE_CAUSE_NONE;
-	}
-	if (fault != NULL)
-		mcsafe__fault_from_landing(fault, landing, p);
-	return mcsafe__facts_cause(landing->facts);
+	else if (fault != NULL)
+		*fault = *stopped;
+	return stopped->cause;
 }
 
 /*
@@ -64,23 +61,24 @@ enum mcsafe_cause mcsafe_access_load(const volatile void *p, size_t size, uint64
 {
 	static mcsafe__load_fn *const load[N_SIZES] = {mcsafe__load_1, mcsafe__load_2,
 						       mcsafe__load_4, mcsafe__load_8};
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault stopped;
 	const void *at = (const void *)(uintptr_t)p;
 	unsigned i = index_of(size);
 	uint64_t got;
 
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
-	got = load[i](at, &landing);
-	mcsafe__msan_copied(&got, at, landing.facts == 0 ? size : 0);
-	return finish(&landing, at, value, got, fault);
+	stopped.cause = MCSAFE_CAUSE_NONE;
+	got = load[i](at, &stopped);
+	mcsafe__msan_copied(&got, at, stopped.cause == MCSAFE_CAUSE_NONE ? size : 0);
+	return finish(&stopped, value, got, fault);
 }
 
 static enum mcsafe_cause change(mcsafe__store_fn *const change[N_SIZES], volatile void *p,
 				size_t size, uint64_t value, uint64_t *old,
 				struct mcsafe_fault *fault)
 {
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault stopped;
 	void *at = (void *)(uintptr_t)p;
 	unsigned i = index_of(size);
 	uint64_t got, was = 0;
@@ -88,10 +86,11 @@ static enum mcsafe_cause change(mcsafe__store_fn *const change[N_SIZES], volatil
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
 	mcsafe__msan_copied(&was, at, size);
-	got = change[i](at, value, &landing);
-	if (landing.facts == 0)
+	stopped.cause = MCSAFE_CAUSE_NONE;
+	got = change[i](at, value, &stopped);
+	if (stopped.cause == MCSAFE_CAUSE_NONE)
 		exchanged(at, &value, &got, &was, size);
-	return finish(&landing, at, old, got, fault);
+	return finish(&stopped, old, got, fault);
 }
 
 enum mcsafe_cause mcsafe_access_store(volatile void *p, size_t size, uint64_t value,
@@ -119,7 +118,7 @@ enum mcsafe_cause mcsafe_access_cmpxchg(volatile void *p, size_t size, uint64_t 
 {
 	static mcsafe__cmpxchg_fn *const cmpxchg[N_SIZES] = {mcsafe__cmpxchg_1, mcsafe__cmpxchg_2,
 							     mcsafe__cmpxchg_4, mcsafe__cmpxchg_8};
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault stopped;
 	void *at = (void *)(uintptr_t)p;
 	unsigned i = index_of(size);
 	uint64_t got, was = 0;
@@ -127,9 +126,10 @@ enum mcsafe_cause mcsafe_access_cmpxchg(volatile void *p, size_t size, uint64_t 
 	if (i == N_SIZES)
 		return MCSAFE_CAUSE_UNKNOWN;
 	mcsafe__msan_copied(&was, at, size);
-	got = cmpxchg[i](at, desired, &landing, expected);
-	if (landing.facts == 0)
+	stopped.cause = MCSAFE_CAUSE_NONE;
+	got = cmpxchg[i](at, desired, &stopped, expected);
+	if (stopped.cause == MCSAFE_CAUSE_NONE)
 		exchanged(at, got == lower_bytes(expected, size) ? &desired : &was, &got, &was,
 			  size);
-	return finish(&landing, at, seen, got, fault);
+	return finish(&stopped, seen, got, fault);
 }

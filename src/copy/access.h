@@ -3,12 +3,14 @@
 #ifndef MCSAFE_SRC_ACCESS_H
 #define MCSAFE_SRC_ACCESS_H
 
-#include "landing/landing.h"
+#include <stdint.h>
 
-/* Each routine writes *landing if its access fails, and only then. landing->facts is not 0 then. */
-typedef uint64_t mcsafe__load_fn(const void *p, struct mcsafe__landing *landing);
-typedef uint64_t mcsafe__store_fn(void *p, uint64_t value, struct mcsafe__landing *landing);
-typedef uint64_t mcsafe__cmpxchg_fn(void *p, uint64_t value, struct mcsafe__landing *landing,
+#include <mcsafe/fault.h>
+
+/* Each routine writes *fault if its access fails, and only then. fault->cause is not NONE then. */
+typedef uint64_t mcsafe__load_fn(const void *p, struct mcsafe_fault *fault);
+typedef uint64_t mcsafe__store_fn(void *p, uint64_t value, struct mcsafe_fault *fault);
+typedef uint64_t mcsafe__cmpxchg_fn(void *p, uint64_t value, struct mcsafe_fault *fault,
 				    uint64_t expected);
 
 mcsafe__load_fn mcsafe__load_1, mcsafe__load_2, mcsafe__load_4, mcsafe__load_8;

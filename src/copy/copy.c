@@ -64,19 +64,6 @@ static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const vo
 	return n;
 }
 
-/* Write the record of an operation on dst, and src if it has one, that stopped after done bytes. */
-static void stopped(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
-		    const void *dst, const void *src, size_t done)
-{
-	bool is_load;
-
-	if (fault == NULL)
-		return;
-	mcsafe__msan_written(landing, sizeof(*landing));
-	is_load = mcsafe__facts_kind(landing->facts) == MCSAFE_ROW_LOAD;
-	mcsafe__fault_from_landing(fault, landing, (const char *)(is_load ? src : dst) + done);
-}
-
 #define RELAXED(object) atomic_load_explicit(&(object), memory_order_relaxed)
 
 /* A routine has left `left` bytes. Tell MemorySanitizer about those that it copied. */
@@ -94,19 +81,33 @@ static inline size_t copied(void *dst, const void *src, size_t n, size_t left)
  * on which route.c chooses it (arch/x86, copy_mc_enhanced_fast_string).
  */
 static size_t copy_by_rep_movsb(mcsafe__copy_fn *ends, char *dst, const char *src, size_t n,
-				struct mcsafe__landing *landing)
+				struct mcsafe_fault *fault)
 {
 	size_t head = -(uintptr_t)src % MCSAFE__LINE;
 	size_t tail = MCSAFE__LINE + ((uintptr_t)src + n) % MCSAFE__LINE;
 	size_t middle = n - head - tail;
-	size_t left = ends(dst, src, head, landing);
+	size_t left = ends(dst, src, head, fault);
 
 	if (left != 0)
 		return left + middle + tail;
-	left = mcsafe__copy_erms(dst + head, src + head, middle, landing);
+	left = mcsafe__copy_erms(dst + head, src + head, middle, fault);
 	if (left != 0)
 		return left + tail;
-	return ends(dst + head + middle, src + head + middle, tail, landing);
+	return ends(dst + head + middle, src + head + middle, tail, fault);
+}
+
+/*
+ * A copy whose stores bypass the caches. *stopped is written if the routine has stopped, even if
+ * that was at a store whose cause is gone, so that everything is copied after all.
+ */
+static size_t copy_past_caches(const struct mcsafe__engine *engine, char *dst, const char *src,
+			       size_t n, struct mcsafe_fault *stopped)
+{
+	size_t left = engine->copy_nt(dst, src, n, stopped);
+
+	if (left != 0 && stopped->side == MCSAFE_SIDE_NONE)
+		left = engine->copy(dst + n - left, src + n - left, left, stopped);
+	return left;
 }
 
 /*
@@ -115,47 +116,32 @@ static size_t copy_by_rep_movsb(mcsafe__copy_fn *ends, char *dst, const char *sr
  * reader of the copy would lose more time than the copy gains (bench/).
  */
 static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void *src, size_t n,
-		      struct mcsafe__landing *landing)
+		      struct mcsafe_fault *fault)
 {
-	if (engine->copy_nt != NULL && n >= MCSAFE__NT_NEVER_BELOW && n >= mcsafe__cpu_cache_size())
-		return engine->copy_nt(dst, src, n, landing);
+	struct mcsafe_fault stopped;
+	size_t left;
+
+	if (engine->copy_nt != NULL && n >= MCSAFE__NT_NEVER_BELOW &&
+	    n >= mcsafe__cpu_cache_size()) {
+		left = copy_past_caches(engine, dst, src, n, &stopped);
+		if (left != 0 && fault != NULL)
+			*fault = stopped;
+		return left;
+	}
 	if (engine->rep_movsb && n >= RELAXED(mcsafe__route.short_below) && n >= 4 * MCSAFE__LINE)
-		return copy_by_rep_movsb(engine->copy, dst, src, n, landing);
-	return engine->copy(dst, src, n, landing);
-}
-
-/*
- * A copy with a fault record. The routine gets a pointer to the first member, so the compiler keeps
- * all of it in memory and saves no callee-saved register. Saving registers would show in a short
- * copy.
- */
-struct call {
-	struct mcsafe__landing landing;
-	void *dst;
-	const void *src;
-	size_t n;
-	struct mcsafe_fault *fault;
-};
-
-static __attribute__((noinline)) size_t report(const struct call *call, size_t left)
-{
-	stopped(call->fault, &call->landing, call->dst, call->src, call->n - left);
-	return left;
+		return copy_by_rep_movsb(engine->copy, dst, src, n, fault);
+	return engine->copy(dst, src, n, fault);
 }
 
 /* Any copy. Checks the arguments. */
 static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
 						 struct mcsafe_fault *fault)
 {
-	struct call call = {.dst = dst, .src = src, .n = n, .fault = fault};
-	size_t left;
-
 	if (mcsafe__wraps((uintptr_t)src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
 	if (mcsafe__wraps((uintptr_t)dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = copied(dst, src, n, copy_by(mcsafe__engine(), dst, src, n, &call.landing));
-	return left == 0 ? 0 : report(&call, left);
+	return copied(dst, src, n, copy_by(mcsafe__engine(), dst, src, n, fault));
 }
 
 /* The slow path of memcpy_mcsafe(): other engines, and lengths and pointers to be checked. */
@@ -171,17 +157,9 @@ static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *sr
 __attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
 						  struct mcsafe_fault *fault)
 {
-	struct call call;
-	size_t left;
-
 	if (__builtin_expect(weight(dst, src, n) >= RELAXED(mcsafe__route.short_below), 0))
 		return copy_any(dst, src, n, fault);
-	call.dst = dst;
-	call.src = src;
-	call.n = n;
-	call.fault = fault;
-	left = copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, &call.landing));
-	return __builtin_expect(left == 0, 1) ? 0 : report(&call, left);
+	return copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, fault));
 }
 
 __attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
@@ -202,54 +180,40 @@ static inline size_t filled(void *dst, size_t n, size_t left)
 	return left;
 }
 
-static __attribute__((noinline)) size_t set_with_record(void *dst, int c, size_t n,
-							struct mcsafe_fault *fault)
-{
-	struct mcsafe__landing landing;
-	size_t left;
-
-	if (mcsafe__wraps((uintptr_t)dst, n))
-		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	left = filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, &landing));
-	if (left != 0)
-		stopped(fault, &landing, dst, NULL, n - left);
-	return left;
-}
-
-/* Ends in a jump to a routine or to set_with_record(): in a short fill each instruction counts. */
+/* Ends in a jump to a routine: in a short fill each instruction counts. */
 size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
-	if (fault == NULL && !mcsafe__wraps((uintptr_t)dst, n))
-		return filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, NULL));
-	return set_with_record(dst, c, n, fault);
+	if (__builtin_expect(mcsafe__wraps((uintptr_t)dst, n), 0))
+		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
+	return filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, fault));
 }
 
-size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing)
+size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe_fault *fault)
 {
 	unsigned features = mcsafe__cpu_features();
 
 #define FLUSH(name, ...)                                               \
  if ((((struct mcsafe__routine){__VA_ARGS__}).needs & ~features) == 0) \
-  return mcsafe__flush_##name(addr, n, landing);
+  return mcsafe__flush_##name(addr, n, fault);
 #include "asm/engines.def"
 	__builtin_unreachable(); /* the last line of the list needs nothing */
 }
 
 /* Write back what a copy that bypasses the caches has stored through them: its two ends. */
-static size_t flush_ends(char *dst, size_t n, struct mcsafe__landing *landing)
+static size_t flush_ends(char *dst, size_t n, struct mcsafe_fault *fault)
 {
-	size_t unflushed = mcsafe__flush(dst, MCSAFE__NT_EDGE, landing);
+	size_t unflushed = mcsafe__flush(dst, MCSAFE__NT_EDGE, fault);
 
 	if (unflushed != 0)
 		return unflushed + n - MCSAFE__NT_EDGE;
-	return mcsafe__flush(dst + n - MCSAFE__NT_EDGE, MCSAFE__NT_EDGE, landing);
+	return mcsafe__flush(dst + n - MCSAFE__NT_EDGE, MCSAFE__NT_EDGE, fault);
 }
 
 size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	const struct mcsafe__engine *engine = mcsafe__engine();
 	bool streams = engine->copy_nt != NULL && n >= MCSAFE__NT_LEAST;
-	struct mcsafe__landing landing, flushing;
+	struct mcsafe_fault stopped, unwritten;
 	size_t left, unflushed;
 
 	if (mcsafe__wraps((uintptr_t)src, n))
@@ -257,17 +221,17 @@ size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcs
 	if (mcsafe__wraps((uintptr_t)dst, n))
 		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
 
-	landing.facts = 0;
-	left = (streams ? engine->copy_nt : engine->copy)(dst, src, n, &landing);
+	stopped.cause = MCSAFE_CAUSE_NONE;
+	left = streams ? copy_past_caches(engine, dst, src, n, &stopped)
+		       : engine->copy(dst, src, n, &stopped);
 	left = copied(dst, src, n, left);
-	/* After a fault, a fixup may have stored through the caches anywhere. */
-	if (streams && landing.facts == 0)
-		unflushed = flush_ends(dst, n, &flushing);
+	/* After a fault, bytes may have been stored through the caches anywhere. */
+	if (streams && stopped.cause == MCSAFE_CAUSE_NONE)
+		unflushed = flush_ends(dst, n, &unwritten);
 	else
-		unflushed = mcsafe__flush(dst, n - left, &flushing);
-	if (left + unflushed == 0)
-		return 0;
-	/* A line that could not be written back lies before the place where the copy stopped. */
-	stopped(fault, unflushed != 0 ? &flushing : &landing, dst, src, n - left - unflushed);
+		unflushed = mcsafe__flush(dst, n - left, &unwritten);
+	if (left + unflushed != 0 && fault != NULL)
+		/* A line that was not written back lies before where the copy stopped. */
+		*fault = unflushed != 0 ? unwritten : stopped;
 	return left + unflushed;
 }

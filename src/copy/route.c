@@ -77,14 +77,14 @@ const struct mcsafe__engine *mcsafe__engine(void)
 	return engine;
 }
 
-static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsafe__landing *landing)
+static size_t choose_and_copy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
-	return mcsafe__engine()->copy(dst, src, n, landing);
+	return mcsafe__engine()->copy(dst, src, n, fault);
 }
 
-static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe__landing *landing)
+static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
-	return mcsafe__engine()->set(dst, c, n, landing);
+	return mcsafe__engine()->set(dst, c, n, fault);
 }
 
 /*

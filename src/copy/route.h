@@ -10,7 +10,6 @@
 
 #include "asm/routines.h"
 #include "flush.h"
-#include "landing/landing.h"
 
 #pragma GCC visibility push(hidden)
 

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#include "landing/landing.h"
+#include <mcsafe/extable.h>
+#include <mcsafe/fault.h>
 
 /* The first difference of two operands. */
 struct mcsafe__difference {
@@ -13,13 +14,14 @@ struct mcsafe__difference {
 	int order;   /* has no meaning if there is no difference */
 };
 
-/* The operand of the load that failed. The facts hold it in the place of the kind. */
-#define MCSAFE__OPERAND_A MCSAFE_ROW_LOAD
-#define MCSAFE__OPERAND_B 2
+/* The operand of the load that failed. The record of mcsafe__find_difference() names it in the
+ * place of the side. */
+#define MCSAFE__OPERAND_A MCSAFE_SIDE_SOURCE
+#define MCSAFE__OPERAND_B MCSAFE_SIDE_DESTINATION
 
-/* Each routine writes *landing if a load fails, and only then. landing->facts is not 0 then. */
-size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe__landing *landing);
+/* Each routine writes *fault if a load fails, and only then. fault->cause is not NONE then. */
+size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe_fault *fault);
 struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
-						  struct mcsafe__landing *landing);
+						  struct mcsafe_fault *fault);
 
 #endif /* MCSAFE_SRC_SCAN_H */

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/msan.h"
+
 static enum mcsafe_cause sigbus_cause(int code)
 {
 	switch (code) {
@@ -68,8 +70,9 @@ static unsigned flags_of(enum mcsafe_cause cause, uint64_t facts)
 	return is_memory_error && is_string_load ? MCSAFE_FAULT_MAY_FALL_SHORT : 0;
 }
 
-void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
-				const void *operand)
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE void
+mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
+			   const void *operand)
 {
 	uint64_t facts = landing->facts;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fault.h - turn the values that a fixup has stored into the public fault record */
+/* fault.h - turn the values that the handler has given to a fixup into the public fault record */
 #ifndef MCSAFE_SRC_FAULT_H
 #define MCSAFE_SRC_FAULT_H
 
@@ -8,8 +8,9 @@
 #include "landing.h"
 
 /*
- * Write *fault from the values that a fixup has stored. operand is the first byte that was not
- * accessed: its address is reported if the kernel gave none.
+ * Write *fault from these values. operand is the first byte that was not accessed: its address is
+ * reported if the kernel gave none. Every assembly function that a fault stops calls this
+ * (asm/x86_64/stop.S).
  */
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand);

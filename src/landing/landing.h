@@ -12,8 +12,8 @@
 #include "asm/layout.h"
 
 /*
- * What a fixup stores for its caller (asm.h, note_fault). The handler has put these values into
- * %r9, %r10 and %r11, in this order (mcsafe/extable.h).
+ * What the handler has put into %r9, %r10 and %r11, in this order (mcsafe/extable.h). Where an
+ * assembly function stops, asm/x86_64/stop.S makes it of these registers.
  */
 struct mcsafe__landing {
 	uintptr_t addr;
@@ -24,6 +24,7 @@ struct mcsafe__landing {
 _Static_assert(offsetof(struct mcsafe__landing, addr) == MCSAFE_LANDING_ADDR, "as in assembly");
 _Static_assert(offsetof(struct mcsafe__landing, ip) == MCSAFE_LANDING_IP, "as in assembly");
 _Static_assert(offsetof(struct mcsafe__landing, facts) == MCSAFE_LANDING_FACTS, "as in assembly");
+_Static_assert(sizeof(struct mcsafe__landing) == MCSAFE_LANDING_SIZE, "as in assembly");
 _Static_assert((int)MCSAFE_SIDE_SOURCE == MCSAFE_ROW_LOAD, "a load faults on the source");
 _Static_assert((int)MCSAFE_SIDE_DESTINATION == MCSAFE_ROW_STORE, "a store on the destination");
 

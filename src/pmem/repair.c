@@ -23,7 +23,6 @@
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
 #include "copy/flush.h"
-#include "landing/landing.h"
 #include "medium.h"
 
 /* Bytes that are written at once. After a failure it is page by page. */
@@ -168,11 +167,10 @@ static int put_in_file(const struct repair *r, size_t n, size_t offset)
 static int store_durably(const struct repair *r, size_t n, size_t offset)
 {
 	unsigned char *to = r->view->base + offset;
-	struct mcsafe__landing landing;
 	size_t left = mcsafe_memcpy(to, r->data, n, NULL);
 
 	if (left == 0)
-		left = mcsafe__flush_clflush(to, n, &landing);
+		left = mcsafe__flush_clflush(to, n, NULL);
 	mcsafe__pmem_fence();
 	return left == 0 ? 0 : -EIO;
 }

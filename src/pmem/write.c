@@ -7,11 +7,9 @@
 #include <sys/mman.h>
 
 #include "base/errno_kept.h"
-#include "base/msan.h"
 #include "base/no_cancel.h"
 #include "copy/flush.h"
 #include "iter/position.h"
-#include "landing/fault.h"
 #include "medium.h"
 
 /* Whether n bytes may be written at an offset: 0, or -errno. */
@@ -140,15 +138,12 @@ static int flush(struct mcsafe__access *access)
 
 	while (access->offset < end) {
 		size_t left = end - access->offset, unflushed;
-		struct mcsafe__landing landing;
 
 		access->n = mcsafe__pmem_good(access->pmem, access->offset, left);
-		unflushed = mcsafe__flush(access->base + access->offset, access->n, &landing);
+		unflushed = mcsafe__flush(access->base + access->offset, access->n, &fault);
 		if (unflushed != 0) {
 			size_t at = access->offset + access->n - unflushed;
 
-			mcsafe__msan_written(&landing, sizeof(landing));
-			mcsafe__fault_from_landing(&fault, &landing, access->base + at);
 			(void)mcsafe__pmem_note(access, &fault, at);
 			err = -EIO;
 			break;

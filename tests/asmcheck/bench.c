@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <mcsafe/fault.h>
+
 #include "asmcheck.h"
 #include "basics.h"
 #include "copy/route.h"
@@ -28,11 +30,11 @@ static size_t call(const struct t_copy *copy, size_t at, size_t n)
 {
 	static void *(*volatile libc_memcpy)(void *, const void *, size_t) = memcpy;
 	static void *(*volatile libc_memset)(void *, int, size_t) = memset;
-	struct mcsafe__landing landing;
+	struct mcsafe_fault fault;
 	uint64_t args[4];
 
 	/* Also done for the C library's functions, because it is part of the measured time. */
-	t_copy_arguments(copy, args, dst + at, src + at * 3 % 64, n, &landing);
+	t_copy_arguments(copy, args, dst + at, src + at * 3 % 64, n, &fault);
 	if (copy->fn == NULL && copy->work == T_COPIES)
 		return (uintptr_t)libc_memcpy((void *)args[0], (void *)args[1], args[2]);
 	if (copy->fn == NULL)

@@ -2,7 +2,7 @@
 /*
  * broken.S - copies that are each broken in one way, and a good one
  *
- * size_t broken_NAME(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+ * size_t broken_NAME(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
  */
 #include "asm.h"
 
@@ -10,7 +10,7 @@
  * Copies byte by byte. start, end and fault are additional code at the start, at the end, and after
  * a fault.
  */
-.macro	copies name, start=, end=, fault=, note=note_fault, again=0
+.macro	copies name, start=, end=, fault=, stop=stop_at_fault, again=0
 func broken_\name
 	\start
 .Lnext_\name:
@@ -27,18 +27,18 @@ func broken_\name
 	\end
 	ret
 .Lfault_\name:
-	\note	%rcx
 	.if	\again
 	LOAD(.Lagain_\name, 1, movb, %al, (%rsi))
 .Lagain_\name:
 	.endif
 	movq	%rdx, %rax
 	\fault
-	ret
+	\stop
 endfunc broken_\name
 .endm
 
-.macro	no_note landing
+.macro	no_record
+	ret
 .endm
 
 /* Runs code only for some of the lengths, so that a check must look for it. */
@@ -100,7 +100,7 @@ endfunc broken_\name
 	copies	before, start="if_longer 40 movb $0, -1(%rdi)"
 	copies	count_high, fault="decq %rax"
 	copies	count_low, fault="incq %rax"
-	copies	note, note=no_note
+	copies	record, stop=no_record
 	copies	again, again=1
 	copies	outside, start="if_longer 40 movb -64(%rsi), %al"
 	copies	past, start="if_longer 40 movb 63(%rsi,%rdx), %al"

@@ -7,7 +7,7 @@
 
 #define BREAKS(name, part, said, needs_)                                                          \
  {                                                                                                \
-  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_LANDING, 0, {.needs = needs_}}, part, said, \
+  {"broken_" #name, broken_##name, T_COPIES, T_RECORD_ROUTINE, 0, {.needs = needs_}}, part, said, \
  }
 
 void broken_good(void);
@@ -17,7 +17,7 @@ void broken_last_byte(void);
 void broken_before(void);
 void broken_count_high(void);
 void broken_count_low(void);
-void broken_note(void);
+void broken_record(void);
 void broken_again(void);
 void broken_outside(void);
 void broken_past(void);
@@ -46,7 +46,7 @@ const struct broken broken[] = {
 	BREAKS(before, LINES, "a store outside the destination", 0),
 	BREAKS(count_high, ROWS, "a byte that counts as copied is wrong", 0),
 	BREAKS(count_low, ROWS, "more bytes are left than were requested", 0),
-	BREAKS(note, ROWS, "the record does not describe the last fault", 0),
+	BREAKS(record, ROWS, "the record does not describe the last fault", 0),
 	BREAKS(again, ROWS, "after the row an access other than a store failed", 0),
 	BREAKS(outside, LINES, "a load outside the lines of the source", 0),
 	BREAKS(past, LINES, "a load outside the lines of the source", 0),

@@ -32,11 +32,19 @@ static bool is_known(const struct code *code, uintptr_t addr)
 	return false;
 }
 
+void mcsafe__stop(void); /* asm/x86_64/stop.S */
+
+bool code_leaves(const struct decode_insn *insn)
+{
+	return insn->flow == DECODE_RETURNS ||
+	       (insn->flow == DECODE_JUMPS && insn->target == (uintptr_t)mcsafe__stop);
+}
+
 static void follow(struct search *search, const struct decode_insn *insn)
 {
 	const struct mcsafe_row *row = mcsafe__extable_find(insn->addr);
 
-	if (insn->flow == DECODE_JUMPS || insn->flow == DECODE_BRANCHES)
+	if (!code_leaves(insn) && (insn->flow == DECODE_JUMPS || insn->flow == DECODE_BRANCHES))
 		search->todo[search->n_todo++] = insn->target;
 	if (insn->flow != DECODE_JUMPS && insn->flow != DECODE_RETURNS)
 		search->todo[search->n_todo++] = insn->addr + insn->length;
@@ -115,7 +123,7 @@ static bool returns_unfenced(const struct code *code, const struct decode_insn *
 		if (seen[insn - code->insns] || is_fence(insn))
 			continue;
 		seen[insn - code->insns] = true;
-		returns = insn->flow == DECODE_RETURNS;
+		returns = code_leaves(insn);
 		follow(search, insn);
 	}
 	free(seen);

@@ -3,6 +3,7 @@
 #ifndef MCSAFE_TESTS_CODE_H
 #define MCSAFE_TESTS_CODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ void code_free(struct code *code);
 
 /* The instruction at addr, or NULL. */
 const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
+
+/* Whether the routine ends there: it returns, or goes to the common end after a fault. */
+bool code_leaves(const struct decode_insn *insn);
 
 /*
  * Only SFENCE orders non-temporal stores with later stores (Intel SDM volume 1, "Programming with

@@ -15,9 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <mcsafe/fault.h>
+
 #include "asmcheck.h"
 #include "code.h"
-#include "landing/landing.h"
 #include "pattern.h"
 #include "run.h"
 #include "state.h"
@@ -155,10 +156,10 @@ static const char *check_result(size_t left)
 
 static size_t call(void (*fn)(void))
 {
-	struct mcsafe__landing landing;
+	struct mcsafe_fault fault;
 	uint64_t args[4];
 
-	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &landing);
+	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &fault);
 	return ((size_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))fn)(args[0], args[1], args[2],
 								       args[3]);
 }
@@ -217,7 +218,7 @@ static bool see_step(void *arg, const ucontext_t *context)
 static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 {
 	const struct code_record *records;
-	struct mcsafe__landing landing;
+	struct mcsafe_fault fault;
 	struct t_state state;
 	uint64_t args[4];
 	size_t n_records;
@@ -226,7 +227,7 @@ static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 	state.flags_set = STEP_FLAG;
 	set_case(n, src_offset, dst_offset);
 	it.n_seen = it.n_steps = 0;
-	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &landing);
+	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &fault);
 	t_state_call(&state, it.copy->fn, args[0], args[1], args[2], args[3]);
 	it.tally->steps += it.n_steps;
 	if (it.n_steps < 3)

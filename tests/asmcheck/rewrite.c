@@ -112,7 +112,10 @@ static const char *put_insn(struct build *build, const struct decode_insn *insn)
 	switch (insn->flow) {
 	case DECODE_JUMPS:
 		PUT(0xe9);
-		put_jump(build, insn->target);
+		if (code_leaves(insn))
+			put_distance(build, insn->target);
+		else
+			put_jump(build, insn->target);
 		return NULL;
 	case DECODE_BRANCHES:
 		return put_branch(build, insn);

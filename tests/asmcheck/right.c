@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "asmcheck.h"
-#include "landing/landing.h"
 #include "pattern.h"
 #include "run.h"
 #include "state.h"
@@ -36,10 +35,7 @@ static const char *wrong(const struct t_copy *copy, size_t n, size_t src_at, siz
 static const char *try(struct t_state *state, const struct t_copy *copy, size_t n, size_t src_at,
 		       size_t dst_at)
 {
-	union {
-		struct mcsafe_fault fault;
-		struct mcsafe__landing landing;
-	} record;
+	struct mcsafe_fault record;
 	const char *complaint;
 	uint64_t args[4];
 	size_t left;

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <mcsafe/fault.h>
+
 #include "asmcheck.h"
 #include "breakpoint.h"
 #include "code.h"
 #include "landing/extable.h"
-#include "landing/landing.h"
 #include "pattern.h"
 #include "run.h"
 #include "state.h"
@@ -124,7 +125,7 @@ static const char *find_rows(void)
 	return problem != NULL ? complain("%s: %s", it.copy->name, problem) : NULL;
 }
 
-static size_t run(struct t_state *state, struct mcsafe__landing *landing)
+static size_t run(struct t_state *state, struct mcsafe_fault *fault)
 {
 	uint64_t args[4];
 	size_t left;
@@ -133,12 +134,12 @@ static size_t run(struct t_state *state, struct mcsafe__landing *landing)
 		src[i] = t_data(i);
 		dst[i] = t_fill(i);
 	}
-	memset(landing, 0xa5, sizeof(*landing));
+	memset(fault, 0xa5, sizeof(*fault));
 	it.hit = false;
 	it.stored = 0;
 	t_witness.n = 0;
 	t_copy_arguments(it.copy, args, dst + dst_at, src + src_at, dst_n,
-			 it.variant == WITHOUT_RECORD ? NULL : landing);
+			 it.variant == WITHOUT_RECORD ? NULL : fault);
 	for (const struct mcsafe_row *row = it.first; row < it.end; row++)
 		if (it.target == NULL || row == it.target)
 			breakpoint_set(mcsafe__row_insn(row));
@@ -168,10 +169,9 @@ static const char *check_bytes(size_t done)
 }
 
 /* Only the row itself may fail, and after it stores of bytes that were in registers. */
-static const char *check_signals(const struct mcsafe__landing *landing, size_t left)
+static const char *check_signals(void)
 {
 	const struct mcsafe_row *last;
-	uint32_t kind;
 
 	if (t_witness.n == 0 || t_witness.n > 2)
 		return "neither one signal nor two";
@@ -180,31 +180,53 @@ static const char *check_signals(const struct mcsafe__landing *landing, size_t l
 	last = mcsafe__extable_find(t_witness.seen[t_witness.n - 1].ip);
 	if (last == NULL || (t_witness.n == 2 && last->kind != MCSAFE_ROW_STORE))
 		return "after the row an access other than a store failed";
-	/* There is no record, or the registers held all the remaining bytes. */
-	if (it.variant == WITHOUT_RECORD || left == 0)
+	return NULL;
+}
+
+static bool is_untouched(const struct mcsafe_fault *fault)
+{
+	const unsigned char *bytes = (const unsigned char *)fault;
+
+	for (size_t i = 0; i < sizeof(*fault); i++)
+		if (bytes[i] != 0xa5)
+			return false;
+	return true;
+}
+
+static const char *check_record(const struct mcsafe_fault *fault, size_t left)
+{
+	const struct mcsafe_row *last = mcsafe__extable_find(t_witness.seen[t_witness.n - 1].ip);
+
+	if (it.variant == WITHOUT_RECORD)
 		return NULL;
-	if (landing->ip != mcsafe__row_insn(last))
+	/* The registers held all the remaining bytes. */
+	if (left == 0)
+		return is_untouched(fault) ? NULL : "a record was written, but nothing is left";
+	if ((uintptr_t)fault->ip != mcsafe__row_insn(last))
 		return "the record does not describe the last fault";
-	kind = mcsafe__facts_kind(landing->facts);
-	return last->kind & kind ? NULL : "the record names the other side";
+	if (fault->signo != SIGSEGV || fault->cause != MCSAFE_CAUSE_PROTECTED)
+		return "the record names another cause";
+	return last->kind & (uint32_t)fault->side ? NULL : "the record names the other side";
 }
 
 static const char *try_row(struct t_state *state, const struct mcsafe_row *target,
 			   enum variant variant)
 {
-	struct mcsafe__landing landing;
+	struct mcsafe_fault fault;
 	const char *complaint;
 	size_t left;
 
 	it.target = target;
 	it.variant = variant;
-	left = run(state, &landing);
+	left = run(state, &fault);
 	give_back();
-	complaint = it.hit ? check_signals(&landing, left) : "the row was not hit again";
+	complaint = it.hit ? check_signals() : "the row was not hit again";
 	if (complaint == NULL && left > dst_n)
 		complaint = "more bytes are left than were requested";
 	if (complaint == NULL)
 		complaint = check_bytes(dst_n - left);
+	if (complaint == NULL)
+		complaint = check_record(&fault, left);
 	if (complaint == NULL && t_state_damage(state) != 0)
 		complaint = t_state_damage_name(t_state_damage(state));
 	if (complaint == NULL)
@@ -225,12 +247,12 @@ static void mark_seen(unsigned char *faulted)
 /* Finds the rows that this run passes, with all memory present. */
 static const char *find_passed(struct t_state *state)
 {
-	struct mcsafe__landing landing;
+	struct mcsafe_fault fault;
 	const char *complaint = NULL;
 
 	it.target = NULL;
 	it.variant = ALONE;
-	if (run(state, &landing) != 0)
+	if (run(state, &fault) != 0)
 		complaint = "bytes left in good memory";
 	if (complaint == NULL)
 		complaint = check_bytes(dst_n);

@@ -30,8 +30,7 @@ static uintptr_t source;
 static size_t length;
 static size_t calls;
 
-size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
-				struct mcsafe__landing *landing)
+size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	uintptr_t last_line = (source + length - 1) / LINE * LINE;
 
@@ -43,7 +42,7 @@ size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
 	if ((uintptr_t)src + n > last_line)
 		fail_msg("REP MOVSB up to %#zx, the last line is %#zx", (size_t)src + n,
 			 (size_t)last_line);
-	return __real_mcsafe__copy_erms(dst, src, n, landing);
+	return __real_mcsafe__copy_erms(dst, src, n, fault);
 }
 
 static void expect(const void *src, size_t n)

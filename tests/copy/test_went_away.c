@@ -131,12 +131,31 @@ static void aim(struct attempt *attempt, ptrdiff_t distance)
 
 /* ---- tests --------------------------------------------------------------------------------- */
 
+/*
+ * Whether the routine stops at a store that failed, even if the cause is gone: REP MOVSB stops at
+ * the exact byte, and makes no second look. A copy past the caches tells its caller, who does the
+ * rest, as mcsafe_memcpy_flushcache() shows.
+ */
+static bool stops(const struct t_copy *copy)
+{
+	static void (*const stop[])(void) = {
+#define COPY(name, ...)
+#define COPY_NT(name, ...) (void (*)(void)) mcsafe__copy_##name,
+#include "asm/engines.def"
+		(void (*)(void))mcsafe__copy_erms,
+	};
+
+	for (size_t i = 0; i < T_LENGTH(stop); i++)
+		if (copy->fn == stop[i])
+			return true;
+	return false;
+}
+
 /* Only copies that make a record, because the record is what is checked. */
 static const struct t_copy *next(const struct t_copy *copy)
 {
 	while ((copy = sweep_next(copy, T_SIDE(MCSAFE_SIDE_SOURCE))) != NULL)
-		/* REP MOVSB stops at the exact byte, and makes no second look. */
-		if (copy->record != T_RECORD_NONE && copy->fn != (void (*)(void))mcsafe__copy_erms)
+		if (copy->record != T_RECORD_NONE && !stops(copy))
 			break;
 	return copy;
 }
@@ -149,8 +168,7 @@ static void try_to_completion(const struct t_copy *copy, void (*hook)(void), voi
 		aim(&it, distance);
 		assert_int_equal(attempt(&it, copy, hook), 0);
 		assert_int_equal(t_witness.n, 1);
-		if (copy->record == T_RECORD_FAULT)
-			assert_unwritten(&it);
+		assert_unwritten(&it);
 		assert_memory_equal(it.dst, it.src, N);
 		memcpy(sweep.dst.good, sweep.dst.image, T_PAGE);
 		undo();
@@ -208,10 +226,8 @@ static void test_goes_on_to_the_next_bad_page(void **state)
 			it.n = n;
 			assert_int_equal(attempt(&it, copy, open_one_page), n - done);
 			assert_memory_equal(it.dst, it.src, done);
-			if (copy->record == T_RECORD_FAULT) {
-				assert_ptr_equal(it.record.fault.addr, sweep.dst.bad + T_PAGE);
-				assert_int_equal(it.record.fault.side, MCSAFE_SIDE_DESTINATION);
-			}
+			assert_ptr_equal(it.record.fault.addr, sweep.dst.bad + T_PAGE);
+			assert_int_equal(it.record.fault.side, MCSAFE_SIDE_DESTINATION);
 			memcpy(sweep.dst.good, sweep.dst.image, T_PAGE);
 			allow(&sweep.dst, 1, PROT_NONE);
 		}
@@ -234,10 +250,8 @@ static void try_without_source(const struct t_copy *copy, ptrdiff_t distance)
 	assert_int_equal(t_witness.n, 2);
 	assert_in_range(done, distance + 1, N - 1);
 	assert_memory_equal(it.dst, it.src, done);
-	if (copy->record == T_RECORD_FAULT) {
-		assert_int_equal(it.record.fault.side, MCSAFE_SIDE_SOURCE);
-		assert_ptr_equal(it.record.fault.addr, it.src + done);
-	}
+	assert_int_equal(it.record.fault.side, MCSAFE_SIDE_SOURCE);
+	assert_ptr_equal(it.record.fault.addr, it.src + done);
 	for (size_t i = done; i < N; i++)
 		assert_int_not_equal(it.dst[i], it.src[i]);
 	memcpy(sweep.dst.good, sweep.dst.image, T_PAGE);

@@ -72,7 +72,7 @@ static void consume(const struct engine *engine, const struct block *block, size
 	size_t good = line + LINE > from ? start - from : n; /* bytes before it */
 	unsigned char *dst = copied + T_PAGE + (from * 7) % LINE;
 	size_t done, window = REACH + 2 * LINE;
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault fault;
 
 	if (good > n)
 		good = n;
@@ -80,7 +80,7 @@ static void consume(const struct engine *engine, const struct block *block, size
 	memset(expected, FILL, window);
 
 	mcsafe__debug_poison(&poison);
-	done = n - engine->copy(dst, block->good + from, n, &landing);
+	done = n - engine->copy(dst, block->good + from, n, &fault);
 	mcsafe__debug_poison(NULL);
 	if (poison.consumed != 0)
 		assert_int_equal(
@@ -96,11 +96,11 @@ static void consume(const struct engine *engine, const struct block *block, size
 			 poison.again);
 	if (done == n)
 		return;
-	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
-	assert_int_equal(mcsafe__facts_code(landing.facts), BUS_MCEERR_AR);
-	assert_int_equal(mcsafe__facts_lsb(landing.facts), block->lsb);
-	assert_int_equal(mcsafe__facts_kind(landing.facts), MCSAFE_ROW_LOAD);
-	assert_int_equal(landing.addr, (uintptr_t)block->base);
+	assert_int_equal(fault.signo, SIGBUS);
+	assert_int_equal(fault.code, BUS_MCEERR_AR);
+	assert_int_equal(fault.extent, (size_t)1 << block->lsb);
+	assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
+	assert_ptr_equal(fault.addr, block->base);
 }
 
 /* From every offset from `before` bytes before the line up to the end of the line. */
@@ -173,20 +173,20 @@ static void test_second_look_is_counted(void **unused)
 {
 	struct block block;
 	struct mcsafe__debug_poison poison;
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault fault;
 
 	(void)unused;
 	setup();
 	block = make_block(12);
 	poison = (struct mcsafe__debug_poison){(uintptr_t)block.base, 12, 0, 0};
 	mcsafe__debug_poison(&poison);
-	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &landing), T_PAGE);
-	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &fault), T_PAGE);
+	assert_int_equal(fault.signo, SIGBUS);
 	assert_int_equal(poison.consumed, 1);
 	assert_int_equal(poison.again, 0);
 	/* The page is lost. The next access is a real fault. */
-	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &landing), T_PAGE);
-	assert_int_equal(mcsafe__facts_signo(landing.facts), SIGSEGV);
+	assert_int_equal(mcsafe__copy_word(copied, block.good, 2 * T_PAGE, &fault), T_PAGE);
+	assert_int_equal(fault.signo, SIGSEGV);
 	assert_int_equal(poison.consumed, 1);
 	assert_int_equal(poison.again, 1);
 	mcsafe__debug_poison(NULL);

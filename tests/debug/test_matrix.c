@@ -45,7 +45,6 @@ static void slide(const struct engine *engine, enum mode mode, size_t i)
 	unsigned char *src = page + 1024 - (mode == MODE_DESTINATION ? 0 : i);
 	unsigned char *dst = page + 2048 - (mode == MODE_DESTINATION ? i : 0);
 	size_t left, expected = mode == MODE_NONE ? 0 : LENGTH - i, k;
-	struct mcsafe__landing landing = {0};
 
 	memset(page, ZONE, sizeof(page));
 	memset(dst, FILL, LENGTH);
@@ -54,7 +53,7 @@ static void slide(const struct engine *engine, enum mode mode, size_t i)
 
 	mcsafe_inject_src(mode == MODE_SOURCE ? page + 1024 : NULL);
 	mcsafe_inject_dst(mode == MODE_DESTINATION ? page + 2048 : NULL);
-	left = engine->copy(dst, src, LENGTH, &landing);
+	left = engine->copy(dst, src, LENGTH, NULL);
 	mcsafe_inject_src(NULL);
 	mcsafe_inject_dst(NULL);
 
@@ -118,27 +117,26 @@ static size_t larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
-static void check_stop(const struct trial *trial, size_t done,
-		       const struct mcsafe__landing *landing, uintptr_t src, uintptr_t dst)
+static void check_stop(const struct trial *trial, size_t done, const struct mcsafe_fault *fault,
+		       uintptr_t src, uintptr_t dst)
 {
-	uint64_t facts = landing->facts;
+	uintptr_t addr = (uintptr_t)fault->addr;
 
-	if (mcsafe__facts_signo(facts) != SIGBUS || mcsafe__facts_code(facts) != BUS_MCEERR_AR ||
-	    mcsafe__facts_lsb(facts) != 12)
-		broken(trial, done, "the facts are not those of a machine check");
+	if (fault->signo != SIGBUS || fault->code != BUS_MCEERR_AR || fault->extent != 4096)
+		broken(trial, done, "the record is not those of a machine check");
 	if (done > trial->bad_src)
 		broken(trial, done, "that is past the bad source byte");
 	if (done > trial->bad_dst)
 		broken(trial, done, "that is past the bad destination byte");
 
-	if (mcsafe__facts_kind(facts) == MCSAFE_ROW_STORE) {
-		if (done != trial->bad_dst || landing->addr != dst + trial->bad_dst)
+	if (fault->side == MCSAFE_SIDE_DESTINATION) {
+		if (done != trial->bad_dst || addr != dst + trial->bad_dst)
 			broken(trial, done, "a bad destination is exact to the byte");
 		return;
 	}
-	if (mcsafe__facts_kind(facts) != MCSAFE_ROW_LOAD)
+	if (fault->side != MCSAFE_SIDE_SOURCE)
 		broken(trial, done, "neither a load nor a store");
-	if (landing->addr != src + trial->bad_src)
+	if (addr != src + trial->bad_src)
 		broken(trial, done, "the address is not the bad source byte");
 	/* Bad memory begins at a line. Inside a line, all that is read at once may be lost. */
 	if (done + larger(MCSAFE__SHORT_BY, trial->engine->is.grain) <= trial->bad_src)
@@ -164,7 +162,7 @@ static void run(const struct trial *trial)
 	unsigned char *src = operands.src + MARGIN + trial->src_align;
 	unsigned char *dst = operands.dst + MARGIN + trial->dst_align;
 	size_t done;
-	struct mcsafe__landing landing = {0};
+	struct mcsafe_fault fault;
 
 	memset(operands.dst, ZONE, sizeof(operands.dst));
 	memset(dst, FILL, trial->n);
@@ -172,7 +170,7 @@ static void run(const struct trial *trial)
 
 	mcsafe_inject_src(is_seen(trial, src) ? src + trial->bad_src : NULL);
 	mcsafe_inject_dst(trial->bad_dst == NONE ? NULL : dst + trial->bad_dst);
-	done = trial->n - trial->engine->copy(dst, src, trial->n, &landing);
+	done = trial->n - trial->engine->copy(dst, src, trial->n, &fault);
 	mcsafe_inject_src(NULL);
 	mcsafe_inject_dst(NULL);
 
@@ -184,7 +182,7 @@ static void run(const struct trial *trial)
 	} else {
 		if (done == trial->n)
 			broken(trial, done, "the bad byte was not noticed");
-		check_stop(trial, done, &landing, (uintptr_t)src, (uintptr_t)dst);
+		check_stop(trial, done, &fault, (uintptr_t)src, (uintptr_t)dst);
 	}
 	memcpy(operands.expected + (dst - operands.dst), src, done);
 	if (!same_bytes("destination and red zones", operands.expected, operands.dst,
@@ -315,20 +313,20 @@ static void flush(const struct flusher *flusher, size_t n, size_t align)
 
 	/* From a line before the first flushed one to a line past the end. */
 	for (bad = first; bad <= addr + n + LINE; bad += 1 + t_rng_below(&rng, 9)) {
-		struct mcsafe__landing landing = {0};
+		struct mcsafe_fault fault;
 		size_t expected = flushed(addr, n, bad), done;
 
 		mcsafe_inject_dst((const void *)bad);
-		done = n - flusher->flush((const void *)addr, n, &landing);
+		done = n - flusher->flush((const void *)addr, n, &fault);
 		mcsafe_inject_dst(NULL);
 		if (done != expected)
 			fail_msg("%s: n %zu at %zu mod 64, bad from %td: %zu bytes flushed, should "
 				 "be %zu",
 				 flusher->name, n, align, (ptrdiff_t)(bad - addr), done, expected);
 		if (done < n) {
-			assert_int_equal(mcsafe__facts_kind(landing.facts), MCSAFE_ROW_STORE);
-			assert_int_equal(mcsafe__facts_signo(landing.facts), SIGBUS);
-			assert_int_equal(landing.addr % LINE, 0);
+			assert_int_equal(fault.side, MCSAFE_SIDE_DESTINATION);
+			assert_int_equal(fault.signo, SIGBUS);
+			assert_int_equal((uintptr_t)fault.addr % LINE, 0);
 		}
 	}
 }

@@ -31,7 +31,7 @@ static struct t_bad_page memory;
  */
 static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 {
-	struct mcsafe__landing landing, *where = &landing;
+	struct mcsafe_fault fault, *where = &fault;
 	char *stack =
 		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;

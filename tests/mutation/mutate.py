@@ -102,7 +102,9 @@ ASM_CHANGES = [
 OF_NO_EFFECT = re.compile(r"_Static_assert|static const|mcsafe__msan_")
 OF_NO_EFFECT_FILES = ("src/base/msan.h",)
 CALL = re.compile(r"^\t+(?:\(void\))?[a-z_]\w*\([^;]*\);$")
-ASM_DROPPED = re.compile(r"^\t(sfence|note_fault \w+|vzeroupper|cld|movq\t.*|xorl\t.*)\s*(/\*.*)?$")
+ASM_DROPPED = re.compile(
+    r"^\t(sfence|keep_fault .*|kept_fault .*|vzeroupper|cld|movq\t.*|xorl\t.*)\s*(/\*.*)?$"
+)
 ALIAS = re.compile(r"^#define\s+(\w+)\s+(%\w+|\w+)\s*(?:/\*.*)?$", re.M)
 INCLUDE = re.compile(r'^#include\s+"([^"]+)"', re.M)
 MOVE = re.compile(r"^\tmovq\t(%?\w+), (%?\w+)\s*(?:/\*.*)?$")

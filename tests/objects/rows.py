@@ -2,11 +2,10 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. First, the three stores of note_fault (asm/asm.h) into the caller's
-landing record, and the jump past them if there is no record, need no rows. They are recognised by
-their form, and only where nothing but a fault can lead. Second, constants may be read, at a
-%rip-relative address or through a register that the engine writes only by LEA of such an address.
-They must be in a section that cannot be written.
+row. There is one exception: constants may be read, at a %rip-relative address or through a register
+that the engine writes only by LEA of such an address. They must be in a section that cannot be
+written. After a fault, an engine goes back to its own code or ends with a jump to mcsafe__stop
+(asm/asm.h), which writes the caller's record. Nothing but a fault leads to such a jump.
 """
 
 import re
@@ -21,6 +20,7 @@ import levels
 from disassembly import Instruction
 
 SECTION = "mcsafe_extable"
+STOP = "<mcsafe__stop>"
 ROW = struct.Struct("<iiI")
 
 
@@ -35,10 +35,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """The numbers in asm/layout.h and in the public header that it includes."""
+    """The kinds of rows in asm/layout.h and in the public header that it includes."""
 
     kinds: dict[str, int]
-    offsets: tuple[int, int, int]  # offsets of addr, ip and facts in struct mcsafe__landing
 
     @classmethod
     def read(cls, header: Path) -> "Layout":
@@ -46,11 +45,7 @@ class Layout:
         public = header.parents[1] / "include" / "mcsafe" / "extable.h"
         text = header.read_text() + public.read_text()
         kinds = re.findall(r"^# *define MCSAFE_ROW_(\w+) +(\d+)", text, re.M)
-        offsets = [
-            int(re.search(rf"^# *define MCSAFE_LANDING_{name} +(\d+)", text, re.M)[1])
-            for name in ("ADDR", "IP", "FACTS")
-        ]
-        return cls({name: int(number) for name, number in kinds}, tuple(offsets))
+        return cls({name: int(number) for name, number in kinds})
 
 
 def table(file: elf.File) -> list[Row]:
@@ -92,8 +87,11 @@ class Function:
         if insn.falls_through:
             yield insn.end
 
-    def reachable(self, starts: Iterable[int], stops: Iterable[int] = ()) -> set[int]:
-        """The instructions that can run after those at starts, if no access faults."""
+    def reachable(
+        self, starts: Iterable[int], stops: Iterable[int] = (), faults: bool = False
+    ) -> set[int]:
+        """The instructions that can run after those at starts, if accesses fault or if not."""
+        fixups = {row.insn: row.fixup for row in self.rows} if faults else {}
         seen: set[int] = set()
         todo = list(starts)
         while todo:
@@ -101,10 +99,13 @@ class Function:
             if addr not in seen and addr in self.code and addr not in stops:
                 seen.add(addr)
                 todo.extend(self._successors(self.code[addr]))
+                if addr in fixups:
+                    todo.append(fixups[addr])
         return seen
 
     def reads_constant(self, insn: Instruction) -> bool:
-        """Whether it loads through a register that only ever holds the address of a constant."""
+        """Whether it loads through a register that then only ever holds the address of a
+        constant."""
         memory = [operand for operand in insn.operands if "(" in operand]
         if insn.access() != "LOAD" or len(memory) != 1:
             return False
@@ -120,7 +121,9 @@ class Function:
             if i.operands and register.fullmatch(i.operands[-1]) and i.mnemonic != "ret"
         ]
         return bool(writers) and all(
-            i.mnemonic == "lea" and i.operands[0].endswith("(%rip)") for i in writers
+            (i.mnemonic == "lea" and i.operands[0].endswith("(%rip)"))
+            or insn.addr not in self.reachable([i.end])
+            for i in writers
         )
 
     def constants(self) -> Iterator[tuple[Instruction, int]]:
@@ -131,34 +134,13 @@ class Function:
                 if distance is not None:
                     yield insn, insn.end + int(distance[1], 16)
 
-    def notes(self, layout: Layout) -> list[list[Instruction]]:
-        """Every place that looks like note_fault."""
-        code = list(self.code.values())
-        return [
-            code[i : i + 5] for i in range(len(code) - 4) if _is_note(code[i : i + 5], layout)
-        ]
-
-
-def _is_note(five: list[Instruction], layout: Layout) -> bool:
-    """Whether they are stores of %r9, %r10, %r11 to their places relative to one base register, or
-    a jump past these stores if that register is 0."""
-    test, jump, *three = five
-    if test.mnemonic != "test" or jump.mnemonic != "je" or jump.target != three[-1].end:
-        return False
-    bases = set(test.operands)
-    for insn, register, offset in zip(three, ("%r9", "%r10", "%r11"), layout.offsets, strict=True):
-        place = insn.operands[-1] if insn.operands else ""
-        match = re.fullmatch(r"(0x[0-9a-f]+)?\((%\w+)\)", place)
-        if insn.mnemonic not in ("mov", "movq") or insn.operands[0] != register or not match:
-            return False
-        if int(match[1] or "0", 16) != offset:
-            return False
-        bases.add(match[2])
-    return len(bases) == 1
+    def stops(self) -> list[Instruction]:
+        """Every jump to the common end of engines that a fault has stopped."""
+        return [insn for insn in self.code.values() if insn.is_jump and STOP in insn.operands[0]]
 
 
 def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iterator[str]:
-    """Check one access that is not part of a note: exactly one row, of its kind."""
+    """Check one access: exactly one row, of its kind."""
     access = insn.access()
     rows = [row for row in function.rows if row.insn == insn.addr]
     if access is None:
@@ -170,41 +152,40 @@ def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iter
         yield f"{function.name}: {insn}: kind {rows[0].kind} instead of {access}"
 
 
-def _check_notes(function: Function, layout: Layout) -> Iterator[str]:
-    """Check that notes are written after a fault, after every fault, and at no other time."""
+def _check_stops(function: Function) -> Iterator[str]:
+    """Check that the record is written after a fault, and at no other time."""
     normal = function.reachable([function.entry])
     fixups = [row.fixup for row in function.rows]
-    notes = function.notes(layout)
-    for note in notes:
-        if any(insn.addr in normal for insn in note):
-            yield f"{function.name}: {note[0]}: a note that is written without a fault"
-        if note[0].addr not in function.reachable(fixups):
-            yield f"{function.name}: {note[0]}: a note that no fault leads to"
+    for stop in function.stops():
+        if stop.addr in normal:
+            yield f"{function.name}: {stop}: a record that is written without a fault"
+        if stop.addr not in function.reachable(fixups):
+            yield f"{function.name}: {stop}: a record that no fault leads to"
     for fixup in sorted(set(fixups)):
-        silent = function.reachable([fixup], stops=[note[0].addr for note in notes])
-        if any(function.code[addr].mnemonic.startswith("ret") for addr in silent):
-            yield f"{function.name}: fixup {fixup:#x}: returns without a note"
+        if fixup in normal:
+            yield f"{function.name}: fixup {fixup:#x}: runs without a fault too"
+            continue
+        ways = function.reachable([fixup], stops=normal, faults=True)
+        if not any(stop.addr in ways for stop in function.stops()):
+            yield f"{function.name}: fixup {fixup:#x}: never writes a record"
 
 
 def check_function(function: Function, layout: Layout) -> Iterator[str]:
     """Everything about one engine that is wrong."""
-    noted = {insn.addr for note in function.notes(layout) for insn in note}
     for insn in function.code.values():
         if function.rows and insn.uses_stack_pointer:
             yield f"{function.name}: {insn}: an engine must leave the stack alone"
         if function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
-        elif insn.addr not in noted:
+        else:
             yield from _check_access(function, insn, layout)
-        elif any(row.insn == insn.addr for row in function.rows):
-            yield f"{function.name}: {insn}: a row for a store into the landing record"
     for row in function.rows:
         if row.insn not in function:
             yield f"{function.name}: row {row.insn:#x}: in the middle of an instruction"
         if row.fixup not in function:
             yield f"{function.name}: row {row.insn:#x}: its fixup {row.fixup:#x} is elsewhere"
-    yield from _check_notes(function, layout)
+    yield from _check_stops(function)
 
 
 def is_read_only(file: elf.File, addr: int) -> bool:

@@ -16,6 +16,7 @@ LAYOUT = rows.Layout.read(built.SOURCE / "asm" / "layout.h")
 OTHERS = {
     "mcsafe__guard_land",
     "mcsafe__signal_entries",
+    "mcsafe__stop",
     "mcsafe_guard_disarm",
     "mcsafe_guard_enter",
 }
@@ -31,13 +32,15 @@ func mcsafe__good
 	jnz	.Lagain
 	ret
 .Lfault:
-	note_fault %rcx
 	movq	%rdx, %rax
-	ret
+	stop_at_fault
 endfunc mcsafe__good
 func mcsafe__other
 	ret
 endfunc mcsafe__other
+func mcsafe__stop
+	ret
+endfunc mcsafe__stop
 """
 
 # The same engine with a constant, which needs no row.
@@ -61,10 +64,10 @@ BROKEN = [
     (LOAD, "8888: movq (%rsi), %rax; extable 8888b+1, .Lfault, 1", "middle of an instruction"),
     (LOAD, "LOAD(mcsafe__other, 8, movq, %rax, (%rsi))", "is elsewhere"),
     (LOAD, "8888: leaq (%rsi), %rax; extable 8888b, .Lfault, 1", "no access to memory"),
-    ("note_fault %rcx", "movq %r9, (%rcx)", "0 rows instead of one"),
-    ("note_fault %rcx", "note_fault %rcx; movq %rdx, 24(%rcx)", "0 rows instead of one"),
-    ("note_fault %rcx", "", "returns without a note"),
-    ("decq	%rdx", "note_fault %rcx", "without a fault"),
+    ("stop_at_fault", "movq %r9, (%rcx); stop_at_fault", "0 rows instead of one"),
+    ("stop_at_fault", "ret", "never writes a record"),
+    ("stop_at_fault", "jmp .Lagain", "never writes a record"),
+    ("decq	%rdx", "stop_at_fault", "without a fault"),
     ("decq	%rdx", "movq (%r10), %r8; leaq 8(%rsi), %r10; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "movq (%r10), %r8; decq %rdx", "0 rows instead of one"),
     ("decq	%rdx", "leaq 8(%rip), %r10; movq %rdx, (%r10); decq %rdx", "0 rows instead of one"),
@@ -76,8 +79,8 @@ BROKEN = [
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
     (
-        "	ret\nendfunc mcsafe__good",
-        "	ret\n	note_fault %rcx\nendfunc mcsafe__good",
+        "stop_at_fault\nendfunc mcsafe__good",
+        "stop_at_fault; stop_at_fault\nendfunc mcsafe__good",
         "no fault leads to",
     ),
     (LOAD, "vmovd %eax, %xmm0", "above its level: avx"),

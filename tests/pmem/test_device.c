@@ -43,7 +43,7 @@ int __wrap_mcsafe__clearing_begin(struct mcsafe__clearing **clearing, const char
 				  uint64_t address, uint64_t n);
 int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing);
 void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing);
-size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing);
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault);
 
 int __wrap_mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsafe__dax_place *place)
 {
@@ -93,9 +93,9 @@ void __wrap_mcsafe__clearing_end(struct mcsafe__clearing *clearing)
 }
 
 /* Every store is flushed. After a flush the firmware can lose a store. */
-size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe__landing *landing)
+size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fault *fault)
 {
-	(void)landing;
+	(void)fault;
 	firmware.flushes++;
 	if (firmware.loses_stores)
 		firmware.memory[(const unsigned char *)addr - firmware.memory + (ptrdiff_t)n - 1] ^=

@@ -37,14 +37,14 @@ void __wrap_mcsafe__pmem_fence(void);
 int __wrap_mcsafe_badblocks_ask(struct mcsafe_badblocks *badblocks, int fd,
 				struct mcsafe_badblocks_answer *answer);
 
-size_t __wrap_mcsafe__flush(const void *addr, size_t n, struct mcsafe__landing *landing)
+size_t __wrap_mcsafe__flush(const void *addr, size_t n, struct mcsafe_fault *fault)
 {
 	size_t from = (size_t)((const unsigned char *)addr - memory);
 
 	flushes++;
 	for (size_t at = mcsafe__down(from, LINE); at < from + n; at += LINE)
 		flushed[at / LINE] = true;
-	return __real_mcsafe__flush(addr, n, landing);
+	return __real_mcsafe__flush(addr, n, fault);
 }
 
 void __wrap_mcsafe__pmem_fence(void)

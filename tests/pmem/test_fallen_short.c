@@ -30,20 +30,25 @@ static size_t short_by;
 static uintptr_t said; /* the address that the kernel reports */
 static unsigned stops;
 
-size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n,
-				struct mcsafe__landing *landing)
+size_t __wrap_mcsafe__copy_erms(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	uintptr_t from = (uintptr_t)src, bad = (uintptr_t)memory + BAD * T_PAGE;
 	size_t good;
 
 	if (bad - short_by < from || bad >= from + n)
-		return __real_mcsafe__copy_erms(dst, src, n, landing);
+		return __real_mcsafe__copy_erms(dst, src, n, fault);
 	good = bad - short_by - from;
-	assert_int_equal(__real_mcsafe__copy_erms(dst, src, good, landing), 0);
-	landing->addr = said;
-	landing->ip = (uintptr_t)__wrap_mcsafe__copy_erms;
-	landing->facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, 12, MCSAFE_ROW_LOAD) |
-			 MCSAFE__FACTS_BY_MOVE;
+	assert_int_equal(__real_mcsafe__copy_erms(dst, src, good, fault), 0);
+	*fault = (struct mcsafe_fault){
+		.signo = SIGBUS,
+		.code = BUS_MCEERR_AR,
+		.cause = MCSAFE_CAUSE_POISON,
+		.side = MCSAFE_SIDE_SOURCE,
+		.addr = (void *)said,
+		.extent = T_PAGE,
+		.ip = (void *)(uintptr_t)__wrap_mcsafe__copy_erms,
+		.flags = MCSAFE_FAULT_MAY_FALL_SHORT,
+	};
 	stops++;
 	return n - good;
 }

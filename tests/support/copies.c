@@ -16,7 +16,7 @@
 /* The members of struct t_copy up to the last one. */
 #define ENTRY(function, work, record) #function, (void (*)(void))(function), work, record, 0
 #define ROUTINE(name, work) \
- "engine " #name, (void (*)(void))mcsafe__##name, work, T_RECORD_LANDING, 0
+ "engine " #name, (void (*)(void))mcsafe__##name, work, T_RECORD_ROUTINE, 0
 
 const struct t_copy t_copies[] = {
 #define COPY(name, ...)  {ROUTINE(copy_##name, T_COPIES), {__VA_ARGS__}},
@@ -39,7 +39,7 @@ static const struct t_copy others[] = {
 
 bool t_copy_is_engine(const struct t_copy *copy)
 {
-	return copy->record == T_RECORD_LANDING;
+	return copy->record == T_RECORD_ROUTINE;
 }
 
 bool t_copy_is_possible(const struct t_copy *copy)

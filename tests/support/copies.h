@@ -18,7 +18,7 @@ enum t_work {
 /* The type of the last argument, by which a function reports a fault. */
 enum t_record {
 	T_RECORD_FAULT,   /* struct mcsafe_fault * */
-	T_RECORD_LANDING, /* struct mcsafe__landing *: this is an engine */
+	T_RECORD_ROUTINE, /* the same, and this is a routine of asm/x86_64 */
 	T_RECORD_NONE,    /* there is no such argument */
 };
 

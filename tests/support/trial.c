@@ -9,8 +9,8 @@
 
 #include <mcsafe/fault.h>
 
+#include "asm/layout.h"
 #include "landing/extable.h"
-#include "landing/landing.h"
 #include "oracle.h"
 #include "pattern.h"
 #include "run.h"
@@ -19,11 +19,6 @@
 #define LINE      64
 #define UNWRITTEN 0xa5 /* every byte of a record has this value before the call */
 
-union record {
-	struct mcsafe_fault fault;
-	struct mcsafe__landing landing;
-};
-
 /* A trial while it runs. */
 struct run {
 	const struct t_trial *trial;
@@ -31,7 +26,7 @@ struct run {
 	const unsigned char *src;
 	struct t_outcome expected;
 	size_t left;
-	union record record;
+	struct mcsafe_fault record;
 };
 
 static _Thread_local char complaint[256];
@@ -184,7 +179,7 @@ static uintptr_t reported_addr(const struct run *run, const struct t_report *rep
 
 static const char *check_fault(const struct run *run, const struct t_report *report)
 {
-	const struct mcsafe_fault *fault = &run->record.fault;
+	const struct mcsafe_fault *fault = &run->record;
 	enum mcsafe_cause cause = t_report_cause(report);
 	uintptr_t addr = reported_addr(run, report);
 
@@ -210,37 +205,9 @@ static const char *check_fault(const struct run *run, const struct t_report *rep
 	return NULL;
 }
 
-static const char *check_landing(const struct run *run, const struct t_report *report)
-{
-	const struct mcsafe__landing *landing = &run->record.landing;
-	const struct t_copy *engine = t_engine_of(landing->ip);
-	uint64_t facts = mcsafe__facts_pack(report->signo, report->code, report->lsb,
-					    (unsigned)run->expected.side);
-	const struct mcsafe_row *row = mcsafe__extable_find(landing->ip);
-
-	if (row != NULL && row->kind == MCSAFE_ROW_BOTH)
-		facts |= MCSAFE__FACTS_BY_MOVE;
-	if (landing->facts != facts)
-		return COMPLAIN("landing: facts %#" PRIx64 ", must be %#" PRIx64, landing->facts,
-				facts);
-	if (landing->addr != reported_addr(run, report))
-		return COMPLAIN("landing: addr %#" PRIxPTR ", must be %#" PRIxPTR, landing->addr,
-				reported_addr(run, report));
-	if (engine != run->trial->copy)
-		return COMPLAIN("landing: the instruction is not in this engine");
-	return NULL;
-}
-
 static uintptr_t ip_of(const struct run *run)
 {
-	switch (run->trial->copy->record) {
-	case T_RECORD_FAULT:
-		return (uintptr_t)run->record.fault.ip;
-	case T_RECORD_LANDING:
-		return run->record.landing.ip;
-	default:
-		return 0;
-	}
+	return run->trial->copy->record != T_RECORD_NONE ? (uintptr_t)run->record.ip : 0;
 }
 
 static const char *check_ip(const struct run *run)
@@ -251,6 +218,8 @@ static const char *check_ip(const struct run *run)
 		return COMPLAIN("record: no row for the instruction");
 	if (!(row->kind & (uint32_t)run->expected.side))
 		return COMPLAIN("record: the instruction is a row of the other side");
+	if (t_copy_is_engine(run->trial->copy) && t_engine_of(ip_of(run)) != run->trial->copy)
+		return COMPLAIN("record: the instruction is not in this routine");
 	return NULL;
 }
 
@@ -265,8 +234,7 @@ static const char *check_record(const struct run *run)
 		report = t_region_report(run->trial->src, MCSAFE_SIDE_SOURCE);
 	else
 		report = t_region_report(run->trial->dst, access_to_dst(run->trial));
-	bad = run->trial->copy->record == T_RECORD_FAULT ? check_fault(run, report)
-							 : check_landing(run, report);
+	bad = check_fault(run, report);
 	return bad != NULL ? bad : check_ip(run);
 }
 

@@ -2,7 +2,7 @@
 /*
  * copy_reread.S - a copy with a broken fixup, which the lab must detect
  *
- * size_t lab_copy_reread(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
+ * size_t lab_copy_reread(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
  *
  * Copies single bytes. After a fault of a load it reads the same byte again, which C6 forbids: on a
  * real machine the second read of poison may be fatal. Its result is nevertheless right.
@@ -25,7 +25,6 @@ func lab_copy_reread
 .Lfault_load:
 	LOAD(.Lfault, 1, movb, %al, (%rsi))
 .Lfault:
-	note_fault %rcx
 	movq	%rdx, %rax
-	ret
+	stop_at_fault
 endfunc lab_copy_reread

@@ -4,7 +4,6 @@
 #include "base/cpu.h"
 #include "lab.h"
 #include "landing/extable.h"
-#include "landing/fault.h"
 
 #include <string.h>
 
@@ -91,19 +90,9 @@ const struct lab_engine *lab_engine_of(uintptr_t insn)
 size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size_t n,
 	       struct mcsafe_fault *fault)
 {
-	struct mcsafe__landing landing;
-	size_t left;
-	bool load;
-
 	if (engine->copy)
-		left = engine->copy(dst, src, n, &landing);
-	else if (engine->set)
-		left = engine->set(dst, LAB_SET, n, &landing);
-	else
-		left = engine->flush(dst, n, &landing);
-	load = left && mcsafe__facts_kind(landing.facts) == MCSAFE_ROW_LOAD;
-	if (left)
-		mcsafe__fault_from_landing(fault, &landing,
-					   (const char *)(load ? src : dst) + (n - left));
-	return left;
+		return engine->copy(dst, src, n, fault);
+	if (engine->set)
+		return engine->set(dst, LAB_SET, n, fault);
+	return engine->flush(dst, n, fault);
 }

@@ -84,15 +84,14 @@ void lab_forget_signals(void);
 
 /* ---- engines.c: the library's assembly routines and their rows ------------------------------ */
 
-struct mcsafe__landing;
 struct mcsafe__routine;
 
 /* One of the members copy, set and flush is used: see asm/routines.h. */
 struct lab_engine {
 	const char *name;
-	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe__landing *landing);
-	size_t (*set)(void *dst, int c, size_t n, struct mcsafe__landing *landing);
-	size_t (*flush)(const void *addr, size_t n, struct mcsafe__landing *landing);
+	size_t (*copy)(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
+	size_t (*set)(void *dst, int c, size_t n, struct mcsafe_fault *fault);
+	size_t (*flush)(const void *addr, size_t n, struct mcsafe_fault *fault);
 	const struct mcsafe__routine *is;
 };
 
