@@ -120,6 +120,14 @@
 .endm
 
 /*
+ * The same after a load, for a function that returns an enum mcsafe_cause: it returns why the load
+ * failed. Of the registers above, %rax and %rdi mean nothing.
+ */
+.macro	stop_with_cause
+	jmp	mcsafe__stop_with_cause
+.endm
+
+/*
  * For a fixup that stores bytes and then stops at the fault that led to it: an access may change
  * %r9 to %r11. They are kept in vector registers, by \insn: movq or vmovq.
  */

@@ -17,6 +17,7 @@ OTHERS = {
     "mcsafe__guard_land",
     "mcsafe__signal_entries",
     "mcsafe__stop",
+    "mcsafe__stop_with_cause",
     "mcsafe_guard_disarm",
     "mcsafe_guard_enter",
 }
@@ -47,6 +48,11 @@ endfunc mcsafe__stop
 CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10), %r8; .Lagain:")
 CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
 CONSTANT_OF_IP = CONSTANT.replace("movq 8(%r10), %r8", "movq .Lconstant(%rip), %r8")
+
+# The same engine, as one that stores a result.
+RESULT = GOOD.replace("mcsafe__good", "mcsafe__compare_good").replace(
+    "decq	%rdx", "movq %rdx, 8(%rcx); decq %rdx"
+)
 
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
@@ -100,6 +106,19 @@ BROKEN = [
 ]
 
 
+# The same for the engine that stores a result.
+BROKEN_RESULT = [
+    ("8(%rcx)", "16(%rcx)", "0 rows instead of one"),
+    ("8(%rcx)", "8(%rdi)", "0 rows instead of one"),
+    ("8(%rcx)", "8(%rcx,%rax)", "0 rows instead of one"),
+    ("movq %rdx, 8(%rcx)", "movq 8(%rcx), %rdx", "0 rows instead of one"),
+    ("movq %rdx, 8(%rcx)", "addq %rdx, 8(%rcx)", "reads and writes memory"),
+    ("movq %rdx, 8(%rcx)", "STORE(.Lfault, 8, movq, %rdx, 8(%rcx))", "a row for a result"),
+    (".Lagain:", "movl %eax, %ecx; .Lagain:", "0 rows instead of one"),
+    (".Lfault:", ".Lfault: movb $1, %cl; jmp .Lagain", "0 rows instead of one"),
+]
+
+
 def problems_of(source: str, directory: str) -> list[str]:
     """Assemble, link and check an engine."""
     assembly, library = Path(directory, "engine.S"), Path(directory, "engine.so")
@@ -109,7 +128,8 @@ def problems_of(source: str, directory: str) -> list[str]:
         [built.CC, "-shared", "-o", library, *include, assembly], check=True, capture_output=True
     )
     try:
-        return rows.check(library, {"mcsafe__good", "mcsafe__other"}, TOOLS, LAYOUT)
+        engines = {"mcsafe__good", "mcsafe__compare_good", "mcsafe__other"}
+        return rows.check(library, engines, TOOLS, LAYOUT)
     except rows.disassembly.UnknownInstruction as unknown:
         return [str(unknown)]
 
@@ -122,12 +142,14 @@ class Checker(unittest.TestCase):
             self.assertEqual(problems_of(GOOD, directory), [])
             self.assertEqual(problems_of(CONSTANT, directory), [])
             self.assertEqual(problems_of(CONSTANT_OF_IP, directory), [])
+            self.assertEqual(problems_of(RESULT, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
-        for old, new, said in BROKEN:
+        broken = [(GOOD, *line) for line in BROKEN] + [(RESULT, *line) for line in BROKEN_RESULT]
+        for good, old, new, said in broken:
             with self.subTest(new=new, said=said), tempfile.TemporaryDirectory() as directory:
-                self.assertEqual(GOOD.count(old), 1)
-                problems = problems_of(GOOD.replace(old, new), directory)
+                self.assertEqual(good.count(old), 1)
+                problems = problems_of(good.replace(old, new), directory)
                 self.assertTrue(any(said in problem for problem in problems), problems)
 
 
