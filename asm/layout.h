@@ -25,6 +25,11 @@
 #define MCSAFE_LANDING_FACTS 16
 #define MCSAFE_LANDING_SIZE  24
 
+/* Indices in mcsafe__entry_below (src/copy/route.h). */
+#define MCSAFE_ENTRY_SET_AVX512  0
+#define MCSAFE_ENTRY_SET_AVX2    1
+#define MCSAFE_ENTRIES           2
+
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32
 #define MCSAFE_ENTRY_SIZE  16

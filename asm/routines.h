@@ -11,10 +11,11 @@ struct mcsafe_fault; /* mcsafe/fault.h */
 #pragma GCC visibility push(hidden)
 
 /*
- * Each routine returns the number of bytes that it did not do. If that is not 0, *fault is the
- * whole record of why, as mcsafe/fault.h describes it. Otherwise it is as before. fault may be NULL
- * if the caller does not want to know. Until there is a fault, a record costs nothing. The contract
- * of each routine stands at the head of asm/x86_64/NAME.S.
+ * A copy, fill or write-back returns the number of bytes that it did not do. If that is not 0,
+ * *fault is the whole record of why, as mcsafe/fault.h describes it. Otherwise it is as before.
+ * fault may be NULL if the caller does not want to know. Until there is a fault, a record costs
+ * nothing. The contract of each routine
+ * stands at the head of asm/x86_64/NAME.S.
  */
 typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
@@ -33,7 +34,7 @@ typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe_fault 
  */
 struct mcsafe__routine {
 	unsigned needs;     /* MCSAFE__CPU_*: what the processor must have to run the routine */
-	bool rep_movsb;     /* loads and stores by REP MOVSB, as the processor pleases */
+	bool rep_movsb;     /* loads and stores by REP MOVSB or STOSB, as the processor pleases */
 	bool touches_again; /* some accesses touch what was touched just before, and seldom fail */
 	unsigned grain;     /* the result is exact if the first bad byte is at a multiple of this */
 	unsigned chunk;     /* a copy reads up to a multiple of this, at or past its end */

@@ -26,7 +26,9 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 static mcsafe__set_fn choose_and_set;
-struct mcsafe__route mcsafe__route = {.copy = choose_and_copy, .set = choose_and_set};
+struct mcsafe__route mcsafe__route = {
+	.copy = choose_and_copy, .set = choose_and_set, .strings_from = SIZE_MAX};
+_Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
 
 /*
  * What the build may not use, whatever the processor has: MCSAFE_DEBUG cannot see the accesses of
@@ -106,6 +108,44 @@ static size_t short_below(const struct mcsafe__engine *engine)
 	return mcsafe__down(cache / 2, MCSAFE__LINE) + MCSAFE__LINE;
 }
 
+/*
+ * mcsafe__route.strings_from, by the processor. What was measured against vectors of 64 bytes, in
+ * memory that is filled again and again (bench/):
+ *
+ *	Intel family 6 model 207	slower below 3 KiB, equal at 4 KiB, faster by up to 8 %
+ *					above, and by 32 % at the size of the first cache
+ *	AMD family 1Ah			slower by 11 to 78 % up to 512 KiB, faster by 6 % at 768
+ *					KiB, and by 20 to 30 % from 1 MiB on, which is the size
+ *					of the second cache
+ *
+ * Others were not measured, so they fill by vectors.
+ */
+static size_t strings_from(const struct mcsafe__engine *engine)
+{
+	if (engine == NULL || !engine->rep_movsb)
+		return SIZE_MAX;
+	switch (mcsafe__cpu_vendor()) {
+	case MCSAFE__VENDOR_INTEL:
+		return (size_t)4 << 10;
+	case MCSAFE__VENDOR_AMD:
+		return (size_t)768 << 10;
+	default:
+		return SIZE_MAX;
+	}
+}
+
+static void limit_entry(unsigned index, bool is_in_use, size_t below)
+{
+	atomic_store(&mcsafe__entry_below[index], is_in_use ? below : 0);
+}
+
+/* The limits of the entries in assembly, for the routines that are in use. */
+static void limit_entries(mcsafe__set_fn *set, size_t strings)
+{
+	limit_entry(MCSAFE_ENTRY_SET_AVX512, set == mcsafe__set_avx512, strings);
+	limit_entry(MCSAFE_ENTRY_SET_AVX2, set == mcsafe__set_avx2, strings);
+}
+
 /* Several threads may do this at once. The last one to finish has published the last choice. */
 static void publish(void)
 {
@@ -113,16 +153,21 @@ static void publish(void)
 
 	do {
 		mcsafe__copy_fn *copy;
-		size_t below;
+		mcsafe__set_fn *set;
+		size_t below, strings;
 
 		engine = atomic_load(&chosen);
 		copy = engine != NULL ? engine->copy : choose_and_copy;
+		set = engine != NULL ? engine->set : choose_and_set;
 		below = short_below(engine);
+		strings = strings_from(engine);
 		atomic_store(&mcsafe__route.copy, copy);
-		atomic_store(&mcsafe__route.set, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.set, set);
+		atomic_store(&mcsafe__route.strings_from, strings);
 		atomic_store(&mcsafe__route.short_below, below);
 		atomic_store(&mcsafe__route.avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
 		atomic_store(&mcsafe__route.avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
+		limit_entries(set, strings);
 	} while (atomic_load(&chosen) != engine);
 }
 

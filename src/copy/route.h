@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* route.h - the engines, which of them is in use, and which routines copies and fills take */
+/* route.h - the engines, which of them is in use, and which routines are taken */
 #ifndef MCSAFE_SRC_ROUTE_H
 #define MCSAFE_SRC_ROUTE_H
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "asm/layout.h"
 #include "asm/routines.h"
 #include "flush.h"
 
@@ -25,7 +26,9 @@ struct mcsafe__engine {
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
 	mcsafe__set_fn *set;
-	bool rep_movsb;      /* longer copies use REP MOVSB for all but their ends (copy.c) */
+	/* Longer copies use REP MOVSB for all but their ends (copy.c), and longer fills REP STOSB
+	 * where that is faster (route.c). */
+	bool rep_movsb;
 	bool on_request;     /* never the default */
 	unsigned needs;      /* MCSAFE__CPU_*: without them the engine cannot be selected */
 	unsigned also_needs; /* MCSAFE__CPU_*: without them the engine is not the default */
@@ -53,6 +56,8 @@ struct mcsafe__route {
 	/* The routines of the engine, or functions that choose an engine first. */
 	mcsafe__copy_fn *_Atomic copy;
 	mcsafe__set_fn *_Atomic set;
+	/* A fill of so many bytes or more is for mcsafe__set_erms(). */
+	_Atomic size_t strings_from;
 	/* A copy of fewer bytes is for .copy. For longer copies, copy.c looks at the engine. A
 	 * multiple of 64, and at most MCSAFE__NT_NEVER_BELOW; 0 while no engine is chosen. */
 	_Atomic size_t short_below;
@@ -66,6 +71,16 @@ struct mcsafe__route {
 };
 
 extern struct mcsafe__route mcsafe__route;
+
+/*
+ * The limits of the entries in assembly (asm.h, front), by MCSAFE_ENTRY_* of asm/layout.h. Fills
+ * and scans of fewer bytes are for the routine that follows the entry. 0 if that is not the routine
+ * of the engine in use.
+ */
+extern _Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
+
+/* What the entries leave: the same functions for each engine and each length. */
+mcsafe__set_fn mcsafe__memset; /* copy.c */
 
 #pragma GCC visibility pop
 

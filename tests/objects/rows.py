@@ -215,6 +215,17 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     yield from _check_stops(function)
 
 
+def check_front(name: str, code: Iterable[Instruction]) -> Iterator[str]:
+    """Everything that is wrong about the beginning of a function that goes on as an engine ("front"
+    of asm.h). It may touch its limit only, and must not change the stack."""
+    for insn in code:
+        limit = insn.mnemonic == "cmp" and insn.operands[0].endswith("(%rip)")
+        if insn.uses_stack_pointer or not (insn.access() is None or limit):
+            yield f"{name}: {insn}: more than a limit"
+        if not insn.falls_through:
+            yield f"{name}: {insn}: does not go on as the engine"
+
+
 def is_read_only(file: elf.File, addr: int) -> bool:
     """Whether it is in a section that is loaded and cannot be written."""
     return any(
