@@ -28,7 +28,9 @@
 /* Indices in mcsafe__entry_below (src/copy/route.h). */
 #define MCSAFE_ENTRY_SET_AVX512  0
 #define MCSAFE_ENTRY_SET_AVX2    1
-#define MCSAFE_ENTRIES           2
+#define MCSAFE_ENTRY_SCAN_AVX512 2
+#define MCSAFE_ENTRY_SCAN_AVX2   3
+#define MCSAFE_ENTRIES           4
 
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32

@@ -26,8 +26,11 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 static mcsafe__set_fn choose_and_set;
-struct mcsafe__route mcsafe__route = {
-	.copy = choose_and_copy, .set = choose_and_set, .strings_from = SIZE_MAX};
+static mcsafe__scan_fn choose_and_scan;
+struct mcsafe__route mcsafe__route = {.copy = choose_and_copy,
+				      .set = choose_and_set,
+				      .scan = choose_and_scan,
+				      .strings_from = SIZE_MAX};
 _Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
 
 /*
@@ -89,6 +92,12 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe_fault *fa
 	return mcsafe__engine()->set(dst, c, n, fault);
 }
 
+static enum mcsafe_cause choose_and_scan(const void *s, int c, size_t n, size_t *at,
+					 struct mcsafe_fault *fault)
+{
+	return mcsafe__engine()->scan(s, c, n, at, fault);
+}
+
 /*
  * mcsafe__route.short_below. REP MOVSB begins where source and destination together no longer fit
  * into the first-level cache. Below that length vectors are faster by half; a little above, they
@@ -140,10 +149,12 @@ static void limit_entry(unsigned index, bool is_in_use, size_t below)
 }
 
 /* The limits of the entries in assembly, for the routines that are in use. */
-static void limit_entries(mcsafe__set_fn *set, size_t strings)
+static void limit_entries(mcsafe__set_fn *set, mcsafe__scan_fn *scan, size_t strings)
 {
 	limit_entry(MCSAFE_ENTRY_SET_AVX512, set == mcsafe__set_avx512, strings);
 	limit_entry(MCSAFE_ENTRY_SET_AVX2, set == mcsafe__set_avx2, strings);
+	limit_entry(MCSAFE_ENTRY_SCAN_AVX512, scan == mcsafe__scan_avx512, SIZE_MAX);
+	limit_entry(MCSAFE_ENTRY_SCAN_AVX2, scan == mcsafe__scan_avx2, SIZE_MAX);
 }
 
 /* Several threads may do this at once. The last one to finish has published the last choice. */
@@ -154,20 +165,23 @@ static void publish(void)
 	do {
 		mcsafe__copy_fn *copy;
 		mcsafe__set_fn *set;
+		mcsafe__scan_fn *scan;
 		size_t below, strings;
 
 		engine = atomic_load(&chosen);
 		copy = engine != NULL ? engine->copy : choose_and_copy;
 		set = engine != NULL ? engine->set : choose_and_set;
+		scan = engine != NULL ? engine->scan : choose_and_scan;
 		below = short_below(engine);
 		strings = strings_from(engine);
 		atomic_store(&mcsafe__route.copy, copy);
 		atomic_store(&mcsafe__route.set, set);
+		atomic_store(&mcsafe__route.scan, scan);
 		atomic_store(&mcsafe__route.strings_from, strings);
 		atomic_store(&mcsafe__route.short_below, below);
 		atomic_store(&mcsafe__route.avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
 		atomic_store(&mcsafe__route.avx2_below, copy == mcsafe__copy_avx2 ? below : 0);
-		limit_entries(set, strings);
+		limit_entries(set, scan, strings);
 	} while (atomic_load(&chosen) != engine);
 }
 

@@ -26,6 +26,7 @@ struct mcsafe__engine {
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
 	mcsafe__set_fn *set;
+	mcsafe__scan_fn *scan;
 	/* Longer copies use REP MOVSB for all but their ends (copy.c), and longer fills REP STOSB
 	 * where that is faster (route.c). */
 	bool rep_movsb;
@@ -56,6 +57,7 @@ struct mcsafe__route {
 	/* The routines of the engine, or functions that choose an engine first. */
 	mcsafe__copy_fn *_Atomic copy;
 	mcsafe__set_fn *_Atomic set;
+	mcsafe__scan_fn *_Atomic scan;
 	/* A fill of so many bytes or more is for mcsafe__set_erms(). */
 	_Atomic size_t strings_from;
 	/* A copy of fewer bytes is for .copy. For longer copies, copy.c looks at the engine. A
@@ -80,7 +82,8 @@ extern struct mcsafe__route mcsafe__route;
 extern _Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
 
 /* What the entries leave: the same functions for each engine and each length. */
-mcsafe__set_fn mcsafe__memset; /* copy.c */
+mcsafe__set_fn mcsafe__memset;  /* copy.c */
+mcsafe__scan_fn mcsafe__memchr; /* scan.c */
 
 #pragma GCC visibility pop
 

@@ -3,7 +3,7 @@
  * test_scan.c - memchr, strnlen and memcmp against one byte after the other
  *
  * The scans are tried with each engine. Together their lengths take every path of each: some bytes
- * of a line, two lines, a few more, and turns of several lines with each number of lines after them.
+ * of a line, two lines, a few more, and turns of several lines with any number of lines after them.
  */
 #include <errno.h>
 #include <stdio.h>

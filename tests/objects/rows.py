@@ -25,7 +25,7 @@ SECTION = "mcsafe_extable"
 STOPS = ("<mcsafe__stop>", "<mcsafe__stop_with_cause>")
 
 # Routines by the beginning of their names, the argument for the results, and their offsets.
-RESULTS = [("mcsafe__compare_", "cx", {0, 8, 12})]
+RESULTS = [("mcsafe__compare_", "cx", {0, 8, 12}), ("mcsafe__scan_", "cx", {0})]
 ROW = struct.Struct("<iiI")
 
 

@@ -24,8 +24,11 @@ OTHERS = {
 
 # The beginnings of functions that go on as an engine. Builds with MemorySanitizer have none.
 FRONTS = {
+    "mcsafe__memchr_avx2",
     "mcsafe__memset_avx2",
+    "mcsafe_memchr",
     "mcsafe_memset",
+    "mcsafe_strnlen",
 }
 
 # A correct engine, written so that a test can break each line.
