@@ -246,8 +246,8 @@ static void take_away(void *arg, unsigned kind, uintptr_t addr, size_t size, uin
 }
 
 /*
- * An engine may load a line again that has already given the answer. If that load fails, the answer
- * stands: there is no fault, and no record.
+ * An engine may load a line again that has already given the answer, which can be that there is no
+ * such byte. If that load fails, the answer stands: there is no fault, and no record.
  */
 static void lose_after_the_first_line(struct trial *trial)
 {
@@ -255,15 +255,21 @@ static void lose_after_the_first_line(struct trial *trial)
 	struct mcsafe_fault fault = {.extent = 4711};
 	size_t at = 999999;
 
-	if (trial->needle >= trial->n || (uintptr_t)trial->s + trial->needle >= line_end)
+	if ((uintptr_t)trial->s + answer(trial) + (trial->needle < trial->n) > line_end)
 		return;
 	going.loads = 0;
 	mcsafe__debug_observe(take_away, NULL);
 	assert_int_equal(trial->scanner->scan(trial->s, NEEDLE, trial->n, &at, &fault), 0);
 	mcsafe__debug_observe(NULL, NULL);
 	assert_int_equal(mprotect(area, sizeof(area), PROT_READ | PROT_WRITE), 0);
-	if (at != trial->needle || fault.extent != 4711)
+	if (at != answer(trial) || fault.extent != 4711)
 		broken(trial, at, "an answer that was lost again");
+}
+
+/* The alignment of for_each_needle() with which n bytes end where a line does. */
+static size_t align_of_end(size_t n)
+{
+	return (LONGEST / 2 - n) % LINE;
 }
 
 static void lose_all(const struct scanner *scanner)
@@ -271,6 +277,11 @@ static void lose_all(const struct scanner *scanner)
 	going.last = LINE / scanner->is.chunk;
 	for (size_t n = 1; n < 200; n++)
 		for_each_needle(scanner, n, t_rng_below(&rng, LINE), lose_after_the_first_line);
+	/* All of the line's end, or less by one. */
+	for (size_t n = 1; n <= LINE; n++)
+		for (size_t less = 0; less < 2; less++)
+			for_each_needle(scanner, n - less, align_of_end(n),
+					lose_after_the_first_line);
 }
 
 static void test_an_answer_stands_if_the_memory_then_goes_away(void **unused)
