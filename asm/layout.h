@@ -62,5 +62,6 @@
 #define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
 #define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* guard XOR outer while it is armed */
 #define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
+#define MCSAFE_GUARD_TOP     (MCSAFE_GUARD_STATE + 88) /* address of the thread's innermost */
 
 #endif /* MCSAFE_ASM_LAYOUT_H */

@@ -16,8 +16,10 @@ enum {
 	/* MCSAFE__CPU_AVX512BW and AVX512_VBMI. */
 	MCSAFE__CPU_AVX512 = 1 << 5,
 	MCSAFE__CPU_WIDE = 1 << 6, /* 64-byte vectors are the fastest, if there are any */
+	/* REP MOVSB is faster than 32-byte vectors, even in copies that fit the first cache. */
+	MCSAFE__CPU_FAST_STRINGS = 1 << 7,
 	/* AVX512F, AVX512BW, BMI1 and BMI2, and the kernel saves the registers. */
-	MCSAFE__CPU_AVX512BW = 1 << 7,
+	MCSAFE__CPU_AVX512BW = 1 << 8,
 };
 
 enum mcsafe__vendor { MCSAFE__VENDOR_OTHER, MCSAFE__VENDOR_INTEL, MCSAFE__VENDOR_AMD };

@@ -9,7 +9,7 @@
  *	below the last-level cache	REP MOVSB, the ends by .copy	.copy
  *	from its size on		.copy_nt			.copy_nt (.copy if NULL)
  *
- * route.short_below is about half of the first-level data cache with it, and 4 MiB
+ * route.short_below is about half of the first-level data cache with it (route.c), and 4 MiB
  * (MCSAFE__NT_NEVER_BELOW) without it. .copy_nt is never used for fewer than 4 MiB. If CPUID does
  * not report the size of the last-level cache, .copy_nt is used from 4 MiB on.
  *
@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counters.h"
 #include "base/cpu.h"
 #include "base/msan.h"
 #include "base/page.h"
@@ -59,6 +60,7 @@ static inline size_t weight(const void *dst, const void *src, size_t n)
  */
 static size_t refuse(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start, size_t n)
 {
+	mcsafe__count(&mcsafe__counters.refused);
 	if (fault != NULL)
 		mcsafe__fault_refused(fault, side, start);
 	return n;
@@ -96,6 +98,15 @@ static size_t copy_by_rep_movsb(mcsafe__copy_fn *ends, char *dst, const char *sr
 	return ends(dst + head + middle, src + head + middle, tail, fault);
 }
 
+/* Four lines suffice for copy_by_rep_movsb(). */
+static bool strings_pay(const void *dst, const void *src, size_t n)
+{
+	bool aligned = ((uintptr_t)dst | (uintptr_t)src) % 32 == 0;
+
+	return n >= RELAXED(mcsafe__route.short_below) &&
+	       n >= (aligned ? MCSAFE__STRINGS_FROM_ALIGNED : 4 * MCSAFE__LINE);
+}
+
 /*
  * A copy whose stores bypass the caches. *stopped is written if the routine has stopped, even if
  * that was at a store whose cause is gone, so that everything is copied after all.
@@ -128,7 +139,7 @@ static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void
 			*fault = stopped;
 		return left;
 	}
-	if (engine->rep_movsb && n >= RELAXED(mcsafe__route.short_below) && n >= 4 * MCSAFE__LINE)
+	if (engine->rep_movsb && strings_pay(dst, src, n))
 		return copy_by_rep_movsb(engine->copy, dst, src, n, fault);
 	return engine->copy(dst, src, n, fault);
 }

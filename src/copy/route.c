@@ -101,7 +101,7 @@ static enum mcsafe_cause choose_and_scan(const void *s, int c, size_t n, size_t 
 /*
  * mcsafe__route.short_below. REP MOVSB begins where source and destination together no longer fit
  * into the first-level cache. Below that length vectors are faster by half; a little above, they
- * are slower by as much (bench/).
+ * are slower by as much (bench/). With 32-byte vectors and fast strings it begins much earlier.
  */
 static size_t short_below(const struct mcsafe__engine *engine)
 {
@@ -111,6 +111,9 @@ static size_t short_below(const struct mcsafe__engine *engine)
 		return 0;
 	if (!engine->rep_movsb)
 		return MCSAFE__NT_NEVER_BELOW;
+	if (engine->copy == mcsafe__copy_avx2 &&
+	    (mcsafe__cpu_features() & MCSAFE__CPU_FAST_STRINGS))
+		return MCSAFE__STRINGS_FROM;
 	cache = mcsafe__cpu_first_cache_size();
 	if (cache == 0 || cache > MCSAFE__NT_NEVER_BELOW)
 		return MCSAFE__NT_NEVER_BELOW;

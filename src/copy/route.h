@@ -20,6 +20,13 @@
  */
 #define MCSAFE__NT_NEVER_BELOW ((size_t)4 << 20)
 
+/*
+ * Where REP MOVSB begins with MCSAFE__CPU_FAST_STRINGS. If both operands are multiples of 32, no
+ * store of a vector crosses a line, and so REP MOVSB pays later.
+ */
+#define MCSAFE__STRINGS_FROM         ((size_t)1536)
+#define MCSAFE__STRINGS_FROM_ALIGNED ((size_t)4096)
+
 /* What mcsafe_engine_set() selects by one name. asm/engines.def has a line for each. */
 struct mcsafe__engine {
 	const char *name;

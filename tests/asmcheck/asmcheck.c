@@ -200,7 +200,7 @@ static const char *check(enum part part, const struct t_copy *copy)
 	case RIGHT:
 		return check_right(copy);
 	case ROWS:
-		return check_rows(copy, 2, &n_rows);
+		return check_rows(copy, 40, &n_rows);
 	case LINES:
 		return check_lines(copy, &rng, false, &tally);
 	}

@@ -26,6 +26,7 @@
 
 #include <mcsafe/inject.h>
 
+#include "huge_pages.h"
 #include "memory.h"
 #include "run.h"
 
@@ -192,7 +193,7 @@ static void test_memory_has_the_attributes_that_it_had(void **state)
 static void test_huge_pages_have_the_attributes_that_they_had(void **state)
 {
 	(void)state;
-	if (!reserve_huge_pages())
+	if (!t_reserve_huge_pages(MAPPING_UNITS + 2))
 		t_skip("no huge pages; root can reserve them (vm.nr_hugepages)");
 	try_types(HUGETLB_PRIVATE, HUGETLB_SHARED);
 }

@@ -2,12 +2,12 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. Constants may be read, at a %rip-relative address or through a
+row. There are three exceptions. Constants may be read, at a %rip-relative address or through a
 register that the engine writes only by LEA of such an address. They must be in a section that
-cannot be written. And a scan or a comparison stores its results through the argument that says
-where. After a fault, an engine goes back to its own code or ends with a jump to mcsafe__stop or
-mcsafe__stop_with_cause (asm/asm.h), which writes the caller's record. Nothing but a fault leads to
-such a jump.
+cannot be written. A scan or a comparison stores its results through the argument that says where.
+And a function may use its red zone. After a fault, an engine goes back to its own code or ends with
+a jump to mcsafe__stop or mcsafe__stop_with_cause (asm/asm.h), which writes the caller's record.
+Nothing but a fault leads to such a jump.
 """
 
 import re
@@ -197,9 +197,12 @@ def _check_stops(function: Function) -> Iterator[str]:
 def check_function(function: Function, layout: Layout) -> Iterator[str]:
     """Everything about one engine that is wrong."""
     for insn in function.code.values():
-        if function.rows and insn.uses_stack_pointer:
+        if function.rows and insn.uses_stack_pointer and not insn.is_in_red_zone:
             yield f"{function.name}: {insn}: an engine must leave the stack alone"
-        if function.reads_constant(insn):
+        if insn.is_in_red_zone:
+            if any(row.insn == insn.addr for row in function.rows):
+                yield f"{function.name}: {insn}: a row for the red zone"
+        elif function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
         elif function.stores_result(insn):

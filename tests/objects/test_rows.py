@@ -63,6 +63,10 @@ RESULT = GOOD.replace("mcsafe__good", "mcsafe__compare_good").replace(
     "decq	%rdx", "movq %rdx, 8(%rcx); decq %rdx"
 )
 
+# The same engine with its red zone, which needs no row either.
+USES = "movq %rax, -128(%rsp); leaq -64(%rsp), %r8; movb -9(%rsp,%rax), %al"
+RED_ZONE = GOOD.replace(".Lagain:", f"	{USES}; .Lagain:")
+
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
 # A change to the engine, and what the checker must say about it.
@@ -92,6 +96,11 @@ BROKEN = [
         "row for a constant",
     ),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, 8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -136(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "leaq -64(%rsp), %rsp; decq %rdx", "leave the stack alone"),
+    (LOAD, "LOAD(.Lfault, 8, movq, %rax, -16(%rsp))", "a row for the red zone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
     (
         "stop_at_fault\nendfunc mcsafe__good",
@@ -152,6 +161,7 @@ class Checker(unittest.TestCase):
             self.assertEqual(problems_of(CONSTANT, directory), [])
             self.assertEqual(problems_of(CONSTANT_OF_IP, directory), [])
             self.assertEqual(problems_of(RESULT, directory), [])
+            self.assertEqual(problems_of(RED_ZONE, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
         broken = [(GOOD, *line) for line in BROKEN] + [(RESULT, *line) for line in BROKEN_RESULT]
