@@ -15,10 +15,13 @@
 #define _CET_ENDBR
 #endif
 
-/* A hidden function; "endfunc" ends it. Its entry begins a cache line of 64 bytes. */
-.macro	func name
+/*
+ * A hidden function; "endfunc" ends it. It begins a cache line of 64 bytes, or, with \align = 0,
+ * where the entry before it ends.
+ */
+.macro	func name, align=6
 	.text
-	.p2align 6
+	.p2align \align
 	.globl	\name
 	.hidden	\name
 	.type	\name, @function
@@ -28,6 +31,38 @@
 .endm
 
 .macro	endfunc name
+	.cfi_endproc
+	.size	\name, . - \name
+.endm
+
+/*
+ * The beginning of a function that goes on as the routine of an engine, which follows without a
+ * jump: in a short fill or scan a jump would show. "endfront" ends the beginning. It touches
+ * only the limits below. MemorySanitizer must be told what assembly writes, so in its builds the
+ * public functions are C, and there are no fronts.
+ */
+.macro	front name, align=6
+	.text
+	.p2align \align
+	.globl	\name
+	.type	\name, @function
+\name:
+	.cfi_startproc
+	_CET_ENDBR
+.endm
+
+/*
+ * Go on to the routine if \n is below its limit, which is 0 if the engine in use has another one
+ * (src/copy/route.h). Otherwise go to \otherwise, with all arguments as they were.
+ * Changes: flags
+ */
+.macro	enter_if_below index, n, otherwise
+	.hidden	mcsafe__entry_below
+	cmpq	mcsafe__entry_below+8*\index(%rip), \n
+	jae	\otherwise
+.endm
+
+.macro	endfront name
 	.cfi_endproc
 	.size	\name, . - \name
 .endm
@@ -63,11 +98,13 @@
 .endm
 
 /*
- * The same for the last access of a copy of \size bytes, 64 at a time: it has 1 to 64 bytes.
- * \size is a register, and not 0.
+ * The same for the last access of a copy of \size bytes, 64 at a time: it has 1 to 64 bytes. \size
+ * is a register. If it is 0, there is no access.
  */
 .macro	debug_access_rest fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG
+	testl	\size, \size
+	jz	.Lno_access_\@
 	leaq	\mem, %r9
 	leal	-1(\size), %r11d
 	leaq	9999f(%rip), %r10
@@ -77,6 +114,7 @@
 	call	mcsafe__debug_access
 	testq	%r11, %r11
 	jnz	\fixup
+.Lno_access_\@:
 #endif
 .endm
 
@@ -128,6 +166,9 @@
 /* A load and a store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see its accesses. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH
+/* A store of %rcx bytes: REP STOS. The checks of MCSAFE_DEBUG cannot see its accesses. */
+#define STORE_STRING(fixup, insn)                                              \
+	9999: insn; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* Write a cache line back. It has no register, and its row is the row of a store. */
 #define FLUSH(fixup, insn, ...)                                                \
 	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \
@@ -147,6 +188,14 @@
  */
 .macro	stop_at_fault
 	jmp	mcsafe__stop
+.endm
+
+/*
+ * The same after a load, for a function that returns an enum mcsafe_cause: it returns why the load
+ * failed. Of the registers above, %rax and %rdi mean nothing.
+ */
+.macro	stop_with_cause
+	jmp	mcsafe__stop_with_cause
 .endm
 
 /*

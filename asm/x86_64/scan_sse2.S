@@ -2,18 +2,22 @@
 /*
  * scan_sse2.S - look through memory that can fail: for a byte, or for a difference
  *
- *	size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe_fault *fault);
+ *	enum mcsafe_cause mcsafe__scan_sse2(const void *s, int c, size_t n, size_t *at,
+ *					    struct mcsafe_fault *fault);
  *	struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
  *							  struct mcsafe_fault *fault);
  *
- * mcsafe__find_byte() returns the number of bytes before the first byte c, or n or more if there is
- * none. mcsafe__find_difference() returns in %rax the number of bytes that are left from the first
- * that differs on, and in %rdx -1 if a is the lesser there, 1 if b is. If a load fails, *fault is
- * written, and the result counts up to, or from, the first byte that cannot be read. For
- * mcsafe__find_difference() the kind in *fault is then 1 for a and 2 for b.
+ * mcsafe__scan_sse2() stores in *at the number of bytes before the first byte c, or n if there is
+ * none, and returns MCSAFE_CAUSE_NONE. If a load fails, *at is the number of bytes before the first
+ * one that cannot be read; *fault is written, and the cause is returned.
+ *
+ * mcsafe__find_difference() returns in %rax the number of bytes that are left from the first that
+ * differs on, and in %rdx -1 if a is the lesser there, 1 if b is. If a load fails, *fault is
+ * written, and the result counts from the first byte that cannot be read. The side in *fault is
+ * then 1 for a and 2 for b.
  *
  * Needs	SSE2 (every x86-64)
- * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11 on a fault
+ * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11
  *
  * Loads	A vector load is aligned to 16, or, if it is of b, lies within a 64-byte line. Every
  *		other load is of one byte. So none crosses a line or a page. Each load holds a byte
@@ -25,66 +29,82 @@
 #include "asm.h"
 
 /*
- * Phases	head	the aligned vector that holds the byte at p; bytes before p do not count
+ * Phases	head	the aligned vector that holds the byte at s; bytes before s do not count
  *		blocks	aligned vectors, until n bytes are compared
  *
- * Trace	n = 100, p % 16 = 13, and no byte is c: the head compares 3 bytes; done = 3
- *		.Lfind_byte_blocks: 7 vectors; done = 115, which is not less than n; returns 115
+ * Trace	n = 100, s % 16 = 13, and no byte is c: the head compares 3 bytes; done = 3
+ *		.Lscan_blocks: 7 vectors; done = 115, which is not less than n; *at = 100
  */
-#define done	%rax
-#define record	%r8		/* only a fixup looks at it */
+#define s	%rdi
+#define n	%rdx
+#define at	%rcx
+#define record	%r8
+#define done	%rax		/* bytes from s on that are compared */
+#define vector	%rsi
 
-func mcsafe__find_byte
+func mcsafe__scan_sse2
 	xorl	%eax, %eax
-	testq	%rdx, %rdx
-	jz	.Lfind_byte_out
-	movq	%rcx, record
-	movzbl	%sil, %esi
-	imull	$0x01010101, %esi, %esi
-	movd	%esi, %xmm1
+	testq	n, n
+	jz	.Lscan_out
+	movzbl	%sil, %r9d
+	imull	$0x01010101, %r9d, %r9d
+	movd	%r9d, %xmm1
 	pshufd	$0, %xmm1, %xmm1		/* c, sixteen times */
 
-	movl	%edi, %ecx
-	andl	$15, %ecx			/* bytes before p */
-	subq	%rcx, %rdi
-	LOAD(.Lfind_byte_fault_head, 16, movdqa, %xmm0, (%rdi))
+	movq	s, vector
+	andq	$-16, vector
+	LOAD(.Lscan_fault, 16, movdqa, %xmm0, (vector))
 	pcmpeqb	%xmm1, %xmm0
-	pmovmskb %xmm0, %esi
-	shrl	%cl, %esi
-	testl	%esi, %esi
-	jnz	.Lfind_byte_found
-	movl	$16, %eax
-	subl	%ecx, %eax
+	pmovmskb %xmm0, %r9d
+	movl	%edi, %r10d
+	andl	$15, %r10d			/* bytes before s */
+	xorl	%r11d, %r11d
+	btsl	%r10d, %r11d
+	negl	%r11d
+	andl	%r11d, %r9d			/* without these bytes */
+	jnz	.Lscan_found
+	leaq	16(vector), done
+	subq	s, done
 
 	.p2align 4
-.Lfind_byte_blocks:
-	cmpq	%rdx, done
-	jae	.Lfind_byte_out
-	addq	$16, %rdi
-	LOAD(.Lfind_byte_fault, 16, movdqa, %xmm0, (%rdi))
+.Lscan_blocks:
+	cmpq	n, done
+	jae	.Lscan_not_found
+	addq	$16, vector
+	LOAD(.Lscan_fault, 16, movdqa, %xmm0, (vector))
 	pcmpeqb	%xmm1, %xmm0
-	pmovmskb %xmm0, %esi
-	testl	%esi, %esi
-	jnz	.Lfind_byte_found
+	pmovmskb %xmm0, %r9d
+	testl	%r9d, %r9d
+	jnz	.Lscan_found
 	addq	$16, done
-	jmp	.Lfind_byte_blocks
+	jmp	.Lscan_blocks
 
-.Lfind_byte_found:
-	bsfl	%esi, %esi
-	addq	%rsi, done
-.Lfind_byte_out:
+.Lscan_found:
+	bsfl	%r9d, %r9d
+	leaq	(vector,%r9), done
+	subq	s, done
+	cmpq	n, done
+	jb	.Lscan_out
+.Lscan_not_found:
+	movq	n, %rax
+.Lscan_out:
+	movq	%rax, (at)
+	xorl	%eax, %eax
 	ret
 
-	/* Invariant: nothing was compared. The byte at p is %rcx bytes further on. */
-.Lfind_byte_fault_head:
-	addq	%rcx, %rdi
-	/* Invariant: "done" bytes from p on were compared, and the next, at %rdi, was not read. */
-.Lfind_byte_fault:
-	movq	%rdi, %rsi
+	/* Invariant: "done" bytes from s on were compared, and the next was not read. */
+.Lscan_fault:
+	movq	done, (at)
+	leaq	(s,done), %rsi
 	movq	record, %rcx
-	stop_at_fault
-endfunc mcsafe__find_byte
+	stop_with_cause
+endfunc mcsafe__scan_sse2
+#undef s
+#undef n
+#undef at
 #undef record
+#undef done
+#undef vector
 
 /*
  * Phases	n < 16	single bytes

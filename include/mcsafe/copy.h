@@ -128,6 +128,9 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_flushcache(void *dst, const voi
  *         written. A range that wraps around is refused as by mcsafe_memcpy().
  *
  * @par Safety   MT-Safe, AS-Safe, under the same conditions as mcsafe_memcpy().
+ * @par Cost     With AVX-512, up to 63 bytes are one store with a mask. The processor does not
+ *               forward it to a load: to load these bytes at once takes about 4 ns longer than
+ *               after ordinary stores. The C library's memset() has the same price there.
  * @since 0.1    @see mcsafe_memcpy()
  */
 MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memset(void *dst, int c, size_t n,

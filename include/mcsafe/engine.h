@@ -38,6 +38,9 @@ MCSAFE_BEGIN_DECLS
  * the first copy selects the first of avx512_erms, avx512, avx2_erms, avx2 and sse2 that is a
  * default on this processor and that the processor and the kernel support.
  *
+ * The engines avx512_erms and avx2_erms fill by REP STOSB: from 4 KiB on with processors of Intel,
+ * from 768 KiB on with those of AMD. With others they fill by vectors. erms fills by REP STOSB.
+ *
  * The processor chooses the loads of REP MOVSB. The engines avx512_erms and avx2_erms therefore
  * start REP MOVSB at a 64-byte line of the source, and stop it before the last line, which vectors
  * copy. If REP MOVSB reads from the line past its operand, that line is still part of the source.

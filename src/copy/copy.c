@@ -144,19 +144,29 @@ size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 }
 #endif
 
-static inline size_t filled(void *dst, size_t n, size_t left)
+/*
+ * Any fill: what the entries in assembly (asm/x86_64/set_avx512.S) leave, which are long fills,
+ * ranges that wrap, and other engines than theirs.
+ */
+size_t mcsafe__memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
+	if (mcsafe__wraps((uintptr_t)dst, n))
+		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
+	if (n >= RELAXED(mcsafe__route.strings_from))
+		return mcsafe__set_erms(dst, c, n, fault);
+	return RELAXED(mcsafe__route.set)(dst, c, n, fault);
+}
+
+#ifdef MCSAFE__MSAN
+/* Without entries in assembly: MemorySanitizer must be told what assembly writes. */
+size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+{
+	size_t left = mcsafe__memset(dst, c, n, fault);
+
 	mcsafe__msan_written(dst, n - left);
 	return left;
 }
-
-/* Ends in a jump to a routine: in a short fill each instruction counts. */
-size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
-{
-	if (__builtin_expect(mcsafe__wraps((uintptr_t)dst, n), 0))
-		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	return filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, fault));
-}
+#endif
 
 size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe_fault *fault)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scan.h - the routines of asm/x86_64/scan_sse2.S, as C sees them */
+/* scan.h - the comparison of asm/x86_64/scan_sse2.S, as C sees it */
 #ifndef MCSAFE_SRC_SCAN_H
 #define MCSAFE_SRC_SCAN_H
 
@@ -19,8 +19,7 @@ struct mcsafe__difference {
 #define MCSAFE__OPERAND_A MCSAFE_SIDE_SOURCE
 #define MCSAFE__OPERAND_B MCSAFE_SIDE_DESTINATION
 
-/* Each routine writes *fault if a load fails, and only then. fault->cause is not NONE then. */
-size_t mcsafe__find_byte(const void *p, int c, size_t n, struct mcsafe_fault *fault);
+/* It writes *fault if a load fails, and only then. fault->cause is not NONE then. */
 struct mcsafe__difference mcsafe__find_difference(const void *a, const void *b, size_t n,
 						  struct mcsafe_fault *fault);
 

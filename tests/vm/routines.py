@@ -9,7 +9,7 @@ from pathlib import Path
 LIST = Path(__file__).parents[2] / "asm" / "engines.def"
 
 # What QEMU cannot emulate without KVM.
-EMULATOR_LACKS = {"MCSAFE__CPU_AVX512"}
+EMULATOR_LACKS = {"MCSAFE__CPU_AVX512", "MCSAFE__CPU_AVX512BW"}
 
 MACHINE_CHECK = "mce: Uncorrected hardware memory error in user-access"
 LOST_PAGE = "Memory failure: .*: Recovered"
@@ -17,7 +17,8 @@ LOST_PAGE = "Memory failure: .*: Recovered"
 
 @dataclass(frozen=True)
 class Routine:
-    """A line of asm/engines.def: name as in tests/vm/lab/engines.c, kind COPY, SET or FLUSH."""
+    """A line of asm/engines.def: name as in tests/vm/lab/engines.c or accesses.c, and kind COPY,
+    SET, SCAN or FLUSH."""
 
     name: str
     kind: str
@@ -51,9 +52,10 @@ class Routine:
 
 def read(text: str) -> Iterator[Routine]:
     """Find the routines in the text of asm/engines.def."""
-    for kind, name, fields in re.findall(r"^(COPY|COPY_NT|SET|FLUSH)\((\w+), (.*)\)$", text, re.M):
+    line = re.compile(r"^(COPY|COPY_NT|SET|SCAN|FLUSH)\((\w+), (.*)\)$", re.M)
+    for kind, name, fields in line.findall(text):
         kind = kind.removesuffix("_NT")
-        short = f"set_{name}" if kind == "SET" else name
+        short = f"{kind.lower()}_{name}" if kind in ("SET", "SCAN") else name
         needs = re.findall(r"MCSAFE__CPU_\w+", fields)
         yield Routine(short, kind, f"{kind.lower()}_{name}", frozenset(needs))
 
@@ -64,5 +66,6 @@ def add_to(tables: dict[str, dict]) -> None:
     verdicts = {routine.name: routine.verdict for routine in routines}
     tables["routines"]["expect"] = verdicts | tables["routines"]["expect"]
     for routine in routines:
-        if routine.kind != "FLUSH" and routine.is_emulated:
+        # The scenario "rows-scans" meets poison at the rows of all scans.
+        if routine.kind not in ("SCAN", "FLUSH") and routine.is_emulated:
             tables[f"rows-{routine.name.replace('_', '-')}"] = routine.scenario

@@ -132,7 +132,11 @@ struct lab_access {
 				 size_t *done, struct mcsafe_fault *fault);
 	size_t size; /* size of the word; 0: a scan */
 	bool stores, loads;
+	const struct mcsafe__routine *is; /* of a scan with a line in asm/engines.def; or NULL */
 };
+
+/* Whether the guest's processor can run it. */
+bool lab_can_access(const struct lab_access *access);
 
 extern const struct lab_access lab_accesses[];
 extern const size_t lab_n_accesses;
