@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* routines.h - the copies, fills and write-backs of asm/x86_64, as C sees them */
+/* routines.h - the copies, fills, comparisons and write-backs of asm/x86_64, as C sees them */
 #ifndef MCSAFE_ASM_ROUTINES_H
 #define MCSAFE_ASM_ROUTINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct mcsafe_fault; /* mcsafe/fault.h */
+struct mcsafe_fault;      /* mcsafe/fault.h */
+struct mcsafe_comparison; /* mcsafe/scan.h */
 
 #pragma GCC visibility push(hidden)
 
@@ -20,10 +21,15 @@ typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n, struct mcsa
 typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
 typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe_fault *fault);
 
+/* Does what mcsafe_memcmp() promises (mcsafe/scan.h), and returns an enum mcsafe_cause. */
+typedef unsigned mcsafe__compare_fn(const void *a, const void *b, size_t n,
+				    struct mcsafe_comparison *result, struct mcsafe_fault *fault);
+
 /* mcsafe__copy_word(), mcsafe__set_avx2(), mcsafe__flush_clwb() ... */
-#define COPY(name, ...)  mcsafe__copy_fn mcsafe__copy_##name;
-#define SET(name, ...)   mcsafe__set_fn mcsafe__set_##name;
-#define FLUSH(name, ...) mcsafe__flush_fn mcsafe__flush_##name;
+#define COPY(name, ...)    mcsafe__copy_fn mcsafe__copy_##name;
+#define SET(name, ...)     mcsafe__set_fn mcsafe__set_##name;
+#define COMPARE(name, ...) mcsafe__compare_fn mcsafe__compare_##name;
+#define FLUSH(name, ...)   mcsafe__flush_fn mcsafe__flush_##name;
 #include "asm/engines.def"
 
 /*

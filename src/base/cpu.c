@@ -73,7 +73,8 @@ static bool wide_vectors_pay(void)
 	return cpu.vendor == signature_AMD_ebx && cpu.family >= AMD_FAMILY_ZEN_5;
 }
 
-#define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI2)
+#define AVX2_EBX   (bit_AVX2 | bit_BMI | bit_BMI2)
+#define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI | bit_BMI2)
 
 static unsigned ask(void)
 {
@@ -84,10 +85,11 @@ static unsigned ask(void)
 			features |= MCSAFE__CPU_CLFLUSHOPT;
 		if (ebx & bit_CLWB)
 			features |= MCSAFE__CPU_CLWB;
-		if ((ebx & bit_AVX2) && (saved_registers() & XCR0_YMM) == XCR0_YMM)
+		if ((ebx & AVX2_EBX) == AVX2_EBX && (saved_registers() & XCR0_YMM) == XCR0_YMM)
 			features |= MCSAFE__CPU_AVX2;
-		if ((ebx & AVX512_EBX) == AVX512_EBX && (ecx & bit_AVX512VBMI) &&
-		    (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
+		if ((ebx & AVX512_EBX) == AVX512_EBX && (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
+			features |= MCSAFE__CPU_AVX512BW;
+		if ((features & MCSAFE__CPU_AVX512BW) && (ecx & bit_AVX512VBMI))
 			features |= MCSAFE__CPU_AVX512;
 		if (wide_vectors_pay())
 			features |= MCSAFE__CPU_WIDE;

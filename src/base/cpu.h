@@ -10,12 +10,14 @@ enum {
 	MCSAFE__CPU_KNOWN = 1 << 0, /* always set: the processor has been asked */
 	MCSAFE__CPU_CLFLUSHOPT = 1 << 1,
 	MCSAFE__CPU_CLWB = 1 << 2,
-	MCSAFE__CPU_AVX2 = 1 << 3, /* and the kernel saves the registers */
+	MCSAFE__CPU_AVX2 = 1 << 3, /* AVX2, BMI1 and BMI2, and the kernel saves the registers */
 	/* Fast REP MOVSB, which is not known to consume poison past the end of its operand. */
 	MCSAFE__CPU_ERMS = 1 << 4,
-	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2, and the kernel saves the registers. */
+	/* MCSAFE__CPU_AVX512BW and AVX512_VBMI. */
 	MCSAFE__CPU_AVX512 = 1 << 5,
 	MCSAFE__CPU_WIDE = 1 << 6, /* 64-byte vectors are the fastest, if there are any */
+	/* AVX512F, AVX512BW, BMI1 and BMI2, and the kernel saves the registers. */
+	MCSAFE__CPU_AVX512BW = 1 << 7,
 };
 
 /* What CPUID says, asked once in a process. MT-Safe, AS-Safe. */

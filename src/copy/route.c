@@ -26,7 +26,9 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 static mcsafe__set_fn choose_and_set;
-struct mcsafe__route mcsafe__route = {.copy = choose_and_copy, .set = choose_and_set};
+static mcsafe__compare_fn choose_and_compare;
+struct mcsafe__route mcsafe__route = {
+	.copy = choose_and_copy, .set = choose_and_set, .compare = choose_and_compare};
 
 /*
  * What the build may not use, whatever the processor has: MCSAFE_DEBUG cannot see the accesses of
@@ -87,6 +89,12 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe_fault *fa
 	return mcsafe__engine()->set(dst, c, n, fault);
 }
 
+static unsigned choose_and_compare(const void *a, const void *b, size_t n,
+				   struct mcsafe_comparison *result, struct mcsafe_fault *fault)
+{
+	return mcsafe__engine()->compare(a, b, n, result, fault);
+}
+
 /*
  * mcsafe__route.short_below. REP MOVSB begins where source and destination together no longer fit
  * into the first-level cache. Below that length vectors are faster by half; a little above, they
@@ -120,6 +128,8 @@ static void publish(void)
 		below = short_below(engine);
 		atomic_store(&mcsafe__route.copy, copy);
 		atomic_store(&mcsafe__route.set, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.compare,
+			     engine != NULL ? engine->compare : choose_and_compare);
 		atomic_store(&mcsafe__route.short_below, below);
 		atomic_store(&mcsafe__route.avx512_below, copy == mcsafe__copy_avx512 ? below : 0);
 		atomic_store(&mcsafe__route.avx2_below, copy == mcsafe__copy_avx2 ? below : 0);

@@ -25,6 +25,7 @@ struct mcsafe__engine {
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
 	mcsafe__set_fn *set;
+	mcsafe__compare_fn *compare;
 	bool rep_movsb;      /* longer copies use REP MOVSB for all but their ends (copy.c) */
 	bool on_request;     /* never the default */
 	unsigned needs;      /* MCSAFE__CPU_*: without them the engine cannot be selected */
@@ -53,6 +54,7 @@ struct mcsafe__route {
 	/* The routines of the engine, or functions that choose an engine first. */
 	mcsafe__copy_fn *_Atomic copy;
 	mcsafe__set_fn *_Atomic set;
+	mcsafe__compare_fn *_Atomic compare;
 	/* A copy of fewer bytes is for .copy. For longer copies, copy.c looks at the engine. A
 	 * multiple of 64, and at most MCSAFE__NT_NEVER_BELOW; 0 while no engine is chosen. */
 	_Atomic size_t short_below;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* scan.c - strnlen, memchr and memcmp: their results, and the fault record after a fault */
+/* scan.c - strnlen and memchr: their results, and the fault record after a fault */
 #include <mcsafe/scan.h>
-
-#include <stdbool.h>
 
 #include "base/msan.h"
 #include "scan.h"
@@ -41,26 +39,4 @@ enum mcsafe_cause mcsafe_strnlen(const char *s, size_t max, size_t *length,
 				 struct mcsafe_fault *fault)
 {
 	return mcsafe_memchr(s, '\0', max, length, fault);
-}
-
-enum mcsafe_cause mcsafe_memcmp(const void *a, const void *b, size_t n,
-				struct mcsafe_comparison *result, struct mcsafe_fault *fault)
-{
-	struct mcsafe_fault stopped;
-	struct mcsafe__difference found;
-	bool failed, is_b;
-	size_t looked_at;
-
-	stopped.cause = MCSAFE_CAUSE_NONE;
-	found = mcsafe__find_difference(a, b, n, &stopped);
-	failed = stopped.cause != MCSAFE_CAUSE_NONE;
-	is_b = failed && stopped.side == MCSAFE__OPERAND_B;
-	looked_at = decisive(n - found.left, n, &stopped);
-
-	result->equal = n - found.left;
-	result->order = found.left == 0 || failed ? 0 : found.order;
-	result->failed = failed ? 1 + is_b : 0;
-	mcsafe__msan_decided(result, sizeof(*result), a, looked_at);
-	mcsafe__msan_decided(result, sizeof(*result), b, looked_at);
-	return finish(fault, &stopped);
 }

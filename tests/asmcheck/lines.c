@@ -193,10 +193,6 @@ static const char *try_case(size_t n, size_t src_offset, size_t dst_offset)
 static bool see_step(void *arg, const ucontext_t *context)
 {
 	const greg_t *regs = context->uc_mcontext.gregs;
-
-	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				      REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				      REG_R12, REG_R13, REG_R14, REG_R15};
 	const struct decode_insn *insn = code_at(&it.code, (uintptr_t)regs[REG_RIP]);
 	uint64_t registers[16];
 
@@ -204,8 +200,7 @@ static bool see_step(void *arg, const ucontext_t *context)
 	it.n_steps++;
 	if (insn == NULL || insn->access == DECODE_NONE || insn->of_ip || insn->is_string)
 		return true;
-	for (int i = 0; i < 16; i++)
-		registers[i] = (uint64_t)regs[order[i]];
+	step_registers(context, registers);
 	if (it.n_seen < T_LENGTH(it.seen)) {
 		it.seen[it.n_seen].addr = code_address(insn, registers);
 		it.seen[it.n_seen].insn = (size_t)(insn - it.code.insns);

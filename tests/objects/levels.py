@@ -17,8 +17,9 @@ from disassembly import Instruction
 # What every x86-64 has, as libcapstone calls it, but for its vector registers.
 INTEGERS = {"cmov"}
 SSE2 = INTEGERS | {"fpu", "sse1", "sse2"}
-AVX2 = SSE2 | {"avx", "avx2"}
-AVX512 = AVX2 | {"avx512", "bmi2", "bwi", "vbmi", "vlx"}
+AVX2 = SSE2 | {"avx", "avx2", "bmi", "bmi2"}
+AVX512BW = AVX2 | {"avx512", "bwi", "vlx"}
+AVX512 = AVX512BW | {"vbmi"}
 
 # By the last part of a function's name. Others may use what every x86-64 has.
 LEVELS = {
@@ -26,6 +27,7 @@ LEVELS = {
     "erms": INTEGERS,
     "sse2": SSE2,
     "avx2": AVX2,
+    "avx512bw": AVX512BW,
     "avx512": AVX512,
     "clflush": INTEGERS | {"sse2"},
     "clflushopt": INTEGERS | {"clflushopt"},
