@@ -27,6 +27,7 @@ typedef unsigned mcsafe__compare_fn(const void *a, const void *b, size_t n,
 
 /* mcsafe__copy_word(), mcsafe__set_avx2(), mcsafe__flush_clwb() ... */
 #define COPY(name, ...)    mcsafe__copy_fn mcsafe__copy_##name;
+#define LINES(name, ...)   mcsafe__copy_fn mcsafe__lines_##name;
 #define SET(name, ...)     mcsafe__set_fn mcsafe__set_##name;
 #define COMPARE(name, ...) mcsafe__compare_fn mcsafe__compare_##name;
 #define FLUSH(name, ...)   mcsafe__flush_fn mcsafe__flush_##name;
@@ -40,6 +41,7 @@ typedef unsigned mcsafe__compare_fn(const void *a, const void *b, size_t n,
 struct mcsafe__routine {
 	unsigned needs;     /* MCSAFE__CPU_*: what the processor must have to run the routine */
 	bool rep_movsb;     /* loads and stores by REP MOVSB, as the processor pleases */
+	bool whole_lines;   /* dst and n are multiples of 64, and the caller has to fence */
 	bool touches_again; /* some accesses touch what was touched just before, and seldom fail */
 	unsigned grain;     /* the result is exact if the first bad byte is at a multiple of this */
 	unsigned chunk;     /* a copy reads up to a multiple of this, at or past its end */
@@ -58,9 +60,6 @@ struct mcsafe__routine {
  * the rest by .copy. So it passes a record of its own.
  */
 #define MCSAFE__NT_EDGE 96
-
-/* Below this length mcsafe__copy_nt_* may store everything through the caches. */
-#define MCSAFE__NT_LEAST 193
 
 #pragma GCC visibility pop
 

@@ -92,7 +92,7 @@ static unsigned ask(void)
 		if ((features & MCSAFE__CPU_AVX512BW) && (ecx & bit_AVX512VBMI))
 			features |= MCSAFE__CPU_AVX512;
 		if (wide_vectors_pay())
-			features |= MCSAFE__CPU_WIDE;
+			features |= MCSAFE__CPU_WIDE | MCSAFE__CPU_SLOW_STREAMS;
 		if ((ebx & BIT_ERMS) && !fast_strings_run_on())
 			features |= MCSAFE__CPU_ERMS;
 	}

@@ -18,6 +18,8 @@ enum {
 	MCSAFE__CPU_WIDE = 1 << 6, /* 64-byte vectors are the fastest, if there are any */
 	/* AVX512F, AVX512BW, BMI1 and BMI2, and the kernel saves the registers. */
 	MCSAFE__CPU_AVX512BW = 1 << 7,
+	/* Stores that bypass the caches pay later than elsewhere (src/copy/flushcache.c). */
+	MCSAFE__CPU_SLOW_STREAMS = 1 << 8,
 };
 
 /* What CPUID says, asked once in a process. MT-Safe, AS-Safe. */

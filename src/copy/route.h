@@ -24,6 +24,7 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
+	mcsafe__copy_fn *lines;   /* whole lines past the caches, without a fence; or NULL */
 	mcsafe__set_fn *set;
 	mcsafe__compare_fn *compare;
 	bool rep_movsb;      /* longer copies use REP MOVSB for all but their ends (copy.c) */

@@ -46,6 +46,13 @@ static void demand(const char *complaint)
 		fail_msg("%s", complaint);
 }
 
+static const struct t_copy lines_copies[] = {
+#define LINES(name, ...)                                                                      \
+ {"engine lines_" #name, (void (*)(void))mcsafe__lines_##name, T_COPIES, T_RECORD_ROUTINE, 0, \
+  {__VA_ARGS__}},
+#include "asm/engines.def"
+};
+
 /* Calls check for each routine that this processor can run, and prints which ones it cannot run. */
 static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 {
@@ -57,6 +64,11 @@ static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 		else
 			print_message("%s: not on this processor\n", t_copies[i].name);
 	}
+	for (size_t i = 0; engines && i < T_LENGTH(lines_copies); i++)
+		if (t_copy_is_possible(&lines_copies[i]))
+			check(&lines_copies[i]);
+		else
+			print_message("%s: not on this processor\n", lines_copies[i].name);
 }
 
 static void for_each_comparison(void (*check)(const struct comparison *comparison))

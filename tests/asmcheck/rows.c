@@ -206,6 +206,10 @@ static const char *check_record(const struct mcsafe_fault *fault, size_t left)
 		return "the record does not describe the last fault";
 	if (fault->signo != SIGSEGV || fault->cause != MCSAFE_CAUSE_PROTECTED)
 		return "the record names another cause";
+	/* After a store past the caches, the caller has to try again. */
+	if (it.copy->is.whole_lines &&
+	    strstr(code_at(&it.code, mcsafe__row_insn(last))->text, "movnt"))
+		return fault->side == MCSAFE_SIDE_NONE ? NULL : "the record names a side";
 	return last->kind & (uint32_t)fault->side ? NULL : "the record names the other side";
 }
 
@@ -309,6 +313,10 @@ static const char *try_all(struct t_state *state, size_t *tries)
 		k /= T_LENGTH(lengths);
 		src_at = T_PAGE + src_offsets[k % T_LENGTH(src_offsets)];
 		dst_at = T_PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
+		if (it.copy->is.whole_lines) {
+			dst_n -= dst_n % 64;
+			dst_at -= dst_at % 64;
+		}
 		complaint = try_run(state, tries);
 	}
 	for (size_t i = 0; complaint == NULL && i < (size_t)(it.end - it.first); i++)

@@ -35,6 +35,7 @@ const size_t t_n_copies = T_LENGTH(t_copies);
 static const struct t_copy others[] = {
 	{ROUTINE(load_1, T_SETS), {0}},    /* access_word.S */
 	{ROUTINE(find_byte, T_SETS), {0}}, /* scan_sse2.S */
+#define LINES(name, ...)   {ROUTINE(lines_##name, T_COPIES), {__VA_ARGS__}},
 #define COMPARE(name, ...) {ROUTINE(compare_##name, T_SETS), {__VA_ARGS__}},
 #include "asm/engines.def"
 };
