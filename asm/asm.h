@@ -48,8 +48,8 @@
 /*
  * In a build with MCSAFE_DEBUG every access first asks src/copy/debug.c whether it must fail. The
  * answer comes in the registers that the handler would have set; %r11 = 0 means that the access
- * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build. Engines keep
- * nothing in these registers across an access, and nothing in the red zone.
+ * goes on. Therefore an access changes %r9 to %r11 and the flags in such a build, and the last 8
+ * bytes of the red zone, by the call. Engines keep nothing there across an access.
  */
 .macro	debug_access fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG
@@ -81,9 +81,35 @@
 .endm
 
 /*
+ * The same for a store that goes to the scratch of the function if \index is \nowhere. Such a store
+ * is none of the copy's, so it is not asked about.
+ */
+.macro	debug_access_unless nowhere, fixup, size, at, base, index
+#ifdef MCSAFE_DEBUG
+	cmpq	\nowhere, \index
+	je	9999f
+	debug_access \fixup, MCSAFE_ROW_STORE, \size, \at(\base,\index)
+#endif
+.endm
+
+/*
+ * In a build with MCSAFE_DEBUG, return 0 here if \left is 0. Other builds go on, and read a
+ * constant in place of the operand. A check of MCSAFE_DEBUG would take that for the operand.
+ */
+.macro	debug_done_if_0 left
+#ifdef MCSAFE_DEBUG
+	movq	\left, %rax
+	testq	%rax, %rax
+	jnz	9998f
+	ret
+9998:
+#endif
+.endm
+
+/*
  * An access that may fault, together with its row, so that neither can change without the other:
  * the label to go to when it faults, the number of bytes that it touches, mnemonic, register, and
- * memory operand. Only these touch memory in an engine.
+ * memory operand. Besides these, an engine touches only constants and its red zone.
  */
 #define LOAD(fixup, size, insn, reg, ...)                                      \
 	debug_access fixup, MCSAFE_ROW_LOAD, size, __VA_ARGS__;                \
@@ -95,6 +121,10 @@
 #define STORE_MASKED(fixup, size, insn, reg, ...)                              \
 	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
 	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store to at(base,index), or to the scratch of the function if index is nowhere. */
+#define STORE_UNLESS(nowhere, fixup, size, insn, reg, at, base, index)         \
+	debug_access_unless nowhere, fixup, size, at, base, index;             \
+	9999: insn reg, at(base,index); extable 9999b, fixup, MCSAFE_ROW_STORE
 /* A load and a store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see its accesses. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH

@@ -30,6 +30,12 @@
 #define MCSAFE_COMPARISON_ORDER  8
 #define MCSAFE_COMPARISON_FAILED 12
 
+/* struct mcsafe__route (src/copy/route.h) */
+#define MCSAFE_ROUTE_AVX512        16
+#define MCSAFE_ROUTE_AVX2          24
+#define MCSAFE_ROUTE_LONG_FROM     32
+#define MCSAFE_ROUTE_PREFETCH_FROM 40
+
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32
 #define MCSAFE_ENTRY_SIZE  16
@@ -60,5 +66,6 @@
 #define MCSAFE_GUARD_SSP     (MCSAFE_GUARD_STATE + 64) /* shadow stack; 0: there is none */
 #define MCSAFE_GUARD_ARMED   (MCSAFE_GUARD_STATE + 72) /* guard XOR outer while it is armed */
 #define MCSAFE_GUARD_LOW_RSP (MCSAFE_GUARD_STATE + 80) /* of the fault: frames lie above it */
+#define MCSAFE_GUARD_TOP     (MCSAFE_GUARD_STATE + 88) /* address of the thread's innermost */
 
 #endif /* MCSAFE_ASM_LAYOUT_H */

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bench.h - the parts of the benchmark; each prints members of one JSON object */
+/* bench.h - the parts of the benchmark, and what they share */
 #ifndef MCSAFE_BENCH_H
 #define MCSAFE_BENCH_H
 
-#include <pthread.h>
-#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include <stdint.h>
 #include <time.h>
-#include <unistd.h>
 
-/* How much to measure: everything, or just enough to see that it works. */
+/* How much to measure: everything, or enough to see that it works. */
 struct effort {
-	size_t longest;   /* the longest copy, in bytes */
-	unsigned repeats; /* interleaved; the least time counts */
-	double run_ns;    /* about how long to copy between two looks at the clock */
-	size_t bytes;     /* how many bytes each thread copies in one repeat */
-	unsigned faults;  /* how many faults to take in one repeat */
+	size_t longest;   /* the longest operand, in bytes */
+	unsigned rounds;  /* in each of which every contender is measured once */
+	double sample_ns; /* about how long to call a contender between two looks at the clock */
+	size_t fleet;     /* calls in a mix of lengths */
 };
+
+extern struct effort effort;
 
 static inline double now_ns(void)
 {
@@ -29,42 +26,91 @@ static inline double now_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Returns memory whose pages were touched. Ends the program if there is no memory. */
-static inline unsigned char *get_memory(size_t size, int fill)
-{
-	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+/* Prints the reason in errno, and ends the program. */
+_Noreturn void fail(const char *what);
 
-	if (memory == MAP_FAILED) {
-		perror("mmap");
-		exit(1);
-	}
-	for (size_t i = 0; i < size; i += 64)
-		memory[i] = (unsigned char)(fill + (int)(i >> 6));
-	return memory;
+static inline void need(bool ok, const char *what)
+{
+	if (!ok)
+		fail(what);
 }
+
+/* Returns memory whose pages were touched: bytes that differ from line to line, and are not 0. */
+unsigned char *get_memory(size_t size);
+void put_memory(void *memory, size_t size);
+
+/* The next number of a sequence that is the same in every run. */
+uint64_t next_random(void);
 
 /*
- * Moves the calling thread to a processor: the one whose number is larger by `distance`, modulo the
- * number of processors. The program may be bound to one processor; its threads must use others.
+ * The sum of all results goes here, so that the compiler cannot leave out a call. It takes no time
+ * inside a loop. It is atomic, because several threads may measure at a time.
  */
-static inline void move_from(unsigned processor, unsigned distance)
-{
-	unsigned n = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t cpus;
+extern _Atomic uintptr_t sink;
 
-	CPU_ZERO(&cpus);
-	CPU_SET((processor + distance) % n, &cpus);
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-}
+/* ---- contests -------------------------------------------------------------------------------- */
 
-void bench_copies(const struct effort *effort);    /* "copies", "chain", "then_read", "threads" */
-void bench_faults(const struct effort *effort);    /* "faults", "lookup" */
-void bench_guards(const struct effort *effort);    /* "guards" */
-void bench_words(const struct effort *effort);     /* "loads", "scans" */
-void bench_badblocks(const struct effort *effort); /* "badblocks" */
-void bench_pmem(const struct effort *effort);      /* "pmem", "pmem_between", "pmem_repair" */
-void bench_iter(const struct effort *effort);      /* "iter" */
-void bench_sets(const struct effort *effort);      /* "sets" */
+/*
+ * Makes calls, and returns the nanoseconds that all of them took. One call before them is not
+ * timed: it finds caches and branch predictors as another contender has left them.
+ */
+typedef double run_fn(const void *work, size_t calls);
+
+struct contender {
+	const char *name;
+	const char *engine; /* to select for it; NULL: the one that the library has chosen */
+	run_fn *run;
+};
+
+/* Different ways to do the same. The first is the peer, with which the others are compared. */
+struct contest {
+	struct contender of[20];
+	size_t count;
+};
+
+void contest_add(struct contest *contest, const char *name, run_fn *run);
+
+/* Adds one contender for each engine that this processor can run. */
+void contest_add_engines(struct contest *contest, run_fn *run);
+
+/*
+ * Measures all contenders in turn, in many rounds, and prints one line of JSON:
+ *
+ *	ns	the median of all rounds, in nanoseconds for a call
+ *	speed	the median of (time of the peer / time of the contender in the same round)
+ *	spread	half of the distance between the quartiles of that ratio, as a part of it
+ *
+ * part, where and n say what was measured. calls: how many of them make one sample; 0: as many as
+ * fit into the usual time. Does nothing if the arguments of the program do not ask for it.
+ */
+void contest_run(const struct contest *contest, const char *part, const char *where, size_t n,
+		 const void *work, size_t calls);
+
+/* Whether the arguments of the program ask for this. */
+bool is_wanted(const char *part, const char *where);
+
+/* ---- parts, each in a file of its own -------------------------------------------------------- */
+
+void bench_memcpy(void);
+void bench_ways(void);
+void bench_latency(void);
+void bench_reader(void);
+void bench_edge(void);
+void bench_threads(void);
+void bench_memset(void);
+void bench_memchr(void);
+void bench_strnlen(void);
+void bench_memcmp(void);
+void bench_flush(void);
+void bench_iter(void);
+void bench_guard(void);
+void bench_fault(void);
+void bench_holes(void);
+void bench_pmem(void);
+void bench_repair(void);
+void bench_badblocks(void);
+void bench_words(void);
+void bench_lookup(void);
+void bench_routines(void);
 
 #endif /* MCSAFE_BENCH_H */

@@ -10,11 +10,16 @@
  *	registers only.
  *
  * The engines are leaf functions that do not move the stack pointer. So it is a multiple of 16 at
- * the first instruction here.
+ * the first instruction here. They may keep data in the red zone, the 128 bytes below it. The call
+ * has written over the last 8 of these bytes, and the others are left alone.
  */
 #include "asm.h"
 
+#define RED_ZONE 128
+
 func mcsafe__debug_access
+	subq	$RED_ZONE, %rsp
+	.cfi_adjust_cfa_offset RED_ZONE
 	pushq	%rax
 	.cfi_adjust_cfa_offset 8
 	pushq	%rcx
@@ -55,5 +60,7 @@ func mcsafe__debug_access
 	.cfi_adjust_cfa_offset -8
 	popq	%rax
 	.cfi_adjust_cfa_offset -8
+	addq	$RED_ZONE, %rsp
+	.cfi_adjust_cfa_offset -RED_ZONE
 	ret
 endfunc mcsafe__debug_access

@@ -185,7 +185,8 @@ struct mcsafe_guard {
  * @par Rows             An access that has a landing of its own, such as one of memcpy_mcsafe(),
  *                       lands there and not at the guard.
  * @par Safety           MT-Safe, AS-Safe
- * @par Cost             About 20 instructions; no system call.
+ * @par Cost             About 25 instructions; no system call. To disarm the guard at the end of
+ *                       MCSAFE_TRY() takes about 6 more.
  * @since 0.1            @see mcsafe_guard_disarm(), mcsafe_call()
  */
 MCSAFE_API int mcsafe_guard_enter(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT MCSAFE_RETURNS_TWICE;
@@ -193,7 +194,8 @@ MCSAFE_API int mcsafe_guard_enter(struct mcsafe_guard *guard) MCSAFE_NOEXCEPT MC
 /**
  * Disarm a guard that mcsafe_guard_enter() armed, and all guards that were armed after it.
  *
- * MCSAFE_TRY() calls this function whichever way the body is left.
+ * MCSAFE_TRY() does the same, whichever way the body is left. It calls this function only if the
+ * guard is not the innermost one.
  *
  * @param[in,out] guard  The guard. If it is not armed, nothing is done.
  *
@@ -247,6 +249,7 @@ MCSAFE_API void mcsafe_guard_chain_save(struct mcsafe_guard_chain *chain) MCSAFE
  *                   forgotten. A chain must not be restored in two threads.
  *
  * @par Safety       MT-Safe, AS-Safe
+ * @par Cost         A few instructions for each guard of the chain; no system call.
  * @since 0.1        @see mcsafe_guard_chain_save()
  */
 MCSAFE_API void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chain) MCSAFE_NOEXCEPT;
@@ -361,9 +364,31 @@ static inline struct mcsafe_guard *mcsafe_guard_one_(struct mcsafe_guard *guard,
 	return mcsafe_guard_list_(guard, &guard->own, 1);
 }
 
-static inline void mcsafe_guard_leave_(struct mcsafe_guard **guard)
+/*
+ * Disarms the guard as mcsafe_guard_disarm() does, but without a call if it is the innermost one.
+ * state[11] is the address of the pointer to the thread's innermost guard, and state[9] is not 0
+ * while the guard is armed. The barriers keep the accesses of the body inside the body.
+ * MemorySanitizer did not see mcsafe_guard_enter() write these words.
+ */
+static inline __attribute__((always_inline)) void mcsafe_guard_leave_(struct mcsafe_guard **armed)
 {
-	mcsafe_guard_disarm(*guard);
+#if defined(MCSAFE_GUARD_MSAN_)
+	mcsafe_guard_disarm(*armed);
+#else
+	struct mcsafe_guard *guard = *armed;
+	struct mcsafe_guard *volatile *top;
+
+	__asm__ volatile("" : "+r"(guard) : : "memory");
+	top = (struct mcsafe_guard *volatile *)guard->state[11];
+	if (__builtin_expect(*top == guard, 1)) {
+		*top = guard->outer;
+		__asm__ volatile("" : : : "memory");
+		guard->state[9] = 0;
+	} else {
+		mcsafe_guard_disarm(guard);
+	}
+	__asm__ volatile("" : : : "memory");
+#endif
 }
 
 /*

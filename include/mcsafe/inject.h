@@ -261,9 +261,11 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_notice(void *addr, size_t extent) 
  *                   LD_PRELOAD=libmcsafe-inject.so. The program need not know of the injector. If
  *                   the schedule cannot be set, the process ends with a message and status 2.
  *                   MCSAFE_INJECT_LOG=file names a file to which each failing copy appends one
- *                   line. The file is opened and closed for each line. As each close(2), that
- *                   releases the record locks of the process on the file. Run the program with
- *                   N = 1, 2, ... until a run appends no line.
+ *                   line, for example "4711 mcsafe_memcpy n=100 failed at 50": the number of the
+ *                   process, the function, its length in bytes, and the offset of the first byte
+ *                   that was not copied. The file is opened and closed for each line. As each
+ *                   close(2), that releases the record locks of the process on the file. Run the
+ *                   program with N = 1, 2, ... until a run appends no line.
  * @par Linking      Shared: the injector replaces the functions of libmcsafe. Therefore
  *                   libmcsafe-inject must come before libmcsafe in the link order, or must be
  *                   preloaded. Preloading does not work for a libmcsafe that is linked statically

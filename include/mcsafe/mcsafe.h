@@ -69,6 +69,7 @@
 #include <mcsafe/report.h>
 #include <mcsafe/scan.h>
 #include <mcsafe/scrub.h>
+#include <mcsafe/stats.h>
 #include <mcsafe/version.h>
 
 #endif /* MCSAFE_MCSAFE_H */

@@ -38,10 +38,13 @@
  *   IO         The page, if the medium has lost it: pread(2) of one byte fails too, with EIO or
  *              EHWPOISON, and the file is the same and has the same size before and after that.
  *              Otherwise nothing, because the error may pass: the file was truncated, the file
- *              system had no space for a store, a pager has not brought the page. An error of a
- *              file system whose data come from elsewhere (NFS, SMB, Ceph, FUSE, AFS, Coda, 9P)
- *              adds nothing either: its server may be away. Nor does an error of memory without a
- *              file, or of a device-dax node, which nobody can be asked about.
+ *              system had no space for a store, a pager has not brought the page. An error adds
+ *              something only where the data are on this machine: block devices, and ext2 to ext4,
+ *              XFS, Btrfs, F2FS, bcachefs, ZFS, JFS, NILFS2, FAT, exFAT, NTFS, ISO 9660, SquashFS,
+ *              ramfs, tmpfs and hugetlbfs. With all other file systems a server may be away (NFS,
+ *              SMB, Ceph, FUSE, AFS, Coda, 9P ...), or lie below (overlayfs, eCryptfs). The library
+ *              cannot tell a block device of the network from a disk. Nor does an error of memory
+ *              without a file, or of a device-dax node, add anything: nobody can be asked about it.
  *   UNKNOWN    The page, if the signal is SIGBUS and does not report a misaligned access: the
  *              kernel could not tell where the memory error is. Otherwise nothing.
  *   others     Nothing. Such a mapping error says nothing about the medium, and may affect one
@@ -58,6 +61,14 @@
  * and read zeros there. They do so only if the library has mapped the file, by its path or by a
  * descriptor that is not borrowed. A hole that somebody has punched, or made by truncation and
  * growth, where a read has found no hole before, may be missed until mcsafe_pmem_refresh().
+ *
+ * Holes of hugetlbfs are not found, because no call of the kernel tells them: lseek(2) takes all of
+ * the file for data, mincore(2) tells only what this process has mapped, and pread(2), which would
+ * take no page, does not survive poison. A read of a hole takes a huge page. But when the library
+ * maps the file, the kernel sets a huge page aside for each page of it, or the open fails with
+ * -ENOMEM: the read takes nothing that others could have, and does not fail. That does not hold for
+ * a hole that somebody punches later, and for memory that the caller has mapped with MAP_NORESERVE:
+ * if no huge page is free, a read there fails with -EIO, and succeeds once there is one.
  *
  * Results of pread(2) and of mcsafe_pmem_pread() for the same file with DAX, measured on Linux 6.1:
  *
@@ -142,7 +153,8 @@ enum mcsafe_pmem_kind {
 
 /** How stores become durable. */
 enum mcsafe_pmem_persistence {
-	MCSAFE_PMEM_BY_FLUSH = 0, /**< cache lines are flushed, then SFENCE; no system call */
+	MCSAFE_PMEM_BY_FLUSH = 0, /**< cache lines are flushed, then SFENCE, without a
+	                             system call */
 	MCSAFE_PMEM_BY_MSYNC = 1  /**< msync(2) */
 };
 
@@ -446,6 +458,9 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem
  * If a store meets an I/O error, fallocate(2) asks the file system for the page. If the file system
  * gives one, the store is tried once more.
  *
+ * If the file was truncated since the last open or refresh, stores between its new end and the end
+ * of that page succeed, as with every mapping, and are lost. mcsafe_pmem_persist() tells.
+ *
  * @param      pmem    The mapping. Not NULL.
  * @param[in]  buf     The n bytes to write. Must not lie in the mapping.
  * @param      n       Number of bytes to write. If n exceeds SSIZE_MAX, SSIZE_MAX is used.
@@ -522,7 +537,8 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  * Make stores to the mapping durable, including stores that the program made itself.
  *
  * If stores become durable by flushing, each cache line is written back with CLWB, CLFLUSHOPT or
- * CLFLUSH, and SFENCE follows. Otherwise msync(2) is called.
+ * CLFLUSH, and SFENCE follows. Otherwise msync(2) is called. Then fstat(2) tells whether the file
+ * still has the range.
  *
  * @param pmem    The mapping. Not NULL.
  * @param offset  Where to begin. Must not be negative.
@@ -532,15 +548,20 @@ MCSAFE_API MCSAFE_NODISCARD ssize_t mcsafe_pmem_write_iter(struct mcsafe_pmem *p
  * @return     0        The stores are durable.
  *             -EIO     A part of the range can no longer be accessed, could not be written to the
  *                      medium, or is past the end of the file, which was truncated since the last
- *                      open or refresh. It is not known which part of the range is durable. If
- *                      stores become durable by flushing, a truncation within the last page is not
- *                      noticed. Memory of the caller is looked at in pages.
+ *                      open or refresh. It is not known which part of the range is durable.
+ *                      Memory of the caller may go past the end that its file had at open: what is
+ *                      in the last page past that end is not missed until the page is gone. If the
+ *                      program has closed the descriptor, or passed none, nobody can be asked, and
+ *                      only pages that cannot be accessed any more are missed.
  *             -ENOSPC  The file system had no space for data that were stored earlier. It is not
  *                      known which part of the range is durable.
  *             -EBADF   The mapping was opened without MCSAFE_PMEM_WRITE.
  *             -EINVAL  offset is negative.
  *
  * @par Poison Flushing skips ranges that are known to be bad: they hold no data.
+ * @par Cost   Flushing, or msync(2); and one fstat(2). For 64 bytes that are flushed, fstat(2) was
+ *             measured as half of the time: 0.38 microseconds with it, 0.20 without (memory of the
+ *             caller without a descriptor). mcsafe_pmem_pwrite() makes no system call.
  * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
  * @since 0.1  @see mcsafe_pmem_pwrite()
  */
@@ -562,14 +583,17 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *                      to through the mapping. If the data cannot be read back through the mapping,
  *                      the pages are mapped anew.
  *   memory, a file     The same for the file. The mapping of the caller is mapped anew too;
- *                      protection and advice stay as they were. If the caller's memory is not
- *                      readable, it is not mapped anew, and the repair fails.
+ *                      protection, advice and policy stay as they were. If the caller's memory is
+ *                      not readable, it is not mapped anew, and the repair fails.
  *   memory, no file    Private anonymous pages are replaced by new pages, in one step. The new
- *                      pages take over protection, protection key, name, mlock(2) and madvise(2) of
- *                      the old ones. Pages that are not readable, that are executable or a stack,
- *                      that a userfaultfd(2) watches, or that have another attribute which the
- *                      library does not know (/proc/self/smaps shows them), are not replaced.
- *                      Other memory cannot be repaired. A policy of mbind(2) is not taken over.
+ *                      pages take over protection, protection key, name, mlock(2), madvise(2) and
+ *                      the policy of mbind(2) of the old ones. The policy is lost if a sandbox
+ *                      refuses get_mempolicy(2) with EPERM; the home node of
+ *                      set_mempolicy_home_node(2) is always lost, because the kernel does not tell
+ *                      it. Pages that are not readable, that are executable or a stack, that a
+ *                      userfaultfd(2) watches, or that have another attribute which the library
+ *                      does not know (/proc/self/smaps shows them), are not replaced. Other memory
+ *                      cannot be repaired.
  *   device-dax         The firmware clears the poison. libndctl asks it to (MCSAFE_WITH_NDCTL when
  *                      the library was built; root only). The data is stored through the mapping
  *                      and flushed out of the caches, once before the poison is cleared and once
@@ -630,10 +654,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, of
  *            -ENOMEM      Out of memory.
  *            -ENOSPC      The file system has no space. Good pages have their data still.
  *            -EIO, -errno Other errors of pwrite(2), fallocate(2) or fdatasync(2), for memory
- *                         without a file of mlock(2), madvise(2) or mremap(2), for device-dax of
- *                         open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data cannot be read
- *                         back, or if the firmware refuses to clear a part of the range. Nothing
- *                         was repaired, and the range is still in the registry.
+ *                         without a file of mlock(2), madvise(2), mbind(2) or mremap(2), for
+ *                         device-dax of open(2) and ioctl(2) of /dev/ndctlN. -EIO also if the data
+ *                         cannot be read back, or if the firmware refuses to clear a part of the
+ *                         range. Nothing was repaired, and the range is still in the registry.
  *
  * @par Safety MT-Safe: one repair runs at a time and others wait; reads continue. Not AS-Safe.
  *             errno is left alone.

@@ -10,26 +10,40 @@
 #include "descriptor.h"
 #include "errno_kept.h"
 
+static struct mcsafe__file_id id_of(const struct stat *st)
+{
+	bool is_device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+
+	return (struct mcsafe__file_id){.dev = st->st_dev,
+					.ino = st->st_ino,
+					.type = st->st_mode & S_IFMT,
+					.rdev = is_device ? st->st_rdev : 0};
+}
+
 int mcsafe__fd_identify(int fd, struct mcsafe__file_id *id)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return -errno;
-	*id = (struct mcsafe__file_id){
-		.dev = st.st_dev, .ino = st.st_ino, .type = st.st_mode & S_IFMT};
-	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-		id->rdev = st.st_rdev;
+	*id = id_of(&st);
 	return 0;
+}
+
+bool mcsafe__stat_is_same(const struct stat *st, const struct mcsafe__file_id *id)
+{
+	const struct mcsafe__file_id now = id_of(st);
+
+	return now.dev == id->dev && now.ino == id->ino && now.type == id->type &&
+	       now.rdev == id->rdev;
 }
 
 bool mcsafe__fd_is_same(int fd, const struct mcsafe__file_id *id)
 {
-	struct mcsafe__file_id now = {0};
 	MCSAFE__KEEP_ERRNO();
+	struct stat st;
 
-	return mcsafe__fd_identify(fd, &now) == 0 && now.dev == id->dev && now.ino == id->ino &&
-	       now.type == id->type && now.rdev == id->rdev;
+	return fstat(fd, &st) == 0 && mcsafe__stat_is_same(&st, id);
 }
 
 /* Close fd if we do not know which file it is. */

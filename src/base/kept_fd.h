@@ -14,6 +14,7 @@
 #define MCSAFE_SRC_BASE_KEPT_FD_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /*
@@ -33,6 +34,9 @@ int mcsafe__fd_identify(int fd, struct mcsafe__file_id *id);
 
 /* Whether fd is open, and is that file. Keeps errno. AS-Safe. */
 bool mcsafe__fd_is_same(int fd, const struct mcsafe__file_id *id);
+
+/* The same for the status of a descriptor, from fstat(2). */
+bool mcsafe__stat_is_same(const struct stat *st, const struct mcsafe__file_id *id);
 
 /* Duplicate fd, which is the caller's. The new descriptor, which is above 2 and is closed by
  * execve(2); or -errno. *id says which file it is. AS-Safe but for errno. */

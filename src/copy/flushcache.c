@@ -39,7 +39,7 @@
  */
 static size_t streams_from(void)
 {
-	return mcsafe__cpu_features() & MCSAFE__CPU_SLOW_STREAMS ? 4096 : 1024;
+	return mcsafe__cpu_features() & MCSAFE__CPU_ZEN_5 ? 4096 : 1024;
 }
 
 size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe_fault *fault)

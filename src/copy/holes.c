@@ -2,8 +2,11 @@
 /* holes.c - the copy that continues past bad memory, and lists what it left out */
 #include <mcsafe/copy.h>
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
+#include "base/errno_kept.h"
 #include "base/page.h"
 #include "hole_list.h"
 #include "landing/loss.h"
@@ -49,8 +52,29 @@ static void fill_with(char *dst, int fill, size_t n)
 	}
 }
 
-size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
-			   struct mcsafe_range *holes, size_t *nholes)
+/* The file that the source is a mapping of. */
+struct file {
+	int fd; /* -1: not known */
+	off_t offset;
+};
+
+/*
+ * Whether a read at offset `at` of the source has failed because the file ends before it. Then
+ * nothing after it can be read. The whole page of the last byte of a file can be read.
+ */
+static bool is_past_end(const struct file *file, size_t at, const struct mcsafe_fault *fault)
+{
+	MCSAFE__KEEP_ERRNO();
+	struct stat st;
+
+	if (file->fd < 0 || fault->side != MCSAFE_SIDE_SOURCE || fault->cause != MCSAFE_CAUSE_IO)
+		return false;
+	return fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)file->offset + at >= (uint64_t)st.st_size;
+}
+
+static size_t copy_past_holes(void *dst, const void *src, size_t n, int fill,
+			      struct mcsafe_range *holes, size_t *nholes, const struct file *file)
 {
 	struct mcsafe__hole_list list = {.holes = holes, .room = nholes != NULL ? *nholes : 0};
 	struct mcsafe_fault fault;
@@ -78,6 +102,8 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 			loss.start = mcsafe__down(bad, loss.len);
 		}
 		len = lost_bytes(&loss, bad, left);
+		if (is_past_end(file, at, &fault))
+			len = left;
 		if (fault.side == MCSAFE_SIDE_SOURCE && fault.signo != 0)
 			fill_with((char *)dst + at, fill, len);
 		mcsafe__hole_list_add(&list, at, len);
@@ -87,4 +113,17 @@ size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
 	if (nholes != NULL)
 		*nholes = list.found;
 	return lost;
+}
+
+size_t mcsafe_memcpy_holes(void *dst, const void *src, size_t n, int fill,
+			   struct mcsafe_range *holes, size_t *nholes)
+{
+	return copy_past_holes(dst, src, n, fill, holes, nholes, &(struct file){.fd = -1});
+}
+
+size_t mcsafe_memcpy_holes_fd(void *dst, const void *src, size_t n, int fill,
+			      struct mcsafe_range *holes, size_t *nholes, int fd, off_t offset)
+{
+	return copy_past_holes(dst, src, n, fill, holes, nholes,
+			       &(struct file){.fd = fd, .offset = offset});
 }

@@ -82,7 +82,14 @@ void mcsafe_guard_chain_save(struct mcsafe_guard_chain *chain)
 	mcsafe__guard_top = NULL;
 }
 
+/* The chain may come from another thread, so each guard learns where this thread keeps its own. */
 void mcsafe_guard_chain_restore(const struct mcsafe_guard_chain *chain)
 {
+	struct mcsafe_guard *guard = chain->top;
+
+	while (guard != NULL && mcsafe__guard_is_armed(guard)) {
+		MCSAFE__GUARD_WORD(guard, MCSAFE_GUARD_TOP) = (uintptr_t)&mcsafe__guard_top;
+		guard = mcsafe__guard_outer(guard);
+	}
 	mcsafe__guard_top = chain->top;
 }

@@ -120,6 +120,9 @@ static void look(const void *arg)
 
 	mcsafe__backtrace(jump->uc, true, judge, &judged);
 	if (!judged.walk.arrived) {
+		/* The last frame that was found is not that of the guard. */
+		if (judged.walk.problem != NULL)
+			say(&judged);
 		mcsafe__put(&judged.walk.text, "  skips frames that cannot be walked");
 		say(&judged);
 	}

@@ -16,7 +16,7 @@
 
 _Static_assert(offsetof(struct mcsafe_guard, outer) == MCSAFE_GUARD_OUTER, "as in assembly");
 _Static_assert(offsetof(struct mcsafe_guard, state) == MCSAFE_GUARD_STATE, "as in assembly");
-_Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_LOW_RSP + sizeof(uintptr_t),
+_Static_assert(sizeof(struct mcsafe_guard) >= MCSAFE_GUARD_TOP + sizeof(uintptr_t),
 	       "as in assembly");
 
 /* A word of guard->state, by its offset (asm/layout.h). */

@@ -15,13 +15,16 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "base/counters.h"
 #include "base/errno_kept.h"
 #include "base/msan.h"
 #include "base/page.h"
+#include "base/probe.h"
 #include "base/trap.h"
 #include "guard_hook.h"
 #include "handler.h"
 #include "landing/extable.h"
+#include "landing/fault.h"
 #include "landing/landing.h"
 #include "landing/module_table.h"
 #include "notice/notice.h"
@@ -45,9 +48,9 @@ static bool has_trapped(const greg_t *regs)
 /*
  * Whether the kernel raised the signal for an access of this thread that memory has failed. No
  * other signal may stop a copy, although it can arrive while RIP is at a row. A signal of kill(2),
- * tgkill(2) or sigqueue(3) has si_code <= 0. BUS_MCEERR_AO ("action optional") tells of lost memory
- * that this thread need not be using (sigaction(2)). BUS_ADRALN is a misaligned access of a program
- * that has set the flag AC: nothing is lost, and memcpy(3) would die of it, too.
+ * tgkill(2) or sigqueue(3) has si_code <= 0. BUS_ADRALN is a misaligned access of a program that
+ * has set the flag AC: nothing is lost, and memcpy(3) would die of it, too. A notice
+ * (BUS_MCEERR_AO) does not come here.
  */
 static bool is_own_fault(int signo, int code, const greg_t *regs)
 {
@@ -55,7 +58,7 @@ static bool is_own_fault(int signo, int code, const greg_t *regs)
 		return false;
 	if (signo == SIGSEGV)
 		return code != SI_KERNEL || has_trapped(regs);
-	return signo == SIGBUS && code != BUS_MCEERR_AO && code != BUS_ADRALN;
+	return signo == SIGBUS && code != BUS_ADRALN;
 }
 
 _Static_assert(MCSAFE_SIGBUS == SIGBUS, "as in assembly");
@@ -85,44 +88,41 @@ static bool is_canonical(greg_t address)
 	return (greg_t)((uint64_t)address << UNUSED_ADDRESS_BITS) >> UNUSED_ADDRESS_BITS == address;
 }
 
-/* Whether an operand now points into the block that poison has taken. si_addr is often only the
- * start of that block. */
-static bool is_lost(const siginfo_t *si, greg_t operand)
+/*
+ * Whether a page fault has raised the signal. The kernel saves the trap number, the error code and
+ * CR2 of an exception that it turns into a signal. It does not do so for a machine check. Then the
+ * saved values are those of an older fault, perhaps of a write to the very byte where the
+ * destination is now: a program that makes a page writable in its handler, and returns, leaves such
+ * values. But for a page that the kernel knows to be lost, a page fault reports its own address,
+ * which is CR2 (arch/x86/mm/fault.c, do_sigbus()). A machine check reports the start of the page,
+ * or what the processor has told, or by SI_KERNEL nothing (arch/x86/kernel/cpu/mce/core.c,
+ * mm/memory-failure.c).
+ */
+static bool is_page_fault(const siginfo_t *si, const greg_t *regs)
 {
-	unsigned lsb = lsb_of(si->si_signo, si);
-
-	return lsb != 0 && lsb < 64 && (uintptr_t)si->si_addr >> lsb == (uintptr_t)operand >> lsb;
+	if (regs[REG_TRAPNO] != MCSAFE__TRAP_PAGE_FAULT)
+		return false;
+	if (si->si_signo == SIGBUS && si->si_code == BUS_MCEERR_AR)
+		return (uintptr_t)si->si_addr == (uintptr_t)regs[REG_CR2];
+	return si->si_signo != SIGBUS || si->si_code != SI_KERNEL;
 }
 
 /*
- * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi.
- *
- * The kernel saves the trap number, the error code and CR2 of an exception that it turns into a
- * signal. It does not do so for a machine check. Then the saved values may be those of an older
- * fault, even of a write to the same page. Therefore the rules are tried in this order:
- *   1. A page fault counts if CR2 is exactly where the operand of that access is now.
- *   2. Poison counts if si_addr says that exactly one of the operands is in it. si_addr may be the
- *      other address of a page that is mapped twice; then this rule decides nothing.
- *   3. A protection fault with a destination that is not canonical is that of a store, unless the
- *      source is not canonical either.
- *   4. A page fault of a write to the page where the destination is now is that of a store.
- *   5. What is left is a load, as a machine check always is.
+ * Which operand REP MOVS failed at: the source is %rsi, the destination %rdi. Only a load raises a
+ * machine check. So the access was a store only if a page fault of a write to the page where the
+ * destination is now says so, or a protection fault although the source is canonical.
  */
 static unsigned side_of_move(const siginfo_t *si, const greg_t *regs)
 {
-	bool src_lost = is_lost(si, regs[REG_RSI]), dst_lost = is_lost(si, regs[REG_RDI]);
-	greg_t trap = regs[REG_TRAPNO], cr2 = regs[REG_CR2];
-	bool wrote = trap == MCSAFE__TRAP_PAGE_FAULT && (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE);
+	bool stored;
 
-	if (trap == MCSAFE__TRAP_PAGE_FAULT && cr2 == regs[wrote ? REG_RDI : REG_RSI])
-		return wrote ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (src_lost != dst_lost)
-		return src_lost ? MCSAFE_ROW_LOAD : MCSAFE_ROW_STORE;
-	if (trap == MCSAFE__TRAP_PROTECTION && !is_canonical(regs[REG_RDI]))
-		return is_canonical(regs[REG_RSI]) ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
-	if (wrote && cr2 >> MCSAFE__PAGE_SHIFT == regs[REG_RDI] >> MCSAFE__PAGE_SHIFT)
-		return MCSAFE_ROW_STORE;
-	return MCSAFE_ROW_LOAD;
+	if (is_page_fault(si, regs))
+		stored = (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE) != 0 &&
+			 regs[REG_CR2] >> MCSAFE__PAGE_SHIFT == regs[REG_RDI] >> MCSAFE__PAGE_SHIFT;
+	else
+		stored =
+			si->si_signo == SIGSEGV && has_trapped(regs) && is_canonical(regs[REG_RSI]);
+	return stored ? MCSAFE_ROW_STORE : MCSAFE_ROW_LOAD;
 }
 
 static unsigned side_of(uint32_t kind, const siginfo_t *si, const greg_t *regs)
@@ -138,7 +138,20 @@ static bool land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 	mcsafe__guard_hook_fn claim =
 		atomic_load_explicit(&mcsafe__guard_hook, memory_order_relaxed);
 
-	return claim != NULL && claim(landing, uc);
+	if (claim == NULL || !claim(landing, uc))
+		return false;
+	mcsafe__count(&mcsafe__counters.guards);
+	MCSAFE__PROBE_2(guard_left, landing->addr, landing->ip);
+	return true;
+}
+
+static void count(const struct mcsafe__landing *landing)
+{
+	enum mcsafe_cause cause = mcsafe__facts_cause(landing->facts);
+	unsigned side = mcsafe__facts_kind(landing->facts);
+
+	mcsafe__count(&mcsafe__counters.landed[cause][side % MCSAFE__SIDES]);
+	MCSAFE__PROBE_4(fault_landed, landing->addr, landing->ip, (unsigned)cause, side);
 }
 
 /*
@@ -171,6 +184,7 @@ static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 	regs[REG_R10] = (greg_t)landing.ip;
 	regs[REG_R11] = (greg_t)landing.facts;
 	regs[REG_RIP] = (greg_t)hit.fixup;
+	count(&landing);
 	return true;
 }
 
@@ -200,5 +214,7 @@ int mcsafe__on_signal(int signo, siginfo_t *si, void *ctx, const void *frame,
 		(void)note(si);
 	else if (land(signo, si, ctx))
 		return 0;
+	else
+		mcsafe__count(&mcsafe__counters.passed_on);
 	return mcsafe__chain(&delivery);
 }

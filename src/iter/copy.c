@@ -125,6 +125,52 @@ static size_t refused(struct mcsafe_iter *it, mcsafe__piece_fn *op, void *dst, c
 	return 0;
 }
 
+/* A copy that stopped before its end: what the iterator and the caller are told. */
+static size_t stopped_at(struct mcsafe_iter *it, size_t done, const struct mcsafe_fault *stopped,
+			 struct mcsafe_fault *fault)
+{
+	it->error = -mcsafe_fault_errno(stopped);
+	if (fault != NULL)
+		*fault = *stopped;
+	return done;
+}
+
+/*
+ * The copy of [addr, addr + n) stopped at the start, because trusted memory cannot be written: go
+ * on openly to the end of the segment. *done grows by the bytes that were stored after all. False:
+ * *stopped says what stopped it then.
+ */
+static __attribute__((noinline)) bool go_on_openly(struct mcsafe_iter *it, const char *addr,
+						   size_t n, size_t *done,
+						   struct mcsafe_fault *stopped)
+{
+	struct mcsafe__piece to = mcsafe__iter_piece(it);
+	size_t left;
+
+	if (to.len < n)
+		n = to.len;
+	left = insist(mcsafe_memcpy, to.base, (uintptr_t)addr, n, n, stopped);
+	mcsafe__iter_step(it, n - left);
+	*done += n - left;
+	return left == 0;
+}
+
+static size_t copy_to_memory(const char *addr, size_t n, struct mcsafe_iter *it,
+			     struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault stopped;
+	size_t done = 0;
+
+	for (;;) {
+		done += mcsafe__transfer_linear(it, (uintptr_t)addr + done, n - done, &stopped);
+		if (done == n)
+			return n;
+		if (it->flavour != MCSAFE__KVEC || stopped.side != MCSAFE_SIDE_DESTINATION ||
+		    !go_on_openly(it, addr + done, n - done, &done, &stopped))
+			return stopped_at(it, done, &stopped, fault);
+	}
+}
+
 size_t mcsafe_copy_to_iter(const void *addr, size_t n, struct mcsafe_iter *it,
 			   struct mcsafe_fault *fault)
 {
@@ -134,6 +180,8 @@ size_t mcsafe_copy_to_iter(const void *addr, size_t n, struct mcsafe_iter *it,
 		return 0;
 	if (it->flavour != MCSAFE__DISCARD && mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, mcsafe_memcpy, (void *)(uintptr_t)addr, addr, n, fault);
+	if (mcsafe__iter_has_memory(it))
+		return copy_to_memory(addr, n, it, fault);
 	mcsafe__iter_linear(&src, addr, n);
 	return transfer(it, &src, n, mcsafe_memcpy, fault);
 }
@@ -143,8 +191,27 @@ size_t copy_to_iter_mcsafe(const void *addr, size_t n, struct mcsafe_iter *it)
 	return mcsafe_copy_to_iter(addr, n, it, NULL);
 }
 
-static size_t copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it, mcsafe__piece_fn *op,
+size_t mcsafe_copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it,
 			     struct mcsafe_fault *fault)
+{
+	struct mcsafe_fault stopped;
+	struct mcsafe_iter dst;
+	size_t done;
+
+	if (prepare(it, MCSAFE_SIDE_SOURCE, &n) != 0)
+		return 0;
+	if (mcsafe__wraps((uintptr_t)addr, n))
+		return refused(it, zero_piece, addr, NULL, n, fault);
+	if (!mcsafe__iter_has_memory(it)) {
+		mcsafe__iter_linear(&dst, addr, n);
+		return transfer(&dst, it, n, mcsafe_memcpy, fault);
+	}
+	done = mcsafe__transfer_linear(it, (uintptr_t)addr, n, &stopped);
+	return done == n ? n : stopped_at(it, done, &stopped, fault);
+}
+
+size_t mcsafe_copy_from_iter_flushcache(void *addr, size_t n, struct mcsafe_iter *it,
+					struct mcsafe_fault *fault)
 {
 	struct mcsafe_iter dst;
 
@@ -153,19 +220,7 @@ static size_t copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it, mcsaf
 	if (mcsafe__wraps((uintptr_t)addr, n))
 		return refused(it, zero_piece, addr, NULL, n, fault);
 	mcsafe__iter_linear(&dst, addr, n);
-	return transfer(&dst, it, n, op, fault);
-}
-
-size_t mcsafe_copy_from_iter(void *addr, size_t n, struct mcsafe_iter *it,
-			     struct mcsafe_fault *fault)
-{
-	return copy_from_iter(addr, n, it, mcsafe_memcpy, fault);
-}
-
-size_t mcsafe_copy_from_iter_flushcache(void *addr, size_t n, struct mcsafe_iter *it,
-					struct mcsafe_fault *fault)
-{
-	return copy_from_iter(addr, n, it, mcsafe_memcpy_flushcache, fault);
+	return transfer(&dst, it, n, mcsafe_memcpy_flushcache, fault);
 }
 
 size_t mcsafe_iter_zero(size_t n, struct mcsafe_iter *it, struct mcsafe_fault *fault)

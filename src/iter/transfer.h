@@ -35,6 +35,14 @@ size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, 
 size_t mcsafe__transfer_from_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
 				struct mcsafe__transfer *t);
 
+/*
+ * Copy up to n bytes, which must not be more than are left, between [linear, linear + n), which
+ * must not wrap around, and an iterator over memory. The side of the iterator says in which
+ * direction. Returns the number of bytes that were copied; if that is not n, *fault says why.
+ */
+size_t mcsafe__transfer_linear(struct mcsafe_iter *it, uintptr_t linear, size_t n,
+			       struct mcsafe_fault *fault);
+
 /* An iterator over [addr, addr + n), which must not wrap around. Only the members that a transfer
  * uses are set. */
 static inline void mcsafe__iter_linear(struct mcsafe_iter *it, const void *addr, size_t n)

@@ -222,15 +222,47 @@ static void fill(struct mcsafe__module *module, struct mcsafe__module_row *to,
 	atomic_store(&module->highest, rows[n - 1].insn);
 }
 
-static int add(const struct mcsafe_row *first, const struct plain_row *rows, size_t n, void *pin)
+/* Free the place. Returns what it has pinned. */
+static void *take_away(struct mcsafe__module *place)
 {
-	struct mcsafe__module *place = find_place(NULL);
-	bool is_new = place == NULL;
+	void *pin = place->pin;
+
+	atomic_fetch_or(&place->version, 1);
+	place->first = NULL;
+	place->pin = NULL;
+	/* A child of fork(2) must not find a place that owns a buffer which was given back: it
+	 * would give it back again, from under the next module. */
+	atomic_signal_fence(memory_order_seq_cst);
+	give_buffer(atomic_load(&place->rows));
+	return pin;
+}
+
+/*
+ * If a thread called fork(2) while another thread was in take_away(), the child can find a place
+ * whose rows are not looked up any more, but which belongs to a module still. Nobody else is going
+ * to free it. Otherwise the version of a place that belongs to a module is even.
+ */
+static bool is_half_gone(const struct mcsafe__module *place)
+{
+	return place != NULL && atomic_load(&place->version) % 2 != 0;
+}
+
+/* Add a module: 0, or -errno. *old becomes the pin of a module that was half gone, if there was
+ * one. */
+static int add(const struct mcsafe_row *first, const struct plain_row *rows, size_t n, void *pin,
+	       void **old)
+{
+	struct mcsafe__module *place = find_place(first);
 	struct mcsafe__module_row *to;
 	size_t version;
+	bool is_new;
 
-	if (find_place(first) != NULL)
+	if (is_half_gone(place))
+		*old = take_away(place);
+	else if (place != NULL)
 		return -EEXIST;
+	place = find_place(NULL);
+	is_new = place == NULL;
 	if (is_new)
 		place = new_place();
 	to = place != NULL ? take_buffer(n) : NULL;
@@ -257,7 +289,7 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 	MCSAFE__KEEP_ERRNO();
 	int err;
 	struct plain_row *rows;
-	void *pin;
+	void *pin, *old = NULL;
 	size_t n;
 
 	if ((uintptr_t)first % _Alignof(struct mcsafe_row) != 0 || end <= first ||
@@ -270,8 +302,9 @@ static int put(const struct mcsafe_row *first, const struct mcsafe_row *end, boo
 		 * constructors, and those may register modules, which takes ours. */
 		pin = is_pinned ? pin_object(rows[0].insn) : NULL;
 		mcsafe__control_enter(&section);
-		err = add(first, rows, n, pin);
+		err = add(first, rows, n, pin, &old);
 		mcsafe__control_leave(&section);
+		unpin_object(old);
 		if (err != 0)
 			unpin_object(pin);
 		free(rows);
@@ -300,16 +333,8 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 		return -ENOENT;
 	mcsafe__control_enter(&section);
 	place = find_place(first);
-	if (place != NULL) {
-		atomic_fetch_or(&place->version, 1);
-		pin = place->pin;
-		place->first = NULL;
-		place->pin = NULL;
-		/* A child of fork(2) must not find a place that owns a buffer which was given
-		 * back: it would give it back again, from under the next module. */
-		atomic_signal_fence(memory_order_seq_cst);
-		give_buffer(atomic_load(&place->rows));
-	}
+	if (place != NULL)
+		pin = take_away(place);
 	mcsafe__control_leave(&section);
 	unpin_object(pin);
 	return place != NULL ? 0 : -ENOENT;

@@ -15,6 +15,9 @@
 
 #include <mcsafe/notice.h>
 
+#include "base/counters.h"
+#include "base/probe.h"
+
 /*
  * A bounded queue for many writers and many readers, without locks. Place p of the queue is in cell
  * p mod MCSAFE_NOTICE_ROOM. The turn of the cell says who may use it:
@@ -131,6 +134,8 @@ bool mcsafe__notice_take(const siginfo_t *si)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	mcsafe__count(&mcsafe__counters.notices);
+	MCSAFE__PROBE_2(notice, notice.addr, notice.extent);
 	enqueue(&notice);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	call_function(&notice);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "base/counters.h"
+
 size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 {
 	size_t from = mcsafe__down(offset, MCSAFE__LINE);
@@ -26,7 +28,7 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 	size_t size;
 
 	access->pmem = pmem;
-	access->stripe = mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_enter(pmem);
 	/* The size is loaded before the view. So the view is at least as new, and large enough. */
 	size = atomic_load_explicit(&pmem->size, memory_order_acquire);
 	view = atomic_load_explicit(&pmem->view, memory_order_acquire);
@@ -67,6 +69,7 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 			*fault = *stopped;
 	} else if (done == access->n && done < access->wanted) {
 		error = -EIO;
+		mcsafe__count(&mcsafe__counters.known_bad);
 		if (fault != NULL)
 			*fault = (struct mcsafe_fault){
 				.cause = MCSAFE_CAUSE_IO,
@@ -74,7 +77,7 @@ ssize_t mcsafe__pmem_end(struct mcsafe__access *access, size_t done,
 				.addr = access->base + access->offset + done,
 			};
 	}
-	mcsafe__pmem_leave(access->stripe);
+	mcsafe__pmem_leave(access->pmem);
 	return done != 0 || error == 0 ? (ssize_t)done : error;
 }
 

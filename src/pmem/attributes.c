@@ -3,6 +3,8 @@
 #include "attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
 #include <stdint.h>
@@ -11,6 +13,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/kept_fd.h"
+
+/* glibc has no functions for them. The kernel takes one off this number of bits (mm/mempolicy.c,
+ * get_nodes()). */
+#define NODE_BITS (MCSAFE__NODES_MAX + 1ul)
 
 /* ---- read ------------------------------------------------------------------------------------ */
 
@@ -152,9 +162,34 @@ static bool find(struct mcsafe__attributes *to, FILE *smaps, uintptr_t at, size_
 	return found;
 }
 
+/*
+ * ENOSYS: the kernel has no NUMA. EPERM: a sandbox refuses the call, like that of Docker, which
+ * also refuses mbind(2). After another error there may be a policy, but we cannot tell which.
+ */
+static void take_policy(struct mcsafe__attributes *to, const void *at)
+{
+	if (syscall(SYS_get_mempolicy, &to->policy, to->nodes, NODE_BITS, at,
+		    (unsigned long)MPOL_F_ADDR) != 0) {
+		to->policy = MPOL_DEFAULT;
+		if (errno != ENOSYS && errno != EPERM)
+			to->complete = false;
+	}
+}
+
+/* fopen(3) would take the number of a standard descriptor that the program has closed. */
+static FILE *open_smaps(void)
+{
+	int fd = mcsafe__fd_open(AT_FDCWD, "/proc/self/smaps", O_RDONLY, NULL);
+	FILE *smaps = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (smaps == NULL && fd >= 0)
+		close(fd);
+	return smaps;
+}
+
 bool mcsafe__attributes_of(const void *at, size_t n, struct mcsafe__attributes *attributes)
 {
-	FILE *smaps = fopen("/proc/self/smaps", "re");
+	FILE *smaps = open_smaps();
 	bool found;
 
 	*attributes = (struct mcsafe__attributes){.complete = true};
@@ -162,10 +197,22 @@ bool mcsafe__attributes_of(const void *at, size_t n, struct mcsafe__attributes *
 		return false;
 	found = find(attributes, smaps, (uintptr_t)at, n);
 	fclose(smaps);
+	if (found)
+		take_policy(attributes, at);
 	return found;
 }
 
 /* ---- give ------------------------------------------------------------------------------------ */
+
+int mcsafe__attributes_give_policy(void *at, size_t n, const struct mcsafe__attributes *attributes)
+{
+	if (attributes->policy == MPOL_DEFAULT)
+		return 0;
+	return syscall(SYS_mbind, at, n, (long)attributes->policy, attributes->nodes, NODE_BITS,
+		       0ul) == 0
+		       ? 0
+		       : -errno;
+}
 
 int mcsafe__attributes_give(void *at, size_t n, const struct mcsafe__attributes *attributes)
 {

@@ -40,10 +40,10 @@ static int ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
 
 int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *answer)
 {
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	MCSAFE__KEEP_ERRNO();
 	int err = -ENOTSUP;
 
+	mcsafe__pmem_enter(pmem);
 	if (pmem->fd >= 0 && !mcsafe__pmem_has_file(pmem))
 		err = -EBADF;
 	else if (pmem->fd >= 0)
@@ -51,18 +51,18 @@ int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *an
 	if (err != 0)
 		*answer = (struct mcsafe_badblocks_answer){.state = MCSAFE_BADBLOCKS_NOT_ASKED,
 							   .error = -err};
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return err;
 }
 
 int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_notice *notice)
 {
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	int noted = 0;
 
+	mcsafe__pmem_enter(pmem);
 	for (const struct mcsafe__view *view = atomic_load(&pmem->view); noted == 0 && view != NULL;
 	     view = view->older)
 		noted = mcsafe_badblocks_notice(pmem->bad, notice, view->base, view->mapped);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return noted;
 }

@@ -25,20 +25,23 @@
  * must be short. */
 #define RESERVE_PIECE ((size_t)16 << 20)
 
-int mcsafe__pmem_file_size(int fd, size_t *size)
+int mcsafe__pmem_size_of(int fd, const struct stat *st, size_t *size)
 {
-	struct stat st;
-	uint64_t bytes;
+	uint64_t bytes = (uint64_t)st->st_size;
 
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	bytes = (uint64_t)st.st_size;
-	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &bytes) != 0)
+	if (S_ISBLK(st->st_mode) && ioctl(fd, BLKGETSIZE64, &bytes) != 0)
 		return -errno;
 	if (bytes > SSIZE_MAX / 4)
 		return -EOVERFLOW;
 	*size = bytes;
 	return 0;
+}
+
+int mcsafe__pmem_file_size(int fd, size_t *size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? mcsafe__pmem_size_of(fd, &st, size) : -errno;
 }
 
 static int protection(const struct mcsafe_pmem *pmem)
@@ -179,17 +182,16 @@ static int refresh(struct mcsafe_pmem *pmem)
 
 int mcsafe_pmem_refresh(struct mcsafe_pmem *pmem)
 {
-	struct mcsafe__stripe *stripe;
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
 	int err;
 
 	if (pmem->kind != MCSAFE_PMEM_FILE)
 		return 0;
-	stripe = mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_enter(pmem);
 	pthread_mutex_lock(&pmem->change);
 	err = refresh(pmem);
 	pthread_mutex_unlock(&pmem->change);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 	return err;
 }

@@ -16,57 +16,76 @@
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
 
-/* linux/magic.h of older kernels lacks some of these. */
-#define CIFS_MAGIC 0xff534d42u
-#define SMB2_MAGIC 0xfe534d42u
-#define CEPH_MAGIC 0x00c36400u
-#define FUSE_MAGIC 0x65735546u
+/* linux/magic.h lacks these, or that of older kernels does. */
+#define BCACHEFS_MAGIC 0xca451a4eu
+#define EXFAT_MAGIC    0x2011bab0u
+#define JFS_MAGIC      0x3153464au
+#define NTFS_MAGIC     0x7366746eu
+#define XFS_MAGIC      0x58465342u
+#define ZFS_MAGIC      0x2fc12fc1u
 
 /* ---- size ------------------------------------------------------------------------------------ */
 
 int mcsafe__medium_size(const struct mcsafe_pmem *pmem, size_t *size)
 {
-	if (pmem->fd < 0 || !mcsafe__pmem_has_file(pmem))
+	struct stat st;
+
+	if (pmem->fd < 0 || fstat(pmem->fd, &st) != 0 || !mcsafe__stat_is_same(&st, &pmem->file))
 		return -EBADF;
-	if (pmem->file.type == S_IFREG || pmem->file.type == S_IFBLK)
-		return mcsafe__pmem_file_size(pmem->fd, size);
 	*size = SIZE_MAX;
-	return 0;
+	return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)
+		       ? mcsafe__pmem_size_of(pmem->fd, &st, size)
+		       : 0;
 }
 
-bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at)
+size_t mcsafe__medium_end(const struct mcsafe_pmem *pmem)
 {
 	size_t size;
 
 	if (mcsafe__medium_size(pmem, &size) != 0 || size == SIZE_MAX)
-		return true;
-	return at + pmem->fd_offset < mcsafe__up(size, pmem->page_size);
+		return SIZE_MAX;
+	size = mcsafe__up(size, pmem->page_size);
+	return size > pmem->fd_offset ? size - pmem->fd_offset : 0;
+}
+
+bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at)
+{
+	return at < mcsafe__medium_end(pmem);
 }
 
 /* ---- loss ------------------------------------------------------------------------------------ */
 
 /*
- * Whether the data come from a server or from another process. It may be away for a while, and the
- * kernel then reports EIO for good data: nfs(5), "soft"; mount.cifs(8), "soft"; and
- * Documentation/filesystems/fuse.rst.
+ * Whether the data are on this machine. A server or another process may be away for a while, and
+ * the kernel then reports EIO for good data: nfs(5), "soft"; mount.cifs(8), "soft"; and
+ * Documentation/filesystems/fuse.rst. What lies below overlayfs or eCryptfs may be such a file
+ * system, so only file systems count that keep the data themselves.
  */
-static bool is_remote(int fd)
+static bool is_local(const struct mcsafe_pmem *pmem)
 {
 	struct statfs fs;
 
-	if (fstatfs(fd, &fs) != 0)
+	if (pmem->file.type == S_IFBLK)
 		return true;
+	if (fstatfs(pmem->fd, &fs) != 0)
+		return false;
 	switch ((uint32_t)fs.f_type) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_MAGIC:
-	case SMB2_MAGIC:
-	case CEPH_MAGIC:
-	case FUSE_MAGIC:
-	case AFS_SUPER_MAGIC:
-	case AFS_FS_MAGIC:
-	case CODA_SUPER_MAGIC:
-	case V9FS_MAGIC:
+	case BCACHEFS_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case EXFAT_MAGIC:
+	case EXT4_SUPER_MAGIC: /* ext2 and ext3 have the same */
+	case F2FS_SUPER_MAGIC:
+	case HUGETLBFS_MAGIC:
+	case ISOFS_SUPER_MAGIC:
+	case JFS_MAGIC:
+	case MSDOS_SUPER_MAGIC:
+	case NILFS_SUPER_MAGIC:
+	case NTFS_MAGIC:
+	case RAMFS_MAGIC:
+	case SQUASHFS_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_MAGIC:
+	case ZFS_MAGIC:
 		return true;
 	default:
 		return false;
@@ -119,7 +138,7 @@ bool mcsafe__medium_has_lost(const struct mcsafe_pmem *pmem, size_t at)
 	/* If the access was past the end of the file, but in its last page. */
 	if (byte >= before)
 		byte = mcsafe__down(byte, MCSAFE__PAGE);
-	if (byte >= before || is_remote(pmem->fd) || !is_unreadable(pmem->fd, byte))
+	if (byte >= before || !is_local(pmem) || !is_unreadable(pmem->fd, byte))
 		return false;
 	return mcsafe__medium_size(pmem, &after) == 0 && after == before;
 }

@@ -19,6 +19,10 @@
  * does not tell. 0; or -errno: -EBADF, it is no longer the file that was opened. */
 int mcsafe__medium_size(const struct mcsafe_pmem *pmem, size_t *size);
 
+/* Where the last page of the file ends now, as an offset in the mapping. SIZE_MAX if nobody
+ * knows. */
+size_t mcsafe__medium_end(const struct mcsafe_pmem *pmem);
+
 /* Whether the file has a page at an offset now. True if nobody knows. */
 bool mcsafe__medium_has_page(const struct mcsafe_pmem *pmem, size_t at);
 

@@ -6,8 +6,10 @@
 #include <signal.h>
 
 #include "badblocks/within.h"
+#include "base/counters.h"
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
+#include "base/probe.h"
 #include "landing/loss.h"
 #include "medium.h"
 
@@ -88,8 +90,11 @@ size_t mcsafe__pmem_note(const struct mcsafe__access *access, const struct mcsaf
 		return lost.start + lost.len - at;
 	pthread_mutex_lock(&pmem->noting);
 	/* If there is no memory to add the range, the next access meets the fault again. */
-	if (is_lost_still(access, first))
+	if (is_lost_still(access, first)) {
 		(void)mcsafe_badblocks_add(pmem->bad, lost.start, lost.len);
+		mcsafe__count(&mcsafe__counters.ranges_noted);
+		MCSAFE__PROBE_2(range_noted, lost.start, lost.len);
+	}
 	pthread_mutex_unlock(&pmem->noting);
 	return lost.start + lost.len - at;
 }

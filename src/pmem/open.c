@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,6 +42,7 @@ static struct mcsafe_pmem *create(int flags)
 		free(pmem);
 		return NULL;
 	}
+	mcsafe__running_init(&pmem->running);
 	return pmem;
 }
 
@@ -238,6 +238,7 @@ static int take_file(struct mcsafe_pmem *pmem, int fd, size_t offset, size_t len
 	err = look_at_file(pmem);
 	if (err == 0)
 		err = mcsafe__pmem_file_size(pmem->fd, &size);
+	pmem->in_file = size > offset ? size - offset : 0;
 	return err == 0 ? mcsafe__pmem_reserve(pmem, offset, end < size ? end : size) : err;
 }
 
@@ -273,32 +274,24 @@ int mcsafe_pmem_open_memory(struct mcsafe_pmem **pmem, void *base, size_t len, i
 	return err;
 }
 
-static size_t running(struct mcsafe_pmem *pmem)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < MCSAFE__STRIPES; i++)
-		n += atomic_load(&pmem->stripes[i].running);
-	return n;
-}
-
 void mcsafe__pmem_drop(struct mcsafe_pmem *pmem)
 {
-	if (atomic_fetch_sub(&pmem->holders, 1) == 1)
+	if (atomic_fetch_sub(&pmem->holders, 1) == 1) {
+		mcsafe__running_end(&pmem->running);
 		free(pmem);
+	}
 }
 
 /* Either mcsafe_pmem_close() sees that this call runs, and waits; or the call sees that the mapping
  * is closed. Both orders are sequentially consistent. */
 bool mcsafe__pmem_step_back(struct mcsafe_pmem *pmem)
 {
-	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
 	bool closed;
 
-	atomic_fetch_add(&stripe->running, 1);
+	mcsafe__running_enter_locked(&pmem->running);
 	closed = atomic_load(&pmem->closed);
 	if (closed)
-		mcsafe__pmem_leave(stripe);
+		mcsafe__pmem_leave(pmem);
 	mcsafe__pmem_drop(pmem);
 	return !closed;
 }
@@ -311,8 +304,7 @@ void mcsafe_pmem_close(struct mcsafe_pmem *pmem)
 	if (pmem == NULL)
 		return;
 	atomic_store(&pmem->closed, true);
-	while (running(pmem) != 0)
-		sched_yield();
+	mcsafe__running_wait(&pmem->running);
 	destroy(pmem);
 }
 

@@ -7,12 +7,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <mcsafe/pmem.h>
 
 #include "base/kept_fd.h"
 #include "base/page.h"
-#include "base/stripe.h"
+#include "base/running.h"
 
 /* One mapping of the file, from offset 0 on. When the file grows, a larger view replaces it. Views
  * are unmapped only by mcsafe_pmem_close(), because a reader may still use an older one. */
@@ -22,14 +23,8 @@ struct mcsafe__view {
 	struct mcsafe__view *older;
 };
 
-/* A part of the number of running calls. There are several, so that threads seldom write to the
- * same cache line. */
-struct mcsafe__stripe {
-	_Alignas(MCSAFE__LINE) _Atomic size_t running;
-};
-
 struct mcsafe_pmem {
-	struct mcsafe__stripe stripes[MCSAFE__STRIPES];
+	struct mcsafe__running running; /* calls, for which mcsafe_pmem_close() waits */
 
 	struct mcsafe__view *_Atomic view;
 	_Atomic size_t size; /* stored after a view that is large enough for it */
@@ -38,6 +33,7 @@ struct mcsafe_pmem {
 	int fd;                      /* -1: none. Ask mcsafe__pmem_has_file() before it is used */
 	struct mcsafe__file_id file; /* which file fd was when it was opened */
 	size_t fd_offset;            /* where base is in the file */
+	size_t in_file;              /* memory of the caller: how much the file had of it at open */
 	int flags;
 	enum mcsafe_pmem_kind kind;
 	bool dax, sync, flush;
@@ -62,17 +58,14 @@ struct mcsafe_pmem {
 
 /* ---- running calls, for which mcsafe_pmem_close() waits -------------------------------------- */
 
-static inline struct mcsafe__stripe *mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
+static inline void mcsafe__pmem_enter(struct mcsafe_pmem *pmem)
 {
-	struct mcsafe__stripe *stripe = &pmem->stripes[mcsafe__stripe_of_thread()];
-
-	atomic_fetch_add_explicit(&stripe->running, 1, memory_order_relaxed);
-	return stripe;
+	mcsafe__running_enter(&pmem->running);
 }
 
-static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
+static inline void mcsafe__pmem_leave(struct mcsafe_pmem *pmem)
 {
-	atomic_fetch_sub_explicit(&stripe->running, 1, memory_order_release);
+	mcsafe__running_leave(&pmem->running);
 }
 
 /*
@@ -82,10 +75,10 @@ static inline void mcsafe__pmem_leave(struct mcsafe__stripe *stripe)
  * wait for it then, but leaves the structure to it, which remains allocated if the call never comes
  * back.
  */
-static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem, struct mcsafe__stripe *stripe)
+static inline void mcsafe__pmem_step_aside(struct mcsafe_pmem *pmem)
 {
 	atomic_fetch_add(&pmem->holders, 1);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
 }
 
 /* Count the call as running again. False: the mapping was closed meanwhile, and *pmem is no
@@ -107,6 +100,8 @@ static inline bool mcsafe__pmem_has_file(const struct mcsafe_pmem *pmem)
 
 /* The present size of a file or block device. 0, or -errno. */
 int mcsafe__pmem_file_size(int fd, size_t *size);
+/* The same for the status of fd, from fstat(2). */
+int mcsafe__pmem_size_of(int fd, const struct stat *st, size_t *size);
 /* Map `size` bytes into *view, and set pmem->sync. 0, or -errno. */
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size);
 /* If the flag MCSAFE_PMEM_RESERVE is set, have the file system keep space for the bytes from `from`
@@ -120,7 +115,6 @@ int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
 /* An access to a part of the mapping. */
 struct mcsafe__access {
 	struct mcsafe_pmem *pmem;
-	struct mcsafe__stripe *stripe;
 	unsigned char *base; /* of the view */
 	size_t mapped;
 	size_t offset;

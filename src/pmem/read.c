@@ -87,7 +87,7 @@ static size_t move_openly(struct mcsafe__access *access, const struct run *run,
 		n -= mcsafe_memcpy(bounce, run->from, n, fault);
 	if (n == 0)
 		return 0;
-	mcsafe__pmem_step_aside(access->pmem, access->stripe);
+	mcsafe__pmem_step_aside(access->pmem);
 	n = mcsafe_copy_to_iter(bounce, n, it, NULL);
 	if (!mcsafe__pmem_step_back(access->pmem))
 		access->pmem = NULL;

@@ -20,8 +20,10 @@
 #include "attributes.h"
 #include "badblocks/clearing.h"
 #include "badblocks/devdax.h"
+#include "base/counters.h"
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
+#include "base/probe.h"
 #include "copy/flush.h"
 #include "medium.h"
 
@@ -217,8 +219,11 @@ static int replace_pages(const struct repair *r, size_t n, size_t offset)
 	fresh = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fresh == MAP_FAILED)
 		return -errno;
-	memcpy(fresh, r->data, n);
-	err = mcsafe__attributes_give(fresh, n, &attributes);
+	err = mcsafe__attributes_give_policy(fresh, n, &attributes);
+	if (err == 0) {
+		memcpy(fresh, r->data, n);
+		err = mcsafe__attributes_give(fresh, n, &attributes);
+	}
 	if (err == 0 && mremap(fresh, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
 		err = -errno;
 	if (err != 0)
@@ -242,6 +247,8 @@ static int map_anew(const struct repair *r, size_t n, size_t offset)
 	if (!mcsafe__attributes_of(at, pages, &attributes) || (attributes.prot & PROT_READ) == 0)
 		return -EOPNOTSUPP;
 	err = mcsafe__pmem_map_anew(pmem, offset, n);
+	if (err == 0)
+		err = mcsafe__attributes_give_policy(at, pages, &attributes);
 	return err == 0 ? mcsafe__attributes_give(at, pages, &attributes) : err;
 }
 
@@ -375,6 +382,7 @@ static int prepare(struct repair *r, const struct stat *st)
 	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
 }
 
+/* n is not 0. */
 static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const void *data, size_t n,
 		      size_t offset)
 {
@@ -393,22 +401,26 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 		done = repair_all(&r, data, n, offset, &err);
 	free(r.data);
 	free(r.back);
-	return done != 0 || err == 0 ? (ssize_t)done : err;
+	return done != 0 ? (ssize_t)done : err;
 }
 
 ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n, off_t offset)
 {
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
-	struct mcsafe__stripe *stripe = mcsafe__pmem_enter(pmem);
 	struct stat st;
 	ssize_t result;
 
+	mcsafe__pmem_enter(pmem);
 	pthread_mutex_lock(&pmem->change);
 	result = check_request(pmem, &st, n, offset);
 	if (result == 0 && n != 0)
 		result = repair(pmem, &st, data, n, (size_t)offset);
 	pthread_mutex_unlock(&pmem->change);
-	mcsafe__pmem_leave(stripe);
+	mcsafe__pmem_leave(pmem);
+	if (result > 0) {
+		mcsafe__count(&mcsafe__counters.repairs);
+		MCSAFE__PROBE_2(repaired, offset, result);
+	}
 	return result;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/no_cancel.h"
 #include "copy/hole_list.h"
 #include "medium.h"
 
@@ -45,6 +46,16 @@ static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 	return len < n ? len : n;
 }
 
+/* Whether the read of the byte at which the access starts has failed because the file ends before
+ * its page. Then nothing after it can be read. */
+static bool is_past_end(const struct mcsafe__access *access, const struct mcsafe_fault *fault)
+{
+	MCSAFE__NO_CANCEL();
+
+	return fault->cause == MCSAFE_CAUSE_IO &&
+	       !mcsafe__medium_has_page(access->pmem, access->offset);
+}
+
 /*
  * Do the next step of up to *n bytes: good bytes up to a bad one, or a bad range. *n becomes the
  * number of bytes that the step is about. Returns the number of bytes of buf that it wrote: fewer
@@ -53,7 +64,8 @@ static size_t known_bad(const struct mcsafe_pmem *pmem, size_t offset, size_t n)
 static size_t step(struct salvage *s, size_t done, size_t *n)
 {
 	struct mcsafe__access *access = &s->access;
-	size_t good = mcsafe__pmem_good(access->pmem, access->offset, *n), left, lost, again;
+	size_t good = mcsafe__pmem_good(access->pmem, access->offset, *n);
+	size_t left, copied, lost, again;
 	struct mcsafe_fault fault;
 	bool sparse; /* there is nothing to read in the file */
 
@@ -70,22 +82,27 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 		*n = good;
 		return good - left;
 	}
-	access->offset += good - left;
-	lost = mcsafe__pmem_note(access, &fault, access->offset);
-	/* The copy may have stopped before the range that was noted. The next step copies the good
-	 * bytes between. */
-	again = mcsafe__pmem_good(access->pmem, access->offset, left);
-	if (again != 0 && again < lost && again < left) {
-		access->offset -= good - left;
-		*n = good - left;
-		return good - left;
+	copied = good - left;
+	access->offset += copied;
+	if (is_past_end(access, &fault)) {
+		lost = *n - copied;
+	} else {
+		lost = mcsafe__pmem_note(access, &fault, access->offset);
+		/* The copy may have stopped before the range that was noted. The next step copies
+		 * the good bytes between. */
+		again = mcsafe__pmem_good(access->pmem, access->offset, left);
+		if (again != 0 && again < lost && again < left) {
+			access->offset -= copied;
+			*n = copied;
+			return copied;
+		}
+		if (lost > left)
+			lost = left;
 	}
-	if (lost > left)
-		lost = left;
-	*n = good - left + lost;
-	lost = hole(s, done + good - left, lost);
-	access->offset -= good - left;
-	return good - left + lost;
+	*n = copied + lost;
+	lost = hole(s, done + copied, lost);
+	access->offset -= copied;
+	return copied + lost;
 }
 
 ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t offset, int fill,
@@ -108,7 +125,7 @@ ssize_t mcsafe_pmem_salvage(struct mcsafe_pmem *pmem, void *buf, size_t n, off_t
 		done += got;
 		s.access.offset += got;
 	} while (got == wanted && done < n);
-	mcsafe__pmem_leave(s.access.stripe);
+	mcsafe__pmem_leave(pmem);
 	if (nholes != NULL)
 		*nholes = s.list.found;
 	return done != 0 || n == 0 ? (ssize_t)done : -EFAULT;

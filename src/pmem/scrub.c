@@ -11,7 +11,6 @@
 
 struct scrubbed {
 	struct mcsafe_pmem *pmem;
-	struct mcsafe__stripe *stripe;
 	const struct mcsafe_scrub_options *options; /* the caller's; may be NULL */
 	struct mcsafe_scrub *scrub;                 /* NULL: there is none yet */
 };
@@ -55,12 +54,27 @@ static int decide_found(const struct mcsafe_range *bad, const struct mcsafe_faul
 	return verdict;
 }
 
+/* Pages past the end of the file count as a hole, so that none of them raises a signal. */
 static size_t run_of_file(void *arg, size_t offset, size_t n, bool *hole)
 {
 	const struct scrubbed *scrubbed = arg;
 	MCSAFE__NO_CANCEL();
+	size_t end = mcsafe__medium_end(scrubbed->pmem);
 
+	if (offset >= end) {
+		*hole = true;
+		return n;
+	}
+	if (n > end - offset)
+		n = end - offset;
 	return mcsafe__medium_run(scrubbed->pmem, offset, n, hole);
+}
+
+/* Not inlined: gcc warns of the jumps of mcsafe__pmem_enter() where setjmp(3) is called, which
+ * pthread_cleanup_push() does. */
+static __attribute__((noinline)) void begin(struct mcsafe_pmem *pmem)
+{
+	mcsafe__pmem_enter(pmem);
 }
 
 static void end(void *arg)
@@ -68,7 +82,7 @@ static void end(void *arg)
 	struct scrubbed *scrubbed = arg;
 
 	mcsafe_scrub_destroy(scrubbed->scrub);
-	mcsafe__pmem_leave(scrubbed->stripe);
+	mcsafe__pmem_leave(scrubbed->pmem);
 }
 
 static int run(struct scrubbed *scrubbed, struct mcsafe_scrub_progress *progress)
@@ -99,10 +113,11 @@ static int run(struct scrubbed *scrubbed, struct mcsafe_scrub_progress *progress
 int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem, const struct mcsafe_scrub_options *options,
 		      struct mcsafe_scrub_progress *progress)
 {
-	struct scrubbed scrubbed = {pmem, mcsafe__pmem_enter(pmem), options, NULL};
+	struct scrubbed scrubbed = {pmem, options, NULL};
 	MCSAFE__KEEP_ERRNO();
 	int err;
 
+	begin(pmem);
 	/* A scrub takes long. It may be cancelled, and a function of the caller may end the
 	 * thread. */
 	pthread_cleanup_push(end, &scrubbed);

@@ -166,29 +166,35 @@ static int sync_pages(const struct mcsafe__access *access)
 	return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : -EIO;
 }
 
-/* Whether the file still has the range, after it was written back. If it was truncated meanwhile,
- * nothing has said so: there was nothing to write back. */
-static bool is_in_file(const struct mcsafe__access *access)
+/*
+ * Whether the file still has the range, after it was written back. If it was truncated meanwhile,
+ * nothing has said so: msync(2) finds nothing to write back, and the last page of the file can be
+ * stored to and flushed up to its end. Only the kernel knows the size: one fstat(2).
+ */
+static bool is_in_file(const struct mcsafe_pmem *pmem, size_t at, size_t n)
 {
-	const struct mcsafe_pmem *pmem = access->pmem;
-	size_t end = pmem->fd_offset + access->offset + access->wanted, size;
+	size_t end = at + n, size;
 
-	if (pmem->fd < 0 || mcsafe__medium_size(pmem, &size) != 0)
+	/* A device keeps its size. */
+	if (pmem->fd < 0 || pmem->file.type == S_IFCHR || mcsafe__medium_size(pmem, &size) != 0)
 		return true;
-	/* Memory of the caller is mapped in pages. */
-	return end <= (pmem->kind == MCSAFE_PMEM_MEMORY ? mcsafe__up(size, pmem->page_size) : size);
+	size = size > pmem->fd_offset ? size - pmem->fd_offset : 0;
+	if (pmem->kind != MCSAFE_PMEM_MEMORY)
+		return end <= size;
+	/* Memory of the caller may have ended in the last page of the file from the beginning. */
+	if (at < pmem->in_file && size < (end < pmem->in_file ? end : pmem->in_file))
+		return false;
+	return end <= mcsafe__up(size, pmem->page_size);
 }
 
 static int persist(struct mcsafe__access *access)
 {
+	size_t at = access->offset, n = access->wanted;
 	MCSAFE__KEEP_ERRNO();
 	MCSAFE__NO_CANCEL();
-	int err;
+	int err = access->pmem->flush ? flush(access) : sync_pages(access);
 
-	if (access->pmem->flush)
-		return flush(access);
-	err = sync_pages(access);
-	return err == 0 && !is_in_file(access) ? -EIO : err;
+	return err == 0 && !is_in_file(access->pmem, at, n) ? -EIO : err;
 }
 
 int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
@@ -201,6 +207,6 @@ int mcsafe_pmem_persist(struct mcsafe_pmem *pmem, off_t offset, size_t n)
 	mcsafe__pmem_begin(&access, pmem, n, (size_t)offset, MCSAFE_SIDE_DESTINATION);
 	if (access.wanted != 0)
 		err = persist(&access);
-	mcsafe__pmem_leave(access.stripe);
+	mcsafe__pmem_leave(pmem);
 	return err;
 }

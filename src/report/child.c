@@ -62,7 +62,6 @@ static void begin_child(void)
 	struct sigaction ours;
 	sigset_t set;
 
-	atomic_store(&mcsafe__report_wanted, false);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);

@@ -116,3 +116,87 @@ endfunc broken_\name
 	copies	ymm, end="vpcmpeqd %ymm0, %ymm0, %ymm0"
 	copies	ymm_at_fault, fault="vpcmpeqd %ymm0, %ymm0, %ymm0"
 	copies	zmm_at_fault, fault="vpbroadcastd %edx, %zmm0"
+
+/*
+ * Holds one byte in %r8 and stores it after the next load. \rescue must store it if that load
+ * fails.
+ */
+.macro	holds name, rescue:vararg
+func broken_\name
+	testq	%rdx, %rdx
+	jz	.Lout_\name
+	LOAD(.Lfault_\name, 1, movzbl, %r8d, (%rsi))
+.Lnext_\name:
+	cmpq	$1, %rdx
+	je	.Llast_\name
+	LOAD(.Lfault_load_\name, 1, movzbl, %eax, 1(%rsi))
+	STORE(.Lfault_\name, 1, movb, %r8b, (%rdi))
+	movl	%eax, %r8d
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	jmp	.Lnext_\name
+.Llast_\name:
+	STORE(.Lfault_\name, 1, movb, %r8b, (%rdi))
+.Lout_\name:
+	xorl	%eax, %eax
+	ret
+.Lfault_load_\name:
+	\rescue
+	incq	%rsi
+.Lfault_\name:
+	movq	%rdx, %rax
+	stop_at_fault
+endfunc broken_\name
+.endm
+
+/* Copies words, and stores the first \n bytes of a word again if its store failed. */
+.macro	stores_again name, n
+func broken_\name
+.Lnext_\name:
+	cmpq	$8, %rdx
+	jb	.Lbytes_\name
+	LOAD(.Lfault_\name, 8, movq, %rax, (%rsi))
+	STORE(.Lfault_store_\name, 8, movq, %rax, (%rdi))
+	addq	$8, %rsi
+	addq	$8, %rdi
+	subq	$8, %rdx
+	jmp	.Lnext_\name
+.Lbytes_\name:
+	testq	%rdx, %rdx
+	jz	.Lout_\name
+	LOAD(.Lfault_\name, 1, movb, %al, (%rsi))
+	STORE(.Lfault_\name, 1, movb, %al, (%rdi))
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	jmp	.Lbytes_\name
+.Lout_\name:
+	xorl	%eax, %eax
+	ret
+.Lfault_store_\name:
+	movl	$\n, %r8d
+.Lagain_\name:
+	STORE(.Lfault_\name, 1, movb, %al, (%rdi))
+	shrq	$8, %rax
+	incq	%rsi
+	incq	%rdi
+	decq	%rdx
+	decl	%r8d
+	jnz	.Lagain_\name
+	jmp	.Lnext_\name
+.Lfault_\name:
+	movq	%rdx, %rax
+	stop_at_fault
+endfunc broken_\name
+.endm
+
+.macro	store_held name
+	STORE(.Lfault_\name, 1, movb, %r8b, (%rdi))
+	decq	%rdx
+.endm
+
+	holds	held, store_held held
+	holds	held_and_lost
+	stores_again again_8, 8
+	stores_again again_7, 7

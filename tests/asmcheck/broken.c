@@ -33,6 +33,10 @@ void broken_mxcsr_at_fault(void);
 void broken_ymm(void);
 void broken_ymm_at_fault(void);
 void broken_zmm_at_fault(void);
+void broken_held(void);
+void broken_held_and_lost(void);
+void broken_again_8(void);
+void broken_again_7(void);
 
 const struct broken broken[] = {
 	BREAKS(good, RIGHT, NULL, 0),
@@ -48,6 +52,10 @@ const struct broken broken[] = {
 	BREAKS(count_low, ROWS, "more bytes are left than were requested", 0),
 	BREAKS(record, ROWS, "the record does not describe the last fault", 0),
 	BREAKS(again, ROWS, "after the row an access other than a store failed", 0),
+	BREAKS(held, ROWS, NULL, 0),
+	BREAKS(held_and_lost, ROWS, "good bytes do not count as copied", 0),
+	BREAKS(again_8, ROWS, NULL, 0),
+	BREAKS(again_7, ROWS, "good bytes do not count as copied", 0),
 	BREAKS(outside, LINES, "a load outside the lines of the source", 0),
 	BREAKS(past, LINES, "a load outside the lines of the source", 0),
 	BREAKS(crossing, LINES, "a load crosses a line", 0),

@@ -141,15 +141,22 @@ const struct decode_insn *code_not_fenced(const struct code *code)
 	return NULL;
 }
 
-uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16])
+uintptr_t code_address(const struct decode_insn *insn, const ucontext_t *context)
 {
+	/* In the order of the encoding. */
+	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				      REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				      REG_R12, REG_R13, REG_R14, REG_R15};
+	const greg_t *regs = context->uc_mcontext.gregs;
 	uintptr_t addr = (uintptr_t)(intptr_t)insn->displacement;
 
+	if (insn->is_string)
+		return (uintptr_t)regs[REG_RSI];
 	if (insn->of_ip)
 		return addr + insn->addr + insn->length;
 	if (insn->base != DECODE_NO_REGISTER)
-		addr += registers[insn->base];
+		addr += (uintptr_t)regs[order[insn->base]];
 	if (insn->index != DECODE_NO_REGISTER)
-		addr += registers[insn->index] * (unsigned)insn->scale;
+		addr += (uintptr_t)regs[order[insn->index]] * (unsigned)insn->scale;
 	return addr;
 }

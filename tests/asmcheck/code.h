@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "decode.h"
 
@@ -37,14 +38,24 @@ bool code_leaves(const struct decode_insn *insn);
  */
 const struct decode_insn *code_not_fenced(const struct code *code);
 
-/* The address of its operand. Registers have the numbers of the encoding. */
-uintptr_t code_address(const struct decode_insn *insn, const uint64_t registers[16]);
+/* The address of its operand, with these registers. For REP MOVSB it is that of the source. */
+uintptr_t code_address(const struct decode_insn *insn, const ucontext_t *context);
+
+/*
+ * Whether the bytes from addr on are in the red zone: the 128 bytes below the stack pointer, which
+ * are the function's own (x86-64 psABI, 3.2.2).
+ */
+static inline bool code_in_red_zone(uintptr_t addr, size_t size, uintptr_t stack)
+{
+	return addr >= stack - 128 && addr < stack && size <= stack - addr;
+}
 
 /* One access that the copy of a routine is about to make. */
 struct code_record {
 	uintptr_t addr;
-	uint64_t insn; /* its index in code->insns */
-	uint64_t mask; /* its mask, the lowest byte or element first; all ones: no mask */
+	uint64_t insn;   /* its index in code->insns */
+	uint64_t mask;   /* its mask, the lowest byte or element first; all ones: no mask */
+	uintptr_t stack; /* the stack pointer */
 };
 
 #define CODE_RECORDS (1 << 17)

@@ -237,15 +237,13 @@ static bool see_step(void *arg, const ucontext_t *context)
 {
 	const struct decode_insn *insn =
 		code_at(&it.code, (uintptr_t)context->uc_mcontext.gregs[REG_RIP]);
-	uint64_t registers[16];
 
 	(void)arg;
 	steps.all++;
 	if (insn == NULL || insn->access == DECODE_NONE || insn->of_ip)
 		return true;
-	step_registers(context, registers);
 	if (steps.n < T_LENGTH(steps.seen)) {
-		steps.seen[steps.n].addr = code_address(insn, registers);
+		steps.seen[steps.n].addr = code_address(insn, context);
 		steps.seen[steps.n].insn = (size_t)(insn - it.code.insns);
 	}
 	steps.n++;

@@ -13,6 +13,9 @@
 
 #define RSP 4
 
+/* What the recorder puts onto the stack: the red zone that it skips, and three registers. */
+#define DEPTH (128 + 3 * 8)
+
 /* In the program itself, so that data that the code reads at a distance stays within reach. */
 static unsigned char room[1 << 18] __attribute__((aligned(4096)));
 static struct code_record records[CODE_RECORDS];
@@ -49,11 +52,12 @@ static void put_lea(struct build *build, const struct decode_insn *insn)
 	unsigned base = insn->base == DECODE_NO_REGISTER ? 5 : (unsigned)insn->base;
 	unsigned index = insn->index == DECODE_NO_REGISTER ? 4 : (unsigned)insn->index;
 	unsigned scale = (unsigned)__builtin_ctz((unsigned)insn->scale | 16);
+	int32_t displacement = insn->displacement + (insn->base == RSP ? DEPTH : 0);
 
 	PUT((unsigned char)(0x48 | (index & 8) >> 2 | base >> 3), 0x8d,
 	    insn->base == DECODE_NO_REGISTER ? 0x04 : 0x84,
 	    (unsigned char)((scale & 3) << 6 | (index & 7) << 3 | (base & 7)));
-	put_number(build, (uint32_t)insn->displacement, 4);
+	put_number(build, (uint32_t)displacement, 4);
 }
 
 static void put_recorder(struct build *build, const struct decode_insn *insn, size_t number)
@@ -73,6 +77,8 @@ static void put_recorder(struct build *build, const struct decode_insn *insn, si
 	} else {
 		PUT(0x48, 0xc7, 0x41, 0x10, 0xff, 0xff, 0xff, 0xff); /* movq $-1, 16(%rcx) */
 	}
+	PUT(0x48, 0x8d, 0x84, 0x24, DEPTH, 0, 0, 0);       /* lea DEPTH(%rsp), %rax */
+	PUT(0x48, 0x89, 0x41, 0x18);                       /* mov %rax, 24(%rcx) */
 	PUT(0x48, 0x8d, 0x49, sizeof(struct code_record)); /* lea SIZE(%rcx), %rcx */
 	PUT(0x48, 0x89, 0x0a);                             /* mov %rcx, (%rdx) */
 	PUT(0x5a, 0x59, 0x58);                             /* pop %rdx, %rcx, %rax */
@@ -151,11 +157,8 @@ static const char *put_all(struct build *build)
 		if ((size_t)(build->at - room) + 128 > sizeof(room))
 			return "no room left";
 		build->starts[i] = build->at;
-		if (insn->access != DECODE_NONE && !insn->of_ip && !insn->is_string) {
-			if (insn->base == RSP || insn->index == RSP)
-				return "an operand on the stack";
+		if (insn->access != DECODE_NONE && !insn->of_ip && !insn->is_string)
 			put_recorder(build, insn, i);
-		}
 		problem = put_insn(build, insn);
 		if (problem == NULL && insn->flow != DECODE_JUMPS && insn->flow != DECODE_RETURNS &&
 		    code_at(code, insn->addr + insn->length) != insn + 1)

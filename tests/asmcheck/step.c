@@ -50,16 +50,6 @@ uint64_t step_mask(const ucontext_t *context, int number)
 	return mask;
 }
 
-void step_registers(const ucontext_t *context, uint64_t registers[16])
-{
-	static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				      REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				      REG_R12, REG_R13, REG_R14, REG_R15};
-
-	for (int i = 0; i < 16; i++)
-		registers[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
-}
-
 void step_begin(uintptr_t entry, step_fn *see, void *arg)
 {
 	struct sigaction trap;

@@ -13,9 +13,6 @@ typedef bool step_fn(void *arg, const ucontext_t *context);
 /* The value in context of the mask register of that number. */
 uint64_t step_mask(const ucontext_t *context, int number);
 
-/* The general registers in context, by the numbers of the encoding. */
-void step_registers(const ucontext_t *context, uint64_t registers[16]);
-
 /* Watches calls of entry with STEP_FLAG set, until step_end(). */
 void step_begin(uintptr_t entry, step_fn *see, void *arg);
 void step_end(void);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_holes.c - the copy that goes on past bad memory, against a model that knows what is bad */
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
@@ -26,6 +28,7 @@
 size_t __real_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
 size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_fault *fault);
 
+static unsigned copies; /* calls of mcsafe_memcpy() */
 static const unsigned char *bad_line;
 static unsigned reads_of_bad_page;
 
@@ -57,6 +60,7 @@ size_t __wrap_mcsafe_memcpy(void *to, const void *from, size_t n, struct mcsafe_
 	uintptr_t start = (uintptr_t)from, bad = (uintptr_t)bad_line;
 	size_t done;
 
+	copies++;
 	if (next_stop < T_LENGTH(stops))
 		return stop_early(to, from, fault, n);
 	if (bad == 0 || start + n <= bad || start >= (bad | (T_PAGE - 1)) + 1)
@@ -285,6 +289,82 @@ static void test_what_is_refused_is_one_hole(void **state)
 	assert_int_equal(mcsafe_memcpy_holes(NULL, NULL, 0, 0, NULL, NULL), 0);
 }
 
+/* ---- a file that ends ------------------------------------------------------------------------ */
+
+static int file_of(size_t size)
+{
+	int fd = memfd_create("holes", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+/* Copy the mapping of a file from `at` on. The file has `size` bytes, that of `asked` may differ.
+ * Returns how many copies it took. */
+static unsigned copy_file(const unsigned char *mapped, size_t size, size_t at, int asked)
+{
+	size_t readable = (size + T_PAGE - 1) / T_PAGE * T_PAGE, n = SIZE - at, found = 2;
+	size_t good = readable > at ? readable - at : 0;
+	struct mcsafe_range holes[2];
+
+	memset(dst, 0xa5, SIZE);
+	copies = 0;
+	errno = 77;
+	assert_int_equal(
+		mcsafe_memcpy_holes_fd(dst, mapped + at, n, FILL, holes, &found, asked, (off_t)at),
+		n - good);
+	assert_int_equal(errno, 77);
+	assert_int_equal(found, good < n);
+	if (found != 0) {
+		assert_int_equal(holes[0].start, good);
+		assert_int_equal(holes[0].len, n - good);
+	}
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(dst[i], i >= good       ? FILL & 0xff
+					 : at + i < size ? t_data(at + i)
+							 : 0);
+	return copies;
+}
+
+static void test_what_is_past_the_end_of_a_file_is_asked_for_once(void **state)
+{
+	static const size_t sizes[] = {0, 1, T_PAGE - 1, T_PAGE, T_PAGE + 1, 3 * T_PAGE + 100};
+	static const size_t starts[] = {0, 1, 100, T_PAGE - 1, T_PAGE, 2 * T_PAGE + 7};
+	int longer = file_of(SIZE), fd = file_of(SIZE), gone = dup(longer), pipes[2];
+	unsigned char *mapped = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
+
+	(void)state;
+	set_up();
+	assert_true(mapped != MAP_FAILED);
+	assert_int_equal(pipe(pipes), 0);
+	close(gone);
+	for (size_t i = 0; i < T_LENGTH(sizes); i++) {
+		unsigned whole = (unsigned)(SIZE - T_PAGE * ((sizes[i] + T_PAGE - 1) / T_PAGE));
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, src, sizes[i], 0), sizes[i]);
+		for (size_t j = 0; j < T_LENGTH(starts); j++) {
+			assert_in_range(copy_file(mapped, sizes[i], starts[j], fd), 1, 2);
+			/* A file that says nothing about the end: one fault for each page. */
+			if (starts[j] == 0) {
+				assert_in_range(copy_file(mapped, sizes[i], 0, longer),
+						whole / T_PAGE, PAGES + 1);
+				assert_in_range(copy_file(mapped, sizes[i], 0, gone),
+						whole / T_PAGE, PAGES + 1);
+				assert_in_range(copy_file(mapped, sizes[i], 0, pipes[0]),
+						whole / T_PAGE, PAGES + 1);
+			}
+		}
+	}
+	assert_int_equal(munmap(mapped, SIZE), 0);
+	close(longer);
+	close(fd);
+	close(pipes[0]);
+	close(pipes[1]);
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -293,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_less_than_a_page_is_never_lost),
 		cmocka_unit_test(test_other_poison_before_the_lost_page_is_a_hole),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
+		cmocka_unit_test(test_what_is_past_the_end_of_a_file_is_asked_for_once),
 	};
 
 	return t_run("copy.holes", tests, T_LENGTH(tests));

@@ -166,6 +166,7 @@ static void try_distances(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
 struct scene {
 	struct sweep sweep;
 	enum mcsafe_side side;
+	bool of_loads;    /* no kernel says of a store what is said here */
 	bool unwitnessed; /* also signals that are no faults come */
 };
 
@@ -177,6 +178,9 @@ static void try_copies(void *arg)
 
 	t_install();
 	while ((copy = sweep_next(copy, T_SIDE(scene->side))) != NULL) {
+		/* The instruction loads and stores: what the kernel says decides. */
+		if (scene->of_loads && copy->is.rep_movsb)
+			continue;
 		trial->copy = copy;
 		trial->witnessed = !scene->unwitnessed && t_copy_is_engine(copy);
 		if (trial->witnessed)
@@ -214,6 +218,10 @@ static void try_wording(const struct wording *wording, enum mcsafe_side side)
 	struct t_report real, said;
 
 	open_scene(&scene, wording->kind, side);
+	/* Only a load raises a machine check. A store to a page that the kernel knows to be lost is
+	 * a page fault, of an exact address. */
+	scene.of_loads = side == MCSAFE_SIDE_DESTINATION && wording->address != EXACT &&
+			 (wording->code == BUS_MCEERR_AR || wording->code == SI_KERNEL);
 	bad = bad_region(&scene);
 	real = bad->load;
 	said = (struct t_report){

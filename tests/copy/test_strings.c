@@ -2,8 +2,8 @@
 /*
  * test_strings.c - long copies of the engines that use REP MOVSB for all but the ends
  *
- * With --wrap, the linker puts a function of the test before mcsafe__copy_erms(). It sees the
- * arguments.
+ * With --wrap, the linker puts functions of the test before mcsafe__copy_erms(), which sees the
+ * arguments, and before mcsafe__cpu_features(), which makes up processors.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include <mcsafe/mcsafe.h>
 
+#include "base/cpu.h"
 #include "copy/route.h"
 #include "pattern.h"
 #include "rng.h"
@@ -52,6 +53,25 @@ static void expect(const void *src, size_t n)
 	calls = 0;
 }
 
+/* ---- processors ------------------------------------------------------------------------------ */
+
+unsigned __real_mcsafe__cpu_features(void);
+unsigned __wrap_mcsafe__cpu_features(void);
+
+static unsigned features_added, features_masked;
+
+unsigned __wrap_mcsafe__cpu_features(void)
+{
+	return (__real_mcsafe__cpu_features() | features_added) & ~features_masked;
+}
+
+static void processor_is(unsigned added, unsigned not )
+{
+	features_added = added;
+	features_masked = not ;
+	assert_int_equal(mcsafe_engine_set(NULL), 0);
+}
+
 /* ---- engines --------------------------------------------------------------------------------- */
 
 /* Calls check with each such engine in use. Skips the test if this processor has none. */
@@ -79,6 +99,11 @@ static void for_each_engine(void (*check)(const struct mcsafe__engine *engine))
 
 static unsigned char *from, *to;
 
+static bool are_aligned(size_t src_offset, size_t dst_offset)
+{
+	return (((uintptr_t)from + src_offset) | ((uintptr_t)to + dst_offset)) % 32 == 0;
+}
+
 static void copy_and_compare(size_t n, size_t src_offset, size_t dst_offset, bool strings)
 {
 	unsigned char *src = from + src_offset, *dst = to + dst_offset;
@@ -98,7 +123,7 @@ static void copy_and_compare(size_t n, size_t src_offset, size_t dst_offset, boo
 static void copy_good_memory(const struct mcsafe__engine *engine)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
-	size_t least = mcsafe__route.short_below;
+	size_t least = mcsafe__route.long_from;
 
 	assert_in_range(least, 256, MCSAFE__NT_NEVER_BELOW - 1);
 	assert_int_equal(least % LINE, 0); /* as src/copy/copy.c, weight(), needs it */
@@ -106,6 +131,8 @@ static void copy_good_memory(const struct mcsafe__engine *engine)
 		size_t src_offset = t_rng_below(&rng, 4096), dst_offset = t_rng_below(&rng, 4096);
 
 		copy_and_compare(least - 1 - t_rng_below(&rng, 64), src_offset, dst_offset, false);
+		if (are_aligned(src_offset, dst_offset))
+			src_offset++;
 		copy_and_compare(least + t_rng_below(&rng, 256), src_offset, dst_offset, true);
 		copy_and_compare(least + t_rng_below(&rng, 1 << 18), src_offset, dst_offset, true);
 	}
@@ -124,6 +151,45 @@ static void test_copies_of_good_memory_are_right(void **state)
 	for (size_t i = 0; i < ROOM; i++)
 		from[i] = t_data(i);
 	for_each_engine(copy_good_memory);
+	free(from);
+	free(to);
+}
+
+/* On such a processor the engine is a default, and REP MOVSB begins early. */
+static void test_fast_strings_begin_early(void **state)
+{
+	size_t at_32, at_64;
+
+	(void)state;
+	t_install();
+	if (mcsafe_engine_set("avx2_erms") != 0)
+		t_skip("this processor or this build cannot use avx2_erms");
+	from = malloc(ROOM);
+	to = malloc(ROOM);
+	assert_true(from != NULL && to != NULL);
+	for (size_t i = 0; i < ROOM; i++)
+		from[i] = t_data(i);
+	at_32 = -(uintptr_t)from % 32;
+	at_64 = -(uintptr_t)to % 64;
+
+	processor_is(MCSAFE__CPU_FAST_STRINGS, MCSAFE__CPU_AVX512);
+	assert_string_equal(mcsafe_engine_name(), "avx2_erms");
+	assert_int_equal(mcsafe__route.long_from, 1536);
+	copy_good_memory(mcsafe__engine());
+	copy_and_compare(1536, at_32, at_64 + 1, true);
+	copy_and_compare(1536, at_32 + 16, at_64, true);
+	copy_and_compare(1536, at_32, at_64, false);
+	copy_and_compare(4095, at_32 + 32, at_64, false);
+	copy_and_compare(4096, at_32, at_64, true);
+	copy_and_compare(4096, at_32, at_64 + 32, true);
+
+	processor_is(0, MCSAFE__CPU_AVX512 | MCSAFE__CPU_FAST_STRINGS);
+	assert_string_equal(mcsafe_engine_name(), "avx2");
+	copy_and_compare(4096, at_32, at_64 + 1, false);
+	processor_is(MCSAFE__CPU_FAST_STRINGS, MCSAFE__CPU_AVX512 | MCSAFE__CPU_ERMS);
+	assert_string_equal(mcsafe_engine_name(), "avx2");
+	copy_and_compare(4096, at_32, at_64 + 1, false);
+	processor_is(0, 0);
 	free(from);
 	free(to);
 }
@@ -167,7 +233,7 @@ static void try_places(const struct t_copy *copy, size_t n)
 
 static void copy_bad_memory(const struct mcsafe__engine *engine)
 {
-	size_t least = mcsafe__route.short_below;
+	size_t least = mcsafe__route.long_from;
 
 	(void)engine;
 	if (least + LINE > (GOOD_PAGES - 1) * T_PAGE)
@@ -189,6 +255,9 @@ static void try_kind(const char *name)
 		n_trials = 0;
 		sweep_open(&sweep, kind, kind, GOOD_PAGES);
 		for_each_engine(copy_bad_memory);
+		processor_is(MCSAFE__CPU_FAST_STRINGS, 0);
+		for_each_engine(copy_bad_memory);
+		processor_is(0, 0);
 		sweep_close(&sweep);
 		print_message("%s, side %d: %zu copies\n", name, (int)side, n_trials);
 	}
@@ -241,7 +310,7 @@ static void test_other_engines_use_no_strings(void **state)
 /* Whether a bad page at that byte stops REP MOVSB, which is in the first line of its routine. */
 static bool stops_strings(size_t bad)
 {
-	size_t n = mcsafe__route.short_below + LINE / 2;
+	size_t n = mcsafe__route.long_from + LINE / 2;
 	unsigned char *dst = sweep.dst.bad - GOOD_PAGES * T_PAGE;
 	struct mcsafe_fault fault = {0};
 
@@ -252,7 +321,7 @@ static bool stops_strings(size_t bad)
 
 static void find_routines(const struct mcsafe__engine *engine)
 {
-	size_t n = mcsafe__route.short_below + LINE / 2;
+	size_t n = mcsafe__route.long_from + LINE / 2;
 
 	(void)engine;
 	assert_true(stops_strings(LINE + 5));
@@ -277,6 +346,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies_of_good_memory_are_right),
+		cmocka_unit_test(test_fast_strings_begin_early),
 		cmocka_unit_test(test_copies_stop_at_protected_memory),
 		cmocka_unit_test(test_copies_stop_at_the_end_of_a_truncated_file),
 		cmocka_unit_test(test_other_engines_use_no_strings),

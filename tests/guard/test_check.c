@@ -149,6 +149,47 @@ IN_CHILD(test_numbers_are_no_standard_ones)
 	CHECK_GE(n, 1);
 }
 
+/*
+ * void fault_without_a_way_back(const volatile void *p): reads *p in code without unwind
+ * information. Its frame pointer is no frame.
+ */
+void fault_without_a_way_back(const volatile void *p);
+__asm__(".text\n"
+	".type fault_without_a_way_back, @function\n"
+	"fault_without_a_way_back:\n"
+	"	pushq	%rbp\n"
+	"	xorl	%ebp, %ebp\n"
+	"	movb	(%rdi), %al\n"
+	"	popq	%rbp\n"
+	"	ret\n"
+	".size fault_without_a_way_back, . - fault_without_a_way_back");
+
+/* Each thing that is skipped has a line. */
+IN_CHILD(test_a_walk_that_does_not_arrive_is_told)
+{
+	static const char end[] = "\n  skips frames that cannot be walked\n";
+	int log = memfd_create("log", MFD_CLOEXEC);
+	struct mcsafe_guard guard;
+	char text[1024] = {0};
+
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	(void)number_taken(log);
+	jumped = 0;
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		fault_without_a_way_back(memory.bad);
+	}
+	MCSAFE_CATCH(&guard) {
+		jumped = 1;
+	}
+	CHECK_EQ(jumped, 1);
+	CHECK_GT(pread(log, text, sizeof(text) - 1, 0), 0);
+	CHECK(strstr(text, "mcsafe: the jump from ") == text);
+	CHECK(strstr(text, ": no unwind information") != NULL);
+	CHECK(strstr(text, end) != NULL);
+	CHECK_EQ(strlen(strstr(text, end)), strlen(end));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +197,7 @@ int main(void)
 		NOT_WITH_TSAN(test_threads_that_jump_at_the_same_time_share_no_arguments),
 		cmocka_unit_test(test_check_is_turned_off_although_its_number_is_closed),
 		cmocka_unit_test(test_numbers_are_no_standard_ones),
+		NOT_WITH_TSAN(test_a_walk_that_does_not_arrive_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

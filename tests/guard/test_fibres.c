@@ -186,6 +186,60 @@ IN_CHILD(test_a_fibre_takes_its_guards_to_another_thread)
 	CHECK_EQ(fibre.faults, ROUNDS);
 }
 
+/* Two bodies around a switch end without a fault. */
+static void leave_two_bodies(struct fibre *fibre)
+{
+	struct mcsafe_guard outer, inner;
+
+	MCSAFE_TRY(&outer, memory.bad, T_PAGE) {
+		MCSAFE_TRY(&inner, memory.bad, T_PAGE) {
+			yield_to_caller(fibre);
+		}
+		MCSAFE_CATCH(&inner) {
+			UNREACHED("a fault");
+		}
+		CHECK_PTR_EQ(mcsafe__guard_top, &outer);
+	}
+	MCSAFE_CATCH(&outer) {
+		UNREACHED("a fault");
+	}
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+}
+
+static void *start_once(void *arg)
+{
+	struct fibre self = {.faults = 0};
+
+	start(arg, &self);
+	return NULL;
+}
+
+/* The pointer to the innermost guard is in memory of the thread, which is on its stack. */
+static void run_on_stack_that_is_unmapped(void *(*step)(void *), struct fibre *fibre)
+{
+	char *stack = map_stacks(1);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setstack(&attr, stack, STACK), 0);
+	CHECK_EQ(pthread_create(&thread, &attr, step, fibre), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(mprotect(stack, STACK, PROT_NONE), 0);
+}
+
+IN_CHILD(test_a_body_may_end_in_another_thread_when_the_first_one_is_gone)
+{
+	struct fibre fibre;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	make_fibre(&fibre, map_stacks(1), leave_two_bodies);
+	run_on_stack_that_is_unmapped(start_once, &fibre);
+	CHECK(!fibre.ended);
+	run_on_stack_that_is_unmapped(resume_once, &fibre);
+	CHECK(fibre.ended);
+}
+
 static void fault_without_a_guard(struct fibre *fibre)
 {
 	(void)fibre;
@@ -220,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_fibre_has_guards_of_its_own),
 		cmocka_unit_test(test_a_fibre_takes_its_guards_to_another_thread),
+		cmocka_unit_test(test_a_body_may_end_in_another_thread_when_the_first_one_is_gone),
 		cmocka_unit_test(test_a_fault_in_a_fibre_is_not_caught_by_a_guard_of_another),
 	};
 

@@ -216,6 +216,28 @@ IN_CHILD(test_one_guard_can_be_armed_again)
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
+/* A guard that its body has disarmed must not take others off the chain. */
+IN_CHILD(test_a_disarmed_guard_can_be_disarmed_again)
+{
+	struct mcsafe_guard guard, armed;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		CHECK_PTR_EQ(mcsafe__guard_top, &guard);
+	}
+	MCSAFE_CATCH(&guard) {
+		UNREACHED("no fault");
+	}
+	MCSAFE_TRY(&armed, memory.bad, T_PAGE) {
+		mcsafe_guard_disarm(&guard);
+		CHECK_PTR_EQ(mcsafe__guard_top, &armed);
+	}
+	MCSAFE_CATCH(&armed) {
+		UNREACHED("no fault");
+	}
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+}
+
 /* The arrays are there so that AddressSanitizer poisons the stack around them. */
 /* NOLINTNEXTLINE(misc-no-recursion): it makes many frames. */
 static void fault_among_arrays(unsigned depth)
@@ -295,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_a_fault_after_the_body_kills),
 		cmocka_unit_test(test_it_is_one_statement),
 		cmocka_unit_test(test_one_guard_can_be_armed_again),
+		cmocka_unit_test(test_a_disarmed_guard_can_be_disarmed_again),
 		cmocka_unit_test(test_sanitizers_know_what_was_left),
 	};
 

@@ -374,6 +374,29 @@ static void arm_it_again_in_a_body(bool overwritten)
 	CHECK_EQ(faults, 1);
 }
 
+/* There is another body between, and its guard stays on the chain too. */
+static void arm_it_again_in_two_bodies(void)
+{
+	struct mcsafe_guard guard, between;
+	volatile int faults = 0;
+
+	use_still = true;
+	if (setjmp(back) == 0)
+		deeper(2, jump_out);
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		MCSAFE_TRY(&between, elsewhere, sizeof(elsewhere)) {
+			deeper(4, arm_still_again);
+		}
+		MCSAFE_CATCH(&between) {
+			UNREACHED("caught outside the window");
+		}
+	}
+	MCSAFE_CATCH(&guard) {
+		faults++;
+	}
+	CHECK_EQ(faults, 1);
+}
+
 /* It was on the chain as an outer guard, and is the innermost one now. */
 IN_CHILD(test_a_guard_that_is_armed_again_does_not_hide_those_around_it)
 {
@@ -381,6 +404,8 @@ IN_CHILD(test_a_guard_that_is_armed_again_does_not_hide_those_around_it)
 	arm_it_again_in_a_body(false);
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 	arm_it_again_in_a_body(true);
+	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
+	arm_it_again_in_two_bodies();
 	CHECK_PTR_EQ(mcsafe__guard_top, NULL);
 }
 
@@ -464,6 +489,55 @@ static void test_a_guard_of_a_handler_that_was_left_catches_nothing(void **state
 	t_dies(fault_after_a_handler, stack, SIGBUS);
 }
 
+/* ---- how far below the stack pointer a frame may be ---------------------------------------- */
+
+/*
+ * Whether a guard claims the fault of a function whose stack pointer is this far above that of the
+ * guard's frame. If it does not, the guard around it does.
+ */
+static bool claims(uintptr_t distance)
+{
+	const struct mcsafe__landing landing = {
+		.addr = (uintptr_t)memory.bad,
+		.facts = mcsafe__facts_pack(SIGSEGV, SEGV_ACCERR, 0, 0),
+	};
+	static ucontext_t uc; /* it says that there is no alternate stack */
+	struct mcsafe_guard inner, outer;
+	volatile uintptr_t found = 0;
+	uintptr_t sp;
+
+	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
+		MCSAFE_TRY(&inner, MCSAFE_ANYWHERE) {
+			sp = MCSAFE__GUARD_WORD(&inner, MCSAFE_GUARD_RSP) + distance;
+			uc.uc_mcontext.gregs[REG_RSP] = (greg_t)sp;
+			MCSAFE__GUARD_WORD(&outer, MCSAFE_GUARD_RSP) = sp;
+			assert_true(mcsafe__guard_claim(&landing, &uc));
+			found = (uintptr_t)uc.uc_mcontext.gregs[REG_RDI];
+		}
+		MCSAFE_CATCH(&inner) {
+			fail();
+		}
+	}
+	MCSAFE_CATCH(&outer) {
+		fail();
+	}
+	assert_true(found == (uintptr_t)&inner || found == (uintptr_t)&outer);
+	return found == (uintptr_t)&inner;
+}
+
+/* Arguments that are popped late are all that may be below the stack pointer of a live frame. Each
+ * byte more would keep guards whose frames are gone. */
+static void test_a_guard_is_gone_if_its_frame_is_more_than_128_bytes_below(void **state)
+{
+	static const uintptr_t there[] = {0, 8, 120, 128}, gone[] = {129, 136, 160, 192, 248, 4096};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(there); i++)
+		assert_true(claims(there[i]));
+	for (size_t i = 0; i < T_LENGTH(gone); i++)
+		assert_false(claims(gone[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -479,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_a_guard_that_is_armed_again_does_not_hide_those_around_it),
 		NOT_WITH_TSAN(test_a_handler_on_a_stack_above_or_below_belongs_to_the_body),
 		cmocka_unit_test(test_a_guard_of_a_handler_that_was_left_catches_nothing),
+		cmocka_unit_test(test_a_guard_is_gone_if_its_frame_is_more_than_128_bytes_below),
 	};
 
 	memory = t_bad_page(T_PROT_NONE);

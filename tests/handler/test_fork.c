@@ -10,14 +10,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bad_page.h"
+#include "base/control.h"
 #include "child.h"
+#include "run.h"
 
 #define FORKS 200
 
@@ -172,6 +176,146 @@ IN_CHILD(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install)
 	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
+/* ---- the lock itself ----------------------------------------------------------------------- */
+
+static sem_t lock_held, lock_wanted_no_more;
+static int cannot_wipe; /* the kernel is older than Linux 4.14 */
+
+int __real_madvise(void *addr, size_t size, int advice);
+int __wrap_madvise(void *addr, size_t size, int advice);
+
+int __wrap_madvise(void *addr, size_t size, int advice)
+{
+	if (cannot_wipe && advice == MADV_WIPEONFORK) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_madvise(addr, size, advice);
+}
+
+static void *hold_the_lock(void *arg)
+{
+	struct mcsafe__section section;
+
+	(void)arg;
+	mcsafe__control_enter(&section);
+	CHECK_EQ(sem_post(&lock_held), 0);
+	CHECK_EQ(sem_wait(&lock_wanted_no_more), 0);
+	mcsafe__control_leave(&section);
+	return NULL;
+}
+
+/* Another thread holds the lock when this one forks. With `namespace_too`, the child is the first
+ * process of another PID namespace. */
+static void fork_with_the_lock_held(bool namespace_too)
+{
+	pthread_t thread;
+
+	CHECK_EQ(sem_init(&lock_held, 0, 0), 0);
+	CHECK_EQ(sem_init(&lock_wanted_no_more, 0, 0), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, hold_the_lock, NULL), 0);
+	CHECK_EQ(sem_wait(&lock_held), 0);
+	if (namespace_too)
+		CHECK_EQ(unshare(CLONE_NEWPID), 0);
+	CHECK(child_returns(install_at_once));
+	CHECK_EQ(sem_post(&lock_wanted_no_more), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+IN_CHILD(test_child_finds_the_lock_free_that_its_parent_holds)
+{
+	fork_with_the_lock_held(false);
+	install_at_once();
+}
+
+IN_CHILD(test_child_finds_the_lock_free_on_an_old_kernel)
+{
+	cannot_wipe = 1;
+	fork_with_the_lock_held(false);
+	install_at_once();
+}
+
+static _Atomic int waits, has_the_lock, had_it_too_early;
+
+/* The thread of the parent that holds the lock runs on, while the child waits for it. */
+static void *hold_the_lock_until_the_child_waits(void *arg)
+{
+	struct mcsafe__section section;
+
+	(void)arg;
+	mcsafe__control_enter(&section);
+	CHECK_EQ(sem_post(&lock_held), 0);
+	while (!waits)
+		sched_yield();
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	had_it_too_early = has_the_lock;
+	mcsafe__control_leave(&section);
+	return NULL;
+}
+
+static int take_the_lock(void *arg)
+{
+	struct mcsafe__section section;
+
+	(void)arg;
+	waits = 1;
+	mcsafe__control_enter(&section);
+	has_the_lock = 1;
+	mcsafe__control_leave(&section);
+	return 0;
+}
+
+IN_CHILD(test_child_that_shares_the_memory_waits_for_the_lock)
+{
+	static char stack[64 * 1024] __attribute__((aligned(16)));
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(sem_init(&lock_held, 0, 0), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, hold_the_lock_until_the_child_waits, NULL), 0);
+	CHECK_EQ(sem_wait(&lock_held), 0);
+	pid = clone(take_the_lock, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+	CHECK_GT(pid, 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(has_the_lock, 1);
+	CHECK_EQ(had_it_too_early, 0);
+	install_at_once();
+}
+
+static void fork_into_another_namespace(void)
+{
+	CHECK_EQ(getpid(), 1);
+	fork_with_the_lock_held(true);
+}
+
+static void may_be_the_first_process(void *arg)
+{
+	(void)arg;
+	if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
+		_exit(1);
+}
+
+static void be_the_first_process(void *arg)
+{
+	may_be_the_first_process(arg);
+	CHECK(child_returns(fork_into_another_namespace));
+}
+
+/* Parent and child have the same number: 1. */
+static void test_child_in_another_pid_namespace_finds_the_lock_free(void **state)
+{
+	(void)state;
+	if (t_in_child(may_be_the_first_process, NULL) != 0)
+		t_skip("unshare(2) is forbidden here");
+	t_survives(be_the_first_process, NULL);
+}
+
+/* ---- execve(2) ----------------------------------------------------------------------------- */
+
 /* What main() finds after execve(2): the exit status. */
 static int report_dispositions(void)
 {
@@ -203,11 +347,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_child_inherits_and_decides_for_itself),
 		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_an_install_can_install),
 		NOT_WITH_MSAN(test_child_of_a_fork_in_the_middle_of_the_first_install_can_install),
+		cmocka_unit_test(test_child_finds_the_lock_free_that_its_parent_holds),
+		cmocka_unit_test(test_child_finds_the_lock_free_on_an_old_kernel),
+		NOT_WITH_TSAN(test_child_that_shares_the_memory_waits_for_the_lock),
+		cmocka_unit_test(test_child_in_another_pid_namespace_finds_the_lock_free),
 		cmocka_unit_test(test_nothing_is_left_after_exec),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "dispositions") == 0)
 		return report_dispositions();
 	memory = t_bad_page(T_PROT_NONE);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return t_run("handler.fork", tests, T_LENGTH(tests));
 }

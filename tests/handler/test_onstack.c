@@ -318,6 +318,52 @@ static void test_fault_on_the_alternate_stack_stays_there(void **state)
 	each_kind(check_fault_on_alt, 0);
 }
 
+/* Read a byte with this stack pointer. */
+static void touch_from(const volatile char *bad, char *sp)
+{
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %1, %%rsp\n\t"
+			 "movb (%0), %%al\n\t"
+			 "movq %%rbx, %%rsp"
+			 :
+			 : "r"(bad), "r"(sp)
+			 : "rax", "rbx", "cc", "memory");
+}
+
+/*
+ * A stack grows downwards from its end. So a stack pointer at the end is on the stack, and one at
+ * the start is not (on_sig_stack() in linux/sched/signal.h).
+ */
+static void check_both_ends(void *arg)
+{
+	const struct run *run = arg;
+	stack_t stack = {.ss_size = ALT_SIZE};
+
+	alt = mmap(NULL, (size_t)2 * ALT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		   -1, 0);
+	CHECK_PTR_NE(alt, MAP_FAILED);
+	alt += ALT_SIZE;
+	stack.ss_sp = alt;
+	CHECK_EQ(sigaltstack(&stack, NULL), 0);
+	memory = t_bad_page(run->kind);
+	t_set_action(t_bad_page_signo(run->kind), look_and_heal, run->flags, SIGUSR2);
+	if (run->with_us)
+		CHECK_EQ(mcsafe_install(), 0);
+	touch_from(memory.bad, alt + ALT_SIZE);
+	CHECK_EQ(calls, 1);
+	CHECK_EQ(on_alt, 1);
+	t_bad_page_spoil(&memory);
+	touch_from(memory.bad, alt);
+	CHECK_EQ(calls, 2);
+	CHECK_EQ(on_alt, 0);
+}
+
+static void test_a_stack_pointer_at_an_end_belongs_where_the_kernel_says(void **state)
+{
+	(void)state;
+	each_kind(check_both_ends, 0);
+}
+
 /* SS_AUTODISARM: sigreturn(2) restores the stack, and reads the frame that was moved. */
 #ifndef SS_AUTODISARM
 # define SS_AUTODISARM (1U << 31)
@@ -359,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_handler_may_leave_by_siglongjmp),
 		cmocka_unit_test(test_no_room_kills_as_the_kernel_does),
 		cmocka_unit_test(test_fault_on_the_alternate_stack_stays_there),
+		cmocka_unit_test(test_a_stack_pointer_at_an_end_belongs_where_the_kernel_says),
 		cmocka_unit_test(test_autodisarm_is_kept),
 	};
 

@@ -2,8 +2,8 @@
 /*
  * test_side.c - which operand of REP MOVS has failed, from what the kernel says and has left over
  *
- * The trap number, the error code and CR2 can be those of an older fault (src/base/trap.h). So the
- * rules contradict each other in some cases here, and the first one that applies must win.
+ * The trap number, the error code and CR2 of a machine check are those of an older fault of the
+ * thread, whichever that was. Those of a page fault are its own.
  */
 #include <mcsafe/mcsafe.h>
 
@@ -68,13 +68,38 @@ static const struct {
 	{"a machine check that names another address of the page, after a write elsewhere", SIGBUS,
 	 BUS_MCEERR_AR, 12, ELSEWHERE, MCSAFE__TRAP_PAGE_FAULT, WRITE, ELSEWHERE, SRC, DST,
 	 MCSAFE_SIDE_SOURCE},
+	{"a machine check after a write to the very byte of the destination", SIGBUS, BUS_MCEERR_AR,
+	 12, SRC & ~UINT64_C(0xfff), MCSAFE__TRAP_PAGE_FAULT, WRITE, DST, SRC, DST,
+	 MCSAFE_SIDE_SOURCE},
+	{"the same, and it names another address of the page", SIGBUS, BUS_MCEERR_AR, 12, ELSEWHERE,
+	 MCSAFE__TRAP_PAGE_FAULT, WRITE, DST, SRC, DST, MCSAFE_SIDE_SOURCE},
+	{"the same, and it names no address", SIGBUS, SI_KERNEL, 0, 0, MCSAFE__TRAP_PAGE_FAULT,
+	 WRITE, DST, SRC, DST, MCSAFE_SIDE_SOURCE},
+	{"the same, and both are in a lost huge page", SIGBUS, BUS_MCEERR_AR, 21,
+	 SRC & ~UINT64_C(0x1fffff), MCSAFE__TRAP_PAGE_FAULT, WRITE, DST, SRC, DST,
+	 MCSAFE_SIDE_SOURCE},
+	{"a machine check after a write elsewhere in the destination's page, without an address",
+	 SIGBUS, SI_KERNEL, 0, 0, MCSAFE__TRAP_PAGE_FAULT, WRITE, IN_DST_PAGE, SRC, DST,
+	 MCSAFE_SIDE_SOURCE},
+	{"a store to the lost byte itself", SIGBUS, BUS_MCEERR_AR, 12, DST, MCSAFE__TRAP_PAGE_FAULT,
+	 WRITE, DST, SRC, DST, MCSAFE_SIDE_DESTINATION},
+	{"a store to a lost huge page in which the source is too", SIGBUS, BUS_MCEERR_AR, 21, DST,
+	 MCSAFE__TRAP_PAGE_FAULT, WRITE, DST, SRC, DST, MCSAFE_SIDE_DESTINATION},
+	{"a load of a lost huge page in which the destination is too", SIGBUS, BUS_MCEERR_AR, 21,
+	 SRC, MCSAFE__TRAP_PAGE_FAULT, READ, SRC, SRC, DST, MCSAFE_SIDE_SOURCE},
+	{"a store past the end of a file", SIGBUS, BUS_ADRERR, 0, DST, MCSAFE__TRAP_PAGE_FAULT,
+	 WRITE, DST, SRC, DST, MCSAFE_SIDE_DESTINATION},
 	{"a store to a page that the kernel knows to be lost", SIGBUS, BUS_MCEERR_AR, 12,
-	 DST & ~UINT64_C(0xfff), MCSAFE__TRAP_PAGE_FAULT, WRITE, ELSEWHERE, SRC, DST,
+	 IN_DST_PAGE, MCSAFE__TRAP_PAGE_FAULT, WRITE, IN_DST_PAGE, SRC, DST,
 	 MCSAFE_SIDE_DESTINATION},
-	{"a store to a lost page, which no fault has left its marks of", SIGBUS, BUS_MCEERR_AR, 12,
-	 IN_DST_PAGE, 0, 0, 0, SRC, DST, MCSAFE_SIDE_DESTINATION},
-	{"a store to a lost huge page", SIGBUS, BUS_MCEERR_AR, 21, DST & ~UINT64_C(0x1fffff), 0, 0,
-	 0, SRC + T_HUGE, DST, MCSAFE_SIDE_DESTINATION},
+	{"a machine check of a page whose start was written to", SIGBUS, BUS_MCEERR_AR, 12,
+	 SRC & ~UINT64_C(0xfff), MCSAFE__TRAP_PAGE_FAULT, WRITE, SRC & ~UINT64_C(0xfff), SRC, DST,
+	 MCSAFE_SIDE_SOURCE},
+	{"a machine check that names the page of the destination, which is the same memory", SIGBUS,
+	 BUS_MCEERR_AR, 12, DST & ~UINT64_C(0xfff), 0, 0, 0, SRC, DST, MCSAFE_SIDE_SOURCE},
+	{"a machine check after a protection fault, before a wild destination", SIGBUS,
+	 BUS_MCEERR_AR, 12, SRC & ~UINT64_C(0xfff), MCSAFE__TRAP_PROTECTION, 0, 0, SRC, WILD,
+	 MCSAFE_SIDE_SOURCE},
 	{"both in a lost huge page", SIGBUS, BUS_MCEERR_AR, 21, DST & ~UINT64_C(0x1fffff), 0, 0, 0,
 	 SRC, DST, MCSAFE_SIDE_SOURCE},
 	{"a lost line that is not the source's", SIGBUS, BUS_MCEERR_AR, 6, IN_SRC_PAGE, 0, 0, 0,
@@ -97,7 +122,7 @@ static const struct mcsafe_row *row_of_rep_movs(void)
 	return row;
 }
 
-static void test_the_first_rule_that_applies_decides(void **state)
+static void test_only_a_store_that_has_faulted_is_of_the_destination(void **state)
 {
 	const struct mcsafe_row *row = row_of_rep_movs();
 
@@ -139,7 +164,7 @@ static void test_the_first_rule_that_applies_decides(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_first_rule_that_applies_decides),
+		cmocka_unit_test(test_only_a_store_that_has_faulted_is_of_the_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -143,54 +142,4 @@ void mapping_close(struct mapping *mapping)
 	assert_int_equal(munmap(mapping->base, mapping->size), 0);
 	if (mapping->fd >= 0)
 		close(mapping->fd);
-}
-
-/* ---- huge pages --------------------------------------------------------------------------- */
-
-#define POOL "/proc/sys/vm/nr_hugepages"
-
-static long pool_before = -1;
-
-static bool set_pool(long pages)
-{
-	FILE *file = fopen(POOL, "w");
-	bool written = file != NULL && fprintf(file, "%ld\n", pages) > 0;
-
-	return file != NULL && fclose(file) == 0 && written;
-}
-
-static void restore_pool(void)
-{
-	set_pool(pool_before);
-}
-
-static bool can_map_huge(size_t size)
-{
-	void *huge = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-
-	return huge != MAP_FAILED && munmap(huge, size) == 0;
-}
-
-bool reserve_huge_pages(void)
-{
-	size_t size = (MAPPING_UNITS + 2) * T_HUGE;
-	FILE *file;
-	/*
-	 * Tests of other builds may need huge pages at the same time. They wait until this process
-	 * ends.
-	 */
-	int lock = open(POOL, O_RDONLY | O_CLOEXEC);
-
-	if (lock >= 0)
-		flock(lock, LOCK_EX);
-	if (can_map_huge(size))
-		return true;
-	file = fopen(POOL, "r");
-	if (file == NULL || fscanf(file, "%ld", &pool_before) != 1)
-		return false;
-	fclose(file);
-	if (!set_pool(pool_before + MAPPING_UNITS + 2))
-		return false;
-	atexit(restore_pool);
-	return can_map_huge(size);
 }

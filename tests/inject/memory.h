@@ -50,9 +50,4 @@ unsigned char mapping_byte(size_t i);
 struct mapping mapping_open(enum memory_type type);
 void mapping_close(struct mapping *mapping);
 
-/*
- * Whether huge pages are available. Root may have to reserve some first, until this process ends.
- */
-bool reserve_huge_pages(void);
-
 #endif /* MCSAFE_TESTS_INJECT_MEMORY_H */

@@ -32,15 +32,22 @@ expect 0 "" MCSAFE_INJECT=copy:1
 expect 0 "" LD_PRELOAD="$library"
 expect 0 "" LD_PRELOAD="$library" MCSAFE_INJECT=
 
+# logged SPEC: run the program, with its failures in the log. $status and $pid are the program's.
+logged() {
+	: >"$log"
+	LD_PRELOAD=$library MCSAFE_INJECT=$1 MCSAFE_INJECT_LOG=$log "$program" >/dev/null &
+	pid=$!
+	wait "$pid" && status=0 || status=$?
+}
+
 # Each copy fails in its turn. When a run writes nothing to the log, the walk ends.
 n=1
-while :; do
-	: >"$log"
-	LD_PRELOAD=$library MCSAFE_INJECT=copy:$n MCSAFE_INJECT_LOG=$log "$program" >/dev/null &&
-		status=0 || status=$?
+for function in memcpy_mcsafe mcsafe_memcpy mcsafe_memcpy_flushcache mcsafe_memset none; do
+	logged copy:$n
 	[ -s "$log" ] || break
 	[ "$status" -eq 1 ] || die "copy:$n: status $status"
-	[ "$(wc -l <"$log")" -eq 1 ] || die "copy:$n: more than one failure"
+	[ "$(cat "$log")" = "$pid $function n=100 failed at 50" ] ||
+		die "copy:$n: process $pid logs: $(cat "$log")"
 	expect 1 "copy $n: 50 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:$n
 	n=$((n + 1))
 done
@@ -48,6 +55,9 @@ done
 [ "$status" -eq 0 ] || die "nothing failed, status $status"
 expect 1 "copy 3: 93 left
 copy 4: 93 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:3+@7
+logged copy:3+@7
+[ "$(cat "$log")" = "$pid mcsafe_memcpy_flushcache n=100 failed at 7
+$pid mcsafe_memset n=100 failed at 7" ] || die "copy:3+@7: process $pid logs: $(cat "$log")"
 
 # A bad variable prints what is accepted. A log that cannot be written ends the program.
 expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" \

@@ -13,6 +13,7 @@ That needs root.
 """
 
 import argparse
+import filecmp
 import hashlib
 import json
 import os
@@ -53,8 +54,9 @@ NEVER = re.compile(
 )
 # The targets of CMake that have the library's objects.
 LIBRARY, INJECTION = "mcsafe_objects", "mcsafe_inject_static"
-# A mutant can hang a test. It has this many times the time of the test without a mutant, or more.
-PATIENCE, PATIENCE_SECONDS = 8, 30
+# A mutant can hang a test. It has this many times the time that it took when it last passed, or
+# more. A test that has not passed yet has the longer time.
+PATIENCE, PATIENCE_SECONDS, PATIENCE_UNKNOWN = 8, 30, 60
 # So many tests are linked at a time: most mutants are killed by one of the first.
 AT_A_TIME = 6
 
@@ -261,8 +263,19 @@ class Test:
         test.targets = sorted(inside & outputs)
         return test
 
+    def patience(self) -> float:
+        """After how many seconds the test hangs."""
+        known = max(PATIENCE * self.seconds, PATIENCE_SECONDS)
+        return min(self.limit, known if self.passed else PATIENCE_UNKNOWN)
+
+    def learn(self, fate: str, seconds: float) -> None:
+        """Note how long the test takes if it passes."""
+        if fate == "passed":
+            self.seconds = seconds
+            self.passed = True
+
     def run(self, limit: float) -> str:
-        """Run the test: "passed", "failed" or "time"."""
+        """Run the test: "passed", "skipped", "failed" or "time"."""
         command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *self.command]
         with subprocess.Popen(
             command,
@@ -277,7 +290,17 @@ class Test:
             except subprocess.TimeoutExpired:
                 process.kill()
                 return "time"
-        return "passed" if status in (0, self.skip) else "failed"
+        return {0: "passed", self.skip: "skipped"}.get(status, "failed")
+
+
+def copy_if_changed(source: str, target: str) -> None:
+    """Copy a file, unless the target is the same.
+
+    The time of the copy is that of now. With the time of the source, the object of a mutant of an
+    earlier run would look newer than the line that was put right.
+    """
+    if not Path(target).exists() or not filecmp.cmp(source, target, shallow=False):
+        shutil.copy(source, target)
 
 
 class Tree:
@@ -293,8 +316,13 @@ class Tree:
 
     def make(self) -> None:
         """Copy the tree and build it once."""
-        shutil.rmtree(self.source, ignore_errors=True)
-        shutil.copytree(SOURCE, self.source, ignore=shutil.ignore_patterns("build", ".git"))
+        for path in sorted(self.source.rglob("*")):
+            if path.is_file() and not (SOURCE / path.relative_to(self.source)).exists():
+                path.unlink()
+        shutil.copytree(
+            SOURCE, self.source, ignore=shutil.ignore_patterns("build", ".git"),
+            copy_function=copy_if_changed, dirs_exist_ok=True,
+        )  # fmt: skip
         subprocess.run(
             ["cmake", "--preset", "dev", "-B", self.build, "-DMCSAFE_WERROR=OFF",
              "-DMCSAFE_BUILD_BENCH=OFF"],
@@ -321,7 +349,12 @@ class Tree:
 
     def passes_unbroken(self, test: Test) -> bool:
         """Whether a test passes without a mutant."""
-        return self.compile(test.targets) and test.run(test.limit) == "passed"
+        if not self.compile(test.targets):
+            return False
+        began = time.monotonic()
+        fate = test.run(test.limit)
+        test.learn(fate, time.monotonic() - began)
+        return fate in ("passed", "skipped")
 
     def compile(self, targets: list[str]) -> bool:
         """Build these targets; whether that went well."""
@@ -344,7 +377,11 @@ class Tree:
         return total.hexdigest()
 
     def first_failing(self, expressions: Iterable[str]) -> tuple[Test | None, str]:
-        """Run tests until one fails. Return that test and how it failed, or None."""
+        """Run tests until one fails. Return that test and how it failed, or None.
+
+        A test must fail twice in a row: one that fails by chance proves nothing. One that hangs is
+        not repeated: that would take long, and its limit is far from what it needs.
+        """
         ran: set[str] = set()
         end = time.monotonic() + self.budget
         for expression in expressions:
@@ -359,20 +396,19 @@ class Tree:
                     if time.monotonic() > end:
                         return None, ""
                     fate = self.run(test)
-                    if fate != "passed":
+                    if fate == "failed":
+                        fate = self.run(test)
+                        if fate in ("passed", "skipped"):
+                            print(f"mutate: {test.name} failed once", file=sys.stderr)
+                    if fate in ("failed", "time"):
                         return test, fate
         return None, ""
 
     def run(self, test: Test) -> str:
         """Run a test, and learn how long it takes."""
-        limit = test.limit
-        if test.passed:
-            limit = min(limit, max(PATIENCE * test.seconds, PATIENCE_SECONDS))
         began = time.monotonic()
-        fate = test.run(limit)
-        if fate == "passed":
-            test.seconds = time.monotonic() - began
-            test.passed = True
+        fate = test.run(test.patience())
+        test.learn(fate, time.monotonic() - began)
         return fate
 
 
@@ -395,14 +431,19 @@ def judge(tree: Tree, mutant: Mutant, expressions: Iterable[str]) -> None:
             test, how = tree.first_failing(expressions)
         finally:
             path.write_text(text)
-        if test is None:
-            mutant.test = how
-        elif test.passed or tree.passes_unbroken(test):
-            mutant.test = test.name if how == "failed" else f"{test.name} (hangs)"
-        else:
+        if how == "the build":
+            mutant.fate = "does not build"
+            mutant.test = "with the tests"
+            break
+        known = test is None or test.passed
+        if not known and not tree.passes_unbroken(test):
             print(f"mutate: {test.name} fails without a mutant: left out", file=sys.stderr)
             tree.tests.remove(test)
             continue
+        if not known and how == "time" and test.patience() > PATIENCE_UNKNOWN:
+            continue  # it had too little time
+        if test is not None:
+            mutant.test = test.name if how == "failed" else f"{test.name} (hangs)"
         mutant.fate = "killed" if mutant.test else "survived"
     mutant.seconds = round(time.monotonic() - began, 1)
 

@@ -18,7 +18,7 @@ WRITE_BACK = {"clflush", "clflushopt", "clwb"}
 READ_ONLY = re.compile(r"cmp[bwlq]?|test[bwlq]?")
 # These write whether the words differ or not, so their memory must be writable.
 EXCHANGES = re.compile(r"(xchg|cmpxchg)[bwlq]?")
-MOVES = re.compile(r"v?mov.*")
+MOVES = re.compile(r"v?mov.*|vextracti128")
 
 
 class UnknownInstruction(Exception):
@@ -61,6 +61,14 @@ class Instruction:
         return bool(re.match(r"push|pop|leave|enter", self.mnemonic)) or any(
             "%rsp" in operand for operand in self.operands
         )
+
+    @property
+    def is_in_red_zone(self) -> bool:
+        """Whether it uses the stack pointer for nothing but an operand, or the address of one, in
+        the 128 bytes below it. The last 8 of them are left out: a call writes over them."""
+        places = [operand for operand in self.operands if "%rsp" in operand]
+        matches = [re.fullmatch(r"-0x([0-9a-f]+)\(%rsp(,%\w+(,1)?)?\)", place) for place in places]
+        return bool(places) and all(match and 8 < int(match[1], 16) <= 128 for match in matches)
 
     def access(self) -> str | None:
         """LOAD, STORE, BOTH (of a string move), or None. The names are those of MCSAFE_ROW_*."""

@@ -2,10 +2,11 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. Constants may be read, at a %rip-relative address or through a
-register that the engine writes only by LEA of such an address. They must be in a section that
-cannot be written. And a scan or a comparison stores its results through the argument that says
-where. After a fault, an engine goes back to its own code or ends with a jump to mcsafe__stop or
+row. There are three exceptions. First, constants may be read, at a %rip-relative address or through
+a register that the engine writes only by LEA of such an address. They must be in a section that
+cannot be written, or in mcsafe__route (src/copy/route.h). Second, a function may use its red zone.
+Third, a scan or a comparison stores its results through the argument that says where. After a
+fault, an engine goes back to its own code or ends with a jump to mcsafe__stop or
 mcsafe__stop_with_cause (asm/asm.h), which writes the caller's record. Nothing but a fault leads to
 such a jump.
 """
@@ -23,6 +24,7 @@ from disassembly import Instruction
 
 SECTION = "mcsafe_extable"
 STOPS = ("<mcsafe__stop>", "<mcsafe__stop_with_cause>")
+ROUTE = "mcsafe__route"
 
 # Routines by the beginning of their names, the argument for the results, and their offsets.
 RESULTS = [("mcsafe__compare_", "cx", {0, 8, 12})]
@@ -125,9 +127,11 @@ class Function:
             for i in self.code.values()
             if i.operands and register.fullmatch(i.operands[-1]) and i.mnemonic != "ret"
         ]
-        return bool(writers) and all(
-            (i.mnemonic == "lea" and i.operands[0].endswith("(%rip)"))
-            or insn.addr not in self.reachable([i.end])
+        takers = {
+            i.addr for i in writers if i.mnemonic == "lea" and i.operands[0].endswith("(%rip)")
+        }
+        return bool(takers) and all(
+            i.addr in takers or insn.addr not in self.reachable([i.end], stops=takers)
             for i in writers
         )
 
@@ -197,9 +201,12 @@ def _check_stops(function: Function) -> Iterator[str]:
 def check_function(function: Function, layout: Layout) -> Iterator[str]:
     """Everything about one engine that is wrong."""
     for insn in function.code.values():
-        if function.rows and insn.uses_stack_pointer:
+        if function.rows and insn.uses_stack_pointer and not insn.is_in_red_zone:
             yield f"{function.name}: {insn}: an engine must leave the stack alone"
-        if function.reads_constant(insn):
+        if insn.is_in_red_zone:
+            if any(row.insn == insn.addr for row in function.rows):
+                yield f"{function.name}: {insn}: a row for the red zone"
+        elif function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
         elif function.stores_result(insn):
@@ -215,9 +222,13 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     yield from _check_stops(function)
 
 
-def is_read_only(file: elf.File, addr: int) -> bool:
-    """Whether it is in a section that is loaded and cannot be written."""
+def is_constant(file: elf.File, addr: int) -> bool:
+    """Whether it is in a section that is loaded and cannot be written, or in mcsafe__route."""
     return any(
+        symbol.value <= addr < symbol.value + symbol.size
+        for symbol in file.symbols
+        if symbol.name == ROUTE
+    ) or any(
         section.flags & elf.SHF_ALLOC
         and not section.flags & elf.SHF_WRITE
         and section.addr <= addr < section.addr + len(section.data)
@@ -259,6 +270,6 @@ def check(path: Path, engines: set[str], tools: Tools, layout: Layout) -> list[s
         problems.extend(
             f"{name}: {insn}: a constant that can be written"
             for insn, addr in function.constants()
-            if not is_read_only(file, addr)
+            if not is_constant(file, addr)
         )
     return problems

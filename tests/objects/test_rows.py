@@ -22,6 +22,9 @@ OTHERS = {
     "mcsafe_guard_enter",
 }
 
+# The public copies begin in an engine (asm/x86_64/copy_avx512.S).
+PUBLIC = {"mcsafe_memcpy", "memcpy_mcsafe"}
+
 # A correct engine, written so that a test can break each line.
 GOOD = """
 #include "asm.h"
@@ -54,6 +57,10 @@ RESULT = GOOD.replace("mcsafe__good", "mcsafe__compare_good").replace(
     "decq	%rdx", "movq %rdx, 8(%rcx); decq %rdx"
 )
 
+# The same engine with its red zone, which needs no row either.
+USES = "movq %rax, -128(%rsp); leaq -64(%rsp), %r8; movb -9(%rsp,%rax), %al"
+RED_ZONE = GOOD.replace(".Lagain:", f"	{USES}; .Lagain:")
+
 LOAD = "LOAD(.Lfault, 8, movq, %rax, (%rsi))"
 
 # A change to the engine, and what the checker must say about it.
@@ -83,6 +90,11 @@ BROKEN = [
         "row for a constant",
     ),
     ("decq	%rdx", "pushq %rdx; popq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, 8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -8(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "movq %rdx, -136(%rsp); decq %rdx", "leave the stack alone"),
+    ("decq	%rdx", "leaq -64(%rsp), %rsp; decq %rdx", "leave the stack alone"),
+    (LOAD, "LOAD(.Lfault, 8, movq, %rax, -16(%rsp))", "a row for the red zone"),
     ("	ret\n.Lfault", ".Lfault", "without a fault"),
     (
         "stop_at_fault\nendfunc mcsafe__good",
@@ -143,6 +155,7 @@ class Checker(unittest.TestCase):
             self.assertEqual(problems_of(CONSTANT, directory), [])
             self.assertEqual(problems_of(CONSTANT_OF_IP, directory), [])
             self.assertEqual(problems_of(RESULT, directory), [])
+            self.assertEqual(problems_of(RED_ZONE, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
         broken = [(GOOD, *line) for line in BROKEN] + [(RESULT, *line) for line in BROKEN_RESULT]
@@ -168,7 +181,7 @@ class Table(unittest.TestCase):
                 self.assertEqual(rows.check(path, engines, TOOLS, LAYOUT), [])
 
     def test_engines_have_the_prefix(self) -> None:
-        for name in {symbol.name for symbol in built.engines()} - OTHERS:
+        for name in {symbol.name for symbol in built.engines()} - OTHERS - PUBLIC:
             self.assertTrue(name.startswith("mcsafe__"), name)
 
     def test_no_table_is_writable_or_relocated(self) -> None:

@@ -14,6 +14,9 @@ KERNEL_NAMES = {"memcpy_mcsafe", "copy_to_iter_mcsafe"}
 # MemorySanitizer puts this one in every object.
 SANITIZER_NAMES = {"__msan_track_origins"} if built.SANITIZED else set()
 
+# sys/sdt.h puts this hidden one in every object that has a probe.
+PROBE_NAMES = {"_.stapsdt.base"}
+
 # It declares the functions of libmcsafe-inject.so, and two of libmcsafe.so in a build with
 # MCSAFE_DEBUG.
 INJECT_HEADER = "inject.h"
@@ -24,7 +27,7 @@ def ours(name: str) -> bool:
     """Whether the library may define a global symbol of that name."""
     # AddressSanitizer marks each global variable by a name made from its name.
     name = name.removeprefix("__odr_asan.")
-    return name.startswith("mcsafe_") or name in KERNEL_NAMES | SANITIZER_NAMES
+    return name.startswith("mcsafe_") or name in KERNEL_NAMES | SANITIZER_NAMES | PROBE_NAMES
 
 
 def without_comments(text: str) -> str:

@@ -35,6 +35,26 @@ size_t model_stop(const struct model *model, size_t at, size_t end)
 	return at < end ? at : end;
 }
 
+size_t model_store_stop(const struct model *model, size_t at, size_t end)
+{
+	size_t room = model->room;
+
+	end = model_stop(model, at, end);
+	for (; at < end; at = (at / T_PAGE + 1) * T_PAGE)
+		if (model->hole[at / T_PAGE] && room-- == 0)
+			return at;
+	return end;
+}
+
+void model_store(struct model *model, size_t at, const void *from, size_t n)
+{
+	memcpy(model->content + at, from, n);
+	for (size_t page = at / T_PAGE; n != 0 && page * T_PAGE < at + n; page++) {
+		model->room -= model->hole[page];
+		model->hole[page] = false;
+	}
+}
+
 size_t model_clip(const struct model *model, size_t offset, size_t n)
 {
 	if (offset >= model->seen)

@@ -21,6 +21,8 @@ struct model {
 	bool known[MODEL_SIZE];            /* bytes that the registry knows to be bad */
 	enum mcsafe_inject_kind bad[MODEL_PAGES];
 	bool lost[MODEL_PAGES]; /* what pread(2) says of a bad page */
+	bool hole[MODEL_PAGES]; /* the file system has given no page yet */
+	size_t room;            /* how many it can give still */
 	bool poison_is_io;      /* this kernel reports injected poison as an I/O error */
 	bool has_file;          /* so that pread(2) can be asked */
 	size_t size;            /* size of the file */
@@ -29,6 +31,12 @@ struct model {
 
 /* The offset of the first byte in [at, end) that cannot be accessed, or end. */
 size_t model_stop(const struct model *model, size_t at, size_t end);
+
+/* The same for stores: they also end at a hole for which there is no page. */
+size_t model_store_stop(const struct model *model, size_t at, size_t end);
+
+/* Bytes were stored, so that the holes there have pages now. */
+void model_store(struct model *model, size_t at, const void *from, size_t n);
 
 /* How many bytes of [offset, offset + n) lie before the end that the library saw. */
 size_t model_clip(const struct model *model, size_t offset, size_t n);

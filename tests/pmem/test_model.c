@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_model.c - random reads, writes, faults, truncations and repairs, against the model
+ * test_model.c - random reads, writes, faults, truncations, a full file system and repairs, against
+ * the model
  *
  * The steps first run one after the other, with a file of each kind. Then they run in several
- * threads at once. Each thread has a slice of one mapping, and a model of its own.
+ * threads at once. Each thread has a slice of one mapping, and a model of its own. At last they run
+ * in threads that are asked to end: no call may do so.
  */
 #include <mcsafe/pmem.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,9 +24,10 @@
 #include "model.h"
 #include "rng.h"
 #include "run.h"
+#include "small_tmpfs.h"
 #include "tool.h"
 
-/* Four backings: 120000 steps in all. A slow tool runs fewer, but meets the same cases. */
+/* Five backings: 150000 steps in all. A slow tool runs fewer, but meets the same cases. */
 #define STEPS         30000u
 /* More than 100000 in all, also with ThreadSanitizer, whose purpose is threads. */
 #define THREADS       3u
@@ -33,9 +37,11 @@
 
 enum backing {
 	MEMFD,     /* mcsafe_pmem_open_fd() */
+	FULL,      /* the same, with a sparse file in a small tmpfs */
 	DISK_FILE, /* mcsafe_pmem_open() */
 	MAPPED,    /* mcsafe_pmem_open_memory() with the file */
 	ANONYMOUS, /* mcsafe_pmem_open_memory() without a file */
+	BACKINGS
 };
 
 static unsigned n_steps, n_steps_of_threads; /* fewer with a slow tool */
@@ -43,6 +49,7 @@ static unsigned n_steps, n_steps_of_threads; /* fewer with a slow tool */
 static _Thread_local struct {
 	struct mcsafe_pmem *pmem;
 	enum backing backing;
+	bool cancelled; /* somebody has asked this thread to end */
 	bool shared;    /* other threads use the mapping: only the slice from `first` on is ours */
 	size_t first;   /* offset of our slice in the mapping */
 	unsigned steps; /* number of steps to run */
@@ -54,11 +61,27 @@ static _Thread_local struct {
 	unsigned char *buf; /* room for everything, then a page that cannot be accessed */
 	size_t cut;         /* the next write(2) truncates the file to this first; SIZE_MAX: not */
 	unsigned long reads, short_reads, refused, writes, holes, repairs, noted, moved,
-		bad_buffers, not_repaired, cuts, cut_off;
+		bad_buffers, not_repaired, cuts, cut_off, no_space, no_space_to_repair;
 } t;
 
 static _Thread_local struct model model;
 static _Thread_local struct mcsafe_range want[MODEL_SIZE / 64], got[MODEL_SIZE / 64];
+
+static void may_be_cancelled(bool may)
+{
+	if (t.cancelled)
+		pthread_setcancelstate(may ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, NULL);
+}
+
+/* A call of the library. The test itself is not cancelled. */
+#define CALL(call)   \
+ __extension__({     \
+__typeof__(call) result_; \
+may_be_cancelled(true);   \
+result_ = (call);         \
+may_be_cancelled(false);  \
+result_;                  \
+ })
 
 static size_t below(size_t limit)
 {
@@ -94,10 +117,15 @@ static unsigned char *base(void)
 	return (unsigned char *)info.base + t.first;
 }
 
-/* Whether the mapping follows the size of the file. */
+/* Whether the mapping follows the size of the file, which others truncate. */
 static bool follows_file(void)
 {
 	return !t.shared && (t.backing == MEMFD || t.backing == DISK_FILE);
+}
+
+static bool is_callers(void)
+{
+	return t.backing == MAPPED || t.backing == ANONYMOUS;
 }
 
 /* ---- the file, as the library sees it -------------------------------------------------------- */
@@ -179,12 +207,13 @@ static ssize_t read_somehow(unsigned char *buf, size_t n, size_t offset, struct 
 
 	switch (below(3)) {
 	case 0:
-		return mcsafe_pmem_pread(t.pmem, buf, n, place(offset), fault);
+		return CALL(mcsafe_pmem_pread(t.pmem, buf, n, place(offset), fault));
 	case 1:
-		return mcsafe_pmem_preadv(t.pmem, iov, split(iov, buf, n), place(offset), fault);
+		return CALL(
+			mcsafe_pmem_preadv(t.pmem, iov, split(iov, buf, n), place(offset), fault));
 	default:
 		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_DESTINATION, buf, n), 0);
-		return mcsafe_pmem_read_iter(t.pmem, &it, n, place(offset), fault);
+		return CALL(mcsafe_pmem_read_iter(t.pmem, &it, n, place(offset), fault));
 	}
 }
 
@@ -196,12 +225,13 @@ static ssize_t write_somehow(unsigned char *buf, size_t n, size_t offset,
 
 	switch (below(3)) {
 	case 0:
-		return mcsafe_pmem_pwrite(t.pmem, buf, n, place(offset), fault);
+		return CALL(mcsafe_pmem_pwrite(t.pmem, buf, n, place(offset), fault));
 	case 1:
-		return mcsafe_pmem_pwritev(t.pmem, iov, split(iov, buf, n), place(offset), fault);
+		return CALL(
+			mcsafe_pmem_pwritev(t.pmem, iov, split(iov, buf, n), place(offset), fault));
 	default:
 		assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_SOURCE, buf, n), 0);
-		return mcsafe_pmem_write_iter(t.pmem, &it, n, place(offset), fault);
+		return CALL(mcsafe_pmem_write_iter(t.pmem, &it, n, place(offset), fault));
 	}
 }
 
@@ -220,7 +250,7 @@ static size_t room_in_buffer(size_t n, size_t expected)
 }
 
 static void check_result(ssize_t result, const struct mcsafe_fault *fault, enum mcsafe_side side,
-			 size_t wanted, size_t expected, size_t room)
+			 size_t wanted, size_t expected, size_t room, int error)
 {
 	size_t done = expected < room ? expected : room;
 	bool buffer = room < expected;
@@ -230,7 +260,7 @@ static void check_result(ssize_t result, const struct mcsafe_fault *fault, enum 
 		assert_int_equal(fault->cause, MCSAFE_CAUSE_NONE);
 		return;
 	}
-	assert_int_equal(result, done != 0 ? (ssize_t)done : buffer ? -EFAULT : -EIO);
+	assert_int_equal(result, done != 0 ? (ssize_t)done : buffer ? -EFAULT : error);
 	assert_int_not_equal(fault->cause, MCSAFE_CAUSE_NONE);
 	assert_true((fault->side == side) != buffer);
 }
@@ -246,7 +276,7 @@ static void step_read(void)
 
 	memset(t.buf, FILL, MODEL_SIZE);
 	result = read_somehow(buf, to_ask_for(n, wanted, room), offset, &fault);
-	check_result(result, &fault, MCSAFE_SIDE_SOURCE, wanted, expected, room);
+	check_result(result, &fault, MCSAFE_SIDE_SOURCE, wanted, expected, room, -EIO);
 	if (expected > room)
 		expected = room;
 	else if (expected < wanted)
@@ -263,7 +293,8 @@ static void step_write(void)
 {
 	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
 	size_t offset = offset_in(model.seen), n = length(), wanted = model_clip(&model, offset, n);
-	size_t stop = model_stop(&model, offset, offset + wanted), expected = stop - offset;
+	size_t stop = model_store_stop(&model, offset, offset + wanted), expected = stop - offset;
+	bool no_space = stop != model_stop(&model, offset, offset + wanted);
 	size_t room = room_in_buffer(wanted, expected);
 	unsigned char *buf = t.buf + MODEL_SIZE - room;
 	ssize_t result;
@@ -282,12 +313,14 @@ static void step_write(void)
 		assert_int_equal(result, to_ask_for(n, wanted, room) != 0 ? -ENOSPC : 0);
 		return;
 	}
-	check_result(result, &fault, MCSAFE_SIDE_DESTINATION, wanted, expected, room);
+	check_result(result, &fault, MCSAFE_SIDE_DESTINATION, wanted, expected, room,
+		     no_space ? -ENOSPC : -EIO);
 	if (expected > room)
 		expected = room;
-	else if (expected < wanted)
+	else if (expected < wanted && !no_space)
 		model_meet(&model, stop);
-	memcpy(model.content + offset, buf, expected);
+	t.no_space += no_space && expected < room;
+	model_store(&model, offset, buf, expected);
 }
 
 static void step_salvage(void)
@@ -297,8 +330,8 @@ static void step_salvage(void)
 	size_t room = n_got;
 
 	memset(t.buf, 0, MODEL_SIZE);
-	assert_int_equal(mcsafe_pmem_salvage(t.pmem, t.buf, t.shared ? wanted : n, place(offset),
-					     FILL, got, &n_got),
+	assert_int_equal(CALL(mcsafe_pmem_salvage(t.pmem, t.buf, t.shared ? wanted : n,
+						  place(offset), FILL, got, &n_got)),
 			 wanted);
 	assert_int_equal(n_got, n_want);
 	for (size_t i = 0; i < n_want; i++) {
@@ -318,16 +351,12 @@ static void step_salvage(void)
 static void step_persist(void)
 {
 	size_t offset = offset_in(model.seen), n = length();
-	size_t wanted = model_clip(&model, offset, n), end = model.size;
-	bool cut_off;
+	size_t wanted = model_clip(&model, offset, n);
+	bool cut_off = wanted != 0 && offset + wanted > model.size;
 
-	/* Memory of the caller is mapped in pages. */
-	if (!follows_file())
-		end = (end + T_PAGE - 1) / T_PAGE * T_PAGE;
-	cut_off = wanted != 0 && offset + wanted > end;
 	t.cut_off += cut_off;
 	/* msync(2) does not touch the pages. For anonymous memory msync(2) does nothing. */
-	assert_int_equal(mcsafe_pmem_persist(t.pmem, place(offset), t.shared ? wanted : n),
+	assert_int_equal(CALL(mcsafe_pmem_persist(t.pmem, place(offset), t.shared ? wanted : n)),
 			 cut_off ? -EIO : 0);
 }
 
@@ -339,7 +368,8 @@ static void step_poison(void)
 	if (pages == 0)
 		return;
 	page = below(pages);
-	if (model.bad[page] != MCSAFE_INJECT_NONE)
+	/* A bad page in a hole is not met. */
+	if (model.bad[page] != MCSAFE_INJECT_NONE || model.hole[page])
 		return;
 	assert_int_equal(mcsafe_inject(base() + page * T_PAGE, T_PAGE, kind), 0);
 	model.bad[page] = kind;
@@ -379,8 +409,14 @@ static ssize_t repaired(size_t n, size_t offset, size_t *written)
 	    (follows_file() && model.size != size) || offset + n > model.size)
 		return -EINVAL;
 	*written = n;
-	if (t.backing == MEMFD || t.backing == DISK_FILE)
-		return (ssize_t)n;
+	if (!is_callers()) {
+		for (size_t room = model.room; page * T_PAGE < offset + n; page++)
+			if (model.hole[page] && room-- == 0)
+				break;
+		if (page * T_PAGE < offset + n)
+			*written = page * T_PAGE - offset;
+		return *written != 0 ? (ssize_t)*written : -ENOSPC;
+	}
 	/* Memory of the caller that nobody may read stays as it is, but its file is written. */
 	while (page * T_PAGE < offset + n && model.bad[page] != MCSAFE_INJECT_PROTECT)
 		page++;
@@ -394,10 +430,9 @@ static ssize_t repaired(size_t n, size_t offset, size_t *written)
 
 static void new_content(const unsigned char *data, size_t n, size_t offset)
 {
-	if (data != NULL)
-		memcpy(model.content + offset, data, n);
-	else
-		memset(model.content + offset, 0, n);
+	static const unsigned char zeros[MODEL_SIZE];
+
+	model_store(&model, offset, data != NULL ? data : zeros, n);
 }
 
 static const unsigned char *some_data(size_t n)
@@ -426,16 +461,17 @@ static void step_repair(void)
 	if (t.shared && (offset > size || n > size - offset))
 		return;
 	expected = repaired(n, offset, &written);
-	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
+	result = CALL(mcsafe_pmem_repair(t.pmem, data, n, place(offset)));
 	assert_int_equal(result, expected);
 	new_content(data, written, offset);
 	t.not_repaired += result < 0;
+	t.no_space_to_repair += result == -ENOSPC;
 	if (result <= 0)
 		return;
 	n = (size_t)result;
 	t.repairs++;
 	memset(model.known + offset, false, (n + T_PAGE - 1) / T_PAGE * T_PAGE);
-	assert_int_equal(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL), n);
+	assert_int_equal(CALL(mcsafe_pmem_pread(t.pmem, t.buf, n, place(offset), NULL)), n);
 	assert_memory_equal(t.buf, model.content + offset, n);
 	for (page = offset / T_PAGE; page * T_PAGE < offset + n; page++)
 		heal(base(), page);
@@ -458,7 +494,7 @@ static void step_repair_beside_truncation(void)
 	if (n > size - offset)
 		n = size - offset;
 	t.cut = cut;
-	result = mcsafe_pmem_repair(t.pmem, data, n, place(offset));
+	result = CALL(mcsafe_pmem_repair(t.pmem, data, n, place(offset)));
 	assert_int_equal(t.cut, SIZE_MAX);
 	if (model.size < offset + n)
 		model.size = offset + n;
@@ -480,7 +516,7 @@ static void step_truncate(void)
 {
 	size_t size = below(3) == 0 ? below(MODEL_PAGES + 1) * T_PAGE : below(MODEL_SIZE);
 
-	if (t.shared || t.fd < 0)
+	if (t.shared || t.fd < 0 || t.backing == FULL)
 		return;
 	if (!follows_file() && below(2) == 0)
 		size = MODEL_SIZE;
@@ -491,8 +527,8 @@ static void step_refresh(void)
 {
 	unsigned char *before = base(), *after;
 
-	assert_int_equal(mcsafe_pmem_refresh(t.pmem), 0);
-	if (!follows_file() && !t.shared)
+	assert_int_equal(CALL(mcsafe_pmem_refresh(t.pmem)), 0);
+	if (is_callers())
 		return;
 	model_refresh(&model);
 	after = base();
@@ -513,13 +549,14 @@ static void step_tell(void)
 		return;
 	n = model_clip(&model, start, n);
 	if (below(2) == 0) {
-		assert_int_equal(
-			mcsafe_badblocks_add(mcsafe_pmem_badblocks(t.pmem), t.first + start, n), 0);
+		assert_int_equal(CALL(mcsafe_badblocks_add(mcsafe_pmem_badblocks(t.pmem),
+							   t.first + start, n)),
+				 0);
 		memset(model.known + start, true, n);
 	} else {
-		assert_int_equal(
-			mcsafe_badblocks_clear(mcsafe_pmem_badblocks(t.pmem), t.first + start, n),
-			0);
+		assert_int_equal(CALL(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(t.pmem),
+							     t.first + start, n)),
+				 0);
 		memset(model.known + start, false, n);
 	}
 }
@@ -532,11 +569,36 @@ static void step_notice(void)
 	if (page * T_PAGE >= model.seen || model.size != model.seen)
 		return;
 	notice.addr = base() + page * T_PAGE + below(T_PAGE);
-	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 1);
+	assert_int_equal(CALL(mcsafe_pmem_notice(t.pmem, &notice)), 1);
 	memset(model.known + page * T_PAGE, true, T_PAGE);
 	t.noted++;
 	notice.addr = t.buf;
-	assert_int_equal(mcsafe_pmem_notice(t.pmem, &notice), 0);
+	assert_int_equal(CALL(mcsafe_pmem_notice(t.pmem, &notice)), 0);
+}
+
+/* Others take space of the file system or give it back, or punch holes into the file. */
+static void step_space(void)
+{
+	size_t page = below(MODEL_PAGES), n_pages = 1 + below(16);
+
+	if (t.backing != FULL)
+		return;
+	if (below(2) == 0) {
+		small_tmpfs_fill(below(8));
+		model.room = small_tmpfs_room();
+		return;
+	}
+	for (; n_pages != 0 && page < MODEL_PAGES; page++, n_pages--) {
+		heal(base(), page);
+		assert_int_equal(fallocate(t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					   (off_t)(page * T_PAGE), T_PAGE),
+				 0);
+		model.room += !model.hole[page];
+		model.hole[page] = true;
+		memset(model.content + page * T_PAGE, 0, T_PAGE);
+	}
+	/* Only now the library knows of the holes. */
+	step_refresh();
 }
 
 static const struct {
@@ -546,6 +608,7 @@ static const struct {
 	{step_read, 30},   {step_write, 15}, {step_salvage, 10}, {step_persist, 2},
 	{step_poison, 6},  {step_heal, 12},  {step_repair, 16},  {step_truncate, 2},
 	{step_refresh, 8}, {step_tell, 1},   {step_notice, 1},   {step_repair_beside_truncation, 2},
+	{step_space, 3},
 };
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -577,6 +640,9 @@ static void one_step(void)
 	for (size_t i = 0;; i++) {
 		if (at < steps[i].weight) {
 			steps[i].step();
+			/* Nothing but stores takes space. */
+			if (t.backing == FULL)
+				assert_int_equal(small_tmpfs_room(), model.room);
 			return;
 		}
 		at -= steps[i].weight;
@@ -625,6 +691,9 @@ static void open_it(void)
 	if (t.backing == DISK_FILE) {
 		t.fd = mkstemp(path);
 		assert_true(t.fd >= 0);
+	} else if (t.backing == FULL) {
+		small_tmpfs_fill(0); /* all others are gone */
+		t.fd = small_tmpfs_file();
 	} else if (t.backing != ANONYMOUS) {
 		t.fd = memfd_create("model", MFD_CLOEXEC);
 		assert_true(t.fd >= 0);
@@ -633,22 +702,25 @@ static void open_it(void)
 		model.size = MODEL_SIZE;
 	if (t.fd >= 0)
 		assert_int_equal(ftruncate(t.fd, (off_t)model.size), 0);
-	if (!follows_file()) {
+	if (is_callers()) {
 		t.memory = mmap(NULL, MODEL_SIZE, PROT_READ | PROT_WRITE,
 				t.fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, t.fd, 0);
 		assert_true(t.memory != MAP_FAILED);
 	}
-	if (t.backing == MEMFD)
-		err = mcsafe_pmem_open_fd(&t.pmem, t.fd, flags);
+	if (is_callers())
+		err = CALL(mcsafe_pmem_open_memory(&t.pmem, t.memory, MODEL_SIZE, t.fd, 0, flags));
 	else if (t.backing == DISK_FILE)
-		err = mcsafe_pmem_open(&t.pmem, path, flags);
+		err = CALL(mcsafe_pmem_open(&t.pmem, path, flags));
 	else
-		err = mcsafe_pmem_open_memory(&t.pmem, t.memory, MODEL_SIZE, t.fd, 0, flags);
+		err = CALL(mcsafe_pmem_open_fd(&t.pmem, t.fd, flags));
 	assert_int_equal(err, 0);
 	if (t.backing == DISK_FILE)
 		unlink(path);
 	model.seen = model.size;
-	fill_file_between(0, t.fd >= 0 ? model.size : 0);
+	if (t.backing == FULL)
+		memset(model.hole, true, sizeof(model.hole));
+	else
+		fill_file_between(0, t.fd >= 0 ? model.size : 0);
 	model.has_file = t.fd >= 0;
 }
 
@@ -656,8 +728,8 @@ static void close_it(void)
 {
 	for (size_t page = 0; page < MODEL_PAGES; page++)
 		heal(base(), page);
-	mcsafe_pmem_close(t.pmem);
-	if (!follows_file())
+	(void)CALL((mcsafe_pmem_close(t.pmem), 0));
+	if (is_callers())
 		munmap(t.memory, MODEL_SIZE);
 	if (t.fd >= 0)
 		close(t.fd);
@@ -668,9 +740,10 @@ static void check_tally(void)
 {
 	print_message("%lu reads, %lu short, %lu refused; %lu writes, %lu bad buffers; %lu holes, "
 		      "%lu repairs, %lu not done, %lu beside a truncation; %lu not durable, "
-		      "%lu notices, %lu times moved\n",
+		      "%lu notices, %lu times moved; no space for %lu writes, %lu repairs\n",
 		      t.reads, t.short_reads, t.refused, t.writes, t.bad_buffers, t.holes,
-		      t.repairs, t.not_repaired, t.cuts, t.cut_off, t.noted, t.moved);
+		      t.repairs, t.not_repaired, t.cuts, t.cut_off, t.noted, t.moved, t.no_space,
+		      t.no_space_to_repair);
 	assert_in_range(t.reads, t.steps / 10 + 1, SIZE_MAX);
 	assert_in_range(t.short_reads, t.steps / 200 + 1, SIZE_MAX);
 	assert_in_range(t.refused, t.steps / 200 + 1, SIZE_MAX);
@@ -684,8 +757,12 @@ static void check_tally(void)
 		assert_int_not_equal(t.moved, 0);
 		assert_in_range(t.cuts, t.steps / 1000, SIZE_MAX);
 	}
-	if (!t.shared && t.fd >= 0)
+	if (t.backing == FULL) {
+		assert_in_range(t.no_space, t.steps / 100, SIZE_MAX);
+		assert_in_range(t.no_space_to_repair, t.steps / 200, SIZE_MAX);
+	} else if (!t.shared && t.fd >= 0) {
 		assert_in_range(t.cut_off, t.steps / 10000, SIZE_MAX);
+	}
 }
 
 static void begin(enum backing backing, unsigned to_do)
@@ -722,12 +799,12 @@ static void end(void)
 	munmap(t.buf, MODEL_SIZE + T_PAGE);
 }
 
-static void run(enum backing backing)
-{
-	uint64_t seed = t_seed();
+static bool has_tmpfs;
 
-	t_install();
-	begin(backing, n_steps);
+static void run(enum backing backing, unsigned to_do, uint64_t seed, bool cancelled)
+{
+	begin(backing, to_do);
+	t.cancelled = cancelled;
 	t.rng = t_rng_start(seed, (uint64_t)backing);
 	open_it();
 	errno = 4711;
@@ -736,28 +813,42 @@ static void run(enum backing backing)
 	end();
 }
 
+static void run_alone(enum backing backing)
+{
+	if (backing == FULL && !has_tmpfs)
+		t_skip("no tmpfs can be mounted");
+	t_install();
+	run(backing, n_steps, t_seed(), false);
+}
+
 static void test_a_memfd_agrees_with_the_model(void **state)
 {
 	(void)state;
-	run(MEMFD);
+	run_alone(MEMFD);
 }
 
 static void test_a_file_on_a_disk_agrees_with_the_model(void **state)
 {
 	(void)state;
-	run(DISK_FILE);
+	run_alone(DISK_FILE);
+}
+
+static void test_a_file_in_a_full_file_system_agrees_with_the_model(void **state)
+{
+	(void)state;
+	run_alone(FULL);
 }
 
 static void test_mapped_memory_of_a_file_agrees_with_the_model(void **state)
 {
 	(void)state;
-	run(MAPPED);
+	run_alone(MAPPED);
 }
 
 static void test_anonymous_memory_agrees_with_the_model(void **state)
 {
 	(void)state;
-	run(ANONYMOUS);
+	run_alone(ANONYMOUS);
 }
 
 /* ---- in threads ------------------------------------------------------------------------------ */
@@ -814,18 +905,57 @@ static void test_threads_with_a_slice_each_agree_with_the_model(void **state)
 	close(fd);
 }
 
+/* ---- in a thread that is asked to end -------------------------------------------------------- */
+
+/* The request stays, so that any cancellation point in any call would end the thread. */
+static void *with_a_request_to_end(void *arg)
+{
+	const enum backing *backing = arg;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	assert_int_equal(pthread_cancel(pthread_self()), 0);
+	run(*backing, n_steps / 4, seed_of_all, true);
+	atomic_fetch_add(&at_the_end, 1);
+	return arg;
+}
+
+static void test_no_call_is_a_cancellation_point(void **state)
+{
+	(void)state;
+	t_install();
+	seed_of_all = t_seed();
+	atomic_store(&at_the_end, 0);
+	for (enum backing backing = MEMFD; backing < BACKINGS; backing++) {
+		pthread_t thread;
+		void *end_of_thread;
+
+		if (backing == FULL && !has_tmpfs)
+			continue;
+		assert_int_equal(pthread_create(&thread, NULL, with_a_request_to_end, &backing), 0);
+		assert_int_equal(pthread_join(thread, &end_of_thread), 0);
+		assert_ptr_equal(end_of_thread, &backing);
+	}
+	assert_int_equal(atomic_load(&at_the_end), has_tmpfs ? BACKINGS : BACKINGS - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_memfd_agrees_with_the_model),
 		cmocka_unit_test(test_a_file_on_a_disk_agrees_with_the_model),
+		cmocka_unit_test(test_a_file_in_a_full_file_system_agrees_with_the_model),
 		cmocka_unit_test(test_mapped_memory_of_a_file_agrees_with_the_model),
 		cmocka_unit_test(test_anonymous_memory_agrees_with_the_model),
 		cmocka_unit_test(test_threads_with_a_slice_each_agree_with_the_model),
+		cmocka_unit_test(test_no_call_is_a_cancellation_point),
 	};
 	const unsigned stride = (unsigned)t_stride(6, 30);
+	int failed;
 
 	n_steps = STEPS / stride;
 	n_steps_of_threads = T_THREAD_SANITIZER ? THREADS_STEPS : THREADS_STEPS / stride;
-	return t_run("pmem.model", tests, T_LENGTH(tests));
+	has_tmpfs = small_tmpfs_mount();
+	failed = t_run("pmem.model", tests, T_LENGTH(tests));
+	small_tmpfs_unmount();
+	return failed;
 }

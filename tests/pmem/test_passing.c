@@ -25,6 +25,7 @@
 #include "run.h"
 #include "small_tmpfs.h"
 #include "tool.h"
+#include "witness.h"
 
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
 #define PAGES   ((size_t)8)
@@ -41,7 +42,10 @@ static struct {
 	int needs_aligned;       /* as with O_DIRECT */
 	int interrupts;          /* so many calls are interrupted */
 	void (*meanwhile)(void); /* what somebody else does while pread(2) runs */
-	int file_system;         /* 0: what it is */
+	unsigned file_system;    /* 0: what it is */
+	int file_system_error;   /* of fstatfs(2) */
+	int room_error;          /* of fallocate(2) */
+	bool no_memory;          /* for aligned_alloc(3) */
 	int msync_error;
 	const unsigned char *synced;
 	size_t synced_n;
@@ -54,6 +58,8 @@ int __real_fallocate(int fd, int mode, off_t offset, off_t n);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t n);
 int __real_fstatfs(int fd, struct statfs *fs);
 int __wrap_fstatfs(int fd, struct statfs *fs);
+void *__real_aligned_alloc(size_t align, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
 int __real_msync(void *addr, size_t n, int flags);
 int __wrap_msync(void *addr, size_t n, int flags);
 
@@ -89,7 +95,16 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t n)
 	os.fallocates++;
 	if (interrupted())
 		return -1;
+	if (os.room_error != 0) {
+		errno = os.room_error;
+		return -1;
+	}
 	return __real_fallocate(fd, mode, offset, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return os.no_memory ? NULL : __real_aligned_alloc(align, n);
 }
 
 int __wrap_fstatfs(int fd, struct statfs *fs)
@@ -97,7 +112,11 @@ int __wrap_fstatfs(int fd, struct statfs *fs)
 	int err = __real_fstatfs(fd, fs);
 
 	if (os.file_system != 0)
-		fs->f_type = os.file_system;
+		fs->f_type = (__typeof__(fs->f_type))os.file_system;
+	if (os.file_system_error != 0) {
+		errno = os.file_system_error;
+		return -1;
+	}
 	return err;
 }
 
@@ -222,29 +241,125 @@ static void test_a_descriptor_with_O_DIRECT_is_asked_for_a_page(void **state)
 	check_read_stops();
 	assert_int_equal(known(), 0);
 	os.pread_error = EIO;
+	os.no_memory = true; /* for the page */
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.no_memory = false;
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
 	heal();
 	close_it();
 }
 
+/* What lies below these is a server, may be one (overlayfs, eCryptfs), or is not known. */
 static void test_an_error_of_a_server_is_not_remembered(void **state)
 {
 	static const unsigned remote[] = {
-		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xff534d42,   0xfe534d42,       0x00c36400,
-		0x65735546,      AFS_SUPER_MAGIC, AFS_FS_MAGIC, CODA_SUPER_MAGIC, V9FS_MAGIC};
+		NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC, 0xff534d42,      0xfe534d42,
+		0x00c36400,       0x65735546,      AFS_SUPER_MAGIC, AFS_FS_MAGIC,
+		CODA_SUPER_MAGIC, V9FS_MAGIC,      0x794c7630,      ECRYPTFS_SUPER_MAGIC,
+		0x0bd00bd0,       0x47504653,      0x786f4256,      0x12345678};
+	static const unsigned local[] = {
+		EXT4_SUPER_MAGIC, 0x58465342,  BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		0xca451a4e,       TMPFS_MAGIC, HUGETLBFS_MAGIC,   RAMFS_MAGIC,
+		0x2011bab0,       0x9660,      0x3153464a,        0x4d44,
+		0x3434,           0x7366746e,  0x73717368,        0x2fc12fc1};
 
 	(void)state;
 	open_with_error();
 	os.pread_error = EIO;
 	for (size_t i = 0; i < T_LENGTH(remote); i++) {
-		os.file_system = (int)remote[i];
+		os.file_system = remote[i];
 		check_read_stops();
-		assert_int_equal(known(), 0);
+		if (known() != 0)
+			fail_msg("an error of file system %#x is remembered", remote[i]);
+	}
+	for (size_t i = 0; i < T_LENGTH(local); i++) {
+		os.file_system = local[i];
+		check_read_stops();
+		if (known() != T_PAGE)
+			fail_msg("an error of file system %#x is not remembered", local[i]);
+		assert_int_equal(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(pmem), 0, SIZE), 0);
 	}
 	os.file_system = EXT4_SUPER_MAGIC;
+	/* Nobody knows: it may be a server. */
+	os.file_system_error = EACCES;
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.file_system_error = 0;
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
+	heal();
+	close_it();
+}
+
+/* The file system says that it is hugetlbfs, with pages of 4 KiB. */
+static void test_a_file_of_hugetlbfs_is_mapped_as_it_is(void **state)
+{
+	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
+	struct mcsafe_pmem_info info;
+
+	(void)state;
+	t_install();
+	memset(&os, 0, sizeof(os));
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	memset(buf, 'p', SIZE);
+	assert_int_equal(write(fd, buf, SIZE), SIZE);
+	os.file_system = HUGETLBFS_MAGIC;
+	os.room_error = ENOMEM; /* there is no free huge page */
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
+	os.room_error = 0;
+	os.interrupts = 3;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.interrupts, 0);
+	/* Huge pages are reserved for all of the mapping: it has no room to grow. */
+	assert_int_equal(atomic_load(&pmem->view)->mapped, SIZE);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(info.page_size, T_PAGE);
+	assert_int_equal(info.align, T_PAGE);
+	assert_false(info.sync);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
+	assert_memory_equal(back, buf, SIZE);
+	close_it();
+	/* On tmpfs this error is another one. */
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)SIZE), 0);
+	os.file_system = 0;
+	os.room_error = ENOMEM;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOMEM);
+	close(fd);
+	/* Space is reserved in pieces: the file is larger than one. */
+	os.room_error = 0;
+	os.fallocates = 0;
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 17 << 20), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.fallocates, 2);
+	close_it();
+}
+
+/* Whatever the file system says when a store asks for space. */
+static void test_missing_space_is_told_from_other_errors(void **state)
+{
+	static const struct {
+		int error;
+		bool hugetlb;
+		int result;
+	} cases[] = {
+		{ENOSPC, false, -ENOSPC}, {EDQUOT, false, -ENOSPC}, {ENOMEM, true, -ENOSPC},
+		{ENOMEM, false, -EIO},    {EIO, false, -EIO},       {EOPNOTSUPP, true, -EIO},
+	};
+
+	(void)state;
+	open_with_error();
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		os.room_error = cases[i].error;
+		pmem->hugetlb = cases[i].hugetlb; /* it is treated like one */
+		assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, 1, BAD * T_PAGE, NULL),
+				 cases[i].result);
+		assert_int_equal(os.fallocates, i + 1);
+		assert_int_equal(known(), 0);
+	}
 	heal();
 	close_it();
 }
@@ -344,7 +459,7 @@ static void test_a_fault_of_unknown_cause_is_a_loss_if_it_is_a_memory_error(void
 		mcsafe__pmem_begin(&access, pmem, SIZE, 0, MCSAFE_SIDE_SOURCE);
 		fault.addr = access.base + BAD * T_PAGE;
 		(void)mcsafe__pmem_note(&access, &fault, BAD * T_PAGE);
-		mcsafe__pmem_leave(access.stripe);
+		mcsafe__pmem_leave(pmem);
 		assert_int_equal(known(), cases[i].known);
 		heal();
 		close_it();
@@ -367,7 +482,7 @@ static void test_poison_past_the_end_of_the_file_is_not_remembered(void **state)
 	assert_int_equal(ftruncate(fd, BAD * T_PAGE + 1), 0);
 	(void)mcsafe__pmem_note(&access, &fault, BAD * T_PAGE);
 	assert_int_equal(known(), T_PAGE);
-	mcsafe__pmem_leave(access.stripe);
+	mcsafe__pmem_leave(pmem);
 	heal();
 	close_it();
 }
@@ -475,19 +590,102 @@ static void test_persist_says_why_the_range_is_not_durable(void **state)
 	close_it();
 }
 
-/* msync(2) finds nothing to write there, and succeeds. */
+static void check_persist(size_t offset, size_t n, int result)
+{
+	errno = 4711;
+	assert_int_equal(mcsafe_pmem_persist(pmem, (off_t)offset, n), result);
+	assert_int_equal(errno, 4711);
+}
+
+/* msync(2) finds nothing to write there, and succeeds. A flush of the last page succeeds too. */
 static void test_persist_of_what_was_truncated_fails(void **state)
 {
 	(void)state;
-	open_with_error();
-	heal();
-	assert_int_equal(ftruncate(fd, 2 * T_PAGE + 10), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE + 10), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, 2 * T_PAGE + 11), -EIO);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 5 * T_PAGE, 1), -EIO);
-	assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
-	assert_int_equal(mcsafe_pmem_persist(pmem, 0, SIZE), 0);
-	close_it();
+	for (int by_flush = 0; by_flush < 2; by_flush++) {
+		open_with_error();
+		heal();
+		pmem->flush = by_flush;
+		assert_int_equal(ftruncate(fd, 2 * T_PAGE + 10), 0);
+		check_persist(0, 2 * T_PAGE + 10, 0);
+		check_persist(0, 2 * T_PAGE + 11, -EIO);
+		check_persist(2 * T_PAGE + 9, 1, 0);
+		check_persist(2 * T_PAGE + 10, 1, -EIO);
+		check_persist(3 * T_PAGE - 1, 1, -EIO);
+		check_persist(5 * T_PAGE, 1, -EIO);
+		/* What was never in the file is no part of the range. */
+		assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+		check_persist(0, SIZE, 0);
+		/* What comes back is there. */
+		assert_int_equal(ftruncate(fd, SIZE), 0);
+		assert_int_equal(mcsafe_pmem_refresh(pmem), 0);
+		check_persist(0, SIZE, 0);
+		assert_int_equal(known(), 0);
+		close_it();
+	}
+}
+
+/* Memory of the caller keeps its length. The file may have ended in its last page at open. */
+static void test_persist_of_callers_memory_knows_what_the_file_had(void **state)
+{
+	static const struct {
+		size_t at_open, now, offset, n;
+		int result;
+	} cases[] = {
+		{SIZE, SIZE - 10, SIZE - 11, 1, 0},
+		{SIZE, SIZE - 10, SIZE - 10, 1, -EIO},
+		{SIZE, SIZE - 10, 0, SIZE, -EIO},
+		/* it had 100 bytes of the last page, and has them */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 100, 0, SIZE, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 100, SIZE - 1, 1, 0},
+		{SIZE - T_PAGE + 100, SIZE, 0, SIZE, 0},
+		/* and has them no more */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, 0, SIZE, -EIO},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE + 99, 1, -EIO},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE, 99, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE, SIZE - T_PAGE, 1, -EIO},
+		/* past what it had: by pages */
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE + 99, SIZE - T_PAGE + 100, 1, 0},
+		{SIZE - T_PAGE + 100, SIZE - T_PAGE, SIZE - T_PAGE + 100, 1, -EIO},
+		{T_PAGE + 1, T_PAGE, T_PAGE + 1, 1, -EIO},
+	};
+
+	(void)state;
+	t_install();
+	for (size_t i = 0; i < 4 * T_LENGTH(cases); i++) {
+		size_t which = i / 4, from = i / 2 % 2 * T_PAGE;
+		int flags = WRITING | (i % 2 != 0 ? MCSAFE_PMEM_FLUSH : 0);
+		unsigned char *map;
+		int result;
+
+		memset(&os, 0, sizeof(os));
+		fd = memfd_create("caller", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(fd, (off_t)(from + cases[which].at_open)), 0);
+		map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
+		assert_int_equal(mcsafe_pmem_open_memory(&pmem, map, SIZE, fd, (off_t)from, flags),
+				 0);
+		assert_int_equal(ftruncate(fd, (off_t)(from + cases[which].now)), 0);
+		errno = 4711;
+		result = mcsafe_pmem_persist(pmem, (off_t)cases[which].offset, cases[which].n);
+		assert_int_equal(errno, 4711);
+		if (result != cases[which].result)
+			fail_msg("case %zu, offset %zu, flags %#x: %d", which, from, flags, result);
+		munmap(map, SIZE);
+		close_it();
+	}
+}
+
+/* Nobody can ask a file that the program has closed. What was flushed is durable nevertheless. */
+static void test_persist_needs_no_descriptor(void **state)
+{
+	(void)state;
+	for (int by_flush = 0; by_flush < 2; by_flush++) {
+		open_with_error();
+		heal();
+		pmem->flush = by_flush;
+		steal();
+		check_persist(0, SIZE, 0);
+		close_it();
+	}
 }
 
 /* ---- no space -------------------------------------------------------------------------------- */
@@ -635,6 +833,47 @@ static void test_a_hole_ends_with_the_file(void **state)
 	close_it();
 }
 
+/* Each of many pages would raise a signal of its own. */
+static void test_what_is_past_the_end_of_the_file_is_asked_for_once(void **state)
+{
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_range holes[2];
+	size_t n = 2;
+
+	(void)state;
+	open_with_error();
+	heal();
+	os.pread_error = 0;
+	memset(buf, 'e', T_PAGE + 1);
+	assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, T_PAGE + 1, 0, NULL), T_PAGE + 1);
+	assert_int_equal(ftruncate(fd, T_PAGE + 1), 0);
+	t_witness_start();
+	t_witness.n = 0;
+	assert_int_equal(mcsafe_pmem_salvage(pmem, back, SIZE, 0, 'h', holes, &n), SIZE);
+	assert_int_equal(t_witness.n, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(holes[0].start, 2 * T_PAGE);
+	assert_int_equal(holes[0].len, SIZE - 2 * T_PAGE);
+	memset(buf + T_PAGE + 1, 0, T_PAGE - 1);
+	memset(buf + 2 * T_PAGE, 'h', SIZE - 2 * T_PAGE);
+	assert_memory_equal(back, buf, SIZE);
+
+	t_witness.n = 0;
+	n = 2;
+	assert_int_equal(mcsafe_pmem_salvage(pmem, back, SIZE, 3 * T_PAGE + 7, 'h', holes, &n),
+			 SIZE - 3 * T_PAGE - 7);
+	assert_int_equal(t_witness.n, 1);
+	assert_int_equal(n, 1);
+
+	t_witness.n = 0;
+	assert_int_equal(mcsafe_pmem_scrub(pmem, NULL, &progress), 0);
+	assert_int_equal(t_witness.n, 0);
+	assert_int_equal(progress.offset, SIZE);
+	assert_int_equal(progress.failed, 0);
+	assert_int_equal(known(), 0);
+	close_it();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -643,6 +882,8 @@ int main(void)
 		cmocka_unit_test(test_other_errors_of_pread_prove_nothing),
 		cmocka_unit_test(test_a_descriptor_with_O_DIRECT_is_asked_for_a_page),
 		cmocka_unit_test(test_an_error_of_a_server_is_not_remembered),
+		cmocka_unit_test(test_a_file_of_hugetlbfs_is_mapped_as_it_is),
+		cmocka_unit_test(test_missing_space_is_told_from_other_errors),
 		cmocka_unit_test(test_nothing_is_proved_while_the_file_changes),
 		cmocka_unit_test(test_a_file_of_somebody_else_is_not_asked),
 		cmocka_unit_test(test_without_a_file_an_error_is_not_remembered),
@@ -653,10 +894,13 @@ int main(void)
 		cmocka_unit_test(test_persist_writes_all_pages_of_the_range_back),
 		cmocka_unit_test(test_persist_says_why_the_range_is_not_durable),
 		cmocka_unit_test(test_persist_of_what_was_truncated_fails),
+		cmocka_unit_test(test_persist_of_callers_memory_knows_what_the_file_had),
+		cmocka_unit_test(test_persist_needs_no_descriptor),
 		cmocka_unit_test(test_a_store_that_finds_no_space_says_so_and_works_later),
 		cmocka_unit_test(test_a_store_is_tried_again_only_once),
 		cmocka_unit_test(test_a_read_of_a_hole_takes_no_space),
 		cmocka_unit_test(test_a_hole_ends_with_the_file),
+		cmocka_unit_test(test_what_is_past_the_end_of_the_file_is_asked_for_once),
 	};
 	int failed;
 

@@ -253,6 +253,18 @@ static void nothing_to_report(void *arg)
 	CHECK_EQ(memcpy_mcsafe(dst, memory->bad, sizeof(dst)), sizeof(dst));
 }
 
+/* Linked with --wrap=clone: how many copies of the process were made. */
+static unsigned *copies;
+
+int __real_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+int __wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+
+int __wrap_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+	++*copies;
+	return __real_clone(fn, stack, flags, arg);
+}
+
 static void not_wanted_any_more(void *arg)
 {
 	(void)arg;
@@ -272,8 +284,10 @@ static void never_wanted(void *arg)
 static void test_nothing_is_reported_without_a_death_or_a_wish(void **state)
 {
 	static struct t_bad_page m;
+	unsigned flags = 0;
 
 	(void)state;
+	*copies = 0;
 	m = t_bad_page(T_PROT_NONE);
 	memory = &m;
 	start();
@@ -288,6 +302,12 @@ static void test_nothing_is_reported_without_a_death_or_a_wish(void **state)
 	t_dies(never_wanted, NULL, SIGSEGV);
 	fetch();
 	expect_nothing();
+	/* Nor is the process copied for nothing. */
+	assert_int_equal(*copies, 0);
+	start();
+	t_dies(load_bad, &flags, SIGSEGV);
+	fetch();
+	assert_int_equal(*copies, 1);
 }
 
 /*
@@ -1117,5 +1137,6 @@ int main(void)
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
 	};
 
+	copies = t_shared(sizeof(*copies));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

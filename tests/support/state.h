@@ -37,8 +37,8 @@
 # include <stdint.h>
 
 # define T_STATE_N_ARGS 5
-# define T_STATE_REGS  6 /* rbx rbp r12 r13 r14 r15 */
-# define T_STATE_STACK 4 /* words above the return address */
+# define T_STATE_REGS   6 /* rbx rbp r12 r13 r14 r15 */
+# define T_STATE_STACK  4 /* words above the return address */
 
 struct t_state {
 	void (*fn)(void);
