@@ -253,9 +253,9 @@ static bool see_step(void *arg, const ucontext_t *context)
 /* The original, in single steps, must make the same accesses in the same order. */
 static const char *check_steps(void (*rewritten)(void), struct tally *tally)
 {
-	const struct code_record *records;
+	const struct code_record *records = NULL;
 	const char *complaint;
-	size_t n;
+	size_t n = 0;
 
 	steps.n = steps.all = 0;
 	complaint = check_answer(call(STEP_FLAG, &it.fault));
@@ -274,9 +274,9 @@ static const char *check_steps(void (*rewritten)(void), struct tally *tally)
 
 static const char *check_case(void (*rewritten)(void), struct tally *tally)
 {
-	const struct code_record *records;
+	const struct code_record *records = NULL;
 	const char *complaint;
-	size_t n;
+	size_t n = 0;
 
 	complaint = run_rewritten(rewritten, &records, &n);
 	if (complaint == NULL)
@@ -312,7 +312,7 @@ static const char *try_lines(void (*rewritten)(void), struct t_rng *rng, bool fu
 const char *check_comparison_lines(const struct comparison *comparison, struct t_rng *rng,
 				   bool full, struct tally *tally)
 {
-	void (*rewritten)(void);
+	void (*rewritten)(void) = (void (*)(void))comparison->fn;
 	const char *complaint;
 
 	begin(comparison);
@@ -469,9 +469,9 @@ static void look_before(const struct code_record *records, size_t i)
 static const char *try_rows(void (*rewritten)(void))
 {
 	static struct code_record records[1024];
-	const struct code_record *made;
+	const struct code_record *made = NULL;
 	const char *complaint;
-	size_t n;
+	size_t n = 0;
 
 	complaint = run_rewritten(rewritten, &made, &n);
 	if (complaint != NULL)
@@ -551,7 +551,7 @@ static void find_rows(void)
 
 const char *check_comparison_rows(const struct comparison *comparison, size_t times, size_t *n_rows)
 {
-	void (*rewritten)(void);
+	void (*rewritten)(void) = (void (*)(void))comparison->fn;
 	const char *complaint;
 
 	begin(comparison);
