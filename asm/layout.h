@@ -25,6 +25,11 @@
 #define MCSAFE_LANDING_FACTS 16
 #define MCSAFE_LANDING_SIZE  24
 
+/* struct mcsafe_comparison (mcsafe/scan.h); src/copy/compare.c asserts the offsets. */
+#define MCSAFE_COMPARISON_EQUAL  0
+#define MCSAFE_COMPARISON_ORDER  8
+#define MCSAFE_COMPARISON_FAILED 12
+
 /* struct mcsafe__route (src/copy/route.h) */
 #define MCSAFE_ROUTE_AVX512        32
 #define MCSAFE_ROUTE_AVX2          40

@@ -4,7 +4,8 @@
  *
  * For parsers, which look at memory before they copy it. Each function stops at the first byte that
  * it needs and cannot read, and returns how many bytes it examined before that byte. Bytes that are
- * not needed do no harm: memory past the end of a string, or past the first difference, may be bad.
+ * not needed do not change the result: memory past the end of a string, or past the first
+ * difference, may be bad.
  */
 #ifndef MCSAFE_SCAN_H
 #define MCSAFE_SCAN_H
@@ -85,8 +86,12 @@ struct mcsafe_comparison {
  *         can be read, result->failed is 1 (a).
  *
  * @par Safety         MT-Safe, AS-Safe
- * @par Cost           Compares 16 bytes at a time. If the distance between a and b is not a
- *                     multiple of 16 bytes, 16 bytes in each line of b are compared one by one.
+ * @par Poison         As for mcsafe_memchr(), but bytes past the first difference may be read, as
+ *                     many as lie in the lines of the operands and in the next 127 bytes. If they
+ *                     cannot be read, the result stays the same. But if they are poisoned, their
+ *                     page is lost.
+ * @par Cost           Compares 16, 32 or 64 bytes at a time, as the engine in use does it. Up to
+ *                     32 or 64 bytes, no alignment costs more than another.
  * @since 0.1          @see mcsafe_memchr()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_memcmp(const void *a, const void *b, size_t n,

@@ -27,10 +27,12 @@ static const struct mcsafe__engine *_Atomic chosen;
 static mcsafe__copy_fn choose_and_copy;
 static mcsafe__set_fn choose_and_set;
 static mcsafe__scan_fn choose_and_scan;
+static mcsafe__compare_fn choose_and_compare;
 struct mcsafe__route mcsafe__route = {
 	.copy = choose_and_copy,
 	.set = choose_and_set,
 	.scan = choose_and_scan,
+	.compare = choose_and_compare,
 	.strings_from = SIZE_MAX,
 	.prefetch_from = SIZE_MAX,
 };
@@ -105,6 +107,12 @@ static enum mcsafe_cause choose_and_scan(const void *s, int c, size_t n, size_t 
 					 struct mcsafe_fault *fault)
 {
 	return mcsafe__engine()->scan(s, c, n, at, fault);
+}
+
+static unsigned choose_and_compare(const void *a, const void *b, size_t n,
+				   struct mcsafe_comparison *result, struct mcsafe_fault *fault)
+{
+	return mcsafe__engine()->compare(a, b, n, result, fault);
 }
 
 /*
@@ -200,6 +208,8 @@ static void publish(void)
 		atomic_store(&mcsafe__route.set, set);
 		atomic_store(&mcsafe__route.scan, scan);
 		atomic_store(&mcsafe__route.strings_from, strings);
+		atomic_store(&mcsafe__route.compare,
+			     engine != NULL ? engine->compare : choose_and_compare);
 		atomic_store(&mcsafe__route.long_from, long_from(engine));
 		atomic_store(&mcsafe__route.prefetch_from, prefetch_from());
 		atomic_store(&mcsafe__route.avx512, copy == mcsafe__copy_avx512 ? LOWER_HALF : 0);

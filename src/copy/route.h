@@ -33,8 +33,10 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
+	mcsafe__copy_fn *lines;   /* whole lines past the caches, without a fence; or NULL */
 	mcsafe__set_fn *set;
 	mcsafe__scan_fn *scan;
+	mcsafe__compare_fn *compare;
 	/* Longer copies use REP MOVSB for all but their ends (copy.c), and longer fills REP STOSB
 	 * where that is faster (route.c). */
 	bool rep_movsb;
@@ -88,6 +90,7 @@ struct mcsafe__route {
 	_Atomic size_t long_from;
 	/* From this length on mcsafe__copy_avx512 prefetches the destination. At least 2048. */
 	_Atomic size_t prefetch_from;
+	mcsafe__compare_fn *_Atomic compare;
 };
 
 _Static_assert(offsetof(struct mcsafe__route, avx512) == MCSAFE_ROUTE_AVX512, "as in assembly");

@@ -20,6 +20,7 @@ enter_at:
 	testq	%rsi, %rsi
 	jz	.Lno_masks
 	kxnorq	%k1, %k1, %k1
+	kxnorq	%k2, %k2, %k2
 .Lno_masks:
 	movl	$1, %eax
 	shlq	$63, %rax

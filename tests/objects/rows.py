@@ -2,12 +2,13 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are three exceptions. Constants may be read, at a %rip-relative address or through a
-register that the engine writes only by LEA of such an address. They must be in a section that
-cannot be written, or in mcsafe__route (src/copy/route.h). A scan or a comparison stores its results
-through the argument that says where. And a function may use its red zone. After a fault, an engine
-goes back to its own code or ends with a jump to mcsafe__stop or mcsafe__stop_with_cause (asm/asm.h),
-which writes the caller's record. Nothing but a fault leads to such a jump.
+row. There are three exceptions. First, constants may be read, at a %rip-relative address or through
+a register that the engine writes only by LEA of such an address. They must be in a section that
+cannot be written, or in mcsafe__route (src/copy/route.h). Second, a function may use its red zone.
+Third, a scan or a comparison stores its results through the argument that says where. After a
+fault, an engine goes back to its own code or ends with a jump to mcsafe__stop or
+mcsafe__stop_with_cause (asm/asm.h), which writes the caller's record. Nothing but a fault leads to
+such a jump.
 """
 
 import re
