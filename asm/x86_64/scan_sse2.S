@@ -6,8 +6,8 @@
  *					    struct mcsafe_fault *fault);
  *
  * Stores in *at the number of bytes before the first byte c, or n if there is none, and returns
- * MCSAFE_CAUSE_NONE. If a load fails, *at is the number of bytes before the first one that cannot be
- * read; *fault is written, and the cause is returned.
+ * MCSAFE_CAUSE_NONE. If a load fails, *at is the number of bytes before the first one that cannot
+ * be read; *fault is written, and the cause is returned.
  *
  * Needs	SSE2 (every x86-64)
  * Clobbers	%rax, %r8, %xmm0-%xmm2 and the argument registers; %r9-%r11
