@@ -30,6 +30,7 @@
 #define MCSAFE_ROUTE_AVX2          24
 #define MCSAFE_ROUTE_LONG_FROM     32
 #define MCSAFE_ROUTE_PREFETCH_FROM 40
+#define MCSAFE_ROUTE_AVX512BW      48
 
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32

@@ -9,7 +9,7 @@ from pathlib import Path
 LIST = Path(__file__).parents[2] / "asm" / "engines.def"
 
 # What QEMU cannot emulate without KVM.
-EMULATOR_LACKS = {"MCSAFE__CPU_AVX512"}
+EMULATOR_LACKS = {"MCSAFE__CPU_AVX512", "MCSAFE__CPU_AVX512BW"}
 
 MACHINE_CHECK = "mce: Uncorrected hardware memory error in user-access"
 LOST_PAGE = "Memory failure: .*: Recovered"
