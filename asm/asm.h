@@ -119,6 +119,29 @@
 .endm
 
 /*
+ * The same for a store with a mask, whose bits stand side by side. A store whose mask is empty is
+ * not asked about.
+ */
+.macro	debug_access_by_mask fixup, mask, mem:vararg
+#ifdef MCSAFE_DEBUG
+	kmovq	\mask, %r10
+	testq	%r10, %r10
+	jz	9999f
+	bsfq	%r10, %r11
+	leaq	\mem, %r9
+	addq	%r11, %r9
+	bsrq	%r10, %r10
+	subl	%r10d, %r11d
+	subl	$(MCSAFE_ROW_STORE << 16 | 1), %r11d
+	negl	%r11d				/* the kind, and the number of bits */
+	leaq	9999f(%rip), %r10
+	call	mcsafe__debug_access
+	testq	%r11, %r11
+	jnz	\fixup
+#endif
+.endm
+
+/*
  * The same for a store that goes to the scratch of the function if \index is \nowhere. Such a store
  * is none of the copy's, so it is not asked about.
  */
@@ -159,6 +182,10 @@
 #define STORE_MASKED(fixup, size, insn, reg, ...)                              \
 	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
 	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store with any mask of bytes that stand side by side. */
+#define STORE_BY_MASK(fixup, mask, insn, reg, ...)                             \
+	debug_access_by_mask fixup, mask, __VA_ARGS__;                         \
+	9999: insn reg, __VA_ARGS__{mask}; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* A store to at(base,index), or to the scratch of the function if index is nowhere. */
 #define STORE_UNLESS(nowhere, fixup, size, insn, reg, at, base, index)         \
 	debug_access_unless nowhere, fixup, size, at, base, index;             \

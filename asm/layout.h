@@ -35,6 +35,7 @@
 #define MCSAFE_ROUTE_AVX2          40
 #define MCSAFE_ROUTE_LONG_FROM     48
 #define MCSAFE_ROUTE_PREFETCH_FROM 56
+#define MCSAFE_ROUTE_AVX512BW      64
 
 /* Indices in mcsafe__entry_below (src/copy/route.h). */
 #define MCSAFE_ENTRY_SET_AVX512  0

@@ -17,7 +17,7 @@
  * routine by up to three steps, each for what the one before it leaves:
  *
  *	in copy_avx512.S	n < route.long_from, and route.avx512: that routine
- *	mcsafe__copy_otherwise	in entry.S: the same for route.avx2
+ *	mcsafe__copy_otherwise	in entry.S: the same for route.avx2 and route.avx512bw
  *	mcsafe__copy_any()	checks the arguments; then copy_by() has the whole table
  */
 #include <mcsafe/copy.h>

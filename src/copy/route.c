@@ -214,6 +214,8 @@ static void publish(void)
 		atomic_store(&mcsafe__route.prefetch_from, prefetch_from());
 		atomic_store(&mcsafe__route.avx512, copy == mcsafe__copy_avx512 ? LOWER_HALF : 0);
 		atomic_store(&mcsafe__route.avx2, copy == mcsafe__copy_avx2 ? LOWER_HALF : 0);
+		atomic_store(&mcsafe__route.avx512bw,
+			     copy == mcsafe__copy_avx512bw ? LOWER_HALF : 0);
 		limit_entries(set, scan, strings);
 	} while (atomic_load(&chosen) != engine);
 }

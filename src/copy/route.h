@@ -79,9 +79,10 @@ struct mcsafe__route {
 	/* A fill of so many bytes or more is for mcsafe__set_erms(). */
 	_Atomic size_t strings_from;
 	/*
-	 * 2^63 if .copy is mcsafe__copy_avx512 or mcsafe__copy_avx2, else 0. dst | src is less than
-	 * that if the routine is in use, and if both operands are in the lower half of the address
-	 * space, so that they cannot wrap around. So one comparison tests for both.
+	 * 2^63 if .copy is mcsafe__copy_avx512, mcsafe__copy_avx2 or mcsafe__copy_avx512bw, else 0.
+	 * dst | src is less than that if the routine is in use, and if both operands are in the
+	 * lower half of the address space, so that they cannot wrap around. So one comparison tests
+	 * for both.
 	 */
 	_Atomic size_t avx512;
 	_Atomic size_t avx2;
@@ -90,6 +91,7 @@ struct mcsafe__route {
 	_Atomic size_t long_from;
 	/* From this length on mcsafe__copy_avx512 prefetches the destination. At least 2048. */
 	_Atomic size_t prefetch_from;
+	_Atomic size_t avx512bw; /* like .avx512 */
 	mcsafe__compare_fn *_Atomic compare;
 };
 
@@ -99,6 +101,7 @@ _Static_assert(offsetof(struct mcsafe__route, long_from) == MCSAFE_ROUTE_LONG_FR
 	       "as in assembly");
 _Static_assert(offsetof(struct mcsafe__route, prefetch_from) == MCSAFE_ROUTE_PREFETCH_FROM,
 	       "as in assembly");
+_Static_assert(offsetof(struct mcsafe__route, avx512bw) == MCSAFE_ROUTE_AVX512BW, "as in assembly");
 
 extern struct mcsafe__route mcsafe__route;
 
