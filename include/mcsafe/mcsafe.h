@@ -29,6 +29,7 @@
  *	guard.h     regions of ordinary code that may fault
  *	pmem.h      mapped files and devices that fail like files
  *	fault.h     what a recovered fault was
+ *	explain.h   what a fault record means: which file, which offset, why
  *	handler.h   the signal handler that every recovery needs
  *	notice.h    notices of memory that was lost elsewhere
  *	report.h    a report before an unrecovered fault kills the process
@@ -59,6 +60,7 @@
 #include <mcsafe/badblocks.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
+#include <mcsafe/explain.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/guard.h>
