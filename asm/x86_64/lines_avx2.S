@@ -126,6 +126,11 @@ func mcsafe__lines_avx2
 .Lfault_first:
 	leaq	32(src,at), src
 	subq	%r8, src
+	movq	at, n
+#define UNIT 32
+#include "fault_before_src.inc"
+.Lfault_byte:
+	movq	n, at
 	jmp	.Lstop
 
 	/*

@@ -98,6 +98,11 @@ func mcsafe__lines_avx512
 	tzcntq	n, n				/* low */
 	leaq	64(src,at), src
 	subq	n, src
+	movq	at, n
+#define UNIT 64
+#include "fault_before_src.inc"
+.Lfault_byte:
+	movq	n, at
 	jmp	.Lstop
 
 	/*

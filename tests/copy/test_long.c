@@ -19,6 +19,21 @@ static size_t alignments_for(const struct t_copy *copy)
 /* Bytes that are bad at the end of a copy: none, and around the phases of every engine. */
 static const size_t cuts[] = {0, 1, 7, 8, 9, 16, 31, 33, 63, 64, 65, 129, 2048};
 
+/* Bytes of the bad page that lie before the operand, if all of it is bad. */
+static const size_t insides[] = {1, 31, 33, 63, 100};
+
+static void try_insides(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
+{
+	size_t alignments = alignments_for(sweep->trial.copy);
+
+	for (size_t i = 0; i < T_LENGTH(insides); i++)
+		for (size_t alignment = 0; alignment < alignments; alignment++) {
+			*bad = -(ptrdiff_t)insides[i];
+			*good = (ptrdiff_t)((GOOD_PAGES - 1) * T_PAGE - alignment);
+			sweep_once(sweep);
+		}
+}
+
 static void try_cuts(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
 {
 	size_t alignments = alignments_for(sweep->trial.copy);
@@ -37,6 +52,7 @@ static void try_lengths(struct sweep *sweep, ptrdiff_t *bad, ptrdiff_t *good)
 		for (size_t n = pages[i] * T_PAGE - AROUND; n <= pages[i] * T_PAGE + AROUND; n++) {
 			sweep->trial.n = n;
 			try_cuts(sweep, bad, good);
+			try_insides(sweep, bad, good);
 		}
 }
 
