@@ -88,8 +88,9 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
  * Copies like mcsafe_memcpy(). Every cache line of the destination that the copy changes also goes
  * to memory: in a long copy by stores that bypass the caches, if the engine has them, otherwise by
  * a write-back (CLWB, else CLFLUSHOPT, else CLFLUSH) after all stores. Use this function for
- * persistent memory that is mapped directly (DAX). The function does not fence. The data are
- * durable after the caller has executed SFENCE; one SFENCE can follow several copies.
+ * persistent memory that is mapped directly (DAX). The function does not wait for the write-backs.
+ * The data are durable after the caller has executed SFENCE; one SFENCE can follow several copies.
+ * Other threads need no SFENCE: they see the copy before all that the caller stores after it.
  *
  * @param[out] dst    As for mcsafe_memcpy(). The first and the last line are written back whole,
  *                    with the bytes around the destination that they hold.

@@ -15,8 +15,9 @@
  * The lines that were stored through the caches are written back after all stores. A store after a
  * write-back waits for it, and a write-back waits for the store of its line, so the two must not
  * alternate: that takes up to twice as long (bench/). Lines that went past the caches need no
- * write-back. There is no SFENCE: one of the caller orders both (Intel SDM vol. 2, CLWB; vol. 1,
- * "Programming with Intel SSE Instructions").
+ * write-back, but an SFENCE: without it, another thread may see later stores of the caller first.
+ * There is none after the write-backs: one of the caller makes all of it durable (Intel SDM vol. 2,
+ * CLWB; vol. 1, "Programming with Intel SSE Instructions").
  */
 #include <mcsafe/copy.h>
 
@@ -140,6 +141,8 @@ static size_t past_caches(struct stream *it, struct mcsafe_fault *fault)
 {
 	size_t done = copy_stream(it), before = done < it->head ? done : it->head, written;
 
+	/* Before the write-backs, for which it would wait otherwise. */
+	__builtin_ia32_sfence();
 	mcsafe__msan_copied(it->dst, it->src, done);
 	written = write_back(it->dst, 0, before, &it->stopped);
 	if (written == before && done > it->past)
