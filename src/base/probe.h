@@ -11,6 +11,10 @@
 
 #ifdef MCSAFE_HAVE_SDT
 # include <sys/sdt.h>
+/* The macros of that header call others without an argument for their dots. */
+# if defined(__clang__)
+#  pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+# endif
 # define MCSAFE__PROBE_2(name, a, b)       DTRACE_PROBE2(mcsafe, name, a, b)
 # define MCSAFE__PROBE_4(name, a, b, c, d) DTRACE_PROBE4(mcsafe, name, a, b, c, d)
 #else
