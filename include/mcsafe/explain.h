@@ -129,9 +129,10 @@ struct mcsafe_explanation {
  *          -EINVAL  fault or explanation is NULL, or the cause is MCSAFE_CAUSE_NONE.
  *                   *explanation is unchanged.
  *
- * @par Cost    Tens of microseconds, and about 0.2 ms if a byte of the file must be read. If the
- *              kernel is older than Linux 6.11, /proc/self/maps is read: 1 ms and more in a process
- *              with thousands of mappings. A file system that does not answer makes it wait.
+ * @par Cost    About 10 microseconds, or 60 if a byte of the file must be read, however large the
+ *              process is. If the kernel is older than Linux 6.11, /proc/self/maps is read: 1 ms
+ *              and more in a process with thousands of mappings. A file system that does not
+ *              answer makes the function wait.
  * @par Safety  MT-Safe. Not AS-Safe. Not a cancellation point. It does not allocate memory with
  *              malloc(3). errno is unchanged. It uses less than 8 KiB of stack.
  * @since 0.1   @see mcsafe_explain_text(), mcsafe_fault_errno()

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/msan.h"
 #include "numbers.h"
 
 #define OPEN_FLAGS (O_PATH | O_CLOEXEC)
@@ -168,13 +169,15 @@ static void take_any_descriptor(const struct mcsafe__place *place, struct mcsafe
 
 	if (dir < 0)
 		return;
-	while (file->fd < 0 && (n = syscall(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0)
+	while (file->fd < 0 && (n = syscall(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
+		mcsafe__msan_written(buffer, (size_t)n);
 		for (long at = 0; file->fd < 0 && at < n;) {
 			const struct entry *entry = (const void *)(buffer + at);
 
 			(void)take_descriptor(place, file, entry->name);
 			at += entry->size;
 		}
+	}
 	close(dir);
 }
 

@@ -23,9 +23,41 @@ static const char *place(const void *addr, const unsigned char *line)
 	return at >= exact && at < exact + LINE ? "in the line" : "elsewhere";
 }
 
-/* The copy that meets the machine check. The line is BEFORE bytes after the copy's start. */
-static void consume(const unsigned char *line, const char *event)
+/* What mcsafe_explain() says: the reason, the error, and the path. */
+static void explain(const char *key, const struct mcsafe_fault *fault,
+		    const struct lab_mapping *mapping)
 {
+	static struct mcsafe_explanation e;
+	const unsigned char *line = mapping->base + LAB_MAPPING_LINE, *lost;
+	const char *error;
+
+	lab_need(mcsafe_explain(fault, &e) == 0, "mcsafe_explain() fails");
+	lost = e.addr;
+	error = strerrorname_np(e.error);
+	lab_fact(key, "%s, %s%s%s", mcsafe_reason_name(e.reason), error != NULL ? error : "?",
+		 e.path[0] != '\0' ? ", " : "", e.path);
+	if (e.reason == MCSAFE_REASON_POISON)
+		lab_check(lost <= line && line < lost + e.len, "another block is lost");
+	if (mapping->fd != -1)
+		lab_check(e.offset == lost - mapping->base, "offset %lld", (long long)e.offset);
+	lab_check(mapping->fd == -1 || e.path[0] != '\0', "no path");
+}
+
+/* The same copy again: a page fault now. */
+static void explain_again(const struct lab_mapping *mapping)
+{
+	const unsigned char *src = mapping->base + LAB_MAPPING_LINE - BEFORE;
+	static unsigned char dst[N];
+	struct mcsafe_fault fault;
+
+	if (mcsafe_memcpy(dst, src, N, &fault) != 0)
+		explain("explained again", &fault, mapping);
+}
+
+/* The copy that meets the machine check. The line is BEFORE bytes after the copy's start. */
+static void consume(const struct lab_mapping *mapping, const char *event)
+{
+	const unsigned char *line = mapping->base + LAB_MAPPING_LINE;
 	static unsigned char arena[N + 2 * MARGIN];
 	unsigned char *dst = arena + MARGIN;
 	const unsigned char *src = line - BEFORE;
@@ -58,6 +90,7 @@ static void consume(const unsigned char *line, const char *event)
 	lab_check(fault.cause == MCSAFE_CAUSE_POISON, "cause %s", mcsafe_cause_name(fault.cause));
 	lab_fact("extent", "%zu", fault.extent);
 	lab_fact("address", "%s", place(fault.addr, line));
+	explain("explained", &fault, mapping);
 }
 
 static void look_at_file(const struct lab_mapping *mapping)
@@ -81,7 +114,7 @@ int lab_program_kind(int argc, char **argv)
 
 	lab_install();
 	lab_kernel_log("");
-	consume(line, argc > 2 ? argv[2] : "page");
+	consume(&mapping, argc > 2 ? argv[2] : "page");
 	if (mapping.pmem) {
 		lab_wait_bad_blocks(physical);
 		lab_fact("bad blocks", "%s", lab_bad_blocks_at(physical));
@@ -90,6 +123,7 @@ int lab_program_kind(int argc, char **argv)
 
 	lab_fact("the same copy again", "%s",
 		 lab_outcome(line - BEFORE, LAB_MAPPING_LINE - BEFORE, N));
+	explain_again(&mapping);
 	lab_fact("the start of the page", "%s", lab_outcome(mapping.base + page, page, LINE));
 	lab_fact("the next page", "%s",
 		 lab_outcome(mapping.base + page + T_PAGE, page + T_PAGE, T_PAGE));
