@@ -228,6 +228,7 @@ func mcsafe__copy_avx512bw
 	subq	shift, %rax
 	subq	%rax, left
 	ja	.Lfault_byte
+.Lall_stored:
 	xorl	%eax, %eax
 	ret
 
@@ -255,7 +256,11 @@ func mcsafe__copy_avx512bw
 	movq	left, %rax
 	stop_at_fault
 
-	/* Invariant: k lines from src on are stored; the next one is in zmm 16 + k. */
+	/*
+	 * Invariant: k lines from src on are stored; the next one is in zmm 16 + k. If these are
+	 * all bytes of the copy, the mask is empty. Then the store cannot fail, but a signal that
+	 * looks like a fault can come from elsewhere, and dst can be in the red zone.
+	 */
 .Lfault_part_2:
 	vmovdqa64 %zmm18, %zmm16
 	movl	$128, %eax
@@ -265,10 +270,14 @@ func mcsafe__copy_avx512bw
 	movl	$64, %eax
 .Lfault_part:
 	addq	shift, left
-	jmp	.Lfault_store
+	cmpq	%rax, left
+	ja	.Lfault_store
+	jmp	.Lall_stored
 
 	/* Invariant: nothing is stored. zmm16 is the line of the first byte, which is lane %r8. */
 .Lfault_part_0:
+	testq	left, left
+	jz	.Lall_stored
 	addq	shift, src
 	addq	shift, dst
 	jmp	.Lfault_lanes
