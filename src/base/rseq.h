@@ -36,8 +36,8 @@ static inline bool mcsafe__rseq_is_there(void)
  * struct rseq of <linux/rseq.h>: at 4 the number of the processor, at 8 the address of the
  * descriptor of the sequence. The descriptor says where the sequence begins, how long it is, and
  * where to go on if it was interrupted. In front of that place stands the signature that glibc has
- * registered for x86. The address is cleared at the end, also if nothing was added: the kernel reads
- * the descriptor at the next preemption, and this library may have been unloaded by then.
+ * registered for x86. The address is cleared at the end, also if nothing was added: the kernel
+ * reads the descriptor at the next preemption, and this library may have been unloaded by then.
  */
 static inline __attribute__((always_inline)) bool mcsafe__rseq_add_1(void *counters,
 								     size_t n_processors)

@@ -68,7 +68,8 @@ class Ffi(unittest.TestCase):
 
     def test_every_member_of_a_shown_struct_is_shown(self) -> None:
         for name in ("mcsafe_fault", "mcsafe_explanation"):
-            [text] = [h.structs[name] for h in headers.read(SOURCE / "include") if name in h.structs]
+            found = headers.read(SOURCE / "include")
+            [text] = [header.structs[name] for header in found if name in header.structs]
             members = re.findall(r"(\w+)(?:\[\w+\])?;", text)
             self.assertGreater(len(members), 5)
             self.assertEqual(
