@@ -16,8 +16,8 @@
 struct reader {
 	int fd;
 	size_t at, n;
-	bool at_end; /* read(2) has returned 0 */
-	char buffer[4096];
+	bool at_end;       /* read(2) has returned 0 */
+	char buffer[1024]; /* on the stack of a signal handler */
 };
 
 /* The next character, or -1 at the end. */
@@ -49,14 +49,14 @@ static int hex(struct reader *r, unsigned long *value)
 	return c;
 }
 
-/* Skip to the end of a word, and return the character that follows. */
-static int skip_word(struct reader *r)
+/* Read a decimal number, and return the character that follows. */
+static int decimal(struct reader *r, unsigned long *value)
 {
 	int c;
 
-	do
-		c = next(r);
-	while (c != ' ' && c != '\n' && c != -1);
+	*value = 0;
+	for (c = next(r); c >= '0' && c <= '9'; c = next(r))
+		*value = *value * 10 + (unsigned long)(c - '0');
 	return c;
 }
 
@@ -90,10 +90,11 @@ static int line(struct reader *r, struct mcsafe__mapping *mapping)
 	for (size_t i = 0; i < sizeof(mapping->perms) - 1; i++)
 		mapping->perms[i] = (char)next(r);
 	mapping->perms[sizeof(mapping->perms) - 1] = '\0';
-	if (next(r) != ' ' || hex(r, &mapping->offset) != ' ' || skip_word(r) != ' ')
+	if (next(r) != ' ' || hex(r, &mapping->offset) != ' ' ||
+	    hex(r, &mapping->dev_major) != ':' || hex(r, &mapping->dev_minor) != ' ')
 		return -1;
 	mapping->path[0] = '\0';
-	return skip_word(r) == ' ' ? path(r, mapping) : '\n';
+	return decimal(r, &mapping->inode) == ' ' ? path(r, mapping) : '\n';
 }
 
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping)

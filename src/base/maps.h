@@ -7,6 +7,7 @@
 
 struct mcsafe__mapping {
 	unsigned long start, end, offset;
+	unsigned long dev_major, dev_minor, inode; /* of the file; all 0 if there is none */
 	char perms[5];
 	char path[256]; /* of a longer path only the end; empty if there is no path */
 };
