@@ -25,6 +25,12 @@
 #define MCSAFE_LANDING_FACTS 16
 #define MCSAFE_LANDING_SIZE  24
 
+/* struct mcsafe__route (src/copy/route.h) */
+#define MCSAFE_ROUTE_AVX512        16
+#define MCSAFE_ROUTE_AVX2          24
+#define MCSAFE_ROUTE_LONG_FROM     32
+#define MCSAFE_ROUTE_PREFETCH_FROM 40
+
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32
 #define MCSAFE_ENTRY_SIZE  16

@@ -33,45 +33,30 @@
 #include "windows_avx512.h"
 
 func mcsafe__copy_nt_avx512
-	testq	left, left
-	jz	.Lnothing
 	cmpq	$64, left
 	ja	.L65_and_more
-	find_line
-	LOAD(.Lfault_start, 64, vmovdqa64, %zmm16, (src,back))
-	leaq	-1(left), %rax
-	addq	src, %rax
-	andq	$-64, %rax
-	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, (%rax))
-	last_mask 0
-	window	%zmm16, %zmm17
-	STORE_MASKED(.Lfault_window_0, %edx, vmovdqu8, %zmm16, (dst))
-	xorl	%eax, %eax
-	ret
-.Lnothing:
-	xorl	%eax, %eax
-	ret
+#include "short_avx512.inc"
 
 	.p2align 6
 .L65_and_more:
 #include "align_destination_avx512.inc"
 	find_line
-	LOAD(.Lfault_start, 64, vmovdqa64, %zmm16, (src,back))
+	LOAD_ROTATED(.Lfault_start, %zmm16, (src,back))
 	cmpq	$256, left
 	jbe	.Lsingle
 	.p2align 6
 .Lturn:
 	prefetch_ahead 256
-	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, 64(src,back))
+	LOAD_ROTATED(.Lfault_line_0, %zmm17, 64(src,back))
 	window	%zmm16, %zmm17
 	STORE(.Lfault_window_0, 64, vmovntdq, %zmm16, (dst))
-	LOAD(.Lfault_line_1, 64, vmovdqa64, %zmm18, 128(src,back))
+	LOAD_ROTATED(.Lfault_line_1, %zmm18, 128(src,back))
 	window	%zmm17, %zmm18
 	STORE(.Lfault_window_1, 64, vmovntdq, %zmm17, 64(dst))
-	LOAD(.Lfault_line_2, 64, vmovdqa64, %zmm19, 192(src,back))
+	LOAD_ROTATED(.Lfault_line_2, %zmm19, 192(src,back))
 	window	%zmm18, %zmm19
 	STORE(.Lfault_window_2, 64, vmovntdq, %zmm18, 128(dst))
-	LOAD(.Lfault_line_3, 64, vmovdqa64, %zmm16, 256(src,back))
+	LOAD_ROTATED(.Lfault_line_3, %zmm16, 256(src,back))
 	window	%zmm19, %zmm16
 	STORE(.Lfault_window_3, 64, vmovntdq, %zmm19, 192(dst))
 	advance	$256
@@ -80,7 +65,7 @@ func mcsafe__copy_nt_avx512
 .Lsingle:
 	cmpq	$64, left
 	jbe	.Ltail
-	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, 64(src,back))
+	LOAD_ROTATED(.Lfault_line_0, %zmm17, 64(src,back))
 	window	%zmm16, %zmm17
 	STORE(.Lfault_window_0, 64, vmovntdq, %zmm16, (dst))
 	vmovdqa64 %zmm17, %zmm16
@@ -91,8 +76,8 @@ func mcsafe__copy_nt_avx512
 	leaq	-1(left), %rax
 	addq	src, %rax
 	andq	$-64, %rax
-	LOAD(.Lfault_line_0, 64, vmovdqa64, %zmm17, (%rax))
-	last_mask 0
+	LOAD_ROTATED(.Lfault_line_0, %zmm17, (%rax))
+	last_mask
 	window	%zmm16, %zmm17
 	STORE_MASKED(.Lfault_window_0, %edx, vmovdqu8, %zmm16, (dst))
 	xorl	%eax, %eax

@@ -4,9 +4,10 @@
  *
  * The source is read in whole aligned lines. So no load crosses a line, and each line that is read
  * holds a byte that must be read. A "window" is the 64 bytes from any address. It lies in one or
- * two lines, and one two-table byte permutation makes it. A part of a window is stored with a mask.
- * So no step of a short copy branches on an alignment, which would be mispredicted, and no store
- * overlaps one before it.
+ * two lines. Each line is rotated once, as it is loaded, and a window is a blend of two rotated
+ * lines: the same rotation and the same mask serve for a whole copy. (One permutation of two lines
+ * is one instruction less, but takes twice as long on Intel.) A part of a window is stored with a
+ * mask. So no step of a short copy branches on an alignment, which would be mispredicted.
  *
  * A masked store writes the bytes of its mask and faults for these bytes only. If it faults, it
  * writes none of them (Intel SDM vol. 1, 15.6.4).
@@ -17,19 +18,20 @@
  *
  * The rule of every access in the files that include this one:
  *
- *	%rdi, %rsi and %rdx stand at the start of the group of windows that is being copied. All
- *	bytes before the group are stored, and none after it. %r8 is the address of the line that
- *	holds src less src: 0 to -63. zmm24 is the permutation that belongs to %r8.
+ *	All bytes before %rdi are stored. %rsi and %rdx belong to %rdi. Windows lie in groups. A
+ *	group begins at dst, or at another place that its fixups know. Then its first windows may
+ *	hold bytes before dst: these are stored already, or are not part of the copy.
  *
- * On a fault	- A load: the line before it is in a register. The fixup stores those of its bytes
- *		  that are not stored yet, one by one. Nothing is read again. The line that failed
- *		  begins the bad page or is the bad line, or the copy begins in it. So the result is
- *		  exact.
+ * On a fault	- A load: the line before it is in a register, rotated. The fixup stores those of
+ *		  its bytes that are not stored yet, one by one. Nothing is read again. The line
+ *		  that failed begins the bad page or is the bad line, or the copy begins in it. So
+ *		  the result is exact.
  *		- A store: its bytes are stored again one by one, up to the exact byte that fails.
  *		  If all of them can be stored, the cause of the fault is gone, and the function
  *		  begins again after them.
  *
- * Files	align_destination_avx512.inc	the first bytes, up to a line of the destination
+ * Files	short_avx512.inc		copies of up to 64 bytes
+ *		align_destination_avx512.inc	the first bytes, up to a line of the destination
  *		fixups_avx512.inc		the fixups of groups of windows
  */
 #include "asm.h"
@@ -40,62 +42,82 @@
 #define record	%rcx		/* only a fixup looks at it */
 #define back	%r8		/* (src,back) is the line that holds src */
 
+/*
+ * The numbers of the lanes. A copy of nothing loads the line of `lanes` and the line before it. The
+ * table is never in the first line of a page: copies often end at the end of a page, and a store
+ * there delays a load from the same place of another page.
+ */
 	.section .rodata.mcsafe_lanes, "a", @progbits
-	.p2align 6
+	.p2align 8
+	.skip	64
 	.type	lanes, @object
 lanes:
 	.byte	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	.byte	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	.byte	32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47
 	.byte	48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
-	.byte	64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79
-	.byte	80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95
-	.byte	96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111
-	.byte	112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127
+	.byte	64
 	.size	lanes, . - lanes
 	.text
 
 /*
+ * Load a line and rotate it, so that the byte that a window begins with is in lane 0. VPERMB looks
+ * at the lower 6 bits of its indices only.
+ * In: zmm24 of find_line
+ */
+#define LOAD_ROTATED(fixup, reg, ...)                                          \
+	debug_access fixup, MCSAFE_ROW_LOAD, 64, __VA_ARGS__;                  \
+	9999: vpermb __VA_ARGS__, %zmm24, reg; extable 9999b, fixup, MCSAFE_ROW_LOAD
+
+/*
+ * The rotation for windows that begin at src.
+ * In: \from, a register with the lower 6 bits of src; \from_32, its lower half
+ * Out: zmm24, the rotation; %k2, the lanes of a window that come from the first of its two lines,
+ *	which are all if src is a multiple of 64
+ * Changes: %r9
+ */
+.macro	find_rotation from, from_32
+	vpbroadcastb \from_32, %zmm24
+	movq	$-1, %r9
+	vpaddb	lanes(%rip), %zmm24, %zmm24
+	shrxq	\from, %r9, %r9			/* SHRX uses the lower 6 bits of its count */
+	kmovq	%r9, %k2
+.endm
+
+/*
  * The line that holds src.
  * In: src
- * Out: back (%r8); zmm24, the permutation for "window"
- * Changes: flags
+ * Out: back (%r8); zmm24 and %k2 of find_rotation
+ * Changes: %r9, flags
  */
 .macro	find_line
+	find_rotation src, %esi
 	movl	%esi, %r8d
 	andl	$63, %r8d
-	vpbroadcastb %r8d, %zmm24
 	negq	back
-	vpaddb	lanes(%rip), %zmm24, %zmm24
 .endm
 
 /*
- * The window that begins in the line in \lo and ends in the line in \hi.
- * In: \lo, \hi; zmm24 of find_line
+ * The window that begins in the line in \lo and ends in the line in \hi, both rotated.
+ * In: \lo, \hi; %k2 of find_rotation
  * Out: \lo
- * Changes: nothing else
  */
 .macro	window lo, hi
-	vpermt2b \hi, %zmm24, \lo
+	vpblendmb \lo, \hi, \lo{%k2}
 .endm
 
 /*
- * The mask of the last window, if it is the \k-th of its group, counted from 0.
- * In: left, from 64 * \k + 1 to 64 * \k + 64
+ * The mask of the last window of a copy of more than 64 bytes.
+ * In: left, also less than it was by any multiple of 64
  * Out: %k1, a bit for each byte of the window
- * Changes: zmm25 if \k < 2, else %r9, %r10 and flags
+ * Changes: %r9, %r10, flags
  */
-.macro	last_mask k
-.if \k < 2
-	vpbroadcastb %edx, %zmm25
-	vpcmpub	$6, lanes+64*\k(%rip), %zmm25, %k1	/* left is greater than the lane */
-.else
+.macro	last_mask
 	movl	%edx, %r10d
 	movq	$-1, %r9
 	negl	%r10d
-	shrxq	%r10, %r9, %r9			/* SHRX uses the lower 6 bits of its count */
+	shrxq	%r10, %r9, %r9
 	kmovq	%r9, %k1
-.endif
 .endm
 
 /*
@@ -108,4 +130,38 @@ lanes:
 	addq	\n, src
 	addq	\n, dst
 	subq	\n, left
+.endm
+
+/*
+ * In a fixup: leave out the bytes of a window that lie before dst.
+ * In: zmm16, %r8d bytes that belong at dst + %rax; %rax is from -64 to 511
+ * Out: zmm16, %eax bytes that belong at dst, which has moved on if %rax was more than 0; goes to
+ *	\none if there are no such bytes
+ * Changes: %r8, zmm17, flags; src and left as dst
+ */
+.macro	skip_stored none
+	testq	%rax, %rax
+	jns	.Lbefore_none_\@
+	negl	%eax
+	vpbroadcastb %eax, %zmm17
+	vpaddb	lanes(%rip), %zmm17, %zmm17
+	vpermb	%zmm16, %zmm17, %zmm16
+	subl	%eax, %r8d
+	jle	\none
+	xorl	%eax, %eax
+.Lbefore_none_\@:
+	advance	%rax
+	movl	%r8d, %eax
+.endm
+
+/*
+ * In a fixup of short_avx512.inc: put src right.
+ * In: src, the line of the first byte; zmm24, whose lane 0 is the lower 8 bits of its address
+ * Out: src
+ * Changes: %rax, flags
+ */
+.macro	restore_src
+	vmovd	%xmm24, %eax
+	andl	$63, %eax
+	addq	%rax, src
 .endm

@@ -63,12 +63,7 @@ static bool fast_strings_run_on(void)
 	       cpu.model == INTEL_SKYLAKE_SP;
 }
 
-/*
- * Whether 64-byte vectors are known to be faster than shorter ones: on AMD's family 1Ah (Zen 5),
- * where they were measured (bench/), and on later families of AMD. Other processors move 64 bytes
- * in two halves, or lower their frequency for such vectors.
- */
-static bool wide_vectors_pay(void)
+static bool is_zen_5(void)
 {
 	struct maker cpu = maker();
 
@@ -102,8 +97,8 @@ static unsigned ask(void)
 		if ((ebx & AVX512_EBX) == AVX512_EBX && (ecx & bit_AVX512VBMI) &&
 		    (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
 			features |= MCSAFE__CPU_AVX512;
-		if (wide_vectors_pay())
-			features |= MCSAFE__CPU_WIDE;
+		if (is_zen_5())
+			features |= MCSAFE__CPU_ZEN_5;
 		if ((ebx & BIT_ERMS) && !fast_strings_run_on())
 			features |= MCSAFE__CPU_ERMS;
 		if ((edx & BIT_FSRM) && fast_strings_pay())

@@ -15,7 +15,8 @@ enum {
 	MCSAFE__CPU_ERMS = 1 << 4,
 	/* AVX512F, AVX512BW, AVX512_VBMI and BMI2, and the kernel saves the registers. */
 	MCSAFE__CPU_AVX512 = 1 << 5,
-	MCSAFE__CPU_WIDE = 1 << 6, /* 64-byte vectors are the fastest, if there are any */
+	/* AMD family 1Ah or later: what was measured there differs from the other processors. */
+	MCSAFE__CPU_ZEN_5 = 1 << 6,
 	/* REP MOVSB is faster than 32-byte vectors, even in copies that fit the first cache. */
 	MCSAFE__CPU_FAST_STRINGS = 1 << 7,
 };

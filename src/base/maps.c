@@ -60,9 +60,8 @@ static int decimal(struct reader *r, unsigned long *value)
 	return c;
 }
 
-/* Read the path: the rest of the line, after blanks. The end of a long path is kept. Returns the
- * character that follows. */
-static int path(struct reader *r, struct mcsafe__mapping *mapping)
+/* Read the path: the rest of the line, after blanks. The end of a long path is kept. */
+static void path(struct reader *r, struct mcsafe__mapping *mapping)
 {
 	size_t n = 0, room = sizeof(mapping->path) - 1;
 	int c;
@@ -78,23 +77,24 @@ static int path(struct reader *r, struct mcsafe__mapping *mapping)
 		mapping->path[n++] = (char)c;
 	}
 	mapping->path[n] = '\0';
-	return c;
 }
 
-/* Read a line: start-end perms offset device inode path. -1 at the end of the file, or if a line is
- * not like that. */
-static int line(struct reader *r, struct mcsafe__mapping *mapping)
+/* Read a line: start-end perms offset device inode path. False at the end of the file, or if a line
+ * is not like that. */
+static bool line(struct reader *r, struct mcsafe__mapping *mapping)
 {
 	if (hex(r, &mapping->start) != '-' || hex(r, &mapping->end) != ' ')
-		return -1;
+		return false;
 	for (size_t i = 0; i < sizeof(mapping->perms) - 1; i++)
 		mapping->perms[i] = (char)next(r);
 	mapping->perms[sizeof(mapping->perms) - 1] = '\0';
 	if (next(r) != ' ' || hex(r, &mapping->offset) != ' ' ||
 	    hex(r, &mapping->dev_major) != ':' || hex(r, &mapping->dev_minor) != ' ')
-		return -1;
+		return false;
 	mapping->path[0] = '\0';
-	return decimal(r, &mapping->inode) == ' ' ? path(r, mapping) : '\n';
+	if (decimal(r, &mapping->inode) == ' ')
+		path(r, mapping);
+	return true;
 }
 
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping)
@@ -105,7 +105,7 @@ enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapp
 	r.fd = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
 	if (r.fd < 0)
 		return MCSAFE__MAPPED_UNKNOWN;
-	while (!found && line(&r, mapping) != -1)
+	while (!found && line(&r, mapping))
 		found = addr >= mapping->start && addr < mapping->end;
 	close(r.fd);
 	if (found)

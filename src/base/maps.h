@@ -22,10 +22,4 @@ enum mcsafe__mapped {
  * Allocates nothing. AS-Safe. */
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping);
 
-/* The same, for those that need to know only whether it was found. */
-static inline bool mcsafe__mapping_of(unsigned long addr, struct mcsafe__mapping *mapping)
-{
-	return mcsafe__mapping_find(addr, mapping) == MCSAFE__MAPPED;
-}
-
 #endif /* MCSAFE_SRC_BASE_MAPS_H */

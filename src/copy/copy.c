@@ -5,22 +5,20 @@
  * Which routine copies n bytes depends on whether the engine in use has .rep_movsb:
  *
  *	n				with it				without it
- *	below route.short_below		.copy				.copy
+ *	below route.long_from		.copy				.copy
  *	below the last-level cache	REP MOVSB, the ends by .copy	.copy
  *	from its size on		.copy_nt			.copy_nt (.copy if NULL)
  *
- * route.short_below is about half of the first-level data cache with it (route.c), and 4 MiB
+ * route.long_from is about half of the first-level data cache with it (route.c), and 4 MiB
  * (MCSAFE__NT_NEVER_BELOW) without it. .copy_nt is never used for fewer than 4 MiB. If CPUID does
  * not report the size of the last-level cache, .copy_nt is used from 4 MiB on.
  *
- * memcpy_mcsafe() comes to the routine by up to four calls, each for what the one before it leaves:
+ * memcpy_mcsafe() and mcsafe_memcpy() are entries of asm/x86_64/copy_avx512.S. They come to the
+ * routine by up to three steps, each for what the one before it leaves:
  *
- *	memcpy_mcsafe()		below route.avx512_below or route.avx2_below: that routine
- *	copy_otherwise()	below route.short_below: .copy of any engine
- *	copy_any()		checks the arguments; then
- *	copy_by()		the whole table
- *
- * mcsafe_memcpy() does the second step itself.
+ *	in copy_avx512.S	n < route.long_from, and route.avx512: that routine
+ *	mcsafe__copy_otherwise	in entry.S: the same for route.avx2
+ *	mcsafe__copy_any()	checks the arguments; then copy_by() has the whole table
  */
 #include <mcsafe/copy.h>
 
@@ -34,25 +32,6 @@
 #include "base/page.h"
 #include "landing/fault.h"
 #include "route.h"
-
-#define TOP_BIT_TO_LIMIT 41
-
-/*
- * Combine two checks into one comparison. The result is below a limit only if n is, and if both
- * pointers are in the lower half of the address space, so that dst + n and src + n cannot wrap.
- *
- * The shift moves the top bit of the pointers to MCSAFE__NT_NEVER_BELOW, and no limit is above
- * that. The limits are multiples of 64. In an address space of 47 bits the other bits of the
- * pointers end up below 64, so they do not change the comparison. In a larger address space they
- * can make the result too large: then a short copy takes the slow path, which is right for every
- * copy.
- */
-static inline size_t weight(const void *dst, const void *src, size_t n)
-{
-	_Static_assert(MCSAFE__NT_NEVER_BELOW == UINT64_C(1) << (63 - TOP_BIT_TO_LIMIT),
-		       "the top bit of a pointer must exceed every limit");
-	return ((uintptr_t)dst | (uintptr_t)src) >> TOP_BIT_TO_LIMIT | n;
-}
 
 /*
  * Refuse a range that wraps around the end of the address space. It cannot be memory. A copy that
@@ -103,7 +82,7 @@ static bool strings_pay(const void *dst, const void *src, size_t n)
 {
 	bool aligned = ((uintptr_t)dst | (uintptr_t)src) % 32 == 0;
 
-	return n >= RELAXED(mcsafe__route.short_below) &&
+	return n >= RELAXED(mcsafe__route.long_from) &&
 	       n >= (aligned ? MCSAFE__STRINGS_FROM_ALIGNED : 4 * MCSAFE__LINE);
 }
 
@@ -144,9 +123,7 @@ static size_t copy_by(const struct mcsafe__engine *engine, void *dst, const void
 	return engine->copy(dst, src, n, fault);
 }
 
-/* Any copy. Checks the arguments. */
-static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, size_t n,
-						 struct mcsafe_fault *fault)
+size_t mcsafe__copy_any(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	if (mcsafe__wraps((uintptr_t)src, n))
 		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
@@ -155,35 +132,17 @@ static __attribute__((noinline)) size_t copy_any(void *dst, const void *src, siz
 	return copied(dst, src, n, copy_by(mcsafe__engine(), dst, src, n, fault));
 }
 
-/* The slow path of memcpy_mcsafe(): other engines, and lengths and pointers to be checked. */
-static __attribute__((noinline)) size_t copy_otherwise(void *dst, const void *src, size_t n)
+#ifdef MCSAFE__MSAN
+size_t mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
-	if (weight(dst, src, n) >= RELAXED(mcsafe__route.short_below))
-		return copy_any(dst, src, n, NULL);
-	return copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, NULL));
+	return copied(dst, src, n, mcsafe__memcpy(dst, src, n, fault));
 }
 
-/* In a short copy every instruction of the next two functions shows, and branches most of all. */
-
-__attribute__((aligned(64))) size_t mcsafe_memcpy(void *dst, const void *src, size_t n,
-						  struct mcsafe_fault *fault)
+size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 {
-	if (__builtin_expect(weight(dst, src, n) >= RELAXED(mcsafe__route.short_below), 0))
-		return copy_any(dst, src, n, fault);
-	return copied(dst, src, n, RELAXED(mcsafe__route.copy)(dst, src, n, fault));
+	return mcsafe_memcpy(dst, src, n, NULL);
 }
-
-__attribute__((aligned(64))) size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
-{
-	size_t below = RELAXED(mcsafe__route.avx512_below);
-
-	if (__builtin_expect(weight(dst, src, n) < below, 1))
-		return copied(dst, src, n, mcsafe__copy_avx512(dst, src, n, NULL));
-	below = RELAXED(mcsafe__route.avx2_below);
-	if (__builtin_expect(weight(dst, src, n) < below, 1))
-		return copied(dst, src, n, mcsafe__copy_avx2(dst, src, n, NULL));
-	return copy_otherwise(dst, src, n);
-}
+#endif
 
 static inline size_t filled(void *dst, size_t n, size_t left)
 {

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "asm/layout.h"
 #include "asm/routines.h"
+#include "base/msan.h"
 #include "flush.h"
 
 #pragma GCC visibility push(hidden)
@@ -51,6 +53,14 @@ const struct mcsafe__engine *mcsafe__engine(void);
 /* Use this engine from now on. NULL: choose again at the next copy or fill. MT-Safe, AS-Safe. */
 void mcsafe__engine_use(const struct mcsafe__engine *engine);
 
+/* Any copy: checks the arguments, and chooses an engine if there is none yet (copy.c). */
+mcsafe__copy_fn mcsafe__copy_any;
+
+#ifdef MCSAFE__MSAN
+/* mcsafe_memcpy() of copy_avx512.S: here copy.c has the public function. */
+mcsafe__copy_fn mcsafe__memcpy;
+#endif
+
 /*
  * What copies and fills look at instead of the engine in use. route.c publishes all of it whenever
  * the engine changes. A reader may see some members of the old engine and some of the new one. That
@@ -60,17 +70,26 @@ struct mcsafe__route {
 	/* The routines of the engine, or functions that choose an engine first. */
 	mcsafe__copy_fn *_Atomic copy;
 	mcsafe__set_fn *_Atomic set;
-	/* A copy of fewer bytes is for .copy. For longer copies, copy.c looks at the engine. A
-	 * multiple of 64, and at most MCSAFE__NT_NEVER_BELOW; 0 while no engine is chosen. */
-	_Atomic size_t short_below;
 	/*
-	 * Equal to .short_below if .copy is mcsafe__copy_avx512 or mcsafe__copy_avx2, else 0. So
-	 * one comparison tests both the length and the routine, which is then called without a
-	 * pointer.
+	 * 2^63 if .copy is mcsafe__copy_avx512 or mcsafe__copy_avx2, else 0. dst | src is less than
+	 * that if the routine is in use, and if both operands are in the lower half of the address
+	 * space, so that they cannot wrap around. So one comparison tests for both.
 	 */
-	_Atomic size_t avx512_below;
-	_Atomic size_t avx2_below;
+	_Atomic size_t avx512;
+	_Atomic size_t avx2;
+	/* A copy of this length or more is for copy_by() in copy.c. At most MCSAFE__NT_NEVER_BELOW;
+	 * 0 while no engine is chosen. */
+	_Atomic size_t long_from;
+	/* From this length on mcsafe__copy_avx512 prefetches the destination. At least 2048. */
+	_Atomic size_t prefetch_from;
 };
+
+_Static_assert(offsetof(struct mcsafe__route, avx512) == MCSAFE_ROUTE_AVX512, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__route, avx2) == MCSAFE_ROUTE_AVX2, "as in assembly");
+_Static_assert(offsetof(struct mcsafe__route, long_from) == MCSAFE_ROUTE_LONG_FROM,
+	       "as in assembly");
+_Static_assert(offsetof(struct mcsafe__route, prefetch_from) == MCSAFE_ROUTE_PREFETCH_FROM,
+	       "as in assembly");
 
 extern struct mcsafe__route mcsafe__route;
 

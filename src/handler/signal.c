@@ -49,9 +49,9 @@ static bool has_trapped(const greg_t *regs)
 /*
  * Whether the kernel raised the signal for an access of this thread that memory has failed. No
  * other signal may stop a copy, although it can arrive while RIP is at a row. A signal of kill(2),
- * tgkill(2) or sigqueue(3) has si_code <= 0. BUS_MCEERR_AO ("action optional") tells of lost memory
- * that this thread need not be using (sigaction(2)). BUS_ADRALN is a misaligned access of a program
- * that has set the flag AC: nothing is lost, and memcpy(3) would die of it, too.
+ * tgkill(2) or sigqueue(3) has si_code <= 0. BUS_ADRALN is a misaligned access of a program that
+ * has set the flag AC: nothing is lost, and memcpy(3) would die of it, too. A notice
+ * (BUS_MCEERR_AO) does not come here.
  */
 static bool is_own_fault(int signo, int code, const greg_t *regs)
 {
@@ -59,7 +59,7 @@ static bool is_own_fault(int signo, int code, const greg_t *regs)
 		return false;
 	if (signo == SIGSEGV)
 		return code != SI_KERNEL || has_trapped(regs);
-	return signo == SIGBUS && code != BUS_MCEERR_AO && code != BUS_ADRALN;
+	return signo == SIGBUS && code != BUS_ADRALN;
 }
 
 _Static_assert(MCSAFE_SIGBUS == SIGBUS, "as in assembly");

@@ -65,9 +65,10 @@ static bool is_none(const stack_t *stack)
 	return (stack->ss_flags & SS_DISABLE) != 0;
 }
 
-static bool is_same(const stack_t *a, const stack_t *b)
+/* Whether the live stack is one of ours. If there is none, the kernel tells of NULL and 0 bytes. */
+static bool is_same(const stack_t *live, const stack_t *ours)
 {
-	return !is_none(a) && !is_none(b) && a->ss_sp == b->ss_sp && a->ss_size == b->ss_size;
+	return live->ss_sp == ours->ss_sp && live->ss_size == ours->ss_size;
 }
 
 /* Unmap our stack when the thread ends. The previous stack is not put back: destructors run in no

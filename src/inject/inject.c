@@ -94,7 +94,7 @@ static int collect(uintptr_t start, uintptr_t end, enum mcsafe_inject_kind kind,
  * or HWPOISON has destroyed a part of it. */
 static bool is_left(const struct mcsafe__injection *piece, enum mcsafe_inject_kind kind)
 {
-	return piece->aside != NULL || piece->copy != NULL ||
+	return piece->aside != NULL || piece->copy != NULL || piece->emptied ||
 	       (kind == MCSAFE_INJECT_HWPOISON && piece->len != 0);
 }
 
@@ -235,7 +235,9 @@ static int try_on_own_page(enum mcsafe_inject_kind kind)
 	error = mcsafe_inject(page, MCSAFE__PAGE, kind);
 	if (error == 0)
 		error = mcsafe_inject_clear(page, MCSAFE__PAGE);
-	munmap(page, MCSAFE__PAGE);
+	/* A page that could not be cleared is still listed: no other memory may get its address. */
+	if (mcsafe_inject_kind_at(page) == MCSAFE_INJECT_NONE)
+		munmap(page, MCSAFE__PAGE);
 	return error;
 }
 

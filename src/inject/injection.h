@@ -25,8 +25,9 @@ struct mcsafe__injection {
 	bool dont_fork; /* MADV_DONTFORK */
 	bool dont_dump; /* MADV_DONTDUMP */
 
-	void *aside; /* where the memory was moved; NULL: it stayed in its place */
-	void *copy;  /* a copy of its bytes, if it could neither stay nor be moved; or NULL */
+	void *aside;  /* where the memory was moved; NULL: it stayed in its place */
+	void *copy;   /* a copy of its bytes, if it could neither stay nor be moved; or NULL */
+	bool emptied; /* POISON: its bytes are only in the copy, or in the shared object */
 };
 
 /* kind.c: make one piece bad, or undo that. 0; or -errno with a reason, and the memory is as

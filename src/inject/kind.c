@@ -162,7 +162,10 @@ static int empty(const struct mcsafe__injection *piece)
 	return mcsafe__inject_fail(-errno, "MADV_DONTNEED failed");
 }
 
-/* Drop the poison of a piece, and restore its bytes. Those of a shared piece are in its file. */
+/*
+ * Drop the poison of a piece, and restore its bytes. Those of a shared piece are in its file. If
+ * only the protection cannot be restored, the piece is not emptied again.
+ */
 static int refill(struct mcsafe__injection *piece)
 {
 	int error = empty(piece);
@@ -178,7 +181,10 @@ static int refill(struct mcsafe__injection *piece)
 		munmap(piece->copy, piece->len);
 		piece->copy = NULL;
 	}
-	return error != 0 ? error : set_prot(piece, piece->prot);
+	if (error != 0)
+		return error;
+	piece->emptied = false;
+	return set_prot(piece, piece->prot);
 }
 
 static int poison_in_place(struct mcsafe__injection *piece)
@@ -187,6 +193,7 @@ static int poison_in_place(struct mcsafe__injection *piece)
 
 	if (error != 0)
 		return error;
+	piece->emptied = true;
 	error = set_prot(piece, PROT_NONE);
 	if (error == 0)
 		error = empty(piece);
@@ -269,7 +276,7 @@ int mcsafe__inject_undo(struct mcsafe__injection *piece)
 		return mcsafe__hwpoison_undo(piece);
 	if (piece->aside != NULL)
 		return move_back(piece);
-	if (piece->kind == MCSAFE_INJECT_POISON)
+	if (piece->emptied)
 		return refill(piece);
 	return set_prot(piece, piece->prot);
 }

@@ -136,8 +136,8 @@ static size_t stopped_at(struct mcsafe_iter *it, size_t done, const struct mcsaf
 }
 
 /*
- * The copy of [addr, addr + n) stopped at the start, because trusted memory cannot be written: go on
- * openly to the end of the segment. *done grows by the bytes that were stored after all. False:
+ * The copy of [addr, addr + n) stopped at the start, because trusted memory cannot be written: go
+ * on openly to the end of the segment. *done grows by the bytes that were stored after all. False:
  * *stopped says what stopped it then.
  */
 static __attribute__((noinline)) bool go_on_openly(struct mcsafe_iter *it, const char *addr,

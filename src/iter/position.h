@@ -48,11 +48,13 @@ static inline bool mcsafe__iter_is_stream(const struct mcsafe_iter *it)
 	return it->flavour == MCSAFE__FD && it->of.offset < 0;
 }
 
-static inline struct mcsafe__piece mcsafe__iter_segment(const struct mcsafe_iter *it, size_t i)
+/* Segment i of an iterator that is known to be of a flavour, or of one with the same segments. */
+static inline __attribute__((always_inline)) struct mcsafe__piece
+mcsafe__iter_segment_of(const struct mcsafe_iter *it, enum mcsafe__flavour flavour, size_t i)
 {
 	struct mcsafe__piece segment;
 
-	if (it->flavour == MCSAFE__BVEC) {
+	if (flavour == MCSAFE__BVEC) {
 		const struct mcsafe_bvec *bvec = &it->of.bvec[i];
 
 		segment.len = bvec->len;
@@ -64,6 +66,11 @@ static inline struct mcsafe__piece mcsafe__iter_segment(const struct mcsafe_iter
 		segment.len = it->of.iov[i].iov_len;
 	}
 	return segment;
+}
+
+static inline struct mcsafe__piece mcsafe__iter_segment(const struct mcsafe_iter *it, size_t i)
+{
+	return mcsafe__iter_segment_of(it, (enum mcsafe__flavour)it->flavour, i);
 }
 
 /*

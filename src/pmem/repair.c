@@ -382,6 +382,7 @@ static int prepare(struct repair *r, const struct stat *st)
 	return mcsafe__sysfs_dax_place("/sys", st->st_rdev, &r->place);
 }
 
+/* n is not 0. */
 static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const void *data, size_t n,
 		      size_t offset)
 {
@@ -400,7 +401,7 @@ static ssize_t repair(struct mcsafe_pmem *pmem, const struct stat *st, const voi
 		done = repair_all(&r, data, n, offset, &err);
 	free(r.data);
 	free(r.back);
-	return done != 0 || err == 0 ? (ssize_t)done : err;
+	return done != 0 ? (ssize_t)done : err;
 }
 
 ssize_t mcsafe_pmem_repair(struct mcsafe_pmem *pmem, const void *data, size_t n, off_t offset)

@@ -108,8 +108,8 @@ static void find_file(struct mcsafe_shield *shield)
 	struct mcsafe__mapping mapping;
 	int fd;
 
-	if (shield->origin.inode == 0 || !mcsafe__mapping_of(shield->start, &mapping) ||
-	    *mapping.path != '/')
+	if (shield->origin.inode == 0 ||
+	    mcsafe__mapping_find(shield->start, &mapping) != MCSAFE__MAPPED || *mapping.path != '/')
 		return;
 	fd = mcsafe__fd_open(AT_FDCWD, mapping.path, O_PATH, &shield->file.id);
 	if (fd < 0)

@@ -15,6 +15,7 @@
 #include "asmcheck.h"
 #include "breakpoint.h"
 #include "code.h"
+#include "copy/route.h"
 #include "landing/extable.h"
 #include "pattern.h"
 #include "run.h"
@@ -362,6 +363,7 @@ static bool is_any_left(const size_t *tries)
 
 static const char *try_all(struct t_state *state, size_t *tries)
 {
+	size_t prefetch_from = atomic_load(&mcsafe__route.prefetch_from);
 	const char *complaint = NULL;
 
 	/* The order mixes the cases: the numbers have no common divisor. */
@@ -372,8 +374,11 @@ static const char *try_all(struct t_state *state, size_t *tries)
 		k /= T_LENGTH(lengths);
 		src_at = T_PAGE + src_offsets[k % T_LENGTH(src_offsets)];
 		dst_at = T_PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
+		/* A copy uses one of two loops, with a prefetch from this length on. */
+		atomic_store(&mcsafe__route.prefetch_from, i % 2 != 0 ? 2048 : SIZE_MAX);
 		complaint = try_run(state, tries);
 	}
+	atomic_store(&mcsafe__route.prefetch_from, prefetch_from);
 	for (size_t i = 0; complaint == NULL && i < (size_t)(it.end - it.first); i++)
 		if (!it.passed[i])
 			complaint = complain(

@@ -17,6 +17,8 @@
 #include <mcsafe/badblocks.h>
 
 #include "badblocks/ask.h"
+#include "badblocks/devdax.h"
+#include "refusal.h"
 #include "rng.h"
 #include "run.h"
 
@@ -30,7 +32,8 @@ static struct {
 	int fstat_error;
 	struct fiemap_extent extents[1000];
 	size_t n_extents;
-	size_t at_once; /* the most extents that one call reports; 0: no limit */
+	bool more_than_asked; /* it says that it has reported more than there was room for */
+	size_t at_once;       /* the most extents that one call reports; 0: no limit */
 	int fiemap_error;
 	int xattr_error;
 	unsigned xflags;
@@ -67,7 +70,7 @@ static int give_extents(struct fiemap *map)
 			break;
 		map->fm_extents[n++] = fake.extents[i];
 	}
-	map->fm_mapped_extents = n;
+	map->fm_mapped_extents = n + fake.more_than_asked;
 	return 0;
 }
 
@@ -102,7 +105,7 @@ static char root[] = "./mcsafe-sys-XXXXXX";
 
 static const char *in_tree(const char *path)
 {
-	static char full[512];
+	static char full[2400];
 
 	snprintf(full, sizeof(full), "%s/%s", root, path);
 	return full;
@@ -110,7 +113,7 @@ static const char *in_tree(const char *path)
 
 static void make_directories(const char *path)
 {
-	char full[512];
+	char full[2400];
 
 	snprintf(full, sizeof(full), "%s/%s", root, path);
 	for (char *slash = strchr(full + 2, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -619,6 +622,124 @@ static int close_tree(void **state)
 	return system(command);
 }
 
+/* Another error than that of the call: no memory; no list; no such device; the text makes no
+ * sense. */
+static const int others[] = {-ENOMEM, -EOPNOTSUPP, -ENODEV, -EBADMSG, 0};
+
+static void forget_answer(void)
+{
+	assert_int_equal(mcsafe_badblocks_clear(badblocks, 0, SIZE_MAX), 0);
+}
+
+static void expect_all_or_nothing(int result, const char *refused)
+{
+	(void)refused;
+	assert_int_equal(answer.state,
+			 result == 0 ? MCSAFE_BADBLOCKS_FOUND : MCSAFE_BADBLOCKS_NOT_ASKED);
+	assert_int_equal(answer.error, -result);
+	assert_int_equal(answer.count, mcsafe_badblocks_count(badblocks));
+	assert_int_equal(answer.count, result == 0 ? 2 : 0);
+}
+
+static void test_whichever_call_fails_nothing_is_half_known(void **state)
+{
+	static const struct t_attempt attempt = {"ask", forget_answer, ask, expect_all_or_nothing};
+	static const int errors[] = {EACCES, EIO};
+
+	(void)state;
+	for (int kind = 0; kind < 3; kind++) {
+		put_string(DISK "badblocks", "2064 8\n2100 1\n");
+		put_string(REGION "badblocks", "4196 8\n5000 1\n");
+		if (kind == 0) {
+			begin_file(1 << 20);
+			extent(0, 2048 * SECTOR, 1 << 20, FIEMAP_EXTENT_LAST);
+		} else {
+			begin_device(kind == 1 ? S_IFBLK : S_IFCHR, kind == 1 ? 259 : 252,
+				     kind == 1 ? 1 : 5);
+		}
+		for (size_t i = 0; i < T_LENGTH(errors); i++)
+			assert_true(t_refuse_each(&attempt, errors[i], others) >= 8);
+	}
+	/* A read that a signal interrupts is repeated. */
+	begin_device(S_IFBLK, 259, 0);
+	for (unsigned nth = 1;; nth++) {
+		const char *refused;
+		int err;
+
+		forget_answer();
+		t_refuse(nth, EINTR);
+		err = ask();
+		refused = t_refuse_no_more();
+		if (refused == NULL)
+			break;
+		if (strcmp(refused, "read") == 0)
+			assert_int_equal(err, 0);
+	}
+}
+
+/* A file whose extents are more than the kernel was asked for. */
+static void test_too_many_extents_are_no_answer(void **state)
+{
+	(void)state;
+	begin_file(1 << 20);
+	put_string(DISK "badblocks", "8 8\n");
+	for (uint64_t i = 0; i < 200; i++)
+		extent(i * 4096, i * 4096, 4096, 0);
+	fake.more_than_asked = true;
+	assert_not_asked(EBADMSG);
+}
+
+static void test_numbers_that_are_too_large_are_no_answer(void **state)
+{
+	(void)state;
+	begin_device(S_IFBLK, 259, 1);
+	put_string(DISK "badblocks", "8 8\n");
+	put_string(PART "start", "36028797018963968\n");
+	assert_not_asked(EBADMSG);
+	put_string(PART "start", "36028797018963967\n");
+	assert_not_asked(EBADMSG);
+	put_string(PART "start", "2048\n");
+	begin_device(S_IFCHR, 252, 5);
+	put_string(REGION "badblocks", "4196 8\n5000 1\n");
+	put_string(REGION "resource", "0xffffffffffffe000\n");
+	assert_not_asked(EBADMSG);
+	put_string(REGION "resource", "0x240000000\n");
+}
+
+static void test_paths_that_are_too_long_are_no_answer(void **state)
+{
+	static const mode_t types[] = {S_IFREG, S_IFBLK, S_IFCHR};
+	char sysfs[3000], name[201], half[700], deep[1500];
+	size_t size, align;
+
+	(void)state;
+	memset(name, 'd', 200);
+	name[200] = '\0';
+	for (size_t len = 980; len < sizeof(sysfs); len += len < 1050 ? 1 : 500) {
+		memset(sysfs, '/', len);
+		sysfs[len] = '\0';
+		for (size_t i = 0; i < T_LENGTH(types); i++) {
+			begin_device(types[i], 259, 12345);
+			assert_int_not_equal(
+				mcsafe__badblocks_ask_in(badblocks, FD, &answer, sysfs), 0);
+			assert_int_equal(answer.state, MCSAFE_BADBLOCKS_NOT_ASKED);
+			if (len > 1024)
+				assert_int_equal(answer.error, ENAMETOOLONG);
+		}
+		assert_int_equal(mcsafe__devdax(sysfs, makedev(252, 5), &size, &align), -ENODEV);
+	}
+	/* The links are short, and what they lead to together is not. */
+	(void)snprintf(half, sizeof(half), "%s/%s/%s", name, name, name);
+	(void)snprintf(deep, sizeof(deep), "deep/%s/%s/size", half, half);
+	put_string(deep, "4096\n");
+	(void)snprintf(deep, sizeof(deep), "deep/%s", half);
+	put_link("half", deep);
+	(void)snprintf(deep, sizeof(deep), "../../half/%s", half);
+	put_link("dev/char/252:77", deep);
+	begin_device(S_IFCHR, 252, 77);
+	assert_not_asked(ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +754,10 @@ int main(void)
 		cmocka_unit_test(test_device_dax_has_its_part_of_the_region),
 		cmocka_unit_test(test_other_files_cannot_be_asked_about),
 		cmocka_unit_test(test_random_text_never_harms),
+		cmocka_unit_test(test_whichever_call_fails_nothing_is_half_known),
+		cmocka_unit_test(test_too_many_extents_are_no_answer),
+		cmocka_unit_test(test_numbers_that_are_too_large_are_no_answer),
+		cmocka_unit_test(test_paths_that_are_too_long_are_no_answer),
 		cmocka_unit_test(test_the_machine_answers),
 	};
 	int status;

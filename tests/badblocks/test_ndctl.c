@@ -9,8 +9,12 @@
 
 #include "badblocks/ask.h"
 #include "badblocks/clearing.h"
+#include "child.h"
 #include "fake_ndctl.h"
+#include "refusal.h"
 #include "run.h"
+
+#define FUNCTIONS 21 /* the call after those of dlopen(3) and dlsym(3): 19 functions */
 
 static int ask(const char *region, const char *count, struct mcsafe__list *list)
 {
@@ -208,10 +212,65 @@ static void test_what_forbids_to_clear_is_respected(void **state)
 	assert_int_equal(clear("region1"), -EOPNOTSUPP);
 }
 
+/* The nth function of libndctl, or libndctl itself, is not there. Then the others are not used. */
+static void look_for_functions(void *arg)
+{
+	unsigned nth = *(const unsigned *)arg;
+	struct mcsafe__clearing *clearing;
+	struct mcsafe__list list = {.cut = false};
+	const char *refused;
+
+	t_refuse(nth, ENOENT);
+	CHECK_EQ(mcsafe__ndctl_region("region1", &list), nth < FUNCTIONS ? -ENOSYS : 0);
+	refused = t_refuse_no_more();
+	if (nth < FUNCTIONS) {
+		CHECK_STR_EQ(refused, nth == 1 ? "dlopen" : "dlsym");
+		CHECK_EQ(mcsafe__clearing_begin(&clearing, "region1", 0, 4096), -ENOSYS);
+		CHECK_EQ(list.ranges.n, 0);
+	}
+	free(list.ranges.list);
+}
+
+/* What is looked up is looked up once: each time in another process, before libndctl is used in
+ * this one. */
+static void test_without_one_of_its_functions_it_is_not_used(void **state)
+{
+	(void)state;
+	assert_int_equal(setenv("FAKE_NDCTL_COUNT", "3", 1), 0);
+	for (unsigned nth = 1; nth <= FUNCTIONS; nth++)
+		t_survives(look_for_functions, &nth);
+	assert_false(is_loaded());
+}
+
+static struct mcsafe__list found;
+
+static int ask_for_three(void)
+{
+	return ask("region1", "3", &found);
+}
+
+static void drop(int result, const char *refused)
+{
+	(void)refused;
+	assert_int_equal(found.ranges.n, result == 0 ? 3 : 0);
+	free(found.ranges.list);
+}
+
+static void test_an_answer_that_finds_no_memory_is_an_error(void **state)
+{
+	static const int others[] = {-ENOMEM, 0};
+	const struct t_attempt attempt = {"ask libndctl", NULL, ask_for_three, drop};
+
+	(void)state;
+	assert_true(t_refuse_each(&attempt, ENOMEM, others) >= 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_without_one_of_its_functions_it_is_not_used),
 		cmocka_unit_test(test_it_is_not_loaded_before_a_question),
+		cmocka_unit_test(test_an_answer_that_finds_no_memory_is_an_error),
 		cmocka_unit_test(test_what_it_says_is_taken),
 		cmocka_unit_test(test_nothing_bad_is_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),

@@ -9,6 +9,7 @@
 #include <mcsafe/badblocks.h>
 
 #include "oracle.h"
+#include "refusal.h"
 #include "rng.h"
 #include "run.h"
 
@@ -256,9 +257,33 @@ static void test_a_million_ranges_are_loaded_and_saved(void **state)
 	mcsafe_badblocks_destroy(second);
 }
 
+/* errno says why, or nothing does. */
+static void test_a_stream_that_takes_nothing_is_an_error(void **state)
+{
+	static const int errors[] = {EIO, ENOSPC, 0};
+	struct mcsafe_badblocks *badblocks;
+	FILE *to = tmpfile();
+
+	(void)state;
+	assert_non_null(to);
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 64, 64), 0);
+	for (size_t i = 0; i < T_LENGTH(errors); i++)
+		for (unsigned nth = 1; nth <= 2; nth++) {
+			t_refuse(nth, errors[i]);
+			assert_int_equal(mcsafe_badblocks_save(badblocks, to),
+					 errors[i] != 0 ? -errors[i] : -EIO);
+			assert_string_equal(t_refuse_no_more(), "fputs");
+		}
+	assert_int_equal(mcsafe_badblocks_save(badblocks, to), 0);
+	mcsafe_badblocks_destroy(badblocks);
+	fclose(to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_stream_that_takes_nothing_is_an_error),
 		cmocka_unit_test(test_what_is_saved_is_loaded),
 		cmocka_unit_test(test_text_may_be_untidy),
 		cmocka_unit_test(test_bad_lines_are_named_and_change_nothing),

@@ -123,7 +123,7 @@ static void copy_and_compare(size_t n, size_t src_offset, size_t dst_offset, boo
 static void copy_good_memory(const struct mcsafe__engine *engine)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
-	size_t least = mcsafe__route.short_below;
+	size_t least = mcsafe__route.long_from;
 
 	assert_in_range(least, 256, MCSAFE__NT_NEVER_BELOW - 1);
 	assert_int_equal(least % LINE, 0); /* as src/copy/copy.c, weight(), needs it */
@@ -174,7 +174,7 @@ static void test_fast_strings_begin_early(void **state)
 
 	processor_is(MCSAFE__CPU_FAST_STRINGS, MCSAFE__CPU_AVX512);
 	assert_string_equal(mcsafe_engine_name(), "avx2_erms");
-	assert_int_equal(mcsafe__route.short_below, 1536);
+	assert_int_equal(mcsafe__route.long_from, 1536);
 	copy_good_memory(mcsafe__engine());
 	copy_and_compare(1536, at_32, at_64 + 1, true);
 	copy_and_compare(1536, at_32 + 16, at_64, true);
@@ -233,7 +233,7 @@ static void try_places(const struct t_copy *copy, size_t n)
 
 static void copy_bad_memory(const struct mcsafe__engine *engine)
 {
-	size_t least = mcsafe__route.short_below;
+	size_t least = mcsafe__route.long_from;
 
 	(void)engine;
 	if (least + LINE > (GOOD_PAGES - 1) * T_PAGE)
@@ -310,7 +310,7 @@ static void test_other_engines_use_no_strings(void **state)
 /* Whether a bad page at that byte stops REP MOVSB, which is in the first line of its routine. */
 static bool stops_strings(size_t bad)
 {
-	size_t n = mcsafe__route.short_below + LINE / 2;
+	size_t n = mcsafe__route.long_from + LINE / 2;
 	unsigned char *dst = sweep.dst.bad - GOOD_PAGES * T_PAGE;
 	struct mcsafe_fault fault = {0};
 
@@ -321,7 +321,7 @@ static bool stops_strings(size_t bad)
 
 static void find_routines(const struct mcsafe__engine *engine)
 {
-	size_t n = mcsafe__route.short_below + LINE / 2;
+	size_t n = mcsafe__route.long_from + LINE / 2;
 
 	(void)engine;
 	assert_true(stops_strings(LINE + 5));

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bad_page.h"
@@ -206,6 +207,34 @@ IN_CHILD(test_every_code_is_caught_in_its_window_only)
 				if (l == 0 || codes[c].cause == MCSAFE_CAUSE_POISON)
 					try_all_windows(&codes[c], &si);
 			}
+}
+
+/* The processor keeps the address of the last page fault, and the kernel passes it on with a signal
+ * that is about another address: then nobody knows whether it was a load or a store. */
+IN_CHILD(test_the_side_is_known_only_for_the_page_fault_itself)
+{
+	const struct mcsafe_window anywhere = {MCSAFE_ANYWHERE};
+	const struct code unmapped = {.signo = SIGSEGV, .code = SEGV_MAPERR};
+	char *page = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_guard guard;
+	siginfo_t si = forge(&unmapped, (uintptr_t)page + 64, 0);
+
+	install_over_counter();
+	CHECK(catches(&guard, &anywhere, 1, &si));
+	CHECK_EQ(guard.fault.side, MCSAFE_SIDE_NONE);
+	MCSAFE_TRY(&guard, MCSAFE_ANYWHERE) {
+		*(volatile char *)(page + 32) = 1;
+		UNREACHED("the page cannot be accessed");
+	}
+	MCSAFE_CATCH(&guard) {
+		CHECK_EQ(guard.fault.side, MCSAFE_SIDE_DESTINATION);
+	}
+	CHECK(catches(&guard, &anywhere, 1, &si));
+	CHECK_EQ(guard.fault.side, MCSAFE_SIDE_NONE);
+	/* The same address: the two cannot be told apart. */
+	si = forge(&unmapped, (uintptr_t)page + 32, 0);
+	CHECK(catches(&guard, &anywhere, 1, &si));
+	CHECK_EQ(guard.fault.side, MCSAFE_SIDE_DESTINATION);
 }
 
 /* Only MCSAFE_ANYWHERE catches a fault without an address. */
@@ -503,6 +532,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_VALGRIND(test_every_code_is_caught_in_its_window_only),
+		NOT_WITH_VALGRIND(test_the_side_is_known_only_for_the_page_fault_itself),
 		NOT_WITH_VALGRIND(test_only_anywhere_catches_what_has_no_address),
 		NOT_WITH_VALGRIND(test_signals_that_are_no_loss_never_jump),
 		NOT_WITH_VALGRIND(test_the_first_window_that_has_the_address_is_named),

@@ -208,6 +208,23 @@ IN_CHILD(test_no_room_for_a_sixteenth_action)
 	CHECK_EQ(mcsafe_uninstall(), 0);
 }
 
+/* Few handlers, but too many orders of them. The last handler stays on top of ours. */
+IN_CHILD(test_no_room_for_a_sixteenth_order)
+{
+	int orders = 0, result = 0;
+
+	for (int step = 1; result == 0 && step < 100; step++) {
+		/* 1 2 1 3 1 2 1 4: whoever comes to the front changes the order of all. */
+		set_action_number(SIGSEGV, __builtin_ctz((unsigned)step));
+		result = mcsafe_install();
+		orders += result == 0;
+	}
+	CHECK_EQ(result, -ENOSPC);
+	CHECK_GE(orders, ACTIONS_MAX);
+	CHECK_EQ(mcsafe_installed(), 0);
+	CHECK_EQ(mcsafe_uninstall(), -EBUSY);
+}
+
 /* There is room for SIGBUS, and none for SIGSEGV. Neither changes, whatever SIGBUS had before. */
 IN_CHILD(test_install_without_room_changes_nothing)
 {
@@ -296,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_copies_land_after_each_install),
 		cmocka_unit_test(test_a_one_shot_handler_that_is_set_anew),
 		cmocka_unit_test(test_no_room_for_a_sixteenth_action),
+		cmocka_unit_test(test_no_room_for_a_sixteenth_order),
 		cmocka_unit_test(test_install_without_room_changes_nothing),
 		cmocka_unit_test(test_errno_is_left_alone),
 		cmocka_unit_test(test_signal_mask_is_left_alone),

@@ -47,6 +47,23 @@ static struct t_bad_page memory[2]; /* by enum t_bad_page_kind */
 #define ALLOW(nr) \
  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
+/* So many of these are allowed, too: what it takes to queue a signal again, in this order. */
+static const unsigned steps[] = {SYS_getpid, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_gettid};
+static size_t steps_allowed;
+
+static unsigned step(size_t i)
+{
+	return i < steps_allowed ? steps[i] : SYS_read;
+}
+
+static void filter_calls(struct sock_filter *filter, size_t n)
+{
+	const struct sock_fprog program = {(unsigned short)n, filter};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 static void confine(unsigned answer)
 {
 	struct sock_filter filter[] = {
@@ -57,15 +74,17 @@ static void confine(unsigned answer)
 		ALLOW(SYS_rt_sigreturn),
 		/* AddressSanitizer, before a function that does not return. */
 		ALLOW(SYS_sigaltstack),
+		ALLOW(step(0)),
+		ALLOW(step(1)),
+		ALLOW(step(2)),
+		ALLOW(step(3)),
 		BPF_STMT(BPF_RET | BPF_K, answer),
 	};
-	struct sock_fprog program = {T_LENGTH(filter), filter};
 
-	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	if (answer == STRICT)
 		CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT), 0);
 	else
-		CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+		filter_calls(filter, T_LENGTH(filter));
 }
 
 struct death {
@@ -199,6 +218,18 @@ static void test_signals_that_do_not_come_back_kill_in_a_sandbox(void **state)
 	expect_deaths(die_of_what_does_not_come_back, errors, T_LENGTH(errors));
 }
 
+/* The sandbox refuses the first, the second ... of the calls that queue the signal again. */
+static void test_they_kill_whichever_call_is_refused(void **state)
+{
+	(void)state;
+	for (steps_allowed = 1; steps_allowed <= T_LENGTH(steps); steps_allowed++) {
+		expect_deaths(die_without_an_address, errors, 1);
+		expect_deaths(die_of_what_does_not_come_back, errors, 1);
+		expect_deaths(die_of_a_signal_that_was_sent, errors, 1);
+	}
+	steps_allowed = 0;
+}
+
 static void test_signals_that_were_sent_kill_in_a_sandbox(void **state)
 {
 	(void)state;
@@ -313,18 +344,16 @@ static void call_ours_and_look(int signo, siginfo_t *si, void *ctx)
 	_exit(0);
 }
 
-static void refuse_the_queue(void)
+static void refuse_the_queue(unsigned answer)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_tgsigqueueinfo, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, ANSWER_EPERM),
+		BPF_STMT(BPF_RET | BPF_K, answer),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {T_LENGTH(filter), filter};
 
-	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+	filter_calls(filter, T_LENGTH(filter));
 }
 
 static void meet_a_refused_queue(void *arg)
@@ -338,7 +367,7 @@ static void meet_a_refused_queue(void *arg)
 	action.sa_sigaction = call_ours_and_look;
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
 	CHECK_EQ(sigaction(death->signo, &action, NULL), 0);
-	refuse_the_queue();
+	refuse_the_queue(death->answer);
 	CHECK_EQ(kill(getpid(), death->signo), 0);
 	UNREACHED("the handler exits");
 }
@@ -368,27 +397,46 @@ static void be_init_and_die(int signo, int of_poison)
 		t_read_byte(page_of(signo)->bad);
 }
 
+/* A signal of a process that it cannot see has no sender, and kills it. */
+static void be_init_and_wait(int ready)
+{
+	CHECK_EQ(getpid(), 1);
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(write(ready, "", 1), 1);
+	for (;;)
+		pause();
+}
+
 struct namespaced {
 	int signo, of_poison;
 	int *is_possible;
+	int from_outside, ready[2];
 };
 
 static void die_as_init(void *arg)
 {
-	const struct namespaced *in = arg;
+	struct namespaced *in = arg;
 	int status;
 	pid_t pid;
+	char byte;
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
 		return;
+	CHECK_EQ(pipe(in->ready), 0);
 	pid = fork();
 	if (pid < 0)
 		return;
 	*in->is_possible = 1;
 	if (pid == 0) {
 		t_child_setup();
+		if (in->from_outside)
+			be_init_and_wait(in->ready[1]);
 		be_init_and_die(in->signo, in->of_poison);
 		_exit(0);
+	}
+	if (in->from_outside) {
+		CHECK_EQ(read(in->ready[0], &byte, 1), 1);
+		CHECK_EQ(kill(pid, in->signo), 0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFSIGNALED(status));
@@ -402,8 +450,10 @@ static void test_init_ignores_what_is_sent_and_dies_of_faults(void **state)
 	(void)state;
 	for (int signo = SIGBUS; signo <= SIGSEGV; signo += SIGSEGV - SIGBUS)
 		for (int of_poison = 0; of_poison < 2; of_poison++) {
-			struct namespaced in = {signo, of_poison, is_possible};
+			struct namespaced in = {signo, of_poison, is_possible, 0, {0, 0}};
 
+			t_survives(die_as_init, &in);
+			in.from_outside = 1;
 			t_survives(die_as_init, &in);
 		}
 	if (!*is_possible)
@@ -416,6 +466,7 @@ int main(void)
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_in_every_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_without_an_address_kill_in_a_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_do_not_come_back_kill_in_a_sandbox),
+		NOT_WITH_RUNTIME_HANDLERS(test_they_kill_whichever_call_is_refused),
 		NOT_WITH_RUNTIME_HANDLERS(test_signals_that_were_sent_kill_in_a_sandbox),
 		NOT_WITH_RUNTIME_HANDLERS(test_faults_kill_with_their_own_siginfo_and_registers),
 		NOT_WITH_RUNTIME_HANDLERS(test_other_signals_are_raised_by_an_instruction_of_ours),

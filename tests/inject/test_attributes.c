@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -29,6 +28,7 @@
 #include "huge_pages.h"
 #include "memory.h"
 #include "run.h"
+#include "smaps.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 # define UFFD_USER_MODE_ONLY 1
@@ -97,43 +97,6 @@ static const struct attribute {
 	{"SEQUENTIAL", set_SEQUENTIAL, NULL},
 };
 
-static bool begins_with(const char *line, const char *start)
-{
-	return strncmp(line, start, strlen(start)) == 0;
-}
-
-static void append(char text[1024], const char *more)
-{
-	size_t n = strlen(text);
-
-	(void)snprintf(text + n, 1024 - n, "%s", more);
-}
-
-/* What the kernel says of the mapping that holds p, as far as it does not change by itself: name,
- * flags and protection key. */
-static void describe(const void *p, char text[1024])
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long start, end;
-	bool inside = false;
-	char line[512];
-
-	assert_non_null(smaps);
-	text[0] = '\0';
-	while (fgets(line, sizeof(line), smaps) != NULL) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
-			inside = start <= (uintptr_t)p && (uintptr_t)p < end;
-			if (inside && strrchr(line, ' ') != NULL)
-				append(text, strrchr(line, ' '));
-		} else if (inside &&
-			   (begins_with(line, "VmFlags:") || begins_with(line, "ProtectionKey:"))) {
-			append(text, line);
-		}
-	}
-	fclose(smaps);
-	assert_non_null(strstr(text, "VmFlags:"));
-}
-
 /* ---- every attribute, on every type of memory, with every kind ------------------------------ */
 
 /* Returns whether the kind could be injected. */
@@ -141,19 +104,19 @@ static bool try_kind(const struct mapping *mapping, const struct attribute *attr
 		     enum mcsafe_inject_kind kind)
 {
 	unsigned char *middle = mapping->base + mapping->unit;
-	char before[1024], meanwhile[1024], after[1024];
+	char before[T_MAPPING_ROOM], meanwhile[T_MAPPING_ROOM], after[T_MAPPING_ROOM];
 	bool injected;
 
-	describe(middle, before);
+	t_describe_mapping(middle, before);
 	injected = mcsafe_inject(middle, mapping->unit, kind) == 0;
 	if (injected) {
-		describe(middle, meanwhile);
+		t_describe_mapping(middle, meanwhile);
 		if (attribute->flag != NULL)
 			assert_non_null(strstr(meanwhile, attribute->flag));
 		assert_int_equal(mcsafe_inject_clear(middle, mapping->unit), 0);
 		assert_int_equal(middle[0], mapping_byte(mapping->unit));
 	}
-	describe(middle, after);
+	t_describe_mapping(middle, after);
 	assert_string_equal(after, before);
 	return injected;
 }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_loss.c - which granule is lost, from the fault record and from where the access stopped */
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 
+#include <mcsafe/fault.h>
+
+#include "landing/fault.h"
+#include "landing/landing.h"
 #include "landing/loss.h"
 #include "run.h"
 
@@ -85,10 +91,75 @@ static void test_the_lost_granule_is_in_reach_of_the_access(void **state)
 	}
 }
 
+static void test_a_granule_is_the_extent_but_no_less_than_a_page(void **state)
+{
+	static const struct {
+		size_t extent, least, granule;
+	} granules[] = {
+		{0, 4096, 4096},    {64, 4096, 4096},         {4096, 4096, 4096},
+		{8192, 4096, 8192}, {1 << 21, 4096, 1 << 21}, {4096, 1 << 21, 1 << 21},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(granules); i++) {
+		const struct mcsafe_fault fault = {.extent = granules[i].extent};
+
+		assert_int_equal(mcsafe__granule(&fault, granules[i].least), granules[i].granule);
+	}
+}
+
+/* Extents as the kernel tells them, and as it cannot. */
+static void test_the_extent_is_that_of_the_signal(void **state)
+{
+	(void)state;
+	for (unsigned lsb = 0; lsb < 256; lsb++) {
+		const struct mcsafe__landing landing = {
+			.facts = mcsafe__facts_pack(SIGBUS, BUS_MCEERR_AR, lsb, MCSAFE_ROW_LOAD)};
+		struct mcsafe_fault fault;
+
+		mcsafe__fault_from_landing(&fault, &landing, NULL);
+		assert_int_equal(fault.extent, lsb == 0 || lsb > 63 ? 0 : UINT64_C(1) << lsb);
+	}
+}
+
+static void test_every_cause_has_a_name_and_an_error(void **state)
+{
+	/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): as it is read. */
+	static const struct {
+		enum mcsafe_cause cause;
+		const char *name;
+		int error;
+	} causes[] = {
+		{MCSAFE_CAUSE_NONE, "none", 0},
+		{MCSAFE_CAUSE_POISON, "poison", EHWPOISON},
+		{MCSAFE_CAUSE_IO, "io", EIO},
+		{MCSAFE_CAUSE_UNMAPPED, "unmapped", EFAULT},
+		{MCSAFE_CAUSE_PROTECTED, "protected", EFAULT},
+		{MCSAFE_CAUSE_PKEY, "pkey", EFAULT},
+		{MCSAFE_CAUSE_ADDRESS, "address", EFAULT},
+		{MCSAFE_CAUSE_UNKNOWN, "unknown", EFAULT},
+		/* Of a later version. */
+		{(enum mcsafe_cause)(MCSAFE_CAUSE_UNKNOWN + 1), "unknown", EFAULT},
+		{(enum mcsafe_cause)255, "unknown", EFAULT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(causes); i++) {
+		const struct mcsafe_fault fault = {.cause = causes[i].cause};
+
+		assert_string_equal(mcsafe_cause_name(causes[i].cause), causes[i].name);
+		assert_int_equal(mcsafe_fault_errno(&fault), causes[i].error);
+	}
+	assert_int_equal(mcsafe_fault_errno(NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_lost_granule_is_in_reach_of_the_access),
+		cmocka_unit_test(test_a_granule_is_the_extent_but_no_less_than_a_page),
+		cmocka_unit_test(test_the_extent_is_that_of_the_signal),
+		cmocka_unit_test(test_every_cause_has_a_name_and_an_error),
 	};
 
 	return t_run("landing.loss", tests, T_LENGTH(tests));

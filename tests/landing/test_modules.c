@@ -22,6 +22,7 @@
 #include "child.h"
 #include "landing/module_table.h"
 #include "module_rows.h"
+#include "refusal.h"
 #include "tool.h"
 
 #define MANY 100000
@@ -30,6 +31,7 @@ int t_many_load(const volatile void *p, size_t i);
 extern const char t_many_insns[], t_many_failed[];
 
 static struct t_bad_page memory;
+static int *fired; /* shared with children */
 
 static int load(const volatile void *p, struct t_registers *registers)
 {
@@ -234,6 +236,54 @@ IN_CHILD(test_tables_that_break_a_rule_are_refused)
 	CHECK_EQ(errno, 4711);
 }
 
+#define BLOCK 64 /* places after which another block of them is allocated, or more */
+
+/* Register the table after some others while the nth call of libc is refused. */
+static void register_while_refused(void *arg)
+{
+	const unsigned *nth = arg;
+	const char *refused;
+	uintptr_t fixup;
+	uint64_t facts;
+	int result;
+
+	for (size_t i = 0; i < 1000; i++)
+		make_row(&many[i], many_insn(i), (uintptr_t)t_many_failed, MCSAFE_ROW_LOAD);
+	for (size_t i = 1; i <= BLOCK; i++)
+		CHECK_EQ(mcsafe_module_register(&many[i], &many[i] + 1), 0);
+	t_refuse(nth[0], ENOMEM);
+	/* Larger than the others, so that it needs memory of its own. */
+	result = mcsafe_module_register(many, many + nth[1]);
+	refused = t_refuse_no_more();
+	*fired = refused != NULL;
+	/* If the object cannot be found or pinned, its owner sees to it. */
+	if (refused == NULL || strcmp(refused, "dlopen") == 0 || strcmp(refused, "dladdr1") == 0)
+		CHECK_EQ(result, 0);
+	else
+		CHECK_EQ(result, -ENOMEM);
+	CHECK_EQ(ask(many_insn(0), &fixup, &facts), result == 0);
+	CHECK_EQ(mcsafe_module_register(many, many + nth[1]), result == 0 ? -EEXIST : 0);
+	CHECK_EQ(ask(many_insn(0), &fixup, &facts), 1);
+}
+
+static void test_a_table_is_registered_or_not(void **state)
+{
+	unsigned nth[2] = {0, 0}, refused;
+
+	(void)state;
+	fired = t_shared(sizeof(*fired));
+	for (nth[1] = 1; nth[1] <= 1000; nth[1] += 999) {
+		refused = 0;
+		do {
+			nth[0]++;
+			t_survives(register_while_refused, nth);
+			refused += (unsigned)*fired;
+		} while (*fired);
+		assert_true(refused >= 4);
+		nth[0] = 0;
+	}
+}
+
 #define TABLES 1000 /* of any number; more than one block of places holds */
 
 /* The last one is found like the first, and places that became free are used again. */
@@ -281,7 +331,7 @@ IN_CHILD(test_rows_that_are_there_more_than_once_count_once)
 	CHECK_EQ(mcsafe_module_unregister(rows), 0);
 }
 
-/* Linked with --wrap=mmap: how often the library asks for memory of its own. */
+/* The kit has led the call here (refusal.h): how often the library asks for memory of its own. */
 static _Atomic unsigned long n_maps;
 
 void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
@@ -290,10 +340,12 @@ void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t of
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	atomic_fetch_add(&n_maps, 1);
+	if (t_is_refused("mmap"))
+		return MAP_FAILED;
 	return __real_mmap(addr, size, prot, flags, fd, offset);
 }
 
-/* Linked with --wrap=madvise: forget() runs in a child that was forked while the library gave
+/* The same: forget() runs in a child that was forked while the library gave
  * memory back, as if another thread had forked. */
 static void (*forget)(void *);
 
@@ -539,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_a_hundred_thousand_rows_in_any_order_are_found),
 		cmocka_unit_test(test_tables_that_break_a_rule_are_refused),
 		cmocka_unit_test(test_a_thousand_tables_are_found),
+		cmocka_unit_test(test_a_table_is_registered_or_not),
 		cmocka_unit_test(test_rows_that_are_there_more_than_once_count_once),
 		cmocka_unit_test(test_child_of_a_thread_that_unregisters_keeps_its_own_rows),
 		cmocka_unit_test(test_memory_does_not_grow),

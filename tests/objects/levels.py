@@ -18,7 +18,8 @@ from disassembly import Instruction
 INTEGERS = {"cmov"}
 SSE2 = INTEGERS | {"fpu", "sse1", "sse2"}
 AVX2 = SSE2 | {"avx", "avx2"}
-AVX512 = AVX2 | {"avx512", "bmi2", "bwi", "vbmi", "vlx"}
+# Every processor with AVX-512 has PREFETCHW. On others it does nothing.
+AVX512 = AVX2 | {"avx512", "bmi2", "bwi", "prfchw", "vbmi", "vlx"}
 
 # By the last part of a function's name. Others may use what every x86-64 has.
 LEVELS = {

@@ -4,9 +4,9 @@
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
 row. There are two exceptions. First, constants may be read, at a %rip-relative address or through a
 register that the engine writes only by LEA of such an address. They must be in a section that
-cannot be written. Second, a function may use its red zone. After a fault, an engine goes back to
-its own code or ends with a jump to mcsafe__stop (asm/asm.h), which writes the caller's record.
-Nothing but a fault leads to such a jump.
+cannot be written, or in mcsafe__route (src/copy/route.h). Second, a function may use its red zone.
+After a fault, an engine goes back to its own code or ends with a jump to mcsafe__stop (asm/asm.h),
+which writes the caller's record. Nothing but a fault leads to such a jump.
 """
 
 import re
@@ -22,6 +22,7 @@ from disassembly import Instruction
 
 SECTION = "mcsafe_extable"
 STOP = "<mcsafe__stop>"
+ROUTE = "mcsafe__route"
 ROW = struct.Struct("<iiI")
 
 
@@ -121,9 +122,11 @@ class Function:
             for i in self.code.values()
             if i.operands and register.fullmatch(i.operands[-1]) and i.mnemonic != "ret"
         ]
-        return bool(writers) and all(
-            (i.mnemonic == "lea" and i.operands[0].endswith("(%rip)"))
-            or insn.addr not in self.reachable([i.end])
+        takers = {
+            i.addr for i in writers if i.mnemonic == "lea" and i.operands[0].endswith("(%rip)")
+        }
+        return bool(takers) and all(
+            i.addr in takers or insn.addr not in self.reachable([i.end], stops=takers)
             for i in writers
         )
 
@@ -192,9 +195,13 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
     yield from _check_stops(function)
 
 
-def is_read_only(file: elf.File, addr: int) -> bool:
-    """Whether it is in a section that is loaded and cannot be written."""
+def is_constant(file: elf.File, addr: int) -> bool:
+    """Whether it is in a section that is loaded and cannot be written, or in mcsafe__route."""
     return any(
+        symbol.value <= addr < symbol.value + symbol.size
+        for symbol in file.symbols
+        if symbol.name == ROUTE
+    ) or any(
         section.flags & elf.SHF_ALLOC
         and not section.flags & elf.SHF_WRITE
         and section.addr <= addr < section.addr + len(section.data)
@@ -236,6 +243,6 @@ def check(path: Path, engines: set[str], tools: Tools, layout: Layout) -> list[s
         problems.extend(
             f"{name}: {insn}: a constant that can be written"
             for insn, addr in function.constants()
-            if not is_read_only(file, addr)
+            if not is_constant(file, addr)
         )
     return problems

@@ -21,6 +21,9 @@ OTHERS = {
     "mcsafe_guard_enter",
 }
 
+# The public copies begin in an engine (asm/x86_64/copy_avx512.S).
+PUBLIC = {"mcsafe_memcpy", "memcpy_mcsafe"}
+
 # A correct engine, written so that a test can break each line.
 GOOD = """
 #include "asm.h"
@@ -156,7 +159,7 @@ class Table(unittest.TestCase):
                 self.assertEqual(rows.check(path, engines, TOOLS, LAYOUT), [])
 
     def test_engines_have_the_prefix(self) -> None:
-        for name in {symbol.name for symbol in built.engines()} - OTHERS:
+        for name in {symbol.name for symbol in built.engines()} - OTHERS - PUBLIC:
             self.assertTrue(name.startswith("mcsafe__"), name)
 
     def test_no_table_is_writable_or_relocated(self) -> None:

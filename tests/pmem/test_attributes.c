@@ -1,46 +1,77 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_attributes.c - what is read in /proc/self/smaps, on kernels that this machine does not run
+ * test_attributes.c - what is read of a mapping and given to another, whatever the kernel can do
  *
- * The linker replaces fopen(3) and the calls that give attributes to a mapping (--wrap). What the
- * kernel of this machine does with them is in test_repair.c.
+ * Not every kernel and processor has protection keys, names and NUMA. Therefore the linker replaces
+ * the calls that read and give attributes (--wrap). What the kernel of this machine does with them
+ * is in test_repair.c.
  */
 #include "pmem/attributes.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/kept_fd.h"
 #include "run.h"
 
+#define AT ((void *)0x10000)
+
+/* ---- the kernel ------------------------------------------------------------------------------ */
+
+/* Otherwise it is not the library that calls, but a runtime of the compiler. */
+static bool looking, giving;
+
 static const char *smaps; /* NULL: there is no /proc */
+static const void *looked_at;
+
+static struct {
+	int error; /* of get_mempolicy(2) */
+	int mode;
+	unsigned long first, last; /* words of the nodes */
+} policy;
 
 /* The calls of mcsafe__attributes_give(), one word each. */
 static char calls[512];
 static const char *refused; /* the call that fails */
 
-#define AT ((void *)0x10000)
-
-FILE *__wrap_fopen(const char *path, const char *mode);
+int __real_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id);
+int __wrap_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+int __real_madvise(void *at, size_t n, int advice);
 int __wrap_madvise(void *at, size_t n, int advice);
+int __real_mlock2(const void *at, size_t n, unsigned flags);
 int __wrap_mlock2(const void *at, size_t n, unsigned flags);
+int __real_mprotect(void *at, size_t n, int prot);
 int __wrap_mprotect(void *at, size_t n, int prot);
+int __real_pkey_mprotect(void *at, size_t n, int prot, int pkey);
 int __wrap_pkey_mprotect(void *at, size_t n, int prot, int pkey);
-int __wrap_prctl(int option, ...);
+int __real_prctl(int option, ...);
+int __wrap_prctl(int option, void *kind, void *at, size_t n, const char *name);
 
-FILE *__wrap_fopen(const char *path, const char *mode)
+int __wrap_mcsafe__fd_open(int directory, const char *path, int flags, struct mcsafe__file_id *id)
 {
+	int fd;
+
+	if (!looking)
+		return __real_mcsafe__fd_open(directory, path, flags, id);
 	assert_string_equal(path, "/proc/self/smaps");
-	assert_string_equal(mode, "re");
-	if (smaps == NULL) {
-		errno = ENOENT;
-		return NULL;
-	}
-	return fmemopen((void *)(uintptr_t)smaps, strlen(smaps), "r");
+	assert_int_equal(flags, O_RDONLY);
+	if (smaps == NULL)
+		return -ENOENT;
+	fd = memfd_create("smaps", MFD_CLOEXEC);
+	assert_int_equal(pwrite(fd, smaps, strlen(smaps), 0), strlen(smaps));
+	return fd;
 }
 
 static int called(const void *at, size_t n, const char *name, int value)
@@ -56,57 +87,94 @@ static int called(const void *at, size_t n, const char *name, int value)
 	return -1;
 }
 
+#define WORDS (sizeof(((struct mcsafe__attributes *)NULL)->nodes) / sizeof(long))
+
+/* Like syscall(2) with all arguments that it can have. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	unsigned long *nodes = (unsigned long *)b;
+
+	if (looking && number == SYS_get_mempolicy) {
+		assert_int_equal(c, MCSAFE__NODES_MAX + 1);
+		assert_ptr_equal((void *)d, looked_at);
+		assert_int_equal(e, MPOL_F_ADDR);
+		if (policy.error != 0) {
+			errno = policy.error;
+			return -1;
+		}
+		*(int *)a = policy.mode;
+		nodes[0] = policy.first;
+		nodes[WORDS - 1] = policy.last;
+		return 0;
+	}
+	if (giving && number == SYS_mbind) {
+		nodes = (unsigned long *)d;
+		assert_int_equal(nodes[0], policy.first);
+		assert_int_equal(nodes[WORDS - 1], policy.last);
+		assert_int_equal(e, MCSAFE__NODES_MAX + 1);
+		assert_int_equal(f, 0);
+		return called((void *)a, (size_t)b, "mbind", (int)c);
+	}
+	return __real_syscall(number, a, b, c, d, e, f);
+}
+
 int __wrap_madvise(void *at, size_t n, int advice)
 {
-	return called(at, n, "madvise", advice);
+	return giving ? called(at, n, "madvise", advice) : __real_madvise(at, n, advice);
 }
 
 int __wrap_mlock2(const void *at, size_t n, unsigned flags)
 {
-	return called(at, n, "mlock2", (int)flags);
+	return giving ? called(at, n, "mlock2", (int)flags) : __real_mlock2(at, n, flags);
 }
 
 int __wrap_mprotect(void *at, size_t n, int prot)
 {
-	return called(at, n, "mprotect", prot);
+	return giving ? called(at, n, "mprotect", prot) : __real_mprotect(at, n, prot);
 }
 
 int __wrap_pkey_mprotect(void *at, size_t n, int prot, int pkey)
 {
-	return called(at, n, "pkey_mprotect", prot * 100 + pkey);
+	return giving ? called(at, n, "pkey_mprotect", prot * 100 + pkey)
+		      : __real_pkey_mprotect(at, n, prot, pkey);
 }
 
-int __wrap_prctl(int option, ...)
+/* Like prctl(2) with all arguments that it can have. */
+int __wrap_prctl(int option, void *kind, void *at, size_t n, const char *name)
 {
-	va_list args;
-	const char *name;
-	void *at;
-	size_t n;
-
-	va_start(args, option);
+	if (!giving)
+		return __real_prctl(option, kind, at, n, name);
 	assert_int_equal(option, PR_SET_VMA);
-	assert_int_equal(va_arg(args, int), PR_SET_VMA_ANON_NAME);
-	at = va_arg(args, void *);
-	n = va_arg(args, size_t);
-	name = va_arg(args, const char *);
-	va_end(args);
+	assert_int_equal((int)(intptr_t)kind, PR_SET_VMA_ANON_NAME);
 	return called(at, n, name, 0);
 }
 
-#define BEFORE "8000-9000 r-xp 00000000 08:01 7 /bin/true\nSize: 4 kB\nVmFlags: rd ex mr mw me\n"
+/* ---- read ------------------------------------------------------------------------------------ */
+
+#define BEFORE "8000-9000 r-xp 00000000 08:01 7 /lib/a b\nSize: 4 kB\nVmFlags: rd ex mr mw me\n"
 #define AFTER  "30000-31000 rw-p 00000000 00:00 0 \nSize: 4 kB\nVmFlags: rd wr mr mw me ac\n"
 
-static char text[1024];
+static bool look(const char *text, const void *at, size_t n, struct mcsafe__attributes *found)
+{
+	bool result;
+
+	smaps = text;
+	looked_at = at;
+	looking = true;
+	result = mcsafe__attributes_of(at, n, found);
+	looking = false;
+	return result;
+}
 
 /* The attributes of the mapping with this first line and these flags. */
 static struct mcsafe__attributes read_them(const char *line, const char *flags)
 {
+	static char text[1024];
 	struct mcsafe__attributes found;
 
 	snprintf(text, sizeof(text), "%s10000-20000 %s\nSize: 64 kB\nVmFlags: %s\n%s", BEFORE, line,
 		 flags, AFTER);
-	smaps = text;
-	assert_true(mcsafe__attributes_of(AT, T_PAGE, &found));
+	assert_true(look(text, AT, T_PAGE, &found));
 	return found;
 }
 
@@ -119,12 +187,17 @@ static void test_names_of_anonymous_memory_are_read(void **state)
 		bool private_anonymous;
 	} cases[] = {
 		{"", "", true},
+		{" ", "", true},
 		{"                   [anon:pool]", "pool", true},
 		{"  [anon:a b]", "a b", true},
 		{" [anon:x]", "x", true},
+		{" [anon:]]", "]", true},
 		{" [anon:]", "", true},
+		{" [anon]", "", true},
+		{" [anon:x]y", "", true}, /* not a name */
 		{" [heap]", "", false},
 		{" /dev/zero (deleted)", "", false},
+		{" /tmp/[anon:x]", "", false},
 	};
 
 	(void)state;
@@ -173,41 +246,91 @@ static void test_flags_are_read(void **state)
 	assert_true(found.locked && !found.locked_on_fault);
 	found = read_them(ANONYMOUS, "rd lo lf");
 	assert_true(found.locked && found.locked_on_fault);
-	/* Executable, of a pager, and of a future kernel. */
+	/* Executable, shared, of a pager, and of a future kernel. */
 	assert_false(read_them(ANONYMOUS, "rd ex").complete);
+	assert_false(read_them(ANONYMOUS, "rd sh").complete);
 	assert_false(read_them(ANONYMOUS, "rd um").complete);
 	assert_false(read_them(ANONYMOUS, "rd zz").complete);
-	assert_int_equal(read_them(ANONYMOUS "\nProtectionKey: 5", "rd").pkey, 5);
+	assert_int_equal(read_them(ANONYMOUS "\nProtectionKey:         5", "rd").pkey, 5);
 	assert_int_equal(read_them(ANONYMOUS, "rd").pkey, 0);
 }
 
-static void test_memory_in_no_mapping_or_in_two_has_none(void **state)
+static void test_the_range_must_lie_in_one_mapping(void **state)
 {
+	static const char text[] =
+		BEFORE "10000-20000 " ANONYMOUS "\nVmFlags: rd\n20000-21000 " ANONYMOUS
+		       "\nVmFlags: wr\n" AFTER;
+	static const struct {
+		uintptr_t at;
+		size_t n;
+		int prot; /* -1: none is found */
+	} cases[] = {
+		{0x10000, T_PAGE, PROT_READ},
+		{0x10000, 0x10000, PROT_READ},
+		{0x1f000, T_PAGE, PROT_READ},
+		{0x1ffff, 1, PROT_READ},
+		{0x20000, T_PAGE, PROT_WRITE},
+		{0x8000, T_PAGE, PROT_READ},
+		{0x30fff, 1, PROT_READ | PROT_WRITE},
+		/* In more than one. */
+		{0x10000, 0x10001, -1},
+		{0x1ffff, 2, -1},
+		/* Before, between and past them. */
+		{0x7fff, 1, -1},
+		{0x9000, T_PAGE, -1},
+		{0xffff, 1, -1},
+		{0x21000, T_PAGE, -1},
+		{0x31000, 1, -1},
+	};
 	struct mcsafe__attributes found;
 
 	(void)state;
-	read_them(ANONYMOUS, "rd");
-	assert_true(mcsafe__attributes_of(AT, 0x10000, &found));
-	assert_false(mcsafe__attributes_of(AT, 0x10001, &found));
-	assert_true(mcsafe__attributes_of((void *)0x1f000, T_PAGE, &found));
-	assert_false(mcsafe__attributes_of((void *)0x20000, T_PAGE, &found));
-	assert_false(mcsafe__attributes_of((void *)0xf000, T_PAGE, &found));
-	assert_true(mcsafe__attributes_of((void *)0x30000, T_PAGE, &found));
-	smaps = BEFORE;
-	assert_false(mcsafe__attributes_of(AT, T_PAGE, &found));
-	/* The flags of the next mapping are not its own. */
-	smaps = "10000-20000 " ANONYMOUS "\nSize: 4 kB\n" AFTER;
-	assert_false(mcsafe__attributes_of(AT, T_PAGE, &found));
-	smaps = NULL;
-	assert_false(mcsafe__attributes_of(AT, T_PAGE, &found));
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
+		if (look(text, (void *)cases[i].at, cases[i].n, &found)
+			    ? found.prot != cases[i].prot
+			    : cases[i].prot != -1)
+			fail_msg("case %zu: %#zx", i, (size_t)cases[i].at);
+	assert_false(look(BEFORE, AT, T_PAGE, &found));
+	assert_false(look(NULL, AT, T_PAGE, &found));
 }
+
+static void test_a_mapping_without_flags_is_not_known(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"10000-20000 " ANONYMOUS " \n",
+		"10000-20000 " ANONYMOUS " \nSize: 8 kB\n",
+		/* The flags of the next mapping are not its own. */
+		"10000-20000 " ANONYMOUS "\nSize: 4 kB\n" AFTER,
+		/* Not the first line of a mapping. */
+		"10000-20000\nVmFlags: rd \n",
+		"10000-20000 rwxp",
+		"10000-20000 rw\nVmFlags: rd \n",
+		"10000-20000 \nVmFlags: rd \n",
+		"10000 20000 " ANONYMOUS " \nVmFlags: rd \n",
+		"10000\nVmFlags: rd \n",
+		"none\nVmFlags: rd \n",
+	};
+	struct mcsafe__attributes found;
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(texts); i++)
+		if (look(texts[i], AT, T_PAGE, &found))
+			fail_msg("text %zu has no flags", i);
+}
+
+/* ---- give ------------------------------------------------------------------------------------ */
 
 static const char *given(const struct mcsafe__attributes *attributes, const char *that_fails)
 {
+	int err;
+
 	calls[0] = '\0';
 	refused = that_fails;
-	assert_int_equal(mcsafe__attributes_give(AT, T_PAGE, attributes),
-			 that_fails == NULL || strcmp(that_fails, "pool") == 0 ? 0 : -EAGAIN);
+	giving = true;
+	err = mcsafe__attributes_give(AT, T_PAGE, attributes);
+	giving = false;
+	assert_int_equal(err, that_fails == NULL || strcmp(that_fails, "pool") == 0 ? 0 : -EAGAIN);
 	return calls;
 }
 
@@ -234,14 +357,53 @@ static void test_all_that_was_read_is_given(void **state)
 	assert_string_equal(given(&found, NULL), "mprotect:3 ");
 }
 
+static const char *given_policy(const struct mcsafe__attributes *attributes, int result)
+{
+	int err;
+
+	calls[0] = '\0';
+	refused = result != 0 ? "mbind" : NULL;
+	giving = true;
+	err = mcsafe__attributes_give_policy(AT, T_PAGE, attributes);
+	giving = false;
+	assert_int_equal(err, result);
+	return calls;
+}
+
+static void test_a_policy_that_was_read_is_given(void **state)
+{
+	struct mcsafe__attributes found;
+
+	(void)state;
+	policy.mode = MPOL_INTERLEAVE | MPOL_F_STATIC_NODES;
+	policy.first = 5;
+	policy.last = 1ul << 63;
+	found = read_them(ANONYMOUS, "rd");
+	assert_true(found.complete);
+	assert_string_equal(given_policy(&found, 0), "mbind:32771 ");
+	assert_string_equal(given_policy(&found, -EAGAIN), "mbind:32771 ");
+	/* There are no policies, or we cannot know of one. */
+	policy.error = ENOSYS;
+	found = read_them(ANONYMOUS, "rd");
+	assert_true(found.complete);
+	assert_string_equal(given_policy(&found, 0), "");
+	policy.error = EPERM;
+	assert_true(read_them(ANONYMOUS, "rd").complete);
+	policy.error = EINVAL;
+	assert_false(read_them(ANONYMOUS, "rd").complete);
+	memset(&policy, 0, sizeof(policy));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_of_anonymous_memory_are_read),
 		cmocka_unit_test(test_flags_are_read),
-		cmocka_unit_test(test_memory_in_no_mapping_or_in_two_has_none),
+		cmocka_unit_test(test_the_range_must_lie_in_one_mapping),
+		cmocka_unit_test(test_a_mapping_without_flags_is_not_known),
 		cmocka_unit_test(test_all_that_was_read_is_given),
+		cmocka_unit_test(test_a_policy_that_was_read_is_given),
 	};
 
-	return t_run("attributes", tests, T_LENGTH(tests));
+	return t_run("pmem.attributes", tests, T_LENGTH(tests));
 }

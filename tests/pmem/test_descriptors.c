@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "leaks.h"
 #include "pmem/pmem.h"
 #include "run.h"
 #include "small_tmpfs.h"
@@ -38,6 +39,7 @@ FILE *__wrap_fopen(const char *path, const char *mode);
 
 static _Atomic unsigned opened, opened_low;
 static bool let_others_run; /* meanwhile */
+static int opens_instead;   /* this file; -1: nothing; 0: what is asked for */
 
 /* The C library opens the file, not by the function above. */
 FILE *__wrap_fopen(const char *path, const char *mode)
@@ -51,7 +53,9 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 
 int __wrap_openat(int directory, const char *path, int flags, ...)
 {
-	int fd = __real_openat(directory, path, flags);
+	int fd = opens_instead < 0    ? -1
+		 : opens_instead == 0 ? __real_openat(directory, path, flags)
+				      : fcntl(opens_instead, F_DUPFD_CLOEXEC, 0);
 
 	opened++;
 	opened_low += fd >= 0 && fd < 3;
@@ -297,6 +301,55 @@ IN_CHILD(test_first_reads_of_several_threads_keep_record_locks)
 		mcsafe_pmem_close(pmem);
 	}
 	close(fd);
+}
+
+/* Without a descriptor of its own a read cannot look for holes. It fills them. */
+IN_CHILD(test_a_file_that_cannot_be_opened_again_is_read)
+{
+	int fd = new_memfd(4 * T_PAGE), other = new_memfd(4 * T_PAGE);
+	const int instead[] = {-1, other};
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 0), 1);
+	for (size_t i = 0; i < T_LENGTH(instead); i++) {
+		struct mcsafe_pmem *pmem;
+		char bytes[2 * T_PAGE];
+		size_t descriptors;
+
+		CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_NO_ASK), 0);
+		descriptors = t_count_descriptors();
+		opens_instead = instead[i];
+		opened = 0;
+		for (int again = 0; again < 2; again++) {
+			memset(bytes, 'o', sizeof(bytes));
+			CHECK_EQ(mcsafe_pmem_pread(pmem, bytes, sizeof(bytes), 0, NULL),
+				 sizeof(bytes));
+			CHECK_EQ(bytes[0], 'x');
+			for (size_t at = 1; at < sizeof(bytes); at++)
+				CHECK_EQ(bytes[at], 0);
+		}
+		CHECK_EQ(opened, 1); /* it is not tried again */
+		opens_instead = 0;
+		CHECK_EQ(t_count_descriptors(), descriptors);
+		mcsafe_pmem_close(pmem);
+	}
+}
+
+/* Reading a hole of hugetlbfs takes memory, but such files have no SEEK_HOLE that tells. */
+IN_CHILD(test_holes_of_hugetlbfs_are_not_looked_for)
+{
+	int fd = new_memfd(4 * T_PAGE);
+	struct mcsafe_pmem *pmem;
+	char byte = 'o';
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, MCSAFE_PMEM_NO_ASK), 0);
+	pmem->hugetlb = true; /* it is treated like one */
+	opened = 0;
+	CHECK_EQ(mcsafe_pmem_pread(pmem, &byte, 1, T_PAGE, NULL), 1);
+	CHECK_EQ(byte, 0);
+	CHECK_EQ(opened, 0);
+	mcsafe_pmem_close(pmem);
 }
 
 static void borrow(int fd, const char *name)
@@ -613,6 +666,8 @@ int main(void)
 		cmocka_unit_test(test_no_descriptor_is_one_of_the_standard_ones),
 		cmocka_unit_test(test_a_number_that_is_another_file_is_left_alone),
 		cmocka_unit_test(test_a_file_is_told_from_all_others),
+		cmocka_unit_test(test_a_file_that_cannot_be_opened_again_is_read),
+		cmocka_unit_test(test_holes_of_hugetlbfs_are_not_looked_for),
 		cmocka_unit_test(test_a_borrowed_descriptor_keeps_record_locks),
 		cmocka_unit_test(test_first_reads_of_several_threads_keep_record_locks),
 		cmocka_unit_test(test_a_lease_is_waited_for),

@@ -6,6 +6,7 @@
  * which maps as shared memory. The lab shows what real firmware does (repair-devdax). This firmware
  * also does what that one does not: it spoils the data that it clears.
  */
+#include <mcsafe/inject.h>
 #include <mcsafe/pmem.h>
 
 #include <errno.h>
@@ -33,7 +34,10 @@ static struct {
 	int cannot_begin; /* -errno */
 	size_t refuses;   /* the page of our memory that stays bad; SIZE: none */
 	bool loses_stores;
-	bool unfenced; /* there was no fence since the last flush */
+	bool cannot_flush;
+	bool fails_stores; /* before clearing */
+	size_t bytes;      /* of the device */
+	bool unfenced;     /* there was no fence since the last flush */
 	unsigned begun, run, ended, flushes;
 	uint64_t address, n;
 } firmware;
@@ -55,7 +59,7 @@ int __wrap_mcsafe__sysfs_dax_place(const char *sysfs, dev_t device, struct mcsaf
 	strcpy(place->region, "/sys/devices/" REGION);
 	place->region_start = START;
 	place->start = START;
-	place->bytes = BEFORE + SIZE;
+	place->bytes = firmware.bytes;
 	return 0;
 }
 
@@ -79,6 +83,10 @@ int __wrap_mcsafe__clearing_run(const struct mcsafe__clearing *clearing)
 	assert_in_range(firmware.n, T_PAGE, SIZE - offset);
 	firmware.run++;
 	assert_false(firmware.unfenced);
+	if (firmware.fails_stores) {
+		assert_int_equal(mcsafe_inject_clear(firmware.memory + offset, T_PAGE), 0);
+		return 0;
+	}
 	if (firmware.refuses - offset < firmware.n)
 		return -EIO;
 	/*
@@ -106,7 +114,7 @@ size_t __wrap_mcsafe__flush_clflush(const void *addr, size_t n, struct mcsafe_fa
 	if (firmware.loses_stores)
 		firmware.memory[(const unsigned char *)addr - firmware.memory + (ptrdiff_t)n - 1] ^=
 			1;
-	return 0;
+	return firmware.cannot_flush ? n : 0;
 }
 
 void __wrap_mcsafe__pmem_fence(void)
@@ -132,6 +140,7 @@ static void begin(void)
 	assert_true((void *)firmware.memory != MAP_FAILED);
 	firmware.data = data;
 	firmware.refuses = SIZE;
+	firmware.bytes = BEFORE + SIZE;
 	for (size_t i = 0; i < SIZE; i++)
 		data[i] = (unsigned char)(i * 7 + (i >> 8));
 	assert_int_equal(mcsafe_pmem_open_memory(&pmem, firmware.memory, SIZE, device,
@@ -211,6 +220,50 @@ static void test_what_does_not_read_back_stays_bad(void **state)
 	end();
 }
 
+/* The poison is still there when the data are stored for the first time. */
+static void test_the_second_store_decides(void **state)
+{
+	(void)state;
+	begin();
+	firmware.fails_stores = true;
+	if (mcsafe_inject(firmware.memory + 6 * T_PAGE, T_PAGE, MCSAFE_INJECT_PROTECT) != 0)
+		t_skip("no fault can be injected: %s", mcsafe_inject_reason());
+	assert_int_equal(repair(T_PAGE, 6 * T_PAGE), T_PAGE);
+	assert_int_equal(firmware.run, 1);
+	assert_int_equal(firmware.flushes, 1); /* what was not stored is not flushed */
+	assert_memory_equal(firmware.memory + 6 * T_PAGE, data + 6 * T_PAGE, T_PAGE);
+	assert_int_equal(known_bad(0), SIZE - T_PAGE);
+	end();
+}
+
+static void test_data_that_cannot_be_flushed_repair_nothing(void **state)
+{
+	(void)state;
+	begin();
+	firmware.cannot_flush = true;
+	assert_int_equal(repair(T_PAGE, 6 * T_PAGE), -EIO);
+	assert_int_equal(firmware.run, 1);
+	assert_int_equal(firmware.flushes, 2);
+	assert_int_equal(known_bad(0), SIZE);
+	end();
+}
+
+/* The caller has mapped more than the device has. */
+static void test_memory_past_the_end_of_the_device_is_not_cleared(void **state)
+{
+	static const size_t sizes[] = {0, BEFORE, BEFORE + T_PAGE, BEFORE + 2 * T_PAGE - 1};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(sizes); i++) {
+		begin();
+		firmware.bytes = sizes[i];
+		assert_int_equal(repair(T_PAGE, T_PAGE), -EINVAL);
+		assert_int_equal(firmware.begun + firmware.flushes, 0);
+		assert_int_equal(known_bad(0), SIZE);
+		end();
+	}
+}
+
 static void test_nothing_is_done_where_nothing_can_be(void **state)
 {
 	static const struct {
@@ -257,6 +310,9 @@ int main(void)
 		cmocka_unit_test(test_what_is_cleared_gets_its_data),
 		cmocka_unit_test(test_what_is_refused_stays_bad),
 		cmocka_unit_test(test_what_does_not_read_back_stays_bad),
+		cmocka_unit_test(test_the_second_store_decides),
+		cmocka_unit_test(test_data_that_cannot_be_flushed_repair_nothing),
+		cmocka_unit_test(test_memory_past_the_end_of_the_device_is_not_cleared),
 		cmocka_unit_test(test_nothing_is_done_where_nothing_can_be),
 		cmocka_unit_test(test_a_part_of_a_page_is_refused),
 	};

@@ -43,6 +43,9 @@ static struct {
 	int interrupts;          /* so many calls are interrupted */
 	void (*meanwhile)(void); /* what somebody else does while pread(2) runs */
 	unsigned file_system;    /* 0: what it is */
+	int file_system_error;   /* of fstatfs(2) */
+	int room_error;          /* of fallocate(2) */
+	bool no_memory;          /* for aligned_alloc(3) */
 	int msync_error;
 	const unsigned char *synced;
 	size_t synced_n;
@@ -55,6 +58,8 @@ int __real_fallocate(int fd, int mode, off_t offset, off_t n);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t n);
 int __real_fstatfs(int fd, struct statfs *fs);
 int __wrap_fstatfs(int fd, struct statfs *fs);
+void *__real_aligned_alloc(size_t align, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
 int __real_msync(void *addr, size_t n, int flags);
 int __wrap_msync(void *addr, size_t n, int flags);
 
@@ -90,7 +95,16 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t n)
 	os.fallocates++;
 	if (interrupted())
 		return -1;
+	if (os.room_error != 0) {
+		errno = os.room_error;
+		return -1;
+	}
 	return __real_fallocate(fd, mode, offset, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return os.no_memory ? NULL : __real_aligned_alloc(align, n);
 }
 
 int __wrap_fstatfs(int fd, struct statfs *fs)
@@ -99,6 +113,10 @@ int __wrap_fstatfs(int fd, struct statfs *fs)
 
 	if (os.file_system != 0)
 		fs->f_type = (__typeof__(fs->f_type))os.file_system;
+	if (os.file_system_error != 0) {
+		errno = os.file_system_error;
+		return -1;
+	}
 	return err;
 }
 
@@ -223,6 +241,10 @@ static void test_a_descriptor_with_O_DIRECT_is_asked_for_a_page(void **state)
 	check_read_stops();
 	assert_int_equal(known(), 0);
 	os.pread_error = EIO;
+	os.no_memory = true; /* for the page */
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.no_memory = false;
 	check_read_stops();
 	assert_int_equal(known(), T_PAGE);
 	heal();
@@ -237,9 +259,11 @@ static void test_an_error_of_a_server_is_not_remembered(void **state)
 		0x00c36400,       0x65735546,      AFS_SUPER_MAGIC, AFS_FS_MAGIC,
 		CODA_SUPER_MAGIC, V9FS_MAGIC,      0x794c7630,      ECRYPTFS_SUPER_MAGIC,
 		0x0bd00bd0,       0x47504653,      0x786f4256,      0x12345678};
-	static const unsigned local[] = {EXT4_SUPER_MAGIC, 0x58465342, BTRFS_SUPER_MAGIC,
-					 F2FS_SUPER_MAGIC, 0xca451a4e, TMPFS_MAGIC,
-					 HUGETLBFS_MAGIC,  RAMFS_MAGIC};
+	static const unsigned local[] = {
+		EXT4_SUPER_MAGIC, 0x58465342,  BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		0xca451a4e,       TMPFS_MAGIC, HUGETLBFS_MAGIC,   RAMFS_MAGIC,
+		0x2011bab0,       0x9660,      0x3153464a,        0x4d44,
+		0x3434,           0x7366746e,  0x73717368,        0x2fc12fc1};
 
 	(void)state;
 	open_with_error();
@@ -256,6 +280,85 @@ static void test_an_error_of_a_server_is_not_remembered(void **state)
 		if (known() != T_PAGE)
 			fail_msg("an error of file system %#x is not remembered", local[i]);
 		assert_int_equal(mcsafe_badblocks_clear(mcsafe_pmem_badblocks(pmem), 0, SIZE), 0);
+	}
+	os.file_system = EXT4_SUPER_MAGIC;
+	/* Nobody knows: it may be a server. */
+	os.file_system_error = EACCES;
+	check_read_stops();
+	assert_int_equal(known(), 0);
+	os.file_system_error = 0;
+	check_read_stops();
+	assert_int_equal(known(), T_PAGE);
+	heal();
+	close_it();
+}
+
+/* The file system says that it is hugetlbfs, with pages of 4 KiB. */
+static void test_a_file_of_hugetlbfs_is_mapped_as_it_is(void **state)
+{
+	const int flags = WRITING | MCSAFE_PMEM_RESERVE;
+	struct mcsafe_pmem_info info;
+
+	(void)state;
+	t_install();
+	memset(&os, 0, sizeof(os));
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	memset(buf, 'p', SIZE);
+	assert_int_equal(write(fd, buf, SIZE), SIZE);
+	os.file_system = HUGETLBFS_MAGIC;
+	os.room_error = ENOMEM; /* there is no free huge page */
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOSPC);
+	os.room_error = 0;
+	os.interrupts = 3;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.interrupts, 0);
+	/* Huge pages are reserved for all of the mapping: it has no room to grow. */
+	assert_int_equal(atomic_load(&pmem->view)->mapped, SIZE);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(info.page_size, T_PAGE);
+	assert_int_equal(info.align, T_PAGE);
+	assert_false(info.sync);
+	assert_int_equal(mcsafe_pmem_pread(pmem, back, SIZE, 0, NULL), SIZE);
+	assert_memory_equal(back, buf, SIZE);
+	close_it();
+	/* On tmpfs this error is another one. */
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)SIZE), 0);
+	os.file_system = 0;
+	os.room_error = ENOMEM;
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), -ENOMEM);
+	close(fd);
+	/* Space is reserved in pieces: the file is larger than one. */
+	os.room_error = 0;
+	os.fallocates = 0;
+	fd = memfd_create("passing", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 17 << 20), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, flags), 0);
+	assert_int_equal(os.fallocates, 2);
+	close_it();
+}
+
+/* Whatever the file system says when a store asks for space. */
+static void test_missing_space_is_told_from_other_errors(void **state)
+{
+	static const struct {
+		int error;
+		bool hugetlb;
+		int result;
+	} cases[] = {
+		{ENOSPC, false, -ENOSPC}, {EDQUOT, false, -ENOSPC}, {ENOMEM, true, -ENOSPC},
+		{ENOMEM, false, -EIO},    {EIO, false, -EIO},       {EOPNOTSUPP, true, -EIO},
+	};
+
+	(void)state;
+	open_with_error();
+	for (size_t i = 0; i < T_LENGTH(cases); i++) {
+		os.room_error = cases[i].error;
+		pmem->hugetlb = cases[i].hugetlb; /* it is treated like one */
+		assert_int_equal(mcsafe_pmem_pwrite(pmem, buf, 1, BAD * T_PAGE, NULL),
+				 cases[i].result);
+		assert_int_equal(os.fallocates, i + 1);
+		assert_int_equal(known(), 0);
 	}
 	heal();
 	close_it();
@@ -779,6 +882,8 @@ int main(void)
 		cmocka_unit_test(test_other_errors_of_pread_prove_nothing),
 		cmocka_unit_test(test_a_descriptor_with_O_DIRECT_is_asked_for_a_page),
 		cmocka_unit_test(test_an_error_of_a_server_is_not_remembered),
+		cmocka_unit_test(test_a_file_of_hugetlbfs_is_mapped_as_it_is),
+		cmocka_unit_test(test_missing_space_is_told_from_other_errors),
 		cmocka_unit_test(test_nothing_is_proved_while_the_file_changes),
 		cmocka_unit_test(test_a_file_of_somebody_else_is_not_asked),
 		cmocka_unit_test(test_without_a_file_an_error_is_not_remembered),

@@ -13,7 +13,6 @@
 #include <linux/falloc.h>
 #include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,6 +24,7 @@
 #include "pmem/attributes.h"
 #include "pmem/pmem.h"
 #include "run.h"
+#include "smaps.h"
 #include "tool.h"
 
 #define WRITING (MCSAFE_PMEM_WRITE | MCSAFE_PMEM_NO_ASK)
@@ -39,18 +39,20 @@ static unsigned char old[SIZE], data[SIZE], back[SIZE];
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
 static struct {
-	bool bad[PAGES];    /* pages that cannot be written, unless a hole is punched there first */
-	int error;          /* of a write to such a page */
-	bool hopeless;      /* a hole does not help */
-	int interrupts[3];  /* so many calls of each kind are interrupted */
-	size_t at_most;     /* bytes that are written at once */
+	bool bad[PAGES];   /* pages that cannot be written, unless a hole is punched there first */
+	int error;         /* of a write to such a page */
+	bool hopeless;     /* a hole does not help */
+	int interrupts[3]; /* so many calls of each kind are interrupted */
+	size_t at_most;    /* bytes that are written at once */
+	bool writes_nothing;
 	int sync_errors[4]; /* of one fdatasync(2) after the other */
 	int room_error, punch_error, mmap_error, mremap_error, mlock_error;
 	int get_policy_error, mbind_error;
 	unsigned mbinds;
 	unsigned meanwhile_at;   /* before which call of pwrite(2), counting from 1, */
 	void (*meanwhile)(void); /* somebody else does something */
-	unsigned writes, syncs, punches, maps, remaps;
+	void (*at_room)(void);   /* the same when space is asked for */
+	unsigned writes, syncs, punches, rooms, maps, remaps;
 	bool durable; /* nothing was written since the last fdatasync(2) that succeeded */
 	bool punched[PAGES];
 } os;
@@ -103,6 +105,8 @@ ssize_t __wrap_pwrite(int file, const void *from, size_t n, off_t offset)
 	}
 	if (os.at_most != 0 && n > os.at_most)
 		n = os.at_most;
+	if (os.writes_nothing)
+		return 0;
 	return __real_pwrite(file, from, n, offset);
 }
 
@@ -123,12 +127,16 @@ int __wrap_fallocate(int file, int mode, off_t offset, off_t n)
 {
 	if (interrupted(PUNCH))
 		return -1;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) == 0 && os.room_error != 0) {
-		errno = os.room_error;
-		return -1;
-	}
-	if ((mode & FALLOC_FL_PUNCH_HOLE) == 0)
+	if ((mode & FALLOC_FL_PUNCH_HOLE) == 0) {
+		os.rooms++;
+		if (os.room_error != 0) {
+			errno = os.room_error;
+			return -1;
+		}
+		if (os.at_room != NULL)
+			os.at_room();
 		return __real_fallocate(file, mode, offset, n);
+	}
 	assert_int_equal(mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 	os.punches++;
 	if (os.punch_error != 0) {
@@ -293,6 +301,19 @@ static void test_system_calls_that_are_interrupted_are_repeated(void **state)
 	assert_true(os.punched[3]);
 	assert_true(os.durable);
 	check_new(3, 4);
+	close_it();
+}
+
+/* A write of 0 bytes is no progress: without an end it would be repeated for ever. */
+static void test_a_write_of_nothing_is_an_error(void **state)
+{
+	(void)state;
+	open_file(0, true);
+	os.writes_nothing = true;
+	assert_int_equal(repair(T_PAGE, 0), -EIO);
+	assert_int_equal(os.writes, 1);
+	assert_int_equal(os.syncs, 0);
+	assert_int_equal(known(), SIZE);
 	close_it();
 }
 
@@ -511,10 +532,20 @@ static void test_a_repair_of_nothing_is_zero(void **state)
 
 /* ---- through the mapping --------------------------------------------------------------------- */
 
+static void inject(size_t page, enum mcsafe_inject_kind kind)
+{
+	if (mcsafe_inject(base() + page * T_PAGE, T_PAGE, kind) != 0)
+		t_skip("no fault can be injected: %s", mcsafe_inject_reason());
+}
+
 static void make_bad(size_t page)
 {
-	if (mcsafe_inject(base() + page * T_PAGE, T_PAGE, MCSAFE_INJECT_EOF) != 0)
-		t_skip("no SIGBUS can be injected: %s", mcsafe_inject_reason());
+	inject(page, MCSAFE_INJECT_EOF);
+}
+
+static void heal_page_2(void)
+{
+	assert_int_equal(mcsafe_inject_clear(base() + 2 * T_PAGE, T_PAGE), 0);
 }
 
 static void test_pages_that_do_not_read_back_are_mapped_anew(void **state)
@@ -567,39 +598,49 @@ static void test_a_file_of_hugetlbfs_is_stored_to(void **state)
 	close_it();
 }
 
-/* ---- memory of the caller -------------------------------------------------------------------- */
-
-/* Protection and flags of the mapping at an address, from /proc. */
-static void look(const void *at, char perms[5], char flags[256])
+static void open_huge(size_t page, enum mcsafe_inject_kind kind)
 {
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long from, to;
-	char line[512], text[5];
-	bool here = false;
-
-	assert_non_null(smaps);
-	*perms = *flags = '\0';
-	while (fgets(line, sizeof(line), smaps) != NULL) {
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, text) == 3) {
-			here = (uintptr_t)at >= from && (uintptr_t)at < to;
-			if (here)
-				memcpy(perms, text, sizeof(text));
-		}
-		if (here && strncmp(line, "VmFlags:", 8) == 0)
-			snprintf(flags, 256, "%.250s", line + 8);
-	}
-	fclose(smaps);
+	open_file(0, false);
+	pmem->hugetlb = true;
+	inject(page, kind);
 }
+
+/* The store failed because the file had no huge page there. Now it has one. */
+static void test_a_huge_page_that_was_missing_is_stored_to_again(void **state)
+{
+	(void)state;
+	open_huge(2, MCSAFE_INJECT_EOF);
+	os.at_room = heal_page_2;
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), T_PAGE);
+	assert_int_equal(os.rooms, 1);
+	assert_int_equal(os.writes + os.punches, 0);
+	check_new(2, 3);
+	assert_int_equal(known(), SIZE - T_PAGE);
+	close_it();
+}
+
+/* Only an I/O error can mean that space is missing. */
+static void test_a_store_that_fails_otherwise_asks_for_no_space(void **state)
+{
+	(void)state;
+	open_huge(2, MCSAFE_INJECT_PROTECT);
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), -EIO);
+	assert_int_equal(os.rooms, 0);
+	assert_int_equal(known(), SIZE);
+	heal_page_2();
+	close_it();
+}
+
+/* ---- memory of the caller -------------------------------------------------------------------- */
 
 /* Whether the page at an address has the attributes that its neighbour has. */
 static void check_alike(const unsigned char *page, const unsigned char *neighbour)
 {
-	char perms[2][5], flags[2][256];
+	char is[T_MAPPING_ROOM], wanted[T_MAPPING_ROOM];
 
-	look(page, perms[0], flags[0]);
-	look(neighbour, perms[1], flags[1]);
-	assert_string_equal(perms[0], perms[1]);
-	assert_string_equal(flags[0], flags[1]);
+	t_describe_mapping(page, is);
+	t_describe_mapping(neighbour, wanted);
+	assert_string_equal(is, wanted);
 }
 
 static unsigned char *memory;
@@ -754,17 +795,16 @@ static void test_what_cannot_be_replaced_like_it_is_stays(void **state)
 		{make_private_file, -EOPNOTSUPP}, {refuse_lock, -ENOMEM},
 		{refuse_pages, -ENOMEM},          {refuse_move, -ENOMEM},
 	};
-	char perms[2][5], flags[2][256];
+	char before[T_MAPPING_ROOM], after[T_MAPPING_ROOM];
 
 	(void)state;
 	for (size_t i = 0; i < T_LENGTH(cases); i++) {
 		open_memory();
 		cases[i].change();
-		look(memory, perms[0], flags[0]);
+		t_describe_mapping(memory, before);
 		assert_int_equal(repair(2 * T_PAGE, 0), cases[i].result);
-		look(memory, perms[1], flags[1]);
-		assert_string_equal(perms[0], perms[1]);
-		assert_string_equal(flags[0], flags[1]);
+		t_describe_mapping(memory, after);
+		assert_string_equal(after, before);
 		if (cases[i].change != refuse_move)
 			assert_int_equal(os.remaps, 0);
 		assert_int_equal(known(), SIZE);
@@ -809,6 +849,10 @@ static void test_memory_over_a_file_keeps_its_attributes(void **state)
 	assert_int_equal(madvise(memory + 2 * T_PAGE, T_PAGE, MADV_DONTFORK), 0);
 	assert_int_equal(madvise(memory + 2 * T_PAGE, T_PAGE, MADV_DONTDUMP), 0);
 	(void)__real_mlock2(memory + 2 * T_PAGE, T_PAGE, 0); /* fails, but locks */
+	os.mmap_error = EAGAIN;
+	assert_int_equal(repair(T_PAGE, 2 * T_PAGE), -EAGAIN);
+	assert_int_equal(known(), 0);
+	os.mmap_error = 0;
 	assert_int_equal(repair(3 * T_PAGE, T_PAGE), 3 * T_PAGE);
 	assert_memory_equal(memory + T_PAGE, data + T_PAGE, 3 * T_PAGE);
 	check_alike(memory + 2 * T_PAGE, memory + 5 * T_PAGE);
@@ -816,6 +860,35 @@ static void test_memory_over_a_file_keeps_its_attributes(void **state)
 	/* Nobody may read it, and nobody can. */
 	assert_int_equal(mprotect(memory + T_PAGE, T_PAGE, PROT_NONE), 0);
 	assert_int_equal(repair(T_PAGE, T_PAGE), -EOPNOTSUPP);
+	close_it();
+	munmap(memory, SIZE);
+}
+
+/* The memory is shorter than the huge page of the file that it ends in. */
+static void test_pages_are_mapped_anew_up_to_the_end_of_the_memory(void **state)
+{
+	const size_t n = 10 * T_PAGE;
+	char past[T_MAPPING_ROOM];
+
+	(void)state;
+	open_file(0, false);
+	mcsafe_pmem_close(pmem);
+	memory = __real_mmap(NULL, SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(__real_mmap(memory, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    memory);
+	assert_int_equal(mcsafe_pmem_open_memory(&pmem, memory, n, fd, 0, WRITING), 0);
+	/* No huge pages are needed: it is enough that the file is said to have such. */
+	pmem->page_size = pmem->align = 4 * T_PAGE;
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 8 * T_PAGE, 2 * T_PAGE),
+			 0);
+	if (mcsafe_inject(memory + 8 * T_PAGE, 2 * T_PAGE, MCSAFE_INJECT_EOF) != 0)
+		t_skip("no fault can be injected: %s", mcsafe_inject_reason());
+	assert_int_equal(repair(2 * T_PAGE, 8 * T_PAGE), 2 * T_PAGE);
+	assert_memory_equal(memory + 8 * T_PAGE, data + 8 * T_PAGE, 2 * T_PAGE);
+	assert_int_equal(known(), 0);
+	t_describe_mapping(memory + n, past);
+	assert_memory_equal(past, "---p", strlen("---p"));
+	assert_int_equal(mcsafe_inject_clear(memory + 8 * T_PAGE, 2 * T_PAGE), 0);
 	close_it();
 	munmap(memory, SIZE);
 }
@@ -968,6 +1041,8 @@ static void test_memory_past_the_end_of_its_file_is_not_repaired(void **state)
 		assert_int_equal(ftruncate(fd, (off_t)(ends[i] * T_PAGE)), 0);
 		for (size_t page = 0; page < PAGES / 2; page++)
 			assert_int_equal(repair(T_PAGE, page * T_PAGE), -EINVAL);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_size, ends[i] * T_PAGE);
 	}
 	assert_int_equal(os.writes, 0);
 	close_it();
@@ -979,6 +1054,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_data_are_durable_before_the_range_counts_as_good),
 		cmocka_unit_test(test_system_calls_that_are_interrupted_are_repeated),
+		cmocka_unit_test(test_a_write_of_nothing_is_an_error),
 		cmocka_unit_test(test_an_old_error_of_the_page_cache_is_not_of_the_new_data),
 		cmocka_unit_test(test_data_that_are_not_durable_repair_nothing),
 		cmocka_unit_test(test_a_hole_is_punched_for_the_bad_page_only),
@@ -990,11 +1066,14 @@ int main(void)
 		cmocka_unit_test(test_a_repair_of_nothing_is_zero),
 		cmocka_unit_test(test_pages_that_do_not_read_back_are_mapped_anew),
 		cmocka_unit_test(test_a_file_of_hugetlbfs_is_stored_to),
+		cmocka_unit_test(test_a_huge_page_that_was_missing_is_stored_to_again),
+		cmocka_unit_test(test_a_store_that_fails_otherwise_asks_for_no_space),
 		cmocka_unit_test(test_new_pages_are_like_the_old_ones),
 		cmocka_unit_test(test_each_page_is_like_its_predecessor),
 		cmocka_unit_test(test_what_cannot_be_replaced_like_it_is_stays),
 		cmocka_unit_test(test_memory_of_a_pager_is_not_replaced),
 		cmocka_unit_test(test_memory_over_a_file_keeps_its_attributes),
+		cmocka_unit_test(test_pages_are_mapped_anew_up_to_the_end_of_the_memory),
 		cmocka_unit_test(test_new_pages_have_the_policy_of_the_old_ones),
 		cmocka_unit_test(test_pages_of_a_file_that_are_mapped_anew_keep_their_policy),
 		cmocka_unit_test(test_a_policy_that_cannot_be_kept_prevents_the_repair),

@@ -26,6 +26,8 @@ static size_t sleeps;
 /* Posted when a pause begins, by the thread that has just checked whether it was cancelled. */
 static sem_t pausing;
 
+static long interrupted_at; /* the end of the pause that was interrupted last */
+
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 int __real_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *until);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
@@ -48,6 +50,13 @@ int __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *unt
 	}
 	assert_int_equal(clock, CLOCK_MONOTONIC);
 	assert_in_range(until->tv_nsec, 0, 999999999);
+	/* A handler has run: the pause goes on. */
+	if (interrupted_at != until->tv_nsec) {
+		interrupted_at = until->tv_nsec;
+		errno = EINTR;
+		return -1;
+	}
+	interrupted_at = -1;
 	now = *until;
 	sleeps++;
 	errno = ETIMEDOUT;
@@ -115,6 +124,7 @@ static void run_at(size_t rate)
 
 	now = (struct timespec){1000, 999999999};
 	sleeps = 0;
+	interrupted_at = -1;
 	our_clock = true;
 	assert_int_equal(mcsafe_scrub_run(scrub), 0);
 	our_clock = false;

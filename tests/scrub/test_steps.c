@@ -337,6 +337,54 @@ static void test_without_memory_nothing_is_passed_over(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* Lines of the page are known already: only the others count as found. */
+static void test_what_is_known_is_not_counted_again(void **state)
+{
+	struct mcsafe_badblocks *badblocks = begin();
+	struct mcsafe_scrub_progress progress;
+	struct mcsafe_scrub *made;
+
+	(void)state;
+	for (size_t at = 2048; at < 4096; at += 512)
+		assert_int_equal(__real_mcsafe_badblocks_add(badblocks, 30 * T_PAGE + at, 64), 0);
+	fake.poison[0] = 30 * T_PAGE + 640;
+	fake.n_poison = 1;
+	assert_int_equal(mcsafe_scrub_create(&made, fake.base, SIZE, badblocks, NULL), 0);
+	assert_int_equal(mcsafe_scrub_run(made), 0);
+	mcsafe_scrub_get_progress(made, &progress);
+	assert_int_equal(progress.bad, T_PAGE - 4 * 64);
+	assert_only(badblocks, 30 * T_PAGE, T_PAGE);
+	mcsafe_scrub_destroy(made);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+static int stop(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	(void)progress;
+	(*(unsigned *)arg)++;
+	return 1;
+}
+
+/* A read has met poison that cannot be noted. That counts more than the wish of the caller. */
+static void test_the_first_error_is_reported(void **state)
+{
+	struct mcsafe_badblocks *badblocks = begin();
+	unsigned calls = 0;
+	const struct mcsafe_scrub_options options = {.progress = stop, .arg = &calls};
+
+	(void)state;
+	fake.poison[0] = 3 * T_PAGE + 640;
+	fake.n_poison = 1;
+	fake.add_fails = 1;
+	assert_int_equal(scrub(badblocks, 0, SIZE, &options), -ENOMEM);
+	assert_int_equal(calls, 1);
+	assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
+	assert_int_equal(scrub(badblocks, 0, SIZE, &options), -ECANCELED);
+	assert_int_equal(calls, 2);
+	assert_only(badblocks, 3 * T_PAGE, T_PAGE);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +395,8 @@ int main(void)
 		cmocka_unit_test(test_known_ranges_are_not_touched),
 		cmocka_unit_test(test_what_is_declined_is_not_added),
 		cmocka_unit_test(test_without_memory_nothing_is_passed_over),
+		cmocka_unit_test(test_what_is_known_is_not_counted_again),
+		cmocka_unit_test(test_the_first_error_is_reported),
 	};
 
 	return t_run("scrub.steps", tests, T_LENGTH(tests));

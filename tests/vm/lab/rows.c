@@ -60,8 +60,8 @@ struct plan {
 	bool both;   /* a store: the source is also bad */
 };
 
-static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15, 16,  17,  24,
-				 31, 32, 33, 48, 63, 64, 65, 96, 128, 192, 257};
+static const size_t lengths[] = {1,  2,  3,  4,  7,  8,  9,  15,  16,  17,  24,  31,
+				 32, 33, 48, 63, 64, 65, 96, 128, 192, 257, 1200};
 
 static unsigned char arena[ARENA] __attribute__((aligned(4096)));
 

@@ -35,7 +35,7 @@ static void consume(const char *where, size_t from, size_t short_of, size_t line
 		n_insns = lab_rows(lab_engine("erms"), MCSAFE_ROW_BOTH, insns, T_LENGTH(insns));
 	else
 		n_insns = lab_rows(lab_engine("avx2"), MCSAFE_ROW_LOAD, insns, T_LENGTH(insns));
-	lab_need(n >= mcsafe__route.short_below, "%s: too short for REP MOVSB", where);
+	lab_need(n >= mcsafe__route.long_from, "%s: too short for REP MOVSB", where);
 	lab_fill_pattern(pages, 0, SIZE);
 	memset(arena, FILL, sizeof(arena));
 	lab_forget_signals();
