@@ -18,97 +18,10 @@
 #include "child.h"
 #include "cmocka_all.h"
 #include "huge_pages.h"
+#include "kit.h"
 #include "poison.h"
 #include "run.h"
 #include "touch.h"
-
-#define PAGES 16
-
-/* A file of PAGES pages. Page i holds the byte i + 1. */
-struct file {
-	int fd;
-	unsigned char *map;
-};
-
-static int make_file(unsigned char first)
-{
-	static unsigned char page[T_PAGE];
-	int fd = memfd_create("shield", MFD_CLOEXEC);
-
-	CHECK(fd >= 0);
-	for (size_t i = 0; i < PAGES; i++) {
-		memset(page, (int)(first + i), sizeof(page));
-		CHECK_EQ(write(fd, page, sizeof(page)), T_PAGE);
-	}
-	return fd;
-}
-
-static unsigned char *map_file(int fd, int prot, int flags)
-{
-	unsigned char *map = mmap(NULL, PAGES * T_PAGE, prot, flags, fd, 0);
-
-	CHECK_PTR_NE(map, MAP_FAILED);
-	return map;
-}
-
-static struct file open_file(void)
-{
-	struct file file = {.fd = make_file(1)};
-
-	file.map = map_file(file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
-	CHECK_EQ(mcsafe_install(), 0);
-	return file;
-}
-
-static void cut(const struct file *file, size_t pages)
-{
-	CHECK_EQ(ftruncate(file->fd, (off_t)(pages * T_PAGE)), 0);
-}
-
-static unsigned char load(const unsigned char *at)
-{
-	return *(const volatile unsigned char *)at;
-}
-
-static void check_page(const unsigned char *page, unsigned char byte)
-{
-	for (size_t i = 0; i < T_PAGE; i++)
-		CHECK_EQ(load(page + i), byte);
-}
-
-static void store(unsigned char *at, unsigned char byte)
-{
-	*(volatile unsigned char *)at = byte;
-}
-
-static struct mcsafe_shield *shield_with(void *base, size_t len, struct mcsafe_shield_options with)
-{
-	struct mcsafe_shield *shield = NULL;
-
-	with.size = sizeof(with);
-	CHECK_EQ(mcsafe_shield_open(&shield, base, len, &with), 0);
-	return shield;
-}
-
-static struct mcsafe_shield *shield_of(const struct file *file)
-{
-	return shield_with(
-		file->map, PAGES * T_PAGE,
-		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = file->fd});
-}
-
-/* The stand-ins are pages [first, end), and no others. */
-static void check_lost(const struct mcsafe_shield *shield, size_t first, size_t end)
-{
-	struct mcsafe_range range = {77, 77};
-
-	CHECK_EQ(mcsafe_shield_next(shield, 0, &range), first < end);
-	if (first >= end)
-		return;
-	CHECK_EQ(range.start, first * T_PAGE);
-	CHECK_EQ(range.len, (end - first) * T_PAGE);
-	CHECK(!mcsafe_shield_next(shield, end * T_PAGE, &range));
-}
 
 static unsigned long long counted(void)
 {
@@ -122,34 +35,34 @@ static unsigned long long counted(void)
 
 IN_CHILD(test_all_past_the_end_of_the_file_is_replaced_at_once)
 {
-	struct file file = open_file();
-	struct mcsafe_shield *shield = shield_of(&file);
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
 	unsigned long long before = counted();
 
-	cut(&file, 5);
+	s_cut(&file, 5);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
-	check_lost(shield, 0, 0);
-	check_page(file.map + 9 * T_PAGE, 0);
-	CHECK_EQ(mcsafe_shield_lost(shield), (PAGES - 5) * T_PAGE);
-	check_lost(shield, 5, PAGES);
-	for (size_t i = 0; i < PAGES; i++)
-		check_page(file.map + i * T_PAGE, i < 5 ? (unsigned char)(i + 1) : 0);
-	CHECK_EQ(counted(), before + PAGES - 5);
-	CHECK_EQ(mcsafe_shield_lost(shield), (PAGES - 5) * T_PAGE);
+	s_check_lost(shield, 0, 0);
+	s_check_page(file.map + 9 * T_PAGE, 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 5) * T_PAGE);
+	s_check_lost(shield, 5, S_PAGES);
+	for (size_t i = 0; i < S_PAGES; i++)
+		s_check_page(file.map + i * T_PAGE, i < 5 ? (unsigned char)(i + 1) : 0);
+	CHECK_EQ(counted(), before + S_PAGES - 5);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 5) * T_PAGE);
 	CHECK_EQ(mcsafe_shield_close(shield), 0);
 }
 
 IN_CHILD(test_the_page_with_the_end_of_the_file_stays)
 {
-	struct file file = open_file();
-	struct mcsafe_shield *shield = shield_of(&file);
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
 
 	CHECK_EQ(ftruncate(file.fd, 5 * (off_t)T_PAGE + 1), 0);
-	CHECK_EQ(load(file.map + 6 * T_PAGE), 0);
-	check_lost(shield, 6, PAGES);
-	CHECK_EQ(load(file.map + 5 * T_PAGE), 6);
-	CHECK_EQ(load(file.map + 5 * T_PAGE + 1), 0);
-	CHECK_EQ(mcsafe_shield_lost(shield), (PAGES - 6) * T_PAGE);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE), 0);
+	s_check_lost(shield, 6, S_PAGES);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 6);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE + 1), 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 6) * T_PAGE);
 }
 
 /* A file in a directory: the library finds it by its path. */
@@ -157,43 +70,43 @@ IN_CHILD(test_a_file_with_a_path_is_known_without_a_descriptor)
 {
 	char path[] = "/tmp/mcsafe-shield-XXXXXX";
 	int fd = mkstemp(path);
-	struct file file = {.fd = fd};
+	struct s_file file = {.fd = fd};
 	struct mcsafe_shield *shield;
 
 	CHECK(fd >= 0);
-	CHECK_EQ(ftruncate(fd, PAGES * (off_t)T_PAGE), 0);
-	file.map = map_file(fd, PROT_READ, MAP_PRIVATE);
+	CHECK_EQ(ftruncate(fd, S_PAGES * (off_t)T_PAGE), 0);
+	file.map = s_map_file(fd, PROT_READ, MAP_PRIVATE);
 	CHECK_EQ(mcsafe_install(), 0);
-	shield = shield_with(file.map, PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 	CHECK_EQ(unlink(path), 0);
-	cut(&file, 1);
-	CHECK_EQ(load(file.map + 7 * T_PAGE), 0);
-	check_lost(shield, 1, PAGES);
+	s_cut(&file, 1);
+	CHECK_EQ(s_load(file.map + 7 * T_PAGE), 0);
+	s_check_lost(shield, 1, S_PAGES);
 }
 
 /* Of a part of the mapping, nothing outside the part is replaced. */
 IN_CHILD(test_a_shield_on_a_part_replaces_only_that_part)
 {
-	struct file file = open_file();
+	struct s_file file = s_open_file();
 	struct mcsafe_guard guard;
-	struct mcsafe_shield *shield = shield_with(
+	struct mcsafe_shield *shield = s_shield_with(
 		file.map + 4 * T_PAGE, 3 * T_PAGE + 1,
 		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = file.fd});
 	volatile unsigned left = 0;
 
-	cut(&file, 1);
-	CHECK_EQ(load(file.map + 6 * T_PAGE), 0);
-	check_lost(shield, 0, 4);
-	for (size_t i = 0; i < PAGES; i++) {
-		MCSAFE_TRY(&guard, file.map, PAGES * T_PAGE) {
-			(void)load(file.map + i * T_PAGE);
+	s_cut(&file, 1);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE), 0);
+	s_check_lost(shield, 0, 4);
+	for (size_t i = 0; i < S_PAGES; i++) {
+		MCSAFE_TRY(&guard, file.map, S_PAGES * T_PAGE) {
+			(void)s_load(file.map + i * T_PAGE);
 		}
 		MCSAFE_CATCH(&guard) {
 			CHECK(i == 1 || i == 2 || i == 3 || i > 7);
 			left++;
 		}
 	}
-	CHECK_EQ(left, PAGES - 1 - 4);
+	CHECK_EQ(left, S_PAGES - 1 - 4);
 }
 
 /* Nobody knows the size of a memfd without a descriptor, unless the process has privileges. So the
@@ -204,30 +117,30 @@ static void check_doubling(struct mcsafe_shield *shield, unsigned char *map, siz
 	size_t done = 0;
 
 	for (size_t i = 0; i < T_LENGTH(ends); i++) {
-		CHECK_EQ(load(map + (first + done) * T_PAGE), 0);
-		done = ends[i] > PAGES - first ? PAGES - first : ends[i];
+		CHECK_EQ(s_load(map + (first + done) * T_PAGE), 0);
+		done = ends[i] > S_PAGES - first ? S_PAGES - first : ends[i];
 		CHECK_EQ(mcsafe_shield_lost(shield), done * T_PAGE);
-		check_lost(shield, first, first + done);
+		s_check_lost(shield, first, first + done);
 	}
 }
 
 IN_CHILD(test_without_knowledge_of_the_size_the_run_doubles)
 {
-	struct file file = open_file();
+	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield;
 
 	/* After that no link of /proc leads to the file. */
 	CHECK_EQ(setresuid(65534, 65534, 65534), 0);
-	shield = shield_with(file.map, PAGES * T_PAGE, (struct mcsafe_shield_options){0});
-	cut(&file, 2);
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	s_cut(&file, 2);
 	check_doubling(shield, file.map, 2);
-	CHECK_EQ(load(file.map + T_PAGE), 2);
+	CHECK_EQ(s_load(file.map + T_PAGE), 2);
 }
 
 /* Poison without CONFIG_MEMORY_FAILURE looks like an I/O error. With it, each page is a fault. */
 IN_CHILD(test_a_doubled_run_ends_at_the_first_good_page)
 {
-	unsigned char *map = mmap(NULL, PAGES * T_PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *map = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_shield *shield;
 
@@ -235,20 +148,20 @@ IN_CHILD(test_a_doubled_run_ends_at_the_first_good_page)
 	map[7 * T_PAGE] = 8;
 	CHECK_EQ(mcsafe_install(), 0);
 	s_poison(map + 2 * T_PAGE, 5 * T_PAGE);
-	shield = shield_with(map, PAGES * T_PAGE, (struct mcsafe_shield_options){0});
-	for (size_t i = 2; i < PAGES; i++)
-		CHECK_EQ(load(map + i * T_PAGE), i == 7 ? 8 : 0);
-	check_lost(shield, 2, 7);
+	shield = s_shield_with(map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 2; i < S_PAGES; i++)
+		CHECK_EQ(s_load(map + i * T_PAGE), i == 7 ? 8 : 0);
+	s_check_lost(shield, 2, 7);
 	/* The memory was not lost, only this mapping of it. */
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
-	check_lost(shield, 0, 0);
+	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), 5 * T_PAGE);
-	store(map + 3 * T_PAGE, 1);
+	s_store(map + 3 * T_PAGE, 1);
 }
 
 IN_CHILD(test_poison_costs_one_page)
 {
-	unsigned char *map = mmap(NULL, PAGES * T_PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *map = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_shield *shield;
 	struct mcsafe_range range;
@@ -257,9 +170,9 @@ IN_CHILD(test_poison_costs_one_page)
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_inject(map + 2 * T_PAGE, T_PAGE, MCSAFE_INJECT_POISON), 0);
 	CHECK_EQ(mcsafe_inject(map + 9 * T_PAGE, T_PAGE, MCSAFE_INJECT_POISON), 0);
-	shield = shield_with(map, PAGES * T_PAGE, (struct mcsafe_shield_options){0});
-	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(load(map + i * T_PAGE + i), 0);
+	shield = s_shield_with(map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 0; i < S_PAGES; i++)
+		CHECK_EQ(s_load(map + i * T_PAGE + i), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
 	CHECK(mcsafe_shield_next(shield, 0, &range));
 	CHECK_EQ(range.start, 2 * T_PAGE);
@@ -268,7 +181,7 @@ IN_CHILD(test_poison_costs_one_page)
 	CHECK_EQ(range.start, 9 * T_PAGE);
 	CHECK_EQ(range.len, T_PAGE);
 	/* There is no file to give back. */
-	CHECK_EQ(mcsafe_shield_restore(shield, 0, PAGES * T_PAGE), -EOPNOTSUPP);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, S_PAGES * T_PAGE), -EOPNOTSUPP);
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, 2 * T_PAGE), 0);
 }
 
@@ -276,131 +189,94 @@ IN_CHILD(test_poison_costs_one_page)
 
 IN_CHILD(test_a_byte_fills_the_stand_in)
 {
-	struct file file = open_file();
+	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield =
-		shield_with(file.map, PAGES * T_PAGE,
-			    (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
-							   .byte = 0xa7,
-							   .flags = MCSAFE_SHIELD_FILE,
-							   .file_fd = file.fd});
+		s_shield_with(file.map, S_PAGES * T_PAGE,
+			      (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							     .byte = 0xa7,
+							     .flags = MCSAFE_SHIELD_FILE,
+							     .file_fd = file.fd});
 
-	cut(&file, 3);
-	check_page(file.map + 8 * T_PAGE, 0xa7);
+	s_cut(&file, 3);
+	s_check_page(file.map + 8 * T_PAGE, 0xa7);
 	/* A byte takes memory, so it goes forwards only. */
-	check_lost(shield, 8, PAGES);
-	check_page(file.map + 3 * T_PAGE, 0xa7);
-	check_lost(shield, 3, PAGES);
-	check_page(file.map + 2 * T_PAGE, 3);
+	s_check_lost(shield, 8, S_PAGES);
+	s_check_page(file.map + 3 * T_PAGE, 0xa7);
+	s_check_lost(shield, 3, S_PAGES);
+	s_check_page(file.map + 2 * T_PAGE, 3);
 }
 
-static struct mcsafe_shield *mirrored(const struct file *file, int mirror, off_t offset)
+static struct mcsafe_shield *mirrored(const struct s_file *file, int mirror, off_t offset)
 {
-	return shield_with(file->map, PAGES * T_PAGE,
-			   (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_MIRROR,
-							  .mirror_fd = mirror,
-							  .mirror_offset = offset,
-							  .flags = MCSAFE_SHIELD_FILE,
-							  .file_fd = file->fd});
+	return s_shield_with(file->map, S_PAGES * T_PAGE,
+			     (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_MIRROR,
+							    .mirror_fd = mirror,
+							    .mirror_offset = offset,
+							    .flags = MCSAFE_SHIELD_FILE,
+							    .file_fd = file->fd});
 }
 
 IN_CHILD(test_a_mirror_gives_its_own_bytes)
 {
-	struct file file = open_file();
-	int mirror = make_file(101);
+	struct s_file file = s_open_file();
+	int mirror = s_make_file(101);
 	struct mcsafe_shield *shield = mirrored(&file, mirror, 2 * (off_t)T_PAGE);
 
 	CHECK_EQ(close(mirror), 0);
-	cut(&file, 3);
-	check_page(file.map + 4 * T_PAGE, 107);
-	check_page(file.map + 3 * T_PAGE, 106);
-	check_page(file.map + 13 * T_PAGE, 116);
-	check_page(file.map + 2 * T_PAGE, 3);
+	s_cut(&file, 3);
+	s_check_page(file.map + 4 * T_PAGE, 107);
+	s_check_page(file.map + 3 * T_PAGE, 106);
+	s_check_page(file.map + 13 * T_PAGE, 116);
+	s_check_page(file.map + 2 * T_PAGE, 3);
 	/* The mirror ends two pages before the file did. */
-	check_lost(shield, 3, PAGES - 2);
+	s_check_lost(shield, 3, S_PAGES - 2);
 }
 
 IN_CHILD(test_the_last_page_of_a_mirror_is_followed_by_zeros)
 {
-	struct file file = open_file();
-	int mirror = make_file(101);
+	struct s_file file = s_open_file();
+	int mirror = s_make_file(101);
 
 	mirrored(&file, mirror, 0);
 	CHECK_EQ(ftruncate(mirror, 5 * (off_t)T_PAGE + 7), 0);
-	cut(&file, 3);
-	CHECK_EQ(load(file.map + 5 * T_PAGE + 6), 106);
-	CHECK_EQ(load(file.map + 5 * T_PAGE + 7), 0);
-	CHECK_EQ(load(file.map + 6 * T_PAGE - 1), 0);
-}
-
-/* What a test expects to reach the previous handler. */
-static sigjmp_buf passed_on;
-static siginfo_t passed;
-
-static void on_passed(int signo, siginfo_t *si, void *context)
-{
-	(void)signo;
-	(void)context;
-	passed = *si;
-	siglongjmp(passed_on, 1);
-}
-
-/* Install before libmcsafe. */
-static void watch(void)
-{
-	t_set_action(SIGBUS, on_passed, SA_SIGINFO, 0);
-	t_set_action(SIGSEGV, on_passed, SA_SIGINFO, 0);
-	CHECK_EQ(mcsafe_install(), 0);
-}
-
-/* The signal that an access raises; 0: it succeeds. */
-static int signal_of(const unsigned char *at)
-{
-	if (sigsetjmp(passed_on, 1) != 0)
-		return passed.si_signo;
-	t_read_byte(at);
-	return 0;
-}
-
-static int signal_of_store(const unsigned char *at)
-{
-	if (sigsetjmp(passed_on, 1) != 0)
-		return passed.si_signo;
-	t_write_byte(at);
-	return 0;
+	s_cut(&file, 3);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE + 6), 106);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE + 7), 0);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE - 1), 0);
 }
 
 IN_CHILD(test_a_page_that_the_mirror_cannot_give_goes_to_the_previous_handler)
 {
-	struct file file;
-	int mirror = make_file(101);
+	struct s_file file;
+	int mirror = s_make_file(101);
 	struct mcsafe_shield *shield;
 
-	watch();
-	file = open_file();
+	s_watch();
+	file = s_open_file();
 	shield = mirrored(&file, mirror, 0);
 	CHECK_EQ(ftruncate(mirror, 5 * (off_t)T_PAGE), 0);
-	cut(&file, 3);
-	CHECK_EQ(signal_of(file.map + 5 * T_PAGE), SIGBUS);
-	CHECK_EQ(passed.si_code, BUS_ADRERR);
-	CHECK_PTR_EQ(passed.si_addr, file.map + 5 * T_PAGE);
+	s_cut(&file, 3);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(s_passed.si_code, BUS_ADRERR);
+	CHECK_PTR_EQ(s_passed.si_addr, file.map + 5 * T_PAGE);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
-	check_lost(shield, 0, 0);
+	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_touch(shield, 5 * T_PAGE, 1), -EIO);
-	CHECK_EQ(signal_of(file.map + 4 * T_PAGE), 0);
-	check_lost(shield, 4, 5);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
+	s_check_lost(shield, 4, 5);
 }
 
 /* pread(2) of the process's own memory fails where that memory has failed. */
 IN_CHILD(test_a_mirror_that_fails_itself_goes_to_the_previous_handler)
 {
-	struct file file;
+	struct s_file file;
 	unsigned char *twin;
 	int memory;
 	struct mcsafe_shield *shield;
 
-	watch();
-	file = open_file();
-	twin = mmap(NULL, PAGES * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	s_watch();
+	file = s_open_file();
+	twin = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		    0);
 	CHECK_PTR_NE(twin, MAP_FAILED);
 	CHECK_EQ(mcsafe_inject(twin + 6 * T_PAGE, T_PAGE, MCSAFE_INJECT_POISON), 0);
@@ -409,24 +285,24 @@ IN_CHILD(test_a_mirror_that_fails_itself_goes_to_the_previous_handler)
 	memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	CHECK(memory >= 0);
 	shield = mirrored(&file, memory, (off_t)(uintptr_t)twin);
-	cut(&file, 3);
-	check_page(file.map + 5 * T_PAGE, 0x66);
-	check_lost(shield, 5, 6);
-	CHECK_EQ(signal_of(file.map + 6 * T_PAGE), SIGBUS);
-	check_lost(shield, 5, 6);
-	check_page(file.map + 7 * T_PAGE, 0x77);
-	CHECK_EQ(mcsafe_shield_lost(shield), (1 + PAGES - 7) * T_PAGE);
+	s_cut(&file, 3);
+	s_check_page(file.map + 5 * T_PAGE, 0x66);
+	s_check_lost(shield, 5, 6);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
+	s_check_lost(shield, 5, 6);
+	s_check_page(file.map + 7 * T_PAGE, 0x77);
+	CHECK_EQ(mcsafe_shield_lost(shield), (1 + S_PAGES - 7) * T_PAGE);
 }
 
 /* The number may be another file by now. */
 IN_CHILD(test_a_kept_descriptor_that_was_closed_is_not_used)
 {
-	struct file file;
-	int mirror = make_file(101), other;
+	struct s_file file;
+	int mirror = s_make_file(101), other;
 	struct mcsafe_shield *shield;
 
-	watch();
-	file = open_file();
+	s_watch();
+	file = s_open_file();
 	shield = mirrored(&file, mirror, 0);
 	for (int fd = 3; fd < 64; fd++)
 		if (fd != file.fd)
@@ -434,9 +310,9 @@ IN_CHILD(test_a_kept_descriptor_that_was_closed_is_not_used)
 	do
 		other = open("/dev/zero", O_RDONLY);
 	while (other >= 0 && other < 32);
-	cut(&file, 3);
-	CHECK_EQ(signal_of(file.map + 4 * T_PAGE), SIGBUS);
-	check_lost(shield, 0, 0);
+	s_cut(&file, 3);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), SIGBUS);
+	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_close(shield), 0);
 	CHECK_EQ(fcntl(other - 1, F_GETFD), 0);
 }
@@ -455,78 +331,78 @@ IN_CHILD(test_the_protection_is_that_of_the_mapping)
 {
 	static const enum mcsafe_shield_fill fills[] = {MCSAFE_SHIELD_ZERO, MCSAFE_SHIELD_BYTE};
 
-	watch();
+	s_watch();
 	for (size_t i = 0; i < T_LENGTH(fills); i++) {
-		struct file file = open_file();
+		struct s_file file = s_open_file();
 		struct mcsafe_shield_options options = {.fill = fills[i]};
 
 		CHECK_EQ(mprotect(file.map + 8 * T_PAGE, 8 * T_PAGE, PROT_READ), 0);
-		shield_with(file.map, PAGES * T_PAGE, options);
-		cut(&file, 3);
-		CHECK_EQ(load(file.map + 4 * T_PAGE), 0);
-		CHECK_EQ(load(file.map + 9 * T_PAGE), 0);
+		s_shield_with(file.map, S_PAGES * T_PAGE, options);
+		s_cut(&file, 3);
+		CHECK_EQ(s_load(file.map + 4 * T_PAGE), 0);
+		CHECK_EQ(s_load(file.map + 9 * T_PAGE), 0);
 		CHECK_EQ(prot_at(file.map + 4 * T_PAGE), PROT_READ | PROT_WRITE);
 		CHECK_EQ(prot_at(file.map + 9 * T_PAGE), PROT_READ);
-		CHECK_EQ(signal_of_store(file.map + 9 * T_PAGE), SIGSEGV);
-		CHECK_EQ(signal_of_store(file.map + 4 * T_PAGE), 0);
+		CHECK_EQ(s_signal_of_store(file.map + 9 * T_PAGE), SIGSEGV);
+		CHECK_EQ(s_signal_of_store(file.map + 4 * T_PAGE), 0);
 	}
 }
 
 IN_CHILD(test_a_store_is_kept_in_the_stand_in_and_not_in_the_file)
 {
-	struct file file = open_file();
+	struct s_file file = s_open_file();
 	unsigned char byte;
 
-	shield_of(&file);
-	cut(&file, 3);
-	store(file.map + 4 * T_PAGE + 5, 0x5a);
-	CHECK_EQ(load(file.map + 4 * T_PAGE + 5), 0x5a);
-	CHECK_EQ(load(file.map + 4 * T_PAGE + 6), 0);
-	cut(&file, PAGES);
+	s_shield_of(&file);
+	s_cut(&file, 3);
+	s_store(file.map + 4 * T_PAGE + 5, 0x5a);
+	CHECK_EQ(s_load(file.map + 4 * T_PAGE + 5), 0x5a);
+	CHECK_EQ(s_load(file.map + 4 * T_PAGE + 6), 0);
+	s_cut(&file, S_PAGES);
 	CHECK_EQ(pread(file.fd, &byte, 1, 4 * (off_t)T_PAGE + 5), 1);
 	CHECK_EQ(byte, 0);
 }
 
 IN_CHILD(test_executable_memory_is_never_replaced)
 {
-	struct file file;
+	struct s_file file;
 	struct mcsafe_shield *shield;
 
-	watch();
-	file = open_file();
-	shield = shield_of(&file);
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
 	CHECK_EQ(mprotect(file.map + 5 * T_PAGE, T_PAGE, PROT_READ | PROT_EXEC), 0);
-	cut(&file, 3);
-	CHECK_EQ(signal_of(file.map + 5 * T_PAGE), SIGBUS);
-	CHECK_EQ(signal_of(file.map + 4 * T_PAGE), 0);
-	CHECK_EQ(signal_of(file.map + 6 * T_PAGE), 0);
-	CHECK_EQ(signal_of(file.map + 5 * T_PAGE), SIGBUS);
-	CHECK_EQ(mcsafe_shield_lost(shield), (PAGES - 4) * T_PAGE);
+	s_cut(&file, 3);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 4) * T_PAGE);
 }
 
 IN_CHILD(test_sigsegv_is_never_answered)
 {
-	struct file file;
+	struct s_file file;
 
-	watch();
-	file = open_file();
-	shield_of(&file);
+	s_watch();
+	file = s_open_file();
+	s_shield_of(&file);
 	CHECK_EQ(mprotect(file.map, T_PAGE, PROT_NONE), 0);
 	CHECK_EQ(munmap(file.map + T_PAGE, T_PAGE), 0);
-	CHECK_EQ(signal_of(file.map), SIGSEGV);
-	CHECK_EQ(signal_of(file.map + T_PAGE), SIGSEGV);
-	CHECK_EQ(signal_of(file.map + 2 * T_PAGE), 0);
+	CHECK_EQ(s_signal_of(file.map), SIGSEGV);
+	CHECK_EQ(s_signal_of(file.map + T_PAGE), SIGSEGV);
+	CHECK_EQ(s_signal_of(file.map + 2 * T_PAGE), 0);
 }
 
 IN_CHILD(test_signals_that_are_no_fault_are_passed_on)
 {
-	struct file file;
+	struct s_file file;
 	struct mcsafe_shield *shield;
 
-	watch();
-	file = open_file();
-	shield = shield_of(&file);
-	if (sigsetjmp(passed_on, 1) == 0) {
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
+	if (sigsetjmp(s_passed_on, 1) == 0) {
 		CHECK_EQ(raise(SIGBUS), 0);
 		UNREACHED("the signal was swallowed");
 	}
@@ -537,17 +413,17 @@ IN_CHILD(test_signals_that_are_no_fault_are_passed_on)
 
 IN_CHILD(test_rows_come_first_and_guards_second)
 {
-	struct file file = open_file();
-	struct mcsafe_shield *shield = shield_of(&file);
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
 	struct mcsafe_guard guard;
 	static char copy[2 * T_PAGE];
 	volatile bool left = false;
 
-	cut(&file, 5);
+	s_cut(&file, 5);
 	CHECK_EQ(memcpy_mcsafe(copy, file.map + 4 * T_PAGE, sizeof(copy)), T_PAGE);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
-	MCSAFE_TRY(&guard, file.map, PAGES * T_PAGE) {
-		(void)load(file.map + 5 * T_PAGE);
+	MCSAFE_TRY(&guard, file.map, S_PAGES * T_PAGE) {
+		(void)s_load(file.map + 5 * T_PAGE);
 	}
 	MCSAFE_CATCH(&guard) {
 		left = true;
@@ -555,12 +431,12 @@ IN_CHILD(test_rows_come_first_and_guards_second)
 	CHECK(left);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 	MCSAFE_TRY(&guard, copy, sizeof(copy)) {
-		CHECK_EQ(load(file.map + 5 * T_PAGE), 0);
+		CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
 	}
 	MCSAFE_CATCH(&guard) {
 		UNREACHED("the guard has another window");
 	}
-	CHECK_EQ(mcsafe_shield_lost(shield), (PAGES - 5) * T_PAGE);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 5) * T_PAGE);
 	/* Where a stand-in is, a copy finds memory. */
 	CHECK_EQ(memcpy_mcsafe(copy, file.map + 4 * T_PAGE, sizeof(copy)), 0);
 }
@@ -583,32 +459,32 @@ static void tell(const struct mcsafe_range *lost, void *arg)
 	told.range = *lost;
 	told.lost = mcsafe_shield_lost(told.shield);
 	/* The stand-in is there. */
-	told.byte = load(told.map + lost->start);
+	told.byte = s_load(told.map + lost->start);
 	errno = 99;
 }
 
 IN_CHILD(test_the_function_is_told_of_each_replacement)
 {
-	struct file file = open_file();
+	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield =
-		shield_with(file.map, PAGES * T_PAGE,
-			    (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
-							   .byte = 0x33,
-							   .on_loss = tell,
-							   .arg = &told,
-							   .flags = MCSAFE_SHIELD_FILE,
-							   .file_fd = file.fd});
+		s_shield_with(file.map, S_PAGES * T_PAGE,
+			      (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							     .byte = 0x33,
+							     .on_loss = tell,
+							     .arg = &told,
+							     .flags = MCSAFE_SHIELD_FILE,
+							     .file_fd = file.fd});
 
 	told.shield = shield;
 	told.map = file.map;
-	cut(&file, 5);
+	s_cut(&file, 5);
 	errno = 42;
-	CHECK_EQ(load(file.map + 6 * T_PAGE + 17), 0x33);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE + 17), 0x33);
 	CHECK_EQ(errno, 42);
 	CHECK_EQ(told.calls, 1);
 	CHECK_EQ(told.range.start, 6 * T_PAGE);
-	CHECK_EQ(told.range.len, (PAGES - 6) * T_PAGE);
-	CHECK_EQ(told.lost, (PAGES - 6) * T_PAGE);
+	CHECK_EQ(told.range.len, (S_PAGES - 6) * T_PAGE);
+	CHECK_EQ(told.lost, (S_PAGES - 6) * T_PAGE);
 	CHECK_EQ(told.byte, 0x33);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
 	CHECK_EQ(told.calls, 2);
@@ -620,18 +496,18 @@ static void leave(const struct mcsafe_range *lost, void *arg)
 {
 	(void)lost;
 	(void)arg;
-	siglongjmp(passed_on, 1);
+	siglongjmp(s_passed_on, 1);
 }
 
 IN_CHILD(test_the_function_may_leave_by_a_jump)
 {
-	struct file file = open_file();
-	struct mcsafe_shield *shield = shield_with(
-		file.map, PAGES * T_PAGE, (struct mcsafe_shield_options){.on_loss = leave});
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_with(
+		file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){.on_loss = leave});
 
-	cut(&file, 5);
-	if (sigsetjmp(passed_on, 1) == 0) {
-		(void)load(file.map + 6 * T_PAGE);
+	s_cut(&file, 5);
+	if (sigsetjmp(s_passed_on, 1) == 0) {
+		(void)s_load(file.map + 6 * T_PAGE);
 		UNREACHED("no jump");
 	}
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, T_PAGE), 0);
@@ -646,7 +522,7 @@ IN_CHILD(test_huge_pages)
 {
 	size_t n = 2 * T_HUGE;
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
-	struct file file = {.fd = fd};
+	struct s_file file = {.fd = fd};
 	struct mcsafe_shield *shield;
 
 	CHECK(fd >= 0);
@@ -656,20 +532,20 @@ IN_CHILD(test_huge_pages)
 	file.map[0] = 1;
 	CHECK_EQ(mcsafe_install(), 0);
 	CHECK_EQ(mcsafe_shield_open(&shield, file.map + T_PAGE, T_PAGE, NULL), -EINVAL);
-	shield = shield_with(
+	shield = s_shield_with(
 		file.map, T_HUGE + 1,
 		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = fd});
 	CHECK_EQ(ftruncate(fd, (off_t)T_HUGE), 0);
-	CHECK_EQ(load(file.map + T_HUGE + 12345), 0);
+	CHECK_EQ(s_load(file.map + T_HUGE + 12345), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
-	CHECK_EQ(load(file.map), 1);
+	CHECK_EQ(s_load(file.map), 1);
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, n), -EIO);
 	/* Mapping the file again must not make it longer. */
 	CHECK_EQ(lseek(fd, 0, SEEK_END), T_HUGE);
 	CHECK_EQ(ftruncate(fd, (off_t)n), 0);
 	CHECK_EQ(mcsafe_shield_restore(shield, T_HUGE + 7, 1), 0);
 	CHECK(!mcsafe_shield_next(shield, 0, NULL));
-	store(file.map + T_HUGE, 9);
+	s_store(file.map + T_HUGE, 9);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
 }
 
