@@ -29,7 +29,7 @@ static uintptr_t first_failed(uintptr_t start, uintptr_t end, size_t granule)
 	size_t n = (end - start) / granule;
 	int err = mcsafe__shield_try(start, end, false);
 
-	if (err == 0 || err == -EINVAL)
+	if (err == 0 || err == -EOPNOTSUPP)
 		return end;
 	/* The first failed one is in the n granules from start on. */
 	while (n > 1) {
@@ -86,15 +86,13 @@ static uintptr_t touch_some(struct mcsafe_shield *shield, uintptr_t at, uintptr_
 int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
 {
 	MCSAFE__KEEP_ERRNO();
-	uintptr_t own = mcsafe__down((uintptr_t)shield, MCSAFE__PAGE);
 	uintptr_t at = shield->start + mcsafe__down(start, MCSAFE__PAGE);
 	uintptr_t end = mcsafe__up(end_of(shield, start, len), MCSAFE__PAGE);
 	int err = 0;
 
 	if (len == 0 || start >= shield->end - shield->start)
 		return 0;
-	/* For a page of its own, only an old kernel cannot tell. */
-	if (mcsafe__shield_try(own, own + MCSAFE__PAGE, false) == -EINVAL)
+	if (mcsafe__shield_try(at, at + MCSAFE__PAGE, false) == -EOPNOTSUPP)
 		return -EOPNOTSUPP;
 	while (err == 0 && at < end)
 		at = touch_some(shield, at, end, &err);

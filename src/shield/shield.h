@@ -120,8 +120,11 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
 			 void *arg);
 
-/* Whether all pages of a range can be accessed now: 0, or -errno. -EINVAL: the kernel cannot tell.
- * AS-Safe, but for errno. */
+/* Learn from a good page whether the kernel can tell what the next function asks. */
+void mcsafe__shield_ask_kernel(void *page);
+
+/* Whether all pages of a range can be accessed now: 0, or -errno. -EOPNOTSUPP: the kernel cannot
+ * tell. AS-Safe, but for errno. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
 
 /* Where memory comes from. */

@@ -51,10 +51,21 @@ static bool is_origin(const struct mcsafe__vma *vma, const struct mcsafe__origin
 	       now.is_shared == origin->is_shared;
 }
 
+/* Whether the kernel knows the advice. */
+static _Atomic bool can_try;
+
+void mcsafe__shield_ask_kernel(void *page)
+{
+	atomic_store(&can_try, madvise(page, MCSAFE__PAGE, MADV_POPULATE_READ) == 0);
+}
+
+/* The kernel returns EINVAL also for pages without permission. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store)
 {
 	int advice = for_store ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
+	if (!atomic_load(&can_try))
+		return -EOPNOTSUPP;
 	return madvise((void *)start, end - start, advice) == 0 ? 0 : -errno;
 }
 
@@ -143,7 +154,7 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 	while (plan->end < limit) {
 		int err = mcsafe__shield_try(plan->end, plan->end + MCSAFE__PAGE, for_store);
 
-		if (err == 0 || err == -EINVAL)
+		if (err == 0 || err == -EOPNOTSUPP)
 			break;
 		plan->end += MCSAFE__PAGE;
 	}

@@ -78,6 +78,7 @@ int mcsafe__shield_prepare(void)
 		munmap(page, MCSAFE__PAGE);
 		return err;
 	}
+	mcsafe__shield_ask_kernel(page);
 	shared = page;
 	return 0;
 }
