@@ -19,7 +19,7 @@
 #include "run.h"
 #include "tool.h"
 
-#define N 48
+#define N 130 /* more than two words of bits */
 
 enum state { OF_FILE, POISONED, STAND_IN };
 

@@ -17,6 +17,7 @@
 #include "poison.h"
 #include "rng.h"
 #include "run.h"
+#include "shield/shield.h"
 #include "tool.h"
 
 #define THREADS 4 /* at one page */
@@ -306,6 +307,89 @@ IN_CHILD(test_a_shield_is_closed_while_a_thread_faults_in_it)
 	join(&thread, 1);
 }
 
+/* ---- between the fault and the answer --------------------------------------------------------- */
+
+/* A handler of the program's own, which does something first. */
+static struct {
+	void (*first)(void);
+	struct s_file file;
+	int answer;
+	unsigned calls;
+} between;
+
+static void do_first(int signo, siginfo_t *si, void *context)
+{
+	if (between.calls++ == 0) {
+		between.first();
+		between.answer = mcsafe_handle_signal(signo, si, context);
+		return;
+	}
+	s_passed = *si;
+	siglongjmp(s_passed_on, 1);
+}
+
+static void grow(void)
+{
+	s_cut(&between.file, S_PAGES);
+}
+
+static void unmap(void)
+{
+	CHECK_EQ(munmap(between.file.map + 5 * T_PAGE, T_PAGE), 0);
+}
+
+static void forbid(void)
+{
+	CHECK_EQ(mprotect(between.file.map + 5 * T_PAGE, T_PAGE, PROT_NONE), 0);
+}
+
+static void make_read_only(void)
+{
+	CHECK_EQ(mprotect(between.file.map + 5 * T_PAGE, T_PAGE, PROT_READ), 0);
+}
+
+/* The file again, another part of it. */
+static void replace(void)
+{
+	CHECK_PTR_NE(mmap(between.file.map + 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, between.file.fd, 0),
+		     MAP_FAILED);
+}
+
+static void check_between(void (*first)(void), bool by_store, int answer, int then)
+{
+	const unsigned char *at;
+	struct mcsafe_shield *shield;
+
+	between.file = s_open_file();
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	t_set_action(SIGBUS, do_first, SA_SIGINFO, 0);
+	t_set_action(SIGSEGV, do_first, SA_SIGINFO, 0);
+	shield = s_shield_of(&between.file);
+	s_cut(&between.file, 3);
+	between.first = first;
+	between.calls = 0;
+	at = between.file.map + 5 * T_PAGE;
+	CHECK_EQ(by_store ? s_signal_of_store(at) : s_signal_of(at), then);
+	CHECK_EQ(between.answer, answer);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	s_check_lost(shield, 0, 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
+{
+	check_between(grow, false, 1, 0);
+	check_between(grow, true, 1, 0);
+	check_between(unmap, false, 1, SIGSEGV);
+	check_between(unmap, true, 1, SIGSEGV);
+	check_between(forbid, false, 1, SIGSEGV);
+	check_between(make_read_only, true, 1, SIGSEGV);
+	/* What is there now can be accessed. */
+	check_between(replace, false, 1, 0);
+	check_between(replace, true, 1, 0);
+}
+
 /* ---- other mappings -------------------------------------------------------------------------- */
 
 IN_CHILD(test_a_mapping_that_took_the_place_is_not_replaced)
@@ -438,6 +522,79 @@ IN_CHILD(test_a_child_of_a_busy_parent_is_not_held_up)
 	join(threads, READERS);
 }
 
+/* A thread that is in a section, and holds the lock of a shield. */
+static struct {
+	const struct mcsafe_shield *shield;
+	pthread_barrier_t barrier;
+} holder;
+
+static void *hold(void *arg)
+{
+	struct mcsafe__shield_section section;
+
+	(void)arg;
+	mcsafe__shield_enter(&section);
+	mcsafe__shield_lock(holder.shield);
+	pthread_barrier_wait(&holder.barrier);
+	pthread_barrier_wait(&holder.barrier);
+	mcsafe__shield_unlock(holder.shield);
+	mcsafe__shield_leave(&section);
+	return NULL;
+}
+
+IN_CHILD(test_a_child_finds_the_locks_free)
+{
+	struct s_file file = s_open_file();
+	pthread_t thread;
+	pid_t pid;
+
+	holder.shield = s_shield_of(&file);
+	CHECK_EQ(pthread_barrier_init(&holder.barrier, NULL, 2), 0);
+	start(&thread, 1, hold);
+	pthread_barrier_wait(&holder.barrier);
+	pid = fork();
+	if (pid == 0) {
+		s_cut(&file, 3);
+		CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+		CHECK_EQ(mcsafe_shield_close((struct mcsafe_shield *)(uintptr_t)holder.shield), 0);
+		_exit(0);
+	}
+	expect_success(pid);
+	pthread_barrier_wait(&holder.barrier);
+	join(&thread, 1);
+}
+
+static _Atomic bool closed;
+
+static void *close_it(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(mcsafe_shield_close((struct mcsafe_shield *)(uintptr_t)holder.shield), 0);
+	atomic_store(&closed, true);
+	return NULL;
+}
+
+/* If the close did not wait, it would be over long before that. */
+IN_CHILD(test_a_close_waits_for_whoever_uses_the_shield)
+{
+	struct s_file file = s_open_file();
+	pthread_t threads[2];
+
+	holder.shield = s_shield_of(&file);
+	CHECK_EQ(pthread_barrier_init(&holder.barrier, NULL, 2), 0);
+	start(threads, 1, hold);
+	pthread_barrier_wait(&holder.barrier);
+	start(threads + 1, 1, close_it);
+	for (unsigned i = 0; i < 1000; i++) {
+		sched_yield();
+		usleep(50);
+	}
+	CHECK(!atomic_load(&closed));
+	pthread_barrier_wait(&holder.barrier);
+	join(threads, 2);
+	CHECK(atomic_load(&closed));
+}
+
 static struct s_file vforked;
 
 IN_CHILD(test_a_child_of_vfork_uses_those_of_its_parent)
@@ -466,11 +623,14 @@ int main(void)
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
 		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
+		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
 		cmocka_unit_test(test_each_address_of_a_file_has_its_own_stand_ins),
 		cmocka_unit_test(test_a_forked_child_has_its_own_stand_ins),
 		cmocka_unit_test(test_a_child_of_a_busy_parent_is_not_held_up),
+		cmocka_unit_test(test_a_child_finds_the_locks_free),
+		cmocka_unit_test(test_a_close_waits_for_whoever_uses_the_shield),
 		cmocka_unit_test(test_a_child_of_vfork_uses_those_of_its_parent),
 	};
 

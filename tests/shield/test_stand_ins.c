@@ -290,6 +290,30 @@ IN_CHILD(test_a_mirror_that_fails_itself_goes_to_the_previous_handler)
 	CHECK_EQ(mcsafe_shield_lost(shield), (1 + S_PAGES - 7) * T_PAGE);
 }
 
+/* The mirror fails in the midst of a page: the page is not given. */
+IN_CHILD(test_no_page_of_a_mirror_is_given_in_part)
+{
+	struct s_file file;
+	unsigned char *twin;
+	int memory;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	twin = mmap(NULL, (S_PAGES + 1) * T_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_PTR_NE(twin, MAP_FAILED);
+	s_poison(twin + 6 * T_PAGE, T_PAGE);
+	memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	CHECK(memory >= 0);
+	shield = mirrored(&file, memory, (off_t)(uintptr_t)twin + 100);
+	s_cut(&file, 3);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
+	s_check_lost(shield, 4, 5);
+}
+
 /* The number may be another file by now. */
 IN_CHILD(test_a_kept_descriptor_that_was_closed_is_not_used)
 {
@@ -311,6 +335,22 @@ IN_CHILD(test_a_kept_descriptor_that_was_closed_is_not_used)
 	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_close(shield), 0);
 	CHECK_EQ(fcntl(other - 1, F_GETFD), 0);
+}
+
+/* All numbers are an empty file by now. So the size of the file is not known. */
+IN_CHILD(test_a_kept_file_that_was_closed_tells_no_size)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	s_cut(&file, 3);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	while (memfd_create("empty", MFD_CLOEXEC) < 32)
+		;
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+	s_check_lost(shield, 5, 6);
+	CHECK_EQ(s_load(file.map + T_PAGE), 2);
 }
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
@@ -568,7 +608,9 @@ int main(void)
 		cmocka_unit_test(
 			test_a_page_that_the_mirror_cannot_give_goes_to_the_previous_handler),
 		cmocka_unit_test(test_a_mirror_that_fails_itself_goes_to_the_previous_handler),
+		cmocka_unit_test(test_no_page_of_a_mirror_is_given_in_part),
 		cmocka_unit_test(test_a_kept_descriptor_that_was_closed_is_not_used),
+		cmocka_unit_test(test_a_kept_file_that_was_closed_tells_no_size),
 		cmocka_unit_test(test_the_protection_is_that_of_the_mapping),
 		cmocka_unit_test(test_a_store_is_kept_in_the_stand_in_and_not_in_the_file),
 		cmocka_unit_test(test_executable_memory_is_never_replaced),
