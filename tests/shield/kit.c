@@ -45,7 +45,10 @@ void s_cut(const struct s_file *file, size_t pages)
 
 unsigned char s_load(const unsigned char *at)
 {
-	return *(const volatile unsigned char *)at;
+	unsigned char byte;
+
+	__asm__ volatile("movb %1, %0" : "=q"(byte) : "m"(*at));
+	return byte;
 }
 
 void s_check_page(const unsigned char *page, unsigned char byte)
@@ -56,7 +59,7 @@ void s_check_page(const unsigned char *page, unsigned char byte)
 
 void s_store(unsigned char *at, unsigned char byte)
 {
-	*(volatile unsigned char *)at = byte;
+	__asm__ volatile("movb %1, %0" : "=m"(*at) : "q"(byte));
 }
 
 struct mcsafe_shield *s_shield_with(void *base, size_t len, struct mcsafe_shield_options with)

@@ -29,7 +29,7 @@ struct s_file s_open_file(void);
 /* Change the length of the file, in pages. */
 void s_cut(const struct s_file *file, size_t pages);
 
-/* Accesses of ordinary code. */
+/* Accesses of ordinary code, which the sanitizers do not see: other threads change the file. */
 unsigned char s_load(const unsigned char *at);
 void s_store(unsigned char *at, unsigned char byte);
 void s_check_page(const unsigned char *page, unsigned char byte);

@@ -138,11 +138,14 @@ IN_CHILD(test_a_shared_mapping_of_an_unknown_file_comes_back)
 	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield =
 		s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	size_t mappings;
 
 	s_cut(&file, 4);
 	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
 	CHECK_EQ(s_load(file.map + 8 * T_PAGE), 0);
+	mappings = t_count_mappings();
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), -EIO);
+	CHECK_EQ(t_count_mappings(), mappings);
 	put_back(&file, 4, 7);
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), -EIO);
 	s_check_lost(shield, 8, 9);

@@ -84,6 +84,45 @@ IN_CHILD(test_a_file_with_a_path_is_known_without_a_descriptor)
 	s_check_lost(shield, 1, S_PAGES);
 }
 
+/* Its name is that of a shorter file now. */
+IN_CHILD(test_a_path_that_leads_to_another_file_is_not_believed)
+{
+	char path[] = "/tmp/mcsafe-shield-XXXXXX", other[] = "/tmp/mcsafe-shield-XXXXXX";
+	struct s_file file = {.fd = mkstemp(path)};
+	struct mcsafe_shield *shield;
+
+	CHECK(file.fd >= 0);
+	s_cut(&file, S_PAGES);
+	CHECK_EQ(pwrite(file.fd, "x", 1, 2 * (off_t)T_PAGE), 1);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	CHECK(mkstemp(other) >= 0);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(rename(other, path), 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(unlink(path), 0);
+	s_cut(&file, 5);
+	CHECK_EQ(s_load(file.map + 7 * T_PAGE), 0);
+	s_check_lost(shield, 7, 8);
+	CHECK_EQ(s_load(file.map + 2 * T_PAGE), 'x');
+}
+
+/* A stand-in is ordinary memory, and can be poisoned too. */
+IN_CHILD(test_a_stand_in_that_fails_is_replaced_again)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	s_cut(&file, 4);
+	s_store(file.map + 5 * T_PAGE, 7);
+	s_store(file.map + 6 * T_PAGE, 8);
+	s_poison(file.map + 5 * T_PAGE, T_PAGE);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE), 8);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 4 + 1) * T_PAGE);
+	s_check_lost(shield, 4, S_PAGES);
+}
+
 /* Of a part of the mapping, nothing outside the part is replaced. */
 IN_CHILD(test_a_shield_on_a_part_replaces_only_that_part)
 {
@@ -598,6 +637,8 @@ int main(void)
 		cmocka_unit_test(test_all_past_the_end_of_the_file_is_replaced_at_once),
 		cmocka_unit_test(test_the_page_with_the_end_of_the_file_stays),
 		cmocka_unit_test(test_a_file_with_a_path_is_known_without_a_descriptor),
+		cmocka_unit_test(test_a_path_that_leads_to_another_file_is_not_believed),
+		cmocka_unit_test(test_a_stand_in_that_fails_is_replaced_again),
 		cmocka_unit_test(test_a_shield_on_a_part_replaces_only_that_part),
 		cmocka_unit_test(test_without_knowledge_of_the_size_the_run_doubles),
 		cmocka_unit_test(test_a_doubled_run_ends_at_the_first_good_page),
