@@ -61,8 +61,8 @@
  *   - a huge page that only partly belongs to the shield;
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
- *     as vm.max_map_count allows. Zeros join with the stand-ins next to them, so that a run costs at
- *     most 2 mappings. Stand-ins with a byte or a mirror do not join;
+ *     as vm.max_map_count allows. Zeros join with the stand-ins next to them, so that a run costs
+ *     at most 2 mappings. Stand-ins with a byte or a mirror do not join;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, fstat, pread, rt_sigprocmask, futex. A sandbox that
  *     kills the process for such a call does that here.

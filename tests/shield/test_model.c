@@ -2,8 +2,8 @@
 /*
  * test_model.c - random steps against a model: what each page holds, and which are stand-ins
  *
- * The model knows the file and, for each page of the mapping, whether it is the file's, poisoned, or
- * a stand-in. Each page is represented by its first byte.
+ * The model knows the file and, for each page of the mapping, whether it is the file's, poisoned,
+ * or a stand-in. Each page is represented by its first byte.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -216,7 +216,7 @@ IN_CHILD(test_each_of_many_shields_is_found)
 	map = mmap(NULL, 2 * MANY * T_PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_EQ(ftruncate(fd, 0), 0);
-	/* No shield keeps a descriptor or a page: a memfd has no path, and the mapping is private. */
+	/* No shield keeps a descriptor or a page: there is no path, and the mapping is private. */
 	for (size_t i = 0; i < MANY; i++) {
 		size_t other = t_rng_below(&rng, i + 1);
 

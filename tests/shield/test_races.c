@@ -307,7 +307,7 @@ IN_CHILD(test_a_shield_is_closed_while_a_thread_faults_in_it)
 	join(&thread, 1);
 }
 
-/* ---- between the fault and the answer --------------------------------------------------------- */
+/* ---- between the fault and the answer -------------------------------------------------------- */
 
 /* A handler of the program's own, which does something first. */
 static struct {
@@ -631,7 +631,7 @@ int main(void)
 		cmocka_unit_test(test_a_child_of_a_busy_parent_is_not_held_up),
 		cmocka_unit_test(test_a_child_finds_the_locks_free),
 		cmocka_unit_test(test_a_close_waits_for_whoever_uses_the_shield),
-		cmocka_unit_test(test_a_child_of_vfork_uses_those_of_its_parent),
+		NOT_WITH_TSAN(test_a_child_of_vfork_uses_those_of_its_parent),
 	};
 
 	return t_run("shield.races", tests, T_LENGTH(tests));
