@@ -111,7 +111,7 @@ void mcsafe__shield_leave(const struct mcsafe__shield_section *section)
 
 static void wait_for_sections(void)
 {
-	static const struct timespec a_while = {.tv_nsec = 20 * 1000};
+	static const struct timespec a_while = {.tv_nsec = 20000};
 
 	for (int round = 0; round < 2; round++) {
 		size_t old = atomic_fetch_add(&shared->parity, 1) % 2;
