@@ -15,10 +15,13 @@
 #define _CET_ENDBR
 #endif
 
-/* A hidden function; "endfunc" ends it. Its entry begins a cache line of 64 bytes. */
-.macro	func name
+/*
+ * A hidden function; "endfunc" ends it. It begins a cache line of 64 bytes, or, with \align = 0,
+ * where the entry before it ends.
+ */
+.macro	func name, align=6
 	.text
-	.p2align 6
+	.p2align \align
 	.globl	\name
 	.hidden	\name
 	.type	\name, @function
@@ -28,6 +31,38 @@
 .endm
 
 .macro	endfunc name
+	.cfi_endproc
+	.size	\name, . - \name
+.endm
+
+/*
+ * The beginning of a function that goes on as the routine of an engine, which follows without a
+ * jump: in a short fill or scan a jump would show. "endfront" ends the beginning. It touches
+ * only the limits below. MemorySanitizer must be told what assembly writes, so in its builds the
+ * public functions are C, and there are no fronts.
+ */
+.macro	front name, align=6
+	.text
+	.p2align \align
+	.globl	\name
+	.type	\name, @function
+\name:
+	.cfi_startproc
+	_CET_ENDBR
+.endm
+
+/*
+ * Go on to the routine if \n is below its limit, which is 0 if the engine in use has another one
+ * (src/copy/route.h). Otherwise go to \otherwise, with all arguments as they were.
+ * Changes: flags
+ */
+.macro	enter_if_below index, n, otherwise
+	.hidden	mcsafe__entry_below
+	cmpq	mcsafe__entry_below+8*\index(%rip), \n
+	jae	\otherwise
+.endm
+
+.macro	endfront name
 	.cfi_endproc
 	.size	\name, . - \name
 .endm
@@ -63,17 +98,43 @@
 .endm
 
 /*
- * The same for the last access of a copy of \size bytes, 64 at a time: it has 1 to 64 bytes.
- * \size is a register, and not 0.
+ * The same for the last access of a copy of \size bytes, 64 at a time: it has 1 to 64 bytes. \size
+ * is a register. If it is 0, there is no access.
  */
 .macro	debug_access_rest fixup, kind, size, mem:vararg
 #ifdef MCSAFE_DEBUG
+	testl	\size, \size
+	jz	.Lno_access_\@
 	leaq	\mem, %r9
 	leal	-1(\size), %r11d
 	leaq	9999f(%rip), %r10
 	andl	$63, %r11d
 	incl	%r11d
 	orl	$(\kind << 16), %r11d
+	call	mcsafe__debug_access
+	testq	%r11, %r11
+	jnz	\fixup
+.Lno_access_\@:
+#endif
+.endm
+
+/*
+ * The same for a store with a mask, whose bits stand side by side. A store whose mask is empty is
+ * not asked about.
+ */
+.macro	debug_access_by_mask fixup, mask, mem:vararg
+#ifdef MCSAFE_DEBUG
+	kmovq	\mask, %r10
+	testq	%r10, %r10
+	jz	9999f
+	bsfq	%r10, %r11
+	leaq	\mem, %r9
+	addq	%r11, %r9
+	bsrq	%r10, %r10
+	subl	%r10d, %r11d
+	subl	$(MCSAFE_ROW_STORE << 16 | 1), %r11d
+	negl	%r11d				/* the kind, and the number of bits */
+	leaq	9999f(%rip), %r10
 	call	mcsafe__debug_access
 	testq	%r11, %r11
 	jnz	\fixup
@@ -121,6 +182,10 @@
 #define STORE_MASKED(fixup, size, insn, reg, ...)                              \
 	debug_access_rest fixup, MCSAFE_ROW_STORE, size, __VA_ARGS__;          \
 	9999: insn reg, __VA_ARGS__{%k1}; extable 9999b, fixup, MCSAFE_ROW_STORE
+/* A store with any mask of bytes that stand side by side. */
+#define STORE_BY_MASK(fixup, mask, insn, reg, ...)                             \
+	debug_access_by_mask fixup, mask, __VA_ARGS__;                         \
+	9999: insn reg, __VA_ARGS__{mask}; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* A store to at(base,index), or to the scratch of the function if index is nowhere. */
 #define STORE_UNLESS(nowhere, fixup, size, insn, reg, at, base, index)         \
 	debug_access_unless nowhere, fixup, size, at, base, index;             \
@@ -128,6 +193,9 @@
 /* A load and a store at once: REP MOVS. The checks of MCSAFE_DEBUG cannot see its accesses. */
 #define MOVE(fixup, insn)                                                      \
 	9999: insn; extable 9999b, fixup, MCSAFE_ROW_BOTH
+/* A store of %rcx bytes: REP STOS. The checks of MCSAFE_DEBUG cannot see its accesses. */
+#define STORE_STRING(fixup, insn)                                              \
+	9999: insn; extable 9999b, fixup, MCSAFE_ROW_STORE
 /* Write a cache line back. It has no register, and its row is the row of a store. */
 #define FLUSH(fixup, insn, ...)                                                \
 	debug_access fixup, MCSAFE_ROW_STORE, 1, __VA_ARGS__;                  \
@@ -147,6 +215,14 @@
  */
 .macro	stop_at_fault
 	jmp	mcsafe__stop
+.endm
+
+/*
+ * The same after a load, for a function that returns an enum mcsafe_cause: it returns why the load
+ * failed. Of the registers above, %rax and %rdi mean nothing.
+ */
+.macro	stop_with_cause
+	jmp	mcsafe__stop_with_cause
 .endm
 
 /*

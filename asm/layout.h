@@ -25,11 +25,24 @@
 #define MCSAFE_LANDING_FACTS 16
 #define MCSAFE_LANDING_SIZE  24
 
+/* struct mcsafe_comparison (mcsafe/scan.h); src/copy/compare.c asserts the offsets. */
+#define MCSAFE_COMPARISON_EQUAL  0
+#define MCSAFE_COMPARISON_ORDER  8
+#define MCSAFE_COMPARISON_FAILED 12
+
 /* struct mcsafe__route (src/copy/route.h) */
-#define MCSAFE_ROUTE_AVX512        16
-#define MCSAFE_ROUTE_AVX2          24
-#define MCSAFE_ROUTE_LONG_FROM     32
-#define MCSAFE_ROUTE_PREFETCH_FROM 40
+#define MCSAFE_ROUTE_AVX512        32
+#define MCSAFE_ROUTE_AVX2          40
+#define MCSAFE_ROUTE_LONG_FROM     48
+#define MCSAFE_ROUTE_PREFETCH_FROM 56
+#define MCSAFE_ROUTE_AVX512BW      64
+
+/* Indices in mcsafe__entry_below (src/copy/route.h). */
+#define MCSAFE_ENTRY_SET_AVX512  0
+#define MCSAFE_ENTRY_SET_AVX2    1
+#define MCSAFE_ENTRY_SCAN_AVX512 2
+#define MCSAFE_ENTRY_SCAN_AVX2   3
+#define MCSAFE_ENTRIES           4
 
 /* The entries of the handler (signal_entry.S): their number, and bytes from one to the next. */
 #define MCSAFE_GENERATIONS 32

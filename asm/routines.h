@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* routines.h - the copies, fills and write-backs of asm/x86_64, as C sees them */
+/* routines.h - the routines of asm/x86_64, as C sees them */
 #ifndef MCSAFE_ASM_ROUTINES_H
 #define MCSAFE_ASM_ROUTINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct mcsafe_fault; /* mcsafe/fault.h */
+#include <mcsafe/fault.h>
+
+struct mcsafe_comparison; /* mcsafe/scan.h */
 
 #pragma GCC visibility push(hidden)
 
 /*
- * Each routine returns the number of bytes that it did not do. If that is not 0, *fault is the
- * whole record of why, as mcsafe/fault.h describes it. Otherwise it is as before. fault may be NULL
- * if the caller does not want to know. Until there is a fault, a record costs nothing. The contract
- * of each routine stands at the head of asm/x86_64/NAME.S.
+ * A copy, fill or write-back returns the number of bytes that it did not do. If that is not 0,
+ * *fault is the whole record of why, as mcsafe/fault.h describes it. Otherwise it is as before.
+ * fault may be NULL if the caller does not want to know. Until there is a fault, a record costs
+ * nothing. A scan has the contract of mcsafe_memchr() (mcsafe/scan.h). The contract of each routine
+ * stands at the head of asm/x86_64/NAME.S.
  */
 typedef size_t mcsafe__copy_fn(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 typedef size_t mcsafe__set_fn(void *dst, int c, size_t n, struct mcsafe_fault *fault);
+typedef enum mcsafe_cause mcsafe__scan_fn(const void *s, int c, size_t n, size_t *at,
+					  struct mcsafe_fault *fault);
 typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe_fault *fault);
 
+/* Does what mcsafe_memcmp() promises (mcsafe/scan.h), and returns an enum mcsafe_cause. */
+typedef unsigned mcsafe__compare_fn(const void *a, const void *b, size_t n,
+				    struct mcsafe_comparison *result, struct mcsafe_fault *fault);
+
 /* mcsafe__copy_word(), mcsafe__set_avx2(), mcsafe__flush_clwb() ... */
-#define COPY(name, ...)  mcsafe__copy_fn mcsafe__copy_##name;
-#define SET(name, ...)   mcsafe__set_fn mcsafe__set_##name;
-#define FLUSH(name, ...) mcsafe__flush_fn mcsafe__flush_##name;
+#define COPY(name, ...)    mcsafe__copy_fn mcsafe__copy_##name;
+#define LINES(name, ...)   mcsafe__copy_fn mcsafe__lines_##name;
+#define SET(name, ...)     mcsafe__set_fn mcsafe__set_##name;
+#define SCAN(name, ...)    mcsafe__scan_fn mcsafe__scan_##name;
+#define COMPARE(name, ...) mcsafe__compare_fn mcsafe__compare_##name;
+#define FLUSH(name, ...)   mcsafe__flush_fn mcsafe__flush_##name;
 #include "asm/engines.def"
 
 /*
@@ -33,10 +45,13 @@ typedef size_t mcsafe__flush_fn(const void *addr, size_t n, struct mcsafe_fault 
  */
 struct mcsafe__routine {
 	unsigned needs;     /* MCSAFE__CPU_*: what the processor must have to run the routine */
-	bool rep_movsb;     /* loads and stores by REP MOVSB, as the processor pleases */
+	bool rep_movsb;     /* loads and stores by REP MOVSB or STOSB, as the processor pleases */
+	bool whole_lines;   /* dst and n are multiples of 64, and the caller has to fence */
 	bool touches_again; /* some accesses touch what was touched just before, and seldom fail */
 	unsigned grain;     /* the result is exact if the first bad byte is at a multiple of this */
-	unsigned chunk;     /* a copy reads up to a multiple of this, at or past its end */
+	/* A copy reads up to a multiple of this, at or past its end. A scan loads so many bytes at
+	 * once. */
+	unsigned chunk;
 };
 
 /*
@@ -52,9 +67,6 @@ struct mcsafe__routine {
  * the rest by .copy. So it passes a record of its own.
  */
 #define MCSAFE__NT_EDGE 96
-
-/* Below this length mcsafe__copy_nt_* may store everything through the caches. */
-#define MCSAFE__NT_LEAST 193
 
 #pragma GCC visibility pop
 

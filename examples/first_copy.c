@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* first_copy.c - the first example of README.md: a copy that meets the end of a truncated file */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,17 +9,20 @@
 
 int main(void)
 {
-	static char copy[8192];
+	static char copy[8192], why[512];
+	static struct mcsafe_explanation explanation;
 	struct mcsafe_fault fault = {0};
-	FILE *file = tmpfile();
+	int fd = shm_open("/frames", O_RDWR | O_CREAT, 0600);
 
-	if (file == NULL || ftruncate(fileno(file), 4096) != 0 || mcsafe_install() != 0)
+	if (fd < 0 || ftruncate(fd, 4096) != 0 || mcsafe_install() != 0)
 		return 1;
+	shm_unlink("/frames");
 	/* Map two pages of a file that has one. memcpy() of the second would die of SIGBUS. */
-	const void *map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fileno(file), 0);
+	const void *map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fd, 0);
 	size_t left = mcsafe_memcpy(copy, map, sizeof(copy), &fault);
 
-	printf("%zu bytes copied, %zu lost: %s\n", sizeof(copy) - left, left,
-	       mcsafe_cause_name(fault.cause));
+	if (left != 0 && mcsafe_explain(&fault, &explanation) == 0)
+		mcsafe_explain_text(&explanation, why, sizeof(why));
+	printf("%zu bytes copied, %zu lost:\n%s\n", sizeof(copy) - left, left, why);
 	return left == 4096 ? 0 : 1;
 }

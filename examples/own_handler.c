@@ -91,6 +91,16 @@ static const char *map_half_a_file(void)
 	return map != MAP_FAILED ? map : NULL;
 }
 
+/* In ordinary code, after the fault. */
+static const char *reason_of(const struct mcsafe_fault *fault)
+{
+	static struct mcsafe_explanation explanation;
+
+	if (mcsafe_explain(fault, &explanation) != 0)
+		return "nothing";
+	return mcsafe_reason_name(explanation.reason);
+}
+
 int main(int argc, char *argv[])
 {
 	static char copy[2 * PAGE];
@@ -115,7 +125,7 @@ int main(int argc, char *argv[])
 		printf("%s\n", run_script());
 		left = mcsafe_memcpy(copy, map, sizeof(copy), &fault);
 		printf("the copy: %zu bytes, %zu lost: %s\n", sizeof(copy) - left, left,
-		       mcsafe_cause_name(fault.cause));
+		       reason_of(&fault));
 		if (!stop_scripts(0))
 			return 1;
 		printf("%s\n", run_script());

@@ -97,6 +97,18 @@ static size_t lost_from(const unsigned char *at, const struct mcsafe_fault *faul
 	return extent - (uintptr_t)at % extent;
 }
 
+/* Which file, which offset, and why. */
+static const char *reason_of(const struct mcsafe_fault *fault)
+{
+	static struct mcsafe_explanation explanation;
+	static char line[512];
+
+	if (mcsafe_explain(fault, &explanation) != 0)
+		return mcsafe_cause_name(fault->cause);
+	mcsafe_explain_text(&explanation, line, sizeof(line));
+	return line;
+}
+
 /* Fills the iterator from the record. Returns how many bytes were lost and are zeros instead. */
 static size_t read_record(struct mcsafe_iter *it, const unsigned char *record, size_t page)
 {
@@ -116,7 +128,7 @@ static size_t read_record(struct mcsafe_iter *it, const unsigned char *record, s
 		hole = lost_from(record + done, &fault, page);
 		hole = mcsafe_iter_zero(hole, it, NULL);
 		printf("hole: bytes %zu to %zu of the record: %s\n", done, done + hole - 1,
-		       mcsafe_cause_name(fault.cause));
+		       reason_of(&fault));
 		done += hole;
 		lost += hole;
 	}

@@ -19,5 +19,7 @@ func mcsafe__copy_otherwise
 	jae	mcsafe__copy_any
 	cmpq	mcsafe__route+MCSAFE_ROUTE_AVX2(%rip), %rax
 	jb	mcsafe__copy_avx2
+	cmpq	mcsafe__route+MCSAFE_ROUTE_AVX512BW(%rip), %rax
+	jb	mcsafe__copy_avx512bw
 	jmp	mcsafe__copy_any
 endfunc mcsafe__copy_otherwise

@@ -86,10 +86,10 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
  * Copy bytes to persistent memory, and write the destination back from the caches.
  *
  * Copies like mcsafe_memcpy(). Every cache line of the destination that the copy changes also goes
- * to memory: by stores that bypass the caches if the engine has them, otherwise by a write-back
- * (CLWB, else CLFLUSHOPT, else CLFLUSH). Use this function for persistent memory that is mapped
- * directly (DAX). The function does not fence. The data are durable after the caller has executed
- * SFENCE; one SFENCE can follow several copies.
+ * to memory: in a long copy by stores that bypass the caches, if the engine has them, otherwise by
+ * a write-back (CLWB, else CLFLUSHOPT, else CLFLUSH) after all stores. Use this function for
+ * persistent memory that is mapped directly (DAX). The function does not fence. The data are
+ * durable after the caller has executed SFENCE; one SFENCE can follow several copies.
  *
  * @param[out] dst    As for mcsafe_memcpy(). The first and the last line are written back whole,
  *                    with the bytes around the destination that they hold.
@@ -105,6 +105,8 @@ MCSAFE_API MCSAFE_NODISCARD size_t memcpy_mcsafe(void *dst, const void *src, siz
  *         overwritten. The side is then DESTINATION.
  *
  * @par Safety   MT-Safe, AS-Safe
+ * @par Cost     From 1 KiB on, or 4 KiB on AMD family 1Ah, at most two lines are written back. A
+ *               shorter copy costs one write-back for each line.
  * @par Source   Semantics of the Linux kernel's memcpy_flushcache().
  * @since 0.1    @see mcsafe_memcpy()
  */
@@ -128,6 +130,9 @@ MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memcpy_flushcache(void *dst, const voi
  *         written. A range that wraps around is refused as by mcsafe_memcpy().
  *
  * @par Safety   MT-Safe, AS-Safe, under the same conditions as mcsafe_memcpy().
+ * @par Cost     With AVX-512, up to 63 bytes are one store with a mask. The processor does not
+ *               forward it to a load: to load these bytes at once takes about 4 ns longer than
+ *               after ordinary stores. The C library's memset() has the same price there.
  * @since 0.1    @see mcsafe_memcpy()
  */
 MCSAFE_API MCSAFE_NODISCARD size_t mcsafe_memset(void *dst, int c, size_t n,

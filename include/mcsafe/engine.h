@@ -18,6 +18,10 @@ MCSAFE_BEGIN_DECLS
  *                as long as the largest cache use non-temporal stores, which bypass the caches. The
  *                default where the processor can run it and avx512_erms is not the default.
  *                Requires AVX512F, AVX512BW, AVX512_VBMI and BMI2.
+ *   avx512bw     64-byte vectors for processors without AVX512_VBMI. A copy of up to 64 bytes has
+ *                no branch. Non-temporal stores like avx2. The default where the processor can run
+ *                it but not avx512, as on Intel family 6 model 85 (Skylake-SP, Cascade Lake, Cooper
+ *                Lake). Requires AVX512F, AVX512BW, AVX2, BMI1 and BMI2.
  *   avx2_erms    Like avx2, with REP MOVSB as in avx512_erms. On processors of Intel with FSRM
  *                (fast short REP MOVSB), REP MOVSB begins at 1536 bytes, or at 4096 bytes if both
  *                operands are multiples of 32. There this engine is the default if none of the
@@ -32,17 +36,22 @@ MCSAFE_BEGIN_DECLS
  *
  * The engines with avx512 in their names store the last bytes of a copy with a mask. If the 64
  * bytes from there on reach into the next page, the store takes some 10 ns more. It takes 0.1 to
- * 0.2 microseconds more if that page is not mapped, was never touched, or is read-only.
+ * 0.2 microseconds more if that page is not mapped, was never touched, or is read-only. avx512bw
+ * stores the first bytes with a mask too, and they may be the last of their 64 bytes. So the same
+ * is true for the page before the destination.
  *
  * All engines keep the contract of mcsafe_memcpy(). If no engine was selected, mcsafe_install() or
- * the first copy selects the first of avx512_erms, avx512, avx2_erms, avx2 and sse2 that is a
- * default on this processor and that the processor and the kernel support.
+ * the first copy selects the first of avx512_erms, avx512, avx512bw, avx2_erms, avx2 and sse2 that
+ * is a default on this processor and that the processor and the kernel support.
+ *
+ * The engines avx512_erms and avx2_erms fill by REP STOSB: from 4 KiB on with processors of Intel,
+ * from 768 KiB on with those of AMD. With others they fill by vectors. erms fills by REP STOSB.
  *
  * The processor chooses the loads of REP MOVSB. The engines avx512_erms and avx2_erms therefore
  * start REP MOVSB at a 64-byte line of the source, and stop it before the last line, which vectors
  * copy. If REP MOVSB reads from the line past its operand, that line is still part of the source.
  * The kernel uses the same instruction to copy from memory that may be poisoned. To rule out loads
- * that cross a cache line, select avx512 or avx2.
+ * that cross a cache line, select avx512, avx512bw or avx2.
  *
  * The three engines with erms in their names are refused on Intel family 6 model 85 (Skylake-SP,
  * Cascade Lake, Cooper Lake), where REP MOVSB can consume poison in the line past the operand. They

@@ -30,6 +30,7 @@
  *	shield.h    stand-in pages for code that cannot be left
  *	pmem.h      mapped files and devices that fail like files
  *	fault.h     what a recovered fault was
+ *	explain.h   what a fault record means: which file, which offset, why
  *	handler.h   the signal handler that every recovery needs
  *	notice.h    notices of memory that was lost elsewhere
  *	report.h    a report before an unrecovered fault kills the process
@@ -61,6 +62,7 @@
 #include <mcsafe/badblocks.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/engine.h>
+#include <mcsafe/explain.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/guard.h>

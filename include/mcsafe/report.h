@@ -22,10 +22,11 @@ enum mcsafe_report_flag {
  * case if the previous action is SIG_DFL, or SIG_IGN for a fault that the kernel raised, or a
  * handler with SA_RESETHAND that has already run. mcsafe_install() must have been called. The
  * report has one line each for: cause, address, extent of the loss, mapping with the file and the
- * offset in it, instruction, and thread. Where /proc cannot be read, a mapping is "unknown". Names
- * of files, threads and functions come from outside: bytes of them that are neither printable ASCII
- * nor visible characters in UTF-8 are written as \xNN. If the library was built with
- * libunwind, a backtrace from the interrupted code follows.
+ * offset in it, instruction, thread, and reason. The reason is that of mcsafe_explain(), and is
+ * left out if it is not known. Where /proc cannot be read, a mapping is "unknown". Names of files,
+ * threads and functions come from outside: bytes of them that are neither printable ASCII nor
+ * visible characters in UTF-8 are written as \xNN. If the library was built with libunwind, a
+ * backtrace from the interrupted code follows.
  *
  * The process dies as it would have died without the report: of the same signal, with the same
  * siginfo, registers and core. A child process writes the report. The child is a copy of this

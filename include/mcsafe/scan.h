@@ -4,7 +4,8 @@
  *
  * For parsers, which look at memory before they copy it. Each function stops at the first byte that
  * it needs and cannot read, and returns how many bytes it examined before that byte. Bytes that are
- * not needed do no harm: memory past the end of a string, or past the first difference, may be bad.
+ * not needed do not change the result: memory past the end of a string, or past the first
+ * difference, may be bad.
  */
 #ifndef MCSAFE_SCAN_H
 #define MCSAFE_SCAN_H
@@ -31,7 +32,7 @@ MCSAFE_BEGIN_DECLS
  *                    examined: none of them has the value, and s[*at] cannot be read.
  * @param[out] fault  Receives what stopped the search; may be NULL. Written if and only if the
  *                    result is not MCSAFE_CAUSE_NONE. Its side is SOURCE. Its address is that of
- *                    the vector that was loaded, which starts up to 15 bytes before s[*at].
+ *                    the vector that was loaded, which starts up to 63 bytes before s[*at].
  *
  * @return MCSAFE_CAUSE_NONE, which is 0, whether or not the value was found; otherwise why s[*at]
  *         cannot be read.
@@ -41,7 +42,8 @@ MCSAFE_BEGIN_DECLS
  *               is exact, except if this call itself raises a machine check. Then the *at bytes
  *               that were examined end at the poisoned line, or less than 8 bytes before the line.
  * @par Safety   MT-Safe, AS-Safe. No lock, no allocation, no TLS, no system call.
- * @par Cost     Examines 16 bytes at a time.
+ * @par Cost     Examines 64 bytes at a time, or 16 without AVX2. Up to two cache lines cost the
+ *               same, wherever the byte is in them. A fault costs what it costs mcsafe_memcpy().
  * @since 0.1    @see mcsafe_strnlen(), mcsafe_memcpy()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_memchr(const void *s, int c, size_t n, size_t *at,
@@ -84,8 +86,12 @@ struct mcsafe_comparison {
  *         can be read, result->failed is 1 (a).
  *
  * @par Safety         MT-Safe, AS-Safe
- * @par Cost           Compares 16 bytes at a time. If the distance between a and b is not a
- *                     multiple of 16 bytes, 16 bytes in each line of b are compared one by one.
+ * @par Poison         As for mcsafe_memchr(), but bytes past the first difference may be read, as
+ *                     many as lie in the lines of the operands and in the next 127 bytes. If they
+ *                     cannot be read, the result stays the same. But if they are poisoned, their
+ *                     page is lost.
+ * @par Cost           Compares 16, 32 or 64 bytes at a time, as the engine in use does it. Up to
+ *                     32 or 64 bytes, no alignment costs more than another.
  * @since 0.1          @see mcsafe_memchr()
  */
 MCSAFE_API enum mcsafe_cause mcsafe_memcmp(const void *a, const void *b, size_t n,

@@ -24,15 +24,16 @@
 #include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
-/** The first index of landed[] is a value of enum mcsafe_cause, and below this. */
+/** The first index of landed[] is a value of enum mcsafe_cause, and below MCSAFE_STATS_CAUSES. */
 #define MCSAFE_STATS_CAUSES 8
-/** The second index of landed[] is a value of enum mcsafe_side, and below this. */
+/** The second index of landed[] is a value of enum mcsafe_side, and below MCSAFE_STATS_SIDES. */
 #define MCSAFE_STATS_SIDES  3
 
 /** Counts since the process began. Each is exact; together they are not of one moment. */
 struct mcsafe_stats {
 	/** Faults of accesses that have a row: copies, fills, scans, words, iterators, and rows of
-	 *  other modules. landed[cause][side]. */
+	 *  other modules. landed[cause][side]. A vector store that fails is tried again byte by
+	 *  byte, so one call can count two. */
 	unsigned long long landed[MCSAFE_STATS_CAUSES][MCSAFE_STATS_SIDES];
 	/** Faults that have left the body of a guard. */
 	unsigned long long guards;

@@ -50,6 +50,18 @@ static struct maker maker(void)
 	return maker;
 }
 
+enum mcsafe__vendor mcsafe__cpu_vendor(void)
+{
+	switch (maker().vendor) {
+	case signature_INTEL_ebx:
+		return MCSAFE__VENDOR_INTEL;
+	case signature_AMD_ebx:
+		return MCSAFE__VENDOR_AMD;
+	default:
+		return MCSAFE__VENDOR_OTHER;
+	}
+}
+
 #define INTEL_FAMILY_6   6
 #define INTEL_SKYLAKE_SP 85 /* also Cascade Lake and Cooper Lake */
 #define AMD_FAMILY_ZEN_5 0x1a
@@ -81,7 +93,8 @@ static bool fast_strings_pay(void)
 	return maker().vendor == signature_INTEL_ebx;
 }
 
-#define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI2)
+#define AVX2_EBX   (bit_AVX2 | bit_BMI | bit_BMI2)
+#define AVX512_EBX (bit_AVX512F | bit_AVX512BW | bit_BMI | bit_BMI2)
 
 static unsigned ask(void)
 {
@@ -92,10 +105,11 @@ static unsigned ask(void)
 			features |= MCSAFE__CPU_CLFLUSHOPT;
 		if (ebx & bit_CLWB)
 			features |= MCSAFE__CPU_CLWB;
-		if ((ebx & bit_AVX2) && (saved_registers() & XCR0_YMM) == XCR0_YMM)
+		if ((ebx & AVX2_EBX) == AVX2_EBX && (saved_registers() & XCR0_YMM) == XCR0_YMM)
 			features |= MCSAFE__CPU_AVX2;
-		if ((ebx & AVX512_EBX) == AVX512_EBX && (ecx & bit_AVX512VBMI) &&
-		    (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
+		if ((ebx & AVX512_EBX) == AVX512_EBX && (saved_registers() & XCR0_ZMM) == XCR0_ZMM)
+			features |= MCSAFE__CPU_AVX512BW;
+		if ((features & MCSAFE__CPU_AVX512BW) && (ecx & bit_AVX512VBMI))
 			features |= MCSAFE__CPU_AVX512;
 		if (is_zen_5())
 			features |= MCSAFE__CPU_ZEN_5;

@@ -4,11 +4,14 @@
 #define MCSAFE_SRC_BASE_MAPS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
 struct mcsafe__mapping {
-	unsigned long start, end, offset;
-	unsigned long dev_major, dev_minor, inode; /* of the file; all 0 if there is none */
+	unsigned long start, end, offset, inode;
+	dev_t device;
 	char perms[5];
+	bool is_cut;    /* of mcsafe__mapping_find_path(): only the end of the path is there */
 	char path[256]; /* of a longer path only the end; empty if there is no path */
 };
 
@@ -21,5 +24,9 @@ enum mcsafe__mapped {
 /* Find the mapping that holds addr. *mapping is written if there is one, and may be otherwise.
  * Allocates nothing. AS-Safe. */
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping);
+
+/* The same, but the path is written to `path` with its `room` bytes, and mapping->path is empty. */
+enum mcsafe__mapped mcsafe__mapping_find_path(unsigned long addr, struct mcsafe__mapping *mapping,
+					      char *path, size_t room);
 
 #endif /* MCSAFE_SRC_BASE_MAPS_H */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "descriptor.h"
@@ -56,8 +57,7 @@ enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vm
 		.end = mapping.end,
 		.offset = mapping.offset,
 		.inode = mapping.inode,
-		.dev_major = mapping.dev_major,
-		.dev_minor = mapping.dev_minor,
+		.device = mapping.device,
 		.prot = prot_of(perms[0] == 'r', perms[1] == 'w', perms[2] == 'x'),
 		.is_shared = perms[3] == 's',
 	};
@@ -75,8 +75,7 @@ static enum mcsafe__mapped answer(int fd, uintptr_t addr, struct mcsafe__vma *vm
 		.end = query.end,
 		.offset = query.offset,
 		.inode = query.inode,
-		.dev_major = query.dev_major,
-		.dev_minor = query.dev_minor,
+		.device = makedev(query.dev_major, query.dev_minor),
 		.page = query.page_size,
 		.prot = prot_of(query.vma_flags & VMA_READABLE, query.vma_flags & VMA_WRITABLE,
 				query.vma_flags & VMA_EXECUTABLE),

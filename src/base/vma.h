@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "maps.h"
 
@@ -19,7 +20,7 @@ struct mcsafe__vma {
 	uintptr_t start, end;
 	uint64_t offset; /* in the file */
 	uint64_t inode;
-	unsigned long dev_major, dev_minor;
+	dev_t device;
 	size_t page; /* bytes of a page; 0: not known */
 	int prot;    /* of mmap(2) */
 	bool is_shared;

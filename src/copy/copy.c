@@ -17,7 +17,7 @@
  * routine by up to three steps, each for what the one before it leaves:
  *
  *	in copy_avx512.S	n < route.long_from, and route.avx512: that routine
- *	mcsafe__copy_otherwise	in entry.S: the same for route.avx2
+ *	mcsafe__copy_otherwise	in entry.S: the same for route.avx2 and route.avx512bw
  *	mcsafe__copy_any()	checks the arguments; then copy_by() has the whole table
  */
 #include <mcsafe/copy.h>
@@ -144,64 +144,26 @@ size_t memcpy_mcsafe(void *dst, const void *src, size_t n)
 }
 #endif
 
-static inline size_t filled(void *dst, size_t n, size_t left)
+/*
+ * Any fill: what the entries in assembly (asm/x86_64/set_avx512.S) leave, which are long fills,
+ * ranges that wrap, and other engines than theirs.
+ */
+size_t mcsafe__memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
+	if (mcsafe__wraps((uintptr_t)dst, n))
+		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
+	if (n >= RELAXED(mcsafe__route.strings_from))
+		return mcsafe__set_erms(dst, c, n, fault);
+	return RELAXED(mcsafe__route.set)(dst, c, n, fault);
+}
+
+#ifdef MCSAFE__MSAN
+/* Without entries in assembly: MemorySanitizer must be told what assembly writes. */
+size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
+{
+	size_t left = mcsafe__memset(dst, c, n, fault);
+
 	mcsafe__msan_written(dst, n - left);
 	return left;
 }
-
-/* Ends in a jump to a routine: in a short fill each instruction counts. */
-size_t mcsafe_memset(void *dst, int c, size_t n, struct mcsafe_fault *fault)
-{
-	if (__builtin_expect(mcsafe__wraps((uintptr_t)dst, n), 0))
-		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-	return filled(dst, n, RELAXED(mcsafe__route.set)(dst, c, n, fault));
-}
-
-size_t mcsafe__flush(const void *addr, size_t n, struct mcsafe_fault *fault)
-{
-	unsigned features = mcsafe__cpu_features();
-
-#define FLUSH(name, ...)                                               \
- if ((((struct mcsafe__routine){__VA_ARGS__}).needs & ~features) == 0) \
-  return mcsafe__flush_##name(addr, n, fault);
-#include "asm/engines.def"
-	__builtin_unreachable(); /* the last line of the list needs nothing */
-}
-
-/* Write back what a copy that bypasses the caches has stored through them: its two ends. */
-static size_t flush_ends(char *dst, size_t n, struct mcsafe_fault *fault)
-{
-	size_t unflushed = mcsafe__flush(dst, MCSAFE__NT_EDGE, fault);
-
-	if (unflushed != 0)
-		return unflushed + n - MCSAFE__NT_EDGE;
-	return mcsafe__flush(dst + n - MCSAFE__NT_EDGE, MCSAFE__NT_EDGE, fault);
-}
-
-size_t mcsafe_memcpy_flushcache(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
-{
-	const struct mcsafe__engine *engine = mcsafe__engine();
-	bool streams = engine->copy_nt != NULL && n >= MCSAFE__NT_LEAST;
-	struct mcsafe_fault stopped, unwritten;
-	size_t left, unflushed;
-
-	if (mcsafe__wraps((uintptr_t)src, n))
-		return refuse(fault, MCSAFE_SIDE_SOURCE, src, n);
-	if (mcsafe__wraps((uintptr_t)dst, n))
-		return refuse(fault, MCSAFE_SIDE_DESTINATION, dst, n);
-
-	stopped.cause = MCSAFE_CAUSE_NONE;
-	left = streams ? copy_past_caches(engine, dst, src, n, &stopped)
-		       : engine->copy(dst, src, n, &stopped);
-	left = copied(dst, src, n, left);
-	/* After a fault, bytes may have been stored through the caches anywhere. */
-	if (streams && stopped.cause == MCSAFE_CAUSE_NONE)
-		unflushed = flush_ends(dst, n, &unwritten);
-	else
-		unflushed = mcsafe__flush(dst, n - left, &unwritten);
-	if (left + unflushed != 0 && fault != NULL)
-		/* A line that was not written back lies before where the copy stopped. */
-		*fault = unflushed != 0 ? unwritten : stopped;
-	return left + unflushed;
-}
+#endif

@@ -7,8 +7,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Write back by the best instruction that the processor has (copy.c). It may keep the lines in the
- * caches; mcsafe__flush_clflush() does not. Neither has a fence. */
+/* Write back by the best instruction that the processor has (flushcache.c). It may keep the lines
+ * in the caches; mcsafe__flush_clflush() does not. Neither has a fence. */
 mcsafe__flush_fn mcsafe__flush;
 
 #pragma GCC visibility pop

@@ -26,11 +26,17 @@ static const struct mcsafe__engine *_Atomic chosen;
 
 static mcsafe__copy_fn choose_and_copy;
 static mcsafe__set_fn choose_and_set;
+static mcsafe__scan_fn choose_and_scan;
+static mcsafe__compare_fn choose_and_compare;
 struct mcsafe__route mcsafe__route = {
 	.copy = choose_and_copy,
 	.set = choose_and_set,
+	.scan = choose_and_scan,
+	.compare = choose_and_compare,
+	.strings_from = SIZE_MAX,
 	.prefetch_from = SIZE_MAX,
 };
+_Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
 
 /* The addresses below this one are those of programs: see mcsafe__route.avx512. */
 #define LOWER_HALF ((size_t)1 << 63)
@@ -97,6 +103,18 @@ static size_t choose_and_set(void *dst, int c, size_t n, struct mcsafe_fault *fa
 	return mcsafe__engine()->set(dst, c, n, fault);
 }
 
+static enum mcsafe_cause choose_and_scan(const void *s, int c, size_t n, size_t *at,
+					 struct mcsafe_fault *fault)
+{
+	return mcsafe__engine()->scan(s, c, n, at, fault);
+}
+
+static unsigned choose_and_compare(const void *a, const void *b, size_t n,
+				   struct mcsafe_comparison *result, struct mcsafe_fault *fault)
+{
+	return mcsafe__engine()->compare(a, b, n, result, fault);
+}
+
 /*
  * mcsafe__route.long_from. REP MOVSB begins where source and destination together no longer fit
  * into the first-level cache. Below that length vectors are faster by half; a little above, they
@@ -130,6 +148,46 @@ static size_t prefetch_from(void)
 	return cache >= 2 * PREFETCH_LEAST ? cache / 2 : PREFETCH_LEAST;
 }
 
+/*
+ * mcsafe__route.strings_from, by the processor. What was measured against vectors of 64 bytes, in
+ * memory that is filled again and again (bench/):
+ *
+ *	Intel family 6 model 207	slower below 3 KiB, equal at 4 KiB, faster by up to 8 %
+ *					above, and by 32 % at the size of the first cache
+ *	AMD family 1Ah			slower by 11 to 78 % up to 512 KiB, faster by 6 % at 768
+ *					KiB, and by 20 to 30 % from 1 MiB on, which is the size
+ *					of the second cache
+ *
+ * Others were not measured, so they fill by vectors.
+ */
+static size_t strings_from(const struct mcsafe__engine *engine)
+{
+	if (engine == NULL || !engine->rep_movsb)
+		return SIZE_MAX;
+	switch (mcsafe__cpu_vendor()) {
+	case MCSAFE__VENDOR_INTEL:
+		return (size_t)4 << 10;
+	case MCSAFE__VENDOR_AMD:
+		return (size_t)768 << 10;
+	default:
+		return SIZE_MAX;
+	}
+}
+
+static void limit_entry(unsigned index, bool is_in_use, size_t below)
+{
+	atomic_store(&mcsafe__entry_below[index], is_in_use ? below : 0);
+}
+
+/* The limits of the entries in assembly, for the routines that are in use. */
+static void limit_entries(mcsafe__set_fn *set, mcsafe__scan_fn *scan, size_t strings)
+{
+	limit_entry(MCSAFE_ENTRY_SET_AVX512, set == mcsafe__set_avx512, strings);
+	limit_entry(MCSAFE_ENTRY_SET_AVX2, set == mcsafe__set_avx2, strings);
+	limit_entry(MCSAFE_ENTRY_SCAN_AVX512, scan == mcsafe__scan_avx512, SIZE_MAX);
+	limit_entry(MCSAFE_ENTRY_SCAN_AVX2, scan == mcsafe__scan_avx2, SIZE_MAX);
+}
+
 /* Several threads may do this at once. The last one to finish has published the last choice. */
 static void publish(void)
 {
@@ -137,15 +195,28 @@ static void publish(void)
 
 	do {
 		mcsafe__copy_fn *copy;
+		mcsafe__set_fn *set;
+		mcsafe__scan_fn *scan;
+		size_t strings;
 
 		engine = atomic_load(&chosen);
 		copy = engine != NULL ? engine->copy : choose_and_copy;
+		set = engine != NULL ? engine->set : choose_and_set;
+		scan = engine != NULL ? engine->scan : choose_and_scan;
+		strings = strings_from(engine);
 		atomic_store(&mcsafe__route.copy, copy);
-		atomic_store(&mcsafe__route.set, engine != NULL ? engine->set : choose_and_set);
+		atomic_store(&mcsafe__route.set, set);
+		atomic_store(&mcsafe__route.scan, scan);
+		atomic_store(&mcsafe__route.strings_from, strings);
+		atomic_store(&mcsafe__route.compare,
+			     engine != NULL ? engine->compare : choose_and_compare);
 		atomic_store(&mcsafe__route.long_from, long_from(engine));
 		atomic_store(&mcsafe__route.prefetch_from, prefetch_from());
 		atomic_store(&mcsafe__route.avx512, copy == mcsafe__copy_avx512 ? LOWER_HALF : 0);
 		atomic_store(&mcsafe__route.avx2, copy == mcsafe__copy_avx2 ? LOWER_HALF : 0);
+		atomic_store(&mcsafe__route.avx512bw,
+			     copy == mcsafe__copy_avx512bw ? LOWER_HALF : 0);
+		limit_entries(set, scan, strings);
 	} while (atomic_load(&chosen) != engine);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* route.h - the engines, which of them is in use, and which routines copies and fills take */
+/* route.h - the engines, which of them is in use, and which routines are taken */
 #ifndef MCSAFE_SRC_ROUTE_H
 #define MCSAFE_SRC_ROUTE_H
 
@@ -33,8 +33,13 @@ struct mcsafe__engine {
 	const char *name;
 	mcsafe__copy_fn *copy;
 	mcsafe__copy_fn *copy_nt; /* with stores that bypass the caches; or NULL */
+	mcsafe__copy_fn *lines;   /* whole lines past the caches, without a fence; or NULL */
 	mcsafe__set_fn *set;
-	bool rep_movsb;      /* longer copies use REP MOVSB for all but their ends (copy.c) */
+	mcsafe__scan_fn *scan;
+	mcsafe__compare_fn *compare;
+	/* Longer copies use REP MOVSB for all but their ends (copy.c), and longer fills REP STOSB
+	 * where that is faster (route.c). */
+	bool rep_movsb;
 	bool on_request;     /* never the default */
 	unsigned needs;      /* MCSAFE__CPU_*: without them the engine cannot be selected */
 	unsigned also_needs; /* MCSAFE__CPU_*: without them the engine is not the default */
@@ -70,10 +75,14 @@ struct mcsafe__route {
 	/* The routines of the engine, or functions that choose an engine first. */
 	mcsafe__copy_fn *_Atomic copy;
 	mcsafe__set_fn *_Atomic set;
+	mcsafe__scan_fn *_Atomic scan;
+	/* A fill of so many bytes or more is for mcsafe__set_erms(). */
+	_Atomic size_t strings_from;
 	/*
-	 * 2^63 if .copy is mcsafe__copy_avx512 or mcsafe__copy_avx2, else 0. dst | src is less than
-	 * that if the routine is in use, and if both operands are in the lower half of the address
-	 * space, so that they cannot wrap around. So one comparison tests for both.
+	 * 2^63 if .copy is mcsafe__copy_avx512, mcsafe__copy_avx2 or mcsafe__copy_avx512bw, else 0.
+	 * dst | src is less than that if the routine is in use, and if both operands are in the
+	 * lower half of the address space, so that they cannot wrap around. So one comparison tests
+	 * for both.
 	 */
 	_Atomic size_t avx512;
 	_Atomic size_t avx2;
@@ -82,6 +91,8 @@ struct mcsafe__route {
 	_Atomic size_t long_from;
 	/* From this length on mcsafe__copy_avx512 prefetches the destination. At least 2048. */
 	_Atomic size_t prefetch_from;
+	_Atomic size_t avx512bw; /* like .avx512 */
+	mcsafe__compare_fn *_Atomic compare;
 };
 
 _Static_assert(offsetof(struct mcsafe__route, avx512) == MCSAFE_ROUTE_AVX512, "as in assembly");
@@ -90,8 +101,20 @@ _Static_assert(offsetof(struct mcsafe__route, long_from) == MCSAFE_ROUTE_LONG_FR
 	       "as in assembly");
 _Static_assert(offsetof(struct mcsafe__route, prefetch_from) == MCSAFE_ROUTE_PREFETCH_FROM,
 	       "as in assembly");
+_Static_assert(offsetof(struct mcsafe__route, avx512bw) == MCSAFE_ROUTE_AVX512BW, "as in assembly");
 
 extern struct mcsafe__route mcsafe__route;
+
+/*
+ * The limits of the entries in assembly (asm.h, front), by MCSAFE_ENTRY_* of asm/layout.h. Fills
+ * and scans of fewer bytes are for the routine that follows the entry. 0 if that is not the routine
+ * of the engine in use.
+ */
+extern _Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
+
+/* What the entries leave: the same functions for each engine and each length. */
+mcsafe__set_fn mcsafe__memset;  /* copy.c */
+mcsafe__scan_fn mcsafe__memchr; /* scan.c */
 
 #pragma GCC visibility pop
 

@@ -89,6 +89,15 @@ mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__land
 	fault->flags = flags_of(fault->cause, facts);
 }
 
+MCSAFE__MSAN_CALLED_FROM_OUTSIDE enum mcsafe_cause
+mcsafe__cause_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
+			   const void *operand)
+{
+	if (fault != NULL)
+		mcsafe__fault_from_landing(fault, landing, operand);
+	return mcsafe__facts_cause(landing->facts);
+}
+
 void mcsafe__fault_refused(struct mcsafe_fault *fault, enum mcsafe_side side, const void *start)
 {
 	memset(fault, 0, sizeof(*fault));

@@ -15,6 +15,11 @@
 void mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 				const void *operand);
 
+/* The same, but fault may be NULL. Returns why the access failed. */
+enum mcsafe_cause mcsafe__cause_from_landing(struct mcsafe_fault *fault,
+					     const struct mcsafe__landing *landing,
+					     const void *operand);
+
 /* Why an access failed. */
 enum mcsafe_cause mcsafe__facts_cause(uint64_t facts);
 

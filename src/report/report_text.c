@@ -17,6 +17,8 @@
 
 #include "base/maps.h"
 #include "base/text.h"
+#include "base/trap.h"
+#include "explain/explain.h"
 #include "landing/fault.h"
 
 struct code_name {
@@ -85,7 +87,7 @@ static void write_sent(struct mcsafe__text *t, const siginfo_t *si)
 	mcsafe__end_line(t);
 }
 
-static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
+static struct mcsafe_fault fault_of(int signo, const siginfo_t *si)
 {
 	unsigned lsb =
 		signo == SIGBUS && si->si_code == BUS_MCEERR_AR ? (unsigned)si->si_addr_lsb : 0;
@@ -96,6 +98,13 @@ static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
 	struct mcsafe_fault fault;
 
 	mcsafe__fault_from_landing(&fault, &landing, NULL);
+	return fault;
+}
+
+static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
+{
+	const struct mcsafe_fault fault = fault_of(signo, si);
+
 	mcsafe__put(t, "  cause:       ");
 	mcsafe__put(t, mcsafe_cause_name(fault.cause));
 	mcsafe__put(t, ", ");
@@ -119,6 +128,33 @@ static void write_fault(struct mcsafe__text *t, int signo, const siginfo_t *si)
 		put_place(t, (unsigned long)si->si_addr);
 		mcsafe__end_line(t);
 	}
+}
+
+/* A machine check does not say what the access was. */
+static enum mcsafe_side side_of(const ucontext_t *uc)
+{
+	if (uc->uc_mcontext.gregs[REG_TRAPNO] != MCSAFE__TRAP_PAGE_FAULT)
+		return MCSAFE_SIDE_NONE;
+	return uc->uc_mcontext.gregs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE ? MCSAFE_SIDE_DESTINATION
+									 : MCSAFE_SIDE_SOURCE;
+}
+
+/* What the kernel says beyond the signal. It asks file systems, so it comes late in the report. */
+__attribute__((noinline)) static void write_reason(struct mcsafe__text *t,
+						   const struct mcsafe__death *death)
+{
+	struct mcsafe_fault fault = fault_of(death->signo, death->si);
+	struct mcsafe_explanation explanation;
+	char line[128];
+
+	fault.side = side_of(death->ctx);
+	if (mcsafe_explain(&fault, &explanation) != 0 ||
+	    explanation.reason == MCSAFE_REASON_UNKNOWN)
+		return;
+	mcsafe__explain_reason(&explanation, line, sizeof(line));
+	mcsafe__put(t, "  reason:      ");
+	mcsafe__put(t, line);
+	mcsafe__end_line(t);
 }
 
 #define THREAD_NAME_SIZE 16 /* with the 0 at its end (PR_GET_NAME) */
@@ -181,6 +217,8 @@ void mcsafe__report_write(const void *arg)
 	put_place(&t, ip);
 	mcsafe__end_line(&t);
 	write_thread(&t, death);
+	if (death->si->si_code > 0)
+		write_reason(&t, death);
 	if (mcsafe__report_setup.flags & MCSAFE_REPORT_NO_BACKTRACE)
 		return;
 	mcsafe__put(&t, "  backtrace:");

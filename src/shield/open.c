@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/control.h"
@@ -97,8 +96,7 @@ static int keep_file(struct mcsafe_shield *shield, int fd)
 
 static bool is_file_of(const struct mcsafe__file_id *id, const struct mcsafe__origin *origin)
 {
-	return id->ino == origin->inode &&
-	       id->dev == makedev((unsigned)origin->dev_major, (unsigned)origin->dev_minor);
+	return id->ino == origin->inode && id->dev == origin->device;
 }
 
 /* Open the file by the path that the kernel tells, if it is still that file. Some file systems show

@@ -31,7 +31,7 @@
  * are of one origin if all members are equal. */
 struct mcsafe__origin {
 	uint64_t inode;
-	unsigned long dev_major, dev_minor;
+	dev_t device;
 	uint64_t shift; /* 0 if there is no file */
 	bool is_shared;
 };

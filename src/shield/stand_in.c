@@ -35,8 +35,7 @@ struct mcsafe__origin mcsafe__shield_origin(const struct mcsafe__vma *vma)
 {
 	return (struct mcsafe__origin){
 		.inode = vma->inode,
-		.dev_major = vma->dev_major,
-		.dev_minor = vma->dev_minor,
+		.device = vma->device,
 		.shift = vma->inode != 0 ? vma->offset - vma->start : 0,
 		.is_shared = vma->is_shared,
 	};
@@ -46,9 +45,8 @@ static bool is_origin(const struct mcsafe__vma *vma, const struct mcsafe__origin
 {
 	const struct mcsafe__origin now = mcsafe__shield_origin(vma);
 
-	return now.inode == origin->inode && now.dev_major == origin->dev_major &&
-	       now.dev_minor == origin->dev_minor && now.shift == origin->shift &&
-	       now.is_shared == origin->is_shared;
+	return now.inode == origin->inode && now.device == origin->device &&
+	       now.shift == origin->shift && now.is_shared == origin->is_shared;
 }
 
 /* Whether the kernel knows the advice. */

@@ -77,7 +77,7 @@ class Lines(unittest.TestCase):
     def test_no_load_crosses_a_line(self) -> None:
         found, loads = watch()
         self.assertEqual(found[:10], [])
-        self.assertGreater(loads, 64 * 64 * 20)
+        self.assertGreater(loads, 64 * 64 * 10)
 
 
 if __name__ == "__main__":

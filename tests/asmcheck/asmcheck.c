@@ -19,6 +19,7 @@
 #include "asmcheck.h"
 #include "base/cpu.h"
 #include "broken.h"
+#include "compares.h"
 #include "copy/route.h"
 #include "run.h"
 #include "tool.h"
@@ -45,6 +46,13 @@ static void demand(const char *complaint)
 		fail_msg("%s", complaint);
 }
 
+static const struct t_copy lines_copies[] = {
+#define LINES(name, ...)                                                                      \
+ {"engine lines_" #name, (void (*)(void))mcsafe__lines_##name, T_COPIES, T_RECORD_ROUTINE, 0, \
+  {__VA_ARGS__}},
+#include "asm/engines.def"
+};
+
 /* Calls check for each routine that this processor can run, and prints which ones it cannot run. */
 static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 {
@@ -56,7 +64,23 @@ static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 		else
 			print_message("%s: not on this processor\n", t_copies[i].name);
 	}
+	for (size_t i = 0; engines && i < T_LENGTH(lines_copies); i++)
+		if (t_copy_is_possible(&lines_copies[i]))
+			check(&lines_copies[i]);
+		else
+			print_message("%s: not on this processor\n", lines_copies[i].name);
 }
+
+static void for_each_comparison(void (*check)(const struct comparison *comparison))
+{
+	for (size_t i = 0; i < n_comparisons; i++)
+		if ((comparisons[i].is.needs & ~mcsafe__cpu_features()) == 0)
+			check(&comparisons[i]);
+		else
+			print_message("%s: not on this processor\n", comparisons[i].name);
+}
+
+static struct t_rng rng;
 
 /* ---- right: results and state, without faults ----------------------------------------------- */
 
@@ -66,13 +90,25 @@ static void right(const struct t_copy *copy)
 	print_message("%s: right\n", copy->name);
 }
 
+static void comparison_is_right(const struct comparison *comparison)
+{
+	demand(check_comparison_right(comparison, &rng));
+	print_message("%s: right\n", comparison->name);
+}
+
 static void test_every_routine_is_right(void **state)
 {
 	(void)state;
+	rng = t_rng_start(t_seed(), 0);
 	for_each(true, right);
+	for_each_comparison(comparison_is_right);
 }
 
 /* ---- chosen: the entry points, with engines masked one by one ------------------------------- */
+
+#define WITHOUT_VBMI   (MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512)
+#define WITHOUT_AVX512 (WITHOUT_VBMI | MCSAFE__CPU_AVX512BW)
+#define WITHOUT_AVX2   (WITHOUT_AVX512 | MCSAFE__CPU_AVX2)
 
 /* Processors that lack more and more features. */
 static const struct {
@@ -81,12 +117,11 @@ static const struct {
 } processors[] = {
 	{0, NULL}, /* this processor */
 	{MCSAFE__CPU_ERMS, NULL},
-	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512, "avx2"},
-	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2, "sse2"},
-	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_CLWB, "sse2"},
-	{MCSAFE__CPU_ERMS | MCSAFE__CPU_AVX512 | MCSAFE__CPU_AVX2 | MCSAFE__CPU_CLWB |
-		 MCSAFE__CPU_CLFLUSHOPT,
-	 "sse2"},
+	{WITHOUT_VBMI, "avx512bw"}, /* Intel family 6 model 85 */
+	{WITHOUT_AVX512, "avx2"},
+	{WITHOUT_AVX2, "sse2"},
+	{WITHOUT_AVX2 | MCSAFE__CPU_CLWB, "sse2"},
+	{WITHOUT_AVX2 | MCSAFE__CPU_CLWB | MCSAFE__CPU_CLFLUSHOPT, "sse2"},
 };
 
 static unsigned masked;
@@ -117,7 +152,7 @@ static void test_each_processor_gets_its_routines(void **state)
 		if (i == 1 && (features & MCSAFE__CPU_AVX512))
 			engine = "avx512";
 		/* The processor may lack avx2 even if nothing is masked. */
-		if (i == 2 && !(features & MCSAFE__CPU_AVX2))
+		if ((i == 2 || i == 3) && !(features & MCSAFE__CPU_AVX2))
 			engine = "sse2";
 		if (i > 0 && !(features & processors[i].without & ~processors[i - 1].without)) {
 			print_message("without %#x: the same\n", processors[i].without);
@@ -157,16 +192,23 @@ static void rows(const struct t_copy *copy)
 	print_message("%s: a fault at each of %zu rows\n", copy->name, n_rows);
 }
 
+static void comparison_rows(const struct comparison *comparison)
+{
+	size_t n_rows = 0;
+
+	demand(check_comparison_rows(comparison, 80, &n_rows));
+	print_message("%s: a fault at each of %zu rows\n", comparison->name, n_rows);
+}
+
 static void test_a_fault_at_each_row_is_right(void **state)
 {
 	(void)state;
 	t_install();
 	for_each(true, rows);
+	for_each_comparison(comparison_rows);
 }
 
 /* ---- lines: where each access goes ----------------------------------------------------------- */
-
-static struct t_rng rng;
 
 static void lines(const struct t_copy *copy)
 {
@@ -182,11 +224,21 @@ static void lines(const struct t_copy *copy)
 		      copy->name, tally.accesses, tally.runs, tally.steps);
 }
 
+static void comparison_lines(const struct comparison *comparison)
+{
+	struct tally tally = {0};
+
+	demand(check_comparison_lines(comparison, &rng, !sampled, &tally));
+	print_message("%s: %zu accesses in %zu runs, and the same in %zu single steps\n",
+		      comparison->name, tally.accesses, tally.runs, tally.steps);
+}
+
 static void test_each_access_stays_where_it_may(void **state)
 {
 	(void)state;
 	rng = t_rng_start(t_seed(), 0);
 	for_each(true, lines);
+	for_each_comparison(comparison_lines);
 }
 
 /* ---- selftest: each check finds the broken functions ---------------------------------------- */

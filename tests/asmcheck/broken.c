@@ -59,8 +59,8 @@ const struct broken broken[] = {
 	BREAKS(outside, LINES, "a load outside the lines of the source", 0),
 	BREAKS(past, LINES, "a load outside the lines of the source", 0),
 	BREAKS(crossing, LINES, "a load crosses a line", 0),
-	BREAKS(crossing_mask, LINES, "crosses a line", MCSAFE__CPU_AVX512),
-	BREAKS(wide_mask, LINES, "a store outside the destination", MCSAFE__CPU_AVX512),
+	BREAKS(crossing_mask, LINES, "crosses a line", MCSAFE__CPU_AVX512BW),
+	BREAKS(wide_mask, LINES, "a store outside the destination", MCSAFE__CPU_AVX512BW),
 	BREAKS(rbx, RIGHT, "rbx", 0),
 	BREAKS(r15_at_fault, ROWS, "r15", 0),
 	BREAKS(stack_at_fault, ROWS, "the caller's stack", 0),
@@ -68,9 +68,9 @@ const struct broken broken[] = {
 	BREAKS(direction_at_fault, ROWS, "direction flag", 0),
 	BREAKS(mxcsr_at_fault, ROWS, "MXCSR", 0),
 	/* These need XINUSE, which only processors with AVX-512 can read. */
-	BREAKS(ymm, RIGHT, "upper halves of YMM", MCSAFE__CPU_AVX512),
-	BREAKS(ymm_at_fault, ROWS, "upper halves of YMM", MCSAFE__CPU_AVX512),
-	BREAKS(zmm_at_fault, ROWS, "upper halves", MCSAFE__CPU_AVX512),
+	BREAKS(ymm, RIGHT, "upper halves of YMM", MCSAFE__CPU_AVX512BW),
+	BREAKS(ymm_at_fault, ROWS, "upper halves of YMM", MCSAFE__CPU_AVX512BW),
+	BREAKS(zmm_at_fault, ROWS, "upper halves", MCSAFE__CPU_AVX512BW),
 };
 
 const size_t broken_n = T_LENGTH(broken);

@@ -33,11 +33,13 @@ static bool is_known(const struct code *code, uintptr_t addr)
 }
 
 void mcsafe__stop(void); /* asm/x86_64/stop.S */
+void mcsafe__stop_with_cause(void);
 
 bool code_leaves(const struct decode_insn *insn)
 {
 	return insn->flow == DECODE_RETURNS ||
-	       (insn->flow == DECODE_JUMPS && insn->target == (uintptr_t)mcsafe__stop);
+	       (insn->flow == DECODE_JUMPS && (insn->target == (uintptr_t)mcsafe__stop ||
+					       insn->target == (uintptr_t)mcsafe__stop_with_cause));
 }
 
 static void follow(struct search *search, const struct decode_insn *insn)

@@ -170,6 +170,10 @@ static size_t call(void (*fn)(void))
 
 static void set_case(size_t n, size_t src_offset, size_t dst_offset)
 {
+	if (it.copy->is.whole_lines) {
+		n -= n % LINE;
+		dst_offset = 0;
+	}
 	it.n = n;
 	it.src = (uintptr_t)it.src_room + MARGIN + src_offset;
 	it.dst = (uintptr_t)it.dst_room + MARGIN + dst_offset;
@@ -188,7 +192,7 @@ static const char *try_case(size_t n, size_t src_offset, size_t dst_offset)
 	for (size_t i = 0; i < n_records && complaint == NULL; i++)
 		complaint = check_record(&records[i]);
 	/* A copy of nothing may read constants, and store with an empty mask. */
-	if (complaint == NULL && n != 0 && n_records == 0)
+	if (complaint == NULL && it.n != 0 && n_records == 0)
 		complaint = complain("%s: n %zu: no accesses", it.copy->name, n);
 	it.tally->runs++;
 	it.tally->accesses += n_records;
@@ -306,7 +310,7 @@ static const char *check_fences(void)
 {
 	const struct decode_insn *insn = code_not_fenced(&it.code);
 
-	if (insn == NULL)
+	if (insn == NULL || it.copy->is.whole_lines)
 		return NULL;
 	return complain("%s + %#zx, %s: it may return without SFENCE", it.copy->name,
 			(size_t)(insn->addr - it.code.entry), insn->text);

@@ -13,7 +13,7 @@
 
 #include <mcsafe/fault.h>
 
-static unsigned char src[SIZE], dst[SIZE];
+static _Alignas(64) unsigned char src[SIZE], dst[SIZE];
 
 static const char *wrong(const struct t_copy *copy, size_t n, size_t src_at, size_t dst_at)
 {
@@ -40,6 +40,10 @@ static const char *try(struct t_state *state, const struct t_copy *copy, size_t 
 	uint64_t args[4];
 	size_t left;
 
+	if (copy->is.whole_lines) {
+		n -= n % 64;
+		dst_at -= dst_at % 64;
+	}
 	for (size_t i = 0; i < SIZE; i++)
 		dst[i] = t_fill(i);
 	t_copy_arguments(copy, args, dst + dst_at, src + src_at, n, &record);

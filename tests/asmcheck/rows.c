@@ -261,6 +261,10 @@ static const char *check_record(const struct mcsafe_fault *fault, size_t left)
 		return "the record does not describe the last fault";
 	if (fault->signo != SIGSEGV || fault->cause != MCSAFE_CAUSE_PROTECTED)
 		return "the record names another cause";
+	/* After a store past the caches, the caller has to try again. */
+	if (it.copy->is.whole_lines &&
+	    strstr(code_at(&it.code, mcsafe__row_insn(last))->text, "movnt"))
+		return fault->side == MCSAFE_SIDE_NONE ? NULL : "the record names a side";
 	/* The bytes were stored again, and the routine left the rest to its caller (routines.h). */
 	if (it.variant == HEALS && t_witness.n == 1 && fault->side == 0)
 		return NULL;
@@ -374,6 +378,10 @@ static const char *try_all(struct t_state *state, size_t *tries)
 		k /= T_LENGTH(lengths);
 		src_at = T_PAGE + src_offsets[k % T_LENGTH(src_offsets)];
 		dst_at = T_PAGE + dst_offsets[k / T_LENGTH(src_offsets)];
+		if (it.copy->is.whole_lines) {
+			dst_n -= dst_n % 64;
+			dst_at -= dst_at % 64;
+		}
 		/* A copy uses one of two loops, with a prefetch from this length on. */
 		atomic_store(&mcsafe__route.prefetch_from, i % 2 != 0 ? 2048 : SIZE_MAX);
 		complaint = try_run(state, tries);

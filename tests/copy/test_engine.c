@@ -143,6 +143,8 @@ static void test_the_best_is_chosen(void **state)
 				       can_use_strings("avx2_erms")
 			       ? "avx2_erms"
 			       : "avx2";
+	if (mcsafe__cpu_features() & MCSAFE__CPU_AVX512BW)
+		best = "avx512bw";
 	if (mcsafe__cpu_features() & MCSAFE__CPU_AVX512)
 		best = "avx512";
 	/* Measured only there. */

@@ -82,6 +82,20 @@ static void print_rows(const struct tally *tally)
 	}
 }
 
+/* The turns of a long fill, and the stores up to its end: all distances, as fills are fast. */
+static void try_long_fills(struct sweep *sweep, struct tally *tally)
+{
+	static const size_t lengths[] = {300, 400, 700};
+
+	for (size_t i = 0; i < T_LENGTH(lengths); i++)
+		for (size_t distance = 0; distance < lengths[i]; distance++) {
+			sweep->trial.n = lengths[i];
+			sweep->trial.dst_distance = (ptrdiff_t)distance;
+			sweep_once(sweep);
+			count(tally, sweep);
+		}
+}
+
 static void try_engine(struct sweep *sweep, struct tally *tally)
 {
 	struct t_trial *trial = &sweep->trial;
@@ -89,6 +103,8 @@ static void try_engine(struct sweep *sweep, struct tally *tally)
 	if (trial->copy->work == T_COPIES)
 		try_side(sweep, tally, &trial->src_distance, &trial->dst_distance);
 	try_side(sweep, tally, &trial->dst_distance, &trial->src_distance);
+	if (trial->copy->work == T_SETS)
+		try_long_fills(sweep, tally);
 }
 
 /* Every row must belong to a routine of copies.c. */

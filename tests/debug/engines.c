@@ -27,6 +27,11 @@ const struct flusher flushers[] = {
 };
 const size_t flusher_count = T_LENGTH(flushers);
 
+static const struct scanner scanners[] = {
+#define SCAN(name_, ...) {#name_, mcsafe__scan_##name_, {__VA_ARGS__}},
+#include "asm/engines.def"
+};
+
 static const struct {
 	mcsafe__set_fn *set;
 	struct mcsafe__routine is;
@@ -62,6 +67,21 @@ void for_each_engine(void (*fn)(const struct engine *engine))
 			continue;
 		}
 		fn(&engines[i]);
+		run++;
+	}
+	assert_int_not_equal(run, 0);
+}
+
+void for_each_scanner(void (*fn)(const struct scanner *scanner))
+{
+	size_t i, run = 0;
+
+	for (i = 0; i < T_LENGTH(scanners); i++) {
+		if (!runs_here(&scanners[i].is)) {
+			print_message("scan %s: this processor cannot run it\n", scanners[i].name);
+			continue;
+		}
+		fn(&scanners[i]);
 		run++;
 	}
 	assert_int_not_equal(run, 0);

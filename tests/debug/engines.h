@@ -17,6 +17,13 @@ struct engine {
 	struct mcsafe__routine is;
 };
 
+/* A scan. */
+struct scanner {
+	const char *name;
+	mcsafe__scan_fn *scan;
+	struct mcsafe__routine is;
+};
+
 /* A write-back. */
 struct flusher {
 	const char *name;
@@ -36,6 +43,9 @@ size_t grain_of_set(mcsafe__set_fn *set);
 /* Call fn for each copy that this processor can run, and name each that it cannot; fail if none was
  * run. Copies by REP MOVSB are left out: the checks of MCSAFE_DEBUG cannot see what they touch. */
 void for_each_engine(void (*fn)(const struct engine *engine));
+
+/* The same for scans. */
+void for_each_scanner(void (*fn)(const struct scanner *scanner));
 
 /* MCSAFE_FULL=1 in the environment: nothing is sampled, however long it takes. */
 bool is_full_run(void);

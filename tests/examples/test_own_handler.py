@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ROUND = (
-    "the script was stopped\nthe copy: 4096 bytes, 4096 lost: io\nthe script came to its end\n"
+    "the script was stopped\nthe copy: 4096 bytes, 4096 lost: past-end\nthe script came to its end\n"
 )
 EXPECTED = ROUND * 2 + "the handler of libmcsafe is not installed\n"
 BUG = "own_handler: a bug of the program itself\n"

@@ -11,6 +11,7 @@ OBJDUMP = os.environ["MCSAFE_OBJDUMP"]
 CAPSTONE = Path(os.environ["MCSAFE_LIST_INSTRUCTIONS"])
 CC = os.environ["MCSAFE_CC"]
 SANITIZED = "-fsanitize" in os.environ["MCSAFE_CFLAGS"]
+MSAN = "-fsanitize=memory" in os.environ["MCSAFE_CFLAGS"]
 HAVE_CET = os.environ["MCSAFE_HAVE_CET"] == "1"
 DEBUG = os.environ["MCSAFE_DEBUG"] == "1"
 

@@ -6,8 +6,8 @@
  *
  * Engines do not move the stack pointer, so the stack is as if the engine had been called. Every
  * register that can be part of an address is 1 << 63. Such a register alone, or with a small number
- * added, is not canonical. Two of them make an address in the first page. The mask of a masked
- * access is full, if the processor has_masks of 64 bits (AVX512BW). Does not return.
+ * added, is not canonical. Two of them make an address in the first page. The masks of masked
+ * accesses are full, if the processor has_masks of 64 bits (AVX512BW). Does not return.
  */
 	.text
 	.globl	enter_at
@@ -20,6 +20,8 @@ enter_at:
 	testq	%rsi, %rsi
 	jz	.Lno_masks
 	kxnorq	%k1, %k1, %k1
+	kxnorq	%k2, %k2, %k2
+	kxnorq	%k3, %k3, %k3
 .Lno_masks:
 	movl	$1, %eax
 	shlq	$63, %rax

@@ -17,9 +17,10 @@ from disassembly import Instruction
 # What every x86-64 has, as libcapstone calls it, but for its vector registers.
 INTEGERS = {"cmov"}
 SSE2 = INTEGERS | {"fpu", "sse1", "sse2"}
-AVX2 = SSE2 | {"avx", "avx2"}
+AVX2 = SSE2 | {"avx", "avx2", "bmi", "bmi2"}
 # Every processor with AVX-512 has PREFETCHW. On others it does nothing.
-AVX512 = AVX2 | {"avx512", "bmi2", "bwi", "prfchw", "vbmi", "vlx"}
+AVX512BW = AVX2 | {"avx512", "bwi", "prfchw", "vlx"}
+AVX512 = AVX512BW | {"vbmi"}
 
 # By the last part of a function's name. Others may use what every x86-64 has.
 LEVELS = {
@@ -27,6 +28,7 @@ LEVELS = {
     "erms": INTEGERS,
     "sse2": SSE2,
     "avx2": AVX2,
+    "avx512bw": AVX512BW,
     "avx512": AVX512,
     "clflush": INTEGERS | {"sse2"},
     "clflushopt": INTEGERS | {"clflushopt"},

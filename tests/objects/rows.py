@@ -2,11 +2,13 @@
 """rows.py - compares the landing table of a linked file with the code that the table describes.
 
 Every access of an engine to memory has exactly one row, of the right kind, and there is no other
-row. There are two exceptions. First, constants may be read, at a %rip-relative address or through a
-register that the engine writes only by LEA of such an address. They must be in a section that
+row. There are three exceptions. First, constants may be read, at a %rip-relative address or through
+a register that the engine writes only by LEA of such an address. They must be in a section that
 cannot be written, or in mcsafe__route (src/copy/route.h). Second, a function may use its red zone.
-After a fault, an engine goes back to its own code or ends with a jump to mcsafe__stop (asm/asm.h),
-which writes the caller's record. Nothing but a fault leads to such a jump.
+Third, a scan or a comparison stores its results through the argument that says where. After a
+fault, an engine goes back to its own code or ends with a jump to mcsafe__stop or
+mcsafe__stop_with_cause (asm/asm.h), which writes the caller's record. Nothing but a fault leads to
+such a jump.
 """
 
 import re
@@ -21,8 +23,11 @@ import levels
 from disassembly import Instruction
 
 SECTION = "mcsafe_extable"
-STOP = "<mcsafe__stop>"
+STOPS = ("<mcsafe__stop>", "<mcsafe__stop_with_cause>")
 ROUTE = "mcsafe__route"
+
+# Routines by the beginning of their names, the argument for the results, and their offsets.
+RESULTS = [("mcsafe__compare_", "cx", {0, 8, 12}), ("mcsafe__scan_", "cx", {0})]
 ROW = struct.Struct("<iiI")
 
 
@@ -140,7 +145,26 @@ class Function:
 
     def stops(self) -> list[Instruction]:
         """Every jump to the common end of engines that a fault has stopped."""
-        return [insn for insn in self.code.values() if insn.is_jump and STOP in insn.operands[0]]
+        return [
+            insn
+            for insn in self.code.values()
+            if insn.is_jump and any(stop in insn.operands[0] for stop in STOPS)
+        ]
+
+    def stores_result(self, insn: Instruction) -> bool:
+        """Whether it stores a result where the caller wants it: the argument is as it was."""
+        if insn.access() != "STORE":
+            return False
+        for prefix, argument, offsets in RESULTS:
+            place = re.fullmatch(rf"(0x[0-9a-f]+)?\(%r{argument}\)", insn.operands[-1])
+            if place and self.name.startswith(prefix) and int(place[1] or "0", 16) in offsets:
+                register = re.compile(rf"%[re]?{argument}|%{argument[0]}[lh]")
+                return not any(
+                    insn.addr in self.reachable([i.end], faults=True)
+                    for i in self.code.values()
+                    if i.operands and register.fullmatch(i.operands[-1])
+                )
+        return False
 
 
 def _check_access(function: Function, insn: Instruction, layout: Layout) -> Iterator[str]:
@@ -185,6 +209,9 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
         elif function.reads_constant(insn):
             if any(row.insn == insn.addr for row in function.rows):
                 yield f"{function.name}: {insn}: a row for a constant"
+        elif function.stores_result(insn):
+            if any(row.insn == insn.addr for row in function.rows):
+                yield f"{function.name}: {insn}: a row for a result"
         else:
             yield from _check_access(function, insn, layout)
     for row in function.rows:
@@ -193,6 +220,17 @@ def check_function(function: Function, layout: Layout) -> Iterator[str]:
         if row.fixup not in function:
             yield f"{function.name}: row {row.insn:#x}: its fixup {row.fixup:#x} is elsewhere"
     yield from _check_stops(function)
+
+
+def check_front(name: str, code: Iterable[Instruction]) -> Iterator[str]:
+    """Everything that is wrong about the beginning of a function that goes on as an engine ("front"
+    of asm.h). It may touch its limit only, and must not change the stack."""
+    for insn in code:
+        limit = insn.mnemonic == "cmp" and insn.operands[0].endswith("(%rip)")
+        if insn.uses_stack_pointer or not (insn.access() is None or limit):
+            yield f"{name}: {insn}: more than a limit"
+        if not insn.falls_through:
+            yield f"{name}: {insn}: does not go on as the engine"
 
 
 def is_constant(file: elf.File, addr: int) -> bool:

@@ -72,6 +72,30 @@ SHIELD = HANDLER | {
 TABLE = {"free", "malloc", "nanosleep"}
 KEPT = {"memmove", "openat"}
 
+# What the child also calls to find the reason (src/explain): plain system calls, and functions of
+# strings that keep no state. strerrordesc_np() gives an entry of a table.
+REPORT |= {
+    "fstatfs",
+    "geteuid",
+    "ioctl",
+    "lseek",
+    "madvise",
+    "memcmp",
+    "mmap",
+    "munmap",
+    "pread",
+    "readlink",
+    "stat",
+    "strchr",
+    "strcmp",
+    "strcspn",
+    "strerrordesc_np",
+    "strlen",
+    "strncmp",
+    "strrchr",
+    "strstr",
+}
+
 # libunwind is called only in that child, and only in one object.
 UNWINDER = "backtrace_libunwind.c.o"
 

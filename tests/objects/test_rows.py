@@ -17,12 +17,22 @@ OTHERS = {
     "mcsafe__guard_land",
     "mcsafe__signal_entries",
     "mcsafe__stop",
+    "mcsafe__stop_with_cause",
     "mcsafe_guard_disarm",
     "mcsafe_guard_enter",
 }
 
 # The public copies begin in an engine (asm/x86_64/copy_avx512.S).
 PUBLIC = {"mcsafe_memcpy", "memcpy_mcsafe"}
+
+# The beginnings of functions that go on as an engine. Builds with MemorySanitizer have none.
+FRONTS = {
+    "mcsafe__memchr_avx2",
+    "mcsafe__memset_avx2",
+    "mcsafe_memchr",
+    "mcsafe_memset",
+    "mcsafe_strnlen",
+}
 
 # A correct engine, written so that a test can break each line.
 GOOD = """
@@ -50,6 +60,11 @@ endfunc mcsafe__stop
 CONSTANT = GOOD.replace(".Lagain:", "	leaq .Lconstant(%rip), %r10; movq 8(%r10), %r8; .Lagain:")
 CONSTANT += "	.section .rodata; .Lconstant: .quad 1, 2"
 CONSTANT_OF_IP = CONSTANT.replace("movq 8(%r10), %r8", "movq .Lconstant(%rip), %r8")
+
+# The same engine, as one that stores a result.
+RESULT = GOOD.replace("mcsafe__good", "mcsafe__compare_good").replace(
+    "decq	%rdx", "movq %rdx, 8(%rcx); decq %rdx"
+)
 
 # The same engine with its red zone, which needs no row either.
 USES = "movq %rax, -128(%rsp); leaq -64(%rsp), %r8; movb -9(%rsp,%rax), %al"
@@ -112,6 +127,19 @@ BROKEN = [
 ]
 
 
+# The same for the engine that stores a result.
+BROKEN_RESULT = [
+    ("8(%rcx)", "16(%rcx)", "0 rows instead of one"),
+    ("8(%rcx)", "8(%rdi)", "0 rows instead of one"),
+    ("8(%rcx)", "8(%rcx,%rax)", "0 rows instead of one"),
+    ("movq %rdx, 8(%rcx)", "movq 8(%rcx), %rdx", "0 rows instead of one"),
+    ("movq %rdx, 8(%rcx)", "addq %rdx, 8(%rcx)", "reads and writes memory"),
+    ("movq %rdx, 8(%rcx)", "STORE(.Lfault, 8, movq, %rdx, 8(%rcx))", "a row for a result"),
+    (".Lagain:", "movl %eax, %ecx; .Lagain:", "0 rows instead of one"),
+    (".Lfault:", ".Lfault: movb $1, %cl; jmp .Lagain", "0 rows instead of one"),
+]
+
+
 def problems_of(source: str, directory: str) -> list[str]:
     """Assemble, link and check an engine."""
     assembly, library = Path(directory, "engine.S"), Path(directory, "engine.so")
@@ -121,7 +149,8 @@ def problems_of(source: str, directory: str) -> list[str]:
         [built.CC, "-shared", "-o", library, *include, assembly], check=True, capture_output=True
     )
     try:
-        return rows.check(library, {"mcsafe__good", "mcsafe__other"}, TOOLS, LAYOUT)
+        engines = {"mcsafe__good", "mcsafe__compare_good", "mcsafe__other"}
+        return rows.check(library, engines, TOOLS, LAYOUT)
     except rows.disassembly.UnknownInstruction as unknown:
         return [str(unknown)]
 
@@ -134,13 +163,15 @@ class Checker(unittest.TestCase):
             self.assertEqual(problems_of(GOOD, directory), [])
             self.assertEqual(problems_of(CONSTANT, directory), [])
             self.assertEqual(problems_of(CONSTANT_OF_IP, directory), [])
+            self.assertEqual(problems_of(RESULT, directory), [])
             self.assertEqual(problems_of(RED_ZONE, directory), [])
 
     def test_it_finds_what_is_wrong(self) -> None:
-        for old, new, said in BROKEN:
+        broken = [(GOOD, *line) for line in BROKEN] + [(RESULT, *line) for line in BROKEN_RESULT]
+        for good, old, new, said in broken:
             with self.subTest(new=new, said=said), tempfile.TemporaryDirectory() as directory:
-                self.assertEqual(GOOD.count(old), 1)
-                problems = problems_of(GOOD.replace(old, new), directory)
+                self.assertEqual(good.count(old), 1)
+                problems = problems_of(good.replace(old, new), directory)
                 self.assertTrue(any(said in problem for problem in problems), problems)
 
 
@@ -151,15 +182,24 @@ class Table(unittest.TestCase):
         linked = built.paths("MCSAFE_LINKED")
         functions = {symbol.name for symbol in built.engines()}
         self.assertLessEqual(OTHERS, functions)
-        engines = functions - OTHERS
+        engines = functions - OTHERS - FRONTS
         self.assertTrue(linked)
         self.assertIn("mcsafe__copy_word", engines)
         for path in linked:
             with self.subTest(path.name):
                 self.assertEqual(rows.check(path, engines, TOOLS, LAYOUT), [])
 
+    def test_fronts_touch_only_their_limits(self) -> None:
+        for path in built.paths("MCSAFE_LINKED"):
+            symbols = [s for s in rows.elf.File.read(path).symbols if s.name in FRONTS]
+            self.assertEqual(len({s.name for s in symbols}), 0 if built.MSAN else len(FRONTS))
+            spans = {s.name: (s.value, s.value + s.size) for s in symbols}
+            for name, code in rows.disassembly.functions(built.OBJDUMP, path, spans).items():
+                with self.subTest(path.name, name=name):
+                    self.assertEqual(list(rows.check_front(name, code)), [])
+
     def test_engines_have_the_prefix(self) -> None:
-        for name in {symbol.name for symbol in built.engines()} - OTHERS - PUBLIC:
+        for name in {symbol.name for symbol in built.engines()} - OTHERS - PUBLIC - FRONTS:
             self.assertTrue(name.startswith("mcsafe__"), name)
 
     def test_no_table_is_writable_or_relocated(self) -> None:

@@ -128,6 +128,9 @@ static void test_report_names_a_fault_of_each_kind(void **state)
 		expect("  instruction: 0x%lx, ", (unsigned long)(uintptr_t)t_read_byte);
 		expect("  thread:      ");
 		expect(", a name\n");
+		expect("  reason:      %s\n",
+		       m.kind == T_PROT_NONE ? "reading is not allowed"
+					     : "past the end of the file, which has 4096 bytes");
 		assert_int_equal(count("\n  backtrace:\n"), 1);
 		if (has_backtrace()) {
 			expect("    #0  0x%lx t_read_byte + 0x0, /",
@@ -211,6 +214,7 @@ static void test_other_ways_to_die_are_reported(void **state)
 	fetch();
 	expect("  cause:       address, SI_KERNEL\n");
 	expect("  address:     not told by the kernel\n");
+	expect("  reason:      not an address of memory\n");
 
 	start();
 	t_dies(lose_a_page, text, SIGBUS);
@@ -1028,6 +1032,7 @@ static void test_mapping_that_cannot_be_read_is_unknown(void **state)
 	assert_int_equal(count("not mapped"), 0);
 	expect("  mapping:     unknown: /proc/self/maps cannot be read\n");
 	expect("  instruction: 0x%lx, unknown: /proc", (unsigned long)(uintptr_t)t_read_byte);
+	assert_int_equal(count("reason:"), 0);
 	expect(", a name\n");
 }
 

@@ -58,8 +58,7 @@ static void check_query_and_text(const void *at)
 	CHECK_EQ(query.end, text.end);
 	CHECK_EQ(query.offset, text.offset);
 	CHECK_EQ(query.inode, text.inode);
-	CHECK_EQ(query.dev_major, text.dev_major);
-	CHECK_EQ(query.dev_minor, text.dev_minor);
+	CHECK_EQ(query.device, text.device);
 	CHECK_EQ(query.prot, text.prot);
 	CHECK_EQ(query.is_shared, text.is_shared);
 	CHECK_EQ(text.page, 0);

@@ -6,7 +6,6 @@
 
 #include "base/cpu.h"
 #include "copy/access.h"
-#include "copy/scan.h"
 #include "run.h"
 #include "tool.h"
 
@@ -33,8 +32,11 @@ const size_t t_n_copies = T_LENGTH(t_copies);
 
 /* The first routine of each file of asm/x86_64 that holds no copies. tests/access tests them. */
 static const struct t_copy others[] = {
-	{ROUTINE(load_1, T_SETS), {0}},    /* access_word.S */
-	{ROUTINE(find_byte, T_SETS), {0}}, /* scan_sse2.S */
+	{ROUTINE(load_1, T_SETS), {0}}, /* access_word.S */
+#define SCAN(name, ...)    {ROUTINE(scan_##name, T_SETS), {0}},
+#define LINES(name, ...)   {ROUTINE(lines_##name, T_COPIES), {__VA_ARGS__}},
+#define COMPARE(name, ...) {ROUTINE(compare_##name, T_SETS), {__VA_ARGS__}},
+#include "asm/engines.def"
 };
 
 bool t_copy_is_engine(const struct t_copy *copy)

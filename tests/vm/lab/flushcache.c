@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 
 #define N_PAGES ((size_t)3)
-#define BEFORE  ((size_t)400) /* long enough for stores that bypass the caches to have begun */
-#define N       ((size_t)1000)
+#define BEFORE  ((size_t)2000) /* long enough for stores that bypass the caches to have begun */
+#define N       ((size_t)4500) /* and for them to be used on every processor */
 #define START   (2 * T_PAGE - BEFORE) /* offset in the pages, of which the third is bad */
 
 static unsigned char arena[N + 2 * LINE] __attribute__((aligned(64)));

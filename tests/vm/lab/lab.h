@@ -121,6 +121,8 @@ size_t lab_run(const struct lab_engine *engine, void *dst, const void *src, size
 
 /* ---- accesses.c: the routines for single words and for scans, and their rows ----------------- */
 
+struct mcsafe__routine; /* asm/routines.h */
+
 struct lab_access {
 	const char *name;
 	void (*routine)(void);
@@ -132,10 +134,14 @@ struct lab_access {
 				 size_t *done, struct mcsafe_fault *fault);
 	size_t size; /* size of the word; 0: a scan */
 	bool stores, loads;
+	const struct mcsafe__routine *is; /* NULL: every processor can run it */
 };
 
 extern const struct lab_access lab_accesses[];
 extern const size_t lab_n_accesses;
+
+/* Whether this processor can run it. */
+bool lab_access_can_run(const struct lab_access *access);
 
 /* The access that an instruction belongs to; NULL: no known one. */
 const struct lab_access *lab_access_of(uintptr_t insn);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * place.c - the mapping that an address is in, and what the page table says about a page
+ *
+ * Since Linux 6.11, ioctl(2) of /proc/self/maps answers for one address. Before, the text of all
+ * mappings must be read.
+ */
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "base/page.h"
+#include "numbers.h"
+
+/* ---- the mapping ----------------------------------------------------------------------------- */
+
+/* struct procmap_query of linux/fs.h, which older headers lack. The kernel writes less or more of
+ * it, by the member size (Documentation/filesystems/proc.rst, PROCMAP_QUERY). */
+struct query {
+	uint64_t size;
+	uint64_t query_flags;
+	uint64_t query_addr;
+	uint64_t vma_start;
+	uint64_t vma_end;
+	uint64_t vma_flags;
+	uint64_t vma_page_size;
+	uint64_t vma_offset;
+	uint64_t inode;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint32_t vma_name_size; /* in: room; out: bytes written, with the 0; 0: no name */
+	uint32_t build_id_size;
+	uint64_t vma_name_addr;
+	uint64_t build_id_addr;
+};
+
+_Static_assert(sizeof(struct query) == 104, "the ABI of PROCMAP_QUERY");
+
+#define QUERY      _IOWR('f', 17, struct query)
+#define VMA_SHARED 0x08 /* of vma_flags */
+
+/* 0, or an errno value: ENOENT says that nothing is mapped at addr. */
+static int query(int maps, uintptr_t addr, struct mcsafe__place *place, char *path, size_t room)
+{
+	struct query q = {
+		.size = sizeof(q),
+		.query_addr = addr,
+		.vma_name_size = room < PATH_MAX ? (uint32_t)room : PATH_MAX,
+		.vma_name_addr = (uintptr_t)path,
+	};
+
+	if (ioctl(maps, QUERY, &q) != 0)
+		return errno;
+	if (q.vma_name_size == 0)
+		path[0] = '\0';
+	*place = (struct mcsafe__place){
+		.start = q.vma_start,
+		.end = q.vma_end,
+		.offset = q.vma_offset,
+		.device = makedev(q.dev_major, q.dev_minor),
+		.inode = q.inode,
+		.page_size = q.vma_page_size,
+		.is_shared = (q.vma_flags & VMA_SHARED) != 0,
+	};
+	return 0;
+}
+
+void mcsafe__place_link(const struct mcsafe__place *place, char name[MCSAFE__PLACE_LINK])
+{
+	char *end = mcsafe__append(name, "/proc/self/map_files/");
+
+	end = mcsafe__append_number(end, place->start, 16);
+	end = mcsafe__append(end, "-");
+	(void)mcsafe__append_number(end, place->end, 16);
+}
+
+/* In the text, newlines are \012, but backslashes are as they are. The link has the very path. To
+ * read it needs no privilege. It fails if there is no file, or if the path is too long. */
+static void read_link(struct mcsafe__place *place, char *to, size_t room)
+{
+	char link[MCSAFE__PLACE_LINK];
+	ssize_t n;
+
+	mcsafe__place_link(place, link);
+	n = readlink(link, to, room - 1);
+	if (n > 0) {
+		to[n] = '\0';
+		place->is_cut = false;
+	}
+}
+
+static enum mcsafe__mapped read_text(uintptr_t addr, struct mcsafe__place *place, char *path,
+				     size_t room)
+{
+	struct mcsafe__mapping mapping;
+	enum mcsafe__mapped result = mcsafe__mapping_find_path(addr, &mapping, path, room);
+
+	if (result != MCSAFE__MAPPED)
+		return result;
+	*place = (struct mcsafe__place){
+		.start = mapping.start,
+		.end = mapping.end,
+		.offset = mapping.offset,
+		.device = mapping.device,
+		.inode = mapping.inode,
+		.is_shared = mapping.perms[3] == 's',
+		.is_cut = mapping.is_cut,
+	};
+	read_link(place, path, room);
+	return result;
+}
+
+enum mcsafe__mapped mcsafe__place_find(uintptr_t addr, struct mcsafe__place *place, char *path,
+				       size_t room)
+{
+	int maps = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+	int err;
+
+	if (maps < 0)
+		return MCSAFE__MAPPED_UNKNOWN;
+	err = query(maps, addr, place, path, room);
+	close(maps);
+	if (err == 0)
+		return MCSAFE__MAPPED;
+	/* Also ENAMETOOLONG: the text has a path of any length. */
+	return err == ENOENT ? MCSAFE__NOT_MAPPED : read_text(addr, place, path, room);
+}
+
+/* ---- the page table -------------------------------------------------------------------------- */
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define IN_SWAP \
+ (UINT64_C(1) << 62) /* not present, and not empty either: swapped out, or a marker */
+#define IS_GUARD (UINT64_C(1) << 58)
+
+#ifndef MADV_POPULATE_READ
+# define MADV_POPULATE_READ 22
+#endif
+
+/* The entry of a page; 0 if it cannot be read. */
+static uint64_t entry_of(uintptr_t addr)
+{
+	int fd = mcsafe__above_standard(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	uint64_t entry = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = pread(fd, &entry, sizeof(entry), (off_t)(addr / MCSAFE__PAGE * sizeof(entry)));
+	close(fd);
+	return n == sizeof(entry) ? entry : 0;
+}
+
+bool mcsafe__page_is_guard(uintptr_t addr)
+{
+	return (entry_of(addr) & IS_GUARD) != 0;
+}
+
+/*
+ * madvise(2): MADV_POPULATE_READ fails with EHWPOISON if the entry of the page says that the page
+ * is poisoned. It reads no byte of the page. Only a page that has such an entry is asked about: for
+ * another page the call could take memory.
+ */
+bool mcsafe__page_is_poisoned(uintptr_t addr)
+{
+	void *page = (void *)mcsafe__down(addr, MCSAFE__PAGE);
+
+	return (entry_of(addr) & IN_SWAP) != 0 &&
+	       madvise(page, MCSAFE__PAGE, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
+}
