@@ -27,6 +27,7 @@
  *	scan.h      strnlen, memchr, memcmp
  *	iter.h      scatter and gather: copies to and from lists of segments
  *	guard.h     regions of ordinary code that may fault
+ *	shield.h    stand-in pages for code that cannot be left
  *	pmem.h      mapped files and devices that fail like files
  *	fault.h     what a recovered fault was
  *	explain.h   what a fault record means: which file, which offset, why
@@ -39,8 +40,9 @@
  *	extable.h   rows for accesses outside libmcsafe
  *
  * Limits:
- *   - The library recovers only its own accesses, and code in a guard (guard.h). A fault in any
- *     other code goes to the previous handler, or kills the process as before.
+ *   - The library recovers only its own accesses, code in a guard (guard.h), and code that reads
+ *     memory of a shield (shield.h). A fault in any other code goes to the previous handler, or
+ *     kills the process as before.
  *   - SIGBUS and SIGSEGV must not be blocked in the thread that copies: the kernel kills a process
  *     for a fault whose signal is blocked.
  *   - The kernel decides whether a machine check can be survived. If it panics, or sends SIGKILL,
@@ -71,6 +73,7 @@
 #include <mcsafe/report.h>
 #include <mcsafe/scan.h>
 #include <mcsafe/scrub.h>
+#include <mcsafe/shield.h>
 #include <mcsafe/stats.h>
 #include <mcsafe/version.h>
 

@@ -3,8 +3,8 @@
  * signal.c - decide whether a signal is the fault of a protected access, and land it
  *
  * Runs in the signal handler. Of libc it uses errno only. It calls mcsafe__extable_find,
- * mcsafe__module_find, the hook of the guards, mcsafe__notice_take and mcsafe__chain. The test
- * "objects.handler_purity" checks what the object calls.
+ * mcsafe__module_find, the hooks of the guards and shields, mcsafe__notice_take and mcsafe__chain.
+ * The test "objects.handler_purity" checks what the object calls.
  */
 #include <mcsafe/handler.h>
 
@@ -28,6 +28,7 @@
 #include "landing/landing.h"
 #include "landing/module_table.h"
 #include "notice/notice.h"
+#include "shield_hook.h"
 
 /*
  * Whether a SIGSEGV without an address is a fault of the processor, for example of an address that
@@ -145,6 +146,17 @@ static bool land_at_guard(const struct mcsafe__landing *landing, ucontext_t *uc)
 	return true;
 }
 
+_Atomic(mcsafe__shield_hook_fn) mcsafe__shield_hook;
+
+/* Whether the memory is as the instruction needs it now, so that it can run again. */
+static bool is_shielded(const struct mcsafe__landing *landing, const ucontext_t *uc)
+{
+	mcsafe__shield_hook_fn replace =
+		atomic_load_explicit(&mcsafe__shield_hook, memory_order_acquire);
+
+	return replace != NULL && replace(landing, uc);
+}
+
 static void count(const struct mcsafe__landing *landing)
 {
 	enum mcsafe_cause cause = mcsafe__facts_cause(landing->facts);
@@ -156,7 +168,7 @@ static void count(const struct mcsafe__landing *landing)
 
 /*
  * Change the interrupted context so that the thread goes on at the fixup of the instruction, or at
- * a guard. False if neither wants the fault.
+ * a guard; or have a shield replace the memory. False if none of them wants the fault.
  *
  * RIP decides, and not si_addr. si_addr may be the start of the page, 0 for a non-canonical
  * address, or the other address of a page that is mapped twice (memory_failure() finds the users of
@@ -178,7 +190,7 @@ static bool land(int signo, const siginfo_t *si, ucontext_t *uc)
 	if (hit.kind == MCSAFE_ROW_BOTH)
 		landing.facts |= MCSAFE__FACTS_BY_MOVE;
 	if (!has_row)
-		return land_at_guard(&landing, uc);
+		return land_at_guard(&landing, uc) || is_shielded(&landing, uc);
 
 	regs[REG_R9] = (greg_t)landing.addr;
 	regs[REG_R10] = (greg_t)landing.ip;

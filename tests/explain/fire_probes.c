@@ -21,6 +21,17 @@ static int tell(void *at)
 	return (int)syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &si);
 }
 
+static int replace(void)
+{
+	int fd = memfd_create("shield", MFD_CLOEXEC);
+	unsigned char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	struct mcsafe_shield *shield;
+
+	if (map == MAP_FAILED || mcsafe_shield_open(&shield, map, 4096, NULL) != 0)
+		return 0;
+	return ((volatile unsigned char *)map)[99] == 0 && mcsafe_shield_lost(shield) == 4096;
+}
+
 int main(void)
 {
 	unsigned char *bad = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,6 +58,8 @@ int main(void)
 	    mcsafe_pmem_repair(pmem, NULL, 4096, 4096) != 4096)
 		return 4;
 	mcsafe_pmem_close(pmem);
+	if (!replace())
+		return 5;
 	printf("%#lx\n", (unsigned long)bad);
 	return 0;
 }

@@ -15,7 +15,14 @@ from pathlib import Path
 
 LIBRARY = os.environ["MCSAFE_SHARED"]
 FIRE = os.environ["MCSAFE_FIRE"]
-PROBES = {"fault_landed": 4, "guard_left": 2, "notice": 2, "range_noted": 2, "repaired": 2}
+PROBES = {
+    "fault_landed": 4,
+    "guard_left": 2,
+    "notice": 2,
+    "range_noted": 2,
+    "repaired": 2,
+    "shield_replaced": 2,
+}
 TRACE = Path("/sys/kernel/tracing")
 
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vma.c - the mapping of this process that an address is in, asked quickly
+ *
+ * Of libc it calls open, fcntl, ioctl and close, and what maps.c calls.
+ */
+#include "vma.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "descriptor.h"
+
+/* As in linux/fs.h since Linux 6.11. Older headers do not have it. */
+struct query {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t addr;
+	uint64_t start, end;
+	uint64_t vma_flags;
+	uint64_t page_size;
+	uint64_t offset;
+	uint64_t inode;
+	uint32_t dev_major, dev_minor;
+	uint32_t name_size, build_id_size;
+	uint64_t name, build_id;
+};
+
+_Static_assert(sizeof(struct query) == 104, "as in the kernel");
+
+#define QUERY _IOWR('f', 17, struct query)
+
+#define VMA_READABLE   0x1u
+#define VMA_WRITABLE   0x2u
+#define VMA_EXECUTABLE 0x4u
+#define VMA_SHARED     0x8u
+
+static int prot_of(bool r, bool w, bool x)
+{
+	return (r ? PROT_READ : 0) | (w ? PROT_WRITE : 0) | (x ? PROT_EXEC : 0);
+}
+
+enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vma)
+{
+	struct mcsafe__mapping mapping;
+	enum mcsafe__mapped found = mcsafe__mapping_find(addr, &mapping);
+	const char *perms = mapping.perms;
+
+	if (found != MCSAFE__MAPPED)
+		return found;
+	*vma = (struct mcsafe__vma){
+		.start = mapping.start,
+		.end = mapping.end,
+		.offset = mapping.offset,
+		.inode = mapping.inode,
+		.device = mapping.device,
+		.prot = prot_of(perms[0] == 'r', perms[1] == 'w', perms[2] == 'x'),
+		.is_shared = perms[3] == 's',
+	};
+	return found;
+}
+
+static enum mcsafe__mapped answer(int fd, uintptr_t addr, struct mcsafe__vma *vma)
+{
+	struct query query = {.size = sizeof(query), .addr = addr};
+
+	if (ioctl(fd, QUERY, &query) != 0)
+		return errno == ENOENT ? MCSAFE__NOT_MAPPED : MCSAFE__MAPPED_UNKNOWN;
+	*vma = (struct mcsafe__vma){
+		.start = query.start,
+		.end = query.end,
+		.offset = query.offset,
+		.inode = query.inode,
+		.device = makedev(query.dev_major, query.dev_minor),
+		.page = query.page_size,
+		.prot = prot_of(query.vma_flags & VMA_READABLE, query.vma_flags & VMA_WRITABLE,
+				query.vma_flags & VMA_EXECUTABLE),
+		.is_shared = query.vma_flags & VMA_SHARED,
+	};
+	return MCSAFE__MAPPED;
+}
+
+enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
+{
+	/* A descriptor that was kept would tell of the parent's memory in a child of fork(2). */
+	int fd = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+	enum mcsafe__mapped found;
+
+	if (fd < 0)
+		return MCSAFE__MAPPED_UNKNOWN;
+	found = answer(fd, addr, vma);
+	close(fd);
+	return found != MCSAFE__MAPPED_UNKNOWN ? found : mcsafe__vma_from_text(addr, vma);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vma.h - the mapping of this process that an address is in, asked quickly
+ *
+ * Linux 6.11 finds a mapping by its address (PROCMAP_QUERY of /proc/self/maps). Before that, the
+ * text is read, which takes longer the more mappings there are.
+ */
+#ifndef MCSAFE_SRC_BASE_VMA_H
+#define MCSAFE_SRC_BASE_VMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "maps.h"
+
+/* A "virtual memory area" of the kernel. */
+struct mcsafe__vma {
+	uintptr_t start, end;
+	uint64_t offset; /* in the file */
+	uint64_t inode;
+	dev_t device;
+	size_t page; /* bytes of a page; 0: not known */
+	int prot;    /* of mmap(2) */
+	bool is_shared;
+};
+
+/* Find the mapping that holds addr. Needs a free descriptor. AS-Safe, but for errno; a cancellation
+ * point. */
+enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma);
+
+/* The same from the text. */
+enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vma);
+
+#endif /* MCSAFE_SRC_BASE_VMA_H */

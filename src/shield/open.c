@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* open.c - open and close shields */
+#include "shield.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/control.h"
+#include "base/maps.h"
+#include "handler/shield_hook.h"
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+/* Copy the options of a program that may know more of them than this library, or none. */
+static int take_options(struct mcsafe_shield_options *to, const struct mcsafe_shield_options *from)
+{
+	const char *bytes = (const char *)from;
+
+	*to = (struct mcsafe_shield_options){.size = sizeof(*to)};
+	if (from == NULL)
+		return 0;
+	if (from->size < sizeof(*to))
+		return -EINVAL;
+	for (size_t i = sizeof(*to); i < from->size; i++)
+		if (bytes[i] != 0)
+			return -E2BIG;
+	memcpy(to, from, sizeof(*to));
+	for (size_t i = 0; i < sizeof(to->reserved) / sizeof(to->reserved[0]); i++)
+		if (to->reserved[i] != NULL)
+			return -EINVAL;
+	return (to->flags & ~MCSAFE_SHIELD_FILE) == 0 ? 0 : -EINVAL;
+}
+
+static int keep_mirror(struct mcsafe_shield *shield, const struct mcsafe_shield_options *options)
+{
+	int flags = fcntl(options->mirror_fd, F_GETFL), fd;
+
+	if (options->mirror_offset < 0)
+		return -EINVAL;
+	if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+		return -EBADF;
+	if (lseek(options->mirror_fd, 0, SEEK_CUR) < 0)
+		return -errno;
+	fd = mcsafe__fd_duplicate(options->mirror_fd, &shield->mirror.id);
+	if (fd < 0)
+		return fd;
+	shield->mirror.fd = fd;
+	shield->mirror_offset = options->mirror_offset;
+	return 0;
+}
+
+static int take_fill(struct mcsafe_shield *shield, const struct mcsafe_shield_options *options)
+{
+	shield->fill = options->fill;
+	shield->byte = options->byte;
+	shield->on_loss = options->on_loss;
+	shield->arg = options->arg;
+	switch (options->fill) {
+	case MCSAFE_SHIELD_ZERO:
+		return 0;
+	case MCSAFE_SHIELD_BYTE:
+		return options->byte >= 0 && options->byte <= UCHAR_MAX ? 0 : -EINVAL;
+	case MCSAFE_SHIELD_MIRROR:
+		return keep_mirror(shield, options);
+	}
+	return -EINVAL;
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/* The program's descriptor of the file. O_PATH needs no permission, and closing it later removes no
+ * record locks. */
+static int keep_file(struct mcsafe_shield *shield, int fd)
+{
+	struct mcsafe__file_id id;
+	char path[32];
+	int err = mcsafe__fd_identify(fd, &id);
+
+	if (err != 0)
+		return err;
+	if (id.ino != shield->origin.inode)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &shield->file.id);
+	if (fd < 0)
+		return fd;
+	shield->file.fd = fd;
+	return 0;
+}
+
+static bool is_file_of(const struct mcsafe__file_id *id, const struct mcsafe__origin *origin)
+{
+	return id->ino == origin->inode && id->dev == origin->device;
+}
+
+/* Open the file by the path that the kernel tells, if it is still that file. Some file systems show
+ * another device in /proc/self/maps than fstat(2) does: then the file is not known. */
+static void find_file(struct mcsafe_shield *shield)
+{
+	struct mcsafe__mapping mapping;
+	int fd;
+
+	if (shield->origin.inode == 0 ||
+	    mcsafe__mapping_find(shield->start, &mapping) != MCSAFE__MAPPED || *mapping.path != '/')
+		return;
+	fd = mcsafe__fd_open(AT_FDCWD, mapping.path, O_PATH, &shield->file.id);
+	if (fd < 0)
+		return;
+	if (is_file_of(&shield->file.id, &shield->origin))
+		shield->file.fd = fd;
+	else
+		close(fd);
+}
+
+/*
+ * Map the first page of a shared mapping a second time: mremap(2) of 0 bytes does that. So the file
+ * can be mapped again whatever its name or mode is now. Huge pages do not offer that.
+ */
+static void keep_page(struct mcsafe_shield *shield)
+{
+	void *page;
+
+	if (shield->origin.inode == 0 || !shield->origin.is_shared)
+		return;
+	page = mremap((void *)shield->start, 0, MCSAFE__PAGE, MREMAP_MAYMOVE);
+	if (page != MAP_FAILED)
+		shield->first_page = page;
+}
+
+/* ---- open, close ----------------------------------------------------------------------------- */
+
+/* The range, from what the kernel says about its start. */
+static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
+{
+	uintptr_t start = (uintptr_t)base;
+	struct mcsafe__vma vma;
+	size_t page;
+
+	if (len == 0 || start % MCSAFE__PAGE != 0 || mcsafe__wraps(start, len))
+		return -EINVAL;
+	switch (mcsafe__vma_at(start, &vma)) {
+	case MCSAFE__NOT_MAPPED:
+		return -EFAULT;
+	case MCSAFE__MAPPED_UNKNOWN:
+		return -ENODATA;
+	case MCSAFE__MAPPED:
+		break;
+	}
+	if (vma.prot & PROT_EXEC)
+		return -EACCES;
+	page = vma.page > MCSAFE__PAGE ? vma.page : MCSAFE__PAGE;
+	if (start % page != 0 || mcsafe__wraps(start, mcsafe__down(len - 1, page) + page))
+		return -EINVAL;
+	shield->start = start;
+	shield->end = start + mcsafe__down(len - 1, page) + page;
+	shield->granule = page;
+	shield->origin = mcsafe__shield_origin(&vma);
+	return 0;
+}
+
+static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
+		   const struct mcsafe_shield_options *from)
+{
+	struct mcsafe_shield_options options;
+	int err = take_options(&options, from);
+	size_t words;
+
+	if (err == 0)
+		err = take_range(shield, base, len);
+	if (err == 0)
+		err = take_fill(shield, &options);
+	if (err == 0 && (options.flags & MCSAFE_SHIELD_FILE))
+		err = keep_file(shield, options.file_fd);
+	else if (err == 0)
+		find_file(shield);
+	if (err != 0)
+		return err;
+	words = (shield->end - shield->start) / MCSAFE__PAGE / 64 + 1;
+	shield->pages = calloc(words, sizeof(*shield->pages));
+	if (shield->pages == NULL)
+		return -ENOMEM;
+	keep_page(shield);
+	return 0;
+}
+
+static void destroy(struct mcsafe_shield *shield)
+{
+	if (shield->first_page != NULL)
+		munmap(shield->first_page, MCSAFE__PAGE);
+	if (shield->mirror.fd >= 0)
+		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
+	if (shield->file.fd >= 0)
+		mcsafe__fd_close(shield->file.fd, &shield->file.id);
+	free((void *)(uintptr_t)shield->pages);
+	free(shield);
+}
+
+int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+		       const struct mcsafe_shield_options *options)
+{
+	struct mcsafe__section section;
+	struct mcsafe_shield *new;
+	int err;
+
+	mcsafe__control_enter(&section);
+	new = calloc(1, sizeof(*new));
+	err = new != NULL ? mcsafe__shield_prepare() : -ENOMEM;
+	if (new != NULL) {
+		new->mirror.fd = new->file.fd = -1;
+		if (err == 0)
+			err = prepare(new, base, len, options);
+		if (err == 0)
+			err = mcsafe__shield_add(new);
+		if (err != 0)
+			destroy(new);
+	}
+	if (err == 0) {
+		atomic_store(&mcsafe__shield_hook, mcsafe__shield_claim);
+		*shield = new;
+	}
+	mcsafe__control_leave(&section);
+	return err;
+}
+
+int mcsafe_shield_close(struct mcsafe_shield *shield)
+{
+	struct mcsafe__section section;
+	int err;
+
+	if (shield == NULL)
+		return 0;
+	mcsafe__control_enter(&section);
+	err = mcsafe__shield_remove(shield);
+	if (err == 0)
+		destroy(shield);
+	mcsafe__control_leave(&section);
+	return err;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_open.c - opening, closing, options, and finding one shield among many */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "cmocka_all.h"
+#include "kit.h"
+#include "leaks.h"
+#include "rng.h"
+#include "run.h"
+
+static int open_error(void *base, size_t len, const struct mcsafe_shield_options *options)
+{
+	struct mcsafe_shield *shield = (void *)&shield;
+	int err;
+
+	errno = 42;
+	err = mcsafe_shield_open(&shield, base, len, options);
+	CHECK_EQ(errno, 42);
+	if (err == 0)
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+	else
+		CHECK_PTR_EQ(shield, (void *)&shield);
+	return err;
+}
+
+#define WITH(...) \
+ (&(const struct mcsafe_shield_options){.size = sizeof(struct mcsafe_shield_options), __VA_ARGS__})
+
+IN_CHILD(test_what_cannot_be_shielded_is_refused)
+{
+	struct s_file file = s_open_file();
+	unsigned char *map = file.map;
+	size_t n = S_PAGES * T_PAGE;
+	int pipe_ends[2], only_written = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct {
+		struct mcsafe_shield_options known;
+		uint64_t more;
+	} newer = {{.size = sizeof(newer)}, 0};
+	const struct mcsafe_shield_options shorter = {.size = sizeof(shorter) - 1};
+
+	CHECK_EQ(pipe(pipe_ends), 0);
+	CHECK_EQ(open_error(map, n, NULL), 0);
+	CHECK_EQ(open_error(map + 1, n, NULL), -EINVAL);
+	CHECK_EQ(open_error(map, 0, NULL), -EINVAL);
+	CHECK_EQ(open_error(map, SIZE_MAX, NULL), -EINVAL);
+	CHECK_EQ(open_error(map, SIZE_MAX - (uintptr_t)map, NULL), -EINVAL);
+	CHECK_EQ(open_error(map, n, &shorter), -EINVAL);
+	CHECK_EQ(open_error(map, n, &newer.known), 0);
+	newer.more = 1;
+	CHECK_EQ(open_error(map, n, &newer.known), -E2BIG);
+	CHECK_EQ(open_error(map, n, WITH(.fill = (enum mcsafe_shield_fill)3)), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_BYTE, .byte = 256)), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_BYTE, .byte = -1)), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_BYTE, .byte = 255)), 0);
+	CHECK_EQ(open_error(map, n, WITH(.flags = 2)), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.reserved = {NULL, NULL, NULL, map})), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = file.fd)), 0);
+	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = only_written)), -EINVAL);
+	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = -1)), -EBADF);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = -1)), -EBADF);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = only_written)),
+		 -EBADF);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = pipe_ends[0])),
+		 -ESPIPE);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = file.fd)), 0);
+	CHECK_EQ(open_error(map, n,
+			    WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = file.fd,
+				 .mirror_offset = -1)),
+		 -EINVAL);
+	CHECK_EQ(mprotect(map, T_PAGE, PROT_READ | PROT_EXEC), 0);
+	CHECK_EQ(open_error(map, n, NULL), -EACCES);
+	CHECK_EQ(munmap(map, T_PAGE), 0);
+	CHECK_EQ(open_error(map, n, NULL), -EFAULT);
+	CHECK_EQ(open_error(map + T_PAGE, n - T_PAGE, NULL), 0);
+	CHECK_EQ(mcsafe_shield_close(NULL), 0);
+}
+
+IN_CHILD(test_shields_must_not_overlap)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *middle;
+	static const struct {
+		size_t first, n;
+		int err;
+	} cases[] = {
+		{4, 4, -EEXIST},  {0, 5, -EEXIST}, {7, 2, -EEXIST}, {5, 1, -EEXIST},
+		{0, 16, -EEXIST}, {0, 4, 0},       {8, 8, 0},
+	};
+
+	CHECK_EQ(mcsafe_shield_open(&middle, file.map + 4 * T_PAGE, 3 * T_PAGE + 1, NULL), 0);
+	for (size_t i = 0; i < T_LENGTH(cases); i++)
+		CHECK_EQ(open_error(file.map + cases[i].first * T_PAGE, cases[i].n * T_PAGE, NULL),
+			 cases[i].err);
+	CHECK_EQ(mcsafe_shield_close(middle), 0);
+	CHECK_EQ(open_error(file.map + 4 * T_PAGE, 4 * T_PAGE, NULL), 0);
+}
+
+IN_CHILD(test_nothing_is_left_after_a_close_or_a_failure)
+{
+	struct s_file file = s_open_file();
+	size_t mappings = 0, descriptors = 0;
+
+	for (unsigned round = 0; round < 3; round++) {
+		size_t n = S_PAGES * T_PAGE;
+
+		CHECK_EQ(open_error(file.map, n, WITH(.flags = 1, .file_fd = file.fd)), 0);
+		CHECK_EQ(open_error(file.map, n, WITH(.fill = 2, .mirror_fd = file.fd)), 0);
+		CHECK_EQ(open_error(
+				 file.map, n,
+				 WITH(.fill = 2, .mirror_fd = file.fd, .flags = 1, .file_fd = -1)),
+			 -EBADF);
+		if (round == 0) {
+			mappings = t_count_mappings();
+			descriptors = t_count_descriptors();
+		}
+	}
+	CHECK_EQ(t_count_mappings(), mappings);
+	CHECK_EQ(t_count_descriptors(), descriptors);
+}
+
+static int lock_of_another(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type : 99);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+/* Closing a descriptor of the file would remove them. */
+IN_CHILD(test_record_locks_on_the_file_are_kept)
+{
+	struct s_file file = s_open_file();
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct mcsafe_shield *shield;
+
+	CHECK_EQ(fcntl(file.fd, F_SETLK, &lock), 0);
+	shield = s_shield_of(&file);
+	s_cut(&file, 2);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+	s_cut(&file, S_PAGES);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(lock_of_another(file.fd), F_WRLCK);
+	close(dup(file.fd));
+	CHECK_EQ(lock_of_another(file.fd), F_UNLCK);
+}
+
+IN_CHILD(test_after_a_close_faults_reach_the_previous_handler)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
+	s_cut(&file, 2);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(s_signal_of(file.map + 3 * T_PAGE), SIGBUS);
+	shield = s_shield_of(&file);
+	CHECK_EQ(s_signal_of(file.map + 3 * T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	/* The stand-ins have stayed. */
+	CHECK_EQ(s_signal_of(file.map + 3 * T_PAGE), 0);
+}
+
+static void die(void *arg)
+{
+	struct s_file file = s_open_file();
+	sigset_t set;
+
+	(void)arg;
+	s_shield_of(&file);
+	s_cut(&file, 2);
+	sigemptyset(&set);
+	sigaddset(&set, SIGBUS);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	(void)s_load(file.map + 3 * T_PAGE);
+}
+
+static void test_if_sigbus_is_blocked_the_kernel_kills(void **state)
+{
+	(void)state;
+	t_dies(die, NULL, SIGBUS);
+}
+
+/* ---- many ------------------------------------------------------------------------------------ */
+
+#define MANY 10000
+
+/* Every second page has a shield of its own. They are opened and closed in random order, and each
+ * page is replaced exactly if its shield is open. */
+IN_CHILD(test_each_of_many_shields_is_found)
+{
+	static struct mcsafe_shield *shields[MANY];
+	static size_t order[MANY];
+	struct t_rng rng = t_rng_start(t_seed(), 0);
+	int fd;
+	unsigned char *map;
+	size_t signals = 0;
+
+	s_watch();
+	fd = memfd_create("many", MFD_CLOEXEC);
+	CHECK_EQ(ftruncate(fd, 2 * MANY * (off_t)T_PAGE), 0);
+	map = mmap(NULL, 2 * MANY * T_PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(ftruncate(fd, 0), 0);
+	/* No shield keeps a descriptor or a page: there is no path, and the mapping is private. */
+	for (size_t i = 0; i < MANY; i++) {
+		size_t other = t_rng_below(&rng, i + 1);
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+	for (size_t i = 0; i < MANY; i++)
+		CHECK_EQ(mcsafe_shield_open(&shields[order[i]], map + order[i] * 2 * T_PAGE, 1,
+					    NULL),
+			 0);
+	for (size_t i = 0; i < MANY; i += 2) {
+		CHECK_EQ(mcsafe_shield_close(shields[order[i]]), 0);
+		shields[order[i]] = NULL;
+	}
+	for (size_t i = 0; i < 2 * MANY; i++) {
+		bool is_open = i % 2 == 0 && shields[i / 2] != NULL;
+
+		CHECK_EQ(s_signal_of(map + i * T_PAGE + i % T_PAGE), is_open ? 0 : SIGBUS);
+		if (is_open)
+			CHECK_EQ(mcsafe_shield_lost(shields[i / 2]), T_PAGE);
+		else
+			signals++;
+	}
+	CHECK_EQ(signals, MANY + MANY / 2);
+	for (size_t i = 0; i < MANY; i++)
+		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_cannot_be_shielded_is_refused),
+		cmocka_unit_test(test_shields_must_not_overlap),
+		cmocka_unit_test(test_nothing_is_left_after_a_close_or_a_failure),
+		cmocka_unit_test(test_record_locks_on_the_file_are_kept),
+		cmocka_unit_test(test_after_a_close_faults_reach_the_previous_handler),
+		cmocka_unit_test(test_if_sigbus_is_blocked_the_kernel_kills),
+		cmocka_unit_test(test_each_of_many_shields_is_found),
+	};
+
+	return t_run("shield.open", tests, T_LENGTH(tests));
+}

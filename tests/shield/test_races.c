@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_races.c - what happens at the same time as a fault */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/vma.h"
+#include "child.h"
+#include "cmocka_all.h"
+#include "kit.h"
+#include "poison.h"
+#include "rng.h"
+#include "run.h"
+#include "shield/shield.h"
+#include "tool.h"
+
+#define THREADS 4 /* at one page */
+#define READERS 2 /* beside changes */
+
+static void start(pthread_t *threads, size_t n, void *(*body)(void *))
+{
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, body, (void *)i), 0);
+}
+
+static void join(const pthread_t *threads, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+/* Memory of tmpfs without a name, whose pages can be poisoned. */
+static unsigned char *shared_memory(size_t pages)
+{
+	unsigned char *map = mmap(NULL, pages * T_PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	return map;
+}
+
+/* ---- threads at one page --------------------------------------------------------------------- */
+
+#define ROUNDS 400
+
+static struct {
+	unsigned char *map;
+	pthread_barrier_t barrier;
+	_Atomic unsigned told;
+} one;
+
+static void count_told(const struct mcsafe_range *lost, void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&one.told, (unsigned)(lost->len / T_PAGE));
+}
+
+static void *store_own_byte(void *arg)
+{
+	size_t self = (size_t)arg;
+
+	for (size_t page = 0; page < ROUNDS; page++) {
+		unsigned char *at = one.map + page * T_PAGE;
+
+		pthread_barrier_wait(&one.barrier);
+		s_store(at + self, (unsigned char)(self + 1));
+		pthread_barrier_wait(&one.barrier);
+		for (size_t i = 0; i < THREADS; i++)
+			CHECK_EQ(s_load(at + i), i + 1);
+	}
+	return NULL;
+}
+
+static void check_threads_at_one_page(enum mcsafe_shield_fill fill)
+{
+	pthread_t threads[THREADS];
+	struct mcsafe_shield *shield;
+
+	one.map = shared_memory(ROUNDS);
+	CHECK_EQ(mcsafe_install(), 0);
+	/* Every second page, so that each costs a fault. */
+	for (size_t i = 0; i < ROUNDS; i += 2)
+		s_poison(one.map + i * T_PAGE, T_PAGE);
+	shield = s_shield_with(one.map, ROUNDS * T_PAGE,
+			       (struct mcsafe_shield_options){.fill = fill, .on_loss = count_told});
+	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, THREADS), 0);
+	one.told = 0;
+	start(threads, THREADS, store_own_byte);
+	join(threads, THREADS);
+	CHECK_EQ(mcsafe_shield_lost(shield), ROUNDS / 2 * T_PAGE);
+	CHECK_EQ(one.told, ROUNDS / 2);
+}
+
+IN_CHILD(test_threads_at_one_page_share_one_stand_in)
+{
+	check_threads_at_one_page(MCSAFE_SHIELD_ZERO);
+	check_threads_at_one_page(MCSAFE_SHIELD_BYTE);
+}
+
+/* ---- changes beside a fault ------------------------------------------------------------------ */
+
+static struct {
+	struct s_file file;
+	struct mcsafe_shield *shield;
+	_Atomic bool stop;
+	_Atomic size_t reads;
+} beside;
+
+/* Any page holds its byte, or zeros. */
+static void *read_all(void *arg)
+{
+	struct t_rng rng = t_rng_start(t_seed(), (size_t)arg);
+
+	while (!atomic_load(&beside.stop)) {
+		size_t page = t_rng_below(&rng, S_PAGES);
+		size_t before = mcsafe_shield_lost(beside.shield);
+		unsigned char byte = s_load(beside.file.map + page * T_PAGE + 5);
+
+		CHECK(byte == 0 || byte == page + 1);
+		if (byte == 0)
+			CHECK(mcsafe_shield_lost(beside.shield) > 0);
+		CHECK_LE(before, mcsafe_shield_lost(beside.shield));
+		atomic_fetch_add(&beside.reads, 1);
+	}
+	return NULL;
+}
+
+/* What is marked is a stand-in, and nothing else is one. */
+static void check_marks(const unsigned char *map, const struct mcsafe_shield *shield)
+{
+	struct mcsafe_range range = {0, 0};
+
+	for (size_t i = 0; i < S_PAGES; i++) {
+		struct mcsafe__vma vma;
+		bool marked =
+			mcsafe_shield_next(shield, i * T_PAGE, &range) && range.start == i * T_PAGE;
+
+		CHECK_EQ(mcsafe__vma_at((uintptr_t)map + i * T_PAGE, &vma), MCSAFE__MAPPED);
+		CHECK_EQ(marked, vma.inode == 0);
+	}
+}
+
+static void fill(size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++) {
+		unsigned char page[T_PAGE];
+
+		memset(page, (int)(i + 1), sizeof(page));
+		CHECK_EQ(pwrite(beside.file.fd, page, sizeof(page), (off_t)(i * T_PAGE)), T_PAGE);
+	}
+}
+
+static void begin_beside(struct mcsafe_shield_options options)
+{
+	beside.file = s_open_file();
+	options.flags = MCSAFE_SHIELD_FILE;
+	options.file_fd = beside.file.fd;
+	beside.shield = s_shield_with(beside.file.map, S_PAGES * T_PAGE, options);
+	beside.stop = false;
+	beside.reads = 0;
+}
+
+static void wait_for_reads(size_t n)
+{
+	size_t before = atomic_load(&beside.reads);
+
+	while (atomic_load(&beside.reads) - before < n)
+		sched_yield();
+}
+
+static size_t rounds(size_t n)
+{
+	static size_t stride;
+
+	if (stride == 0)
+		stride = t_part(1, 7, 31);
+	return n / stride;
+}
+
+IN_CHILD(test_the_file_shrinks_and_grows_beside_faults)
+{
+	pthread_t threads[READERS];
+	struct t_rng rng = t_rng_start(t_seed(), 99);
+
+	begin_beside((struct mcsafe_shield_options){0});
+	start(threads, READERS, read_all);
+	for (size_t i = 0; i < rounds(400); i++) {
+		size_t end = t_rng_below(&rng, S_PAGES + 1);
+		int err;
+
+		s_cut(&beside.file, end);
+		wait_for_reads(t_rng_below(&rng, 8));
+		fill(end, S_PAGES);
+		err = mcsafe_shield_restore(beside.shield, 0, SIZE_MAX);
+		CHECK_EQ(err, 0);
+	}
+	wait_for_reads(100);
+	atomic_store(&beside.stop, true);
+	join(threads, READERS);
+	CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
+	check_marks(beside.file.map, beside.shield);
+	CHECK(mcsafe_shield_lost(beside.shield) > 0);
+	for (size_t i = 0; i < S_PAGES; i++)
+		s_check_page(beside.file.map + i * T_PAGE, (unsigned char)(i + 1));
+}
+
+IN_CHILD(test_the_protection_changes_beside_faults)
+{
+	pthread_t threads[READERS];
+
+	begin_beside((struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE});
+	start(threads, READERS, read_all);
+	for (size_t i = 0; i < rounds(400); i++) {
+		int prot = i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE;
+
+		s_cut(&beside.file, 3);
+		CHECK_EQ(mprotect(beside.file.map, S_PAGES * T_PAGE, prot), 0);
+		wait_for_reads(2);
+		fill(3, S_PAGES);
+		CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
+	}
+	atomic_store(&beside.stop, true);
+	join(threads, READERS);
+	check_marks(beside.file.map, beside.shield);
+}
+
+IN_CHILD(test_shields_close_and_open_beside_faults)
+{
+	struct mcsafe_shield_options options = {.flags = MCSAFE_SHIELD_FILE};
+	pthread_t threads[READERS];
+
+	begin_beside((struct mcsafe_shield_options){0});
+	start(threads, READERS, read_all);
+	options.file_fd = beside.file.fd;
+	for (size_t i = 0; i < rounds(400); i++) {
+		unsigned char *map = s_map_file(beside.file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+		struct mcsafe_shield *more = s_shield_with(map, S_PAGES * T_PAGE, options);
+
+		s_cut(&beside.file, 3);
+		CHECK_EQ(s_load(map + 7 * T_PAGE), 0);
+		CHECK_EQ(mcsafe_shield_close(more), 0);
+		CHECK_EQ(munmap(map, S_PAGES * T_PAGE), 0);
+		fill(3, S_PAGES);
+		CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
+	}
+	atomic_store(&beside.stop, true);
+	join(threads, READERS);
+}
+
+/* A thread faults in a shield that another thread closes. It meets the shield, or the previous
+ * handler. */
+static _Atomic size_t closed_faults;
+
+static void *fault_on_and_on(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&beside.stop)) {
+		unsigned char byte = s_load(beside.file.map + 7 * T_PAGE);
+
+		CHECK(byte == 0 || byte == 8);
+		atomic_fetch_add(&closed_faults, 1);
+	}
+	return NULL;
+}
+
+static void heal(int signo, siginfo_t *si, void *context)
+{
+	(void)signo;
+	(void)si;
+	(void)context;
+	if (ftruncate(beside.file.fd, S_PAGES * (off_t)T_PAGE) != 0)
+		_exit(9);
+}
+
+IN_CHILD(test_a_shield_is_closed_while_a_thread_faults_in_it)
+{
+	struct mcsafe_shield_options options = {.flags = MCSAFE_SHIELD_FILE,
+						.fill = MCSAFE_SHIELD_MIRROR};
+	pthread_t thread;
+
+	/* The previous handler makes the file long again. */
+	t_set_action(SIGBUS, heal, SA_SIGINFO, 0);
+	beside.file = s_open_file();
+	options.file_fd = beside.file.fd;
+	options.mirror_fd = s_make_file(1);
+	start(&thread, 1, fault_on_and_on);
+	for (size_t i = 0; i < rounds(600); i++) {
+		struct mcsafe_shield *shield =
+			s_shield_with(beside.file.map, S_PAGES * T_PAGE, options);
+		size_t faults = atomic_load(&closed_faults);
+
+		s_cut(&beside.file, 3);
+		while (i % 4 == 0 && atomic_load(&closed_faults) == faults)
+			sched_yield();
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+		CHECK_PTR_NE(mmap(beside.file.map, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED, beside.file.fd, 0),
+			     MAP_FAILED);
+	}
+	atomic_store(&beside.stop, true);
+	join(&thread, 1);
+}
+
+/* ---- between the fault and the answer -------------------------------------------------------- */
+
+/* A handler of the program's own, which does something first. */
+static struct {
+	void (*first)(void);
+	struct s_file file;
+	int answer;
+	unsigned calls;
+} between;
+
+static void do_first(int signo, siginfo_t *si, void *context)
+{
+	if (between.calls++ == 0) {
+		between.first();
+		between.answer = mcsafe_handle_signal(signo, si, context);
+		return;
+	}
+	s_passed = *si;
+	siglongjmp(s_passed_on, 1);
+}
+
+static void grow(void)
+{
+	s_cut(&between.file, S_PAGES);
+}
+
+static void unmap(void)
+{
+	CHECK_EQ(munmap(between.file.map + 5 * T_PAGE, T_PAGE), 0);
+}
+
+static void forbid(void)
+{
+	CHECK_EQ(mprotect(between.file.map + 5 * T_PAGE, T_PAGE, PROT_NONE), 0);
+}
+
+static void make_read_only(void)
+{
+	CHECK_EQ(mprotect(between.file.map + 5 * T_PAGE, T_PAGE, PROT_READ), 0);
+}
+
+/* The file again, another part of it. */
+static void replace(void)
+{
+	CHECK_PTR_NE(mmap(between.file.map + 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, between.file.fd, 0),
+		     MAP_FAILED);
+}
+
+static void check_between(void (*first)(void), bool by_store, int answer, int then)
+{
+	const unsigned char *at;
+	struct mcsafe_shield *shield;
+
+	between.file = s_open_file();
+	CHECK_EQ(mcsafe_uninstall(), 0);
+	t_set_action(SIGBUS, do_first, SA_SIGINFO, 0);
+	t_set_action(SIGSEGV, do_first, SA_SIGINFO, 0);
+	shield = s_shield_of(&between.file);
+	s_cut(&between.file, 3);
+	between.first = first;
+	between.calls = 0;
+	at = between.file.map + 5 * T_PAGE;
+	CHECK_EQ(by_store ? s_signal_of_store(at) : s_signal_of(at), then);
+	CHECK_EQ(between.answer, answer);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	s_check_lost(shield, 0, 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
+{
+	check_between(grow, false, 1, 0);
+	check_between(grow, true, 1, 0);
+	check_between(unmap, false, 1, SIGSEGV);
+	check_between(unmap, true, 1, SIGSEGV);
+	check_between(forbid, false, 1, SIGSEGV);
+	check_between(make_read_only, true, 1, SIGSEGV);
+	/* What is there now can be accessed. */
+	check_between(replace, false, 1, 0);
+	check_between(replace, true, 1, 0);
+}
+
+/* ---- other mappings -------------------------------------------------------------------------- */
+
+IN_CHILD(test_a_mapping_that_took_the_place_is_not_replaced)
+{
+	struct s_file file, other;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	other = s_open_file();
+	shield = s_shield_of(&file);
+	s_cut(&file, 3);
+	s_cut(&other, 3);
+	/* Another file; another part of the same file; the same part, private. */
+	CHECK_PTR_NE(mmap(file.map + 5 * T_PAGE, T_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
+			  other.fd, 5 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	CHECK_PTR_NE(mmap(file.map + 7 * T_PAGE, T_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file.fd,
+			  8 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	CHECK_PTR_NE(mmap(file.map + 9 * T_PAGE, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+			  file.fd, 9 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	for (size_t i = 3; i < S_PAGES; i++)
+		CHECK_EQ(s_signal_of(file.map + i * T_PAGE),
+			 i == 5 || i == 7 || i == 9 ? SIGBUS : 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 3 - 3) * T_PAGE);
+	/* The same part again: it is the shield's. */
+	CHECK_PTR_NE(mmap(file.map + 5 * T_PAGE, T_PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file.fd,
+			  5 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 3 - 2) * T_PAGE);
+}
+
+IN_CHILD(test_memory_that_was_moved_is_in_no_shield)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+	unsigned char *moved;
+
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
+	s_cut(&file, 3);
+	CHECK_EQ(s_signal_of(file.map + 15 * T_PAGE), 0);
+	s_cut(&file, S_PAGES);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	s_cut(&file, 3);
+	moved = mremap(file.map, S_PAGES * T_PAGE, S_PAGES * T_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       s_map_file(file.fd, PROT_READ, MAP_SHARED));
+	CHECK_PTR_NE(moved, MAP_FAILED);
+	CHECK_EQ(s_signal_of(moved + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGSEGV);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+IN_CHILD(test_each_address_of_a_file_has_its_own_stand_ins)
+{
+	struct s_file file, twin;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = twin = s_open_file();
+	twin.map = s_map_file(file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+	shield = s_shield_of(&file);
+	s_cut(&file, 3);
+	s_store(file.map + 5 * T_PAGE, 7);
+	CHECK_EQ(s_signal_of(twin.map + 5 * T_PAGE), SIGBUS);
+	s_shield_of(&twin);
+	CHECK_EQ(s_load(twin.map + 5 * T_PAGE), 0);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 7);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static void expect_success(pid_t pid)
+{
+	int status;
+
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+IN_CHILD(test_a_forked_child_has_its_own_stand_ins)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		s_cut(&file, 3);
+		CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+		CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 3) * T_PAGE);
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+		_exit(0);
+	}
+	expect_success(pid);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	s_check_lost(shield, 0, 0);
+	s_cut(&file, S_PAGES);
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+	s_check_lost(shield, 0, 0);
+}
+
+/* Other threads of the parent are in the handler, and hold locks there. */
+IN_CHILD(test_a_child_of_a_busy_parent_is_not_held_up)
+{
+	pthread_t threads[READERS];
+
+	begin_beside((struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE});
+	start(threads, READERS, read_all);
+	for (size_t i = 0; i < rounds(100); i++) {
+		pid_t pid;
+
+		s_cut(&beside.file, 3);
+		pid = fork();
+		if (pid == 0) {
+			CHECK_EQ(s_load(beside.file.map + 5 * T_PAGE), 0);
+			CHECK_EQ(mcsafe_shield_touch(beside.shield, 0, SIZE_MAX), 0);
+			CHECK_EQ(mcsafe_shield_close(beside.shield), 0);
+			_exit(0);
+		}
+		expect_success(pid);
+		fill(3, S_PAGES);
+		CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
+	}
+	atomic_store(&beside.stop, true);
+	join(threads, READERS);
+}
+
+/* A thread that is in a section, and holds the lock of a shield. */
+static struct {
+	const struct mcsafe_shield *shield;
+	pthread_barrier_t barrier;
+} holder;
+
+static void *hold(void *arg)
+{
+	struct mcsafe__shield_section section;
+
+	(void)arg;
+	mcsafe__shield_enter(&section);
+	mcsafe__shield_lock(holder.shield);
+	pthread_barrier_wait(&holder.barrier);
+	pthread_barrier_wait(&holder.barrier);
+	mcsafe__shield_unlock(holder.shield);
+	mcsafe__shield_leave(&section);
+	return NULL;
+}
+
+IN_CHILD(test_a_child_finds_the_locks_free)
+{
+	struct s_file file = s_open_file();
+	pthread_t thread;
+	pid_t pid;
+
+	holder.shield = s_shield_of(&file);
+	CHECK_EQ(pthread_barrier_init(&holder.barrier, NULL, 2), 0);
+	start(&thread, 1, hold);
+	pthread_barrier_wait(&holder.barrier);
+	pid = fork();
+	if (pid == 0) {
+		s_cut(&file, 3);
+		CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
+		CHECK_EQ(mcsafe_shield_close((struct mcsafe_shield *)(uintptr_t)holder.shield), 0);
+		_exit(0);
+	}
+	expect_success(pid);
+	pthread_barrier_wait(&holder.barrier);
+	join(&thread, 1);
+}
+
+static _Atomic bool closed;
+
+static void *close_it(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(mcsafe_shield_close((struct mcsafe_shield *)(uintptr_t)holder.shield), 0);
+	atomic_store(&closed, true);
+	return NULL;
+}
+
+/* If the close did not wait, it would be over long before that. */
+IN_CHILD(test_a_close_waits_for_whoever_uses_the_shield)
+{
+	struct s_file file = s_open_file();
+	pthread_t threads[2];
+
+	holder.shield = s_shield_of(&file);
+	CHECK_EQ(pthread_barrier_init(&holder.barrier, NULL, 2), 0);
+	start(threads, 1, hold);
+	pthread_barrier_wait(&holder.barrier);
+	start(threads + 1, 1, close_it);
+	for (unsigned i = 0; i < 1000; i++) {
+		sched_yield();
+		usleep(50);
+	}
+	CHECK(!atomic_load(&closed));
+	pthread_barrier_wait(&holder.barrier);
+	join(threads, 2);
+	CHECK(atomic_load(&closed));
+}
+
+static struct s_file vforked;
+
+IN_CHILD(test_a_child_of_vfork_uses_those_of_its_parent)
+{
+	struct mcsafe_shield *shield;
+	pid_t pid;
+
+	vforked = s_open_file();
+	shield = s_shield_of(&vforked);
+	s_cut(&vforked, 3);
+	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): vfork(2) is what is tested */
+	pid = vfork();
+	if (pid == 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork): a store */
+		s_store(vforked.map + 5 * T_PAGE, 55);
+		_exit(0);
+	}
+	expect_success(pid);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 3) * T_PAGE);
+	CHECK_EQ(s_load(vforked.map + 5 * T_PAGE), 55);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_threads_at_one_page_share_one_stand_in),
+		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
+		cmocka_unit_test(test_the_protection_changes_beside_faults),
+		cmocka_unit_test(test_shields_close_and_open_beside_faults),
+		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
+		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
+		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
+		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
+		cmocka_unit_test(test_each_address_of_a_file_has_its_own_stand_ins),
+		cmocka_unit_test(test_a_forked_child_has_its_own_stand_ins),
+		cmocka_unit_test(test_a_child_of_a_busy_parent_is_not_held_up),
+		cmocka_unit_test(test_a_child_finds_the_locks_free),
+		cmocka_unit_test(test_a_close_waits_for_whoever_uses_the_shield),
+		NOT_WITH_TSAN(test_a_child_of_vfork_uses_those_of_its_parent),
+	};
+
+	return t_run("shield.races", tests, T_LENGTH(tests));
+}
