@@ -2,7 +2,7 @@
 /*
  * bench.c - measure the library's operations and their peers, in one run
  *
- *	mcsafe_bench [--quick | --smoke] [--only NAME] >FILE
+ *	mcsafe_bench [--quick | --smoke] [--engines] [--only NAME] >FILE
  *	mcsafe_bench --list
  *
  * Prints one object of JSON in each line: first the machine, then what contest.c describes. run.py
@@ -32,7 +32,7 @@
  */
 #define WHOLE_FLEET ((size_t)1 << 18)
 
-struct effort effort = {(size_t)256 << 20, 11, 30000, WHOLE_FLEET};
+struct effort effort = {(size_t)256 << 20, 11, 30000, WHOLE_FLEET, false};
 
 _Atomic uintptr_t sink;
 
@@ -195,9 +195,12 @@ static bool read_arguments(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--quick") == 0)
-			effort = (struct effort){(size_t)64 << 20, 5, 20000, WHOLE_FLEET};
+			effort = (struct effort){(size_t)64 << 20, 5, 20000, WHOLE_FLEET,
+						 effort.engines};
 		else if (strcmp(argv[i], "--smoke") == 0)
-			effort = (struct effort){65536, 1, 1000, 256};
+			effort = (struct effort){65536, 1, 1000, 256, effort.engines};
+		else if (strcmp(argv[i], "--engines") == 0)
+			effort.engines = true;
 		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
 			only = argv[++i];
 		else

@@ -14,6 +14,12 @@ struct effort {
 	unsigned rounds;  /* in each of which every contender is measured once */
 	double sample_ns; /* about how long to call a contender between two looks at the clock */
 	size_t fleet;     /* calls in a mix of lengths */
+	/*
+	 * Compare the engines with the peer, instead of the library as programs use it. Where a
+	 * process has used several engines, the processor has seen the branches between them go
+	 * both ways, and each short copy takes about a cycle more. No other program does that.
+	 */
+	bool engines;
 };
 
 extern struct effort effort;
@@ -70,7 +76,8 @@ struct contest {
 
 void contest_add(struct contest *contest, const char *name, run_fn *run);
 
-/* Adds one contender for each engine that this processor can run. */
+/* Adds one contender for each engine that this processor can run, if effort.engines asks for it.
+ * contest_add() adds nothing but the peer then. */
 void contest_add_engines(struct contest *contest, run_fn *run);
 
 /*

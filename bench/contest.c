@@ -13,24 +13,31 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-void contest_add(struct contest *contest, const char *name, run_fn *run)
+static void add(struct contest *contest, const char *name, const char *engine, run_fn *run)
 {
 	if (contest->count == LENGTH(contest->of))
 		abort();
-	contest->of[contest->count++] = (struct contender){name, NULL, run};
+	contest->of[contest->count++] = (struct contender){name, engine, run};
+}
+
+void contest_add(struct contest *contest, const char *name, run_fn *run)
+{
+	if (!effort.engines || contest->count == 0)
+		add(contest, name, NULL, run);
 }
 
 void contest_add_engines(struct contest *contest, run_fn *run)
 {
-	char *names = strdup(mcsafe_engine_names()), *rest = NULL;
+	char *names, *rest = NULL;
 	const char *chosen = mcsafe_engine_name();
 
+	if (!effort.engines)
+		return;
+	names = strdup(mcsafe_engine_names());
 	for (char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest))
-		if (mcsafe_engine_set(name) == 0) {
+		if (mcsafe_engine_set(name) == 0)
 			/* The library's own string: it stays. */
-			contest_add(contest, mcsafe_engine_name(), run);
-			contest->of[contest->count - 1].engine = mcsafe_engine_name();
-		}
+			add(contest, mcsafe_engine_name(), mcsafe_engine_name(), run);
 	need(mcsafe_engine_set(chosen) == 0, "mcsafe_engine_set");
 	free(names);
 }
@@ -43,7 +50,8 @@ static double sample(const struct contender *contender, const void *work, size_t
 	if (contender->engine != NULL)
 		need(mcsafe_engine_set(contender->engine) == 0, contender->engine);
 	ns = contender->run(work, calls) / (double)calls;
-	need(mcsafe_engine_set(chosen) == 0, chosen);
+	if (contender->engine != NULL)
+		need(mcsafe_engine_set(chosen) == 0, chosen);
 	return ns > 0 ? ns : 0.001;
 }
 
@@ -119,7 +127,7 @@ void contest_run(const struct contest *contest, const char *part, const char *wh
 	size_t rounds = effort.rounds < MAX_ROUNDS ? effort.rounds : MAX_ROUNDS, count, own;
 	size_t each[LENGTH(times)];
 
-	if (!is_wanted(part, where))
+	if (!is_wanted(part, where) || contest->count < 2)
 		return;
 	count = contest->count;
 	for (size_t i = 0; i < count; i++)

@@ -66,16 +66,22 @@ def measure(arguments: argparse.Namespace) -> Results:
     options = [f"--{name}" for name in ("quick", "smoke") if getattr(arguments, name)]
     if arguments.only:
         options += ["--only", arguments.only]
+    # Engines are compared in processes of their own: see bench.h.
     programs = [
-        path
-        for name in ("mcsafe_bench", "mcsafe_bench_noplt", "mcsafe_bench_static")
+        (path, more)
+        for name, more in (
+            ("mcsafe_bench", []),
+            ("mcsafe_bench", ["--engines"]),
+            ("mcsafe_bench_noplt", []),
+            ("mcsafe_bench_static", []),
+        )
         if (path := arguments.programs / name).exists()
     ]
     found = []
     for i in range(arguments.runs):
-        for program in programs:
-            what = f"run {i + 1} of {arguments.runs}, {program.name}"
-            found.append(run(program, options, what))
+        for program, more in programs:
+            what = " ".join([f"run {i + 1} of {arguments.runs}, {program.name}", *more])
+            found.append(run(program, options + more, what))
     return collect(found)
 
 

@@ -195,8 +195,10 @@ def values_of(measure: Measure, row: Row, ours: str) -> list[float]:
     """The figure of one contest, in each run."""
     if measure.unit == "seconds":
         return [ns / 1e9 for ns in row.ns[ours]]
-    peer = row.speeds[measure.peer or row.peer]
-    speeds = [speed / other for speed, other in zip(row.speeds[ours], peer, strict=True)]
+    speeds = row.speeds[ours]
+    if measure.peer not in ("", row.peer):
+        peer = row.speeds[measure.peer]
+        speeds = [speed / other for speed, other in zip(speeds, peer, strict=True)]
     return speeds if measure.unit == "speed" else [1 / speed for speed in speeds]
 
 
