@@ -52,7 +52,7 @@ static const struct {
 	 offsetof(struct mcsafe_stats, shields)},
 	{"notices_total", "Notices of lost memory that were taken.",
 	 offsetof(struct mcsafe_stats, notices)},
-	{"signals_passed_on_total", "Signals that were passed to the previous handler.",
+	{"signals_passed_on_total", "Signals that were not the library's.",
 	 offsetof(struct mcsafe_stats, passed_on)},
 	{"refused_total", "Calls that were refused because their range wraps around.",
 	 offsetof(struct mcsafe_stats, refused)},

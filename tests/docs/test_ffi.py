@@ -67,11 +67,17 @@ class Ffi(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_every_member_of_a_shown_struct_is_shown(self) -> None:
-        for name in ("mcsafe_fault", "mcsafe_explanation"):
+        for name in (
+            "mcsafe_fault",
+            "mcsafe_explanation",
+            "mcsafe_range",
+            "mcsafe_notice",
+            "mcsafe_stats",
+        ):
             found = headers.read(SOURCE / "include")
             [text] = [header.structs[name] for header in found if name in header.structs]
-            members = re.findall(r"(\w+)(?:\[\w+\])?;", text)
-            self.assertGreater(len(members), 5)
+            members = re.findall(r"(\w+)(?:\[\w+\])*;", text)
+            self.assertGreater(len(members), 1)
             self.assertEqual(
                 [row.partition(".")[2] for row in self.rows if row.startswith(f"{name}.")], members
             )
