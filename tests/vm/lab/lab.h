@@ -111,7 +111,7 @@ size_t lab_rows(const struct lab_engine *engine, unsigned kind, uintptr_t *insns
 size_t lab_rows_from(uintptr_t start, unsigned kind, uintptr_t *insns, size_t room);
 /* The same for the whole library. */
 size_t lab_all_rows(unsigned kind, uintptr_t *insns, size_t room);
-#define LAB_ROWS_MAX 512
+#define LAB_ROWS_MAX 1024
 /* The engine that an instruction belongs to; NULL: no known engine. */
 const struct lab_engine *lab_engine_of(uintptr_t insn);
 /* Copy, set or flush with one engine, with the fault record of the public function. */
