@@ -21,6 +21,7 @@
 #include <mcsafe/mcsafe.h>
 
 #include "base/cpu.h"
+#include "base/msan.h"
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
@@ -126,6 +127,7 @@ static void consume(struct trial *trial)
 	cause = (enum mcsafe_cause)routines[trial->routine].compare(trial->at[1], trial->at[2],
 								    trial->n, &result, &fault);
 	mcsafe__debug_poison(NULL);
+	mcsafe__msan_written(&result, sizeof(result));
 	assert_int_equal(mprotect(room[trial->operand], PAGES * T_PAGE, PROT_READ | PROT_WRITE), 0);
 	check(trial, cause, &result, "poison");
 	if (poison.again != 0 || poison.consumed > 1 || (trial->good == NONE && poison.consumed))
@@ -155,6 +157,7 @@ static void inject(struct trial *trial)
 	mcsafe_inject_src((const void *)bad);
 	cause = (enum mcsafe_cause)routines[trial->routine].compare(trial->at[1], trial->at[2],
 								    trial->n, &result, NULL);
+	mcsafe__msan_written(&result, sizeof(result));
 	mcsafe_inject_src(NULL);
 	check(trial, cause, &result, "injected");
 }

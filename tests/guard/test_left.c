@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bad_page.h"
+#include "base/msan.h"
 #include "child.h"
 #include "guard/guard.h"
 #include "tool.h"
@@ -508,6 +509,7 @@ static bool claims(uintptr_t distance)
 
 	MCSAFE_TRY(&outer, MCSAFE_ANYWHERE) {
 		MCSAFE_TRY(&inner, MCSAFE_ANYWHERE) {
+			mcsafe__msan_written(&inner, sizeof(inner));
 			sp = MCSAFE__GUARD_WORD(&inner, MCSAFE_GUARD_RSP) + distance;
 			uc.uc_mcontext.gregs[REG_RSP] = (greg_t)sp;
 			MCSAFE__GUARD_WORD(&outer, MCSAFE_GUARD_RSP) = sp;

@@ -192,7 +192,11 @@ class Table(unittest.TestCase):
     def test_fronts_touch_only_their_limits(self) -> None:
         for path in built.paths("MCSAFE_LINKED"):
             symbols = [s for s in rows.elf.File.read(path).symbols if s.name in FRONTS]
-            self.assertEqual(len({s.name for s in symbols}), 0 if built.MSAN else len(FRONTS))
+            found = {s.name for s in symbols}
+            if built.MSAN:  # C has the public functions
+                self.assertEqual({name for name in found if name.startswith("mcsafe__")}, set())
+                continue
+            self.assertEqual(found, FRONTS)
             spans = {s.name: (s.value, s.value + s.size) for s in symbols}
             for name, code in rows.disassembly.functions(built.OBJDUMP, path, spans).items():
                 with self.subTest(path.name, name=name):

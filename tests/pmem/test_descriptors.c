@@ -53,9 +53,12 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 
 int __wrap_openat(int directory, const char *path, int flags, ...)
 {
-	int fd = opens_instead < 0    ? -1
-		 : opens_instead == 0 ? __real_openat(directory, path, flags)
-				      : fcntl(opens_instead, F_DUPFD_CLOEXEC, 0);
+	int fd;
+
+	errno = ENOENT; /* if it is said to open nothing */
+	fd = opens_instead < 0    ? -1
+	     : opens_instead == 0 ? __real_openat(directory, path, flags)
+				  : fcntl(opens_instead, F_DUPFD_CLOEXEC, 0);
 
 	opened++;
 	opened_low += fd >= 0 && fd < 3;
