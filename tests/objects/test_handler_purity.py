@@ -28,6 +28,9 @@ HANDLER = {
     "syscall",
 }
 
+# Arithmetic only. Inlined if the compiler optimizes.
+DEVICE_NUMBERS = {"gnu_dev_major", "gnu_dev_makedev", "gnu_dev_minor"}
+
 # Only a dying process makes a report: plain system calls, and what its child may do regardless of
 # the locks of other threads. clone() does not run the handlers of pthread_atfork(3).
 # pthread_setcancelstate() is an atomic change of a word of the thread in glibc.
@@ -51,7 +54,7 @@ REPORT = HANDLER | {
 }
 
 # A shield asks for a mapping, reads a mirror and maps a page: plain system calls.
-SHIELD = HANDLER | {
+SHIELD = HANDLER | DEVICE_NUMBERS | {
     "close",
     "fcntl",
     "fstat",
@@ -75,7 +78,7 @@ KEPT = {"memmove", "openat"}
 # What the child also calls to find the reason (src/explain): plain system calls, and functions of
 # strings that keep no state. strerrordesc_np() gives an entry of a table.
 # clang makes bcmp() of memcmp() == 0.
-REPORT |= {
+REPORT |= DEVICE_NUMBERS | {
     "bcmp",
     "fstatfs",
     "geteuid",
