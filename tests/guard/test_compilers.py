@@ -22,7 +22,7 @@ WAYS = [(level, "") for level in ("-O0", "-O1", "-O2", "-O3", "-Os")] + [
 COMPILERS = ("gcc", "clang")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-clobbered", "-Wno-unknown-warning-option")
 
-ROOMS = ("base", "landing", "notice", "report", "handler", "copy", "guard")
+ROOMS = ("base", "landing", "notice", "explain", "report", "handler", "copy", "guard")
 
 # What the guards are made of: all that -flto could inline into the program.
 LIBRARY = sorted(
