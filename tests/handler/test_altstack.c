@@ -14,6 +14,7 @@
 #include "bad_page.h"
 #include "child.h"
 #include "copy/route.h"
+#include "sanitizer.h"
 
 /*
  * Enough for a call, and too little for a signal frame: 512 bytes of FXSAVE, 440 of ucontext, 128
@@ -27,11 +28,11 @@ static struct t_bad_page memory;
 
 /*
  * Copy with ROOM bytes of stack above a page that cannot be touched. The engine is called directly,
- * because C code may need more stack with a sanitizer.
+ * and without a record with a sanitizer, because C code may need more stack then.
  */
 static size_t copy_on_small_stack(void *dst, const void *src, size_t n)
 {
-	struct mcsafe_fault fault, *where = &fault;
+	struct mcsafe_fault fault, *where = T_SANITIZER ? NULL : &fault;
 	char *stack =
 		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t top = ((uintptr_t)stack + T_PAGE + ROOM) & ~(uintptr_t)15;
