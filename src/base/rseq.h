@@ -18,8 +18,10 @@
 
 #pragma GCC visibility push(default)
 /* Of glibc. Weak, because other versions and libraries lack them. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): names of the C library */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));  /* from %fs to struct rseq */
 extern const unsigned int __rseq_size __attribute__((weak)); /* 0: nothing is registered */
+/* NOLINTEND(bugprone-reserved-identifier) */
 #pragma GCC visibility pop
 
 /* Whether threads are registered. */

@@ -87,7 +87,7 @@ bool mcsafe__running_any(const struct mcsafe__running *running)
  */
 static void make_additions_visible(const struct mcsafe__running *running)
 {
-	static const struct timespec a_while = {.tv_nsec = 20 * 1000 * 1000};
+	static const struct timespec a_while = {.tv_nsec = 20L * 1000 * 1000};
 
 	if (running->processors != NULL && !barrier_does(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 		(void)nanosleep(&a_while, NULL);

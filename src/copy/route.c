@@ -42,7 +42,7 @@ _Atomic size_t mcsafe__entry_below[MCSAFE_ENTRIES];
 #define LOWER_HALF ((size_t)1 << 63)
 
 /* mcsafe__route.prefetch_from is never less. */
-#define PREFETCH_LEAST 2048
+#define PREFETCH_LEAST ((size_t)2048)
 
 /*
  * What the build may not use, whatever the processor has: MCSAFE_DEBUG cannot see the accesses of

@@ -256,7 +256,7 @@ IN_CHILD(test_the_text_is_what_prometheus_reads)
 
 		if (sscanf(line, "# TYPE %127[a-z_] %15[a-z]%c", name, kind, &end) == 2) {
 			CHECK_EQ(strcmp(kind, "counter"), 0);
-			strcpy(announced, name);
+			memcpy(announced, name, sizeof(announced));
 		} else if (strncmp(line, "# HELP ", 7) != 0) {
 			unsigned long long value;
 
