@@ -60,14 +60,6 @@ struct mcsafe__routine {
  */
 #define MCSAFE__SHORT_BY 8
 
-/*
- * Upper bound on the bytes at each end of the destination that mcsafe__copy_nt_* stores through the
- * caches, if it copies everything. It stops at a store that failed, even if its cause was gone when
- * its bytes were stored again, through the caches. Then fault->side is 0, and the caller has to try
- * the rest by .copy. So it passes a record of its own.
- */
-#define MCSAFE__NT_EDGE 96
-
 #pragma GCC visibility pop
 
 #endif /* MCSAFE_ASM_ROUTINES_H */

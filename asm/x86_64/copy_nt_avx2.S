@@ -10,9 +10,8 @@
  * stored again. Then the side in *fault is 0, and the caller does the rest.
  * windows_avx2.h has the rules for loads and faults, short_avx2.inc the copies of up to 63 bytes.
  *
- * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally,
- * except that a fixup stores up to 64 bytes where the function stops. Ends with SFENCE wherever it
- * has stored so.
+ * All but up to 96 bytes at each end are stored non-temporally, except that a fixup stores up to 64
+ * bytes where the function stops. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX2 (CPUID leaf 7, EBX bit 5; XCR0 bits 1 and 2)
  * Keeps	%r8, the bound of the result (windows_avx2.h)

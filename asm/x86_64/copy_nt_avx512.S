@@ -10,9 +10,8 @@
  * stored again. Then the side in *fault is 0, and the caller does the rest.
  * windows_avx512.h has the rules for loads and faults.
  *
- * All but the first and the last MCSAFE__NT_EDGE bytes (routines.h) are stored non-temporally,
- * except that a fixup stores up to 64 bytes where the function stops. Ends with SFENCE wherever it
- * has stored so.
+ * All but up to 96 bytes at each end are stored non-temporally, except that a fixup stores up to 64
+ * bytes where the function stops. Ends with SFENCE wherever it has stored so.
  *
  * Needs	AVX512F, AVX512BW and AVX512_VBMI (CPUID leaf 7, EBX bits 16 and 30, ECX bit 1; XCR0
  *		bits 1, 2 and 5 to 7), BMI2 (EBX bit 8)

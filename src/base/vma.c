@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
@@ -15,7 +16,8 @@
 
 #include "descriptor.h"
 
-/* As in linux/fs.h since Linux 6.11. Older headers do not have it. */
+/* struct procmap_query of linux/fs.h, which older headers lack. The kernel writes less or more of
+ * it, by the member size (Documentation/filesystems/proc.rst, PROCMAP_QUERY). */
 struct query {
 	uint64_t size;
 	uint64_t flags;
@@ -26,7 +28,8 @@ struct query {
 	uint64_t offset;
 	uint64_t inode;
 	uint32_t dev_major, dev_minor;
-	uint32_t name_size, build_id_size;
+	uint32_t name_size; /* in: room; out: bytes written, with the 0; 0: no name */
+	uint32_t build_id_size;
 	uint64_t name, build_id;
 };
 
@@ -64,12 +67,18 @@ enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vm
 	return found;
 }
 
-static enum mcsafe__mapped answer(int fd, uintptr_t addr, struct mcsafe__vma *vma)
+int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *path, size_t room)
 {
 	struct query query = {.size = sizeof(query), .addr = addr};
 
-	if (ioctl(fd, QUERY, &query) != 0)
-		return errno == ENOENT ? MCSAFE__NOT_MAPPED : MCSAFE__MAPPED_UNKNOWN;
+	if (path != NULL) {
+		query.name_size = room < PATH_MAX ? (uint32_t)room : PATH_MAX;
+		query.name = (uintptr_t)path;
+	}
+	if (ioctl(maps, QUERY, &query) != 0)
+		return errno;
+	if (path != NULL && query.name_size == 0)
+		path[0] = '\0';
 	*vma = (struct mcsafe__vma){
 		.start = query.start,
 		.end = query.end,
@@ -81,18 +90,20 @@ static enum mcsafe__mapped answer(int fd, uintptr_t addr, struct mcsafe__vma *vm
 				query.vma_flags & VMA_EXECUTABLE),
 		.is_shared = query.vma_flags & VMA_SHARED,
 	};
-	return MCSAFE__MAPPED;
+	return 0;
 }
 
 enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
 {
 	/* A descriptor that was kept would tell of the parent's memory in a child of fork(2). */
 	int fd = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
-	enum mcsafe__mapped found;
+	int err;
 
 	if (fd < 0)
 		return MCSAFE__MAPPED_UNKNOWN;
-	found = answer(fd, addr, vma);
+	err = mcsafe__vma_ask(fd, addr, vma, NULL, 0);
 	close(fd);
-	return found != MCSAFE__MAPPED_UNKNOWN ? found : mcsafe__vma_from_text(addr, vma);
+	if (err == 0)
+		return MCSAFE__MAPPED;
+	return err == ENOENT ? MCSAFE__NOT_MAPPED : mcsafe__vma_from_text(addr, vma);
 }

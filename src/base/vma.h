@@ -30,6 +30,13 @@ struct mcsafe__vma {
  * point. */
 enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma);
 
+/*
+ * The same by PROCMAP_QUERY only, of the open file /proc/self/maps. If path is not NULL, its `room`
+ * bytes, which are not 0, receive the path or name of the mapping, or an empty string. 0, or an
+ * errno value: ENOENT says that nothing is mapped there; ENAMETOOLONG, that there is no room.
+ */
+int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *path, size_t room);
+
 /* The same from the text. */
 enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vma);
 

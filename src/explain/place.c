@@ -9,68 +9,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "base/page.h"
+#include "base/vma.h"
 #include "numbers.h"
 
 /* ---- the mapping ----------------------------------------------------------------------------- */
 
-/* struct procmap_query of linux/fs.h, which older headers lack. The kernel writes less or more of
- * it, by the member size (Documentation/filesystems/proc.rst, PROCMAP_QUERY). */
-struct query {
-	uint64_t size;
-	uint64_t query_flags;
-	uint64_t query_addr;
-	uint64_t vma_start;
-	uint64_t vma_end;
-	uint64_t vma_flags;
-	uint64_t vma_page_size;
-	uint64_t vma_offset;
-	uint64_t inode;
-	uint32_t dev_major;
-	uint32_t dev_minor;
-	uint32_t vma_name_size; /* in: room; out: bytes written, with the 0; 0: no name */
-	uint32_t build_id_size;
-	uint64_t vma_name_addr;
-	uint64_t build_id_addr;
-};
-
-_Static_assert(sizeof(struct query) == 104, "the ABI of PROCMAP_QUERY");
-
-#define QUERY      _IOWR('f', 17, struct query)
-#define VMA_SHARED 0x08 /* of vma_flags */
-
-/* 0, or an errno value: ENOENT says that nothing is mapped at addr. */
+/* 0, or an errno value, as of mcsafe__vma_ask(). */
 static int query(int maps, uintptr_t addr, struct mcsafe__place *place, char *path, size_t room)
 {
-	struct query q = {
-		.size = sizeof(q),
-		.query_addr = addr,
-		.vma_name_size = room < PATH_MAX ? (uint32_t)room : PATH_MAX,
-		.vma_name_addr = (uintptr_t)path,
-	};
+	struct mcsafe__vma vma;
+	int err = mcsafe__vma_ask(maps, addr, &vma, path, room);
 
-	if (ioctl(maps, QUERY, &q) != 0)
-		return errno;
-	if (q.vma_name_size == 0)
-		path[0] = '\0';
-	*place = (struct mcsafe__place){
-		.start = q.vma_start,
-		.end = q.vma_end,
-		.offset = q.vma_offset,
-		.device = makedev(q.dev_major, q.dev_minor),
-		.inode = q.inode,
-		.page_size = q.vma_page_size,
-		.is_shared = (q.vma_flags & VMA_SHARED) != 0,
-	};
-	return 0;
+	if (err == 0)
+		*place = (struct mcsafe__place){
+			.start = vma.start,
+			.end = vma.end,
+			.offset = vma.offset,
+			.device = vma.device,
+			.inode = vma.inode,
+			.page_size = vma.page,
+			.is_shared = vma.is_shared,
+		};
+	return err;
 }
 
 void mcsafe__place_link(const struct mcsafe__place *place, char name[MCSAFE__PLACE_LINK])
