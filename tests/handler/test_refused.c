@@ -153,7 +153,7 @@ static void *end_with_refusal(void *nth)
 {
 	disable_stack();
 	CHECK_EQ(mcsafe_thread_prepare(), 0);
-	t_refuse(*(unsigned *)nth, EPERM);
+	t_refuse_only("sigaltstack", *(unsigned *)nth, EPERM);
 	return NULL;
 }
 

@@ -31,7 +31,8 @@ class Stack(unittest.TestCase):
         """No buffer is larger than a page, and none has a size that only the caller knows."""
         functions = []
         for path in built.paths("MCSAFE_OBJECTS"):
-            if path.name.endswith(".c.o"):
+            # A file that has only data may have none.
+            if path.with_suffix(".su").exists():
                 functions += usage(path.with_suffix(".su"))
         self.assertGreater(len(functions), 200)
         functions.sort(key=lambda function: -function[1])

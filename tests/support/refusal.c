@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* refusal.c - let one call of libc fail that the library makes, and each of them in turn */
+/*
+ * refusal.c - let one call of libc fail that the library makes
+ *
+ * A sanitizer's own code makes such calls before its memory is set up, and clang links that code
+ * into the program, so these functions are built without sanitizers.
+ */
 #include "refusal.h"
 
 #include <dirent.h>
@@ -10,25 +15,29 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "cmocka_all.h"
-#include "leaks.h"
-#include "tool.h"
-
-static _Thread_local unsigned due; /* 0: none */
+static _Thread_local unsigned due;     /* 0: none */
+static _Thread_local const char *only; /* or NULL: calls of each function count */
 static _Thread_local int error_now;
 static _Thread_local const char *refused;
 
 void t_refuse(unsigned nth, int error)
 {
-	due = nth;
+	t_refuse_only(NULL, nth, error);
+}
+
+void t_refuse_only(const char *name, unsigned nth, int error)
+{
+	only = name;
 	error_now = error;
 	refused = NULL;
+	due = nth;
 }
 
 const char *t_refuse_no_more(void)
@@ -39,7 +48,7 @@ const char *t_refuse_no_more(void)
 
 bool t_is_refused(const char *name)
 {
-	if (due == 0 || --due != 0)
+	if (due == 0 || (only != NULL && strcmp(name, only) != 0) || --due != 0)
 		return false;
 	refused = name;
 	errno = error_now;
@@ -122,55 +131,3 @@ REFUSABLE_VARIADIC(ioctl, (int fd, unsigned long request, void *arg),
 		   (int fd, unsigned long request, ...), fd, request, arg)
 REFUSABLE_VARIADIC(prctl, (int option, unsigned long a, unsigned long b, unsigned long c, long d),
 		   (int option, ...), option, a, b, c, d)
-
-/* ---- each call in turn ----------------------------------------------------------------------- */
-
-static bool is_among(int value, const int *values)
-{
-	for (; values != NULL && *values != 0; values++)
-		if (value == *values)
-			return true;
-	return false;
-}
-
-/* valgrind makes and merges mappings of its own. */
-static size_t count_mappings(void)
-{
-	return t_with_valgrind() ? 0 : t_count_mappings();
-}
-
-static const char *attempt_once(const struct t_attempt *attempt, unsigned nth, int error,
-				const int *others)
-{
-	size_t mappings = count_mappings(), descriptors = t_count_descriptors();
-	const char *name;
-	int result;
-
-	if (attempt->prepare != NULL)
-		attempt->prepare();
-	t_refuse(nth, error);
-	result = attempt->run();
-	name = t_refuse_no_more();
-	if (result != 0 && (name == NULL || (result != -error && !is_among(result, others))))
-		fail_msg("%s: the result is %d, call %u (%s) was refused with error %d",
-			 attempt->name, result, nth, name != NULL ? name : "none", error);
-	if (attempt->finish != NULL)
-		attempt->finish(result, name);
-	if (count_mappings() != mappings || t_count_descriptors() != descriptors)
-		fail_msg("%s: %zu mappings and %zu descriptors have become %zu and %zu, call %u "
-			 "(%s) was refused",
-			 attempt->name, mappings, descriptors, count_mappings(),
-			 t_count_descriptors(), nth, name != NULL ? name : "none");
-	return name;
-}
-
-unsigned t_refuse_each(const struct t_attempt *attempt, int error, const int *others)
-{
-	unsigned nth = 1;
-
-	/* What is set up at the first use stays. */
-	(void)attempt_once(attempt, 0, error, others);
-	while (attempt_once(attempt, nth, error, others) != NULL)
-		nth++;
-	return nth - 1;
-}

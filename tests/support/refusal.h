@@ -2,8 +2,8 @@
 /*
  * refusal.h - let one call of libc fail that the library makes, and each of them in turn
  *
- * CMake: mcsafe_test_refuses_calls(TARGET). The linker then leads these calls of the library, and
- * those of the test, through this kit (--wrap).
+ * A test that is linked with mcsafe_test_refusal (CMake) leads these calls of the library, and its
+ * own, through this kit (--wrap).
  */
 #ifndef MCSAFE_TESTS_REFUSAL_H
 #define MCSAFE_TESTS_REFUSAL_H
@@ -15,6 +15,10 @@
  * thread. The calls before it and after it do what they always do.
  */
 void t_refuse(unsigned nth, int error);
+
+/* The same for the calls of one function. A thread that ends is an example: a sanitizer's own code
+ * makes calls in it too. */
+void t_refuse_only(const char *name, unsigned nth, int error);
 
 /* No call fails any more. Returns the name of the function that has failed, or NULL. */
 const char *t_refuse_no_more(void);
