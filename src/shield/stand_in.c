@@ -286,6 +286,15 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	return done;
 }
 
+/* Whether a stand-in is there already. */
+static bool is_replaced(const struct mcsafe_shield *shield, uintptr_t page)
+{
+	struct mcsafe__vma vma;
+
+	return mcsafe__shield_is_marked(shield, page) &&
+	       mcsafe__vma_at(page, &vma) == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared;
+}
+
 int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 			   struct mcsafe_range *range)
 {
@@ -297,8 +306,9 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	struct plan plan;
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
-	 * it can be populated, and an access meets the poison again, for ever. */
-	if (!failed->is_new &&
+	 * it can be populated, and an access meets the poison again, for ever. But if two threads
+	 * have met the same poison, the first answer is the stand-in for both. */
+	if ((!failed->is_new || is_replaced(shield, page)) &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
