@@ -218,7 +218,7 @@ static int fill(const struct mcsafe_shield *shield, struct plan *plan, char *mem
 
 	if (shield->fill == MCSAFE_SHIELD_BYTE)
 		memset(memory, shield->byte, n);
-	else
+	else if (shield->fill == MCSAFE_SHIELD_MIRROR)
 		n = read_mirror(shield, memory, plan->start, n);
 	plan->end = plan->start + n;
 	return plan->end >= plan->needed ? 0 : -EIO;
@@ -273,9 +273,10 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 
 	atomic_fetch_add(&shield->lost, end - start);
 	mcsafe__shield_mark(shield, start, end);
-	if (shield->fill == MCSAFE_SHIELD_ZERO)
-		done = map_zeros(plan);
-	else
+	done = shield->fill == MCSAFE_SHIELD_ZERO ? map_zeros(plan) : -ENOMEM;
+	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
+	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
+	if (shield->fill != MCSAFE_SHIELD_ZERO || (done == -ENOMEM && plan->vma.page == 0))
 		done = map_filled(shield, failed, plan);
 	if (done != 1)
 		plan->end = start;
