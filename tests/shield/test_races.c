@@ -104,6 +104,35 @@ IN_CHILD(test_threads_at_one_page_share_one_stand_in)
 	check_threads_at_one_page(MCSAFE_SHIELD_BYTE);
 }
 
+/* The threads wait for each other in the function. */
+static void wait_for_the_other(const struct mcsafe_range *lost, void *arg)
+{
+	count_told(lost, arg);
+	pthread_barrier_wait(&one.barrier);
+}
+
+static void *load_own_page(void *arg)
+{
+	CHECK_EQ(s_load(one.map + 2 * (size_t)arg * T_PAGE), 0);
+	return NULL;
+}
+
+IN_CHILD(test_the_function_runs_in_several_threads_at_once)
+{
+	pthread_t threads[2];
+
+	one.map = shared_memory(4);
+	CHECK_EQ(mcsafe_install(), 0);
+	s_poison(one.map, T_PAGE);
+	s_poison(one.map + 2 * T_PAGE, T_PAGE);
+	(void)s_shield_with(one.map, 4 * T_PAGE,
+			    (struct mcsafe_shield_options){.on_loss = wait_for_the_other});
+	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, 2), 0);
+	start(threads, 2, load_own_page);
+	join(threads, 2);
+	CHECK_EQ(one.told, 2);
+}
+
 /* ---- changes beside a fault ------------------------------------------------------------------ */
 
 static struct {
@@ -659,6 +688,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads_at_one_page_share_one_stand_in),
+		cmocka_unit_test(test_the_function_runs_in_several_threads_at_once),
 		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
