@@ -254,6 +254,25 @@ class InjectorTest(unittest.TestCase):
             ],
         )
 
+    def test_a_stop_after_the_last_breakpoint_is_a_read_of_the_line(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        stops = gdb.Stop(5, 1, None), gdb.Stop(5, 1, 0x7FC0), gdb.Stop(5, 0, None)
+        injector, debugger = self.injector(registers, *stops)
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        debugger.current = {"rip": self.LOAD + 2, "rsi": 0x7FC0}
+        injector.feed(b"")
+        injector.feed(b"")
+        self.assertEqual(debugger.calls[-1], ("resume",))
+        injector.request("disarm")
+        self.assertEqual(self.answers[-1], b"injected=1 touched=2\n")
+
+    def test_a_stop_elsewhere_is_an_error(self) -> None:
+        injector, _ = self.injector({"rip": self.LOAD + 2, "rsi": 0x7FC0}, gdb.Stop(5, 1, None))
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        with self.assertRaisesRegex(GuestFailure, "nothing is armed"):
+            injector.feed(b"")
+
     def test_a_load_of_another_line_raises_nothing(self) -> None:
         injector, debugger = self.injector(
             {"rip": self.LOAD, "rsi": 0x7FBF}, gdb.Stop(5, 0, None)
@@ -348,6 +367,17 @@ class InjectorTest(unittest.TestCase):
         self.assertEqual(self.injections(), [])
         self.assertEqual(debugger.calls[-1], ("resume", 0))
         injector.feed(b"")
+        self.assertEqual(len(self.injections()), 2)
+
+    def test_another_stop_does_not_let_the_held_one_go(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        injector, debugger = self.injector(
+            registers, gdb.Stop(5, 1, None), gdb.Stop(5, 0, 0x5000), gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm race page at=7fc0:1fc0 insn={self.LOAD:x}")
+        for resumed in (("resume", 0), ("resume", 0), ("resume",)):
+            injector.feed(b"")
+            self.assertEqual(debugger.calls[-1], resumed)
         self.assertEqual(len(self.injections()), 2)
 
     def test_kernel_copy_is_hit_again_and_again(self) -> None:
