@@ -413,9 +413,10 @@ class ScenarioTest(unittest.TestCase):
         facts = fields.pop("facts", {})
         failures = fields.pop("failures", [])
         log = fields.pop("log_lines", [])
+        release = fields.pop("release", "")
         result = Result(Scenario("s", "title", "run", **fields))
         result.facts, result.failures, result.log = facts, failures, log
-        result.judge(status)
+        result.judge(status, release)
         return result.problems
 
     def test_a_good_result_passes(self) -> None:
@@ -431,6 +432,33 @@ class ScenarioTest(unittest.TestCase):
     def test_facts_must_be_as_expected(self) -> None:
         self.assertEqual(self.judged(expect={"a": "1"}), ["a: nothing, expected 1"])
         self.assertEqual(self.judged(facts={"a": "1"}), ["a: 1, expected nothing"])
+
+    def test_facts_can_depend_on_the_kernel(self) -> None:
+        fields = {
+            "expect": {"a": "1", "b": "1"},
+            "since": {"6.10": {"a": "3"}, "6.7": {"a": "2"}},
+        }
+        for release, value in {
+            "": "1",
+            "6.1.0-57-amd64": "1",
+            "6.6.99": "1",
+            "6.7.0-rc1": "2",
+            "6.9.12": "2",
+            "6.10": "3",
+            "7.0": "3",
+        }.items():
+            with self.subTest(release=release):
+                judged = self.judged(facts={"a": value, "b": "1"}, release=release, **fields)
+                self.assertEqual(judged, [])
+                judged = self.judged(facts={"a": "0", "b": "1"}, release=release, **fields)
+                self.assertEqual(judged, [f"a: 0, expected {value}"])
+
+    def test_what_depends_on_the_kernel_must_make_sense(self) -> None:
+        for since in ({"six": {"a": "2"}}, {"6.7": {"b": "2"}}):
+            with self.assertRaisesRegex(ValueError, "since"):
+                scenario.from_table(
+                    "s", {"title": "", "run": "", "expect": {"a": "1"}, "since": since}
+                )
 
     def test_the_log_must_match(self) -> None:
         self.assertEqual(len(self.judged(log=("Uncorrected",))), 1)
