@@ -35,14 +35,14 @@ MCSAFE_BEGIN_DECLS
 # define MCSAFE_PIECE_CLOBBERS_ "r9", "r10", "r11"
 
 /* Both return 0; or 1 if the access failed, with nothing changed. */
-# define MCSAFE_DEFINE_PIECE_(name, type, in, load, store)                                        \
-MCSAFE_INLINE int mcsafe_load_piece_##name##_(const char *p, type *value)                         \
+# define MCSAFE_DEFINE_PIECE_(name, load, store)                                                  \
+MCSAFE_INLINE int mcsafe_load_piece_##name##_(const void *p, mcsafe_alias_##name##_ *value)       \
 {                                                                                                 \
-	const volatile type *at =                                                                 \
-		MCSAFE_CAST_(const volatile type *, MCSAFE_CAST_(const void *, p));               \
-	type got;                                                                                 \
+	const volatile mcsafe_alias_##name##_ *at =                                               \
+		MCSAFE_CAST_(const volatile mcsafe_alias_##name##_ *, p);                         \
+	mcsafe_alias_##name##_ got;                                                               \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_QUIET_(load, MCSAFE_ROW_LOAD)                     \
-		: [v] "=" in(got)                                                                 \
+		: [v] "=r"(got)                                                                   \
 		: [m] "m"(*at)                                                                    \
 		: MCSAFE_PIECE_CLOBBERS_                                                          \
 		: fault);                                                                         \
@@ -52,12 +52,13 @@ fault:                                                                          
 	__asm__ __volatile__("" : : : "memory"); /* as in mcsafe_load_quiet_u8_() */              \
 	return 1;                                                                                 \
 }                                                                                                 \
-MCSAFE_INLINE int mcsafe_store_piece_##name##_(char *p, type value)                               \
+MCSAFE_INLINE int mcsafe_store_piece_##name##_(void *p, mcsafe_alias_##name##_ value)             \
 {                                                                                                 \
-	volatile type *at = MCSAFE_CAST_(volatile type *, MCSAFE_CAST_(void *, p));               \
+	volatile mcsafe_alias_##name##_ *at =                                                     \
+		MCSAFE_CAST_(volatile mcsafe_alias_##name##_ *, p);                               \
 	__asm__ __volatile__ goto(MCSAFE_ACCESS_QUIET_(store, MCSAFE_ROW_STORE)                   \
 		: [m] "=m"(*at)                                                                   \
-		: [v] in(value)                                                                   \
+		: [v] "r"(value)                                                                  \
 		: MCSAFE_PIECE_CLOBBERS_                                                          \
 		: fault);                                                                         \
 	return 0;                                                                                 \
@@ -66,20 +67,20 @@ fault:                                                                          
 	return 1;                                                                                 \
 }
 
-MCSAFE_DEFINE_PIECE_(u8, mcsafe_alias_u8_, "q", "mov{b %[m], %b[v]| %b[v], %[m]}",
+MCSAFE_DEFINE_PIECE_(u8, "mov{b %[m], %b[v]| %b[v], %[m]}",
 		     "mov{b %b[v], %[m]| %[m], %b[v]}")
-MCSAFE_DEFINE_PIECE_(u16, mcsafe_alias_u16_, "r", "mov{w %[m], %w[v]| %w[v], %[m]}",
+MCSAFE_DEFINE_PIECE_(u16, "mov{w %[m], %w[v]| %w[v], %[m]}",
 		     "mov{w %w[v], %[m]| %[m], %w[v]}")
-MCSAFE_DEFINE_PIECE_(u32, mcsafe_alias_u32_, "r", "mov{l %[m], %k[v]| %k[v], %[m]}",
+MCSAFE_DEFINE_PIECE_(u32, "mov{l %[m], %k[v]| %k[v], %[m]}",
 		     "mov{l %k[v], %[m]| %[m], %k[v]}")
-MCSAFE_DEFINE_PIECE_(u64, mcsafe_alias_u64_, "r", "mov{q %[m], %q[v]| %q[v], %[m]}",
+MCSAFE_DEFINE_PIECE_(u64, "mov{q %[m], %q[v]| %q[v], %[m]}",
 		     "mov{q %q[v], %[m]| %[m], %q[v]}")
 
-# define MCSAFE_DEFINE_COPY_(name, type)                                                          \
+# define MCSAFE_DEFINE_COPY_(name)                                                                \
 /* n is the size of a piece. */                                                                   \
 MCSAFE_INLINE size_t mcsafe_copy_1_##name##_(char *dst, const char *src, size_t n)                \
 {                                                                                                 \
-	type a;                                                                                   \
+	mcsafe_alias_##name##_ a;                                                                 \
 	if (mcsafe_load_piece_##name##_(src, &a))                                                 \
 		return n;                                                                         \
 	if (mcsafe_store_piece_##name##_(dst, a))                                                 \
@@ -89,8 +90,8 @@ MCSAFE_INLINE size_t mcsafe_copy_1_##name##_(char *dst, const char *src, size_t 
 /* n is the size of one to two pieces. */                                                         \
 MCSAFE_INLINE size_t mcsafe_copy_2_##name##_(char *dst, const char *src, size_t n)                \
 {                                                                                                 \
-	size_t last = n - sizeof(type);                                                           \
-	type a, b;                                                                                \
+	size_t last = n - sizeof(mcsafe_alias_##name##_);                                         \
+	mcsafe_alias_##name##_ a, b;                                                              \
 	if (mcsafe_load_piece_##name##_(src, &a) ||                                               \
 	    mcsafe_load_piece_##name##_(src + last, &b))                                          \
 		return n;                                                                         \
@@ -100,10 +101,10 @@ MCSAFE_INLINE size_t mcsafe_copy_2_##name##_(char *dst, const char *src, size_t 
 	return 0;                                                                                 \
 }
 
-MCSAFE_DEFINE_COPY_(u8, mcsafe_alias_u8_)
-MCSAFE_DEFINE_COPY_(u16, mcsafe_alias_u16_)
-MCSAFE_DEFINE_COPY_(u32, mcsafe_alias_u32_)
-MCSAFE_DEFINE_COPY_(u64, mcsafe_alias_u64_)
+MCSAFE_DEFINE_COPY_(u8)
+MCSAFE_DEFINE_COPY_(u16)
+MCSAFE_DEFINE_COPY_(u32)
+MCSAFE_DEFINE_COPY_(u64)
 /* clang-format on */
 
 /* The source lies in one line. n is from 1 to 16. */

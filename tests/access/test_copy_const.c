@@ -42,10 +42,12 @@ ALL(ENTRY)
 };
 /* clang-format on */
 
+#if !MCSAFE_ACCESS_INLINE /* otherwise access.h declares them */
 extern const struct mcsafe_row __start_mcsafe_access_rows[]
 	__attribute__((weak, visibility("hidden")));
 extern const struct mcsafe_row __stop_mcsafe_access_rows[]
 	__attribute__((weak, visibility("hidden")));
+#endif
 
 /* At least two rows for each length, or none. */
 static void test_the_copies_are_inline_where_they_can_be(void **state)
