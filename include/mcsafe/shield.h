@@ -45,7 +45,7 @@
  *
  *   failed memory                 with zeros                       with a byte or a mirror
  *   poison, I/O error, no space   1 page                           1 page
- *   a huge page (hugetlbfs)       all of it                        all of it
+ *   a huge page (hugetlbfs)       all of it; what is healthy is carried over, see below
  *   past the end of the file,     all of the mapping that lies     up to 1 MiB of that, from the
  *   and its size is known         past the end                     page on
  *   the same, size not known      1 page; if stand-ins come right before it, as many pages as there
@@ -53,6 +53,17 @@
  *
  * The size is known of the regular file of MCSAFE_SHIELD_FILE, and of a file whose path the kernel
  * tells, if the path still leads to that file.
+ *
+ * Huge pages. If 4 KiB of a huge page are poisoned, the kernel takes all of the huge page out of
+ * every mapping, but read(2) of the file still gives the rest (hugetlbfs, since Linux 6.7). The
+ * handler replaces the huge page by ordinary memory, and reads into it what the file still has:
+ * these pages are carried over. Only what the file does not give is filled as the options say, and
+ * only that is lost: it is counted and listed, and on_loss is called for it. A page that is carried
+ * over has the bytes of the file at that moment. It is not lost, but it is private: stores to it do
+ * not reach the file. mcsafe_shield_carried() counts such pages. Pages are carried over if the
+ * mapping is shared, and its file is known (MCSAFE_SHIELD_FILE, or by its path) and can be opened
+ * for reading. Otherwise all of the huge page is lost. A hole for which there is no huge page is
+ * carried over as zeros.
  *
  * What is not replaced. The fault goes to the previous handler, as if there were no shield:
  *
@@ -99,8 +110,8 @@
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Two things do: closing a
- * shield with a mirror removes those on the mirror, and mcsafe_shield_restore() of a private or
- * huge mapping removes those on the file.
+ * shield with a mirror removes those on the mirror. mcsafe_shield_restore() of a private or huge
+ * mapping, and a fault of a huge page, remove those on the file.
  */
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H
@@ -122,7 +133,10 @@ struct mcsafe_shield;
  * call only async-signal-safe functions. It may access the shielded memory, and may leave by
  * siglongjmp(3).
  *
- * @param lost  What was replaced. Its start is an offset from the start of the shield.
+ * @param lost  What was replaced, and is lost. Its start is an offset from the start of the shield.
+ *              In a huge page several ranges may be lost: then the function is called for each. If
+ *              there are more than 32, the last call has a range from the start of one to the end
+ *              of the last, and mcsafe_shield_next() lists them exactly.
  * @param arg   The arg of the options.
  */
 typedef void (*mcsafe_shield_fn)(const struct mcsafe_range *lost, void *arg);
@@ -184,7 +198,8 @@ struct mcsafe_shield_options {
  *             -EMFILE, -ENFILE  No descriptor is left.
  *             -ENOMEM  Out of memory, or of mappings.
  *
- * @par Memory One bit for each page, which takes memory when the page is replaced.
+ * @par Memory One bit for each page of 4 KiB, two in a mapping of huge pages. They take memory when
+ *             the page is replaced.
  * @par Safety MT-Safe. Not AS-Safe. No cancellation point. errno is unchanged.
  * @par Cost   Some 20 microseconds. It takes longer the more shields are open: each open and each
  *             close copies their list.
@@ -194,7 +209,8 @@ MCSAFE_API int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, siz
 				  const struct mcsafe_shield_options *options) MCSAFE_NOEXCEPT;
 
 /**
- * The number of bytes that stand-ins have replaced since the shield was opened.
+ * The number of bytes that stand-ins have replaced since the shield was opened, without those that
+ * were carried over.
  *
  * It never decreases. A page that was given back and replaced again counts twice. A thread that has
  * read a byte of a stand-in finds it counted. So if the count is the same before and after a
@@ -213,7 +229,26 @@ MCSAFE_API int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, siz
 MCSAFE_API size_t mcsafe_shield_lost(const struct mcsafe_shield *shield) MCSAFE_NOEXCEPT;
 
 /**
- * Find the first stand-in at or after an offset. Neighbours are one range.
+ * The number of bytes that were carried over since the shield was opened: see "Huge pages" at the
+ * top.
+ *
+ * They were not lost: a load finds the bytes that the file had. But what is stored there since does
+ * not reach the file. A program that stores to huge pages asks for this count too.
+ *
+ * @param shield  The shield. Not NULL.
+ *
+ * @return        The number of bytes, a multiple of 4096. It never decreases, except as that of
+ *                mcsafe_shield_lost().
+ *
+ * @par Safety MT-Safe, AS-Safe
+ * @par Cost   One load.
+ * @since 0.1  @see mcsafe_shield_lost()
+ */
+MCSAFE_API size_t mcsafe_shield_carried(const struct mcsafe_shield *shield) MCSAFE_NOEXCEPT;
+
+/**
+ * Find the first stand-in at or after an offset. Neighbours are one range. What was carried over is
+ * not listed.
  *
  *	for (size_t at = 0; mcsafe_shield_next(shield, at, &lost); at = lost.start + lost.len)
  *		printf("%zu bytes at %zu are stand-ins\n", lost.len, lost.start);
@@ -266,7 +301,8 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  * Each page of the file that a stand-in has replaced is brought in at another address first. If
  * that succeeds, the page takes the place of the stand-in at once. Other threads see the one or the
  * other. What was stored to the stand-in is lost. A page that fails keeps its stand-in, and
- * mcsafe_shield_next() lists it. Before Linux 5.14 all pages are given back that lie before the end
+ * mcsafe_shield_next() lists it. Pages that were carried over are given back too, a huge page at a
+ * time. Before Linux 5.14 all pages are given back that lie before the end
  * of the file; if one fails, the next access replaces it again.
  *
  * @param shield  The shield. Not NULL.

@@ -52,7 +52,10 @@ struct mcsafe_stats {
 	unsigned long long ranges_noted;
 	/** Calls of mcsafe_pmem_repair() that repaired at least one byte. */
 	unsigned long long repairs;
-	unsigned long long reserved[16]; /**< 0 */
+	/** Pages that a stand-in has replaced whose bytes were carried over: they are not lost.
+	 *  They are not counted in shields. */
+	unsigned long long carried;
+	unsigned long long reserved[15]; /**< 0 */
 };
 
 MCSAFE_BEGIN_DECLS

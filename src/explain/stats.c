@@ -37,6 +37,7 @@ void mcsafe_stats_get(struct mcsafe_stats *stats)
 	stats->known_bad = value_of(&counters->known_bad);
 	stats->ranges_noted = value_of(&counters->ranges_noted);
 	stats->repairs = value_of(&counters->repairs);
+	stats->carried = value_of(&counters->carried);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -62,6 +63,8 @@ static const struct {
 	 offsetof(struct mcsafe_stats, ranges_noted)},
 	{"repairs_total", "Repairs that repaired at least one byte.",
 	 offsetof(struct mcsafe_stats, repairs)},
+	{"carried_total", "Pages that a stand-in has replaced with the bytes of the file.",
+	 offsetof(struct mcsafe_stats, carried)},
 };
 
 /* Write what is in the text. 0, or -errno. */

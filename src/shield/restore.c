@@ -47,8 +47,9 @@ static uintptr_t first_failed(uintptr_t start, uintptr_t end, size_t granule)
 
 #define TOUCHED_AT_ONCE ((size_t)2 << 20)
 
-/* Replace a page if it has failed. 1: *range was replaced. 0: it can be read. -errno. */
-static int touch_page(struct mcsafe_shield *shield, uintptr_t page, struct mcsafe_range *range)
+/* Replace a page if it has failed. 1: *replaced was replaced. 0: it can be read. -errno. */
+static int touch_page(struct mcsafe_shield *shield, uintptr_t page,
+		      struct mcsafe__replaced *replaced)
 {
 	const struct mcsafe__failed failed = {.addr = page};
 	struct mcsafe__shield_section section;
@@ -56,7 +57,7 @@ static int touch_page(struct mcsafe_shield *shield, uintptr_t page, struct mcsaf
 
 	mcsafe__shield_enter(&section);
 	mcsafe__shield_lock(shield);
-	done = mcsafe__shield_replace(shield, &failed, range);
+	done = mcsafe__shield_replace(shield, &failed, replaced);
 	/* Not mapped or not readable: an access would raise SIGSEGV. */
 	if (done == 0 && mcsafe__shield_try(page, page + MCSAFE__PAGE, false) != 0)
 		done = -EFAULT;
@@ -70,17 +71,17 @@ static uintptr_t touch_some(struct mcsafe_shield *shield, uintptr_t at, uintptr_
 {
 	uintptr_t next = least(mcsafe__down(at, TOUCHED_AT_ONCE) + TOUCHED_AT_ONCE, end);
 	uintptr_t failed = first_failed(at, next, MCSAFE__PAGE);
-	struct mcsafe_range range;
+	struct mcsafe__replaced replaced;
 	int done;
 
 	if (failed == next)
 		return next;
-	done = touch_page(shield, failed, &range);
+	done = touch_page(shield, failed, &replaced);
 	*err = done < 0 ? done : 0;
 	if (done != 1)
 		return failed + MCSAFE__PAGE;
-	mcsafe__shield_tell((void *)shield->start, &range, shield->on_loss, shield->arg);
-	return shield->start + range.start + range.len;
+	mcsafe__shield_tell((void *)shield->start, &replaced, shield->on_loss, shield->arg);
+	return shield->start + replaced.end;
 }
 
 int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
@@ -273,7 +274,7 @@ static uintptr_t restore_some(struct mcsafe_shield *shield, uintptr_t at, uintpt
 
 	mcsafe__shield_enter(&section);
 	mcsafe__shield_lock(shield);
-	if (mcsafe_shield_next(shield, at - shield->start, &range)) {
+	if (mcsafe__shield_next_stand_in(shield, at - shield->start, &range)) {
 		uintptr_t start = shield->start + range.start;
 		enum mcsafe__mapped found = mcsafe__vma_at(start, &vma);
 		struct stretch stretch = {.shield = shield, .start = start};

@@ -3,8 +3,9 @@
  * shield.h - the private part of shields
  *
  * A fault enters claim.c, finds its shield in table.c without a lock, and has stand_in.c replace
- * the page. What was replaced stands in a bitmap (lost.c). A lock of the shield makes a thread wait
- * while another thread replaces or restores a page of the same shield.
+ * the page. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
+ * lock of the shield makes a thread wait while another thread replaces or restores a page of the
+ * same shield.
  *
  * Whoever holds that lock, or has found a shield in the table, is in a section: all signals are
  * blocked, and the thread cannot be cancelled. So nothing can take the thread out of the section,
@@ -54,8 +55,11 @@ struct mcsafe_shield {
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
-	_Atomic size_t lost;
+	_Atomic size_t lost, carried;
 	_Atomic uint64_t *pages; /* a bit for each page: whether a stand-in is there */
+	/* A bit for each page: whether its stand-in holds the bytes of the file. It means nothing
+	 * where no stand-in is. NULL: there is no such page. */
+	_Atomic uint64_t *carried_pages;
 };
 
 /* ---- table.c --------------------------------------------------------------------------------- */
@@ -99,6 +103,39 @@ void mcsafe__shield_unmark(struct mcsafe_shield *shield, uintptr_t start, uintpt
 /* Whether the page at an address of the shield is marked. AS-Safe. */
 bool mcsafe__shield_is_marked(const struct mcsafe_shield *shield, uintptr_t addr);
 
+/* Say of pages that the next stand-ins there hold the bytes of the file, or that they do not. The
+ * caller holds the lock, and marks the pages after this. AS-Safe. */
+void mcsafe__shield_set_carried(struct mcsafe_shield *shield, uintptr_t start, uintptr_t end,
+				bool carried);
+
+/* Whether that was said of a page. AS-Safe. */
+bool mcsafe__shield_is_carried(const struct mcsafe_shield *shield, uintptr_t addr);
+
+/* As mcsafe_shield_next(), but of all stand-ins, also those with the bytes of the file. */
+bool mcsafe__shield_next_stand_in(const struct mcsafe_shield *shield, size_t start,
+				  struct mcsafe_range *range);
+
+/* ---- fill.c ---------------------------------------------------------------------------------- */
+
+/* Stand-ins that are filled at another address. [start, needed) must be filled, the rest can be
+ * left: then `end` gets less. */
+struct mcsafe__filling {
+	uintptr_t start, needed, end;
+	bool carry;     /* in: take what the file still has of the pages */
+	size_t carried; /* out: so many bytes */
+	char *memory;   /* out: what is filled */
+	size_t room;    /* out: its length */
+};
+
+/* Fill memory. 0, or -errno: there is nothing to drop. AS-Safe, but for errno. */
+int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling);
+
+/* Move it to its place. 0, or -errno. AS-Safe, but for errno. */
+int mcsafe__shield_move(struct mcsafe__filling *filling, int prot);
+
+/* Drop what was not moved. AS-Safe, but for errno. */
+void mcsafe__shield_drop(const struct mcsafe__filling *filling);
+
 /* ---- stand_in.c ------------------------------------------------------------------------------ */
 
 struct mcsafe__failed {
@@ -108,17 +145,28 @@ struct mcsafe__failed {
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
 };
 
+#define MCSAFE__RANGES_TOLD 32
+
+/* What was replaced, as offsets, and what of it is lost. If a huge page has more lost ranges, the
+ * last one goes up to the end of the last. */
+struct mcsafe__replaced {
+	size_t start, end;
+	size_t lost, carried; /* bytes */
+	unsigned n;
+	struct mcsafe_range ranges[MCSAFE__RANGES_TOLD];
+};
+
 /*
- * Put a stand-in where an access has failed. 1: done, and *range is what was replaced, as offsets.
- * 0: nothing was replaced, and the access will either succeed or fail with SIGSEGV. -errno: it
- * cannot be replaced. In a section, with the lock. AS-Safe, but for errno.
+ * Put a stand-in where an access has failed. 1: done, and *replaced is what was replaced. 0:
+ * nothing was replaced, and the access will either succeed or fail with SIGSEGV. -errno: it cannot
+ * be replaced. In a section, with the lock. AS-Safe, but for errno.
  */
 int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-			   struct mcsafe_range *range);
+			   struct mcsafe__replaced *replaced);
 
-/* Tell of what was replaced: counter, probe, and the program's function. Not in a section. */
-void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
-			 void *arg);
+/* Tell of what was replaced: counters, probe, and the program's function. Not in a section. */
+void mcsafe__shield_tell(const void *start, const struct mcsafe__replaced *replaced,
+			 mcsafe_shield_fn fn, void *arg);
 
 /* Learn from a good page whether the kernel can tell what the next function asks. */
 void mcsafe__shield_ask_kernel(void *page);

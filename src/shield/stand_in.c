@@ -2,20 +2,19 @@
 /*
  * stand_in.c - put a stand-in where memory has failed
  *
- * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls memset,
- * madvise, mmap, mremap, mprotect, munmap, fstat and pread, and what base/vma.c calls.
+ * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls madvise,
+ * mmap and fstat, and what fill.c and base/vma.c call.
  *
  * A stand-in is complete before a thread can see it: zeros are mapped at once, other bytes are
- * filled in at another address and moved. A move and a mapping replace what was there in one step.
+ * filled in at another address and moved (fill.c). A move and a mapping replace what was there in
+ * one step.
  */
 #include "shield.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/counters.h"
 #include "base/probe.h"
@@ -83,6 +82,8 @@ off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield)
 struct plan {
 	struct mcsafe__vma vma;
 	uintptr_t start, needed, end;
+	bool carry;     /* take what the file still has */
+	size_t carried; /* so many bytes */
 };
 
 /* Whether the shield may replace what the mapping has at an address. */
@@ -128,6 +129,7 @@ static void add_past_end(const struct mcsafe_shield *shield, struct plan *plan, 
 
 	if (at < past)
 		return;
+	plan->carry = false;
 	if (shield->fill != MCSAFE_SHIELD_ZERO) {
 		end = least(end, plan->start + FILLED_AT_ONCE);
 	} else {
@@ -166,11 +168,16 @@ static int make_plan(const struct mcsafe_shield *shield, const struct mcsafe__fa
 
 	plan->start = mcsafe__down(failed->addr, granule);
 	plan->needed = plan->end = plan->start + granule;
+	plan->carry = false;
+	plan->carried = 0;
 	if (plan->start < shield->start || plan->needed > shield->end ||
 	    plan->start < plan->vma.start || plan->needed > plan->vma.end)
 		return -EFAULT;
-	if (failed->is_poison || !is_origin(&plan->vma, &shield->origin) ||
-	    shield->origin.inode == 0)
+	if (!is_origin(&plan->vma, &shield->origin) || shield->origin.inode == 0)
+		return 0;
+	/* Of a private mapping, the page may be a copy that differs from the file. */
+	plan->carry = granule > MCSAFE__PAGE && shield->origin.is_shared;
+	if (failed->is_poison)
 		return 0;
 	size = mcsafe__shield_file_size(shield);
 	if (size >= 0)
@@ -190,46 +197,11 @@ static int map_zeros(const struct plan *plan)
 	return at != MAP_FAILED ? 1 : -errno;
 }
 
-/* Read n bytes from the mirror. Returns what it gives: whole pages. Its end ends a page too. */
-static size_t read_mirror(const struct mcsafe_shield *shield, char *to, uintptr_t start, size_t n)
-{
-	off_t at = shield->mirror_offset + (off_t)(start - shield->start);
-	size_t done = 0;
-
-	if (!mcsafe__fd_is_same(shield->mirror.fd, &shield->mirror.id))
-		return 0;
-	while (done < n) {
-		ssize_t got = pread(shield->mirror.fd, to + done, n - done, at + (off_t)done);
-
-		if (got == 0)
-			return mcsafe__up(done, MCSAFE__PAGE);
-		if (got > 0)
-			done += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
-	return mcsafe__down(done, MCSAFE__PAGE);
-}
-
-/* Fill memory for the plan, which gets shorter if the mirror does not have all. */
-static int fill(const struct mcsafe_shield *shield, struct plan *plan, char *memory)
-{
-	size_t n = plan->end - plan->start;
-
-	if (shield->fill == MCSAFE_SHIELD_BYTE)
-		memset(memory, shield->byte, n);
-	else
-		n = read_mirror(shield, memory, plan->start, n);
-	plan->end = plan->start + n;
-	return plan->end >= plan->needed ? 0 : -EIO;
-}
-
 /* Move filled memory to its place, if that is still what it was. 1, 0 or -errno as look(). */
 static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		struct plan *plan, char *memory)
+		struct plan *plan, struct mcsafe__filling *filling)
 {
 	struct mcsafe__vma vma;
-	size_t n = plan->end - plan->start;
 	int todo = look(shield, failed, &vma);
 
 	if (todo <= 0)
@@ -237,57 +209,91 @@ static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed 
 	if (vma.start > plan->start || vma.end < plan->end)
 		return -EFAULT;
 	plan->vma = vma;
-	if (mprotect(memory, n, vma.prot) != 0 ||
-	    mremap(memory, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, plan->start) == MAP_FAILED)
-		return -errno;
-	return 1;
+	todo = mcsafe__shield_move(filling, vma.prot);
+	return todo == 0 ? 1 : todo;
 }
 
-static int map_filled(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		      struct plan *plan)
-{
-	size_t n = plan->end - plan->start, moved = 0;
-	int prot = PROT_READ | PROT_WRITE, done;
-	char *memory = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	done = fill(shield, plan, memory);
-	if (done >= 0)
-		done = move(shield, failed, plan, memory);
-	if (done == 1)
-		moved = plan->end - plan->start;
-	if (moved < n)
-		munmap(memory + moved, n - moved);
-	return done;
-}
-
-/* Replace what is planned. It is counted and marked before a thread can see it. 1, 0 or -errno. */
-static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		     struct plan *plan)
+/* Map what was planned and, unless it is zeros, filled. Everything is counted and marked before a
+ * thread can see it. 1, 0 or -errno. */
+static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed, struct plan *plan,
+	       struct mcsafe__filling *filling)
 {
 	const uintptr_t start = plan->start, end = plan->end;
 	/* Where the program has mapped the file again over a stand-in, the mark means nothing. */
 	bool had_stand_in = plan->vma.inode == 0 && mcsafe__shield_is_marked(shield, start);
 	int done;
 
-	atomic_fetch_add(&shield->lost, end - start);
+	plan->carried = filling->carried;
+	atomic_fetch_add(&shield->carried, plan->carried);
+	atomic_fetch_add(&shield->lost, end - start - plan->carried);
 	mcsafe__shield_mark(shield, start, end);
-	if (shield->fill == MCSAFE_SHIELD_ZERO)
+	if (filling->memory == NULL)
 		done = map_zeros(plan);
 	else
-		done = map_filled(shield, failed, plan);
-	if (done != 1)
-		plan->end = start;
-	/* What was not replaced after all. */
-	atomic_fetch_sub(&shield->lost, end - plan->end);
+		done = move(shield, failed, plan, filling);
+	if (done == 1)
+		return done;
+	atomic_fetch_sub(&shield->carried, plan->carried);
+	atomic_fetch_sub(&shield->lost, end - start - plan->carried);
 	if (!had_stand_in)
-		mcsafe__shield_unmark(shield, plan->end, end);
+		mcsafe__shield_unmark(shield, start, end);
 	return done;
 }
 
+/* Replace what is planned. 1, 0 or -errno. */
+static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		     struct plan *plan)
+{
+	struct mcsafe__filling filling = {
+		.start = plan->start,
+		.needed = plan->needed,
+		.end = plan->end,
+		.carry = plan->carry,
+	};
+	int done = 0;
+
+	mcsafe__shield_set_carried(shield, plan->start, plan->end, false);
+	if (shield->fill != MCSAFE_SHIELD_ZERO || plan->carry)
+		done = mcsafe__shield_fill(shield, &filling);
+	if (done != 0)
+		return done;
+	plan->end = filling.end;
+	done = put(shield, failed, plan, &filling);
+	if (filling.memory != NULL)
+		mcsafe__shield_drop(&filling);
+	return done;
+}
+
+/* What was replaced. Within a huge page, some pages may not be lost. */
+static void take_down(const struct mcsafe_shield *shield, const struct plan *plan,
+		      struct mcsafe__replaced *replaced)
+{
+	struct mcsafe_range range;
+
+	replaced->start = plan->start - shield->start;
+	replaced->end = plan->end - shield->start;
+	replaced->carried = plan->carried;
+	replaced->lost = plan->end - plan->start - plan->carried;
+	replaced->n = 0;
+	for (size_t at = replaced->start;
+	     at < replaced->end && mcsafe_shield_next(shield, at, &range) &&
+	     range.start < replaced->end;
+	     at = range.start + range.len) {
+		/* A stand-in after the end may be there already. */
+		if (range.len > replaced->end - range.start)
+			range.len = replaced->end - range.start;
+		if (replaced->n < MCSAFE__RANGES_TOLD) {
+			replaced->ranges[replaced->n++] = range;
+		} else {
+			struct mcsafe_range *last = &replaced->ranges[replaced->n - 1];
+
+			last->len = range.start + range.len - last->start;
+		}
+	}
+}
+
 int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-			   struct mcsafe_range *range)
+			   struct mcsafe__replaced *replaced)
 {
 	/* If the size of a huge page is not known, as with memory of devices: the kernel replaces
 	 * no part of it (-EINVAL). So try the sizes of x86. */
@@ -313,16 +319,22 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 			done = carry_out(shield, failed, &plan);
 	}
 	if (done == 1)
-		*range = (struct mcsafe_range){plan.start - shield->start, plan.end - plan.start};
+		take_down(shield, &plan, replaced);
 	return done;
 }
 
-void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
-			 void *arg)
+void mcsafe__shield_tell(const void *start, const struct mcsafe__replaced *replaced,
+			 mcsafe_shield_fn fn, void *arg)
 {
-	atomic_fetch_add_explicit(&mcsafe__counters.shields, range->len / MCSAFE__PAGE,
+	atomic_fetch_add_explicit(&mcsafe__counters.shields, replaced->lost / MCSAFE__PAGE,
 				  memory_order_relaxed);
-	MCSAFE__PROBE_2(shield_replaced, (const char *)start + range->start, range->len);
-	if (fn != NULL)
-		fn(range, arg);
+	atomic_fetch_add_explicit(&mcsafe__counters.carried, replaced->carried / MCSAFE__PAGE,
+				  memory_order_relaxed);
+	for (unsigned i = 0; i < replaced->n; i++) {
+		const struct mcsafe_range *range = &replaced->ranges[i];
+
+		MCSAFE__PROBE_2(shield_replaced, (const char *)start + range->start, range->len);
+		if (fn != NULL)
+			fn(range, arg);
+	}
 }

@@ -221,6 +221,7 @@ IN_CHILD(test_the_text_has_each_count)
 	counters->known_bad = 105;
 	counters->ranges_noted = 106;
 	counters->repairs = UINT64_MAX;
+	counters->carried = 107;
 	write_and_read();
 	next = 1;
 	for (size_t i = 0; i < 7; i++)
@@ -240,6 +241,7 @@ IN_CHILD(test_the_text_has_each_count)
 	CHECK_EQ(value_of("mcsafe_known_bad_total"), 105);
 	CHECK_EQ(value_of("mcsafe_ranges_noted_total"), 106);
 	CHECK_EQ(value_of("mcsafe_repairs_total"), UINT64_MAX);
+	CHECK_EQ(value_of("mcsafe_carried_total"), 107);
 }
 
 /* The format: # HELP, # TYPE, samples, each on a line, every metric announced before its sample. */
@@ -266,7 +268,7 @@ IN_CHILD(test_the_text_is_what_prometheus_reads)
 			samples++;
 		}
 	}
-	CHECK_EQ(samples, 14 + 8);
+	CHECK_EQ(samples, 14 + 9);
 }
 
 IN_CHILD(test_an_error_of_the_descriptor_is_returned)
