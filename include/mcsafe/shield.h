@@ -72,11 +72,19 @@
  *   - a huge page that only partly belongs to the shield;
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
- *     as vm.max_map_count allows. Zeros join with the stand-ins next to them, so that a run costs
- *     at most 2 mappings. Stand-ins with a byte or a mirror do not join;
+ *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
- *     madvise, mmap, mremap, mprotect, munmap, fstat, pread, rt_sigprocmask, futex. A sandbox that
- *     kills the process for such a call does that here.
+ *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
+ *     sandbox that kills the process for such a call does that here.
+ *
+ * Mappings. Stand-ins next to each other join, so that a run of them costs at most 2 mappings,
+ * however it came about. (A byte and a mirror need Linux 5.7 for that, and one mapping more for
+ * each shield. Stand-ins of a child of fork(2) may not join with those of its parent.) Healthy
+ * pages between stand-ins are never replaced in order to save mappings: a copy of them would be
+ * private, and stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
+ * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
+ * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
+ * it.
  *
  * If SIGBUS is blocked in the thread that accesses the memory, the kernel kills the process.
  *

@@ -3,7 +3,13 @@
  * fill.c - fill memory for stand-ins at another address, and move it to its place
  *
  * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls memset,
- * mmap, mremap, mprotect, munmap, open, fcntl, close, fstat and pread.
+ * mmap, mremap, mprotect, munmap, munlock, madvise, open, fcntl, close, fstat and pread.
+ *
+ * Stand-ins next to each other should be one mapping, or a process with many losses reaches
+ * vm.max_map_count. The kernel joins two mappings of private memory with pages in them only if
+ * these pages were made in one mapping, and are as far apart as they were there. So memory is
+ * filled in a staging mapping that is as long as the shield, at the place that it will have in the
+ * shield. MREMAP_DONTUNMAP moves the pages away, and the staging mapping stays whole.
  */
 #include "shield.h"
 
@@ -14,6 +20,12 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+
+#ifndef MREMAP_DONTUNMAP /* Linux 5.7 */
+# define MREMAP_DONTUNMAP 4
+#endif
+
+#define FILLED (PROT_READ | PROT_WRITE)
 
 /* ---- what the file still has ----------------------------------------------------------------- */
 
@@ -136,18 +148,90 @@ static int fill_rest(const struct mcsafe_shield *shield, struct mcsafe__filling 
 	return filling->end >= filling->needed ? 0 : -EIO;
 }
 
+/* ---- where it is filled ---------------------------------------------------------------------- */
+
+static _Atomic bool can_stage;
+
+void mcsafe__shield_ask_staging(void)
+{
+	void *page = mmap(NULL, MCSAFE__PAGE, FILLED, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *moved;
+
+	if (page == MAP_FAILED)
+		return;
+	moved = mremap(page, MCSAFE__PAGE, MCSAFE__PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	atomic_store(&can_stage, moved != MAP_FAILED);
+	if (moved != MAP_FAILED)
+		munmap(moved, MCSAFE__PAGE);
+	munmap(page, MCSAFE__PAGE);
+}
+
+/* All of it has one protection. That of a part would make it three mappings. */
+static int protect_staging(struct mcsafe_shield *shield, int prot)
+{
+	if (prot == shield->staging_prot)
+		return 0;
+	if (mprotect(shield->staging, shield->end - shield->start, prot) != 0)
+		return -errno;
+	shield->staging_prot = prot;
+	return 0;
+}
+
+/*
+ * Whether there is staging memory. It takes addresses, but no memory. Under mlockall(2) the kernel
+ * would fill it when it becomes writable, so it is unlocked first. A huge page would be made for
+ * the first page that is filled.
+ */
+static bool has_staging(struct mcsafe_shield *shield)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	size_t n = shield->end - shield->start;
+	char *memory;
+
+	if (!atomic_load(&can_stage))
+		return false;
+	if (shield->staging != NULL)
+		return true;
+	memory = mmap(NULL, n, PROT_NONE, flags, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	(void)munlock(memory, n);
+	(void)madvise(memory, n, MADV_NOHUGEPAGE);
+	shield->staging = memory;
+	shield->staging_prot = PROT_NONE;
+	return true;
+}
+
+void mcsafe__shield_end_staging(struct mcsafe_shield *shield)
+{
+	if (shield->staging != NULL)
+		munmap(shield->staging, shield->end - shield->start);
+}
+
+static int find_room(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
+{
+	void *memory;
+
+	filling->room = filling->end - filling->start;
+	if (has_staging(shield) && protect_staging(shield, FILLED) == 0) {
+		filling->memory = shield->staging + (filling->start - shield->start);
+		filling->is_staged = true;
+		return 0;
+	}
+	memory = mmap(NULL, filling->room, FILLED, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	filling->memory = memory;
+	return 0;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
 {
-	int prot = PROT_READ | PROT_WRITE, err;
-	char *memory;
+	int err = find_room(shield, filling);
 
-	filling->room = filling->end - filling->start;
-	memory = mmap(NULL, filling->room, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	filling->memory = memory;
+	if (err != 0)
+		return err;
 	if (filling->carry)
 		carry(shield, filling);
 	err = fill_rest(shield, filling);
@@ -156,13 +240,20 @@ int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *fi
 	return err;
 }
 
-int mcsafe__shield_move(struct mcsafe__filling *filling, int prot)
+int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot)
 {
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED, err;
 	size_t n = filling->end - filling->start;
 
-	if (mprotect(filling->memory, n, prot) != 0 ||
-	    mremap(filling->memory, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, filling->start) ==
-		    MAP_FAILED)
+	if (filling->is_staged) {
+		flags |= MREMAP_DONTUNMAP;
+		err = protect_staging(shield, prot);
+	} else {
+		err = mprotect(filling->memory, n, prot) == 0 ? 0 : -errno;
+	}
+	if (err != 0)
+		return err;
+	if (mremap(filling->memory, n, n, flags, filling->start) == MAP_FAILED)
 		return -errno;
 	filling->memory += n;
 	filling->room -= n;
@@ -171,6 +262,8 @@ int mcsafe__shield_move(struct mcsafe__filling *filling, int prot)
 
 void mcsafe__shield_drop(const struct mcsafe__filling *filling)
 {
-	if (filling->room > 0)
+	if (filling->room > 0 && filling->is_staged)
+		(void)madvise(filling->memory, filling->room, MADV_DONTNEED);
+	else if (filling->room > 0)
 		munmap(filling->memory, filling->room);
 }

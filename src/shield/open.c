@@ -220,6 +220,7 @@ static void destroy(struct mcsafe_shield *shield)
 {
 	if (shield->first_page != NULL)
 		munmap(shield->first_page, MCSAFE__PAGE);
+	mcsafe__shield_end_staging(shield);
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
 	if (shield->file.fd >= 0)

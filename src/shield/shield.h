@@ -55,6 +55,8 @@ struct mcsafe_shield {
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
+	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
+	int staging_prot;
 	_Atomic size_t lost, carried;
 	_Atomic uint64_t *pages; /* a bit for each page: whether a stand-in is there */
 	/* A bit for each page: whether its stand-in holds the bytes of the file. It means nothing
@@ -125,13 +127,20 @@ struct mcsafe__filling {
 	size_t carried; /* out: so many bytes */
 	char *memory;   /* out: what is filled */
 	size_t room;    /* out: its length */
+	bool is_staged; /* out: it is in the staging memory of the shield */
 };
+
+/* Learn whether the kernel can move pages out of a mapping that stays. */
+void mcsafe__shield_ask_staging(void);
 
 /* Fill memory. 0, or -errno: there is nothing to drop. AS-Safe, but for errno. */
 int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling);
 
 /* Move it to its place. 0, or -errno. AS-Safe, but for errno. */
-int mcsafe__shield_move(struct mcsafe__filling *filling, int prot);
+int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot);
+
+/* Unmap the staging memory. */
+void mcsafe__shield_end_staging(struct mcsafe_shield *shield);
 
 /* Drop what was not moved. AS-Safe, but for errno. */
 void mcsafe__shield_drop(const struct mcsafe__filling *filling);

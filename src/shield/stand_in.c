@@ -198,7 +198,7 @@ static int map_zeros(const struct plan *plan)
 }
 
 /* Move filled memory to its place, if that is still what it was. 1, 0 or -errno as look(). */
-static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+static int move(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		struct plan *plan, struct mcsafe__filling *filling)
 {
 	struct mcsafe__vma vma;
@@ -209,7 +209,7 @@ static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed 
 	if (vma.start > plan->start || vma.end < plan->end)
 		return -EFAULT;
 	plan->vma = vma;
-	todo = mcsafe__shield_move(filling, vma.prot);
+	todo = mcsafe__shield_move(shield, filling, vma.prot);
 	return todo == 0 ? 1 : todo;
 }
 
@@ -320,6 +320,8 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	}
 	if (done == 1)
 		take_down(shield, &plan, replaced);
+	else if (done == -ENOMEM || done == -EAGAIN)
+		mcsafe__count(&mcsafe__counters.no_stand_in);
 	return done;
 }
 
