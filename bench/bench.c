@@ -56,13 +56,14 @@ static const struct part {
 	{"iter", "segments", bench_iter, false},
 	{"guard", "", bench_guard, false},
 	{"fault", "", bench_fault, false},
+	{"shield", "page past no", bench_shield, false},
 	{"holes", "", bench_holes, false},
 	{"pmem", "between", bench_pmem, false},
 	{"repair", "", bench_repair, false},
 	{"badblocks", "", bench_badblocks, false},
 	{"words", "", bench_words, false},
 #ifdef BENCH_STATIC
-	{"lookup", "", bench_lookup, true},
+	{"lookup", "shields", bench_lookup, true},
 	{"routines", "aligned random", bench_routines, true},
 #endif
 };

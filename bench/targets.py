@@ -173,6 +173,42 @@ MEASURES = (
             ("mcsafe_pmem_salvage", 0.04),
         )
     ),
+    Measure(
+        "page replaced by a shield",
+        "shield",
+        "page",
+        "shield",
+        {"any": (2, None)},
+        unit="time",
+    ),
+    Measure(
+        "256 MiB past the end, shield",
+        "shield",
+        "past the end",
+        "shield",
+        {"any": (0.06, None)},
+        least=1 << 28,
+        unit="seconds",
+    ),
+    Measure(
+        "shield without a fault",
+        "shield",
+        "no fault",
+        "shield",
+        {"any": (1.02, None)},
+        unit="time",
+    ),
+    Measure(
+        "lookup in 10000 shields",
+        "lookup",
+        "shields",
+        "lookup",
+        {"any": (2, None)},
+        program="static",
+        least=10000,
+        most=10000,
+        unit="time",
+    ),
     Measure("recovered fault", "fault", "", RECORD, {"any": (1.05, None)}, unit="time"),
 )
 
