@@ -101,11 +101,15 @@
  *   - The memory was unmapped, or made inaccessible, before the stand-in is mapped. No stand-in is
  *     mapped, and the instruction faults with SIGSEGV.
  *   - The memory has become another mapping before the stand-in is mapped. No stand-in is mapped.
- *   - A thread unmaps or replaces memory of a shield while another thread's fault, on another page
- *     past the end of the same file, is being answered. The kernel has no call that maps a page
- *     only if a certain mapping is there. The handler asks immediately before it maps, but if the
- *     change comes in between, the stand-in takes its place. Close the shield before you unmap or
- *     replace a part of it that other threads do not use any more.
+ *   - A thread maps something else over a stand-in while the fault is being answered. The handler
+ *     asks after it has mapped, and does not list what is no longer there.
+ *   - A thread unmaps or replaces memory of a shield between the moment when the handler asks what
+ *     is there, and the next system call, which maps the stand-in. This cannot be excluded: the
+ *     kernel has no call that maps a page only if a certain mapping is there. The stand-in then
+ *     takes the place of the new mapping, or of nothing. It is counted, listed and told. Close the
+ *     shield before you unmap or replace a part of it that other threads may still access. A part
+ *     that no thread accesses can be in the same danger: all that lies past the end of the file is
+ *     replaced at once.
  *   - The protection is that of the memory when the handler asks. mprotect(2) at that moment may
  *     find the page of the file, and the stand-in then keeps the protection that it had before.
  *   - mremap(2) takes stand-ins along. The memory at the new address is in no shield.

@@ -41,7 +41,7 @@ static struct mcsafe__failed failed_of(const struct mcsafe__landing *landing, co
 
 bool mcsafe__shield_claim(const struct mcsafe__landing *landing, const ucontext_t *uc)
 {
-	const struct mcsafe__failed failed = failed_of(landing, uc->uc_mcontext.gregs);
+	struct mcsafe__failed failed = failed_of(landing, uc->uc_mcontext.gregs);
 	struct mcsafe__shield_section section;
 	struct mcsafe_shield *shield;
 	struct mcsafe__replaced replaced;

@@ -152,6 +152,7 @@ struct mcsafe__failed {
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
+	int maps;       /* stand_in.c: /proc/self/maps */
 };
 
 #define MCSAFE__RANGES_TOLD 32
@@ -170,7 +171,7 @@ struct mcsafe__replaced {
  * nothing was replaced, and the access will either succeed or fail with SIGSEGV. -errno: it cannot
  * be replaced. In a section, with the lock. AS-Safe, but for errno.
  */
-int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced);
 
 /* Tell of what was replaced: counters, probe, and the program's function. Not in a section. */

@@ -3,11 +3,14 @@
  * stand_in.c - put a stand-in where memory has failed
  *
  * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls madvise,
- * mmap and fstat, and what fill.c and base/vma.c call.
+ * mmap, fstat and close, and what fill.c and base/vma.c call.
  *
  * A stand-in is complete before a thread can see it: zeros are mapped at once, other bytes are
  * filled in at another address and moved (fill.c). A move and a mapping replace what was there in
  * one step.
+ *
+ * The kernel has no call that maps a page only if a certain mapping is there. So the handler asks
+ * what is there immediately before it maps, and once more after that.
  */
 #include "shield.h"
 
@@ -15,6 +18,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/counters.h"
 #include "base/probe.h"
@@ -82,8 +86,10 @@ off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield)
 struct plan {
 	struct mcsafe__vma vma;
 	uintptr_t start, needed, end;
-	bool carry;     /* take what the file still has */
-	size_t carried; /* so many bytes */
+	off_t size;      /* of the file; -1: not known */
+	bool look_again; /* what took long comes between the look and the mapping */
+	bool carry;      /* take what the file still has */
+	size_t carried;  /* so many bytes */
 };
 
 /* Whether the shield may replace what the mapping has at an address. */
@@ -101,7 +107,7 @@ static bool is_ours(const struct mcsafe_shield *shield, const struct mcsafe__vma
 static int look(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		struct mcsafe__vma *vma)
 {
-	enum mcsafe__mapped found = mcsafe__vma_at(failed->addr, vma);
+	enum mcsafe__mapped found = mcsafe__vma_in(failed->maps, failed->addr, vma);
 
 	if (found != MCSAFE__MAPPED)
 		return found == MCSAFE__NOT_MAPPED ? 0 : -ENODATA;
@@ -119,11 +125,10 @@ static uintptr_t least(uintptr_t a, uintptr_t b)
 }
 
 /* All that lies past the end of the file, if the failed page does. */
-static void add_past_end(const struct mcsafe_shield *shield, struct plan *plan, off_t size,
-			 size_t granule)
+static void add_past_end(const struct mcsafe_shield *shield, struct plan *plan, size_t granule)
 {
 	const struct mcsafe__vma *vma = &plan->vma;
-	uint64_t past = mcsafe__up((size_t)size, granule);
+	uint64_t past = mcsafe__up((size_t)plan->size, granule);
 	uint64_t at = vma->offset + (plan->start - vma->start);
 	uintptr_t end = least(vma->end, shield->end), first = vma->start;
 
@@ -151,6 +156,7 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 	       mcsafe__shield_is_marked(shield, before - MCSAFE__PAGE))
 		before -= MCSAFE__PAGE;
 	limit = least(limit, plan->start + (plan->start - before));
+	plan->look_again = plan->end < limit;
 	while (plan->end < limit) {
 		int err = mcsafe__shield_try(plan->end, plan->end + MCSAFE__PAGE, for_store);
 
@@ -164,11 +170,9 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 static int make_plan(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		     size_t granule, struct plan *plan)
 {
-	off_t size;
-
 	plan->start = mcsafe__down(failed->addr, granule);
 	plan->needed = plan->end = plan->start + granule;
-	plan->carry = false;
+	plan->look_again = plan->carry = false;
 	plan->carried = 0;
 	if (plan->start < shield->start || plan->needed > shield->end ||
 	    plan->start < plan->vma.start || plan->needed > plan->vma.end)
@@ -179,9 +183,8 @@ static int make_plan(const struct mcsafe_shield *shield, const struct mcsafe__fa
 	plan->carry = granule > MCSAFE__PAGE && shield->origin.is_shared;
 	if (failed->is_poison)
 		return 0;
-	size = mcsafe__shield_file_size(shield);
-	if (size >= 0)
-		add_past_end(shield, plan, size, granule);
+	if (plan->size >= 0)
+		add_past_end(shield, plan, granule);
 	else if (granule == MCSAFE__PAGE)
 		add_failed(shield, plan, failed->was_store);
 	return 0;
@@ -197,9 +200,9 @@ static int map_zeros(const struct plan *plan)
 	return at != MAP_FAILED ? 1 : -errno;
 }
 
-/* Move filled memory to its place, if that is still what it was. 1, 0 or -errno as look(). */
-static int move(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		struct plan *plan, struct mcsafe__filling *filling)
+/* Whether what will be replaced is still what the plan was made for. 1, 0 or -errno as look(). */
+static int look_again(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		      struct plan *plan)
 {
 	struct mcsafe__vma vma;
 	int todo = look(shield, failed, &vma);
@@ -209,8 +212,31 @@ static int move(struct mcsafe_shield *shield, const struct mcsafe__failed *faile
 	if (vma.start > plan->start || vma.end < plan->end)
 		return -EFAULT;
 	plan->vma = vma;
-	todo = mcsafe__shield_move(shield, filling, vma.prot);
-	return todo == 0 ? 1 : todo;
+	return 1;
+}
+
+/* Another thread may have mapped something else over a stand-in, or unmapped it: that is no longer
+ * listed. It remains counted, because a thread may have seen it. */
+static void unmark_others(struct mcsafe_shield *shield, int maps, const struct plan *plan)
+{
+	struct mcsafe__vma vma;
+
+	for (uintptr_t at = plan->start, next; at < plan->end; at = next) {
+		bool is_mapped = mcsafe__vma_in(maps, at, &vma) == MCSAFE__MAPPED;
+
+		next = is_mapped ? least(vma.end, plan->end) : at + MCSAFE__PAGE;
+		if (!is_mapped || vma.inode != 0 || vma.is_shared)
+			mcsafe__shield_unmark(shield, at, next);
+	}
+}
+
+/* Move filled memory to its place. 1, or -errno. */
+static int move(struct mcsafe_shield *shield, const struct plan *plan,
+		struct mcsafe__filling *filling)
+{
+	int err = mcsafe__shield_move(shield, filling, plan->vma.prot);
+
+	return err == 0 ? 1 : err;
 }
 
 /* Map what was planned and, unless it is zeros, filled. Everything is counted and marked before a
@@ -221,8 +247,12 @@ static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed
 	const uintptr_t start = plan->start, end = plan->end;
 	/* Where the program has mapped the file again over a stand-in, the mark means nothing. */
 	bool had_stand_in = plan->vma.inode == 0 && mcsafe__shield_is_marked(shield, start);
-	int done;
+	int done = 1;
 
+	if (plan->look_again || filling->memory != NULL)
+		done = look_again(shield, failed, plan);
+	if (done <= 0)
+		return done;
 	plan->carried = filling->carried;
 	atomic_fetch_add(&shield->carried, plan->carried);
 	atomic_fetch_add(&shield->lost, end - start - plan->carried);
@@ -230,9 +260,11 @@ static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed
 	if (filling->memory == NULL)
 		done = map_zeros(plan);
 	else
-		done = move(shield, failed, plan, filling);
-	if (done == 1)
+		done = move(shield, plan, filling);
+	if (done == 1) {
+		unmark_others(shield, failed->maps, plan);
 		return done;
+	}
 	atomic_fetch_sub(&shield->carried, plan->carried);
 	atomic_fetch_sub(&shield->lost, end - start - plan->carried);
 	if (!had_stand_in)
@@ -292,7 +324,7 @@ static void take_down(const struct mcsafe_shield *shield, const struct plan *pla
 	}
 }
 
-int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced)
 {
 	/* If the size of a huge page is not known, as with memory of devices: the kernel replaces
@@ -307,17 +339,25 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	if (!failed->is_new &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
+	plan.size = mcsafe__shield_file_size(shield);
+	failed->maps = mcsafe__maps_open();
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
-		int todo = look(shield, failed, &plan.vma);
-
-		if (todo <= 0)
-			return todo;
+		done = look(shield, failed, &plan.vma);
+		if (done <= 0)
+			break;
+		done = -EINVAL;
 		if (granules[i] < plan.vma.page)
 			continue;
 		done = make_plan(shield, failed, granules[i], &plan);
 		if (done == 0)
 			done = carry_out(shield, failed, &plan);
 	}
+	if (failed->maps >= 0)
+		close(failed->maps);
+	/* Something else is there by now, and can be accessed. */
+	if (done == -EFAULT && !failed->is_new &&
+	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
+		done = 0;
 	if (done == 1)
 		take_down(shield, &plan, replaced);
 	else if (done == -ENOMEM || done == -EAGAIN)
