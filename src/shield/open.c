@@ -19,8 +19,8 @@
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-/* Copy the options of a program that may know more of them than this library, or none. */
-static int take_options(struct mcsafe_shield_options *to, const struct mcsafe_shield_options *from)
+int mcsafe__shield_take_options(struct mcsafe_shield_options *to,
+				const struct mcsafe_shield_options *from)
 {
 	const char *bytes = (const char *)from;
 
@@ -195,7 +195,7 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		   const struct mcsafe_shield_options *from)
 {
 	struct mcsafe_shield_options options;
-	int err = take_options(&options, from);
+	int err = mcsafe__shield_take_options(&options, from);
 
 	if (err == 0)
 		err = take_range(shield, base, len);
@@ -230,8 +230,9 @@ static void destroy(struct mcsafe_shield *shield)
 	free(shield);
 }
 
-int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
-		       const struct mcsafe_shield_options *options)
+int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
+			void *note_arg)
 {
 	struct mcsafe__section section;
 	struct mcsafe_shield *new;
@@ -242,6 +243,8 @@ int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	err = new != NULL ? mcsafe__shield_prepare() : -ENOMEM;
 	if (new != NULL) {
 		new->mirror.fd = new->file.fd = -1;
+		new->note = note;
+		new->note_arg = note_arg;
 		if (err == 0)
 			err = prepare(new, base, len, options);
 		if (err == 0)
@@ -255,6 +258,12 @@ int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	}
 	mcsafe__control_leave(&section);
 	return err;
+}
+
+int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+		       const struct mcsafe_shield_options *options)
+{
+	return mcsafe__shield_open(shield, base, len, options, NULL, NULL);
 }
 
 int mcsafe_shield_close(struct mcsafe_shield *shield)

@@ -102,6 +102,46 @@ int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
 	return -EFAULT;
 }
 
+/* ---- put ------------------------------------------------------------------------------------- */
+
+/* 1: *replaced was replaced. 0: a stand-in was there. -errno. */
+static int put_page(struct mcsafe_shield *shield, uintptr_t page, struct mcsafe__replaced *replaced)
+{
+	struct mcsafe__failed failed = {.addr = page, .is_poison = true, .is_known = true};
+	struct mcsafe__shield_section section;
+	int done = 0;
+
+	mcsafe__shield_enter(&section);
+	mcsafe__shield_lock(shield);
+	if (!mcsafe__shield_is_marked(shield, page))
+		done = mcsafe__shield_replace(shield, &failed, replaced);
+	mcsafe__shield_unlock(shield);
+	mcsafe__shield_leave(&section);
+	return done;
+}
+
+int mcsafe__shield_put(struct mcsafe_shield *shield, size_t start, size_t len)
+{
+	uintptr_t at = shield->start + mcsafe__down(start, MCSAFE__PAGE);
+	uintptr_t end = mcsafe__up(end_of(shield, start, len), MCSAFE__PAGE);
+	struct mcsafe__replaced replaced;
+	int result = 0;
+
+	if (len == 0 || start >= shield->end - shield->start)
+		return 0;
+	while (at < end) {
+		int done = put_page(shield, at, &replaced);
+
+		if (done < 0 && result == 0)
+			result = done;
+		if (done == 1)
+			mcsafe__shield_tell((void *)shield->start, &replaced, shield->on_loss,
+					    shield->arg);
+		at = done == 1 ? shield->start + replaced.end : at + MCSAFE__PAGE;
+	}
+	return result;
+}
+
 /* ---- restore --------------------------------------------------------------------------------- */
 
 /* Pages of the file at another address. */

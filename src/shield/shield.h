@@ -42,6 +42,10 @@ struct mcsafe__kept {
 	struct mcsafe__file_id id;
 };
 
+/* Called in a section, under the lock of the shield, for each range that is lost. AS-Safe. Its
+ * argument remains valid until the shield is closed. */
+typedef void (*mcsafe__shield_note_fn)(const struct mcsafe_range *lost, bool is_poison, void *arg);
+
 struct mcsafe_shield {
 	uintptr_t start, end;
 	size_t granule; /* bytes of a page of the mapping, as far as that is known */
@@ -52,6 +56,8 @@ struct mcsafe_shield {
 	off_t mirror_offset;
 	mcsafe_shield_fn on_loss;
 	void *arg;
+	mcsafe__shield_note_fn note; /* NULL: not wanted */
+	void *note_arg;
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
@@ -151,6 +157,7 @@ struct mcsafe__failed {
 	uintptr_t addr;
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
+	bool is_known;  /* replace it untouched. The note is not wanted */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
 	int maps;       /* stand_in.c: /proc/self/maps */
 };
@@ -190,6 +197,23 @@ struct mcsafe__origin mcsafe__shield_origin(const struct mcsafe__vma *vma);
 
 /* The size of the file; -1: it is not known. AS-Safe, but for errno. */
 off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield);
+
+/* ---- open.c ---------------------------------------------------------------------------------- */
+
+/* Copy the options of a program that may know more of them than this library, or none. 0, or
+ * -errno. */
+int mcsafe__shield_take_options(struct mcsafe_shield_options *to,
+				const struct mcsafe_shield_options *from);
+
+/* As mcsafe_shield_open(), with a note. */
+int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
+			void *note_arg);
+
+/* ---- restore.c ------------------------------------------------------------------------------- */
+
+/* Put stand-ins in place without touching what is there. 0, or the first error. */
+int mcsafe__shield_put(struct mcsafe_shield *shield, size_t start, size_t len);
 
 /* ---- claim.c --------------------------------------------------------------------------------- */
 

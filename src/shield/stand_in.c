@@ -324,6 +324,14 @@ static void take_down(const struct mcsafe_shield *shield, const struct plan *pla
 	}
 }
 
+static void finish(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		   const struct plan *plan, struct mcsafe__replaced *replaced)
+{
+	take_down(shield, plan, replaced);
+	for (unsigned i = 0; shield->note != NULL && !failed->is_known && i < replaced->n; i++)
+		shield->note(&replaced->ranges[i], failed->is_poison, shield->note_arg);
+}
+
 int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced)
 {
@@ -336,7 +344,7 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
 	 * it can be populated, and an access meets the poison again, for ever. */
-	if (!failed->is_new &&
+	if (!failed->is_new && !failed->is_known &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
 	plan.size = mcsafe__shield_file_size(shield);
@@ -355,11 +363,11 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 	if (failed->maps >= 0)
 		close(failed->maps);
 	/* Something else is there by now, and can be accessed. */
-	if (done == -EFAULT && !failed->is_new &&
+	if (done == -EFAULT && !failed->is_new && !failed->is_known &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		done = 0;
 	if (done == 1)
-		take_down(shield, &plan, replaced);
+		finish(shield, failed, &plan, replaced);
 	else if (done == -ENOMEM || done == -EAGAIN)
 		mcsafe__count(&mcsafe__counters.no_stand_in);
 	return done;

@@ -18,8 +18,8 @@
 #include "cmocka_all.h"
 #include "huge_pages.h"
 #include "kit.h"
-#include "poison.h"
 #include "run.h"
+#include "uffd_poison.h"
 
 #define IN_HUGE (T_HUGE / T_PAGE)
 
@@ -157,7 +157,7 @@ IN_CHILD(only_the_bad_page_is_lost)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 2, zeros);
-	s_poison(file.map + T_HUGE, T_HUGE);
+	t_poison(file.map + T_HUGE, T_HUGE);
 	set_bad(lost);
 	check_pages(file.map, IN_HUGE + 200, IN_HUGE + 201);
 	check_pages(file.map, 0, lost);
@@ -186,7 +186,7 @@ IN_CHILD(only_the_bad_page_is_lost)
 	CHECK_EQ(byte, 0xdd);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
 	/* It fails again, in another place. */
-	s_poison(file.map + T_HUGE, T_HUGE);
+	t_poison(file.map + T_HUGE, T_HUGE);
 	set_bad(IN_HUGE + 7);
 	set_bad(IN_HUGE + 8);
 	s_check_page(file.map + (IN_HUGE + 7) * T_PAGE, 0);
@@ -204,7 +204,7 @@ IN_CHILD(several_lost_ranges_are_told_one_by_one)
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1,
 			   (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE, .byte = 7});
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	set_bad(0);
 	set_bad(3);
 	set_bad(4);
@@ -229,7 +229,7 @@ IN_CHILD(of_more_ranges_than_32_the_last_one_told_has_the_rest)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	for (size_t i = 0; i < 40; i++)
 		set_bad(2 * i);
 	CHECK_EQ(s_load(file.map), 0);
@@ -253,7 +253,7 @@ IN_CHILD(a_mirror_fills_what_is_lost)
 	shield = shield_of(
 		&file, 1,
 		(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = mirror});
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	set_bad(5);
 	CHECK_EQ(s_signal_of(file.map), 0);
 	s_check_page(file.map + 5 * T_PAGE, 106);
@@ -262,7 +262,7 @@ IN_CHILD(a_mirror_fills_what_is_lost)
 	s_check_lost(shield, 5, 6);
 	/* The mirror does not have that page. */
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, T_HUGE), 0);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	bad.pages[0] = S_PAGES;
 	CHECK_EQ(s_signal_of(file.map), SIGBUS);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
@@ -278,7 +278,7 @@ IN_CHILD(what_the_file_does_not_give_is_lost)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	set_bad(5);
 	bad.as_before_linux_6_7 = true;
 	CHECK_EQ(s_load(file.map + 77), 0);
@@ -297,7 +297,7 @@ IN_CHILD(of_a_private_mapping_nothing_is_carried_over)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	CHECK_EQ(s_load(file.map + 77), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
 	CHECK_EQ(mcsafe_shield_carried(shield), 0);
@@ -310,7 +310,7 @@ IN_CHILD(without_a_file_nothing_is_carried_over)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = s_shield_with(file.map, T_HUGE, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	CHECK_EQ(s_load(file.map + 77), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
 }
@@ -324,7 +324,7 @@ IN_CHILD(nothing_is_carried_over_from_another_file)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	for (int fd = 3; fd < 64; fd++)
 		if (fd != other)
 			CHECK(dup2(other, fd) >= 0);
@@ -341,10 +341,10 @@ IN_CHILD(a_carried_page_that_fails_is_lost)
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
-	s_poison(file.map, T_HUGE);
+	t_poison(file.map, T_HUGE);
 	set_bad(5);
 	check_pages(file.map, 6, 7);
-	s_poison(file.map + 6 * T_PAGE, T_PAGE);
+	t_poison(file.map + 6 * T_PAGE, T_PAGE);
 	s_check_page(file.map + 6 * T_PAGE, 0);
 	check_pages(file.map, 7, IN_HUGE);
 	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
@@ -381,7 +381,7 @@ IN_CHILD(random_bad_pages_are_lost_exactly)
 	for (unsigned round = 0; round < 30; round++) {
 		size_t huge = (size_t)rand() % 2 * IN_HUGE, here = 0;
 
-		s_poison(file.map + huge * T_PAGE, T_HUGE);
+		t_poison(file.map + huge * T_PAGE, T_HUGE);
 		bad.n = 0;
 		for (unsigned i = (unsigned)rand() % 20; i > 0; i--)
 			set_bad((size_t)rand() % (2 * IN_HUGE));

@@ -23,8 +23,8 @@
 #include "cmocka_all.h"
 #include "huge_pages.h"
 #include "kit.h"
-#include "poison.h"
 #include "run.h"
+#include "uffd_poison.h"
 
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
@@ -96,7 +96,7 @@ IN_CHILD(test_before_linux_6_11_the_text_is_read)
 	map = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		   0);
 	CHECK_PTR_NE(map, MAP_FAILED);
-	s_poison(map + 3 * T_PAGE, T_PAGE);
+	t_poison(map + 3 * T_PAGE, T_PAGE);
 	refuse(SYS_ioctl, 1, PROCMAP_QUERY, ENOTTY);
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
@@ -198,7 +198,7 @@ IN_CHILD(test_a_stand_in_that_cannot_be_replaced_is_still_listed)
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
-	s_poison(file.map + 8 * T_PAGE, T_PAGE);
+	t_poison(file.map + 8 * T_PAGE, T_PAGE);
 	refuse_to_map(file.map + 8 * T_PAGE);
 	CHECK_EQ(s_signal_of(file.map + 8 * T_PAGE), SIGBUS);
 	s_check_lost(shield, 4, S_PAGES);
@@ -275,7 +275,7 @@ static void check_run_near_the_limit(struct mcsafe_shield_options options)
 		    -1, 0);
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_PTR_NE(many, MAP_FAILED);
-	s_poison(map, RUN * T_PAGE);
+	t_poison(map, RUN * T_PAGE);
 	shield = s_shield_with(map, RUN * T_PAGE, options);
 	used = use_up(many, pages);
 	CHECK_LT(used, pages);
@@ -338,7 +338,7 @@ IN_CHILD(test_stand_ins_next_to_each_other_are_one_mapping)
 					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 		CHECK_PTR_NE(map, MAP_FAILED);
-		s_poison(map + 3 * T_PAGE, 6 * T_PAGE);
+		t_poison(map + 3 * T_PAGE, 6 * T_PAGE);
 		CHECK_EQ(mprotect(map, S_PAGES * T_PAGE, prots[i]), 0);
 		s_shield_with(
 			map, S_PAGES * T_PAGE,
@@ -386,8 +386,8 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 		    -1, 0);
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_PTR_NE(many, MAP_FAILED);
-	s_poison(map + 3 * T_PAGE, T_PAGE);
-	s_poison(map + 8 * T_PAGE, 4 * T_PAGE);
+	t_poison(map + 3 * T_PAGE, T_PAGE);
+	t_poison(map + 8 * T_PAGE, 4 * T_PAGE);
 	shield = s_shield_with(map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 	CHECK_EQ(s_signal_of(map + 8 * T_PAGE), 0);
 	used = use_up(many, pages);

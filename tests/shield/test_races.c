@@ -15,11 +15,11 @@
 #include "child.h"
 #include "cmocka_all.h"
 #include "kit.h"
-#include "poison.h"
 #include "rng.h"
 #include "run.h"
 #include "shield/shield.h"
 #include "tool.h"
+#include "uffd_poison.h"
 
 #define THREADS 4 /* at one page */
 #define READERS 2 /* beside changes */
@@ -87,7 +87,7 @@ static void check_threads_at_one_page(enum mcsafe_shield_fill fill)
 	CHECK_EQ(mcsafe_install(), 0);
 	/* Every second page, so that each costs a fault. */
 	for (size_t i = 0; i < ROUNDS; i += 2)
-		s_poison(one.map + i * T_PAGE, T_PAGE);
+		t_poison(one.map + i * T_PAGE, T_PAGE);
 	shield = s_shield_with(one.map, ROUNDS * T_PAGE,
 			       (struct mcsafe_shield_options){.fill = fill, .on_loss = count_told});
 	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, THREADS), 0);

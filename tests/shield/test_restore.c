@@ -12,8 +12,8 @@
 #include "cmocka_all.h"
 #include "kit.h"
 #include "leaks.h"
-#include "poison.h"
 #include "run.h"
+#include "uffd_poison.h"
 
 static void put_back(const struct s_file *file, size_t first, size_t end)
 {
@@ -211,7 +211,7 @@ IN_CHILD(test_each_page_is_tried)
 	shield = s_shield_with(map, 64 * T_PAGE, (struct mcsafe_shield_options){0});
 	for (size_t i = 0; i < 64; i++)
 		if (i % 7 == 3 || i % 5 == 1) {
-			s_poison(map + i * T_PAGE, T_PAGE);
+			t_poison(map + i * T_PAGE, T_PAGE);
 			lost++;
 		}
 	for (size_t i = 0; i < 64; i++)
@@ -279,8 +279,8 @@ IN_CHILD(test_a_long_range_is_touched)
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = s_shield_with(map, n * T_PAGE, (struct mcsafe_shield_options){0});
-	s_poison(map + 1111 * T_PAGE, T_PAGE);
-	s_poison(map + 3333 * T_PAGE, 2 * T_PAGE);
+	t_poison(map + 1111 * T_PAGE, T_PAGE);
+	t_poison(map + 3333 * T_PAGE, 2 * T_PAGE);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), 3 * T_PAGE);
 	CHECK(mcsafe_shield_next(shield, 0, &range));

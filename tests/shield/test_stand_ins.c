@@ -19,9 +19,9 @@
 #include "cmocka_all.h"
 #include "huge_pages.h"
 #include "kit.h"
-#include "poison.h"
 #include "run.h"
 #include "touch.h"
+#include "uffd_poison.h"
 
 static unsigned long long counted(void)
 {
@@ -116,7 +116,7 @@ IN_CHILD(test_a_stand_in_that_fails_is_replaced_again)
 	s_cut(&file, 4);
 	s_store(file.map + 5 * T_PAGE, 7);
 	s_store(file.map + 6 * T_PAGE, 8);
-	s_poison(file.map + 5 * T_PAGE, T_PAGE);
+	t_poison(file.map + 5 * T_PAGE, T_PAGE);
 	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 0);
 	CHECK_EQ(s_load(file.map + 6 * T_PAGE), 8);
 	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 4 + 1) * T_PAGE);
@@ -182,7 +182,7 @@ IN_CHILD(test_a_doubled_run_ends_at_the_first_good_page)
 	CHECK_PTR_NE(map, MAP_FAILED);
 	map[7 * T_PAGE] = 8;
 	CHECK_EQ(mcsafe_install(), 0);
-	s_poison(map + 2 * T_PAGE, 5 * T_PAGE);
+	t_poison(map + 2 * T_PAGE, 5 * T_PAGE);
 	shield = s_shield_with(map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 	for (size_t i = 2; i < S_PAGES; i++)
 		CHECK_EQ(s_load(map + i * T_PAGE), i == 7 ? 8 : 0);
@@ -342,7 +342,7 @@ IN_CHILD(test_no_page_of_a_mirror_is_given_in_part)
 	twin = mmap(NULL, (S_PAGES + 1) * T_PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK_PTR_NE(twin, MAP_FAILED);
-	s_poison(twin + 6 * T_PAGE, T_PAGE);
+	t_poison(twin + 6 * T_PAGE, T_PAGE);
 	memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	CHECK(memory >= 0);
 	shield = mirrored(&file, memory, (off_t)(uintptr_t)twin + 100);
