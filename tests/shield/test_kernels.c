@@ -24,6 +24,7 @@
 #include "huge_pages.h"
 #include "kit.h"
 #include "run.h"
+#include "tool.h"
 #include "uffd_poison.h"
 
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
@@ -406,21 +407,21 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_query_and_the_text_say_the_same),
-		cmocka_unit_test(test_before_linux_6_11_the_text_is_read),
+		NOT_WITH_VALGRIND(test_before_linux_6_11_the_text_is_read),
 		cmocka_unit_test(test_huge_pages_are_found_by_trying),
-		cmocka_unit_test(test_without_populate_a_page_is_replaced_untried),
+		NOT_WITH_VALGRIND(test_without_populate_a_page_is_replaced_untried),
 		cmocka_unit_test(
 			test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault),
-		cmocka_unit_test(test_a_stand_in_that_cannot_be_replaced_is_still_listed),
+		NOT_WITH_VALGRIND(test_a_stand_in_that_cannot_be_replaced_is_still_listed),
 		cmocka_unit_test(test_without_proc_no_shield_is_opened),
 		cmocka_unit_test(test_if_proc_goes_away_the_previous_handler_gets_the_fault),
-		cmocka_unit_test(test_stand_ins_next_to_each_other_are_one_mapping),
+		NOT_WITH_VALGRIND(test_stand_ins_next_to_each_other_are_one_mapping),
 		cmocka_unit_test(test_without_staging_bytes_are_put_in_place_all_the_same),
-		NOT_WITH_RUNTIME_HANDLERS(test_near_the_limit_a_run_of_bytes_goes_on),
-		NOT_WITH_RUNTIME_HANDLERS(test_near_the_limit_a_run_of_a_mirror_goes_on),
-		NOT_WITH_RUNTIME_HANDLERS(
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_bytes_goes_on),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_a_mirror_goes_on),
+		NOT_WITH_HANDLERS_OR_VALGRIND(
 			test_without_mappings_left_the_previous_handler_gets_the_fault),
 	};
 

@@ -687,8 +687,8 @@ IN_CHILD(test_a_child_of_vfork_uses_those_of_its_parent)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads_at_one_page_share_one_stand_in),
+	const struct CMUnitTest tests[] = {
+		NOT_WITH_VALGRIND(test_threads_at_one_page_share_one_stand_in),
 		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
@@ -702,7 +702,7 @@ int main(void)
 		cmocka_unit_test(test_a_child_of_a_busy_parent_is_not_held_up),
 		cmocka_unit_test(test_a_child_finds_the_locks_free),
 		cmocka_unit_test(test_a_close_waits_for_whoever_uses_the_shield),
-		NOT_WITH_TSAN(test_a_child_of_vfork_uses_those_of_its_parent),
+		NOT_WITH_TSAN_OR_VALGRIND(test_a_child_of_vfork_uses_those_of_its_parent),
 	};
 
 	return t_run("shield.races", tests, T_LENGTH(tests));

@@ -13,6 +13,7 @@
 #include "kit.h"
 #include "leaks.h"
 #include "run.h"
+#include "tool.h"
 #include "uffd_poison.h"
 
 static void put_back(const struct s_file *file, size_t first, size_t end)
@@ -293,18 +294,18 @@ IN_CHILD(test_a_long_range_is_touched)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_has_grown_comes_back),
+	const struct CMUnitTest tests[] = {
+		NOT_WITH_VALGRIND(test_what_has_grown_comes_back),
 		cmocka_unit_test(test_only_the_range_comes_back),
 		cmocka_unit_test(test_a_private_mapping_comes_back),
 		cmocka_unit_test(test_a_private_mapping_of_an_unknown_file_cannot_come_back),
-		cmocka_unit_test(test_a_shared_mapping_of_an_unknown_file_comes_back),
+		NOT_WITH_VALGRIND(test_a_shared_mapping_of_an_unknown_file_comes_back),
 		cmocka_unit_test(test_the_protection_of_now_is_kept),
 		cmocka_unit_test(test_another_mapping_is_left_alone),
-		cmocka_unit_test(test_each_page_is_tried),
+		NOT_WITH_VALGRIND(test_each_page_is_tried),
 		cmocka_unit_test(test_system_calls_can_read_what_was_touched),
 		cmocka_unit_test(test_what_cannot_be_touched_is_said),
-		cmocka_unit_test(test_a_long_range_is_touched),
+		NOT_WITH_VALGRIND(test_a_long_range_is_touched),
 	};
 
 	return t_run("shield.restore", tests, T_LENGTH(tests));
