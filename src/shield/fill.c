@@ -117,8 +117,8 @@ static size_t fill_range(const struct mcsafe_shield *shield, const struct mcsafe
 {
 	char *to = filling->memory + (start - filling->start);
 
-	/* A read of the file that failed may have left something. */
-	if (shield->fill != MCSAFE_SHIELD_MIRROR || filling->carry)
+	/* Fresh memory holds zeros, but a read of the file that failed may have left something. */
+	if (shield->fill == MCSAFE_SHIELD_BYTE || filling->carry)
 		memset(to, shield->fill == MCSAFE_SHIELD_BYTE ? shield->byte : 0, end - start);
 	if (shield->fill == MCSAFE_SHIELD_MIRROR)
 		return read_mirror(shield, to, start, end - start);
@@ -235,8 +235,10 @@ int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *fi
 	if (filling->carry)
 		carry(shield, filling);
 	err = fill_rest(shield, filling);
-	if (err != 0)
+	if (err != 0) {
 		mcsafe__shield_drop(filling);
+		filling->memory = NULL;
+	}
 	return err;
 }
 

@@ -291,6 +291,13 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 		return done;
 	plan->end = filling.end;
 	done = put(shield, failed, plan, &filling);
+	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
+	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
+	if (done == -ENOMEM && filling.memory == NULL && plan->vma.page == 0) {
+		done = mcsafe__shield_fill(shield, &filling);
+		if (done == 0)
+			done = put(shield, failed, plan, &filling);
+	}
 	if (filling.memory != NULL)
 		mcsafe__shield_drop(&filling);
 	return done;
@@ -332,6 +339,15 @@ static void finish(const struct mcsafe_shield *shield, const struct mcsafe__fail
 		shield->note(&replaced->ranges[i], failed->is_poison, shield->note_arg);
 }
 
+/* Whether a stand-in is there already. */
+static bool is_replaced(const struct mcsafe_shield *shield, uintptr_t page)
+{
+	struct mcsafe__vma vma;
+
+	return mcsafe__shield_is_marked(shield, page) &&
+	       mcsafe__vma_at(page, &vma) == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared;
+}
+
 int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced)
 {
@@ -343,8 +359,9 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 	struct plan plan;
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
-	 * it can be populated, and an access meets the poison again, for ever. */
-	if (!failed->is_new && !failed->is_known &&
+	 * it can be populated, and an access meets the poison again, for ever. But if two threads
+	 * have met the same poison, the first answer is the stand-in for both. */
+	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page)) &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
 	plan.size = mcsafe__shield_file_size(shield);

@@ -22,10 +22,14 @@ class Documents(unittest.TestCase):
     def test_options_are_those_of_cmake(self) -> None:
         cmake = read("CMakeLists.txt")
         declared = re.findall(r"^option\((\w+) .* (\S+)\)$", cmake, re.M)
-        declared += re.findall(r"^set\((MCSAFE_WITH\w+) (\S+) CACHE STRING", cmake, re.M)
+        declared += re.findall(r"^set\((MCSAFE_(?:WITH|BUILD)\w+) (\S+) CACHE STRING", cmake, re.M)
         listed = re.findall(r"^\| `(MCSAFE_\w+)` \| `?([^`|]+)`? \|", read("README.md"), re.M)
-        # Two defaults are computed from other settings, and the document states them in words.
-        words = {"${PROJECT_IS_TOP_LEVEL}": "top level", "${shared_default}": "ON"}
+        # Some defaults are computed from other settings, and the document states them in words.
+        words = {
+            "${PROJECT_IS_TOP_LEVEL}": "top level",
+            "${shared_default}": "ON",
+            "${tools_default}": "AUTO",
+        }
         self.assertEqual(
             sorted((name, words.get(default, default)) for name, default in declared),
             sorted((name, default.strip()) for name, default in listed),

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tool.h - what all commands of mcsafe share: exit statuses, errors, the name of the command */
+#ifndef MCSAFE_TOOLS_TOOL_H
+#define MCSAFE_TOOLS_TOOL_H
+
+#include <argp.h>
+
+/* What a command ends with. */
+enum status {
+	STATUS_FINE = 0,
+	STATUS_ERROR = 1, /* wrong usage, or the command could not do its work */
+	STATUS_LOST = 74, /* EX_IOERR of sysexits.h: the work is done, and data were lost */
+};
+
+/* "mcsafe run" in mcsafe run. It begins every message. */
+extern const char *tool_name;
+
+/* Write "mcsafe run: " and the text to standard error. A line of progress is taken away before. */
+void tool_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, then end with STATUS_ERROR. */
+_Noreturn void tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Memory for n things of a size each, zeroed. Ends the program if there is none. */
+void *tool_alloc(size_t n, size_t each);
+
+/* A copy of a text. Ends the program if there is no memory. */
+char *tool_copy_text(const char *text);
+
+/*
+ * Read the options of a command with argp(3): wrong usage ends with STATUS_ERROR. `input` is handed
+ * to the parser.
+ */
+void tool_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
+
+/* Flush standard output, and return the status. A write that failed is told, and is an error. */
+int tool_end(enum status status);
+
+#endif /* MCSAFE_TOOLS_TOOL_H */
