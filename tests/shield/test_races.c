@@ -756,7 +756,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_VALGRIND(test_threads_at_one_page_share_one_stand_in),
-		cmocka_unit_test(test_the_function_runs_in_several_threads_at_once),
+		NOT_WITH_VALGRIND(test_the_function_runs_in_several_threads_at_once),
 		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
