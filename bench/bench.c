@@ -56,6 +56,7 @@ static const struct part {
 	{"iter", "segments", bench_iter, false},
 	{"guard", "", bench_guard, false},
 	{"fault", "counters", bench_fault, false},
+	{"shield", "page past no", bench_shield, false},
 	{"holes", "", bench_holes, false},
 	{"pmem", "between", bench_pmem, false},
 	{"repair", "", bench_repair, false},
@@ -63,7 +64,7 @@ static const struct part {
 	{"words", "", bench_words, false},
 	{"constant", "latency fleet", bench_constant, false},
 #ifdef BENCH_STATIC
-	{"lookup", "", bench_lookup, true},
+	{"lookup", "shields", bench_lookup, true},
 	{"routines", "aligned random", bench_routines, true},
 #endif
 };

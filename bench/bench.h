@@ -113,6 +113,7 @@ void bench_iter(void);
 void bench_guard(void);
 void bench_fault(void);
 void bench_holes(void);
+void bench_shield(void);
 void bench_pmem(void);
 void bench_repair(void);
 void bench_badblocks(void);

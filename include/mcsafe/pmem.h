@@ -123,6 +123,7 @@
 #include <mcsafe/iter.h>
 #include <mcsafe/notice.h>
 #include <mcsafe/scrub.h>
+#include <mcsafe/shield.h>
 
 MCSAFE_BEGIN_DECLS
 
@@ -740,6 +741,67 @@ MCSAFE_API int mcsafe_pmem_notice(struct mcsafe_pmem *pmem, const struct mcsafe_
 MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem,
 						  const struct mcsafe_scrub_options *options,
 						  struct mcsafe_scrub_progress *progress);
+
+/**
+ * Map the file once more, under a shield, for code that wants a pointer.
+ *
+ * The bytes of the file are at *base, from the start of the mapping on, as many as it has now. Code
+ * that cannot be changed may load from there, and store there if the mapping was opened with
+ * MCSAFE_PMEM_WRITE. Where memory fails, a stand-in takes its place: see mcsafe_shield_open().
+ * Reads and writes of this header do not use that mapping, so they never find a stand-in.
+ *
+ * Known bad ranges get their stand-ins here, in whole pages, and are not accessed.
+ *
+ * A page that fails later is added to the registry if it is lost, as the fault of a read would add
+ * it: if it was poisoned, or if pread(2) of it fails too. A page past the end of the file is not
+ * added. The signal handler cannot do that: the next read, write, scrub, refresh, repair or
+ * mcsafe_pmem_ask() does, and mcsafe_pmem_unshield(). A read of 0 bytes is enough.
+ *
+ * mcsafe_pmem_repair() gives the pages that it has repaired back to the mapping. What was stored to
+ * the stand-ins is lost. mcsafe_pmem_refresh() gives back what is whole again, for example because
+ * the file has grown, except known bad ranges. The mapping keeps its length: if the file becomes
+ * longer than that, call mcsafe_pmem_unshield() and this function again.
+ *
+ * @param      pmem     The mapping. Not NULL. Device-dax, files and memory with a file.
+ * @param[in]  options  As for mcsafe_shield_open(), with flags 0. NULL: zeros, and no function.
+ * @param[out] base     Receives the address. Not NULL. Unchanged after a failure.
+ * @param[out] shield   Receives the shield, for mcsafe_shield_lost(), _carried(), _next(), _touch()
+ *                      and _restore(). The caller must not close it. Not NULL. Unchanged after a
+ *                      failure.
+ *
+ * @return     0          Success.
+ *             -EEXIST    There is such a mapping already.
+ *             -ENOTSUP   The mapping is memory without a file.
+ *             -EBADF     The descriptor is no longer the file that was opened.
+ *             -ENODATA   The file is empty, or /proc/self/maps cannot be read.
+ *             -EINVAL, -E2BIG, -ESPIPE, -EMFILE, -ENFILE, -ENOMEM  As for mcsafe_shield_open().
+ *             -EIO       The mirror cannot give a page that is known to be bad.
+ *             -errno     Other errors of mmap(2).
+ *
+ * @par Safety MT-Safe. Not AS-Safe. errno is left alone.
+ * @par Cost   A mapping of the file, and 2 bits for each page, which take memory when the page is
+ *             lost.
+ * @since 0.1  @see mcsafe_pmem_unshield(), mcsafe_shield_open()
+ */
+MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_shield(struct mcsafe_pmem *pmem,
+						   const struct mcsafe_shield_options *options,
+						   void **base, struct mcsafe_shield **shield);
+
+/**
+ * Close the shield of mcsafe_pmem_shield(), and unmap its mapping.
+ *
+ * No thread may use the address or the shield any more. mcsafe_pmem_close() does the same. Nothing
+ * is done if there is no shield.
+ *
+ * @param pmem  The mapping. Not NULL.
+ *
+ * @return      0        Done.
+ *              -ENOMEM  As for mcsafe_shield_close(). The shield is still open.
+ *
+ * @par Safety  MT-Safe. Not AS-Safe: on_loss must not call it. errno is left alone.
+ * @since 0.1   @see mcsafe_pmem_shield()
+ */
+MCSAFE_API int mcsafe_pmem_unshield(struct mcsafe_pmem *pmem);
 
 MCSAFE_END_DECLS
 

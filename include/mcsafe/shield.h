@@ -45,7 +45,7 @@
  *
  *   failed memory                 with zeros                       with a byte or a mirror
  *   poison, I/O error, no space   1 page                           1 page
- *   a huge page (hugetlbfs)       all of it                        all of it
+ *   a huge page (hugetlbfs)       all of it; what is healthy is carried over, see below
  *   past the end of the file,     all of the mapping that lies     up to 1 MiB of that, from the
  *   and its size is known         past the end                     page on
  *   the same, size not known      1 page; if stand-ins come right before it, as many pages as there
@@ -54,6 +54,17 @@
  * The size is known of the regular file of MCSAFE_SHIELD_FILE, and of a file whose path the kernel
  * tells, if the path still leads to that file.
  *
+ * Huge pages. If 4 KiB of a huge page are poisoned, the kernel takes all of the huge page out of
+ * every mapping, but read(2) of the file still gives the rest (hugetlbfs, since Linux 6.7). The
+ * handler replaces the huge page by ordinary memory, and reads into it what the file still has:
+ * these pages are carried over. Only what the file does not give is filled as the options say, and
+ * only that is lost: it is counted and listed, and on_loss is called for it. A page that is carried
+ * over has the bytes of the file at that moment. It is not lost, but it is private: stores to it do
+ * not reach the file. mcsafe_shield_carried() counts such pages. Pages are carried over if the
+ * mapping is shared, and its file is known (MCSAFE_SHIELD_FILE, or by its path) and can be opened
+ * for reading. Otherwise all of the huge page is lost. A hole for which there is no huge page is
+ * carried over as zeros.
+ *
  * What is not replaced. The fault goes to the previous handler, as if there were no shield:
  *
  *   - memory that may be executed: zeros are instructions;
@@ -61,11 +72,19 @@
  *   - a huge page that only partly belongs to the shield;
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
- *     as vm.max_map_count allows. Zeros join with the stand-ins next to them, so that a run costs
- *     at most 2 mappings. Stand-ins with a byte or a mirror do not join;
+ *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
- *     madvise, mmap, mremap, mprotect, munmap, fstat, pread, rt_sigprocmask, futex. A sandbox that
- *     kills the process for such a call does that here.
+ *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
+ *     sandbox that kills the process for such a call does that here.
+ *
+ * Mappings. Stand-ins next to each other join, so that a run of them costs at most 2 mappings,
+ * however it came about. (A byte and a mirror need Linux 5.7 for that, and one mapping more for
+ * each shield. Stand-ins of a child of fork(2) may not join with those of its parent.) Healthy
+ * pages between stand-ins are never replaced in order to save mappings: a copy of them would be
+ * private, and stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
+ * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
+ * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
+ * it.
  *
  * If SIGBUS is blocked in the thread that accesses the memory, the kernel kills the process.
  *
@@ -82,11 +101,15 @@
  *   - The memory was unmapped, or made inaccessible, before the stand-in is mapped. No stand-in is
  *     mapped, and the instruction faults with SIGSEGV.
  *   - The memory has become another mapping before the stand-in is mapped. No stand-in is mapped.
- *   - A thread unmaps or replaces memory of a shield while another thread's fault, on another page
- *     past the end of the same file, is being answered. The kernel has no call that maps a page
- *     only if a certain mapping is there. The handler asks immediately before it maps, but if the
- *     change comes in between, the stand-in takes its place. Close the shield before you unmap or
- *     replace a part of it that other threads do not use any more.
+ *   - A thread maps something else over a stand-in while the fault is being answered. The handler
+ *     asks after it has mapped, and does not list what is no longer there.
+ *   - A thread unmaps or replaces memory of a shield between the moment when the handler asks what
+ *     is there, and the next system call, which maps the stand-in. This cannot be excluded: the
+ *     kernel has no call that maps a page only if a certain mapping is there. The stand-in then
+ *     takes the place of the new mapping, or of nothing. It is counted, listed and told. Close the
+ *     shield before you unmap or replace a part of it that other threads may still access. A part
+ *     that no thread accesses can be in the same danger: all that lies past the end of the file is
+ *     replaced at once.
  *   - The protection is that of the memory when the handler asks. mprotect(2) at that moment may
  *     find the page of the file, and the stand-in then keeps the protection that it had before.
  *   - mremap(2) takes stand-ins along. The memory at the new address is in no shield.
@@ -99,8 +122,8 @@
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Two things do: closing a
- * shield with a mirror removes those on the mirror, and mcsafe_shield_restore() of a private or
- * huge mapping removes those on the file.
+ * shield with a mirror removes those on the mirror. mcsafe_shield_restore() of a private or huge
+ * mapping, and a fault of a huge page, remove those on the file.
  */
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H
@@ -122,7 +145,10 @@ struct mcsafe_shield;
  * call only async-signal-safe functions. It may access the shielded memory, and may leave by
  * siglongjmp(3).
  *
- * @param lost  What was replaced. Its start is an offset from the start of the shield.
+ * @param lost  What was replaced, and is lost. Its start is an offset from the start of the shield.
+ *              In a huge page several ranges may be lost: then the function is called for each. If
+ *              there are more than 32, the last call has a range from the start of one to the end
+ *              of the last, and mcsafe_shield_next() lists them exactly.
  * @param arg   The arg of the options.
  */
 typedef void (*mcsafe_shield_fn)(const struct mcsafe_range *lost, void *arg);
@@ -184,7 +210,8 @@ struct mcsafe_shield_options {
  *             -EMFILE, -ENFILE  No descriptor is left.
  *             -ENOMEM  Out of memory, or of mappings.
  *
- * @par Memory One bit for each page, which takes memory when the page is replaced.
+ * @par Memory One bit for each page of 4 KiB, two in a mapping of huge pages. They take memory when
+ *             the page is replaced.
  * @par Safety MT-Safe. Not AS-Safe. No cancellation point. errno is unchanged.
  * @par Cost   Some 20 microseconds. It takes longer the more shields are open: each open and each
  *             close copies their list.
@@ -194,7 +221,8 @@ MCSAFE_API int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, siz
 				  const struct mcsafe_shield_options *options) MCSAFE_NOEXCEPT;
 
 /**
- * The number of bytes that stand-ins have replaced since the shield was opened.
+ * The number of bytes that stand-ins have replaced since the shield was opened, without those that
+ * were carried over.
  *
  * It never decreases. A page that was given back and replaced again counts twice. A thread that has
  * read a byte of a stand-in finds it counted. So if the count is the same before and after a
@@ -213,7 +241,26 @@ MCSAFE_API int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, siz
 MCSAFE_API size_t mcsafe_shield_lost(const struct mcsafe_shield *shield) MCSAFE_NOEXCEPT;
 
 /**
- * Find the first stand-in at or after an offset. Neighbours are one range.
+ * The number of bytes that were carried over since the shield was opened: see "Huge pages" at the
+ * top.
+ *
+ * They were not lost: a load finds the bytes that the file had. But what is stored there since does
+ * not reach the file. A program that stores to huge pages asks for this count too.
+ *
+ * @param shield  The shield. Not NULL.
+ *
+ * @return        The number of bytes, a multiple of 4096. It never decreases, except as that of
+ *                mcsafe_shield_lost().
+ *
+ * @par Safety MT-Safe, AS-Safe
+ * @par Cost   One load.
+ * @since 0.1  @see mcsafe_shield_lost()
+ */
+MCSAFE_API size_t mcsafe_shield_carried(const struct mcsafe_shield *shield) MCSAFE_NOEXCEPT;
+
+/**
+ * Find the first stand-in at or after an offset. Neighbours are one range. What was carried over is
+ * not listed.
  *
  *	for (size_t at = 0; mcsafe_shield_next(shield, at, &lost); at = lost.start + lost.len)
  *		printf("%zu bytes at %zu are stand-ins\n", lost.len, lost.start);
@@ -267,7 +314,8 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  * that succeeds, the page takes the place of the stand-in at once. Other threads see the one or the
  * other. What was stored to the stand-in is lost. If the lost page had been modified and not yet
  * written to the disk, the file's page is the old one. A page that fails keeps its stand-in, and
- * mcsafe_shield_next() lists it. Before Linux 5.14 all pages are given back that lie before the end
+ * mcsafe_shield_next() lists it. Pages that were carried over are given back too, a huge page at a
+ * time. Before Linux 5.14 all pages are given back that lie before the end
  * of the file; if one fails, the next access replaces it again.
  *
  * @param shield  The shield. Not NULL.

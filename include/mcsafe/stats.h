@@ -52,7 +52,13 @@ struct mcsafe_stats {
 	unsigned long long ranges_noted;
 	/** Calls of mcsafe_pmem_repair() that repaired at least one byte. */
 	unsigned long long repairs;
-	unsigned long long reserved[16]; /**< 0 */
+	/** Pages that a stand-in has replaced whose bytes were carried over: they are not lost.
+	 *  They are not counted in shields. */
+	unsigned long long carried;
+	/** Stand-ins that the kernel has refused: there was no memory, or no mapping was left
+	 *  (vm.max_map_count). The fault went to the previous handler, or a touch failed. */
+	unsigned long long no_stand_in;
+	unsigned long long reserved[14]; /**< 0 */
 };
 
 MCSAFE_BEGIN_DECLS

@@ -26,6 +26,8 @@ struct mcsafe__counters {
 		known_bad; /* accesses that stopped before memory that is known to be bad */
 	_Atomic uint64_t ranges_noted; /* ranges that a mapping has learnt to be bad */
 	_Atomic uint64_t repairs;      /* ranges that were repaired */
+	_Atomic uint64_t carried;      /* pages of a stand-in with the bytes of the file */
+	_Atomic uint64_t no_stand_in;  /* stand-ins that the kernel has refused */
 };
 
 extern struct mcsafe__counters mcsafe__counters;

@@ -93,17 +93,29 @@ int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *pat
 	return 0;
 }
 
-enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
+int mcsafe__maps_open(void)
 {
-	/* A descriptor that was kept would tell of the parent's memory in a child of fork(2). */
-	int fd = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+	return mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+}
+
+enum mcsafe__mapped mcsafe__vma_in(int maps, uintptr_t addr, struct mcsafe__vma *vma)
+{
 	int err;
 
-	if (fd < 0)
+	if (maps < 0)
 		return MCSAFE__MAPPED_UNKNOWN;
-	err = mcsafe__vma_ask(fd, addr, vma, NULL, 0);
-	close(fd);
+	err = mcsafe__vma_ask(maps, addr, vma, NULL, 0);
 	if (err == 0)
 		return MCSAFE__MAPPED;
 	return err == ENOENT ? MCSAFE__NOT_MAPPED : mcsafe__vma_from_text(addr, vma);
+}
+
+enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
+{
+	int maps = mcsafe__maps_open();
+	enum mcsafe__mapped found = mcsafe__vma_in(maps, addr, vma);
+
+	if (maps >= 0)
+		close(maps);
+	return found;
 }

@@ -31,6 +31,15 @@ struct mcsafe__vma {
 enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma);
 
 /*
+ * The same in two steps, for several questions: open /proc/self/maps, and ask. The caller closes
+ * the descriptor, which tells of the memory of the process that has opened it: it must not be kept,
+ * because a child of fork(2) would get answers about its parent. mcsafe__maps_open() returns a
+ * descriptor, or -1: then the answer is MCSAFE__MAPPED_UNKNOWN.
+ */
+int mcsafe__maps_open(void);
+enum mcsafe__mapped mcsafe__vma_in(int maps, uintptr_t addr, struct mcsafe__vma *vma);
+
+/*
  * The same by PROCMAP_QUERY only, of the open file /proc/self/maps. If path is not NULL, its `room`
  * bytes, which are not 0, receive the path or name of the mapping, or an empty string. 0, or an
  * errno value: ENOENT says that nothing is mapped there; ENAMETOOLONG, that there is no room.

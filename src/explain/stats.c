@@ -37,6 +37,8 @@ void mcsafe_stats_get(struct mcsafe_stats *stats)
 	stats->known_bad = value_of(&counters->known_bad);
 	stats->ranges_noted = value_of(&counters->ranges_noted);
 	stats->repairs = value_of(&counters->repairs);
+	stats->carried = value_of(&counters->carried);
+	stats->no_stand_in = value_of(&counters->no_stand_in);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -62,6 +64,10 @@ static const struct {
 	 offsetof(struct mcsafe_stats, ranges_noted)},
 	{"repairs_total", "Repairs that repaired at least one byte.",
 	 offsetof(struct mcsafe_stats, repairs)},
+	{"carried_total", "Pages that a stand-in has replaced with the bytes of the file.",
+	 offsetof(struct mcsafe_stats, carried)},
+	{"no_stand_in_total", "Stand-ins that the kernel has refused.",
+	 offsetof(struct mcsafe_stats, no_stand_in)},
 };
 
 /* Write what is in the text. 0, or -errno. */

@@ -29,6 +29,7 @@ void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem,
 
 	access->pmem = pmem;
 	mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_take_lost(pmem);
 	/* The size is loaded before the view. So the view is at least as new, and large enough. */
 	size = atomic_load_explicit(&pmem->size, memory_order_acquire);
 	view = atomic_load_explicit(&pmem->view, memory_order_acquire);

@@ -44,6 +44,7 @@ int mcsafe_pmem_ask(struct mcsafe_pmem *pmem, struct mcsafe_badblocks_answer *an
 	int err = -ENOTSUP;
 
 	mcsafe__pmem_enter(pmem);
+	mcsafe__pmem_take_lost(pmem);
 	if (pmem->fd >= 0 && !mcsafe__pmem_has_file(pmem))
 		err = -EBADF;
 	else if (pmem->fd >= 0)

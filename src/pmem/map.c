@@ -77,6 +77,22 @@ static int map_view(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t 
 	return 0;
 }
 
+int mcsafe__pmem_map_again(const struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t n)
+{
+	void *base = MAP_FAILED;
+
+	/* Of memory of the caller, MCSAFE_PMEM_FLUSH may promise more than the file system. */
+	if (pmem->sync && pmem->kind != MCSAFE_PMEM_DEVICE)
+		base = map(pmem, NULL, n, 0, true);
+	if (base == MAP_FAILED)
+		base = map(pmem, NULL, n, 0, false);
+	if (base == MAP_FAILED)
+		return -errno;
+	view->base = base;
+	view->mapped = n;
+	return 0;
+}
+
 int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t size)
 {
 	size_t room = LEAST_ROOM;
@@ -172,9 +188,12 @@ static int refresh(struct mcsafe_pmem *pmem)
 		err = mcsafe__pmem_reserve(pmem, 0, size);
 	if (err == 0 && size > atomic_load(&pmem->view)->mapped)
 		err = grow(pmem, size);
+	mcsafe__pmem_take_lost(pmem);
 	if (err == 0)
 		err = forget_past_end(pmem, size);
 	mcsafe__medium_has_holes(pmem);
+	if (err == 0)
+		mcsafe__pmem_give_all_back(pmem);
 	if (err == 0)
 		atomic_store_explicit(&pmem->size, size, memory_order_release);
 	return err;

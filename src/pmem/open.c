@@ -50,6 +50,7 @@ static void destroy(struct mcsafe_pmem *pmem)
 {
 	struct mcsafe__view *view = atomic_load(&pmem->view), *older;
 
+	(void)mcsafe__pmem_end_shield(pmem);
 	for (; view != NULL; view = older) {
 		older = view->older;
 		if (pmem->kind != MCSAFE_PMEM_MEMORY && view->mapped != 0)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <mcsafe/pmem.h>
+#include <mcsafe/shield.h>
 
 #include "base/kept_fd.h"
 #include "base/page.h"
@@ -21,6 +22,15 @@ struct mcsafe__view {
 	unsigned char *base;
 	size_t mapped;
 	struct mcsafe__view *older;
+};
+
+/* A mapping for code that wants a pointer, with its shield. Nothing else uses that mapping: reads
+ * and writes must find bad memory, and not a stand-in. */
+struct mcsafe__shielded {
+	struct mcsafe__view view;
+	struct mcsafe_shield *shield;
+	/* A bit for each page: its loss is not in the registry yet; and whether it was poison. */
+	_Atomic uint64_t *lost, *poison;
 };
 
 struct mcsafe_pmem {
@@ -54,6 +64,9 @@ struct mcsafe_pmem {
 	pthread_mutex_t noting; /* held while a fault is noted, and while `seeker` is opened; taken
 				 * after `change` */
 	_Atomic unsigned long repairs;
+
+	struct mcsafe__shielded *shielded; /* NULL: none. Changed under `change` and `noting` */
+	_Atomic bool has_lost;             /* the shield has lost pages: see shielded.c */
 };
 
 /* ---- running calls, for which mcsafe_pmem_close() waits -------------------------------------- */
@@ -109,6 +122,34 @@ int mcsafe__pmem_map(struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t
 int mcsafe__pmem_reserve(const struct mcsafe_pmem *pmem, size_t from, size_t to);
 /* Map [offset, offset + n) of the file again, in each view. 0, or -errno. */
 int mcsafe__pmem_map_anew(struct mcsafe_pmem *pmem, size_t offset, size_t n);
+
+/* Map n bytes of the file once more. 0, or -errno. */
+int mcsafe__pmem_map_again(const struct mcsafe_pmem *pmem, struct mcsafe__view *view, size_t n);
+
+/* ---- shielded.c ------------------------------------------------------------------------------ */
+
+/* Add to the registry what the shield has lost. */
+void mcsafe__pmem_add_lost(struct mcsafe_pmem *pmem);
+
+static inline void mcsafe__pmem_take_lost(struct mcsafe_pmem *pmem)
+{
+	if (atomic_load_explicit(&pmem->has_lost, memory_order_relaxed))
+		mcsafe__pmem_add_lost(pmem);
+}
+
+/* A range was repaired: forget its losses. The caller holds `noting`. */
+void mcsafe__pmem_forget_lost(struct mcsafe_pmem *pmem, size_t offset, size_t n);
+
+/* Give the pages of a range back in the shielded mapping, if there is one. The caller holds
+ * `change`. */
+void mcsafe__pmem_give_back(struct mcsafe_pmem *pmem, size_t offset, size_t n);
+
+/* The same for all pages that are not known to be bad. */
+void mcsafe__pmem_give_all_back(struct mcsafe_pmem *pmem);
+
+/* Close the shield and unmap its mapping, if there is one. No other call runs, or the caller holds
+ * `change`. 0, or -errno of mcsafe_shield_close(). */
+int mcsafe__pmem_end_shield(struct mcsafe_pmem *pmem);
 
 /* ---- access.c: common to reads and writes ---------------------------------------------------- */
 

@@ -266,8 +266,10 @@ static int forget(struct mcsafe_pmem *pmem, size_t n, size_t offset)
 
 	pthread_mutex_lock(&pmem->noting);
 	atomic_fetch_add(&pmem->repairs, 1);
+	mcsafe__pmem_forget_lost(pmem, offset, mcsafe__up(n, pmem->align));
 	err = mcsafe_badblocks_clear(pmem->bad, offset, mcsafe__up(n, pmem->align));
 	pthread_mutex_unlock(&pmem->noting);
+	mcsafe__pmem_give_back(pmem, offset, mcsafe__up(n, pmem->align));
 	return err;
 }
 

@@ -41,10 +41,10 @@ static struct mcsafe__failed failed_of(const struct mcsafe__landing *landing, co
 
 bool mcsafe__shield_claim(const struct mcsafe__landing *landing, const ucontext_t *uc)
 {
-	const struct mcsafe__failed failed = failed_of(landing, uc->uc_mcontext.gregs);
+	struct mcsafe__failed failed = failed_of(landing, uc->uc_mcontext.gregs);
 	struct mcsafe__shield_section section;
 	struct mcsafe_shield *shield;
-	struct mcsafe_range range;
+	struct mcsafe__replaced replaced;
 	mcsafe_shield_fn fn = NULL;
 	void *arg = NULL, *start = NULL;
 	int done = -1;
@@ -55,7 +55,7 @@ bool mcsafe__shield_claim(const struct mcsafe__landing *landing, const ucontext_
 	shield = mcsafe__shield_at(landing->addr);
 	if (shield != NULL) {
 		mcsafe__shield_lock(shield);
-		done = mcsafe__shield_replace(shield, &failed, &range);
+		done = mcsafe__shield_replace(shield, &failed, &replaced);
 		mcsafe__shield_unlock(shield);
 		fn = shield->on_loss;
 		arg = shield->arg;
@@ -63,6 +63,6 @@ bool mcsafe__shield_claim(const struct mcsafe__landing *landing, const ucontext_
 	}
 	mcsafe__shield_leave(&section);
 	if (done == 1)
-		mcsafe__shield_tell(start, &range, fn, arg);
+		mcsafe__shield_tell(start, &replaced, fn, arg);
 	return done >= 0;
 }

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/control.h"
@@ -17,8 +19,8 @@
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-/* Copy the options of a program that may know more of them than this library, or none. */
-static int take_options(struct mcsafe_shield_options *to, const struct mcsafe_shield_options *from)
+int mcsafe__shield_take_options(struct mcsafe_shield_options *to,
+				const struct mcsafe_shield_options *from)
 {
 	const char *bytes = (const char *)from;
 
@@ -135,12 +137,22 @@ static void keep_page(struct mcsafe_shield *shield)
 
 /* ---- open, close ----------------------------------------------------------------------------- */
 
+/* Have the range begin and end at pages of that size. */
+static int round_range(struct mcsafe_shield *shield, uintptr_t start, size_t len, size_t page)
+{
+	if (start % page != 0 || mcsafe__wraps(start, mcsafe__down(len - 1, page) + page))
+		return -EINVAL;
+	shield->start = start;
+	shield->end = start + mcsafe__down(len - 1, page) + page;
+	shield->granule = page;
+	return 0;
+}
+
 /* The range, from what the kernel says about its start. */
 static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
 {
 	uintptr_t start = (uintptr_t)base;
 	struct mcsafe__vma vma;
-	size_t page;
 
 	if (len == 0 || start % MCSAFE__PAGE != 0 || mcsafe__wraps(start, len))
 		return -EINVAL;
@@ -154,22 +166,36 @@ static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
 	}
 	if (vma.prot & PROT_EXEC)
 		return -EACCES;
-	page = vma.page > MCSAFE__PAGE ? vma.page : MCSAFE__PAGE;
-	if (start % page != 0 || mcsafe__wraps(start, mcsafe__down(len - 1, page) + page))
-		return -EINVAL;
-	shield->start = start;
-	shield->end = start + mcsafe__down(len - 1, page) + page;
-	shield->granule = page;
 	shield->origin = mcsafe__shield_origin(&vma);
-	return 0;
+	return round_range(shield, start, len, vma.page > MCSAFE__PAGE ? vma.page : MCSAFE__PAGE);
+}
+
+/* Before Linux 6.11 the kernel does not tell the size of the pages of a mapping. Then the file
+ * does, if there is one. */
+static int learn_granule(struct mcsafe_shield *shield)
+{
+	struct statfs fs;
+
+	if (shield->granule > MCSAFE__PAGE || shield->file.fd < 0 ||
+	    fstatfs(shield->file.fd, &fs) != 0 || fs.f_type != HUGETLBFS_MAGIC)
+		return 0;
+	return round_range(shield, shield->start, shield->end - shield->start, (size_t)fs.f_bsize);
+}
+
+/* A bit for each page. */
+static int allocate_bits(const struct mcsafe_shield *shield, _Atomic uint64_t **bits)
+{
+	size_t words = (shield->end - shield->start) / MCSAFE__PAGE / 64 + 1;
+
+	*bits = calloc(words, sizeof(**bits));
+	return *bits != NULL ? 0 : -ENOMEM;
 }
 
 static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		   const struct mcsafe_shield_options *from)
 {
 	struct mcsafe_shield_options options;
-	int err = take_options(&options, from);
-	size_t words;
+	int err = mcsafe__shield_take_options(&options, from);
 
 	if (err == 0)
 		err = take_range(shield, base, len);
@@ -179,30 +205,34 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		err = keep_file(shield, options.file_fd);
 	else if (err == 0)
 		find_file(shield);
-	if (err != 0)
-		return err;
-	words = (shield->end - shield->start) / MCSAFE__PAGE / 64 + 1;
-	shield->pages = calloc(words, sizeof(*shield->pages));
-	if (shield->pages == NULL)
-		return -ENOMEM;
-	keep_page(shield);
-	return 0;
+	if (err == 0)
+		err = learn_granule(shield);
+	if (err == 0)
+		err = allocate_bits(shield, &shield->pages);
+	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0)
+		err = allocate_bits(shield, &shield->carried_pages);
+	if (err == 0)
+		keep_page(shield);
+	return err;
 }
 
 static void destroy(struct mcsafe_shield *shield)
 {
 	if (shield->first_page != NULL)
 		munmap(shield->first_page, MCSAFE__PAGE);
+	mcsafe__shield_end_staging(shield);
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
 	if (shield->file.fd >= 0)
 		mcsafe__fd_close(shield->file.fd, &shield->file.id);
 	free((void *)(uintptr_t)shield->pages);
+	free((void *)(uintptr_t)shield->carried_pages);
 	free(shield);
 }
 
-int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
-		       const struct mcsafe_shield_options *options)
+int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
+			void *note_arg)
 {
 	struct mcsafe__section section;
 	struct mcsafe_shield *new;
@@ -213,6 +243,8 @@ int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	err = new != NULL ? mcsafe__shield_prepare() : -ENOMEM;
 	if (new != NULL) {
 		new->mirror.fd = new->file.fd = -1;
+		new->note = note;
+		new->note_arg = note_arg;
 		if (err == 0)
 			err = prepare(new, base, len, options);
 		if (err == 0)
@@ -226,6 +258,12 @@ int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	}
 	mcsafe__control_leave(&section);
 	return err;
+}
+
+int mcsafe_shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+		       const struct mcsafe_shield_options *options)
+{
+	return mcsafe__shield_open(shield, base, len, options, NULL, NULL);
 }
 
 int mcsafe_shield_close(struct mcsafe_shield *shield)

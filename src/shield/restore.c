@@ -47,16 +47,17 @@ static uintptr_t first_failed(uintptr_t start, uintptr_t end, size_t granule)
 
 #define TOUCHED_AT_ONCE ((size_t)2 << 20)
 
-/* Replace a page if it has failed. 1: *range was replaced. 0: it can be read. -errno. */
-static int touch_page(struct mcsafe_shield *shield, uintptr_t page, struct mcsafe_range *range)
+/* Replace a page if it has failed. 1: *replaced was replaced. 0: it can be read. -errno. */
+static int touch_page(struct mcsafe_shield *shield, uintptr_t page,
+		      struct mcsafe__replaced *replaced)
 {
-	const struct mcsafe__failed failed = {.addr = page};
+	struct mcsafe__failed failed = {.addr = page};
 	struct mcsafe__shield_section section;
 	int done;
 
 	mcsafe__shield_enter(&section);
 	mcsafe__shield_lock(shield);
-	done = mcsafe__shield_replace(shield, &failed, range);
+	done = mcsafe__shield_replace(shield, &failed, replaced);
 	/* Not mapped or not readable: an access would raise SIGSEGV. */
 	if (done == 0 && mcsafe__shield_try(page, page + MCSAFE__PAGE, false) != 0)
 		done = -EFAULT;
@@ -70,17 +71,17 @@ static uintptr_t touch_some(struct mcsafe_shield *shield, uintptr_t at, uintptr_
 {
 	uintptr_t next = least(mcsafe__down(at, TOUCHED_AT_ONCE) + TOUCHED_AT_ONCE, end);
 	uintptr_t failed = first_failed(at, next, MCSAFE__PAGE);
-	struct mcsafe_range range;
+	struct mcsafe__replaced replaced;
 	int done;
 
 	if (failed == next)
 		return next;
-	done = touch_page(shield, failed, &range);
+	done = touch_page(shield, failed, &replaced);
 	*err = done < 0 ? done : 0;
 	if (done != 1)
 		return failed + MCSAFE__PAGE;
-	mcsafe__shield_tell((void *)shield->start, &range, shield->on_loss, shield->arg);
-	return shield->start + range.start + range.len;
+	mcsafe__shield_tell((void *)shield->start, &replaced, shield->on_loss, shield->arg);
+	return shield->start + replaced.end;
 }
 
 int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
@@ -99,6 +100,46 @@ int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
 	if (err == -EIO || err == -ENOMEM || err == 0)
 		return err;
 	return -EFAULT;
+}
+
+/* ---- put ------------------------------------------------------------------------------------- */
+
+/* 1: *replaced was replaced. 0: a stand-in was there. -errno. */
+static int put_page(struct mcsafe_shield *shield, uintptr_t page, struct mcsafe__replaced *replaced)
+{
+	struct mcsafe__failed failed = {.addr = page, .is_poison = true, .is_known = true};
+	struct mcsafe__shield_section section;
+	int done = 0;
+
+	mcsafe__shield_enter(&section);
+	mcsafe__shield_lock(shield);
+	if (!mcsafe__shield_is_marked(shield, page))
+		done = mcsafe__shield_replace(shield, &failed, replaced);
+	mcsafe__shield_unlock(shield);
+	mcsafe__shield_leave(&section);
+	return done;
+}
+
+int mcsafe__shield_put(struct mcsafe_shield *shield, size_t start, size_t len)
+{
+	uintptr_t at = shield->start + mcsafe__down(start, MCSAFE__PAGE);
+	uintptr_t end = mcsafe__up(end_of(shield, start, len), MCSAFE__PAGE);
+	struct mcsafe__replaced replaced;
+	int result = 0;
+
+	if (len == 0 || start >= shield->end - shield->start)
+		return 0;
+	while (at < end) {
+		int done = put_page(shield, at, &replaced);
+
+		if (done < 0 && result == 0)
+			result = done;
+		if (done == 1)
+			mcsafe__shield_tell((void *)shield->start, &replaced, shield->on_loss,
+					    shield->arg);
+		at = done == 1 ? shield->start + replaced.end : at + MCSAFE__PAGE;
+	}
+	return result;
 }
 
 /* ---- restore --------------------------------------------------------------------------------- */
@@ -274,7 +315,7 @@ static uintptr_t restore_some(struct mcsafe_shield *shield, uintptr_t at, uintpt
 
 	mcsafe__shield_enter(&section);
 	mcsafe__shield_lock(shield);
-	if (mcsafe_shield_next(shield, at - shield->start, &range)) {
+	if (mcsafe__shield_next_stand_in(shield, at - shield->start, &range)) {
 		uintptr_t start = shield->start + range.start;
 		enum mcsafe__mapped found = mcsafe__vma_at(start, &vma);
 		struct stretch stretch = {.shield = shield, .start = start};

@@ -3,8 +3,9 @@
  * shield.h - the private part of shields
  *
  * A fault enters claim.c, finds its shield in table.c without a lock, and has stand_in.c replace
- * the page. What was replaced stands in a bitmap (lost.c). A lock of the shield makes a thread wait
- * while another thread replaces or restores a page of the same shield.
+ * the page. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
+ * lock of the shield makes a thread wait while another thread replaces or restores a page of the
+ * same shield.
  *
  * Whoever holds that lock, or has found a shield in the table, is in a section: all signals are
  * blocked, and the thread cannot be cancelled. So nothing can take the thread out of the section,
@@ -41,6 +42,10 @@ struct mcsafe__kept {
 	struct mcsafe__file_id id;
 };
 
+/* Called in a section, under the lock of the shield, for each range that is lost. AS-Safe. Its
+ * argument remains valid until the shield is closed. */
+typedef void (*mcsafe__shield_note_fn)(const struct mcsafe_range *lost, bool is_poison, void *arg);
+
 struct mcsafe_shield {
 	uintptr_t start, end;
 	size_t granule; /* bytes of a page of the mapping, as far as that is known */
@@ -51,11 +56,18 @@ struct mcsafe_shield {
 	off_t mirror_offset;
 	mcsafe_shield_fn on_loss;
 	void *arg;
+	mcsafe__shield_note_fn note; /* NULL: not wanted */
+	void *note_arg;
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
-	_Atomic size_t lost;
+	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
+	int staging_prot;
+	_Atomic size_t lost, carried;
 	_Atomic uint64_t *pages; /* a bit for each page: whether a stand-in is there */
+	/* A bit for each page: whether its stand-in holds the bytes of the file. It means nothing
+	 * where no stand-in is. NULL: there is no such page. */
+	_Atomic uint64_t *carried_pages;
 };
 
 /* ---- table.c --------------------------------------------------------------------------------- */
@@ -99,26 +111,79 @@ void mcsafe__shield_unmark(struct mcsafe_shield *shield, uintptr_t start, uintpt
 /* Whether the page at an address of the shield is marked. AS-Safe. */
 bool mcsafe__shield_is_marked(const struct mcsafe_shield *shield, uintptr_t addr);
 
+/* Say of pages that the next stand-ins there hold the bytes of the file, or that they do not. The
+ * caller holds the lock, and marks the pages after this. AS-Safe. */
+void mcsafe__shield_set_carried(struct mcsafe_shield *shield, uintptr_t start, uintptr_t end,
+				bool carried);
+
+/* Whether that was said of a page. AS-Safe. */
+bool mcsafe__shield_is_carried(const struct mcsafe_shield *shield, uintptr_t addr);
+
+/* As mcsafe_shield_next(), but of all stand-ins, also those with the bytes of the file. */
+bool mcsafe__shield_next_stand_in(const struct mcsafe_shield *shield, size_t start,
+				  struct mcsafe_range *range);
+
+/* ---- fill.c ---------------------------------------------------------------------------------- */
+
+/* Stand-ins that are filled at another address. [start, needed) must be filled, the rest can be
+ * left: then `end` gets less. */
+struct mcsafe__filling {
+	uintptr_t start, needed, end;
+	bool carry;     /* in: take what the file still has of the pages */
+	size_t carried; /* out: so many bytes */
+	char *memory;   /* out: what is filled */
+	size_t room;    /* out: its length */
+	bool is_staged; /* out: it is in the staging memory of the shield */
+};
+
+/* Learn whether the kernel can move pages out of a mapping that stays. */
+void mcsafe__shield_ask_staging(void);
+
+/* Fill memory. 0, or -errno: there is nothing to drop. AS-Safe, but for errno. */
+int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling);
+
+/* Move it to its place. 0, or -errno. AS-Safe, but for errno. */
+int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot);
+
+/* Unmap the staging memory. */
+void mcsafe__shield_end_staging(struct mcsafe_shield *shield);
+
+/* Drop what was not moved. AS-Safe, but for errno. */
+void mcsafe__shield_drop(const struct mcsafe__filling *filling);
+
 /* ---- stand_in.c ------------------------------------------------------------------------------ */
 
 struct mcsafe__failed {
 	uintptr_t addr;
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
+	bool is_known;  /* replace it untouched. The note is not wanted */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
+	int maps;       /* stand_in.c: /proc/self/maps */
+};
+
+#define MCSAFE__RANGES_TOLD 32
+
+/* What was replaced, as offsets, and what of it is lost. If a huge page has more lost ranges, the
+ * last one goes up to the end of the last. */
+struct mcsafe__replaced {
+	size_t start, end;
+	size_t lost, carried; /* bytes */
+	unsigned n;
+	struct mcsafe_range ranges[MCSAFE__RANGES_TOLD];
 };
 
 /*
- * Put a stand-in where an access has failed. 1: done, and *range is what was replaced, as offsets.
- * 0: nothing was replaced, and the access will either succeed or fail with SIGSEGV. -errno: it
- * cannot be replaced. In a section, with the lock. AS-Safe, but for errno.
+ * Put a stand-in where an access has failed. 1: done, and *replaced is what was replaced. 0:
+ * nothing was replaced, and the access will either succeed or fail with SIGSEGV. -errno: it cannot
+ * be replaced. In a section, with the lock. AS-Safe, but for errno.
  */
-int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-			   struct mcsafe_range *range);
+int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
+			   struct mcsafe__replaced *replaced);
 
-/* Tell of what was replaced: counter, probe, and the program's function. Not in a section. */
-void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
-			 void *arg);
+/* Tell of what was replaced: counters, probe, and the program's function. Not in a section. */
+void mcsafe__shield_tell(const void *start, const struct mcsafe__replaced *replaced,
+			 mcsafe_shield_fn fn, void *arg);
 
 /* ---- try.c ----------------------------------------------------------------------------------- */
 
@@ -137,6 +202,23 @@ struct mcsafe__origin mcsafe__shield_origin(const struct mcsafe__vma *vma);
 
 /* The size of the file; -1: it is not known. AS-Safe, but for errno. */
 off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield);
+
+/* ---- open.c ---------------------------------------------------------------------------------- */
+
+/* Copy the options of a program that may know more of them than this library, or none. 0, or
+ * -errno. */
+int mcsafe__shield_take_options(struct mcsafe_shield_options *to,
+				const struct mcsafe_shield_options *from);
+
+/* As mcsafe_shield_open(), with a note. */
+int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
+			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
+			void *note_arg);
+
+/* ---- restore.c ------------------------------------------------------------------------------- */
+
+/* Put stand-ins in place without touching what is there. 0, or the first error. */
+int mcsafe__shield_put(struct mcsafe_shield *shield, size_t start, size_t len);
 
 /* ---- claim.c --------------------------------------------------------------------------------- */
 

@@ -2,17 +2,20 @@
 /*
  * stand_in.c - put a stand-in where memory has failed
  *
- * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls memset,
- * mmap, mremap, mprotect, munmap, fstat and pread, and what base/vma.c calls.
+ * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls madvise,
+ * mmap, fstat and close, and what fill.c and base/vma.c call.
  *
  * A stand-in is complete before a thread can see it: zeros are mapped at once, other bytes are
- * filled in at another address and moved. A move and a mapping replace what was there in one step.
+ * filled in at another address and moved (fill.c). A move and a mapping replace what was there in
+ * one step.
+ *
+ * The kernel has no call that maps a page only if a certain mapping is there. So the handler asks
+ * what is there immediately before it maps, and once more after that.
  */
 #include "shield.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,6 +63,10 @@ off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield)
 struct plan {
 	struct mcsafe__vma vma;
 	uintptr_t start, needed, end;
+	off_t size;      /* of the file; -1: not known */
+	bool look_again; /* what took long comes between the look and the mapping */
+	bool carry;      /* take what the file still has */
+	size_t carried;  /* so many bytes */
 };
 
 /* Whether the shield may replace what the mapping has at an address. */
@@ -77,7 +84,7 @@ static bool is_ours(const struct mcsafe_shield *shield, const struct mcsafe__vma
 static int look(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		struct mcsafe__vma *vma)
 {
-	enum mcsafe__mapped found = mcsafe__vma_at(failed->addr, vma);
+	enum mcsafe__mapped found = mcsafe__vma_in(failed->maps, failed->addr, vma);
 
 	if (found != MCSAFE__MAPPED)
 		return found == MCSAFE__NOT_MAPPED ? 0 : -ENODATA;
@@ -95,16 +102,16 @@ static uintptr_t least(uintptr_t a, uintptr_t b)
 }
 
 /* All that lies past the end of the file, if the failed page does. */
-static void add_past_end(const struct mcsafe_shield *shield, struct plan *plan, off_t size,
-			 size_t granule)
+static void add_past_end(const struct mcsafe_shield *shield, struct plan *plan, size_t granule)
 {
 	const struct mcsafe__vma *vma = &plan->vma;
-	uint64_t past = mcsafe__up((size_t)size, granule);
+	uint64_t past = mcsafe__up((size_t)plan->size, granule);
 	uint64_t at = vma->offset + (plan->start - vma->start);
 	uintptr_t end = least(vma->end, shield->end), first = vma->start;
 
 	if (at < past)
 		return;
+	plan->carry = false;
 	if (shield->fill != MCSAFE_SHIELD_ZERO) {
 		end = least(end, plan->start + FILLED_AT_ONCE);
 	} else {
@@ -126,6 +133,7 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 	       mcsafe__shield_is_marked(shield, before - MCSAFE__PAGE))
 		before -= MCSAFE__PAGE;
 	limit = least(limit, plan->start + (plan->start - before));
+	plan->look_again = plan->end < limit;
 	while (plan->end < limit) {
 		int err = mcsafe__shield_try(plan->end, plan->end + MCSAFE__PAGE, for_store);
 
@@ -139,19 +147,21 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 static int make_plan(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		     size_t granule, struct plan *plan)
 {
-	off_t size;
-
 	plan->start = mcsafe__down(failed->addr, granule);
 	plan->needed = plan->end = plan->start + granule;
+	plan->look_again = plan->carry = false;
+	plan->carried = 0;
 	if (plan->start < shield->start || plan->needed > shield->end ||
 	    plan->start < plan->vma.start || plan->needed > plan->vma.end)
 		return -EFAULT;
-	if (failed->is_poison || !is_origin(&plan->vma, &shield->origin) ||
-	    shield->origin.inode == 0)
+	if (!is_origin(&plan->vma, &shield->origin) || shield->origin.inode == 0)
 		return 0;
-	size = mcsafe__shield_file_size(shield);
-	if (size >= 0)
-		add_past_end(shield, plan, size, granule);
+	/* Of a private mapping, the page may be a copy that differs from the file. */
+	plan->carry = granule > MCSAFE__PAGE && shield->origin.is_shared;
+	if (failed->is_poison)
+		return 0;
+	if (plan->size >= 0)
+		add_past_end(shield, plan, granule);
 	else if (granule == MCSAFE__PAGE)
 		add_failed(shield, plan, failed->was_store);
 	return 0;
@@ -167,46 +177,11 @@ static int map_zeros(const struct plan *plan)
 	return at != MAP_FAILED ? 1 : -errno;
 }
 
-/* Read n bytes from the mirror. Returns what it gives: whole pages. Its end ends a page too. */
-static size_t read_mirror(const struct mcsafe_shield *shield, char *to, uintptr_t start, size_t n)
-{
-	off_t at = shield->mirror_offset + (off_t)(start - shield->start);
-	size_t done = 0;
-
-	if (!mcsafe__fd_is_same(shield->mirror.fd, &shield->mirror.id))
-		return 0;
-	while (done < n) {
-		ssize_t got = pread(shield->mirror.fd, to + done, n - done, at + (off_t)done);
-
-		if (got == 0)
-			return mcsafe__up(done, MCSAFE__PAGE);
-		if (got > 0)
-			done += (size_t)got;
-		else if (errno != EINTR)
-			break;
-	}
-	return mcsafe__down(done, MCSAFE__PAGE);
-}
-
-/* Fill memory for the plan, which gets shorter if the mirror does not have all. */
-static int fill(const struct mcsafe_shield *shield, struct plan *plan, char *memory)
-{
-	size_t n = plan->end - plan->start;
-
-	if (shield->fill == MCSAFE_SHIELD_BYTE)
-		memset(memory, shield->byte, n);
-	else if (shield->fill == MCSAFE_SHIELD_MIRROR)
-		n = read_mirror(shield, memory, plan->start, n);
-	plan->end = plan->start + n;
-	return plan->end >= plan->needed ? 0 : -EIO;
-}
-
-/* Move filled memory to its place, if that is still what it was. 1, 0 or -errno as look(). */
-static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		struct plan *plan, char *memory)
+/* Whether what will be replaced is still what the plan was made for. 1, 0 or -errno as look(). */
+static int look_again(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		      struct plan *plan)
 {
 	struct mcsafe__vma vma;
-	size_t n = plan->end - plan->start;
 	int todo = look(shield, failed, &vma);
 
 	if (todo <= 0)
@@ -214,54 +189,131 @@ static int move(const struct mcsafe_shield *shield, const struct mcsafe__failed 
 	if (vma.start > plan->start || vma.end < plan->end)
 		return -EFAULT;
 	plan->vma = vma;
-	if (mprotect(memory, n, vma.prot) != 0 ||
-	    mremap(memory, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, plan->start) == MAP_FAILED)
-		return -errno;
 	return 1;
 }
 
-static int map_filled(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		      struct plan *plan)
+/* Another thread may have mapped something else over a stand-in, or unmapped it: that is no longer
+ * listed. It remains counted, because a thread may have seen it. */
+static void unmark_others(struct mcsafe_shield *shield, int maps, const struct plan *plan)
 {
-	size_t n = plan->end - plan->start, moved = 0;
-	int prot = PROT_READ | PROT_WRITE, done;
-	char *memory = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe__vma vma;
 
-	if (memory == MAP_FAILED)
-		return -errno;
-	done = fill(shield, plan, memory);
-	if (done >= 0)
-		done = move(shield, failed, plan, memory);
-	if (done == 1)
-		moved = plan->end - plan->start;
-	if (moved < n)
-		munmap(memory + moved, n - moved);
-	return done;
+	for (uintptr_t at = plan->start, next; at < plan->end; at = next) {
+		bool is_mapped = mcsafe__vma_in(maps, at, &vma) == MCSAFE__MAPPED;
+
+		next = is_mapped ? least(vma.end, plan->end) : at + MCSAFE__PAGE;
+		if (!is_mapped || vma.inode != 0 || vma.is_shared)
+			mcsafe__shield_unmark(shield, at, next);
+	}
 }
 
-/* Replace what is planned. It is counted and marked before a thread can see it. 1, 0 or -errno. */
-static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-		     struct plan *plan)
+/* Move filled memory to its place. 1, or -errno. */
+static int move(struct mcsafe_shield *shield, const struct plan *plan,
+		struct mcsafe__filling *filling)
+{
+	int err = mcsafe__shield_move(shield, filling, plan->vma.prot);
+
+	return err == 0 ? 1 : err;
+}
+
+/* Map what was planned and, unless it is zeros, filled. Everything is counted and marked before a
+ * thread can see it. 1, 0 or -errno. */
+static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed, struct plan *plan,
+	       struct mcsafe__filling *filling)
 {
 	const uintptr_t start = plan->start, end = plan->end;
 	/* Where the program has mapped the file again over a stand-in, the mark means nothing. */
 	bool had_stand_in = plan->vma.inode == 0 && mcsafe__shield_is_marked(shield, start);
-	int done;
+	int done = 1;
 
-	atomic_fetch_add(&shield->lost, end - start);
+	if (plan->look_again || filling->memory != NULL)
+		done = look_again(shield, failed, plan);
+	if (done <= 0)
+		return done;
+	plan->carried = filling->carried;
+	atomic_fetch_add(&shield->carried, plan->carried);
+	atomic_fetch_add(&shield->lost, end - start - plan->carried);
 	mcsafe__shield_mark(shield, start, end);
-	done = shield->fill == MCSAFE_SHIELD_ZERO ? map_zeros(plan) : -ENOMEM;
+	if (filling->memory == NULL)
+		done = map_zeros(plan);
+	else
+		done = move(shield, plan, filling);
+	if (done == 1) {
+		unmark_others(shield, failed->maps, plan);
+		return done;
+	}
+	atomic_fetch_sub(&shield->carried, plan->carried);
+	atomic_fetch_sub(&shield->lost, end - start - plan->carried);
+	if (!had_stand_in)
+		mcsafe__shield_unmark(shield, start, end);
+	return done;
+}
+
+/* Replace what is planned. 1, 0 or -errno. */
+static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		     struct plan *plan)
+{
+	struct mcsafe__filling filling = {
+		.start = plan->start,
+		.needed = plan->needed,
+		.end = plan->end,
+		.carry = plan->carry,
+	};
+	int done = 0;
+
+	mcsafe__shield_set_carried(shield, plan->start, plan->end, false);
+	if (shield->fill != MCSAFE_SHIELD_ZERO || plan->carry)
+		done = mcsafe__shield_fill(shield, &filling);
+	if (done != 0)
+		return done;
+	plan->end = filling.end;
+	done = put(shield, failed, plan, &filling);
 	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
 	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
-	if (shield->fill != MCSAFE_SHIELD_ZERO || (done == -ENOMEM && plan->vma.page == 0))
-		done = map_filled(shield, failed, plan);
-	if (done != 1)
-		plan->end = start;
-	/* What was not replaced after all. */
-	atomic_fetch_sub(&shield->lost, end - plan->end);
-	if (!had_stand_in)
-		mcsafe__shield_unmark(shield, plan->end, end);
+	if (done == -ENOMEM && filling.memory == NULL && plan->vma.page == 0) {
+		done = mcsafe__shield_fill(shield, &filling);
+		if (done == 0)
+			done = put(shield, failed, plan, &filling);
+	}
+	if (filling.memory != NULL)
+		mcsafe__shield_drop(&filling);
 	return done;
+}
+
+/* What was replaced. Within a huge page, some pages may not be lost. */
+static void take_down(const struct mcsafe_shield *shield, const struct plan *plan,
+		      struct mcsafe__replaced *replaced)
+{
+	struct mcsafe_range range;
+
+	replaced->start = plan->start - shield->start;
+	replaced->end = plan->end - shield->start;
+	replaced->carried = plan->carried;
+	replaced->lost = plan->end - plan->start - plan->carried;
+	replaced->n = 0;
+	for (size_t at = replaced->start;
+	     at < replaced->end && mcsafe_shield_next(shield, at, &range) &&
+	     range.start < replaced->end;
+	     at = range.start + range.len) {
+		/* A stand-in after the end may be there already. */
+		if (range.len > replaced->end - range.start)
+			range.len = replaced->end - range.start;
+		if (replaced->n < MCSAFE__RANGES_TOLD) {
+			replaced->ranges[replaced->n++] = range;
+		} else {
+			struct mcsafe_range *last = &replaced->ranges[replaced->n - 1];
+
+			last->len = range.start + range.len - last->start;
+		}
+	}
+}
+
+static void finish(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		   const struct plan *plan, struct mcsafe__replaced *replaced)
+{
+	take_down(shield, plan, replaced);
+	for (unsigned i = 0; shield->note != NULL && !failed->is_known && i < replaced->n; i++)
+		shield->note(&replaced->ranges[i], failed->is_poison, shield->note_arg);
 }
 
 /* Whether a stand-in is there already. */
@@ -273,8 +325,8 @@ static bool is_replaced(const struct mcsafe_shield *shield, uintptr_t page)
 	       mcsafe__vma_at(page, &vma) == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared;
 }
 
-int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
-			   struct mcsafe_range *range)
+int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
+			   struct mcsafe__replaced *replaced)
 {
 	/* If the size of a huge page is not known, as with memory of devices: the kernel replaces
 	 * no part of it (-EINVAL). So try the sizes of x86. */
@@ -286,31 +338,47 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
 	 * it can be populated, and an access meets the poison again, for ever. But if two threads
 	 * have met the same poison, the first answer is the stand-in for both. */
-	if ((!failed->is_new || is_replaced(shield, page)) &&
+	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page)) &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
+	plan.size = mcsafe__shield_file_size(shield);
+	failed->maps = mcsafe__maps_open();
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
-		int todo = look(shield, failed, &plan.vma);
-
-		if (todo <= 0)
-			return todo;
+		done = look(shield, failed, &plan.vma);
+		if (done <= 0)
+			break;
+		done = -EINVAL;
 		if (granules[i] < plan.vma.page)
 			continue;
 		done = make_plan(shield, failed, granules[i], &plan);
 		if (done == 0)
 			done = carry_out(shield, failed, &plan);
 	}
+	if (failed->maps >= 0)
+		close(failed->maps);
+	/* Something else is there by now, and can be accessed. */
+	if (done == -EFAULT && !failed->is_new && !failed->is_known &&
+	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
+		done = 0;
 	if (done == 1)
-		*range = (struct mcsafe_range){plan.start - shield->start, plan.end - plan.start};
+		finish(shield, failed, &plan, replaced);
+	else if (done == -ENOMEM || done == -EAGAIN)
+		mcsafe__count(&mcsafe__counters.no_stand_in);
 	return done;
 }
 
-void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
-			 void *arg)
+void mcsafe__shield_tell(const void *start, const struct mcsafe__replaced *replaced,
+			 mcsafe_shield_fn fn, void *arg)
 {
-	atomic_fetch_add_explicit(&mcsafe__counters.shields, range->len / MCSAFE__PAGE,
+	atomic_fetch_add_explicit(&mcsafe__counters.shields, replaced->lost / MCSAFE__PAGE,
 				  memory_order_relaxed);
-	MCSAFE__PROBE_2(shield_replaced, (const char *)start + range->start, range->len);
-	if (fn != NULL)
-		fn(range, arg);
+	atomic_fetch_add_explicit(&mcsafe__counters.carried, replaced->carried / MCSAFE__PAGE,
+				  memory_order_relaxed);
+	for (unsigned i = 0; i < replaced->n; i++) {
+		const struct mcsafe_range *range = &replaced->ranges[i];
+
+		MCSAFE__PROBE_2(shield_replaced, (const char *)start + range->start, range->len);
+		if (fn != NULL)
+			fn(range, arg);
+	}
 }

@@ -79,6 +79,7 @@ int mcsafe__shield_prepare(void)
 		return err;
 	}
 	mcsafe__shield_ask_kernel(page);
+	mcsafe__shield_ask_staging();
 	shared = page;
 	return 0;
 }

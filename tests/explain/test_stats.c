@@ -221,6 +221,8 @@ IN_CHILD(test_the_text_has_each_count)
 	counters->known_bad = 105;
 	counters->ranges_noted = 106;
 	counters->repairs = UINT64_MAX;
+	counters->carried = 107;
+	counters->no_stand_in = 108;
 	write_and_read();
 	next = 1;
 	for (size_t i = 0; i < 7; i++)
@@ -240,6 +242,8 @@ IN_CHILD(test_the_text_has_each_count)
 	CHECK_EQ(value_of("mcsafe_known_bad_total"), 105);
 	CHECK_EQ(value_of("mcsafe_ranges_noted_total"), 106);
 	CHECK_EQ(value_of("mcsafe_repairs_total"), UINT64_MAX);
+	CHECK_EQ(value_of("mcsafe_carried_total"), 107);
+	CHECK_EQ(value_of("mcsafe_no_stand_in_total"), 108);
 }
 
 /* The format: # HELP, # TYPE, samples, each on a line, every metric announced before its sample. */
@@ -266,7 +270,7 @@ IN_CHILD(test_the_text_is_what_prometheus_reads)
 			samples++;
 		}
 	}
-	CHECK_EQ(samples, 14 + 8);
+	CHECK_EQ(samples, 14 + 10);
 }
 
 IN_CHILD(test_an_error_of_the_descriptor_is_returned)

@@ -38,7 +38,7 @@ struct expectation {
 };
 
 /* The kernel writes this line if and only if it has CONFIG_MEMORY_FAILURE. */
-static bool kernel_knows_poison(void)
+static bool kernel_knowt_poison(void)
 {
 	FILE *meminfo = fopen("/proc/meminfo", "re");
 	char line[128];
@@ -58,7 +58,7 @@ static struct expectation expected_signal(enum mcsafe_inject_kind kind,
 	case MCSAFE_INJECT_HWPOISON:
 		break;
 	case MCSAFE_INJECT_POISON:
-		if (kernel_knows_poison())
+		if (kernel_knowt_poison())
 			break;
 		/* fall through */
 	case MCSAFE_INJECT_EOF:

@@ -63,6 +63,7 @@ SHIELD = HANDLER | DEVICE_NUMBERS | {
     "mmap",
     "mprotect",
     "mremap",
+    "munlock",
     "munmap",
     "open",
     "pread",

@@ -24,9 +24,10 @@
 #include "cmocka_all.h"
 #include "huge_pages.h"
 #include "kit.h"
-#include "poison.h"
 #include "run.h"
 #include "shield/shield.h"
+#include "tool.h"
+#include "uffd_poison.h"
 
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
@@ -98,7 +99,7 @@ IN_CHILD(test_before_linux_6_11_the_text_is_read)
 	map = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		   0);
 	CHECK_PTR_NE(map, MAP_FAILED);
-	s_poison(map + 3 * T_PAGE, T_PAGE);
+	t_poison(map + 3 * T_PAGE, T_PAGE);
 	refuse(SYS_ioctl, 1, PROCMAP_QUERY, ENOTTY);
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
@@ -268,7 +269,7 @@ IN_CHILD(test_a_stand_in_that_cannot_be_replaced_is_still_listed)
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
-	s_poison(file.map + 8 * T_PAGE, T_PAGE);
+	t_poison(file.map + 8 * T_PAGE, T_PAGE);
 	refuse_to_map(file.map + 8 * T_PAGE);
 	CHECK_EQ(s_signal_of(file.map + 8 * T_PAGE), SIGBUS);
 	s_check_lost(shield, 4, S_PAGES);
@@ -322,6 +323,127 @@ static size_t use_up(unsigned char *map, size_t pages)
 	return i;
 }
 
+static unsigned long long refused(void)
+{
+	struct mcsafe_stats stats;
+
+	mcsafe_stats_get(&stats);
+	return stats.no_stand_in;
+}
+
+/* Bytes and a mirror join with their neighbours, so a run goes on when hardly a mapping is left.
+ * Alone, each of the pages would cost one. */
+static void check_run_near_the_limit(struct mcsafe_shield_options options)
+{
+	enum { RUN = 300 };
+	size_t pages = limit_of_mappings() + 100, used;
+	unsigned char *many, *map;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	map = mmap(NULL, RUN * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	many = mmap(NULL, pages * T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_PTR_NE(many, MAP_FAILED);
+	t_poison(map, RUN * T_PAGE);
+	shield = s_shield_with(map, RUN * T_PAGE, options);
+	used = use_up(many, pages);
+	CHECK_LT(used, pages);
+	/* 20 mappings for what a run costs, and for what the kernel keeps back. */
+	CHECK_EQ(munmap(many, 20 * T_PAGE), 0);
+	/* From the midst, forwards and backwards by turns, so that no run of the file is known. */
+	for (size_t i = 0; i < RUN; i++) {
+		size_t page = RUN / 2 + (i % 2 == 0 ? i / 2 : 0) - (i % 2 == 1 ? i / 2 + 1 : 0);
+
+		CHECK_EQ(s_signal_of(map + page * T_PAGE), 0);
+	}
+	CHECK_EQ(mcsafe_shield_lost(shield), RUN * T_PAGE);
+	s_check_lost(shield, 0, RUN);
+	CHECK_EQ(refused(), 0);
+	s_check_page(map, 0x5c);
+	s_check_page(map + (RUN - 1) * T_PAGE, 0x5c);
+}
+
+IN_CHILD(test_near_the_limit_a_run_of_bytes_goes_on)
+{
+	check_run_near_the_limit(
+		(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE, .byte = 0x5c});
+}
+
+IN_CHILD(test_near_the_limit_a_run_of_a_mirror_goes_on)
+{
+	static unsigned char page[T_PAGE];
+	int mirror = memfd_create("mirror", MFD_CLOEXEC);
+
+	CHECK(mirror >= 0);
+	memset(page, 0x5c, sizeof(page));
+	for (size_t i = 0; i < 300; i++)
+		CHECK_EQ(write(mirror, page, sizeof(page)), T_PAGE);
+	check_run_near_the_limit(
+		(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = mirror});
+}
+
+/* How many mappings a part of the memory has. */
+static size_t mappings_of(const unsigned char *start, size_t n)
+{
+	size_t found = 0;
+	struct mcsafe__vma vma;
+
+	for (uintptr_t at = (uintptr_t)start; at < (uintptr_t)start + n; at = vma.end) {
+		CHECK_EQ(mcsafe__vma_at(at, &vma), MCSAFE__MAPPED);
+		found++;
+	}
+	return found;
+}
+
+/* Also if the stand-ins cannot be written, and the program has stored to some of those before. */
+IN_CHILD(test_stand_ins_next_to_each_other_are_one_mapping)
+{
+	static const size_t order[] = {6, 8, 3, 7, 5, 4};
+	static const int prots[] = {PROT_READ, PROT_READ | PROT_WRITE};
+
+	s_watch();
+	for (size_t i = 0; i < T_LENGTH(prots); i++) {
+		unsigned char *map = mmap(NULL, S_PAGES * T_PAGE, PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		CHECK_PTR_NE(map, MAP_FAILED);
+		t_poison(map + 3 * T_PAGE, 6 * T_PAGE);
+		CHECK_EQ(mprotect(map, S_PAGES * T_PAGE, prots[i]), 0);
+		s_shield_with(
+			map, S_PAGES * T_PAGE,
+			(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE, .byte = 9});
+		for (size_t k = 0; k < T_LENGTH(order); k++) {
+			CHECK_EQ(s_load(map + order[k] * T_PAGE), 9);
+			if (prots[i] & PROT_WRITE)
+				s_store(map + order[k] * T_PAGE, 1);
+		}
+		CHECK_EQ(mappings_of(map + 3 * T_PAGE, 6 * T_PAGE), 1);
+	}
+}
+
+/* Before Linux 5.7 stand-ins are moved with their mapping. */
+IN_CHILD(test_without_staging_bytes_are_put_in_place_all_the_same)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	refuse(SYS_mremap, 3, 1 | 4, EINVAL);
+	refuse(SYS_mremap, 3, 1 | 2 | 4, EINVAL);
+	shield = s_shield_with(
+		file.map, S_PAGES * T_PAGE,
+		(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE, .byte = 3});
+	s_cut(&file, 4);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
+	s_check_page(file.map + 6 * T_PAGE, 3);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), 0);
+	s_check_page(file.map + 5 * T_PAGE, 3);
+	s_check_lost(shield, 5, 7);
+}
+
 IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 {
 	size_t pages = limit_of_mappings() + 100, used;
@@ -335,13 +457,17 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 		    -1, 0);
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_PTR_NE(many, MAP_FAILED);
-	s_poison(map + 3 * T_PAGE, T_PAGE);
-	s_poison(map + 8 * T_PAGE, 4 * T_PAGE);
+	t_poison(map + 3 * T_PAGE, T_PAGE);
+	t_poison(map + 8 * T_PAGE, 4 * T_PAGE);
 	shield = s_shield_with(map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 	CHECK_EQ(s_signal_of(map + 8 * T_PAGE), 0);
 	used = use_up(many, pages);
 	CHECK_LT(used, pages);
+	CHECK_EQ(refused(), 0);
 	CHECK_EQ(s_signal_of(map + 3 * T_PAGE), SIGBUS);
+	CHECK_EQ(refused(), 1);
+	CHECK_EQ(mcsafe_shield_touch(shield, 3 * T_PAGE, 1), -ENOMEM);
+	CHECK_EQ(refused(), 2);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
 	s_check_lost(shield, 8, 9);
 	CHECK_EQ(munmap(many, used * T_PAGE), 0);
@@ -351,19 +477,24 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_query_and_the_text_say_the_same),
-		cmocka_unit_test(test_before_linux_6_11_the_text_is_read),
+		NOT_WITH_VALGRIND(test_before_linux_6_11_the_text_is_read),
 		cmocka_unit_test(test_huge_pages_are_found_by_trying),
 		cmocka_unit_test(test_before_linux_6_9_pages_are_probed),
 		cmocka_unit_test(test_a_probe_says_what_an_access_would_find),
 		cmocka_unit_test(test_without_populate_a_page_is_replaced_untried),
+		NOT_WITH_VALGRIND(test_without_populate_a_page_is_replaced_untried),
 		cmocka_unit_test(
 			test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault),
-		cmocka_unit_test(test_a_stand_in_that_cannot_be_replaced_is_still_listed),
+		NOT_WITH_VALGRIND(test_a_stand_in_that_cannot_be_replaced_is_still_listed),
 		cmocka_unit_test(test_without_proc_no_shield_is_opened),
 		cmocka_unit_test(test_if_proc_goes_away_the_previous_handler_gets_the_fault),
-		NOT_WITH_RUNTIME_HANDLERS(
+		NOT_WITH_VALGRIND(test_stand_ins_next_to_each_other_are_one_mapping),
+		cmocka_unit_test(test_without_staging_bytes_are_put_in_place_all_the_same),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_bytes_goes_on),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_a_mirror_goes_on),
+		NOT_WITH_HANDLERS_OR_VALGRIND(
 			test_without_mappings_left_the_previous_handler_gets_the_fault),
 	};
 

@@ -18,7 +18,7 @@
 
 #include "child.h"
 #include "kit.h"
-#include "poison.h"
+#include "uffd_poison.h"
 
 static unsigned char byte_in_file(const struct s_file *file, size_t page)
 {
@@ -174,7 +174,7 @@ IN_CHILD(test_many_losses)
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = s_shield_with(map, MANY * T_PAGE, (struct mcsafe_shield_options){0});
 	for (size_t i = 1; i < MANY; i += 2)
-		s_poison(map + i * T_PAGE, T_PAGE);
+		t_poison(map + i * T_PAGE, T_PAGE);
 	for (size_t i = 0; i < MANY; i++)
 		CHECK_EQ(s_load(map + i * T_PAGE), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), MANY / 2 * T_PAGE);
@@ -190,7 +190,7 @@ IN_CHILD(test_many_losses)
 static void test_systemd_told_no_more_than_64_pages(void **state)
 {
 	void *page = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int err = s_try_to_poison(page, T_PAGE);
+	int err = t_try_to_poison(page, T_PAGE);
 
 	CHECK_EQ(munmap(page, T_PAGE), 0);
 	if (err != 0)

@@ -14,10 +14,10 @@
 #include "child.h"
 #include "cmocka_all.h"
 #include "kit.h"
-#include "poison.h"
 #include "rng.h"
 #include "run.h"
 #include "tool.h"
+#include "uffd_poison.h"
 
 #define N 130 /* more than two words of bits */
 
@@ -155,7 +155,7 @@ static void step_poison(void)
 
 	if (page >= m.end || m.state[page] != OF_FILE)
 		return;
-	s_poison(m.map + page * T_PAGE, T_PAGE);
+	t_poison(m.map + page * T_PAGE, T_PAGE);
 	m.state[page] = POISONED;
 }
 

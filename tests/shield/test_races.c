@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -15,11 +16,11 @@
 #include "child.h"
 #include "cmocka_all.h"
 #include "kit.h"
-#include "poison.h"
 #include "rng.h"
 #include "run.h"
 #include "shield/shield.h"
 #include "tool.h"
+#include "uffd_poison.h"
 
 #define THREADS 4 /* at one page */
 #define READERS 2 /* beside changes */
@@ -87,7 +88,7 @@ static void check_threads_at_one_page(enum mcsafe_shield_fill fill)
 	CHECK_EQ(mcsafe_install(), 0);
 	/* Every second page, so that each costs a fault. */
 	for (size_t i = 0; i < ROUNDS; i += 2)
-		s_poison(one.map + i * T_PAGE, T_PAGE);
+		t_poison(one.map + i * T_PAGE, T_PAGE);
 	shield = s_shield_with(one.map, ROUNDS * T_PAGE,
 			       (struct mcsafe_shield_options){.fill = fill, .on_loss = count_told});
 	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, THREADS), 0);
@@ -123,8 +124,8 @@ IN_CHILD(test_the_function_runs_in_several_threads_at_once)
 
 	one.map = shared_memory(4);
 	CHECK_EQ(mcsafe_install(), 0);
-	s_poison(one.map, T_PAGE);
-	s_poison(one.map + 2 * T_PAGE, T_PAGE);
+	t_poison(one.map, T_PAGE);
+	t_poison(one.map + 2 * T_PAGE, T_PAGE);
 	(void)s_shield_with(one.map, 4 * T_PAGE,
 			    (struct mcsafe_shield_options){.on_loss = wait_for_the_other});
 	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, 2), 0);
@@ -420,6 +421,73 @@ IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
 	check_between(replace, true, 1, 0);
 }
 
+/* ---- while it is answered -------------------------------------------------------------------- */
+
+/* Another thread's system call that comes just before or after one of the handler's. */
+static struct {
+	enum { BEFORE_THE_MAPPING = 1, AFTER_IT } when;
+	unsigned char *at;
+	int fd; /* of what is mapped there */
+} late;
+
+static void map_other(void)
+{
+	late.when = 0;
+	CHECK_PTR_NE(
+		mmap(late.at, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, late.fd, 0),
+		MAP_FAILED);
+}
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+
+/* The handler asks for the size of the file before it maps. */
+int __wrap_fstat(int fd, struct stat *st)
+{
+	if (late.when == BEFORE_THE_MAPPING)
+		map_other();
+	return __real_fstat(fd, st);
+}
+
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	void *got = __real_mmap(at, n, prot, flags, fd, offset);
+
+	if (late.when == AFTER_IT &&
+	    (flags & (MAP_FIXED | MAP_ANONYMOUS)) == (MAP_FIXED | MAP_ANONYMOUS))
+		map_other();
+	return got;
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+/* What the other thread has mapped must be there afterwards, whole. */
+static void check_other(int when, size_t lost, size_t first)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	late.fd = s_make_file(77);
+	late.at = file.map + 3 * T_PAGE;
+	s_cut(&file, 3);
+	late.when = when;
+	CHECK_EQ(s_load(file.map + 3 * T_PAGE), 77);
+	CHECK_EQ(late.when, 0);
+	s_check_page(file.map + 3 * T_PAGE, 77);
+	CHECK_EQ(mcsafe_shield_lost(shield), lost);
+	s_check_lost(shield, first, S_PAGES);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+IN_CHILD(test_a_mapping_that_comes_while_the_fault_is_answered_stays)
+{
+	check_other(BEFORE_THE_MAPPING, 0, S_PAGES);
+	/* A thread may have seen the stand-in, so it is counted. It is not listed. */
+	check_other(AFTER_IT, (S_PAGES - 3) * T_PAGE, 4);
+}
+
 /* ---- two machine checks at one page ---------------------------------------------------------- */
 
 /* What the kernel says of a machine check: no trap number of a page fault. */
@@ -686,14 +754,15 @@ IN_CHILD(test_a_child_of_vfork_uses_those_of_its_parent)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads_at_one_page_share_one_stand_in),
-		cmocka_unit_test(test_the_function_runs_in_several_threads_at_once),
+	const struct CMUnitTest tests[] = {
+		NOT_WITH_VALGRIND(test_threads_at_one_page_share_one_stand_in),
+		NOT_WITH_VALGRIND(test_the_function_runs_in_several_threads_at_once),
 		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
 		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
 		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
+		cmocka_unit_test(test_a_mapping_that_comes_while_the_fault_is_answered_stays),
 		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
@@ -702,7 +771,7 @@ int main(void)
 		cmocka_unit_test(test_a_child_of_a_busy_parent_is_not_held_up),
 		cmocka_unit_test(test_a_child_finds_the_locks_free),
 		cmocka_unit_test(test_a_close_waits_for_whoever_uses_the_shield),
-		NOT_WITH_TSAN(test_a_child_of_vfork_uses_those_of_its_parent),
+		NOT_WITH_TSAN_OR_VALGRIND(test_a_child_of_vfork_uses_those_of_its_parent),
 	};
 
 	return t_run("shield.races", tests, T_LENGTH(tests));

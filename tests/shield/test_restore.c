@@ -12,8 +12,9 @@
 #include "cmocka_all.h"
 #include "kit.h"
 #include "leaks.h"
-#include "poison.h"
 #include "run.h"
+#include "tool.h"
+#include "uffd_poison.h"
 
 static void put_back(const struct s_file *file, size_t first, size_t end)
 {
@@ -211,7 +212,7 @@ IN_CHILD(test_each_page_is_tried)
 	shield = s_shield_with(map, 64 * T_PAGE, (struct mcsafe_shield_options){0});
 	for (size_t i = 0; i < 64; i++)
 		if (i % 7 == 3 || i % 5 == 1) {
-			s_poison(map + i * T_PAGE, T_PAGE);
+			t_poison(map + i * T_PAGE, T_PAGE);
 			lost++;
 		}
 	for (size_t i = 0; i < 64; i++)
@@ -279,8 +280,8 @@ IN_CHILD(test_a_long_range_is_touched)
 	CHECK_PTR_NE(map, MAP_FAILED);
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = s_shield_with(map, n * T_PAGE, (struct mcsafe_shield_options){0});
-	s_poison(map + 1111 * T_PAGE, T_PAGE);
-	s_poison(map + 3333 * T_PAGE, 2 * T_PAGE);
+	t_poison(map + 1111 * T_PAGE, T_PAGE);
+	t_poison(map + 3333 * T_PAGE, 2 * T_PAGE);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), 3 * T_PAGE);
 	CHECK(mcsafe_shield_next(shield, 0, &range));
@@ -293,18 +294,18 @@ IN_CHILD(test_a_long_range_is_touched)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_has_grown_comes_back),
+	const struct CMUnitTest tests[] = {
+		NOT_WITH_VALGRIND(test_what_has_grown_comes_back),
 		cmocka_unit_test(test_only_the_range_comes_back),
 		cmocka_unit_test(test_a_private_mapping_comes_back),
 		cmocka_unit_test(test_a_private_mapping_of_an_unknown_file_cannot_come_back),
-		cmocka_unit_test(test_a_shared_mapping_of_an_unknown_file_comes_back),
+		NOT_WITH_VALGRIND(test_a_shared_mapping_of_an_unknown_file_comes_back),
 		cmocka_unit_test(test_the_protection_of_now_is_kept),
 		cmocka_unit_test(test_another_mapping_is_left_alone),
-		cmocka_unit_test(test_each_page_is_tried),
+		NOT_WITH_VALGRIND(test_each_page_is_tried),
 		cmocka_unit_test(test_system_calls_can_read_what_was_touched),
 		cmocka_unit_test(test_what_cannot_be_touched_is_said),
-		cmocka_unit_test(test_a_long_range_is_touched),
+		NOT_WITH_VALGRIND(test_a_long_range_is_touched),
 	};
 
 	return t_run("shield.restore", tests, T_LENGTH(tests));

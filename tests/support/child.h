@@ -76,6 +76,17 @@ void t_left_out(void **state);
 #define NOT_WITH_VALGRIND(test) \
  {#test, t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
 /* clang-format on */
+
+/* Both, of either of the above. */
+/* clang-format off */
+#define NOT_WITH_TSAN_OR_VALGRIND(test) \
+ {#test, T_THREAD_SANITIZER ? t_left_out \
+         : t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
+#define NOT_WITH_HANDLERS_OR_VALGRIND(test) \
+ {#test, T_THREAD_SANITIZER || T_MEMORY_SANITIZER ? t_left_out \
+         : t_with_valgrind() ? t_left_out_there : test, NULL, NULL, NULL}
+/* clang-format on */
+
 void t_left_out_there(void **state);
 
 /* Say why, and exit with status 77, or with 1 if the environment has MCSAFE_NO_SKIP=1. */
