@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* losses.c - the ranges of a file that could not be read, and why */
+#include "common/losses.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/tool.h"
+
+#define LINES 20 /* what a person reads; a machine gets all */
+
+void losses_free(struct losses *losses)
+{
+	for (size_t i = 0; i < losses->count; i++)
+		free(losses->list[i].text);
+	free(losses->list);
+	*losses = (struct losses){0};
+}
+
+void losses_add(struct losses *losses, uint64_t start, uint64_t len, const char *reason,
+		const char *text)
+{
+	struct loss *last = losses->count > 0 ? &losses->list[losses->count - 1] : NULL;
+
+	losses->bytes += len;
+	if (last != NULL && last->start + last->len == start && last->reason == reason &&
+	    strcmp(last->text, text) == 0) {
+		last->len += len;
+		return;
+	}
+	if (losses->count == losses->room) {
+		size_t room = losses->room * 2 + 16;
+		struct loss *grown = tool_alloc(room, sizeof(*grown));
+
+		if (losses->count > 0)
+			memcpy(grown, losses->list, losses->count * sizeof(*grown));
+		free(losses->list);
+		losses->list = grown;
+		losses->room = room;
+	}
+	losses->list[losses->count++] = (struct loss){start, len, reason, tool_copy_text(text)};
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct loss *one = a, *other = b;
+
+	return (one->start > other->start) - (one->start < other->start);
+}
+
+void losses_of_map(struct losses *losses, const struct map *map, uint64_t start, uint64_t end,
+		   struct losses *found)
+{
+	const struct map_block *block;
+	size_t i = 0;
+
+	if (found->count > 1)
+		qsort(found->list, found->count, sizeof(*found->list), by_start);
+	for (uint64_t at = start; (block = map_find(map, at)) != NULL && block->start < end;
+	     at = block->start + block->len) {
+		uint64_t from = block->start > start ? block->start : start;
+		uint64_t to = block->start + block->len < end ? block->start + block->len : end;
+
+		while (block->status == MAP_BAD && from < to) {
+			const struct loss *loss;
+			uint64_t until = to;
+
+			while (i < found->count &&
+			       found->list[i].start + found->list[i].len <= from)
+				i++;
+			loss = i < found->count ? &found->list[i] : NULL;
+			if (loss != NULL && loss->start <= from) {
+				if (loss->start + loss->len < until)
+					until = loss->start + loss->len;
+				losses_add(losses, from, until - from, loss->reason, loss->text);
+			} else {
+				if (loss != NULL && loss->start < until)
+					until = loss->start;
+				losses_add(
+					losses, from, until - from, "map",
+					"the map file has it as bad, and it was not tried again");
+			}
+			from = until;
+		}
+	}
+}
+
+void losses_print(const struct losses *losses, FILE *to)
+{
+	for (size_t i = 0; i < losses->count && i < LINES; i++)
+		fprintf(to, "  %" PRIu64 " bytes at offset %" PRIu64 ": %s\n", losses->list[i].len,
+			losses->list[i].start, losses->list[i].text);
+	if (losses->count > LINES)
+		fprintf(to, "  and %zu ranges more; mcsafe copy --json lists all\n",
+			losses->count - LINES);
+}
+
+struct json_object *losses_json(const struct losses *losses)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < losses->count; i++) {
+		const struct loss *loss = &losses->list[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "offset", json_object_new_uint64(loss->start));
+		json_object_object_add(object, "length", json_object_new_uint64(loss->len));
+		json_object_object_add(object, "reason", json_object_new_string(loss->reason));
+		json_object_object_add(object, "text", json_object_new_string(loss->text));
+		json_object_array_add(array, object);
+	}
+	return array;
+}
