@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "common/tool.h"
 
 #define LINES 20 /* what a person reads; a machine gets all */
@@ -104,10 +105,10 @@ struct json_object *losses_json(const struct losses *losses)
 		const struct loss *loss = &losses->list[i];
 		struct json_object *object = json_object_new_object();
 
-		json_object_object_add(object, "offset", json_object_new_uint64(loss->start));
-		json_object_object_add(object, "length", json_object_new_uint64(loss->len));
-		json_object_object_add(object, "reason", json_object_new_string(loss->reason));
-		json_object_object_add(object, "text", json_object_new_string(loss->text));
+		json_add_size(object, "start", loss->start);
+		json_add_size(object, "length", loss->len);
+		json_add_text(object, "reason", loss->reason);
+		json_add_text(object, "text", loss->text);
 		json_object_array_add(array, object);
 	}
 	return array;

@@ -38,7 +38,7 @@ void losses_of_map(struct losses *losses, const struct map *map, uint64_t start,
 /* Write one line for each range, indented. Of a long list only the beginning is written. */
 void losses_print(const struct losses *losses, FILE *to);
 
-/* An array of objects with offset, length, reason and text. */
+/* An array of objects with start, length, reason and text. */
 struct json_object *losses_json(const struct losses *losses);
 
 void losses_free(struct losses *losses);

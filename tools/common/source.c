@@ -100,7 +100,9 @@ void source_open(struct source *source, const char *path, enum source_way way)
 		source->size = info.size;
 		source->page = info.page_size;
 	} else {
-		end = lseek(source->fd, 0, SEEK_END);
+		/* Some files of /proc cannot be positioned at their end. */
+		end = S_ISREG(source->stat.st_mode) ? source->stat.st_size
+						    : lseek(source->fd, 0, SEEK_END);
 		if (end < 0)
 			tool_fail("%s: %s", path, strerror(errno));
 		source->size = (uint64_t)end;
@@ -301,7 +303,6 @@ static void explain(const struct mcsafe_fault *fault, struct piece *piece)
 	}
 	/* The list of losses has the file, the offset and the length already. */
 	e.path[0] = '\0';
-	e.memory = MCSAFE_MEMORY_UNKNOWN;
 	e.flags = 0;
 	e.offset = -1;
 	e.len = 0;
@@ -413,8 +414,12 @@ void source_read(struct source *source, void *buffer, size_t room, uint64_t offs
 
 void source_forget(struct source *source, uint64_t start, uint64_t len)
 {
+	uint64_t from = start / source->page * source->page;
+
 	source->has_fault = false;
-	/* If there is no memory, the range stays bad and is not accessed. */
-	if (source->pmem != NULL)
-		(void)mcsafe_badblocks_clear(mcsafe_pmem_badblocks(source->pmem), start, len);
+	/* Whole pages are lost, also where the file ends inside a page. If there is no memory, the
+	 * range stays bad and is not accessed. */
+	if (source->pmem != NULL && len > 0)
+		(void)mcsafe_badblocks_clear(mcsafe_pmem_badblocks(source->pmem), from,
+					     up(start + len, source->page) - from);
 }

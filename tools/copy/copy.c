@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/range.h"
 #include "common/size.h"
 #include "common/tool.h"
@@ -206,22 +207,17 @@ static void tell_json(const struct rescue *r, const struct losses *losses, const
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "source", json_object_new_string(r->source->path));
-	json_object_object_add(object, "destination", json_object_new_string(r->image->path));
-	json_object_object_add(object, "result", json_object_new_string(result_names[result]));
-	json_object_object_add(object, "offset", json_object_new_uint64(r->start));
-	json_object_object_add(object, "length", json_object_new_uint64(r->end - r->start));
-	json_object_object_add(
-		object, "copied",
-		json_object_new_uint64(map_bytes(&r->map, r->start, r->end, MAP_FINISHED)));
-	json_object_object_add(object, "lost", json_object_new_uint64(losses->bytes));
-	json_object_object_add(object, "not_tried", json_object_new_uint64(not_tried(r)));
-	json_object_object_add(object, "change",
-			       change[0] != '\0' ? json_object_new_string(change) : NULL);
+	json_add_text(object, "source", r->source->path);
+	json_add_text(object, "destination", r->image->path);
+	json_add_text(object, "result", result_names[result]);
+	json_add_size(object, "start", r->start);
+	json_add_size(object, "length", r->end - r->start);
+	json_add_size(object, "copied", map_bytes(&r->map, r->start, r->end, MAP_FINISHED));
+	json_add_size(object, "lost", losses->bytes);
+	json_add_size(object, "not_tried", not_tried(r));
+	json_add_text(object, "change", change[0] != '\0' ? change : NULL);
 	json_object_object_add(object, "ranges", losses_json(losses));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	json_write(object);
 }
 
 static void tell(const struct rescue *r, const struct losses *losses, const char *change,
