@@ -7,7 +7,9 @@ import stat
 import subprocess
 import unittest
 
+import dialogue
 from rescue import (
+    FAST,
     MAP,
     METHODS,
     PAGE,
@@ -27,6 +29,8 @@ PIECE = 256 << 10  # bytes that mcsafe copy reads at once
 
 class Patterns(Rescue):
     """Every pattern of good and bad blocks."""
+
+    parent = FAST
 
     def check_patterns(self, blocks: int, method: str, size: int, **faults: object) -> None:
         environment, options = METHODS[method]
@@ -411,6 +415,14 @@ class BlockDevice(Rescue):
         self.assertIn(b"are the same file", done.stderr)
         os.sync()
         self.assertEqual(self.dst.read_bytes(), data[: 15 * 512] + bytes(15 * PAGE - 15 * 512))
+
+
+class Manual(Rescue):
+    """mcsafe-copy(1)."""
+
+    def test_the_examples_show_what_happens(self) -> None:
+        """Each command, with what it writes."""
+        dialogue.replay("mcsafe-copy.1", self.dir)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import unittest
 
 from rescue import (
+    FAST,
     METHODS,
     PAGE,
     Rescue,
@@ -31,8 +32,7 @@ COPY = ("copy", "--fill", "0xdd", "--map", "map", "--map-interval", "0")
 class Resume(Rescue):
     """A file with bad blocks and with a hole."""
 
-    # Hundreds of copies wait for fsync(2), which takes no time there.
-    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    parent = FAST
 
     def setUp(self) -> None:
         super().setUp()

@@ -18,7 +18,7 @@
 
 int mcsafe_copy_main(int argc, char **argv);
 
-enum { KEY_FILL = 256, KEY_METHOD, KEY_SPARSE, KEY_JSON, KEY_INTERVAL };
+enum { KEY_FILL = 256, KEY_METHOD, KEY_SPARSE, KEY_INTERVAL };
 
 struct options {
 	struct range range;
@@ -80,7 +80,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_METHOD:
 		o->way = range_way(arg);
 		return 0;
-	case KEY_JSON:
+	case 'j':
 		o->json = true;
 		return 0;
 	case KEY_INTERVAL:
@@ -277,7 +277,7 @@ static const struct argp_option option_list[] = {
 	{"sparse", KEY_SPARSE, NULL, 0, "Leave holes in DST where SRC is lost", 0},
 	{"method", KEY_METHOD, "auto|map|read", 0, "How SRC is read", 0},
 	{"force", 'f', NULL, 0, "Overwrite DST", 0},
-	{"json", KEY_JSON, NULL, 0, "Tell the result as JSON, on standard output", 0},
+	{"json", 'j', NULL, 0, "Tell the result as JSON, on standard output", 0},
 	{0},
 };
 
