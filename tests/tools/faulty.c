@@ -17,7 +17,8 @@
  *   FAULTY_SIGNAL=N:SIGNO  before step N, the process gets this signal
  *   FAULTY_FULL=A          pwrite(2) fails with ENOSPC from this offset on
  *   FAULTY_SYNC=N          the Nth fdatasync(2) fails with EIO
- *   FAULTY_LOG=PATH        gets a line for each pread(2) of the source and each step
+ *   FAULTY_LOG=PATH        gets a line for each pread(2) of the source and each step, and at the
+ *                          end a line with the number of faults in the mapping
  *
  * The steps are the calls that change files, counted from 1: pwrite(2), ftruncate(2), fallocate(2),
  * fdatasync(2), fsync(2), rename(2).
@@ -36,6 +37,7 @@
 #include <unistd.h>
 
 #include <mcsafe/inject.h>
+#include <mcsafe/stats.h>
 
 #define RANGES 256
 
@@ -274,4 +276,15 @@ int __wrap_rename(const char *from, const char *to)
 {
 	step("rename", 0, 0);
 	return __real_rename(from, to);
+}
+
+__attribute__((destructor)) static void write_faults(void)
+{
+	unsigned long long faults = 0;
+	struct mcsafe_stats stats;
+
+	mcsafe_stats_get(&stats);
+	for (int cause = 0; cause < MCSAFE_STATS_CAUSES; cause++)
+		faults += stats.landed[cause][MCSAFE_SIDE_SOURCE];
+	write_line("faults %llu\n", faults);
 }

@@ -295,6 +295,19 @@ class Retry(Resume):
                     self.assertTrue(self.dst.read_bytes() == image_of(self.data, lost, 0xDD))
                     self.assertEqual(map_of(self.map), ("+", blocks_of(SIZE, lost)))
 
+    def test_a_bad_page_is_accessed_once_in_each_pass(self) -> None:
+        """A mapping raises one fault for each bad page, and none when the copy is continued."""
+        pages = sum(-(-length // PAGE) for _, length in BAD)
+        for method in ("map poison", "map eof"):
+            for retries in range(3):
+                with self.subTest(method=method, retries=retries):
+                    self.begin_again()
+                    self.check_complete(self.copy("--retry", str(retries), method=method))
+                    self.assertIn(f"\nfaults {pages * (retries + 1)}\n", self.log.read_text())
+                    self.log.unlink()
+                    self.check_complete(self.copy(method=method))
+                    self.assertIn("\nfaults 0\n", self.log.read_text())
+
     def test_a_retry_of_another_run(self) -> None:
         """The map file alone says what is bad."""
         self.check_complete(self.copy())
