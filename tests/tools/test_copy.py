@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import unittest
+from pathlib import Path
 
 import dialogue
 from rescue import (
@@ -313,13 +314,17 @@ class Changes(Rescue):
 class Refusals(Rescue):
     """What is refused leaves all files as they were."""
 
+    def files(self) -> dict[Path, bytes]:
+        """All files but the log, which the test writes."""
+        paths = [path for path in self.dir.iterdir() if path.is_file() and path != self.log]
+        return {path: path.read_bytes() for path in paths}
+
     def check_refused(self, why: str, *words: str) -> None:
-        before = {path: path.read_bytes() for path in self.dir.iterdir() if path.is_file()}
+        before = self.files()
         done = self.faulty("copy", *words)
         self.assertEqual(done.returncode, ERROR)
         self.assertRegex(done.stderr.decode(), f"^mcsafe copy: {why}")
-        after = {path: path.read_bytes() for path in self.dir.iterdir() if path.is_file()}
-        self.assertEqual(after, before)
+        self.assertEqual(self.files(), before)
 
     def test_files(self) -> None:
         """Each with the name of the file."""
