@@ -285,6 +285,19 @@ class Changes(Rescue):
                 with self.subTest(step=step, new=new):
                     self.check_shrink("map poison", PIECE, size, step, new)
 
+    def test_a_file_shrinks_inside_a_hole(self) -> None:
+        """What is left of the hole is no loss. Past the new end, nobody knows what there was."""
+        for method, (environment, options) in METHODS.items():
+            with self.subTest(method):
+                self.dst.unlink(missing_ok=True)
+                self.src.write_bytes(content(PAGE))
+                os.truncate(self.src, 10 * PAGE)
+                done = self.faulty(
+                    *("copy", *options, "src", "dst"), RESIZE=f"1:{4 * PAGE}", **environment
+                )
+                self.check_lost(done, [(4 * PAGE, 6 * PAGE)])
+                self.assertTrue(self.dst.read_bytes() == content(PAGE) + bytes(9 * PAGE))
+
     def test_a_file_that_is_written_to(self) -> None:
         """The copy is complete, and the change is told."""
         self.src.write_bytes(content(PAGE))

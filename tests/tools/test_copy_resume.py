@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_copy_resume.py - mcsafe copy with a map file: killed, full, stopped, continued."""
 
+import json
 import os
 import random
 import re
@@ -248,6 +249,21 @@ class Stopped(Resume):
             f"which has shrunk to {kept + 100} bytes\n",
         )
         self.assertEqual(self.dst.stat().st_size, SIZE)
+
+    def test_each_range_has_its_own_reason(self) -> None:
+        """What an earlier run has lost, what this run could not read, and what is gone."""
+        self.copy(SIGNAL="5:15")
+        os.truncate(self.src, 15 * PAGE)
+        told = json.loads(self.copy("--json").stdout)
+        self.assertEqual(
+            [(lost["start"], lost["length"], lost["reason"]) for lost in told["ranges"]],
+            [
+                (2 * PAGE, PAGE, "map"),
+                (3 * PAGE, PAGE, "media"),
+                (7 * PAGE, PAGE, "media"),
+                (15 * PAGE, SIZE - 15 * PAGE, "past-end"),
+            ],
+        )
 
     def test_a_file_that_has_grown_between_two_runs(self) -> None:
         """The new part is copied, and what is bad stays untouched."""
