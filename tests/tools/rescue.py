@@ -17,6 +17,9 @@ PAGE = 4096
 # Hundreds of copies wait for fsync(2), which takes no time there.
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
+# Each program of a sanitizer takes long to begin and to end. Then only every Nth case is tried.
+STRIDE = int(os.environ.get("MCSAFE_STRIDE", "1"))
+
 # The ways to read, and what makes them fail: environment and options.
 READ = ({}, ["--method", "read"])
 MAP = ({"FAULTY_KIND": "poison"}, ["--method", "map"])

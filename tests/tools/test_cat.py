@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import dialogue
-from rescue import FAULTY, METHODS, PAGE, Rescue, bad_text, content, image_of, ranges_of
+from rescue import FAULTY, METHODS, PAGE, STRIDE, Rescue, bad_text, content, image_of, ranges_of
 from tool import ERROR, FINE, LOST
 
 SIZE = 10 * PAGE - 7
@@ -24,7 +24,7 @@ class Cat(Rescue):
     def test_every_pattern_of_7_blocks(self) -> None:
         """As zeros, as another byte, or left out."""
         for method, (environment, options) in METHODS.items():
-            for pattern in range(1 << 7):
+            for pattern in range(0, 1 << 7, STRIDE):
                 bad = ranges_of([i for i in range(7) if pattern >> i & 1], SIZE)
                 words, expected = ([], image_of(self.data, bad))
                 if pattern % 3 == 1:

@@ -15,6 +15,7 @@ from rescue import (
     METHODS,
     PAGE,
     READ,
+    STRIDE,
     Rescue,
     bad_text,
     blocks_of,
@@ -37,7 +38,7 @@ class Patterns(Rescue):
         environment, options = METHODS[method]
         data = content(size)
         self.src.write_bytes(data)
-        for pattern in range(1 << blocks):
+        for pattern in range(0, 1 << blocks, STRIDE):
             bad = ranges_of([i for i in range(blocks) if pattern >> i & 1], size)
             self.dst.unlink(missing_ok=True)
             fill = pattern % 251

@@ -163,19 +163,22 @@ int mcsafe_cat_main(int argc, char **argv)
 	struct source source;
 	char text[256];
 	uint64_t end;
-	bool complete;
+	enum status status;
 
 	tool_parse(&argp, argc, argv, 0, &o);
 	source_open(&source, o.file, o.way);
 	refuse_own_output(&source);
 	end = range_end(&o.range, source.size, o.file);
-	complete = write_all(&o, &source, end, &losses);
+	status = write_all(&o, &source, end, &losses) ? STATUS_FINE : STATUS_ERROR;
 	if (losses.count > 0) {
+		if (status == STATUS_FINE)
+			status = STATUS_LOST;
 		tool_warn("%s: %" PRIu64 " bytes are lost:", o.file, losses.bytes);
 		losses_print(&losses, stderr);
 	}
 	if (source_has_changed(&source, text))
 		tool_warn("%s: %s", o.file, text);
+	losses_free(&losses);
 	source_close(&source);
-	return tool_end(!complete ? STATUS_ERROR : losses.count > 0 ? STATUS_LOST : STATUS_FINE);
+	return tool_end(status);
 }
