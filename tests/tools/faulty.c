@@ -7,7 +7,8 @@
  *
  *   FAULTY_FILE=PATH       the source, for the next variables
  *   FAULTY_BAD=A+N,A+N...  bytes that cannot be read. Whole pages, if the file is mapped
- *   FAULTY_KIND=WORD       how a mapping fails there: poison, eof, guard, protect; default: none
+ *   FAULTY_KIND=WORD       how a mapping fails there: eof, guard, protect, or poison where the
+ *                          kernel can simulate it, and otherwise another kind; default: none
  *   FAULTY_ERRNO=N         how pread(2) fails there; default: EIO
  *   FAULTY_WHOLE=1         pread(2) fails if any byte is bad; otherwise it stops at the first one
  *   FAULTY_SHORT=N         pread(2) of the source returns at most N bytes
@@ -33,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -178,6 +180,9 @@ static enum mcsafe_inject_kind kind(void)
 {
 	const char *name = getenv("FAULTY_KIND");
 
+	/* Old kernels have no simulated poison. Any other bad memory serves there. */
+	if (name != NULL && strcmp(name, "poison") == 0)
+		return MCSAFE_INJECT_AUTO;
 	for (int k = MCSAFE_INJECT_POISON; name != NULL && k <= MCSAFE_INJECT_EOF; k++)
 		if (strcmp(name, mcsafe_inject_kind_name((enum mcsafe_inject_kind)k)) == 0)
 			return (enum mcsafe_inject_kind)k;
@@ -276,6 +281,13 @@ int __wrap_rename(const char *from, const char *to)
 {
 	step("rename", 0, 0);
 	return __real_rename(from, to);
+}
+
+/* A test that is killed takes its copies with it. */
+__attribute__((constructor)) static void die_with_parent(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		wrong("prctl");
 }
 
 __attribute__((destructor)) static void write_faults(void)

@@ -4,6 +4,7 @@
 import os
 import random
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -92,6 +93,13 @@ class Rescue(unittest.TestCase):
         self.src, self.dst = self.dir / "src", self.dir / "dst"
         self.map, self.log = self.dir / "map", self.dir / "log"
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        """A shell without job control starts programs with signals that are ignored."""
+        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(signo) == signal.SIG_IGN:
+                signal.signal(signo, signal.SIG_DFL)
+
     def faulty(self, *words: str, **faults: object) -> subprocess.CompletedProcess:
         """Run mcsafe_faulty in the directory. The names of faults lack FAULTY_."""
         names = {name: value for name, value in os.environ.items() if name[:7] != "FAULTY_"}
@@ -101,7 +109,12 @@ class Rescue(unittest.TestCase):
             for name, value in faults.items()
         }
         return subprocess.run(
-            [FAULTY, *words], env=names, cwd=self.dir, capture_output=True, check=False
+            [FAULTY, *words],
+            env=names,
+            cwd=self.dir,
+            capture_output=True,
+            check=False,
+            timeout=100,  # only a command that hangs takes that long
         )
 
     def steps(self) -> list[str]:
