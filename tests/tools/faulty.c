@@ -18,6 +18,7 @@
  *   FAULTY_SIGNAL=N:SIGNO  before step N, the process gets this signal
  *   FAULTY_FULL=A          pwrite(2) fails with ENOSPC from this offset on
  *   FAULTY_SYNC=N          the Nth fdatasync(2) fails with EIO
+ *   FAULTY_CLOCK=MS        CLOCK_MONOTONIC goes on by so many milliseconds with each look at it
  *   FAULTY_LOG=PATH        gets a line for each pread(2) of the source and each step, and at the
  *                          end a line with the number of faults in the mapping
  *
@@ -36,6 +37,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <mcsafe/inject.h>
@@ -51,6 +53,7 @@ int __real_fallocate(int fd, int mode, off_t offset, off_t len);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __real_rename(const char *from, const char *to);
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
 
 void *__wrap_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t offset);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
@@ -60,6 +63,7 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_rename(const char *from, const char *to);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 
 static struct {
 	bool is_read;
@@ -281,6 +285,19 @@ int __wrap_rename(const char *from, const char *to)
 {
 	step("rename", 0, 0);
 	return __real_rename(from, to);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	static uint64_t now;
+	uint64_t each = number("FAULTY_CLOCK", 0);
+
+	if (each == 0 || clock != CLOCK_MONOTONIC)
+		return __real_clock_gettime(clock, time);
+	now += each;
+	time->tv_sec = (time_t)(now / 1000);
+	time->tv_nsec = (long)(now % 1000) * 1000000;
+	return 0;
 }
 
 /* A test that is killed takes its copies with it. */

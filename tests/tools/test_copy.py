@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_copy.py - mcsafe copy: the image of a file whose blocks fail."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import stat
+import struct
+import termios
 import unittest
 from pathlib import Path
 
 import dialogue
 from rescue import (
     FAST,
+    FAULTY,
     MAP,
     METHODS,
     PAGE,
@@ -242,6 +248,60 @@ class Sparse(Rescue):
                     self.assertEqual(os.pread(dst.fileno(), len(data), at), data)
                 found = os.lseek(dst.fileno(), 1 << 20, os.SEEK_DATA)
                 self.assertEqual(found // (1 << 20), 123456789 // (1 << 20))
+
+
+class Terminal(Rescue):
+    """What a person sees, with a clock that each look sets forward."""
+
+    def run_on_terminal(self, columns: int) -> str:
+        """Copy a file whose second half is lost. Return what is written to the terminal."""
+        self.src.write_bytes(content(4 * PIECE))
+        self.dst.unlink(missing_ok=True)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ |= {"FAULTY_CLOCK": "1000", "FAULTY_RESIZE": f"2:{2 * PIECE}"}
+            os.environ |= {"FAULTY_FILE": str(self.src)}
+            # The parent sets the width first.
+            os.read(0, 1)
+            os.execv(FAULTY, ["mcsafe", "copy", "--method", "read", self.src, self.dst])
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 25, columns, 0, 0))
+        settings = termios.tcgetattr(terminal)
+        settings[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
+        os.write(terminal, b"\n")
+        shown = b""
+        # At the end a terminal has EIO.
+        with contextlib.suppress(OSError):
+            while part := os.read(terminal, 4096):
+                shown += part
+        os.close(terminal)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), LOST)
+        return shown.decode()
+
+    def test_progress(self) -> None:
+        """How far it has come, how fast, and how much is lost. At the end the line goes away."""
+        *shown, last = self.run_on_terminal(200).split("\r\n")[0].split("\r\x1b[K")[1:]
+        self.assertEqual(
+            shown,
+            [
+                "256 KiB of 1.0 MiB (25 %), 256 KiB/s",
+                "512 KiB of 1.0 MiB (50 %), 256 KiB/s",
+                "1.0 MiB of 1.0 MiB (100 %), 341 KiB/s, 512 KiB lost",
+                "",
+            ][: len(shown)],
+        )
+        self.assertGreaterEqual(len(shown), 3)
+        self.assertRegex(last, "^mcsafe copy: .*: 524288 of 1048576 bytes are lost:$")
+
+    def test_progress_on_a_narrow_terminal(self) -> None:
+        """A line is cut before it would begin a new one."""
+        for line in self.run_on_terminal(30).split("\r\n")[0].split("\r\x1b[K")[1:-1]:
+            self.assertLess(len(line), 30)
+
+    def test_no_progress_elsewhere(self) -> None:
+        """A file or a pipe gets messages only."""
+        self.src.write_bytes(content(4 * PIECE))
+        self.assertEqual(self.faulty("copy", "src", "dst", CLOCK=1000).stderr, b"")
 
 
 class Changes(Rescue):

@@ -156,6 +156,15 @@ class Killed(Resume):
         self.assertGreater(names.count("rename"), 8)
 
 
+    def test_the_map_is_written_twice_a_minute(self) -> None:
+        """With a clock that each look sets forward by 8 seconds: at each fourth piece."""
+        self.copy("--map-interval", "30", BAD="", CLOCK=8000)
+        names = "".join(line.split()[1][0] for line in self.steps())
+        # p: pwrite, f: fdatasync and fsync, r: rename. The hole is a piece without a write.
+        self.assertRegex(names, "^pppp?ffr")
+        self.assertLess(names.count("r"), 5)
+
+
 class Stopped(Resume):
     """Signals and errors that end a copy."""
 

@@ -23,6 +23,7 @@ void losses_add(struct losses *losses, uint64_t start, uint64_t len, const char 
 		const char *text)
 {
 	struct loss *last = losses->count > 0 ? &losses->list[losses->count - 1] : NULL;
+	struct loss *list = losses->list;
 
 	losses->bytes += len;
 	if (last != NULL && last->start + last->len == start && last->reason == reason &&
@@ -30,17 +31,15 @@ void losses_add(struct losses *losses, uint64_t start, uint64_t len, const char 
 		last->len += len;
 		return;
 	}
-	if (losses->count == losses->room) {
-		size_t room = losses->room * 2 + 16;
-		struct loss *grown = tool_alloc(room, sizeof(*grown));
-
-		if (losses->count > 0)
-			memcpy(grown, losses->list, losses->count * sizeof(*grown));
+	if (list == NULL || losses->count == losses->room) {
+		losses->room = losses->room * 2 + 16;
+		list = tool_alloc(losses->room, sizeof(*list));
+		if (losses->list != NULL)
+			memcpy(list, losses->list, losses->count * sizeof(*list));
 		free(losses->list);
-		losses->list = grown;
-		losses->room = room;
+		losses->list = list;
 	}
-	losses->list[losses->count++] = (struct loss){start, len, reason, tool_copy_text(text)};
+	list[losses->count++] = (struct loss){start, len, reason, tool_copy_text(text)};
 }
 
 static int by_start(const void *a, const void *b)
@@ -48,6 +47,31 @@ static int by_start(const void *a, const void *b)
 	const struct loss *one = a, *other = b;
 
 	return (one->start > other->start) - (one->start < other->start);
+}
+
+/* List [from, to), with the reasons of `found` from number *i on. */
+static void add_with_reasons(struct losses *losses, const struct losses *found, size_t *i,
+			     uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		const struct loss *loss;
+		uint64_t until = to;
+
+		while (*i < found->count && found->list[*i].start + found->list[*i].len <= from)
+			(*i)++;
+		loss = *i < found->count ? &found->list[*i] : NULL;
+		if (loss != NULL && loss->start <= from) {
+			if (loss->start + loss->len < until)
+				until = loss->start + loss->len;
+			losses_add(losses, from, until - from, loss->reason, loss->text);
+		} else {
+			if (loss != NULL && loss->start < until)
+				until = loss->start;
+			losses_add(losses, from, until - from, "map",
+				   "the map file has it as bad, and it was not tried again");
+		}
+		from = until;
+	}
 }
 
 void losses_of_map(struct losses *losses, const struct map *map, uint64_t start, uint64_t end,
@@ -63,27 +87,8 @@ void losses_of_map(struct losses *losses, const struct map *map, uint64_t start,
 		uint64_t from = block->start > start ? block->start : start;
 		uint64_t to = block->start + block->len < end ? block->start + block->len : end;
 
-		while (block->status == MAP_BAD && from < to) {
-			const struct loss *loss;
-			uint64_t until = to;
-
-			while (i < found->count &&
-			       found->list[i].start + found->list[i].len <= from)
-				i++;
-			loss = i < found->count ? &found->list[i] : NULL;
-			if (loss != NULL && loss->start <= from) {
-				if (loss->start + loss->len < until)
-					until = loss->start + loss->len;
-				losses_add(losses, from, until - from, loss->reason, loss->text);
-			} else {
-				if (loss != NULL && loss->start < until)
-					until = loss->start;
-				losses_add(
-					losses, from, until - from, "map",
-					"the map file has it as bad, and it was not tried again");
-			}
-			from = until;
-		}
+		if (block->status == MAP_BAD)
+			add_with_reasons(losses, found, &i, from, to);
 	}
 }
 
@@ -99,17 +104,17 @@ void losses_print(const struct losses *losses, FILE *to)
 
 struct json_object *losses_json(const struct losses *losses)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < losses->count; i++) {
 		const struct loss *loss = &losses->list[i];
-		struct json_object *object = json_object_new_object();
+		struct json_object *entry = json_object_new_object();
 
-		json_add_size(object, "start", loss->start);
-		json_add_size(object, "length", loss->len);
-		json_add_text(object, "reason", loss->reason);
-		json_add_text(object, "text", loss->text);
-		json_object_array_add(array, object);
+		json_add_size(entry, "start", loss->start);
+		json_add_size(entry, "length", loss->len);
+		json_add_text(entry, "reason", loss->reason);
+		json_add_text(entry, "text", loss->text);
+		json_object_array_add(list, entry);
 	}
-	return array;
+	return list;
 }

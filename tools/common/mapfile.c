@@ -96,28 +96,28 @@ static void replace(struct map *map, size_t first, size_t last, const struct map
 }
 
 /* Add a block to the end of a short list, or make the last one longer. */
-static size_t add(struct map_block *list, size_t n, uint64_t start, uint64_t end,
+static size_t add(struct map_block *list, size_t n, uint64_t from, uint64_t to,
 		  enum map_status status)
 {
-	if (start >= end)
+	if (from >= to)
 		return n;
 	if (n > 0 && list[n - 1].status == status) {
-		list[n - 1].len = end - list[n - 1].start;
+		list[n - 1].len = to - list[n - 1].start;
 		return n;
 	}
-	list[n] = (struct map_block){start, end - start, status};
+	list[n] = (struct map_block){from, to - from, status};
 	return n + 1;
 }
 
 void map_set(struct map *map, uint64_t start, uint64_t len, enum map_status status)
 {
-	uint64_t end = start + len, map_start;
+	uint64_t end = start + len, lowest;
 	struct map_block list[5]; /* a neighbour, a rest, the range, a rest, a neighbour */
 	size_t first, last, n = 0;
 
 	if (len == 0)
 		return;
-	map_start = map->count > 0 ? map->blocks[0].start : start;
+	lowest = map->count > 0 ? map->blocks[0].start : start;
 	/* The blocks that the range touches, also with its ends: these may become one with it. */
 	first = number_of(map, start > 0 ? start - 1 : 0);
 	last = first;
@@ -141,10 +141,10 @@ void map_set(struct map *map, uint64_t start, uint64_t len, enum map_status stat
 	}
 	n = add(list, n, start, end, status);
 	/* What lies after it. */
-	if (map->count > 0 && end < map_start) {
+	if (map->count > 0 && end < lowest) {
 		first = 0;
 		last = 1;
-		n = add(list, n, end, map_start, MAP_NOT_TRIED);
+		n = add(list, n, end, lowest, MAP_NOT_TRIED);
 	}
 	for (size_t i = first; i < last; i++) {
 		const struct map_block *b = &map->blocks[i];
@@ -188,7 +188,7 @@ static int take_character(char **at)
 	int c;
 
 	*at += strspn(*at, BLANKS);
-	c = **at;
+	c = (unsigned char)**at;
 	if (c == '\0' || ((*at)[1] != '\0' && strchr(BLANKS "#", (*at)[1]) == NULL))
 		return '\0';
 	(*at)++;

@@ -60,39 +60,56 @@ static void refuse_unknown_size(const struct source *source)
 			  source->path);
 }
 
-void source_open(struct source *source, const char *path, enum source_way way)
+static _Noreturn void fail(const char *path, int error)
 {
-	struct mcsafe_badblocks_answer answer;
-	struct mcsafe_pmem_info info;
-	off_t end;
-	int err;
+	tool_fail("%s: %s", path, strerror(error));
+}
 
-	*source = (struct source){.path = path, .page = PAGE};
-	/* O_NONBLOCK: the open of a pipe would wait for a writer. */
-	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (source->fd < 0 || fstat(source->fd, &source->stat) != 0)
-		tool_fail("%s: %s", path, strerror(errno));
-	if (S_ISDIR(source->stat.st_mode))
-		tool_fail("%s: %s", path, strerror(EISDIR));
-	if (!S_ISREG(source->stat.st_mode) && !S_ISBLK(source->stat.st_mode) &&
-	    !S_ISCHR(source->stat.st_mode))
-		tool_fail("%s is neither a file, a block device nor a device-dax node", path);
-	err = way != SOURCE_READ || S_ISCHR(source->stat.st_mode) ? map_it(source) : 0;
-	if (S_ISCHR(source->stat.st_mode)) {
+static _Noreturn void refuse_kind(const char *path)
+{
+	tool_fail("%s is neither a file, a block device nor a device-dax node", path);
+}
+
+/* Map the source if it is to be mapped. */
+static void choose_way(struct source *source, enum source_way way)
+{
+	bool is_node = S_ISCHR(source->stat.st_mode);
+	int err = way != SOURCE_READ || is_node ? map_it(source) : 0;
+
+	if (is_node) {
 		if (err == -ENODEV || err == -EINVAL)
-			tool_fail("%s is neither a file, a block device nor a device-dax node",
-				  path);
+			refuse_kind(source->path);
 		if (err != 0)
-			tool_fail("%s: %s", path, strerror(-err));
+			fail(source->path, -err);
 		if (way == SOURCE_READ)
-			tool_fail("%s: a device-dax node can only be mapped", path);
+			tool_fail("%s: a device-dax node can only be mapped", source->path);
 	} else if (err != 0 && way == SOURCE_MAP) {
-		tool_fail("%s cannot be mapped: %s", path, strerror(-err));
+		tool_fail("%s cannot be mapped: %s", source->path, strerror(-err));
 	}
 	if (source->pmem != NULL && way == SOURCE_AUTO && !is_memory(source)) {
 		mcsafe_pmem_close(source->pmem);
 		source->pmem = NULL;
 	}
+}
+
+void source_open(struct source *source, const char *path, enum source_way way)
+{
+	struct mcsafe_badblocks_answer answer;
+	struct mcsafe_pmem_info info;
+	mode_t mode;
+	off_t end;
+
+	*source = (struct source){.path = path, .page = PAGE};
+	/* O_NONBLOCK: the open of a pipe would wait for a writer. */
+	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (source->fd < 0 || fstat(source->fd, &source->stat) != 0)
+		fail(path, errno);
+	mode = source->stat.st_mode;
+	if (S_ISDIR(mode))
+		fail(path, EISDIR);
+	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISCHR(mode))
+		refuse_kind(path);
+	choose_way(source, way);
 	if (source->pmem != NULL) {
 		/* If the kernel cannot be asked, reads find what is bad. */
 		(void)mcsafe_pmem_ask(source->pmem, &answer);
@@ -101,14 +118,13 @@ void source_open(struct source *source, const char *path, enum source_way way)
 		source->page = info.page_size;
 	} else {
 		/* Some files of /proc cannot be positioned at their end. */
-		end = S_ISREG(source->stat.st_mode) ? source->stat.st_size
-						    : lseek(source->fd, 0, SEEK_END);
+		end = S_ISREG(mode) ? source->stat.st_size : lseek(source->fd, 0, SEEK_END);
 		if (end < 0)
-			tool_fail("%s: %s", path, strerror(errno));
+			fail(path, errno);
 		source->size = (uint64_t)end;
 		(void)posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	}
-	if (S_ISREG(source->stat.st_mode))
+	if (S_ISREG(mode))
 		refuse_unknown_size(source);
 }
 
