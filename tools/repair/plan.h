@@ -26,8 +26,8 @@ struct plan {
 };
 
 /*
- * Repair all ranges of the plan. Only their bytes get new data. A page is written as a whole, so its
- * good bytes are read before, and are written again.
+ * Repair all ranges of the plan. Only their bytes get new data. A page is written as a whole, so
+ * its good bytes are read before, and are written again.
  */
 void plan_run(struct plan *plan);
 
