@@ -88,6 +88,7 @@ static void add_errors(struct search *search, struct json_object *owner, struct 
 }
 
 /* Regions are in decoders, decoders in ports, ports in buses. */
+/* NOLINTNEXTLINE(misc-no-recursion): to DEEPEST at most. */
 static void look(struct search *search, struct json_object *object, unsigned depth)
 {
 	if (depth == DEEPEST)

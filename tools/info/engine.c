@@ -19,12 +19,12 @@
 
 static void add_engine(struct items *items)
 {
-	const char *wanted = getenv("MCSAFE_ENGINE"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *wanted = getenv("MCSAFE_ENGINE");
 	char *shown = wanted != NULL ? text_visible(wanted) : NULL;
 	int error = mcsafe_install();
 
 	if (error == -EINVAL || error == -ENOTSUP) {
-		unsetenv("MCSAFE_ENGINE"); /* NOLINT(concurrency-mt-unsafe) */
+		unsetenv("MCSAFE_ENGINE");
 		if (mcsafe_install() == 0)
 			items_add(items, GROUP, "engine", ITEM_NO, "unset MCSAFE_ENGINE",
 				  "MCSAFE_ENGINE=%s %s; without it: %s", shown,

@@ -54,7 +54,7 @@ static bool read_all(struct elf_file *file, int fd)
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 ||
 	    status.st_size > LARGEST)
 		return false;
-	file->data = malloc((size_t)status.st_size);
+	file->data = calloc((size_t)status.st_size, 1);
 	if (file->data == NULL)
 		return false;
 	while (file->size < (size_t)status.st_size) {
