@@ -13,10 +13,10 @@ SOURCES = Path(__file__).resolve().parents[2]
 FILE = SOURCES / "tools/completion/mcsafe"
 
 
-def complete(*words: str) -> list[str]:
+def complete(*words: str, before: str = "") -> list[str]:
     """Return what bash offers for the last of the words."""
     script = (
-        f'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mcsafe; '
+        f'{before} source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mcsafe; '
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
@@ -74,6 +74,18 @@ class Completion(unittest.TestCase):
                 self.assertNotIn("bash", complete("inject", *words))
         self.assertIn("bash", complete("inject", "--timeout", "=", "5", "bash"))
         self.assertIn("bash", complete("inject", "--timeout", "5", "bash"))
+
+    def test_words_of_programs(self) -> None:
+        """The package bash-completion is told where the program is."""
+        known = '_command_offset() { COMPREPLY=("offset $1"); };'
+        for words, offset in (
+            (("ls", "x"), 2),
+            (("--", "ls", "x"), 3),
+            (("--timeout", "=", "5", "--json", "ls", "-l", "x"), 6),
+            (("--timeout", "5", "ls", "x"), 4),
+        ):
+            with self.subTest(words):
+                self.assertEqual(complete("inject", *words, before=known), [f"offset {offset}"])
 
     def test_bash_knows_the_function(self) -> None:
         """As the package bash-completion loads the file: by the name of the command."""
