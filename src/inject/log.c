@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <ucontext.h>
@@ -117,10 +118,18 @@ static void trace_callers(size_t order, const void *caller)
 		trace_frame(order, (uintptr_t)frames[i], base);
 }
 
-void mcsafe__log_begin(const char *log, const char *trace)
+/* secure_getenv(): a set-user-ID program ignores these variables. The program may change them. */
+static const char *file_of(const char *variable)
 {
-	log_file = log;
-	trace_file = trace;
+	const char *file = secure_getenv(variable);
+
+	return file != NULL && *file != '\0' ? strdup(file) : NULL;
+}
+
+void mcsafe__log_begin(void)
+{
+	log_file = file_of("MCSAFE_INJECT_LOG");
+	trace_file = file_of("MCSAFE_INJECT_TRACE");
 }
 
 void mcsafe__log_program(enum mcsafe_inject_kind kind)

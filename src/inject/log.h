@@ -8,10 +8,10 @@
 #include <mcsafe/inject.h>
 
 /*
- * The files that the environment names: for a log (MCSAFE_INJECT_LOG), and for a trace
+ * Take the files that the environment names: for a log (MCSAFE_INJECT_LOG), and for a trace
  * (MCSAFE_INJECT_TRACE). Called once, before the schedule of the environment is set.
  */
-void mcsafe__log_begin(const char *log, const char *trace);
+void mcsafe__log_begin(void);
 
 /* Write the beginning of the trace: how copies fail, and which program it is. */
 void mcsafe__log_program(enum mcsafe_inject_kind kind);

@@ -190,14 +190,7 @@ size_t mcsafe_inject_failures(void)
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* secure_getenv(): a set-user-ID program ignores these variables. The program may change them. */
-static const char *file_of(const char *variable)
-{
-	const char *file = secure_getenv(variable);
-
-	return file != NULL && *file != '\0' ? strdup(file) : NULL;
-}
-
+/* secure_getenv(): a set-user-ID program ignores this variable. */
 __attribute__((constructor)) static void obey_environment(void)
 {
 	const char *spec = secure_getenv("MCSAFE_INJECT");
@@ -205,7 +198,7 @@ __attribute__((constructor)) static void obey_environment(void)
 
 	if (spec == NULL || *spec == '\0')
 		return;
-	mcsafe__log_begin(file_of("MCSAFE_INJECT_LOG"), file_of("MCSAFE_INJECT_TRACE"));
+	mcsafe__log_begin();
 	if (mcsafe_inject_schedule(spec) == 0) {
 		mcsafe__log_program(mcsafe_inject_kind_at(atomic_load(&bad_byte)));
 		return;

@@ -27,9 +27,9 @@
 enum way { LOST, WORN, PASSING };
 
 static struct bad {
-	enum way way;
 	off_t start, end;
 	char *mapped; /* where the last mapping has it; NULL: nowhere */
+	enum way way;
 	bool is_good; /* it was repaired */
 } list[MOST];
 
@@ -78,11 +78,6 @@ typedef ssize_t pread_fn(int fd, void *to, size_t n, off_t at);
 typedef ssize_t pwrite_fn(int fd, const void *from, size_t n, off_t at);
 typedef int fallocate_fn(int fd, int mode, off_t at, off_t n);
 
-mmap_fn mmap64;
-pread_fn pread64;
-pwrite_fn pwrite64;
-fallocate_fn fallocate64;
-
 /* A page past the end of a file raises SIGBUS with BUS_ADRERR, as the kernel does for a disk. */
 static void spoil(struct bad *bad)
 {
@@ -95,6 +90,7 @@ static void spoil(struct bad *bad)
 		abort();
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): those of libc are reserved. */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	char *map = REAL("mmap", mmap_fn)(addr, len, prot, flags, fd, offset);
@@ -178,3 +174,4 @@ int fallocate64(int fd, int mode, off_t at, off_t n)
 {
 	return fallocate(fd, mode, at, n);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

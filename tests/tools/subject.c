@@ -52,7 +52,7 @@ static void ignore(char *to)
 static void wrong(char *to)
 {
 	if (copy_record(to) != 0)
-		strcpy(to, "something else");
+		memcpy(to, "something else", sizeof("something else"));
 }
 
 /* The other copy is good. */

@@ -214,6 +214,14 @@ class Inject(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
             self.assertIn(message, done.stderr)
 
+    def test_a_library_that_is_not_the_injector(self) -> None:
+        """The loader passes it over, or it traces nothing."""
+        file = self.scratch / "library.so"
+        file.write_text("no library")
+        done = inject("--library", str(file), SUBJECT, "right")
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("subject has started no program that takes libmcsafe-inject", done.stderr)
+
     def test_a_program_with_the_injector_in_it(self) -> None:
         """It is tested like one that takes a preloaded injector."""
         if WRAPPED is None:  # this build has no archive

@@ -54,36 +54,41 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static size_t read_number(const char **text, const struct argp_state *state)
+/* Read a number from 1 on, and go past it. */
+static bool read_number(const char **text, size_t *number)
 {
 	char *end;
-	unsigned long number;
 
+	if (!isdigit((unsigned char)**text))
+		return false;
 	errno = 0;
-	number = isdigit((unsigned char)**text) ? strtoul(*text, &end, 10) : 0;
-	if (errno != 0 || number == 0 || number == NEVER)
-		argp_error(state, "--nth: a list of numbers from 1 on, for example 1-5,9");
+	*number = strtoul(*text, &end, 10);
 	*text = end;
-	return number;
+	return errno == 0 && *number != 0 && *number != NEVER;
 }
 
-static void read_numbers(struct options *o, const char *text, const struct argp_state *state)
+/* Read a list of numbers and ranges. */
+static bool read_numbers(struct options *o, const char *text)
 {
 	do {
 		struct numbers one;
 
-		one.first = one.last = read_number(&text, state);
+		if (!read_number(&text, &one.first))
+			return false;
+		one.last = one.first;
 		if (*text == '-') {
 			text++;
-			one.last = read_number(&text, state);
+			if (!read_number(&text, &one.last))
+				return false;
 		}
 		if (one.last < one.first || (*text != ',' && *text != '\0'))
-			argp_error(state, "--nth: a list of numbers from 1 on, for example 1-5,9");
+			return false;
 		o->chosen = reallocarray(o->chosen, o->nchosen + 1, sizeof(*o->chosen));
 		if (o->chosen == NULL)
 			tool_fail("no memory");
 		o->chosen[o->nchosen++] = one;
 	} while (*text++ == ',');
+	return true;
 }
 
 static double read_seconds(const char *text, const struct argp_state *state)
@@ -106,7 +111,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->all = true;
 		break;
 	case 'n':
-		read_numbers(o, arg, state);
+		if (!read_numbers(o, arg))
+			argp_error(state, "--nth: a list of numbers from 1 on, for example 1-5,9");
 		break;
 	case 't':
 		o->settings.timeout = read_seconds(arg, state);
@@ -164,7 +170,7 @@ static bool is_file(const char *path)
  */
 static const char *find_library(void)
 {
-	static const char *const places[] = {"../" MCSAFE_LIBDIR, "../lib", "../src/inject"};
+	static const char *const places[] = {("../" MCSAFE_LIBDIR), "../lib", "../src/inject"};
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash, *path, *real;

@@ -17,7 +17,6 @@
 #define SECOND INT64_C(1000000000) /* nanoseconds */
 
 static sigset_t waited, original;
-static bool is_told_to_end;
 
 /* A directory for the trace, and for a name of the library without blanks: LD_PRELOAD is a list. */
 struct scratch {
@@ -172,7 +171,6 @@ static void wait_for(struct trial *trial, pid_t child, int64_t limit)
 		}
 		signal = sigtimedwait(&waited, NULL, &time);
 		if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
-			is_told_to_end = true;
 			trial->interrupted = true;
 			return;
 		}
@@ -186,9 +184,7 @@ void trial_run(struct trial *trial, const struct trial_settings *settings, const
 	int status;
 	pid_t child;
 
-	*trial = (struct trial){.interrupted = is_told_to_end, .status = -1};
-	if (is_told_to_end)
-		return;
+	*trial = (struct trial){.status = -1};
 	trial->output = make_file();
 	trial->errors = make_file();
 	make_scratch(&scratch, settings->library);

@@ -28,8 +28,8 @@ struct trial {
 };
 
 /*
- * Block the signals that trial_run() waits for. From here on, SIGINT, SIGTERM and SIGHUP end a
- * trial, and no trial begins after one.
+ * Block the signals that trial_run() waits for. From here on, SIGINT, SIGTERM and SIGHUP end
+ * the trial that runs, or the next one.
  */
 void trial_prepare(void);
 
