@@ -103,6 +103,13 @@ static void *copy_in_thread(void *to)
 	return NULL;
 }
 
+/* More copies than a process may have open files. */
+static void many(char *to)
+{
+	for (int i = 0; i < 100; i++)
+		right(to);
+}
+
 /* Two threads copy. Which of them meets the failure is open. */
 static void threads(char *to)
 {
@@ -123,7 +130,7 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{"right", right}, {"crash", crash},        {"hang", hang},       {"ignore", ignore},
 		{"wrong", wrong}, {"recover", recover},    {"tell", tell},       {"vary", vary},
-		{"shell", shell}, {"fork", fork_and_hang}, {"threads", threads},
+		{"shell", shell}, {"fork", fork_and_hang}, {"threads", threads}, {"many", many},
 	};
 	char first[sizeof(mirror)], second[sizeof(mirror)] = "";
 

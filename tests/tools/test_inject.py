@@ -87,6 +87,17 @@ class Inject(unittest.TestCase):
         self.assertIn("standard error differs from run to run", done.stdout)
         self.assertIn("    | process ", done.stdout)
 
+    def test_many_copies(self) -> None:
+        """The results of all runs are kept, but not their files."""
+        done = subprocess.run(
+            ["bash", "-c", 'ulimit -n 30; exec "$0" inject "$1" many', MCSAFE, SUBJECT],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (FINE, ""))
+        self.assertIn("101 failing copies, 0 not handled\n", done.stdout)
+
     def test_copies_of_all_threads_fail(self) -> None:
         """They are counted over all threads of a process."""
         self.assertEqual(outcomes("--", SUBJECT, "threads"), (FINE, ["reported"] * 3))

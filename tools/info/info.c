@@ -98,5 +98,6 @@ int mcsafe_info_main(int argc, char **argv)
 		write_json(&items);
 	else
 		write_text(&items);
+	items_free(&items);
 	return tool_end(STATUS_FINE);
 }

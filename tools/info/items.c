@@ -27,6 +27,13 @@ void items_add(struct items *items, const char *group, const char *name, enum it
 	items->list[items->n++] = item;
 }
 
+void items_free(struct items *items)
+{
+	for (size_t i = 0; i < items->n; i++)
+		free(items->list[i].value);
+	free(items->list);
+}
+
 const char *item_state_name(enum item_state state)
 {
 	static const char *const names[] = {"yes", "no", "unknown", "value"};

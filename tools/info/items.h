@@ -29,6 +29,8 @@ struct items {
 void items_add(struct items *items, const char *group, const char *name, enum item_state state,
 	       const char *advice, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+void items_free(struct items *items);
+
 /* The name of a state: "yes", "no", "unknown", "value". */
 const char *item_state_name(enum item_state state);
 

@@ -34,7 +34,7 @@ struct options {
 	bool all, onwards, recovers, json;
 	bool has_offset;
 	uint64_t offset;
-	const char *junit;
+	const char *junit, *library;
 };
 
 enum { KEY_OFFSET = 256, KEY_ONWARDS, KEY_RECOVERS, KEY_JSON, KEY_JUNIT, KEY_LIBRARY, KEY_INPUT };
@@ -135,7 +135,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->junit = arg;
 		break;
 	case KEY_LIBRARY:
-		o->settings.library = arg;
+		o->library = arg;
 		break;
 	case KEY_INPUT:
 		o->settings.input = arg;
@@ -168,7 +168,7 @@ static bool is_file(const char *path)
  * Find the injector: in the places where an installation and a build directory have it, seen from
  * this program, or else where the loader looks.
  */
-static const char *find_library(void)
+static char *find_library(void)
 {
 	static const char *const places[] = {("../" MCSAFE_LIBDIR), "../lib", "../src/inject"};
 	char self[PATH_MAX];
@@ -185,10 +185,10 @@ static const char *find_library(void)
 		if (real != NULL)
 			return real;
 	}
-	return LIBRARY;
+	return tool_copy_text(LIBRARY);
 }
 
-static const char *chosen_library(const char *path)
+static char *chosen_library(const char *path)
 {
 	char *real = realpath(path, NULL);
 
@@ -296,6 +296,12 @@ static void run_baseline(const struct options *o, struct baseline *baseline)
 	trial_free(&second);
 }
 
+static void free_result(struct result *result)
+{
+	trial_free(&result->trial);
+	free(result->said);
+}
+
 /* Let one copy fail. Returns false after the last one: if none failed, or on a request to end. */
 static bool run_one(const struct options *o, struct results *results, size_t order)
 {
@@ -315,10 +321,12 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 		return false;
 	}
 	result->outcome = outcome_of(&results->baseline, &result->trial, o->recovers);
+	result->said = report_tail(result->trial.errors);
+	trial_close(&result->trial);
 	/* The walk through all copies ends here. */
 	if (o->chosen == NULL && result->outcome == OUTCOME_UNREACHED &&
 	    result->trial.status == 0) {
-		trial_free(&result->trial);
+		free_result(result);
 		return false;
 	}
 	results->n++;
@@ -341,6 +349,14 @@ static void run_all(const struct options *o, struct results *results)
 	results->complete = !results->interrupted && outcome_count(results, OUTCOME_UNREACHED) == 0;
 }
 
+static void free_all(struct results *results)
+{
+	for (size_t i = 0; i < results->n; i++)
+		free_result(&results->list[i]);
+	free(results->list);
+	trial_free(&results->baseline.trial);
+}
+
 int mcsafe_inject_main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -355,10 +371,10 @@ int mcsafe_inject_main(int argc, char **argv)
 	};
 	struct options o = {.settings = {.timeout = 60}};
 	struct results results = {0};
+	enum status status;
 
 	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &o);
-	o.settings.library =
-		o.settings.library != NULL ? chosen_library(o.settings.library) : find_library();
+	o.settings.library = o.library != NULL ? chosen_library(o.library) : find_library();
 	results.argv = o.settings.argv;
 	results.timeout = o.settings.timeout;
 	trial_prepare();
@@ -372,7 +388,11 @@ int mcsafe_inject_main(int argc, char **argv)
 		report_end(&results);
 	if (o.junit != NULL)
 		report_junit(&results, o.junit);
+	status = results.complete ? STATUS_FINE : STATUS_ERROR;
 	if (outcome_count_bad(&results) > 0)
-		return tool_end(STATUS_LOST);
-	return tool_end(results.complete ? STATUS_FINE : STATUS_ERROR);
+		status = STATUS_LOST;
+	free_all(&results);
+	free(o.chosen);
+	free(o.settings.library);
+	return tool_end(status);
 }

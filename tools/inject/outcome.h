@@ -32,7 +32,8 @@ struct baseline {
 struct result {
 	size_t order;
 	enum outcome outcome;
-	struct trial trial;
+	struct trial trial; /* without its files: there can be many results */
+	char *said;         /* the end of standard error, visible */
 };
 
 struct results {

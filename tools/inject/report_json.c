@@ -43,7 +43,7 @@ static struct json_object *copies_of(const struct trace *trace)
 static struct json_object *result_of(const struct results *results, const struct result *result)
 {
 	struct json_object *one = json_object_new_object();
-	char text[200], *said = report_tail(result->trial.errors);
+	char text[200];
 
 	outcome_text(results, result, text, sizeof(text));
 	json_add_size(one, "copy", result->order);
@@ -57,8 +57,7 @@ static struct json_object *result_of(const struct results *results, const struct
 	json_add(one, "seconds", json_object_new_double(result->trial.seconds));
 	json_add(one, "failed", copies_of(&result->trial.trace));
 	/* It has newlines, and is visible already. */
-	json_add(one, "stderr", json_object_new_string(said));
-	free(said);
+	json_add(one, "stderr", json_object_new_string(result->said));
 	return one;
 }
 

@@ -51,8 +51,6 @@ static void write_failure(FILE *to, const struct results *results, const struct 
 static void write_result(FILE *to, const struct results *results, const struct result *result,
 			 const char *program)
 {
-	char *said = report_tail(result->trial.errors);
-
 	fprintf(to, "    <testcase name=\"copy %zu\" classname=\"", result->order);
 	write_text(to, program);
 	fprintf(to, "\" time=\"%.3f\">\n", result->trial.seconds);
@@ -61,9 +59,8 @@ static void write_result(FILE *to, const struct results *results, const struct r
 	else if (result->outcome == OUTCOME_UNREACHED)
 		fputs("      <skipped message=\"the program makes fewer copies\"/>\n", to);
 	fputs("      <system-err>", to);
-	write_text(to, said);
+	write_text(to, result->said);
 	fputs("</system-err>\n    </testcase>\n", to);
-	free(said);
 }
 
 void report_junit(const struct results *results, const char *path)

@@ -93,8 +93,6 @@ void report_result(const struct results *results, const struct result *result)
 	outcome_text(results, result, text, sizeof(text));
 	printf("copy %zu: %s: %s\n", result->order, outcome_name(result->outcome), text);
 	if (outcome_is_bad(result->outcome)) {
-		char *said = report_tail(result->trial.errors);
-
 		if (trace->nfailed > 0) {
 			const struct trace_copy *copy = &trace->failed[0];
 
@@ -107,8 +105,7 @@ void report_result(const struct results *results, const struct result *result)
 		} else {
 			puts("    before any copy failed");
 		}
-		indent(said);
-		free(said);
+		indent(result->said);
 	}
 	fflush(stdout);
 }

@@ -202,12 +202,18 @@ void trial_run(struct trial *trial, const struct trial_settings *settings, const
 	remove_scratch(&scratch);
 }
 
-void trial_free(struct trial *trial)
+void trial_close(struct trial *trial)
 {
 	if (trial->output != NULL)
 		fclose(trial->output);
 	if (trial->errors != NULL)
 		fclose(trial->errors);
+	trial->output = trial->errors = NULL;
+}
+
+void trial_free(struct trial *trial)
+{
+	trial_close(trial);
 	trace_free(&trial->trace);
 	*trial = (struct trial){0};
 }

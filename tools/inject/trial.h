@@ -11,10 +11,10 @@
 #include "inject/trace.h"
 
 struct trial_settings {
-	char **argv;         /* the program and its arguments, with NULL at the end */
-	const char *library; /* libmcsafe-inject.so: a path, or a name for the loader */
-	const char *input;   /* a file for standard input; NULL: there is none */
-	double timeout;      /* seconds */
+	char **argv;       /* the program and its arguments, with NULL at the end */
+	char *library;     /* libmcsafe-inject.so: a path, or a name for the loader */
+	const char *input; /* a file for standard input; NULL: there is none */
+	double timeout;    /* seconds */
 };
 
 struct trial {
@@ -40,6 +40,9 @@ void trial_prepare(void);
  */
 void trial_run(struct trial *trial, const struct trial_settings *settings, const char *schedule);
 void trial_free(struct trial *trial);
+
+/* Close the files of a trial. */
+void trial_close(struct trial *trial);
 
 /* Whether two trials have written the same to one of the streams. */
 bool trial_same(FILE *one, FILE *other);
