@@ -4,6 +4,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -232,6 +233,17 @@ class Inject(unittest.TestCase):
         done = inject("--library", str(file), SUBJECT, "right")
         self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
         self.assertIn("subject has started no program that takes libmcsafe-inject", done.stderr)
+
+    def test_an_injector_that_is_gone_is_not_the_end(self) -> None:
+        """Otherwise the walk would end early, and nobody would know."""
+        library = self.scratch / "library.so"
+        shutil.copy(os.environ["MCSAFE_INJECT_LIBRARY"], library)
+        # The second run, which is without a failure too, removes it.
+        script = 'test -e mark && rm -f library.so; touch mark; exec "$0" right'
+        words = ("--library", str(library), "--", "sh", "-c", script, SUBJECT)
+        done = inject(*words, cwd=self.scratch)
+        self.assertEqual(done.returncode, ERROR)
+        self.assertIn("library.so was not loaded in the run of copy 1", done.stderr)
 
     def test_a_program_with_the_injector_in_it(self) -> None:
         """It is tested like one that takes a preloaded injector."""

@@ -320,6 +320,9 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 		trial_free(&result->trial);
 		return false;
 	}
+	if (result->trial.trace.processes == 0)
+		tool_fail("%s was not loaded in the run of copy %zu, though it was before",
+			  o->settings.library, order);
 	result->outcome = outcome_of(&results->baseline, &result->trial, o->recovers);
 	result->said = report_tail(result->trial.errors);
 	trial_close(&result->trial);

@@ -2,6 +2,7 @@
 /* trace.c - what libmcsafe-inject has written about the copies of one run (src/inject/log.c) */
 #include "inject/trace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +94,10 @@ void trace_read(struct trace *trace, const char *path)
 	ssize_t len;
 
 	*trace = (struct trace){0};
-	if (from == NULL)
+	if (from == NULL && errno == ENOENT)
 		return;
+	if (from == NULL)
+		tool_fail("%s: %s", path, strerror(errno));
 	while ((len = getline(&line, &room, from)) > 0) {
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';

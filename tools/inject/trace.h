@@ -33,7 +33,8 @@ struct trace {
 	size_t nfailed;
 };
 
-/* Read a trace. Lines that are not understood are passed over. A missing file is an empty trace. */
+/* Read a trace. Lines that are not understood are passed over. A missing file is an empty trace.
+ * Ends the program with a message if the file cannot be read. */
 void trace_read(struct trace *trace, const char *path);
 void trace_free(struct trace *trace);
 
