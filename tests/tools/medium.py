@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PAGE = 4096
-SHIM = os.environ["MCSAFE_BAD_MEDIUM"]
+# LD_PRELOAD is a list, so no blank may be in the path.
+_LINKS = tempfile.TemporaryDirectory(prefix="mcsafe-medium-", dir="/tmp")
+SHIM = Path(_LINKS.name) / "bad_medium.so"
+SHIM.symlink_to(os.environ["MCSAFE_BAD_MEDIUM"])
 
 
 def _text(ranges: Iterable[tuple[int, int]]) -> str:
@@ -24,7 +27,7 @@ def bad(
     """Return an environment in which these ranges of a file are bad: see bad_medium.c."""
     return {
         **os.environ,
-        "LD_PRELOAD": SHIM,
+        "LD_PRELOAD": str(SHIM),
         "BAD_MEDIUM": str(file),
         "BAD_LOST": _text(lost),
         "BAD_WORN": _text(worn),

@@ -260,8 +260,8 @@ class Inject(unittest.TestCase):
             text=True,
         ) as process:
             # Copy 1 was reported, so the run of copy 2 begins, and hangs.
-            while not process.stdout.readline().startswith("copy 1:"):
-                pass
+            while not (line := process.stdout.readline()).startswith("copy 1:"):
+                self.assertNotEqual(line, "", "the command has ended")
             process.send_signal(signal.SIGINT)
             rest, errors = process.communicate(timeout=60)
         self.assertEqual((process.returncode, errors), (ERROR, ""))
