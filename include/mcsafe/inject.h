@@ -266,6 +266,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_inject_notice(void *addr, size_t extent) 
  *                   that was not copied. The file is opened and closed for each line. As each
  *                   close(2), that releases the record locks of the process on the file. Run the
  *                   program with N = 1, 2, ... until a run appends no line.
+ *                   MCSAFE_INJECT_TRACE=file names a file for mcsafe-inject(1), which does this
+ *                   work: the program, the failing copies with their callers, and at exit(3) the
+ *                   number of copies. Its form may change. With this variable the copies that
+ *                   fail are only as AS-Safe as mcsafe_backtrace().
  * @par Linking      Shared: the injector replaces the functions of libmcsafe. Therefore
  *                   libmcsafe-inject must come before libmcsafe in the link order, or must be
  *                   preloaded. Preloading does not work for a libmcsafe that is linked statically

@@ -12,6 +12,7 @@
 #include "schedule.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -97,26 +98,37 @@ static bool is_memory(const void *start, size_t n)
 	return n != 0 && !mcsafe__wraps((uintptr_t)start, n);
 }
 
+/* What the program has called, and where the call returns to. */
+struct call {
+	const char *function;
+	const void *caller;
+};
+
+#define CALL(name) ((struct call){name, __builtin_return_address(0)})
+
 /* Write the record of the real fault, with an address in the operand. */
-static size_t failed(const char *function, size_t n, size_t offset, const void *operand,
+static size_t failed(struct call call, size_t order, size_t n, size_t offset, const void *operand,
 		     struct mcsafe_fault *fault, const struct mcsafe_fault *real)
 {
 	if (fault != NULL) {
 		*fault = *real;
 		fault->addr = (char *)(uintptr_t)operand + offset;
 	}
-	mcsafe__schedule_failed(function, n, offset);
+	mcsafe__schedule_failed(order, call.function, n, offset, call.caller);
 	return n - offset;
 }
 
-static size_t copy(const char *function, copy_fn *real, void *dst, const void *src, size_t n,
+static size_t copy(struct call call, copy_fn *real, void *dst, const void *src, size_t n,
 		   struct mcsafe_fault *fault)
 {
 	struct mcsafe_fault own;
-	size_t offset, left;
+	size_t order, offset, left;
 
 	/* A copy of no bytes, or one that is refused, does not count. */
-	if (!is_memory(src, n) || !is_memory(dst, n) || !mcsafe__schedule_next(n, &offset))
+	if (!is_memory(src, n) || !is_memory(dst, n))
+		return real(dst, src, n, fault);
+	order = mcsafe__schedule_next(n, &offset);
+	if (order == 0)
 		return real(dst, src, n, fault);
 
 	left = real(dst, src, offset, fault);
@@ -124,34 +136,37 @@ static size_t copy(const char *function, copy_fn *real, void *dst, const void *s
 		return left + (n - offset);
 	if (real((char *)dst + offset, mcsafe__schedule_bad_byte(), 1, &own) == 0)
 		abort(); /* the bad byte has become good: no result of a test would be valid */
-	return failed(function, n, offset, src, fault, &own);
+	return failed(call, order, n, offset, src, fault, &own);
 }
 
 size_t INTERPOSED(mcsafe_memcpy)(void *dst, const void *src, size_t n, struct mcsafe_fault *fault)
 {
 	if (dst == &mcsafe__schedule_probe && src == dst && n == 0)
 		mcsafe__schedule_intercepted();
-	return copy("mcsafe_memcpy", real_memcpy(), dst, src, n, fault);
+	return copy(CALL("mcsafe_memcpy"), real_memcpy(), dst, src, n, fault);
 }
 
 size_t INTERPOSED(memcpy_mcsafe)(void *dst, const void *src, size_t n)
 {
-	return copy("memcpy_mcsafe", real_memcpy(), dst, src, n, NULL);
+	return copy(CALL("memcpy_mcsafe"), real_memcpy(), dst, src, n, NULL);
 }
 
 size_t INTERPOSED(mcsafe_memcpy_flushcache)(void *dst, const void *src, size_t n,
 					    struct mcsafe_fault *fault)
 {
-	return copy("mcsafe_memcpy_flushcache", real_flushcache(), dst, src, n, fault);
+	return copy(CALL("mcsafe_memcpy_flushcache"), real_flushcache(), dst, src, n, fault);
 }
 
 size_t INTERPOSED(mcsafe_memset)(void *dst, int c, size_t n, struct mcsafe_fault *fault)
 {
 	set_fn *real = real_memset();
 	struct mcsafe_fault own;
-	size_t offset, left;
+	size_t order, offset, left;
 
-	if (!is_memory(dst, n) || !mcsafe__schedule_next(n, &offset))
+	if (!is_memory(dst, n))
+		return real(dst, c, n, fault);
+	order = mcsafe__schedule_next(n, &offset);
+	if (order == 0)
 		return real(dst, c, n, fault);
 
 	left = real(dst, c, offset, fault);
@@ -159,5 +174,5 @@ size_t INTERPOSED(mcsafe_memset)(void *dst, int c, size_t n, struct mcsafe_fault
 		return left + (n - offset);
 	if (real(mcsafe__schedule_bad_byte(), c, 1, &own) == 0)
 		abort();
-	return failed("mcsafe_memset", n, offset, dst, fault, &own);
+	return failed(CALL("mcsafe_memset"), order, n, offset, dst, fault, &own);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* schedule.c - decide which copies of this process fail: specification, counters, log */
+/* schedule.c - decide which copies of this process fail: specification, counters */
 #include "schedule.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 
 #include <mcsafe/copy.h>
 
-#include "base/descriptor.h"
 #include "base/errno_kept.h"
 #include "base/escape.h"
 #include "base/no_cancel.h"
 #include "injection.h"
+#include "log.h"
 
 #define ACCEPTED                                                                         \
  "accepted are \"copy:N\" and \"copy:N+\" (all from the Nth on), N from 1, either with " \
@@ -39,62 +39,30 @@ static _Atomic size_t offset_of_fault;
 static _Atomic size_t copies, failures;
 
 static _Atomic(void *) bad_byte;
-static const char *log_file;
 
 char mcsafe__schedule_probe;
 static _Atomic bool intercepted;
 
 /* ---- called by the interposed functions --------------------------------------------------- */
 
-bool mcsafe__schedule_next(size_t n, size_t *offset)
+size_t mcsafe__schedule_next(size_t n, size_t *offset)
 {
 	size_t order = atomic_fetch_add(&copies, 1) + 1, from = atomic_load(&first), at;
 
 	if (from == 0 || order < from || (order > from && !atomic_load(&onwards)))
-		return false;
+		return 0;
 	at = atomic_load(&offset_of_fault);
 	if (at == HALF)
 		at = n / 2;
 	*offset = at < n ? at : n - 1;
-	return true;
+	return order;
 }
 
-/*
- * A line goes out in one write(2) to a file opened for appending, so that processes can share it.
- * The descriptor is not kept: the program may close it, and get its number for a file of its own.
- * It is none of the standard ones, to which another thread may write.
- */
-static void append(const char *line, size_t len)
+void mcsafe__schedule_failed(size_t order, const char *function, size_t n, size_t offset,
+			     const void *caller)
 {
-	/* open(2), write(2) and close(2) are cancellation points, and a copy is none. */
-	MCSAFE__NO_CANCEL();
-	int fd = mcsafe__above_standard(
-		open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
-
-	if (fd < 0 || write(fd, line, len) != (ssize_t)len) {
-		static const char message[] = "libmcsafe-inject: cannot write MCSAFE_INJECT_LOG\n";
-
-		/* A user who steps through all copies would stop too early if a failure were
-		 * missing in the log. */
-		if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
-			_exit(3);
-		_exit(2);
-	}
-	close(fd);
-}
-
-void mcsafe__schedule_failed(const char *function, size_t n, size_t offset)
-{
-	MCSAFE__KEEP_ERRNO();
-	int len;
-	char line[160];
-
 	atomic_fetch_add(&failures, 1);
-	if (log_file != NULL) {
-		len = snprintf(line, sizeof(line), "%ld %s n=%zu failed at %zu\n", (long)getpid(),
-			       function, n, offset);
-		append(line, (size_t)len);
-	}
+	mcsafe__log_copy(order, function, n, offset, caller);
 }
 
 void *mcsafe__schedule_bad_byte(void)
@@ -222,19 +190,19 @@ size_t mcsafe_inject_failures(void)
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* secure_getenv(): a set-user-ID program ignores these variables. */
+/* secure_getenv(): a set-user-ID program ignores this variable. */
 __attribute__((constructor)) static void obey_environment(void)
 {
-	const char *spec = secure_getenv("MCSAFE_INJECT"),
-		   *file = secure_getenv("MCSAFE_INJECT_LOG");
+	const char *spec = secure_getenv("MCSAFE_INJECT");
 	char shown[256]; /* a longer one is cut off */
 
 	if (spec == NULL || *spec == '\0')
 		return;
-	if (file != NULL && *file != '\0')
-		log_file = strdup(file);
-	if (mcsafe_inject_schedule(spec) == 0)
+	mcsafe__log_begin();
+	if (mcsafe_inject_schedule(spec) == 0) {
+		mcsafe__log_program(mcsafe_inject_kind_at(atomic_load(&bad_byte)));
 		return;
+	}
 	(void)mcsafe__escape(shown, sizeof(shown), spec);
 	fprintf(stderr, "libmcsafe-inject: MCSAFE_INJECT=%s: %s\n", shown, mcsafe_inject_reason());
 	_exit(2);

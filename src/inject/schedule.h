@@ -3,14 +3,18 @@
 #ifndef MCSAFE_SRC_INJECT_SCHEDULE_H
 #define MCSAFE_SRC_INJECT_SCHEDULE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Count a copy of n > 0 bytes. True: it must fail at *offset, which is below n. AS-Safe. */
-bool mcsafe__schedule_next(size_t n, size_t *offset);
+/*
+ * Count a copy of n > 0 bytes. Not 0: it must fail at *offset, which is below n, and the result is
+ * its number. AS-Safe.
+ */
+size_t mcsafe__schedule_next(size_t n, size_t *offset);
 
-/* Count a copy that was made to fail, and log it if there is a log. AS-Safe. */
-void mcsafe__schedule_failed(const char *function, size_t n, size_t offset);
+/* Count a copy that was made to fail, and log it if there is a log (log.h). `caller` is where the
+ * copy returns to. AS-Safe, unless there is a trace. */
+void mcsafe__schedule_failed(size_t order, const char *function, size_t n, size_t offset,
+			     const void *caller);
 
 /* A byte that cannot be accessed. It exists before any copy must fail. */
 void *mcsafe__schedule_bad_byte(void);

@@ -59,6 +59,17 @@ logged copy:3+@7
 [ "$(cat "$log")" = "$pid mcsafe_memcpy_flushcache n=100 failed at 7
 $pid mcsafe_memset n=100 failed at 7" ] || die "copy:3+@7: process $pid logs: $(cat "$log")"
 
+# A trace names the program, the copy, its first caller with the file that it is in, and the end.
+: >"$log"
+LD_PRELOAD=$library MCSAFE_INJECT=copy:3 MCSAFE_INJECT_TRACE=$log "$program" >/dev/null || :
+# Of the callers only the first is compared: without libunwind there are no others.
+[ "$(sed -E 's/^[0-9]+ //; s/^begin [a-z]+ /begin KIND /; s/ 0x[0-9a-f]+ / ADDRESS /' "$log" |
+	awk '$1 != "frame" || !frames++')" = \
+"begin KIND $(readlink -f "$program")
+copy 3 mcsafe_memcpy_flushcache n=100 failed at 50
+frame 3 ADDRESS $(readlink -f "$program")
+end copies=4" ] || die "the trace: $(cat "$log")"
+
 # A bad variable prints what is accepted. A log that cannot be written ends the program.
 expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library" \
   MCSAFE_INJECT=copy:0

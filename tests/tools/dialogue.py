@@ -18,7 +18,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2]
 sys.path.append(str(SOURCES / "tests/docs"))
-import manual
+import manual  # noqa: E402
 
 MARK = "-- end of the output, exit status"
 

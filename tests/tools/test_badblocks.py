@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""test_badblocks.py - mcsafe badblocks tells what lists say."""
+
+import fcntl
+import json
+import os
+import random
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import dialogue
+from tool import ERROR, FINE, LOST, MCSAFE, run
+
+HEADING = "# "
+SECTOR = 512
+PAGE = 4096
+# FS_IOC_FIEMAP of linux/fs.h, and FIEMAP_FLAG_SYNC of linux/fiemap.h.
+FIEMAP, SYNC = 0xC020660B, 1
+
+
+def badblocks(*words: str | Path, **options) -> subprocess.CompletedProcess:
+    """Run mcsafe badblocks."""
+    return run("badblocks", *map(str, words), **options)
+
+
+def lines(done: subprocess.CompletedProcess) -> list[str]:
+    """Return the ranges of a list, without its heading."""
+    heading, *rest = done.stdout.splitlines()
+    if not heading.startswith(HEADING):
+        raise AssertionError(f"no heading: {done.stdout}{done.stderr}")
+    return rest
+
+
+def cxl(**errors: list[dict]) -> str:
+    """Return the text of cxl list --media-errors for regions with these errors."""
+    regions = [{"region": name, "size": 1 << 30, "media_errors": e} for name, e in errors.items()]
+    return json.dumps([{"bus": "root0", "decoders:root0": [{"regions:decoder0.0": regions}]}])
+
+
+class Badblocks(unittest.TestCase):
+    """Lists that this test has written."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory(prefix="mcsafe badblocks ")
+        self.addCleanup(scratch.cleanup)
+        self.scratch = Path(scratch.name)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file in the scratch directory."""
+        path = self.scratch / name
+        path.write_text(text)
+        return path
+
+    def test_lists_are_merged(self) -> None:
+        """Those of files and of standard input, in order of the offsets."""
+        one = self.write("one", "8192 4096\n# a remark\n0 512\n")
+        other = self.write("two", "12288 1\n")
+        done = badblocks("--load", one, "--load", other, "--load", "-", input="512 100\n")
+        self.assertEqual((done.returncode, done.stderr), (LOST, ""))
+        self.assertEqual(lines(done), ["0 612", "8192 4097"])
+        empty = self.write("empty", "")
+        done = badblocks("--load", empty)
+        self.assertEqual((done.returncode, lines(done)), (FINE, []))
+
+    def test_the_text_is_read_again(self) -> None:
+        """What the command writes, it also reads."""
+        ranges = "".join(f"{start} {random.Random(start).randint(1, 999)}\n"
+                         for start in range(0, 10**6, 1000))
+        saved = self.scratch / "saved"
+        done = badblocks("--load", "-", "--save", saved, input=ranges)
+        self.assertEqual((done.returncode, done.stdout), (LOST, ""))
+        self.assertEqual("".join(f"{one}\n" for one in lines(badblocks("--load", saved))), ranges)
+
+    def test_numbers_of_blocks(self) -> None:
+        """Each block that has a bad byte, once: compared with a simple model."""
+        generator = random.Random(20)
+        for size in (1, 512, 1000, 1024, 4096):
+            ranges = [(generator.randrange(20000), generator.randint(1, 3000)) for _ in range(8)]
+            expected = sorted({b // size for start, n in ranges for b in range(start, start + n)})
+            text = "".join(f"{start} {length}\n" for start, length in ranges)
+            done = badblocks("--blocks", str(size), "--load", "-", input=text)
+            with self.subTest(size=size, ranges=ranges):
+                self.assertEqual(done.returncode, LOST)
+                self.assertEqual([int(line) for line in done.stdout.split()], expected)
+        self.assertEqual(badblocks("-b4k", "--load", "-", input="4096 1\n").stdout, "1\n")
+
+    def test_json(self) -> None:
+        """The ranges, the sum, and what the kernel said."""
+        done = badblocks("--json", "--load", "-", input="0 512\n4096 8\n")
+        self.assertEqual((done.returncode, done.stderr), (LOST, ""))
+        found = json.loads(done.stdout)
+        self.assertEqual(
+            found["bad"], [{"start": 0, "length": 512}, {"start": 4096, "length": 8}]
+        )
+        self.assertEqual((found["bad_bytes"], found["kernel"]), (520, "not asked"))
+
+    def test_media_errors_of_cxl(self) -> None:
+        """Numbers, and the texts of --human; offsets count from --base."""
+        errors = [
+            {"offset": 4096, "length": 64, "source": "Injected"},
+            {"offset": "0x2000", "length": "128", "source": "External"},
+            {"dpa": "0x3000", "length": 64, "source": "Unknown"},
+        ]
+        for words, expected in (
+            ((), ["4096 64", "8192 128", "12288 64"]),
+            (("--base", "4K"), ["0 64", "4096 128", "8192 64"]),
+            (("--base", "0x1020"), ["0 32", "4064 128", "8160 64"]),
+            (("--base", "1M"), []),
+        ):
+            with self.subTest(words):
+                done = badblocks("--cxl", "-", *words, input=cxl(region0=errors))
+                self.assertEqual((done.returncode, done.stderr), (LOST if expected else FINE, ""))
+                self.assertEqual(lines(done), expected)
+
+    def test_a_region_or_device_of_cxl(self) -> None:
+        """Each counts from its own start, so one must be chosen."""
+        error = [{"offset": 0, "length": 64}]
+        file = self.write("cxl", cxl(region0=error, region1=[{"offset": 256, "length": 64}]))
+        done = badblocks("--cxl", file)
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("both region0 and region1 have media errors", done.stderr)
+        self.assertIn("--of", done.stderr)
+        self.assertEqual(lines(badblocks("--cxl", file, "--of", "region1")), ["256 64"])
+        done = badblocks("--cxl", file, "--of", "region7")
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("no media_errors of region7", done.stderr)
+        done = badblocks("--cxl", "-", input=cxl(region0=[], region1=error))
+        self.assertEqual(lines(done), ["0 64"])
+        memdev = json.dumps({"memdev": "mem9", "media_errors": error})
+        self.assertEqual(lines(badblocks("--cxl", "-", "--of=mem9", input=memdev)), ["0 64"])
+
+    def test_texts_that_are_no_media_errors(self) -> None:
+        """The message names the file and the place."""
+        for text, message in (
+            ("", "standard input: no JSON in it"),
+            ("[1, 2", "standard input, byte 5: no JSON: the text ends too early"),
+            ("[1, x]", "standard input, byte 4: no JSON: "),
+            ("[] []", "no JSON"),
+            ("[]", "no media_errors in it: cxl list needs the option --media-errors"),
+            ('{"memdev": "mem0"}', "no media_errors in it"),
+            ('{"media_errors": 7}', "media_errors of the device is no list"),
+            (cxl(region0=[{"length": 64}]), "media error 1 of region0 has no valid offset"),
+            (cxl(region0=[{"offset": -1, "length": 64}]), "media error 1 of region0"),
+            (cxl(region0=[{"offset": 0, "length": 0}]), "media error 1 of region0"),
+            (cxl(region0=[{"offset": "x", "length": 1}]), "media error 1 of region0"),
+            (cxl(region0=[{"offset": 0, "length": 1}, 7]), "media error 2 of region0"),
+            ("[" * 100 + "]" * 100, "no JSON"),
+        ):
+            with self.subTest(text):
+                done = badblocks("--cxl", "-", input=text)
+                self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+                self.assertIn(message, done.stderr)
+
+    def test_the_kernel_without_a_list(self) -> None:
+        """It is an error if nothing else is there to tell, and a warning otherwise."""
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+            done = badblocks(file.name)
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn(f"{file.name}: its file system is not on a single disk", done.stderr)
+            done = badblocks("--load", "-", file.name, input="0 512\n")
+            self.assertEqual((done.returncode, lines(done)), (LOST, ["0 512"]))
+            self.assertIn("is not on a single disk", done.stderr)
+            done = badblocks("--json", "--load", "-", file.name, input="")
+            found = json.loads(done.stdout)
+            self.assertEqual((found["kernel"], found["kernel_error"]), ("no answer", "ENODEV"))
+            done = badblocks("--no-ask", "--load", "-", file.name, input="")
+            self.assertEqual((done.returncode, done.stderr), (FINE, ""))
+
+    def test_the_list_of_the_kernel(self) -> None:
+        """A file system takes the place of /sys, in mounts of this command only."""
+        file = self.write("data", "x" * 16 * PAGE)
+        reason, start = first_extent(file)
+        fake = self.scratch / "sys"
+        device = file.stat().st_dev
+        block = fake / f"dev/block/{os.major(device)}:{os.minor(device)}"
+        block.mkdir(parents=True)
+        (block / "size").write_text(f"{1 << 40}\n")
+        # The second page of the file, and what is before the file on the disk.
+        (block / "badblocks").write_text(f"0 1\n{(start + PAGE) // SECTOR} 8\n")
+        unshare = ["unshare", "--mount"]
+        if os.getuid() != 0:
+            unshare += ["--user", "--map-root-user"]
+        mount = 'mount --bind "$0" /sys'
+        if reason is None:
+            done = subprocess.run(
+                [*unshare, "sh", "-c", mount, fake], capture_output=True, text=True, check=False
+            )
+            reason = done.stderr.strip() if done.returncode != 0 else None
+        if reason is not None:
+            print(f"SKIP: the list of the kernel: {reason}")
+            if os.environ.get("MCSAFE_NO_SKIP") == "1":
+                self.fail(reason)
+            return
+        script = f'{mount}; exec "$@"'
+        done = subprocess.run(
+            [*unshare, "sh", "-c", script, fake, MCSAFE, "badblocks", "--json", file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (LOST, ""))
+        found = json.loads(done.stdout)
+        self.assertEqual(found["bad"], [{"start": PAGE, "length": PAGE}])
+        self.assertEqual((found["kernel"], found["kernel_error"]), ("found", None))
+
+    def test_wrong_usage(self) -> None:
+        """The message names the option or the file."""
+        fifo = self.scratch / "fifo"
+        os.mkfifo(fifo)
+        file = self.write("data", "no list")
+        nothing = "neither a file, a block device nor a device-dax node"
+        for words, message in (
+            ((), "which file or device, or which list?"),
+            ((file, file), "only one file or device"),
+            (("--blocks", "0", file), '--blocks: "0" is no number of bytes above 0'),
+            (("--base", "x", file), '--base: "x" is no number of bytes'),
+            (("--json", "--blocks=512", file), "exclude each other"),
+            (("--json", "--save=x", file), "--save writes a list"),
+            (("--of=region0", file), "--of and --base are for --cxl"),
+            ((self.scratch / "nothing",), "nothing: No such file or directory"),
+            ((self.scratch,), nothing),
+            ((fifo,), nothing),
+            (("--load", "/nonexistent"), "/nonexistent: No such file or directory"),
+            (("--load", self.scratch), "Is a directory"),
+            (("--load", file), "data, line 1: not a start and a length in bytes"),
+            (("--cxl", "/nonexistent"), "/nonexistent: No such file or directory"),
+            (("--cxl", self.scratch), "Is a directory"),
+        ):
+            with self.subTest(words):
+                done = badblocks(*words)
+                self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+                self.assertIn(message, done.stderr)
+
+    def test_a_full_standard_output(self) -> None:
+        """It is an error in each form."""
+        for words in ((), ("--json",), ("--blocks=512",)):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(
+                    [MCSAFE, "badblocks", "--load", "-", *words],
+                    input="0 512\n",
+                    stdout=full,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    check=False,
+                )
+            self.assertEqual(done.returncode, ERROR)
+            self.assertIn("standard output: No space left on device", done.stderr)
+
+    def test_the_manual(self) -> None:
+        """The dialogue of the page."""
+        self.write("errors.json", cxl(region0=[{"offset": 8192, "length": 64}]))
+        dialogue.replay("mcsafe-badblocks.1", self.scratch)
+
+
+def first_extent(file: Path) -> tuple[str | None, int]:
+    """Return where a file begins on its disk, or why that is not known."""
+    request = struct.pack("=QQIIII", 0, (1 << 64) - 1, SYNC, 0, 1, 0) + bytes(56)
+    with file.open("rb") as opened:
+        try:
+            answer = fcntl.ioctl(opened, FIEMAP, request)
+        except OSError as error:
+            return f"FIEMAP of {file}: {error.strerror}", 0
+    mapped = struct.unpack_from("=QQIIII", answer)[3]
+    logical, physical, length = struct.unpack_from("=QQQ", answer, 32)
+    if mapped != 1 or logical != 0 or length < 16 * PAGE or os.major(file.stat().st_dev) == 0:
+        return f"{file} is not in one piece on a disk", 0
+    return None, physical
+
+
+if __name__ == "__main__":
+    unittest.main()
