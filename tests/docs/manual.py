@@ -89,7 +89,7 @@ def plain(line: str) -> str:
 def read(directory: Path) -> list[Page]:
     """Return the pages below a directory. A file that only refers to another one is not a page."""
     pages = [
-        _page(path)
+        read_page(path)
         for path in sorted(directory.glob("man?/*.?"))
         if not path.read_text().startswith(".so ")
     ]
@@ -107,7 +107,8 @@ def aliases(directory: Path) -> dict[str, str]:
     }
 
 
-def _page(path: Path) -> Page:
+def read_page(path: Path) -> Page:
+    """Return one page. `path` may also be that of its source, which CMake configures."""
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in path.read_text().splitlines():
@@ -116,4 +117,4 @@ def _page(path: Path) -> Page:
             lines = sections.setdefault(heading.group(1).strip('"'), [])
         elif not line.startswith(('.\\"', "'\\\"")):
             lines.append(line)
-    return Page(path.name, sections)
+    return Page(path.name.removesuffix(".in"), sections)
