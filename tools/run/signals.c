@@ -80,14 +80,28 @@ static void wake(struct task *task, void *arg)
 		kill(tasks_pid(task), SIGCONT);
 }
 
-void signals_stop_together(void)
+/* Stop as the program did: the shell shows the signal. */
+static void stop_by(int number)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL}, old;
+
+	if (number == SIGSTOP) {
+		raise(number);
+		return;
+	}
+	sigaction(number, &action, &old);
+	raise(number);
+	sigaction(number, &old, NULL);
+}
+
+void signals_stop_together(int number)
 {
 	struct group group = {.id = getpgrp()};
 
 	tasks_each(look, &group);
 	if (!group.has_stopped || group.runs || events_ready())
 		return;
-	raise(SIGSTOP);
+	stop_by(number);
 	/* SIGCONT may have been sent to this process alone. */
 	if (!events_ready())
 		tasks_each(wake, &group);

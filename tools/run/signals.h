@@ -13,9 +13,9 @@
 /* Begin, after the program was started: its signal actions must be those that mcsafe run got. */
 void signals_begin(pid_t program);
 
-/* If all threads in the process group have stopped, stop too: then the shell sees it. Returns when
- * SIGCONT has come. */
-void signals_stop_together(void);
+/* A signal of job control has stopped a thread. If all threads in the process group have stopped,
+ * stop by this signal too: then the shell sees it. Returns when SIGCONT has come. */
+void signals_stop_together(int number);
 
 /* The program has ended: pass nothing on any more. */
 void signals_end(void);

@@ -165,7 +165,7 @@ static void on_stop(struct task *task, int signal)
 	/* The thread stays stopped, and tells when SIGCONT has come. */
 	ptrace(PTRACE_LISTEN, task->tid, NULL, NULL);
 	task->is_in_stop = true;
-	signals_stop_together();
+	signals_stop_together(signal);
 }
 
 static void on_stopped(struct task *task, int status)
