@@ -103,6 +103,23 @@ static int way_read_writable(void)
 	return lived(sum(map_truncated(words[0], PROT_READ | PROT_WRITE, MAP_SHARED)));
 }
 
+/* Write the file to standard output, as write(2) does it. */
+static int way_system_call(void)
+{
+	struct file file = map_truncated(words[0], PROT_READ, MAP_SHARED);
+	size_t done = 0;
+
+	while (done < file.size) {
+		ssize_t n = write(STDOUT_FILENO, (const char *)(uintptr_t)file.at + done,
+				  file.size - done);
+
+		if (n < 0)
+			fail("write");
+		done += (size_t)n;
+	}
+	return LIVED;
+}
+
 static int way_write(void)
 {
 	struct file file = map_truncated(words[0], PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -520,6 +537,7 @@ static const struct {
 } ways[] = {
 	{"read", way_read},
 	{"read-writable", way_read_writable},
+	{"system-call", way_system_call},
 	{"write", way_write},
 	{"fill", way_fill},
 	{"compare", way_compare},

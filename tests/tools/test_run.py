@@ -229,6 +229,37 @@ class Handlers(Case):
         self.check_lost(self.guarded(program, "plain", self.fill()), 0)
 
 
+class SystemCalls(Case):
+    """A system call that meets a lost page gives the program EFAULT."""
+
+    def test_without_the_option(self) -> None:
+        """The program has its error, and decides."""
+        done = self.guarded(VICTIM, "system-call", self.fill())
+        self.assertEqual((done.returncode, done.stderr), (99, "write: Bad address\n"))
+        self.assertEqual((done.stdout, self.report["lost"]), ("a" * PAGE, 0))
+
+    def test_with_the_option(self) -> None:
+        """The call is made again with stand-ins, and nothing is written twice."""
+        done = self.guarded(VICTIM, "system-call", self.fill(), options=("--system-calls",))
+        self.check_lost(done)
+        self.assertEqual(done.stdout, "a" * PAGE + "\0" * (SIZE - PAGE))
+        self.assertEqual(self.ranges(), [(*PAST, "read")])
+
+    def test_accesses_with_the_option(self) -> None:
+        """Accesses are helped as without it, also in threads and children."""
+        for way in ("read", "write", "state", "threads", "exec"):
+            with self.subTest(way):
+                self.check_lost(
+                    self.guarded(VICTIM, way, self.fill(), options=("--system-calls",))
+                )
+
+    def test_a_bad_address_with_the_option(self) -> None:
+        """EFAULT for another reason stays."""
+        script = "import ctypes; c = ctypes.CDLL(None); print(c.write(1, ctypes.c_void_p(8), 9))"
+        done = self.guarded("python3", "-c", script, options=("--system-calls",))
+        self.assertEqual((done.returncode, done.stdout), (FINE, "-1\n"))
+
+
 class Stop(Case):
     """--on-loss stop."""
 

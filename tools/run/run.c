@@ -23,6 +23,7 @@ enum run_option {
 	OPTION_JSON,
 	OPTION_ALWAYS,
 	OPTION_RESPECT,
+	OPTION_CALLS,
 };
 
 static const struct argp_option options[] = {
@@ -37,6 +38,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"respect-handlers", OPTION_RESPECT, NULL, 0,
 	 "leave alone all processes that have a handler of SIGBUS", 0},
+	{"system-calls", OPTION_CALLS, NULL, 0,
+	 "repeat write(2) and send(2) where they fail because of a lost page; slow", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -76,6 +79,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--always and --respect-handlers exclude each other");
 		stand_in_options.handlers =
 			key == OPTION_ALWAYS ? HANDLERS_NONE : HANDLERS_ALL;
+		return 0;
+	case OPTION_CALLS:
+		tracer_sees_calls = true;
 		return 0;
 	case ARGP_KEY_ARGS:
 		report->program = state->argv + state->next;

@@ -40,6 +40,7 @@ struct fault {
 	struct mapped_file file;
 	uintptr_t page, start, end;
 	bool is_poison, is_readable;
+	bool is_call; /* the kernel has met the page, in a system call that reads it */
 	struct lost_file lost_file;
 	struct lost_range lost;
 };
@@ -101,9 +102,12 @@ static bool can_read(struct fault *fault)
 	int64_t result;
 
 	/* A filter that allows mmap(2) may kill for this. */
-	if (fault->proc.seccomp != 0)
+	if (fault->proc.seccomp != 0 ||
+	    tracee_call(fault->task, CALL_MADVISE, args, &result) != MADE)
 		return false;
-	return tracee_call(fault->task, CALL_MADVISE, args, &result) == MADE && result == 0;
+	if (result == -EHWPOISON)
+		fault->is_poison = true;
+	return result == 0;
 }
 
 static bool is_executed(struct fault *fault)
@@ -340,12 +344,14 @@ static enum answer replace(struct fault *fault)
 {
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
 	bool can_write = vma->prot & PROT_WRITE;
-	bool steps = can_write && !fault->is_readable && can_step(fault);
+	bool steps = can_write && !fault->is_call && !fault->is_readable && can_step(fault);
 	char *bytes = content(fault);
 	enum answer answer;
 
 	if (!can_write)
 		fault->lost.access = LOST_READ;
+	else if (fault->is_call)
+		fault->lost.access = LOST_READ_AT_LEAST;
 	else
 		fault->lost.access = fault->is_readable ? LOST_WRITTEN : LOST_UNKNOWN;
 	answer = map(fault, steps ? PROT_READ : vma->prot);
@@ -425,6 +431,33 @@ static enum answer judge(struct fault *fault)
 	return ANSWER_STOP;
 }
 
+/* Replace what judge() has called a loss. */
+static enum answer answer_loss(struct fault *fault)
+{
+	enum answer answer;
+
+	fault->lost_file = (struct lost_file){
+		.path = fault->mapping.path,
+		.is_deleted = fault->mapping.is_deleted,
+		.is_memory = mapping_is_private_memory(&fault->mapping),
+		.inode = fault->mapping.vma.inode,
+		.device = fault->mapping.vma.device,
+	};
+	proc_name(fault->proc.pid, fault->lost.process);
+	plan(fault);
+	if (stand_in_options.stops) {
+		fault->lost.access =
+			fault->mapping.vma.prot & PROT_WRITE ? LOST_UNKNOWN : LOST_READ;
+		fault->lost.fill = LOST_NOTHING;
+		record(fault);
+		return ANSWER_STOP;
+	}
+	answer = replace(fault);
+	if (answer != ANSWER_GONE && fault->task->give_up_at == 0)
+		record(fault);
+	return answer;
+}
+
 enum answer stand_in_answer(struct task *task, const siginfo_t *info)
 {
 	struct fault fault = {
@@ -439,26 +472,31 @@ enum answer stand_in_answer(struct task *task, const siginfo_t *info)
 		return ANSWER_DELIVER;
 	tracee_stop_others(task);
 	answer = judge(&fault);
+	return answer == ANSWER_STOP ? answer_loss(&fault) : answer;
+}
+
+enum answer stand_in_for_call(struct task *task, uintptr_t at)
+{
+	static const siginfo_t none;
+	struct fault fault = {
+		.task = task,
+		.info = &none,
+		.page = mcsafe__down(at, MCSAFE__PAGE),
+		.is_call = true,
+	};
+	enum answer answer;
+
+	if (!proc_read(task->tid, &fault.proc) || fault.proc.seccomp == 1)
+		return ANSWER_DELIVER;
+	tracee_stop_others(task);
+	answer = judge(&fault);
 	if (answer != ANSWER_STOP)
 		return answer;
-	fault.lost_file = (struct lost_file){
-		.path = fault.mapping.path,
-		.is_deleted = fault.mapping.is_deleted,
-		.is_memory = mapping_is_private_memory(&fault.mapping),
-		.inode = fault.mapping.vma.inode,
-		.device = fault.mapping.vma.device,
-	};
-	proc_name(fault.proc.pid, fault.lost.process);
-	plan(&fault);
-	if (stand_in_options.stops) {
-		fault.lost.access =
-			fault.mapping.vma.prot & PROT_WRITE ? LOST_UNKNOWN : LOST_READ;
-		fault.lost.fill = LOST_NOTHING;
-		record(&fault);
-		return ANSWER_STOP;
+	answer = answer_loss(&fault);
+	if (answer == ANSWER_AGAIN && task->give_up_at != 0) {
+		/* No signal follows. */
+		task->give_up_at = 0;
+		return ANSWER_DELIVER;
 	}
-	answer = replace(&fault);
-	if (answer != ANSWER_GONE && task->give_up_at == 0)
-		record(&fault);
 	return answer;
 }

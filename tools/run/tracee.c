@@ -115,8 +115,6 @@ static uintptr_t find_instruction(pid_t tid, const unsigned char bytes[2])
 static const unsigned char instruction_64[2] = {0x0f, 0x05}; /* syscall */
 static const unsigned char instruction_32[2] = {0xcd, 0x80}; /* int $0x80 */
 
-#define CODE_32 0x23 /* the code segment of 32-bit programs: __USER32_CS */
-
 /* 0: there is none. */
 static uintptr_t instruction_for(struct task *task, bool is_32)
 {
@@ -283,7 +281,7 @@ enum made tracee_call(struct task *task, enum call call, const uint64_t args[4],
 	if (!keep(task, &kept))
 		return MADE_GONE;
 	regs = kept.regs;
-	is_32 = regs.cs == CODE_32;
+	is_32 = regs.cs == TRACEE_CODE_32;
 	instruction = instruction_for(task, is_32);
 	if (instruction == 0) {
 		put_back(task, &kept, false);

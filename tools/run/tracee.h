@@ -15,6 +15,9 @@
 
 #include "run/tasks.h"
 
+/* The code segment of 32-bit programs: __USER32_CS of the kernel. */
+#define TRACEE_CODE_32 0x23
+
 enum call {
 	CALL_MMAP, /* of anonymous memory: address, length, protection, flags */
 	CALL_MPROTECT,

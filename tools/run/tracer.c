@@ -2,23 +2,21 @@
 /* tracer.c - trace a program and all that it starts, until the last of them has ended */
 #include "run/tracer.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "common/tool.h"
 #include "run/events.h"
-#include "run/lost.h"
 #include "run/signals.h"
 #include "run/stand_in.h"
 #include "run/start.h"
+#include "run/syscalls.h"
 #include "run/tasks.h"
 
 #ifndef SYS_SECCOMP
 # define SYS_SECCOMP 1 /* si_code of SIGSYS: asm-generic/siginfo.h */
 #endif
+
+bool tracer_sees_calls;
 
 /* ---- threads come and go --------------------------------------------------------------------- */
 
@@ -26,7 +24,8 @@ static void resume(struct task *task, int signal)
 {
 	task->is_in_stop = false;
 	/* ESRCH: it was killed. The event of its end comes. */
-	ptrace(PTRACE_CONT, task->tid, NULL, (void *)(uintptr_t)signal);
+	ptrace(tracer_sees_calls ? PTRACE_SYSCALL : PTRACE_CONT, task->tid, NULL,
+	       (void *)(uintptr_t)signal);
 }
 
 static struct task *know(pid_t tid)
@@ -108,9 +107,9 @@ static void kill_process(struct task *task, void *arg)
 	kill(tasks_pid(task), SIGKILL);
 }
 
-static void on_bus(struct task *task, const siginfo_t *info)
+static void follow(struct task *task, enum answer answer)
 {
-	switch (stand_in_answer(task, info)) {
+	switch (answer) {
 	case ANSWER_DELIVER:
 		resume(task, SIGBUS);
 		break;
@@ -142,7 +141,7 @@ static void on_signal(struct task *task, int signal)
 	if ((signal == SIGBUS || signal == SIGSYS) &&
 	    ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) == 0) {
 		if (signal == SIGBUS) {
-			on_bus(task, &info);
+			follow(task, stand_in_answer(task, &info));
 			return;
 		}
 		if (is_ours(task, &info))
@@ -174,7 +173,10 @@ static void on_stopped(struct task *task, int status)
 
 	switch (event) {
 	case 0:
-		on_signal(task, signal);
+		if (signal == (SIGTRAP | 0x80)) /* PTRACE_O_TRACESYSGOOD */
+			follow(task, syscalls_answer(task));
+		else
+			on_signal(task, signal);
 		break;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:

@@ -3,6 +3,7 @@
 #ifndef MCSAFE_TOOLS_RUN_TRACER_H
 #define MCSAFE_TOOLS_RUN_TRACER_H
 
+#include <stdbool.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
 
@@ -11,6 +12,9 @@
 #define TRACER_OPTIONS                                                                   \
 	(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |                \
 	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+
+/* Whether threads stop at system calls too. */
+extern bool tracer_sees_calls;
 
 /* Trace a process that PTRACE_SEIZE has been called for, with these options. Returns its status of
  * wait(2) when no thread is left. */
