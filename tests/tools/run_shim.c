@@ -19,9 +19,8 @@ static void truncate_if_mapped(const void *at, size_t n, int fd)
 	if (at == MAP_FAILED || fd < 0 || path == NULL || size == NULL)
 		return;
 	/* Programs may map the first pages alone to look at a header. */
-	if (fstat(fd, &mapped) == 0 && stat(path, &wanted) == 0 &&
-	    mapped.st_ino == wanted.st_ino && mapped.st_dev == wanted.st_dev &&
-	    n > strtoul(size, NULL, 10))
+	if (fstat(fd, &mapped) == 0 && stat(path, &wanted) == 0 && mapped.st_ino == wanted.st_ino &&
+	    mapped.st_dev == wanted.st_dev && n > strtoul(size, NULL, 10))
 		(void)!truncate(path, strtol(size, NULL, 10));
 }
 

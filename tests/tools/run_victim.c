@@ -353,8 +353,8 @@ static volatile int is_done;
 static void *map_often(void *arg)
 {
 	while (!is_done) {
-		void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
+		void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				0);
 
 		if (at == MAP_FAILED)
 			fail("mmap");
@@ -517,8 +517,7 @@ static int way_seccomp(void)
 		{"no-mprotect", SYS_mprotect, SECCOMP_RET_KILL_PROCESS},
 		{"no-madvise", SYS_madvise, SECCOMP_RET_KILL_PROCESS},
 	};
-	struct file file =
-		map_truncated(words[1], PROT_READ | PROT_WRITE, MAP_SHARED);
+	struct file file = map_truncated(words[1], PROT_READ | PROT_WRITE, MAP_SHARED);
 
 	printf(" ");
 	fflush(stdout);

@@ -296,8 +296,8 @@ class Status(Case):
         self.assertEqual(done.returncode, LOST)
         self.assertRegex(
             done.stderr,
-            rf"\Amcsafe run: {PAST[1]} bytes of 1 file were lost\n"
-            rf"mcsafe run: {self.path}: {PAST[1]} bytes at offset {PAGE}, read by run_victim "
+            rf"\Amcsafe run: {self.path}: {PAST[1]} bytes are lost:\n"
+            rf"  {PAST[1]} bytes at offset {PAGE}, read by run_victim "
             r"\(\d+\): past the end of the file; zeros stood in\n"
             rf"mcsafe run: {VICTIM} ended with status 3\n\Z",
         )
@@ -380,7 +380,8 @@ class Report(Case):
         report = self.directory / "text"
         done = run("run", "--report", str(report), VICTIM, "read", str(self.fill()))
         self.assertEqual((done.returncode, done.stderr), (LOST, ""))
-        self.assertTrue(report.read_text(encoding="utf-8").startswith(f"{PAST[1]} bytes of 1 file"))
+        text = report.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith(f"{self.path}: {PAST[1]} bytes"), text)
 
     def test_nothing_lost(self) -> None:
         """A report that was asked for is written."""

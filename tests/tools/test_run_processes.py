@@ -367,7 +367,8 @@ class Tracers(Case):
         done = self.plain(files[MCSAFE], "run", files[VICTIM], "write", self.path,
                           preexec_fn=become_nobody)
         self.assertEqual(done.returncode, LOST, done.stderr)
-        self.assertIn(f"{self.path}: {PAST[1]} bytes at offset {PAGE}, written by", done.stderr)
+        self.assertIn(f"{self.path}: {PAST[1]} bytes are lost:\n", done.stderr)
+        self.assertIn(f"  {PAST[1]} bytes at offset {PAGE}, written by", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_run_programs.py - programs of Debian that die of a truncated file, and live under mcsafe run.
+"""test_run_programs.py - programs of Debian that a truncated file kills, and mcsafe run saves.
 
 A small library (run_shim.c) truncates the file right after the program has mapped it.
 """

@@ -14,8 +14,8 @@
 
 /* What the first access to the range was. Later ones are not seen. */
 enum lost_access {
-	LOST_READ,    /* a read, and the process may not write there */
-	LOST_WRITTEN, /* a write, or a read and a write */
+	LOST_READ,          /* a read, and the process may not write there */
+	LOST_WRITTEN,       /* a write, or a read and a write */
 	LOST_READ_AT_LEAST, /* a read, and the process may write there later */
 	LOST_UNKNOWN,       /* a read or a write */
 };

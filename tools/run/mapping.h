@@ -12,7 +12,7 @@
 #include "base/vma.h"
 
 struct mapping {
-	struct mcsafe__vma vma; /* vma.page is known */
+	struct mcsafe__vma vma;   /* vma.page is known */
 	char path[PATH_MAX + 16]; /* as the kernel shows it, without " (deleted)"; "": no name */
 	bool is_deleted;
 };

@@ -85,8 +85,8 @@ static char state_of(pid_t tid)
 /* Whether the thread is in a call that changes what is mapped. */
 static bool is_mapping(pid_t tid)
 {
-	static const long calls[] = {SYS_mmap,   SYS_munmap, SYS_mremap,  SYS_mprotect,
-				     SYS_brk,    SYS_shmat,  SYS_shmdt,   SYS_remap_file_pages,
+	static const long calls[] = {SYS_mmap,   SYS_munmap, SYS_mremap, SYS_mprotect,
+				     SYS_brk,    SYS_shmat,  SYS_shmdt,  SYS_remap_file_pages,
 				     SYS_execve, SYS_madvise};
 	char path[64], text[256], *end;
 	long call;

@@ -10,10 +10,10 @@
 
 /* proc_pid_status(5) */
 struct proc {
-	pid_t pid;    /* Tgid: the process */
-	pid_t tracer; /* TracerPid; 0: none */
+	pid_t pid;                           /* Tgid: the process */
+	pid_t tracer;                        /* TracerPid; 0: none */
 	uint64_t ignored, caught, effective; /* SigIgn, SigCgt, CapEff */
-	int seccomp; /* 0: none, 1: strict, 2: filters */
+	int seccomp;                         /* 0: none, 1: strict, 2: filters */
 };
 
 /* Read it. False: the thread is gone, or /proc does not tell. */

@@ -19,7 +19,7 @@
 
 #include "run/mapping.h"
 
-#define SECTION "mcsafe_extable"
+#define SECTION       "mcsafe_extable"
 #define MOST_SECTIONS 100000 /* more is no sensible file */
 
 static bool read_at(int fd, void *to, size_t n, uint64_t at)

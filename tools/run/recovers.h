@@ -10,9 +10,9 @@
 
 /* What to do with processes that have a handler of SIGBUS. */
 enum handlers {
-	HANDLERS_KNOWN,   /* leave alone those whose handler is known to recover */
-	HANDLERS_ALL,     /* leave alone all that have a handler */
-	HANDLERS_NONE,    /* leave none alone */
+	HANDLERS_KNOWN, /* leave alone those whose handler is known to recover */
+	HANDLERS_ALL,   /* leave alone all that have a handler */
+	HANDLERS_NONE,  /* leave none alone */
 };
 
 /* Whether a process is left alone when it meets SIGBUS. */

@@ -122,17 +122,30 @@ static char *path_text(const struct lost_file *lost)
 	return text;
 }
 
-static void write_range(const struct text *text, const struct lost_file *lost,
-			const struct lost_range *range)
+static void write_range(FILE *to, const struct lost_file *lost, const struct lost_range *range)
 {
-	char *path = path_text(lost), *process = text_visible(range->process);
+	char *process = text_visible(range->process);
 
-	fprintf(text->to, lost->is_memory ? "%s%s: %" PRIu64 " bytes at address 0x%" PRIx64
-					  : "%s%s: %" PRIu64 " bytes at offset %" PRIu64,
-		text->prefix, path, range->length, range->start);
-	fprintf(text->to, ", %s by %s (%d): %s; %s\n", access_text(range->access), process,
-		range->pid, reason_text(range->reason), fill_text(range->fill));
+	fprintf(to,
+		lost->is_memory ? "  %" PRIu64 " bytes at address 0x%" PRIx64
+				: "  %" PRIu64 " bytes at offset %" PRIu64,
+		range->length, range->start);
+	fprintf(to, ", %s by %s (%d): %s; %s\n", access_text(range->access), process, range->pid,
+		reason_text(range->reason), fill_text(range->fill));
 	free(process);
+}
+
+static void write_file(const struct text *text, const struct lost_file *lost)
+{
+	char *path = path_text(lost);
+
+	fprintf(text->to, "%s%s: %" PRIu64 " bytes are lost:\n", text->prefix, path,
+		lost_bytes(lost));
+	for (size_t i = 0; i < lost->count && i < text->shown; i++)
+		write_range(text->to, lost, &lost->ranges[i]);
+	if (lost->count > text->shown)
+		fprintf(text->to, "  and %zu more ranges: --report has all of them\n",
+			lost->count - text->shown);
 	free(path);
 }
 
@@ -154,25 +167,10 @@ static void write_end(const struct text *text, const struct report_options *opti
 
 static void write_text(const struct text *text, const struct report_options *options, int status)
 {
-	uint64_t bytes = 0;
-	size_t count = 0;
-
-	for (const struct lost_file *lost = lost_files; lost != NULL; lost = lost->next) {
-		bytes += lost_bytes(lost);
-		count++;
-	}
-	if (count == 0)
+	if (lost_files == NULL)
 		fprintf(text->to, "%snothing was lost\n", text->prefix);
-	else
-		fprintf(text->to, "%s%" PRIu64 " bytes of %zu %s were lost\n", text->prefix, bytes,
-			count, count == 1 ? "file" : "files");
-	for (const struct lost_file *lost = lost_files; lost != NULL; lost = lost->next) {
-		for (size_t i = 0; i < lost->count && i < text->shown; i++)
-			write_range(text, lost, &lost->ranges[i]);
-		if (lost->count > text->shown)
-			fprintf(text->to, "%s%zu more ranges of this file: --report has them\n",
-				text->prefix, lost->count - text->shown);
-	}
+	for (const struct lost_file *lost = lost_files; lost != NULL; lost = lost->next)
+		write_file(text, lost);
 	write_end(text, options, status);
 }
 

@@ -77,8 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_RESPECT:
 		if (stand_in_options.handlers != HANDLERS_KNOWN)
 			argp_error(state, "--always and --respect-handlers exclude each other");
-		stand_in_options.handlers =
-			key == OPTION_ALWAYS ? HANDLERS_NONE : HANDLERS_ALL;
+		stand_in_options.handlers = key == OPTION_ALWAYS ? HANDLERS_NONE : HANDLERS_ALL;
 		return 0;
 	case OPTION_CALLS:
 		tracer_sees_calls = true;

@@ -141,8 +141,9 @@ static bool is_allowed(struct fault *fault)
 	if (mapping_is_private_memory(mapping))
 		return fault->is_poison;
 	if (is_executed(fault)) {
-		tell(fault, TOLD_CODE, "the file is a program or a library that it executes, and "
-				       "nothing stands in for such files");
+		tell(fault, TOLD_CODE,
+		     "the file is a program or a library that it executes, and "
+		     "nothing stands in for such files");
 		return false;
 	}
 	return true;
@@ -268,11 +269,13 @@ static void tell_refused(const struct fault *fault, enum made made, int64_t resu
 	char text[160];
 
 	if (made == MADE_FILTERED || (fault->proc.seccomp != 0 && result != -ENOMEM))
-		tell(fault, TOLD_SECCOMP, "its seccomp filter forbids mmap(2), so nothing can "
-					  "stand in");
+		tell(fault, TOLD_SECCOMP,
+		     "its seccomp filter forbids mmap(2), so nothing can "
+		     "stand in");
 	else if (made == MADE_NOT)
-		tell(fault, TOLD_FAILED, "it has no system call instruction, so nothing can stand "
-					 "in");
+		tell(fault, TOLD_FAILED,
+		     "it has no system call instruction, so nothing can stand "
+		     "in");
 	else {
 		snprintf(text, sizeof(text), "mmap(2) in it failed: %s", strerror((int)-result));
 		tell(fault, TOLD_FAILED, text);
@@ -315,7 +318,8 @@ static bool can_step(const struct fault *fault)
 {
 	/* The signal of the step would reset an ignored SIGTRAP, and a filter that allows mmap(2)
 	 * may kill for mprotect(2). */
-	return fault->proc.seccomp == 0 && !proc_has(fault->proc.ignored, SIGTRAP) && !proc_has(fault->proc.ignored, SIGSEGV);
+	return fault->proc.seccomp == 0 && !proc_has(fault->proc.ignored, SIGTRAP) &&
+	       !proc_has(fault->proc.ignored, SIGSEGV);
 }
 
 /* Find out whether the access is a read or a write: while the stand-in is read-only, the
@@ -356,8 +360,8 @@ static enum answer replace(struct fault *fault)
 		fault->lost.access = fault->is_readable ? LOST_WRITTEN : LOST_UNKNOWN;
 	answer = map(fault, steps ? PROT_READ : vma->prot);
 	if (answer == ANSWER_AGAIN && fault->task->give_up_at == 0) {
-		if (bytes != NULL && !tracee_write(fault->task->tid, fault->start, bytes,
-						   fault->end - fault->start))
+		if (bytes != NULL &&
+		    !tracee_write(fault->task->tid, fault->start, bytes, fault->end - fault->start))
 			fault->lost.fill = LOST_ZEROS;
 		if (steps)
 			answer = watch_access(fault);
@@ -401,7 +405,8 @@ static bool is_left_alone(struct fault *fault)
 		return true;
 	/* Strict mode allows four system calls, and kills for any other one. */
 	if (fault->proc.seccomp == 1) {
-		tell(fault, TOLD_SECCOMP, "it is in seccomp's strict mode, so nothing can stand in");
+		tell(fault, TOLD_SECCOMP,
+		     "it is in seccomp's strict mode, so nothing can stand in");
 		return true;
 	}
 	return false;

@@ -28,8 +28,7 @@ enum answer {
 /* Answer a SIGBUS, in whose stop the thread is. */
 enum answer stand_in_answer(struct task *task, const siginfo_t *info);
 
-/* The same for a page whose address a system call has got, and could not read. ANSWER_DELIVER: nothing
- * stands in. */
+/* The same for a page that a system call could not read. ANSWER_DELIVER: nothing stands in. */
 enum answer stand_in_for_call(struct task *task, uintptr_t at);
 
 #endif /* MCSAFE_TOOLS_RUN_STAND_IN_H */

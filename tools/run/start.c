@@ -110,8 +110,8 @@ void start_check_exec(pid_t pid)
 
 	proc_name(pid, name);
 	if (is_tracer(name))
-		lost_note("%s (%d) cannot trace what it starts: mcsafe run is the tracer of all", name,
-			  pid);
+		lost_note("%s (%d) cannot trace what it starts: mcsafe run is the tracer of all",
+			  name, pid);
 	if (may_trace_all())
 		return;
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);

@@ -30,11 +30,11 @@ struct space {
 #define RETRIES 8
 
 struct task {
-	pid_t tid, pid;      /* pid: of the process; 0: not asked yet */
-	struct space *space; /* NULL: the thread that made this one has not told of it yet */
-	bool is_held;        /* its first stop has been seen, and it waits for its space */
-	bool is_in_stop;     /* in a stop of job control */
-	bool has_sigsys;     /* its filter has queued SIGSYS for a call that was not its own */
+	pid_t tid, pid;       /* pid: of the process; 0: not asked yet */
+	struct space *space;  /* NULL: the thread that made this one has not told of it yet */
+	bool is_held;         /* its first stop has been seen, and it waits for its space */
+	bool is_in_stop;      /* in a stop of job control */
+	bool has_sigsys;      /* its filter has queued SIGSYS for a call that was not its own */
 	uintptr_t give_up_at; /* the page whose next SIGBUS is the program's; 0: none */
 	/* The last faults after which the instruction just ran again. */
 	struct {

@@ -131,7 +131,7 @@ static uintptr_t instruction_for(struct task *task, bool is_32)
 
 /* What came while the thread worked for the tracer, and must come to it afterwards. */
 struct later {
-	bool has_stop;   /* a stop of job control */
+	bool has_stop; /* a stop of job control */
 	bool has_sigstop;
 };
 
@@ -210,8 +210,9 @@ static void put_back(const struct task *task, const struct kept *kept, bool regi
 
 static void set_registers_64(struct user_regs_struct *regs, enum call call, const uint64_t args[4])
 {
-	static const long numbers[] = {
-		[CALL_MMAP] = SYS_mmap, [CALL_MPROTECT] = SYS_mprotect, [CALL_MADVISE] = SYS_madvise};
+	static const long numbers[] = {[CALL_MMAP] = SYS_mmap,
+				       [CALL_MPROTECT] = SYS_mprotect,
+				       [CALL_MADVISE] = SYS_madvise};
 
 	regs->rax = (unsigned long)numbers[call];
 	regs->rdi = args[0];

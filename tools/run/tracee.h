@@ -35,10 +35,10 @@ enum made {
 enum made tracee_call(struct task *task, enum call call, const uint64_t args[4], int64_t *result);
 
 enum step {
-	STEP_DONE,   /* the instruction has run */
-	STEP_FAULT,  /* it raised SIGSEGV at an address of the range: a store to read-only memory */
-	STEP_OTHER,  /* another signal came first */
-	STEP_NOT,    /* the step could not be made */
+	STEP_DONE,  /* the instruction has run */
+	STEP_FAULT, /* it raised SIGSEGV at an address of the range: a store to read-only memory */
+	STEP_OTHER, /* another signal came first */
+	STEP_NOT,   /* the step could not be made */
 	STEP_GONE,
 };
 

@@ -10,8 +10,8 @@
 /* Threads stop only for signals, and where they start threads, processes or programs. If the tracer
  * ends early, the kernel kills them: none goes on unprotected. */
 #define TRACER_OPTIONS                                                                   \
-	(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |                \
-	 PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+ (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
+  PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
 /* Whether threads stop at system calls too. */
 extern bool tracer_sees_calls;
