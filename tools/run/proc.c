@@ -65,21 +65,23 @@ void proc_name(pid_t pid, char name[COMM])
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	if (!proc_read_file(path, name, COMM) || name[0] == '\0')
-		strcpy(name, "?");
+		snprintf(name, COMM, "?");
 	name[strcspn(name, "\n")] = '\0';
 }
 
-/* The letter of the state in /proc/PID/stat, after the name in brackets; 0: not known. */
-static char state_of(pid_t tid)
+/* The letter of the state in /proc/PID/stat, after the name in brackets; "": not known. */
+static void read_state(pid_t tid, char state[2])
 {
 	char path[64], text[512];
 	const char *end;
 
+	state[0] = state[1] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
 	if (!proc_read_file(path, text, sizeof(text)))
-		return 0;
+		return;
 	end = strrchr(text, ')');
-	return end != NULL && end[1] == ' ' ? end[2] : (char)0;
+	if (end != NULL && end[1] == ' ')
+		state[0] = end[2];
 }
 
 /* Whether the thread is in a call that changes what is mapped. */
@@ -103,7 +105,9 @@ static bool is_mapping(pid_t tid)
 
 bool proc_is_idle(pid_t tid)
 {
-	char state = state_of(tid);
+	char state[2];
 
-	return state == 'Z' || state == 'X' || state == 0 || (state == 'D' && !is_mapping(tid));
+	read_state(tid, state);
+	/* Gone, a zombie, or asleep where only the end of the wait, or SIGKILL, wakes it. */
+	return strchr("ZX", state[0]) != NULL || (state[0] == 'D' && !is_mapping(tid));
 }

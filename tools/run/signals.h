@@ -21,6 +21,6 @@ void signals_stop_together(int number);
 void signals_end(void);
 
 /* End as the program did: by the same signal, but without a core dump. */
-_Noreturn void signals_die(int signal);
+_Noreturn void signals_die(int number);
 
 #endif /* MCSAFE_TOOLS_RUN_SIGNALS_H */

@@ -8,6 +8,8 @@
 #include "run/stand_in.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -222,8 +224,8 @@ static bool read_mirror(const struct fault *fault, char *to, size_t n)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			lost_note("%s: at offset %llu: %s", stand_in_options.mirror,
-				  (unsigned long long)(at + done), strerror(errno));
+			lost_note("%s: at offset %" PRIu64 ": %s", stand_in_options.mirror,
+				  at + done, strerror(errno));
 		if (got <= 0)
 			break;
 		done += (size_t)got;

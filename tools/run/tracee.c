@@ -141,7 +141,8 @@ static bool is_stop_of_control(int status)
 }
 
 /* Let the thread run up to the next stop that is not one of job control. False: it is gone. */
-static bool run_to_stop(struct task *task, int request, struct later *later, int *status)
+static bool run_to_stop(struct task *task, enum __ptrace_request request, struct later *later,
+			int *status)
 {
 	for (;;) {
 		if (ptrace(request, task->tid, NULL, NULL) != 0 && errno == ESRCH) {
