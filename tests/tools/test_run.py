@@ -325,7 +325,8 @@ class Status(Case):
         def allow() -> None:
             resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
-        done = self.guarded(VICTIM, "segv", cwd=self.directory, preexec_fn=allow)
+        done = self.guarded(VICTIM, "segv", cwd=self.directory, preexec_fn=allow,
+                            env=victims.sanitized("disable_coredump=0"))
         self.assertEqual(done.returncode, -signal.SIGSEGV)
         self.assertEqual(len(list(self.directory.glob("core*"))), 1)
         plain = self.plain(VICTIM, "segv")

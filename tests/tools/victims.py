@@ -36,6 +36,12 @@ def main() -> None:
     sys.exit(77 if result.testsRun == len(result.skipped) else 0)
 
 
+def sanitized(option: str) -> dict[str, str]:
+    """The environment, with one more option for programs that are built with a sanitizer."""
+    names = ("ASAN_OPTIONS", "TSAN_OPTIONS")
+    return {**os.environ, **{name: f"{os.environ.get(name, '')}:{option}" for name in names}}
+
+
 def start(*words: object, **options) -> subprocess.Popen:
     """Start a program, with text on its three streams."""
     streams = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
