@@ -148,6 +148,28 @@ static int way_fill(void)
 	return lived(sum(file));
 }
 
+/* Four huge pages without a name, of which one is left. */
+static int way_huge(void)
+{
+	const size_t huge = (size_t)2 << 20, size = 4 * huge;
+	int fd = memfd_create("huge", MFD_HUGETLB | MFD_CLOEXEC);
+	volatile unsigned char *at;
+	void *map;
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
+		fail("memfd_create");
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (map == MAP_FAILED || ftruncate(fd, (off_t)huge) != 0)
+		fail("huge pages");
+	at = map;
+	for (size_t i = 5; i < size; i += huge)
+		at[i] = 7;
+	for (size_t i = 5; i < size; i += huge)
+		if (at[i] != 7)
+			return 98;
+	return lived(7);
+}
+
 /* The bytes of the second file must stand in for those of the first one. */
 static int way_compare(void)
 {
@@ -539,6 +561,7 @@ static const struct {
 	{"system-call", way_system_call},
 	{"write", way_write},
 	{"fill", way_fill},
+	{"huge", way_huge},
 	{"compare", way_compare},
 	{"own-file", way_own_file},
 	{"code", way_code},

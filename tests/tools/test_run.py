@@ -10,6 +10,7 @@ import victims
 from tool import ERROR, FINE, LOST, MCSAFE, run
 from victims import LIVED, PAGE, SIZE, VICTIM, Case
 
+HUGE = 2 << 20
 PAST = (PAGE, SIZE - PAGE)
 
 
@@ -76,6 +77,22 @@ class Loss(Case):
             victims.needs(f"the kernel runs no 32-bit programs: {error}")
         self.check_lost(self.guarded(program, self.fill()), 42)
         self.assertEqual(self.ranges(), [(PAGE, 3 * PAGE, "written")])
+
+    def test_huge_pages(self) -> None:
+        """A huge page is replaced whole: also where the pool has none."""
+        plain = self.plain(VICTIM, "huge")
+        if plain.returncode == 99:
+            victims.needs(f"no huge pages: {plain.stderr}")
+        self.check_dies(plain)
+        self.check_lost(self.guarded(VICTIM, "huge"))
+        (file,) = self.report["files"]
+        self.assertEqual((file["path"], file["deleted"]), ("/memfd:huge", True))
+        *before, (start, length, access) = self.ranges()
+        self.assertEqual((start, length, access), (HUGE, 3 * HUGE, "written"))
+        # The first page is lost too if the pool is empty.
+        self.assertIn(before, ([], [(0, HUGE, "written")]))
+        reasons = [lost["reason"] for lost in file["ranges"]]
+        self.assertEqual(reasons, ["no-huge-page"] * len(before) + ["past-end"])
 
     def test_a_deleted_file(self) -> None:
         """A file without a name has the name that it had."""

@@ -201,7 +201,10 @@ void mapping_ask_file(pid_t pid, const struct mapping *mapping, struct mapped_fi
 		return;
 	if (S_ISREG(st.st_mode))
 		file->size = st.st_size;
-	file->is_full = statfs(name, &fs) == 0 && fs.f_blocks != 0 && fs.f_bavail == 0;
+	if (statfs(name, &fs) == 0) {
+		file->is_full = fs.f_blocks != 0 && fs.f_bavail == 0;
+		file->is_huge = (unsigned)fs.f_type == HUGETLBFS_MAGIC;
+	}
 }
 
 /* ---- code ------------------------------------------------------------------------------------ */

@@ -28,6 +28,7 @@ bool mapping_is_private_memory(const struct mapping *mapping);
 struct mapped_file {
 	int64_t size; /* of a regular file; -1: not known */
 	bool is_full; /* its file system has no room left */
+	bool is_huge; /* it is of huge pages, and has those that the pool gives it */
 };
 
 void mapping_ask_file(pid_t pid, const struct mapping *mapping, struct mapped_file *file);

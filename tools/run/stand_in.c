@@ -201,9 +201,10 @@ static void plan(struct fault *fault)
 	past = mcsafe__up((uint64_t)fault->file.size, vma->page);
 	if (fault->file.size >= 0 && at >= past)
 		plan_past_end(fault, past);
+	else if (fault->file.is_huge)
+		fault->lost.reason = MCSAFE_REASON_NO_HUGE_PAGE;
 	else if (fault->file.is_full)
-		fault->lost.reason = vma->page > MCSAFE__PAGE ? MCSAFE_REASON_NO_HUGE_PAGE
-							      : MCSAFE_REASON_NO_SPACE;
+		fault->lost.reason = MCSAFE_REASON_NO_SPACE;
 	else
 		fault->lost.reason = MCSAFE_REASON_UNKNOWN;
 }
