@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -168,6 +169,35 @@ static int way_huge(void)
 		if (at[i] != 7)
 			return 98;
 	return lived(7);
+}
+
+/* Memory one page of which the kernel takes out of use, for good: of a file, without a file, or a
+ * huge page. Only root in a guest may do this. */
+static int way_poison(void)
+{
+	bool is_huge = strcmp(words[0], "huge") == 0;
+	size_t page = is_huge ? (size_t)2 << 20 : PAGE, size = 4 * page;
+	struct file file = {.size = size};
+	void *at;
+
+	if (words[0][0] == '/') {
+		file = map(words[0], PROT_READ | PROT_WRITE, MAP_SHARED);
+	} else {
+		at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | (is_huge ? MAP_HUGETLB : 0), -1, 0);
+		if (at == MAP_FAILED)
+			fail("mmap");
+		file.at = at;
+	}
+	for (size_t i = 0; i < file.size; i++)
+		file.at[i] = 1;
+	if (getenv("MCSAFE_GUEST") == NULL ||
+	    madvise((void *)(uintptr_t)(file.at + 2 * page), PAGE, MADV_HWPOISON) != 0)
+		fail("madvise");
+	for (size_t i = 0; i < file.size; i++)
+		if (file.at[i] != (i / page == 2 ? 0 : 1))
+			return 98;
+	return lived(sum(file));
 }
 
 /* The bytes of the second file must stand in for those of the first one. */
@@ -562,6 +592,7 @@ static const struct {
 	{"write", way_write},
 	{"fill", way_fill},
 	{"huge", way_huge},
+	{"poison", way_poison},
 	{"compare", way_compare},
 	{"own-file", way_own_file},
 	{"code", way_code},
