@@ -228,6 +228,16 @@ static int way_code(void)
 	return lived(sum(map_truncated(words[0], PROT_READ | PROT_EXEC, MAP_PRIVATE)));
 }
 
+/* A signal that names a lost page, but comes from a process. */
+static void send_with_address(const char *path)
+{
+	struct file file = map_truncated(path, PROT_READ, MAP_SHARED);
+	siginfo_t info = {.si_code = SI_ASYNCIO};
+
+	info.si_addr = (void *)(uintptr_t)(file.at + 2 * PAGE);
+	syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info);
+}
+
 /* SIGBUS that no access has raised. */
 static int way_sent(void)
 {
@@ -235,8 +245,10 @@ static int way_sent(void)
 
 	if (strcmp(words[0], "kill") == 0)
 		kill(getpid(), SIGBUS);
-	else
+	else if (strcmp(words[0], "queue") == 0)
 		sigqueue(getpid(), SIGBUS, value);
+	else
+		send_with_address(words[0]);
 	return lived(0);
 }
 
@@ -431,6 +443,57 @@ static int way_busy_threads(void)
 	return result;
 }
 
+/* One thread reads a page again and again, which is lost at times: another thread maps the lost page
+ * and memory of its own there by turns. Nothing may replace that memory. */
+#define TURNS 3000
+
+static void *read_often(void *arg)
+{
+	volatile unsigned char *page = arg;
+
+	while (!is_done)
+		(void)*page;
+	return NULL;
+}
+
+static void map_there(void *page, int flags, int fd)
+{
+	int prot = PROT_READ | (fd < 0 ? PROT_WRITE : 0);
+
+	if (mmap(page, PAGE, prot, flags | MAP_FIXED, fd, fd < 0 ? 0 : 2 * PAGE) != page)
+		fail("mmap");
+}
+
+static int way_race(void)
+{
+	int fd = open(words[0], O_RDWR | O_CLOEXEC);
+	volatile unsigned char *page;
+	pthread_t thread;
+	void *at;
+
+	if (fd < 0 || ftruncate(fd, PAGE) != 0)
+		fail(words[0]);
+	at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2 * PAGE);
+	if (at == MAP_FAILED)
+		fail("mmap");
+	page = at;
+	if (pthread_create(&thread, NULL, read_often, at) != 0)
+		fail("pthread_create");
+	for (int turn = 0; turn < TURNS; turn++) {
+		map_there(at, MAP_SHARED, fd);
+		for (int i = 0; i < turn % 100; i++)
+			(void)*(volatile int *)&turn;
+		map_there(at, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		*page = 7;
+		for (int i = 0; i < 10000; i++)
+			if (*page != 7)
+				return 98;
+	}
+	is_done = 1;
+	pthread_join(thread, NULL);
+	return lived(0);
+}
+
 /* A child of vfork(2) loses pages while its parent waits for it. */
 static int way_vfork(void)
 {
@@ -604,6 +667,7 @@ static const struct {
 	{"handler-that-gives-up", way_handler_that_gives_up},
 	{"threads", way_threads},
 	{"busy-threads", way_busy_threads},
+	{"race", way_race},
 	{"vfork", way_vfork},
 	{"exec", way_exec},
 	{"children", way_children},

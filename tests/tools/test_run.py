@@ -172,6 +172,8 @@ class NotLost(Case):
         """kill(2) and sigqueue(3) are no loss."""
         self.assertEqual(self.stays("sent", "kill"), "")
         self.assertEqual(self.stays("sent", "queue"), "")
+        # Even if the signal names a lost page.
+        self.assertEqual(self.stays("sent", None), "")
 
     def test_code(self) -> None:
         """Zeros are never put over code."""

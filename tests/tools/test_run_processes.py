@@ -54,6 +54,11 @@ class Several(Case):
         self.dies_and_lives("vfork")
         self.assertNotEqual(self.report["files"][0]["ranges"][0]["pid"], self.report["pid"])
 
+    def test_memory_that_comes_in_the_place_of_a_lost_page(self) -> None:
+        """Another thread maps it between the fault and its answer. It is not replaced."""
+        self.check_dies(self.plain(VICTIM, "race", self.fill()))
+        self.check_lost(self.guarded(VICTIM, "race", self.fill()))
+
     def test_exec(self) -> None:
         """The next program of the process is traced too."""
         self.check_dies(self.plain(VICTIM, "exec", self.fill()))
