@@ -11,6 +11,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -365,6 +367,36 @@ static int way_handler_that_gives_up(void)
 	return way_read();
 }
 
+/* Memory without a file, for which the program has asked for SIGBUS. */
+static uintptr_t told_at;
+
+static void note_address(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	told_at = info->si_code == BUS_ADRERR ? (uintptr_t)info->si_addr : 0;
+	siglongjmp(back, 1);
+}
+
+static int way_userfault(void)
+{
+	struct sigaction action = {.sa_sigaction = note_address, .sa_flags = SA_SIGINFO};
+	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_SIGBUS};
+	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	range.range.start = (uintptr_t)at;
+	range.range.len = PAGE;
+	if (fd < 0 || at == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) != 0 ||
+	    ioctl(fd, UFFDIO_REGISTER, &range) != 0)
+		fail("userfaultfd");
+	sigaction(SIGBUS, &action, NULL);
+	if (sigsetjmp(back, 1) == 0)
+		*(volatile char *)at = 1;
+	return told_at == (uintptr_t)at ? 0 : 98;
+}
+
 /* ---- several threads and processes ----------------------------------------------------------- */
 
 #define THREADS 8
@@ -445,7 +477,7 @@ static int way_busy_threads(void)
 
 /* One thread reads a page again and again, which is lost at times: another thread maps the lost page
  * and memory of its own there by turns. Nothing may replace that memory. */
-#define TURNS 3000
+#define TURNS 4000
 
 static void *read_often(void *arg)
 {
@@ -481,11 +513,11 @@ static int way_race(void)
 		fail("pthread_create");
 	for (int turn = 0; turn < TURNS; turn++) {
 		map_there(at, MAP_SHARED, fd);
-		for (int i = 0; i < turn % 100; i++)
+		for (int i = 0; i < turn % 1000 * 100; i++)
 			(void)*(volatile int *)&turn;
 		map_there(at, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 		*page = 7;
-		for (int i = 0; i < 10000; i++)
+		for (int i = 0; i < 300000; i++)
 			if (*page != 7)
 				return 98;
 	}
@@ -667,6 +699,7 @@ static const struct {
 	{"handler-that-gives-up", way_handler_that_gives_up},
 	{"threads", way_threads},
 	{"busy-threads", way_busy_threads},
+	{"userfault", way_userfault},
 	{"race", way_race},
 	{"vfork", way_vfork},
 	{"exec", way_exec},

@@ -179,6 +179,15 @@ class NotLost(Case):
         """Zeros are never put over code."""
         self.assertIn("nothing stands in for code", self.stays("code", None))
 
+    def test_memory_without_a_file(self) -> None:
+        """A program can ask userfaultfd(2) for SIGBUS. It gets the signal as without mcsafe."""
+        plain = self.plain(VICTIM, "userfault")
+        if plain.returncode == 99:
+            victims.needs(f"no userfaultfd: {plain.stderr}")
+        self.assertEqual(plain.returncode, 0)
+        self.assertEqual(self.guarded(VICTIM, "userfault").returncode, 0)
+        self.assertEqual(self.report["lost"], 0)
+
     def test_a_file_that_is_executed(self) -> None:
         """The data of a program or library are as bad as its code."""
         self.assertIn("a program or a library that it executes", self.stays("own-file", None))

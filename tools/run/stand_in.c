@@ -24,7 +24,8 @@
 #include "run/tracee.h"
 
 #ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ 22
+# define MADV_POPULATE_READ  22
+# define MADV_POPULATE_WRITE 23
 #endif
 
 struct stand_in_options stand_in_options = {.mirror_fd = -1};
@@ -76,8 +77,8 @@ static void tell(const struct fault *fault, enum told told, const char *text)
 
 /* ---- whether it is a loss -------------------------------------------------------------------- */
 
-/* Whether the instruction may simply run again. That is right if somebody else has replaced the
- * page, or if the file is whole again. It may not happen forever. */
+/* Whether the instruction may run again although nobody knows that it will not fail. That may not
+ * happen for ever. */
 static bool may_retry(struct fault *fault)
 {
 	struct task *task = fault->task;
@@ -97,10 +98,11 @@ static bool may_retry(struct fault *fault)
 	return true;
 }
 
-/* Whether the page can be read now. Reads none of its bytes. */
-static bool can_read(struct fault *fault)
+/* Whether the page can be read now, or be written too. That accesses none of its bytes. */
+static bool can_access(struct fault *fault, bool for_write)
 {
-	const uint64_t args[4] = {fault->page, MCSAFE__PAGE, MADV_POPULATE_READ, 0};
+	const uint64_t args[4] = {fault->page, MCSAFE__PAGE,
+				  for_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ, 0};
 	int64_t result;
 
 	/* A filter that allows mmap(2) may kill for this. */
@@ -285,6 +287,14 @@ static void tell_refused(const struct fault *fault, enum made made, int64_t resu
 	}
 }
 
+/* A call in the thread has taken its signal away. The instruction raises it again, for the program
+ * this time. */
+static enum answer give_up(const struct fault *fault)
+{
+	fault->task->give_up_at = fault->page;
+	return ANSWER_AGAIN;
+}
+
 /* Have the thread map anonymous memory over the plan. */
 static enum answer map(struct fault *fault, int prot)
 {
@@ -312,9 +322,7 @@ static enum answer map(struct fault *fault, int prot)
 		return ANSWER_GONE;
 	}
 	tell_refused(fault, made, result);
-	/* The instruction raises the signal again, for the program this time. */
-	fault->task->give_up_at = fault->page;
-	return ANSWER_AGAIN;
+	return give_up(fault);
 }
 
 static bool can_step(const struct fault *fault)
@@ -420,21 +428,29 @@ static enum answer judge(struct fault *fault)
 {
 	struct mapping *mapping = &fault->mapping;
 	int err = mapping_find(fault->proc.pid, fault->page, mapping);
+	bool can_write;
 
 	if (err != 0) {
 		if (err != ENOENT)
 			tell(fault, TOLD_PROC, "its mappings cannot be read");
 		return ANSWER_DELIVER;
 	}
-	/* A stand-in has come there: another thread met the same page at the same time. */
+	can_write = mapping->vma.prot & PROT_WRITE;
+	/* Another thread has met the same page at the same time, or has mapped memory there. Such
+	 * memory can fail too, if the program has asked userfaultfd(2) for that. */
 	if (mapping_is_private_memory(mapping) && !fault->is_poison && mapping->vma.inode == 0)
-		return may_retry(fault) ? ANSWER_AGAIN : ANSWER_DELIVER;
+		return can_access(fault, can_write) || may_retry(fault) ? ANSWER_AGAIN
+									: give_up(fault);
 	if (!is_allowed(fault))
 		return ANSWER_DELIVER;
 	/* The machine check of a page that the kernel has not unmapped would come again and again:
 	 * such a page is not touched. */
-	fault->is_readable = !fault->is_poison && can_read(fault);
-	if (fault->is_readable && may_retry(fault))
+	fault->is_readable = !fault->is_poison && can_access(fault, false);
+	if (!fault->is_readable)
+		return ANSWER_STOP;
+	/* The file may be whole again. If the access fails once more, it was a write, and the file
+	 * system takes none. */
+	if (!can_write || may_retry(fault) || can_access(fault, true))
 		return ANSWER_AGAIN;
 	return ANSWER_STOP;
 }
