@@ -3,10 +3,12 @@
 """tool_run.py MCSAFE [ROUNDS] - what mcsafe run costs where nothing fails.
 
 Each round runs a program plainly and under mcsafe run, one after the other, in changing order. The
-ratio is the median of the rounds' ratios: it does not depend on how busy the machine is over time.
+ratios are medians of the rounds' ratios: of the time, and of the processor time of all processes,
+which depends less on what else the machine does.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -16,27 +18,34 @@ import time
 FORKS = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done"
 
 
-def seconds(words: list[str]) -> float:
-    """How long a program takes."""
-    start = time.monotonic()
+def processor_seconds() -> float:
+    """The processor time of all children so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def seconds(words: list[str]) -> tuple[float, float]:
+    """How long a program takes, and how long processors work for it."""
+    start, used = time.monotonic(), processor_seconds()
     subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
-    return time.monotonic() - start
+    return time.monotonic() - start, processor_seconds() - used
 
 
 def measure(name: str, mcsafe: str, words: list[str], rounds: int) -> None:
     """Print the ratio of one program."""
-    ratios, plain = [], []
+    rows = []
     for i in range(rounds):
         pair = [words, [mcsafe, "run", *words]]
         order = (0, 1) if i % 2 == 0 else (1, 0)
-        times = {which: seconds(pair[which]) for which in order}
-        ratios.append(times[1] / times[0])
-        plain.append(times[0])
-    quarter = statistics.quantiles(ratios, n=4)
-    print(
-        f"{name}: {statistics.median(ratios):.3f} times as long (half of the rounds: "
-        f"{quarter[0]:.3f} to {quarter[2]:.3f}); plain {statistics.median(plain) * 1000:.0f} ms"
-    )
+        rows.append({which: seconds(pair[which]) for which in order})
+    for kind, what in ((0, "time"), (1, "processor time")):
+        ratios = [row[1][kind] / row[0][kind] for row in rows]
+        quarter = statistics.quantiles(ratios, n=4)
+        plain = statistics.median(row[0][kind] for row in rows)
+        print(
+            f"{name}: {what} {statistics.median(ratios):.3f} (half of the rounds: "
+            f"{quarter[0]:.3f} to {quarter[2]:.3f}); plain {plain * 1000:.0f} ms"
+        )
 
 
 def main() -> None:

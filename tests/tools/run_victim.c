@@ -475,8 +475,8 @@ static int way_busy_threads(void)
 	return result;
 }
 
-/* One thread reads a page again and again, which is lost at times: another thread maps the lost page
- * and memory of its own there by turns. Nothing may replace that memory. */
+/* One thread reads a page again and again, which is lost at times: another thread maps the lost
+ * page and memory of its own there by turns. Nothing may replace that memory. */
 #define TURNS 4000
 
 static void *read_often(void *arg)

@@ -98,20 +98,25 @@ static bool may_retry(struct fault *fault)
 	return true;
 }
 
-/* Whether the page can be read now, or be written too. That accesses none of its bytes. */
-static bool can_access(struct fault *fault, bool for_write)
+/* Whether the page can be accessed now, as the kernel says. That accesses none of its bytes. */
+static bool can_populate(const struct fault *fault, bool for_write)
 {
 	const uint64_t args[4] = {fault->page, MCSAFE__PAGE,
 				  for_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ, 0};
 	int64_t result;
 
 	/* A filter that allows mmap(2) may kill for this. */
-	if (fault->proc.seccomp != 0 ||
-	    tracee_call(fault->task, CALL_MADVISE, args, &result) != MADE)
-		return false;
-	if (result == -EHWPOISON)
-		fault->is_poison = true;
-	return result == 0;
+	return fault->proc.seccomp == 0 &&
+	       tracee_call(fault->task, CALL_MADVISE, args, &result) == MADE && result == 0;
+}
+
+/* Whether the page of a file can be read. From Linux 5.14 to 6.8, MADV_POPULATE_READ would try for
+ * ever if the medium cannot be read, so a byte is read. */
+static bool can_read(const struct fault *fault)
+{
+	char byte;
+
+	return tracee_read(fault->task->tid, fault->page, &byte, 1);
 }
 
 static bool is_executed(struct fault *fault)
@@ -439,18 +444,18 @@ static enum answer judge(struct fault *fault)
 	/* Another thread has met the same page at the same time, or has mapped memory there. Such
 	 * memory can fail too, if the program has asked userfaultfd(2) for that. */
 	if (mapping_is_private_memory(mapping) && !fault->is_poison && mapping->vma.inode == 0)
-		return can_access(fault, can_write) || may_retry(fault) ? ANSWER_AGAIN
-									: give_up(fault);
+		return can_populate(fault, can_write) || may_retry(fault) ? ANSWER_AGAIN
+									  : give_up(fault);
 	if (!is_allowed(fault))
 		return ANSWER_DELIVER;
 	/* The machine check of a page that the kernel has not unmapped would come again and again:
 	 * such a page is not touched. */
-	fault->is_readable = !fault->is_poison && can_access(fault, false);
+	fault->is_readable = !fault->is_poison && can_read(fault);
 	if (!fault->is_readable)
 		return ANSWER_STOP;
 	/* The file may be whole again. If the access fails once more, it was a write, and the file
 	 * system takes none. */
-	if (!can_write || may_retry(fault) || can_access(fault, true))
+	if (!can_write || may_retry(fault) || can_populate(fault, true))
 		return ANSWER_AGAIN;
 	return ANSWER_STOP;
 }
