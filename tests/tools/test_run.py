@@ -363,7 +363,8 @@ class Status(Case):
     def test_no_such_program(self) -> None:
         """127, as env(1) and shells."""
         for name in ("no-such-program", "/no/such/program"):
-            done = run("run", name)
+            # In a directory that may not be searched, a program is "not executable" to execvp(3).
+            done = run("run", name, env={**os.environ, "PATH": "/usr/bin:/bin"})
             self.assertEqual(done.returncode, 127)
             self.assertEqual(done.stderr, f"mcsafe run: {name}: No such file or directory\n")
 
