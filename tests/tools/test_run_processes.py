@@ -293,7 +293,10 @@ class Tracers(Case):
     def test_mcsafe_run_is_traced(self) -> None:
         """A process has one tracer only. mcsafe run within mcsafe run is an example."""
         # LeakSanitizer would need to trace the inner one.
-        done = run("run", MCSAFE, "run", "echo", "ran", env=victims.sanitized("detect_leaks=0"))
+        report = f"--report={self.directory}/report"
+        done = run("run", MCSAFE, "run", report, "echo", "ran",
+                   env=victims.sanitized("detect_leaks=0"))
+        self.assertEqual(list(self.directory.iterdir()), [])
         self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
         self.assertRegex(
             done.stderr,

@@ -22,16 +22,20 @@
 
 static struct new_file file;
 
-void report_begin(const struct report_options *options)
-{
-	if (options->path != NULL)
-		files_begin(&file, options->path);
-}
-
-void report_cancel(void)
+static void remove_temporary(void)
 {
 	if (file.to != NULL)
 		unlink(file.temporary);
+}
+
+void report_begin(const struct report_options *options)
+{
+	if (options->path == NULL)
+		return;
+	files_begin(&file, options->path);
+	/* The program may not be run at all: then mcsafe ends, and there is no report. */
+	if (atexit(remove_temporary) != 0)
+		tool_fail("no memory");
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -297,6 +301,7 @@ void report_write(const struct report_options *options, pid_t pid, int status)
 		if (fflush(file.to) != 0 && lost_files != NULL)
 			write_to(stderr, options, pid, status);
 		files_keep(&file);
+		file.to = NULL;
 	} else if (lost_files != NULL || options->json) {
 		write_to(stderr, options, pid, status);
 	}

@@ -14,7 +14,8 @@ struct report_options {
 	char **program;
 };
 
-/* Begin: the file of the report must be possible to make. */
+/* Begin: the file of the report must be possible to make. If no report is written before exit(3),
+ * nothing is left of it. */
 void report_begin(const struct report_options *options);
 
 /*
@@ -22,8 +23,5 @@ void report_begin(const struct report_options *options);
  * if nothing was lost, no text is written.
  */
 void report_write(const struct report_options *options, pid_t pid, int status);
-
-/* The program was not executed: there is no report. */
-void report_cancel(void);
 
 #endif /* MCSAFE_TOOLS_RUN_REPORT_H */

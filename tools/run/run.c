@@ -109,7 +109,6 @@ static int end(const struct report_options *report, struct started *started, int
 	int error = start_error(started);
 
 	if (error != 0) {
-		report_cancel();
 		tool_warn("%s: %s", report->program[0], strerror(error));
 		return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	}
