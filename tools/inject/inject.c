@@ -278,7 +278,7 @@ static void run_baseline(const struct options *o, struct baseline *baseline)
 	if (first->hung)
 		tool_fail("%s does not end in %g seconds, though no copy fails: see --timeout",
 			  name, o->settings.timeout);
-	said = report_tail(first->errors);
+	said = walk_tail(first->errors);
 	if (first->signal != 0)
 		tool_fail("%s is killed by %s, though no copy fails\n%s", name,
 			  outcome_signal(first->signal), said);
@@ -324,7 +324,7 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 		tool_fail("%s was not loaded in the run of copy %zu, though it was before",
 			  o->settings.library, order);
 	result->outcome = outcome_of(&results->baseline, &result->trial, o->recovers);
-	result->said = report_tail(result->trial.errors);
+	result->said = walk_tail(result->trial.errors);
 	trial_close(&result->trial);
 	/* The walk through all copies ends here. */
 	if (o->chosen == NULL && result->outcome == OUTCOME_UNREACHED &&
@@ -334,7 +334,7 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 	}
 	results->n++;
 	if (!o->json)
-		report_result(results, result);
+		walk_result(results, result);
 	return result->trial.trace.nfailed > 0;
 }
 
@@ -383,14 +383,14 @@ int mcsafe_inject_main(int argc, char **argv)
 	trial_prepare();
 	run_baseline(&o, &results.baseline);
 	if (!o.json)
-		report_begin(&results);
+		walk_begin(&results);
 	run_all(&o, &results);
 	if (o.json)
-		report_json(&results);
+		walk_json(&results);
 	else
-		report_end(&results);
+		walk_end(&results);
 	if (o.junit != NULL)
-		report_junit(&results, o.junit);
+		walk_junit(&results, o.junit);
 	status = results.complete ? STATUS_FINE : STATUS_ERROR;
 	if (outcome_count_bad(&results) > 0)
 		status = STATUS_LOST;

@@ -6,23 +6,23 @@
 #include "inject/outcome.h"
 
 /* Standard output, while the runs are made. */
-void report_begin(const struct results *results);
-void report_result(const struct results *results, const struct result *result);
-void report_end(const struct results *results);
+void walk_begin(const struct results *results);
+void walk_result(const struct results *results, const struct result *result);
+void walk_end(const struct results *results);
 
 /* Standard output, at the end. */
-void report_json(const struct results *results);
+void walk_json(const struct results *results);
 
 /* A file in the form of JUnit, which systems of continuous integration read. */
-void report_junit(const struct results *results, const char *path);
+void walk_junit(const struct results *results, const char *path);
 
 /* Write "mcsafe_memcpy of 100 bytes failed at byte 50" to a text. */
-void report_copy_text(const struct trace_copy *copy, char *text, size_t room);
+void walk_copy_text(const struct trace_copy *copy, char *text, size_t room);
 
 /* Write "read_record+0x12 (backup)" to a text. */
-void report_frame_text(const struct trace_frame *frame, char *text, size_t room);
+void walk_frame_text(const struct trace_frame *frame, char *text, size_t room);
 
 /* The last bytes of a stream, as visible text with newlines. Free it with free(3). */
-char *report_tail(FILE *stream);
+char *walk_tail(FILE *stream);
 
 #endif /* MCSAFE_TOOLS_INJECT_REPORT_H */

@@ -61,7 +61,7 @@ static struct json_object *result_of(const struct results *results, const struct
 	return one;
 }
 
-void report_json(const struct results *results)
+void walk_json(const struct results *results)
 {
 	const struct trace *trace = &results->baseline.trial.trace;
 	struct json_object *all = json_object_new_object(), *list = json_object_new_array(),

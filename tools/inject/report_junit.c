@@ -35,11 +35,11 @@ static void write_failure(FILE *to, const struct results *results, const struct 
 	for (size_t c = 0; c < trace->nfailed; c++) {
 		const struct trace_copy *copy = &trace->failed[c];
 
-		report_copy_text(copy, text, sizeof(text));
+		walk_copy_text(copy, text, sizeof(text));
 		write_text(to, text);
 		putc('\n', to);
 		for (size_t i = 0; i < copy->nframes; i++) {
-			report_frame_text(&copy->frames[i], text, sizeof(text));
+			walk_frame_text(&copy->frames[i], text, sizeof(text));
 			fputs("  called by ", to);
 			write_text(to, text);
 			putc('\n', to);
@@ -63,7 +63,7 @@ static void write_result(FILE *to, const struct results *results, const struct r
 	fputs("</system-err>\n    </testcase>\n", to);
 }
 
-void report_junit(const struct results *results, const char *path)
+void walk_junit(const struct results *results, const char *path)
 {
 	struct new_file file;
 	char *program = text_visible(results->argv[0]);

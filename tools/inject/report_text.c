@@ -11,13 +11,13 @@
 
 #define TAIL 4096
 
-void report_copy_text(const struct trace_copy *copy, char *text, size_t room)
+void walk_copy_text(const struct trace_copy *copy, char *text, size_t room)
 {
 	snprintf(text, room, "%s of %zu byte%s failed at byte %zu", copy->function, copy->len,
 		 copy->len == 1 ? "" : "s", copy->offset);
 }
 
-void report_frame_text(const struct trace_frame *frame, char *text, size_t room)
+void walk_frame_text(const struct trace_frame *frame, char *text, size_t room)
 {
 	char *module = text_visible(frame->module);
 	const char *slash = strrchr(module, '/'), *name = slash != NULL ? slash + 1 : module;
@@ -31,7 +31,7 @@ void report_frame_text(const struct trace_frame *frame, char *text, size_t room)
 	free(module);
 }
 
-char *report_tail(FILE *stream)
+char *walk_tail(FILE *stream)
 {
 	char *bytes = tool_alloc(TAIL + 1, 1), *text = tool_copy_text(""), *rest = bytes, *line;
 	size_t got;
@@ -66,7 +66,7 @@ static void indent(const char *text)
 		printf("    | %.*s\n", (int)(end - text), text);
 }
 
-void report_begin(const struct results *results)
+void walk_begin(const struct results *results)
 {
 	const struct trace *trace = &results->baseline.trial.trace;
 	char *program = text_visible(results->argv[0]);
@@ -85,7 +85,7 @@ void report_begin(const struct results *results)
 	free(program);
 }
 
-void report_result(const struct results *results, const struct result *result)
+void walk_result(const struct results *results, const struct result *result)
 {
 	char text[200];
 	const struct trace *trace = &result->trial.trace;
@@ -96,10 +96,10 @@ void report_result(const struct results *results, const struct result *result)
 		if (trace->nfailed > 0) {
 			const struct trace_copy *copy = &trace->failed[0];
 
-			report_copy_text(copy, text, sizeof(text));
+			walk_copy_text(copy, text, sizeof(text));
 			printf("    %s\n", text);
 			for (size_t i = 0; i < copy->nframes; i++) {
-				report_frame_text(&copy->frames[i], text, sizeof(text));
+				walk_frame_text(&copy->frames[i], text, sizeof(text));
 				printf("    called by %s\n", text);
 			}
 		} else {
@@ -110,7 +110,7 @@ void report_result(const struct results *results, const struct result *result)
 	fflush(stdout);
 }
 
-void report_end(const struct results *results)
+void walk_end(const struct results *results)
 {
 	size_t failed = results->n - outcome_count(results, OUTCOME_UNREACHED),
 	       bad = outcome_count_bad(results);

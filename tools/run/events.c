@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* events.c - what wait(2) says about the threads that are traced */
+#include "run/events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/tool.h"
+
+static struct {
+	struct event *at;
+	size_t count, room;
+} aside;
+
+void events_put_aside(pid_t tid, int status)
+{
+	if (aside.count == aside.room) {
+		size_t room = aside.room != 0 ? aside.room * 2 : 16;
+		struct event *more = tool_alloc(room, sizeof(*more));
+
+		if (aside.count > 0)
+			memcpy(more, aside.at, aside.count * sizeof(*more));
+		free(aside.at);
+		aside.at = more;
+		aside.room = room;
+	}
+	aside.at[aside.count++] = (struct event){.tid = tid, .status = status};
+}
+
+bool events_has(pid_t tid)
+{
+	for (size_t i = 0; i < aside.count; i++)
+		if (aside.at[i].tid == tid)
+			return true;
+	return false;
+}
+
+static bool wait_for(pid_t tid, int flags, struct event *event)
+{
+	do
+		event->tid = waitpid(tid, &event->status, __WALL | flags);
+	while (event->tid < 0 && errno == EINTR);
+	return event->tid > 0;
+}
+
+bool events_next(struct event *event)
+{
+	if (aside.count == 0)
+		return wait_for(-1, 0, event);
+	*event = aside.at[0];
+	aside.count--;
+	memmove(aside.at, aside.at + 1, aside.count * sizeof(*aside.at));
+	return true;
+}
+
+bool events_ready(void)
+{
+	struct event event;
+
+	if (aside.count > 0)
+		return true;
+	if (!wait_for(-1, WNOHANG, &event))
+		return false;
+	events_put_aside(event.tid, event.status);
+	return true;
+}
+
+bool events_wait(pid_t tid, int *status)
+{
+	struct event event;
+
+	if (!wait_for(tid, 0, &event))
+		return false;
+	*status = event.status;
+	return true;
+}

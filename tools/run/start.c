@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* start.c - start the program, traced from its first instruction on */
+#include "run/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/tool.h"
+#include "run/lost.h"
+#include "run/proc.h"
+#include "run/tracer.h"
+
+/* ---- programs that gain privileges ----------------------------------------------------------- */
+
+/* Find the file that execvp(3) will execute. False: it will find none. */
+static bool find_program(const char *name, char path[PATH_MAX])
+{
+	const char *list = getenv("PATH"), *end;
+
+	if (strchr(name, '/') != NULL)
+		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
+	for (list = list != NULL ? list : "/bin:/usr/bin"; list != NULL;
+	     list = *end == ':' ? end + 1 : NULL) {
+		end = strchrnul(list, ':');
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)(end - list), list,
+			     end > list ? "/" : "", name) < PATH_MAX &&
+		    access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the kernel gives a program its privileges although this process traces it. */
+static bool may_trace_all(void)
+{
+	static int known = -1;
+	struct proc proc;
+
+	if (known < 0)
+		known = proc_read(getpid(), &proc) && ((proc.effective >> CAP_SYS_PTRACE) & 1);
+	return known;
+}
+
+/* Whether execve(2) of the file changes the user, the group or the capabilities. */
+static bool gains_privileges(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	return ((st.st_mode & S_ISUID) && st.st_uid != geteuid()) ||
+	       ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		st.st_gid != getegid()) ||
+	       getxattr(path, "security.capability", NULL, 0) > 0;
+}
+
+static void refuse_privileges(const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!may_trace_all() && find_program(name, path) && gains_privileges(path))
+		tool_fail("%s: execve(2) gives it privileges (setuid, setgid or capabilities), and "
+			  "the kernel takes them from a traced program: run mcsafe as root",
+			  path);
+}
+
+/* ---- other tracers --------------------------------------------------------------------------- */
+
+static _Noreturn void fail_to_trace(pid_t pid, int error)
+{
+	char name[COMM];
+	struct proc proc;
+
+	if (proc_read(pid, &proc) && proc.tracer != 0 && proc.tracer != getpid()) {
+		proc_name(proc.tracer, name);
+		tool_fail("%s (%d) traces mcsafe run and what it starts, and a process has only "
+			  "one tracer",
+			  name, proc.tracer);
+	}
+	tool_fail("ptrace(2) is forbidden here: %s (a container's seccomp filter, or "
+		  "/proc/sys/kernel/yama/ptrace_scope)",
+		  strerror(error));
+}
+
+static bool is_tracer(const char *name)
+{
+	static const char *const tracers[] = {"strace", "ltrace", "gdb", "gdbserver", "lldb", "rr"};
+
+	for (size_t i = 0; i < sizeof(tracers) / sizeof(tracers[0]); i++)
+		if (strcmp(name, tracers[i]) == 0)
+			return true;
+	return false;
+}
+
+void start_check_exec(pid_t pid)
+{
+	char link[64], name[COMM];
+
+	proc_name(pid, name);
+	if (is_tracer(name))
+		lost_note("%s (%d) cannot trace what it starts: mcsafe run is the tracer of all",
+			  name, pid);
+	if (may_trace_all())
+		return;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	if (gains_privileges(link))
+		lost_note("%s (%d) runs without the privileges of its file (setuid, setgid or "
+			  "capabilities), because it is traced",
+			  name, pid);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static _Noreturn void be_program(int go, int error, char **program)
+{
+	char byte;
+	int err;
+
+	/* The end of the pipe means that mcsafe has ended: it has told why. */
+	while (read(go, &byte, 1) != 1)
+		if (errno != EINTR)
+			_exit(STATUS_ERROR);
+	execvp(program[0], program);
+	err = errno;
+	(void)!write(error, &err, sizeof(err));
+	_exit(err == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+void start(struct started *started, char **program)
+{
+	int go[2], error[2];
+	pid_t pid;
+
+	refuse_privileges(program[0]);
+	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(error, O_CLOEXEC) != 0)
+		tool_fail("pipe: %s", strerror(errno));
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		tool_fail("fork: %s", strerror(errno));
+	if (pid == 0) {
+		close(go[1]);
+		close(error[0]);
+		be_program(go[0], error[1], program);
+	}
+	close(go[0]);
+	close(error[1]);
+	*started = (struct started){.pid = pid, .go = go[1], .error = error[0]};
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)TRACER_OPTIONS) != 0)
+		fail_to_trace(pid, errno);
+}
+
+void start_go(struct started *started)
+{
+	(void)!write(started->go, "", 1);
+	close(started->go);
+}
+
+int start_error(struct started *started)
+{
+	int err = 0;
+	ssize_t n = read(started->error, &err, sizeof(err));
+
+	close(started->error);
+	return n == sizeof(err) ? err : 0;
+}
