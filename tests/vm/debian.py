@@ -23,6 +23,14 @@ def kernel_package() -> str:
     return depended_kernel(_output("apt-cache", "show", "--no-all-versions", "linux-image-amd64"))
 
 
+def present_name(package: str) -> str:
+    """Return what this version of Debian calls a package. Debian 13 renamed the libraries whose
+    interface changed with the size of time_t: libext2fs2 is libext2fs2t64 there."""
+    names = f"^{re.escape(package)}(t64)?$"
+    found = _output("apt-cache", "search", "--names-only", names).split()[:1]
+    return found[0] if found else package
+
+
 def unpack(package: str, into: Path) -> None:
     """Download a package and put its files below `into`, all of them or none."""
     into.parent.mkdir(parents=True, exist_ok=True)
