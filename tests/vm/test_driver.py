@@ -177,6 +177,28 @@ class KernelTest(unittest.TestCase):
             debian.depended_kernel("Package: linux-image-amd64\n")
 
 
+    def test_the_parts_of_a_divided_kernel_are_found(self) -> None:
+        record = (
+            "Depends: dracut | linux-initramfs-tool, linux-base-7.2.13+deb14-amd64 (= 7.2.13-1), "
+            "linux-modules-7.2.13+deb14-amd64 (= 7.2.13-1)\n"
+            "Recommends: linux-binary-x (= 1)\n"
+        )
+        expected = [f"linux-{part}-7.2.13+deb14-amd64=7.2.13-1" for part in ("base", "modules")]
+        self.assertEqual(debian.parts_of_kernel(record), expected)
+        record = "Depends: kmod, linux-base (>= 4.3~), initramfs-tools (>= 0.120+deb8u2)\n"
+        self.assertEqual(debian.parts_of_kernel(record), [])
+
+    def test_a_kernel_beside_its_modules_is_found(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            modules = Path(scratch, "usr/lib/modules/7.2.13+deb14-amd64")
+            modules.mkdir(parents=True)
+            self.assertIsNone(kernel.below(Path(scratch)))
+            (modules / "vmlinuz").touch()
+            found = kernel.below(Path(scratch))
+            self.assertEqual(found, kernel.Kernel(modules / "vmlinuz", modules))
+            self.assertEqual(found.module_files(["crc32c_generic"]), [])
+
+
 class CommandLineTest(unittest.TestCase):
     """The command line, and what happens when a run is impossible."""
 
