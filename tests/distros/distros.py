@@ -3,9 +3,10 @@
 """distros.py - use ./dev on fresh Debian systems
 
 Makes Debian 12, 13 and sid below build/distros with debootstrap. On each it runs `./dev demo`,
-`build`, `test`, `package`, and the commands that README gives for an installation: first as an ordinary user with sudo, then as root. The user begins
-with nothing installed but git, sudo and the tree. At the end it prints a table, and the tests that
-were skipped with their reasons. The output of each command is in build/distros/SYSTEM/log.
+`build`, `test`, `package`, and the commands that README gives for an installation: first as an
+ordinary user with sudo, then as root. The user begins with nothing installed but git, sudo and the
+tree. At the end it prints a table, and the tests that were skipped with their reasons. The output
+of each command is in build/distros/SYSTEM/log.
 
 This needs root, debootstrap, a mirror that apt knows, and several hours for everything. It is not
 part of .ci/run.
@@ -94,7 +95,8 @@ def make_system(where: Path, suite: str, uri: str) -> Path:
     remove(root)
     with (where / "log" / "debootstrap").open("w") as log:
         # What debootstrap mounts must not outlive it.
-        run("unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={INCLUDED}", suite, root, uri,
+        debootstrap = ("debootstrap", "--variant=minbase", f"--include={INCLUDED}")
+        run("unshare", "--mount", *debootstrap, suite, root, uri,
             stdout=log, stderr=subprocess.STDOUT)  # fmt: skip
     # If apt of this machine does not check dates, its clock or its mirror need that.
     config = subprocess.run(["apt-config", "dump"], check=True, text=True, capture_output=True)
@@ -157,7 +159,10 @@ def report(results: list[Result]) -> str:
     head = ("system", "user", "command", "result", "time", "what it said")
     rows = [head, *(result.row() for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     seen: dict[str, list[str]] = {}
     for result in results:
         for note in result.notes:
@@ -175,7 +180,7 @@ def main() -> int:
     parser.add_argument("--as", dest="users", action="append", choices=USERS,
                         help="only this user; may be repeated")  # fmt: skip
     parser.add_argument("--only", action="append", choices=COMMANDS, metavar="COMMAND",
-                        help=f"only this command of {', '.join(COMMANDS)}; may be repeated")  # fmt: skip
+                        help=f"only this one of {', '.join(COMMANDS)}; may be repeated")
     parser.add_argument("--tests", metavar="REGEX", help="of `./dev test`, only these tests")
     parser.add_argument("--no-vm", action="store_true",
                         help="of `./dev test`, leave out the tests of the label vm")  # fmt: skip
