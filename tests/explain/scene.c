@@ -395,6 +395,15 @@ static void use_huge(struct scene *scene, void *at, size_t size)
 	scene->len = size - 5 * T_PAGE;
 }
 
+/* Whether the process may open the file of a mapping that has no other name: root may (proc(5)). */
+static bool map_file_is_open_to_us(const unsigned char *at, size_t size)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%zx-%zx", (size_t)at, (size_t)at + size);
+	return access(path, F_OK) == 0;
+}
+
 /* The pool of the largest pages is empty where nobody has filled it. */
 static const char *empty_pool(struct scene *scene)
 {
@@ -405,6 +414,8 @@ static const char *empty_pool(struct scene *scene)
 		return "the pool of pages of 1 GiB is not empty, or there is none";
 	at = mmap(NULL, size, PROT_READ | PROT_WRITE, HUGE_FLAGS | MAP_HUGE_1GB, -1, 0);
 	use_huge(scene, at, size);
+	if (!map_file_is_open_to_us(at, size))
+		return "only root can ask for the file of an anonymous mapping";
 	scene->file_size = (off_t)size;
 	return NULL;
 }
