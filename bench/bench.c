@@ -55,7 +55,7 @@ static const struct part {
 	{"flushcache", "", bench_flush, false},
 	{"iter", "segments", bench_iter, false},
 	{"guard", "", bench_guard, false},
-	{"fault", "", bench_fault, false},
+	{"fault", "counters", bench_fault, false},
 	{"holes", "", bench_holes, false},
 	{"pmem", "between", bench_pmem, false},
 	{"repair", "", bench_repair, false},

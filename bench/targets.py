@@ -174,6 +174,14 @@ MEASURES = (
         )
     ),
     Measure("recovered fault", "fault", "", RECORD, {"any": (1.05, None)}, unit="time"),
+    Measure(
+        "recovered fault, with counters and probes",
+        "fault",
+        "counters",
+        "counted",
+        {"any": (1.01, None)},
+        unit="time",
+    ),
 )
 
 PEERS = {"libc": "glibc", "memcpy": "loop of memcpy", "pread": "pread(2)"}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* first_copy.c - the first example of README.md: a copy that meets the end of a truncated file */
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,11 +12,11 @@ int main(void)
 	static char copy[8192], why[512];
 	static struct mcsafe_explanation explanation;
 	struct mcsafe_fault fault = {0};
-	int fd = shm_open("/frames", O_RDWR | O_CREAT, 0600);
+	char name[] = "/dev/shm/frames-XXXXXX";
+	int fd = mcsafe_install() == 0 ? mkstemp(name) : -1;
 
-	if (fd < 0 || ftruncate(fd, 4096) != 0 || mcsafe_install() != 0)
+	if (fd < 0 || ftruncate(fd, 4096) != 0)
 		return 1;
-	shm_unlink("/frames");
 	/* Map two pages of a file that has one. memcpy() of the second would die of SIGBUS. */
 	const void *map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fd, 0);
 	size_t left = mcsafe_memcpy(copy, map, sizeof(copy), &fault);
@@ -24,5 +24,6 @@ int main(void)
 	if (left != 0 && mcsafe_explain(&fault, &explanation) == 0)
 		mcsafe_explain_text(&explanation, why, sizeof(why));
 	printf("%zu bytes copied, %zu lost:\n%s\n", sizeof(copy) - left, left, why);
+	unlink(name);
 	return left == 4096 ? 0 : 1;
 }

@@ -102,10 +102,11 @@ static void note(struct store *store, uint32_t block, const struct record *recor
 	store->latest[record->key] = block;
 }
 
-/* Returns 0; -EIO if the record is bad; or -ENODATA if there is no record. */
-static int read_record(struct store *store, uint32_t block, struct record *record)
+/* Returns 0; -EIO and a fault if the block is bad; or -ENODATA if there is no record. */
+static int read_record(struct store *store, uint32_t block, struct record *record,
+		       struct mcsafe_fault *fault)
 {
-	ssize_t got = mcsafe_pmem_pread(store->pmem, record, BLOCK, offset_of(block), NULL);
+	ssize_t got = mcsafe_pmem_pread(store->pmem, record, BLOCK, offset_of(block), fault);
 
 	if (got < 0)
 		return (int)got;
@@ -125,7 +126,7 @@ static void open_store(struct store *store, int fd)
 	store->lost = 0;
 	memset(store->latest, 0xff, sizeof(store->latest));
 	for (store->end = 0; store->end < BLOCKS; store->end++) {
-		err = read_record(store, store->end, &record);
+		err = read_record(store, store->end, &record, NULL);
 		if (err == -ENODATA)
 			break;
 		if (err == 0)
@@ -156,16 +157,26 @@ static void put(struct store *store, uint32_t key, const char *value)
 	note(store, store->end++, &record);
 }
 
-/* The latest record of a key is in a bad block: replace it by the previous value, and report it. */
+/* What was lost, and why, in one line. */
+static void report(uint32_t block, uint32_t key, const struct mcsafe_fault *fault)
+{
+	static struct mcsafe_explanation explanation;
+	char why[512] = "the record does not match its sum";
+
+	if (fault->cause != MCSAFE_CAUSE_NONE && mcsafe_explain(fault, &explanation) == 0)
+		mcsafe_explain_text(&explanation, why, sizeof(why));
+	printf("lost: block %u, the latest record of key %u: %s\n", block, key, why);
+}
+
+/* The latest record of a key is in a bad block: replace it by the previous value. */
 static void recover(struct store *store, uint32_t key, struct record *record)
 {
 	uint32_t block = store->latest[key], before = store->before[block];
 	char value[sizeof(record->value)] = "";
 	ssize_t put;
 
-	printf("lost: block %u, the latest record of key %u\n", block, key);
 	store->lost++;
-	if (before != NO_BLOCK && read_record(store, before, record) == 0)
+	if (before != NO_BLOCK && read_record(store, before, record, NULL) == 0)
 		memcpy(value, record->value, sizeof(value));
 	make_record(record, key, before, value);
 	put = mcsafe_pmem_repair(store->pmem, record, BLOCK, offset_of(block));
@@ -178,11 +189,14 @@ static void recover(struct store *store, uint32_t key, struct record *record)
 static const char *get(struct store *store, uint32_t key)
 {
 	static struct record record;
+	struct mcsafe_fault fault = {0};
 
 	if (store->latest[key] == NO_BLOCK)
 		return "";
-	if (read_record(store, store->latest[key], &record) != 0)
+	if (read_record(store, store->latest[key], &record, &fault) != 0) {
+		report(store->latest[key], key, &fault);
 		recover(store, key, &record);
+	}
 	return record.value;
 }
 

@@ -27,6 +27,10 @@
  * LMDB returns pointers into the map. The program copies values with mcsafe_memcpy(), because a
  * value can be lost while its key is not.
  *
+ * All faults are in the one file that the user named, and there may be thousands of them. So a loss
+ * is told by its cause and by the number of the page, in which the tools of LMDB count, and not by
+ * mcsafe_explain_text(), which would ask the kernel for the same file each time.
+ *
  * Exit status: 0 nothing is lost; 1 something is lost; 2 wrong usage; 3 the environment cannot be
  * read at all; 77 this machine cannot make the page fail.
  */

@@ -330,6 +330,15 @@ static bool rest_untouched(const struct report *report, const unsigned char *cop
 	return true;
 }
 
+/* The place is in the private copy. Its offsets begin where the range of the copy begins. */
+static void explain(struct report *report)
+{
+	static struct mcsafe_explanation explanation;
+
+	if (report->remaining != 0 && mcsafe_explain(&report->fault, &explanation) == 0)
+		mcsafe_explain_text(&explanation, report->explained, sizeof(report->explained));
+}
+
 static void copy_and_check(struct report *report, const struct source *source)
 {
 	const unsigned char *start = source->mapping.start;
@@ -350,6 +359,7 @@ static void copy_and_check(struct report *report, const struct source *source)
 	in_mapping = (uintptr_t)report->fault.addr - (uintptr_t)start;
 	report->fault_in_file = report->remaining != 0 && in_mapping < source->mapping.size;
 	report->fault_at = source->base + in_mapping;
+	explain(report);
 	report->prefix_right = prefix_right(report, source, copy);
 	report->rest_untouched = rest_untouched(report, copy);
 	free(copy);

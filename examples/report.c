@@ -96,6 +96,7 @@ static void text_fault(const struct report *report, FILE *out)
 {
 	const struct mcsafe_fault *fault = &report->fault;
 
+	fprintf(out, "explained   %s\n", report->explained);
 	fprintf(out, "cause       %s (%s)\n", mcsafe_cause_name(fault->cause), error_name(fault));
 	fprintf(out, "side        %s\n", side_name(fault->side));
 	fprintf(out, "signal      %s, %s\n", signal_name(fault->signo),
@@ -171,7 +172,8 @@ static void json_fault(const struct report *report, FILE *out)
 		fprintf(out, "\"address_file_offset\":%" PRIu64 ",", report->fault_at);
 	else
 		fprintf(out, "\"address_file_offset\":null,");
-	fprintf(out, "\"extent\":%zu", fault->extent);
+	fprintf(out, "\"extent\":%zu,\"explained\":", fault->extent);
+	json_string(report->explained, out);
 }
 
 void report_json(const struct report *report, FILE *out)

@@ -12,7 +12,8 @@
 
 #include "poison.h"
 
-#define REASON_MAX 160
+#define REASON_MAX    160
+#define EXPLAINED_MAX 512
 
 struct report {
 	const char *path; /* NULL: the file was made for this run */
@@ -27,8 +28,9 @@ struct report {
 
 	size_t remaining;
 	struct mcsafe_fault fault;
-	bool fault_in_file; /* whether fault.addr is in the mapping */
-	uint64_t fault_at;  /* if so, the offset of fault.addr in the file */
+	bool fault_in_file;            /* whether fault.addr is in the mapping */
+	uint64_t fault_at;             /* if so, the offset of fault.addr in the file */
+	char explained[EXPLAINED_MAX]; /* the line of mcsafe_explain_text() */
 
 	/* The proof, byte by byte. */
 	size_t expected; /* good bytes before the page */

@@ -22,30 +22,7 @@
 
 #include <sqlite3.h>
 
-#include <mcsafe/mcsafe.h>
-
-/* Where SQLite has mapped the file: the line of /proc/self/maps with its path at the end. */
-static bool find_mapping(const char *path, void **base, size_t *len)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char line[4096], *real = realpath(path, NULL), *name;
-	bool found = false;
-
-	while (maps != NULL && real != NULL && !found && fgets(line, sizeof(line), maps) != NULL) {
-		char *end;
-		unsigned long first = strtoul(line, &end, 16), last = strtoul(end + 1, NULL, 16);
-
-		line[strcspn(line, "\n")] = '\0';
-		name = strchr(line, '/');
-		found = name != NULL && strcmp(name, real) == 0;
-		*base = (void *)first;
-		*len = last - first;
-	}
-	if (maps != NULL)
-		fclose(maps);
-	free(real);
-	return found;
-}
+#include "losses.h"
 
 static void print_row(sqlite3_stmt *statement)
 {
@@ -67,32 +44,14 @@ static int read_rows(sqlite3_stmt *statement)
 	return rc;
 }
 
-static void print_losses(const struct mcsafe_shield *shield)
-{
-	struct mcsafe_range lost;
-
-	for (size_t at = 0; mcsafe_shield_next(shield, at, &lost); at = lost.start + lost.len)
-		fprintf(stderr, "lost: %zu bytes at %zu\n", lost.len, lost.start);
-}
-
-static bool open_shield(struct mcsafe_shield **shield, const char *path)
-{
-	void *base;
-	size_t len;
-
-	return mcsafe_install() == 0 && find_mapping(path, &base, &len) &&
-	       mcsafe_shield_open(shield, base, len, NULL) == 0;
-}
-
 /* Run the query. SQLite maps the file for its first row. */
 static int query(sqlite3_stmt *statement, const char *path, bool plain, long cut)
 {
 	struct mcsafe_shield *shield = NULL;
-	size_t lost = 0;
 	int rc = sqlite3_step(statement);
 
 	if (rc == SQLITE_ROW) {
-		if (!plain && !open_shield(&shield, path)) {
+		if (!plain && !shield_mapping_of(path, &shield)) {
 			fprintf(stderr, "%s: the mapping cannot be shielded\n", path);
 			return EXIT_FAILURE;
 		}
@@ -102,12 +61,7 @@ static int query(sqlite3_stmt *statement, const char *path, bool plain, long cut
 		rc = read_rows(statement);
 	}
 	fprintf(stderr, "SQLite: %s\n", sqlite3_errstr(rc));
-	if (shield != NULL) {
-		lost = mcsafe_shield_lost(shield);
-		print_losses(shield);
-		(void)mcsafe_shield_close(shield);
-	}
-	if (lost != 0)
+	if (close_and_tell(shield) != 0)
 		return EX_IOERR;
 	return rc == SQLITE_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -33,6 +33,17 @@ struct store {
 	const char *mirror;
 };
 
+static void report(size_t i, const struct mcsafe_fault *fault)
+{
+	static struct mcsafe_explanation explanation;
+	char why[512];
+
+	if (mcsafe_explain(fault, &explanation) != 0)
+		return;
+	mcsafe_explain_text(&explanation, why, sizeof(why));
+	fprintf(stderr, "record %zu: %s, trying the mirror\n", i, why);
+}
+
 /* Returns 0, or a negated error number if both copies of the record are bad. */
 static int read_record(const struct store *store, size_t i, char record[RECORD])
 {
@@ -40,8 +51,7 @@ static int read_record(const struct store *store, size_t i, char record[RECORD])
 
 	if (mcsafe_memcpy(record, store->primary + i * RECORD, RECORD, &fault) == 0)
 		return 0;
-	fprintf(stderr, "record %zu: %s at %p, trying the mirror\n", i,
-		mcsafe_cause_name(fault.cause), fault.addr);
+	report(i, &fault);
 	if (mcsafe_memcpy(record, store->mirror + i * RECORD, RECORD, &fault) == 0)
 		return 0;
 	return -mcsafe_fault_errno(&fault);

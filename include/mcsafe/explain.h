@@ -69,7 +69,8 @@ enum mcsafe_memory {
 
 /** Bits of the member `flags` of struct mcsafe_explanation. */
 enum mcsafe_explanation_flag {
-	/** The file has been removed, or never had a name. path is the last name that it had. */
+	/** The file has been removed, or never had a name (O_TMPFILE). path is the last name that
+	 *  it had, or that the kernel gave it. */
 	MCSAFE_EXPLANATION_DELETED = 1,
 	/** path does not lead this process to the file, or that could not be checked. */
 	MCSAFE_EXPLANATION_UNCHECKED = 2,
@@ -88,13 +89,16 @@ struct mcsafe_explanation {
 	int error;             /**< the errno value that a caller can return; positive */
 	unsigned flags;        /**< enum mcsafe_explanation_flag, ORed */
 	unsigned filesystem;   /**< f_type of statfs(2); 0: not known */
-	off_t offset;          /**< of the first lost byte, in the file; -1: no file, or unknown */
+	off_t offset;          /**< of the first lost byte, in the file or in the shared memory or
+	                            huge pages; -1: there is none of these, or it is unknown */
 	off_t file_size;       /**< bytes that the file or the device has now; -1: unknown */
 	void *addr;            /**< the first lost byte; NULL: unknown */
 	size_t len;            /**< bytes that are lost from addr on, at least; 0: unknown */
 	void *reserved[6];     /**< written as NULL; room to grow without a new ABI */
 	/** The path of the file as the kernel shows it. Any byte but 0 can be in it. For memory
-	 *  without a file, what proc_pid_maps(5) shows, for example "[heap]". Empty: unknown. */
+	 *  without a path: "memfd:NAME" of memfd_create(2); "SYSV" and the key of shmget(2) in 8
+	 *  digits of base 16; what proc_pid_maps(5) shows, for example "[heap]"; or empty for
+	 *  MAP_ANONYMOUS. Also empty: unknown. */
 	char path[MCSAFE_EXPLANATION_PATH];
 };
 
@@ -146,6 +150,8 @@ MCSAFE_API int mcsafe_explain(const struct mcsafe_fault *fault,
  *
  *   /dev/shm/frames, offset 4194304: no space left on tmpfs
  *   /var/lib/db/data.mdb, offset 8192: past the end of the file, which has 4096 bytes
+ *   memfd:frames, offset 4096: past the end of the file, which has 4096 bytes
+ *   shared anonymous memory, offset 12288: poisoned memory, 4096 bytes are lost
  *
  * The line is safe for terminals: bytes of the path that are neither printable ASCII nor visible
  * characters in UTF-8 are written as \xNN. A backslash in the path is written as it is.

@@ -147,9 +147,10 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_installed(void) MCSAFE_NOEXCEPT;
  *                      and recovery continues when the handler returns.
  *
  * @return 1            The signal was handled. It was a failed access of libmcsafe, a failed
- *                      access with a registered row (extable.h), or a fault that a guard of this
- *                      thread caught (guard.h). Or it was a BUS_MCEERR_AO that was recorded because
- *                      the program asked for notices (mcsafe_on_notice(), mcsafe_notice_thread()).
+ *                      access with a registered row (extable.h), a fault that a guard of this
+ *                      thread caught (guard.h), or a fault in memory of a shield (shield.h). Or it
+ *                      was a BUS_MCEERR_AO that was recorded because the program asked for notices
+ *                      (mcsafe_on_notice(), mcsafe_notice_thread()).
  *         0            The signal is not libmcsafe's; nothing was changed. This is the result for
  *                      every signal with si_code <= 0 (kill(2), sigqueue(3)), for a misaligned
  *                      access (BUS_ADRALN), and for a SIGSEGV with SI_KERNEL that is no exception

@@ -30,10 +30,14 @@ struct mcsafe__counters {
 
 extern struct mcsafe__counters mcsafe__counters;
 
-/* Add 1. AS-Safe. */
+/* Add 1. AS-Safe. The benchmark measures what it costs: there a copy of the handler does not. */
 static inline void mcsafe__count(_Atomic uint64_t *counter)
 {
+#ifndef MCSAFE__UNCOUNTED
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+#else
+	(void)counter;
+#endif
 }
 
 #endif /* MCSAFE_SRC_BASE_COUNTERS_H */

@@ -72,25 +72,19 @@ static bool is_on(const struct question *q, unsigned magic)
 	return q->file.has_fs && (unsigned)q->file.fs.f_type == magic;
 }
 
-static enum mcsafe_memory memory_without_file(const struct question *q)
-{
-	if (mcsafe__file_is_internal_shared(&q->place))
-		return MCSAFE_MEMORY_SHARED;
-	return q->file.away != 0 ? MCSAFE_MEMORY_FILE : MCSAFE_MEMORY_UNKNOWN;
-}
-
 static enum mcsafe_memory memory_of(const struct question *q)
 {
 	const char *path = q->answer->path;
 
-	if (q->place.page_size > MCSAFE__PAGE || is_on(q, HUGETLBFS_MAGIC))
+	if (q->place.page_size > MCSAFE__PAGE || is_on(q, HUGETLBFS_MAGIC) ||
+	    q->file.is_internal_huge)
 		return MCSAFE_MEMORY_HUGE;
-	if (strncmp(path, "[anon_shmem:", 12) == 0)
+	if (q->file.is_internal || strncmp(path, "[anon_shmem:", 12) == 0)
 		return MCSAFE_MEMORY_SHARED;
 	if (path[0] == '\0' || path[0] == '[')
 		return MCSAFE_MEMORY_ANONYMOUS;
 	if (q->file.fd < 0)
-		return memory_without_file(q);
+		return q->file.away != 0 ? MCSAFE_MEMORY_FILE : MCSAFE_MEMORY_UNKNOWN;
 	if (S_ISCHR(q->file.st.st_mode) || S_ISBLK(q->file.st.st_mode))
 		return MCSAFE_MEMORY_DEVICE;
 	if (!S_ISREG(q->file.st.st_mode))
@@ -113,7 +107,7 @@ static bool has_file(const struct question *q)
 {
 	const char *path = q->answer->path;
 
-	return path[0] != '\0' && path[0] != '[';
+	return q->file.is_internal || (path[0] != '\0' && path[0] != '[');
 }
 
 static off_t offset_of(const struct question *q, uintptr_t addr)

@@ -114,6 +114,7 @@ static const char *filesystem_name(unsigned magic)
 	return "the file system";
 }
 
+/* Of memory whose path is empty. Shared memory and huge pages without one are anonymous. */
 static const char *memory_name(enum mcsafe_memory memory)
 {
 	switch (memory) {
@@ -122,9 +123,9 @@ static const char *memory_name(enum mcsafe_memory memory)
 	case MCSAFE_MEMORY_FILE:
 		return "a file";
 	case MCSAFE_MEMORY_SHARED:
-		return "shared memory";
+		return "shared anonymous memory";
 	case MCSAFE_MEMORY_HUGE:
-		return "huge pages";
+		return "anonymous huge pages";
 	case MCSAFE_MEMORY_DEVICE:
 		return "a device";
 	default:

@@ -181,6 +181,59 @@ static void take_any_descriptor(const struct mcsafe__place *place, struct mcsafe
 	close(dir);
 }
 
+/* ---- files that the kernel keeps for itself -------------------------------------------------- */
+
+/* memfd_create(2): MFD_HUGETLB, and the logarithm of the size of a page at this bit. */
+#ifndef MFD_HUGE_SHIFT
+# define MFD_HUGE_SHIFT 26
+#endif
+
+/* Such files are on mounts that have no path. A memfd is on one of them, which its flags choose. */
+static bool is_where_memfd_is(const struct mcsafe__place *place, unsigned flags)
+{
+	int fd = mcsafe__above_standard(
+		(int)syscall(SYS_memfd_create, "mcsafe", MFD_CLOEXEC | flags));
+	struct stat st;
+	bool same;
+
+	if (fd < 0)
+		return false;
+	same = fstat(fd, &st) == 0 && st.st_dev == place->device;
+	close(fd);
+	return same;
+}
+
+/* There is one mount for each size of huge pages. Size 0, not known: the default size. */
+static bool is_internal_huge(const struct mcsafe__place *place, const struct mcsafe__file *file)
+{
+	size_t size = place->page_size;
+	unsigned log = 0;
+
+	if (size == 0 && file->has_fs)
+		size = (size_t)file->fs.f_bsize;
+	if (size != 0)
+		log = (unsigned)__builtin_ctzl(size);
+	return is_where_memfd_is(place, MFD_HUGETLB | log << MFD_HUGE_SHIFT);
+}
+
+static bool is_internal(const struct mcsafe__place *place, struct mcsafe__file *file)
+{
+	file->is_internal_huge = is_internal_huge(place, file);
+	file->is_internal = file->is_internal_huge || is_where_memfd_is(place, 0);
+	return file->is_internal;
+}
+
+/* mmap(2) with MAP_SHARED and MAP_ANONYMOUS shows "/dev/zero", and with MAP_HUGETLB
+ * "/anon_hugepage", with and without MAP_SHARED: proc_pid_maps(5). Nobody gave these names. */
+static void set_internal_name(struct mcsafe__file *file, char *path)
+{
+	file->is_deleted = file->is_unchecked = false;
+	if (strcmp(path, "/dev/zero") == 0 || strcmp(path, "/anon_hugepage") == 0)
+		path[0] = '\0';
+	else
+		memmove(path, path + 1, strlen(path));
+}
+
 void mcsafe__file_find(const struct mcsafe__place *place, struct mcsafe__file *file, char *path)
 {
 	char *suffix;
@@ -197,11 +250,13 @@ void mcsafe__file_find(const struct mcsafe__place *place, struct mcsafe__file *f
 	}
 	if (file->fd < 0)
 		take_any_descriptor(place, file);
-	if (file->fd < 0)
-		return;
-	file->has_fs = fstatfs(file->fd, &file->fs) == 0;
-	if (!file->has_fs)
-		note_away(file);
+	if (file->fd >= 0) {
+		file->has_fs = fstatfs(file->fd, &file->fs) == 0;
+		if (!file->has_fs)
+			note_away(file);
+	}
+	if (file->is_deleted && is_internal(place, file))
+		set_internal_name(file, path);
 }
 
 void mcsafe__file_close(const struct mcsafe__file *file)
@@ -211,19 +266,6 @@ void mcsafe__file_close(const struct mcsafe__file *file)
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */
-
-bool mcsafe__file_is_internal_shared(const struct mcsafe__place *place)
-{
-	int fd = mcsafe__above_standard((int)syscall(SYS_memfd_create, "mcsafe", MFD_CLOEXEC));
-	struct stat st;
-	bool same;
-
-	if (fd < 0)
-		return false;
-	same = fstat(fd, &st) == 0 && st.st_dev == place->device;
-	close(fd);
-	return same;
-}
 
 #define SECTOR 512 /* the unit of /sys/dev/block/.../size */
 

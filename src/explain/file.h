@@ -24,20 +24,20 @@ struct mcsafe__file {
 	int away;          /* the errno value of a server that does not answer; or 0 */
 	bool is_deleted;   /* the path has had the suffix " (deleted)", which was removed */
 	bool is_unchecked; /* the path was not seen to lead to the file */
+	/* The file belongs to memfd_create(2), shmget(2) or anonymous memory, and has no path. */
+	bool is_internal;
+	bool is_internal_huge; /* the same, of huge pages */
 };
 
 /* Find the file of a mapping. `path` is changed to the path of the file without the marks of the
- * kernel. mcsafe__file_close() must be called afterwards. */
+ * kernel: "memfd:NAME", "SYSV..." of shmget(2), or empty for anonymous memory, if the file is the
+ * kernel's own. mcsafe__file_close() must be called afterwards. */
 void mcsafe__file_find(const struct mcsafe__place *place, struct mcsafe__file *file, char *path);
 
 void mcsafe__file_close(const struct mcsafe__file *file);
 
 /* Whether an errno value says that the server of a file system cannot be reached. */
 bool mcsafe__is_away(int error);
-
-/* Whether the mapping is of the file system that the kernel has for memfd_create(2), shmget(2) and
- * anonymous shared memory. */
-bool mcsafe__file_is_internal_shared(const struct mcsafe__place *place);
 
 /* Bytes of a regular file, a block device or a device-dax node; -1: not known. */
 off_t mcsafe__file_size(const struct mcsafe__file *file);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/memcheck.h"
 #include "base/msan.h"
 
 static enum mcsafe_cause sigbus_cause(int code)
@@ -70,12 +71,24 @@ static unsigned flags_of(enum mcsafe_cause cause, uint64_t facts)
 	return is_memory_error && is_string_load ? MCSAFE_FAULT_MAY_FALL_SHORT : 0;
 }
 
+/*
+ * The handler has put the three values into registers of the interrupted code. When a handler
+ * returns, valgrind takes the values of the registers from the context, but keeps what it knew of
+ * the interrupted registers: whether they were initialized.
+ */
+static void know_landing(const struct mcsafe__landing *landing)
+{
+	mcsafe__memcheck_written(landing, sizeof(*landing));
+}
+
 MCSAFE__MSAN_CALLED_FROM_OUTSIDE void
 mcsafe__fault_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 			   const void *operand)
 {
-	uint64_t facts = landing->facts;
+	uint64_t facts;
 
+	know_landing(landing);
+	facts = landing->facts;
 	memset(fault, 0, sizeof(*fault));
 	fault->signo = mcsafe__facts_signo(facts);
 	fault->code = mcsafe__facts_code(facts);
@@ -93,6 +106,7 @@ MCSAFE__MSAN_CALLED_FROM_OUTSIDE enum mcsafe_cause
 mcsafe__cause_from_landing(struct mcsafe_fault *fault, const struct mcsafe__landing *landing,
 			   const void *operand)
 {
+	know_landing(landing);
 	if (fault != NULL)
 		mcsafe__fault_from_landing(fault, landing, operand);
 	return mcsafe__facts_cause(landing->facts);

@@ -343,10 +343,8 @@ int mcsafe_module_unregister(const struct mcsafe_row *first)
 enum mcsafe_cause mcsafe_row_fault(struct mcsafe_fault *fault, uint64_t r9, uint64_t r10,
 				   uint64_t r11, const volatile void *operand)
 {
-	const struct mcsafe__landing landing = {.addr = r9, .ip = r10, .facts = r11};
+	struct mcsafe__landing landing = {.addr = r9, .ip = r10, .facts = r11};
 
 	mcsafe__msan_written(&landing, sizeof(landing));
-	if (fault != NULL)
-		mcsafe__fault_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
-	return mcsafe__facts_cause(landing.facts);
+	return mcsafe__cause_from_landing(fault, &landing, (const void *)(uintptr_t)operand);
 }

@@ -139,21 +139,32 @@ static enum mcsafe_side side_of(const ucontext_t *uc)
 									 : MCSAFE_SIDE_SOURCE;
 }
 
+#define REASON_SIZE 1024 /* fits into a line of base/text.h with its heading */
+
+/* The place and the reason. With a long path, the line of the mapping must do for the place. */
+__attribute__((noinline)) static void put_explained(struct mcsafe__text *t,
+						    const struct mcsafe_explanation *explanation)
+{
+	char line[REASON_SIZE];
+
+	if (mcsafe_explain_text(explanation, line, sizeof(line)) >= (int)sizeof(line))
+		mcsafe__explain_reason(explanation, line, sizeof(line));
+	mcsafe__put(t, line);
+}
+
 /* What the kernel says beyond the signal. It asks file systems, so it comes late in the report. */
 __attribute__((noinline)) static void write_reason(struct mcsafe__text *t,
 						   const struct mcsafe__death *death)
 {
 	struct mcsafe_fault fault = fault_of(death->signo, death->si);
 	struct mcsafe_explanation explanation;
-	char line[128];
 
 	fault.side = side_of(death->ctx);
 	if (mcsafe_explain(&fault, &explanation) != 0 ||
 	    explanation.reason == MCSAFE_REASON_UNKNOWN)
 		return;
-	mcsafe__explain_reason(&explanation, line, sizeof(line));
 	mcsafe__put(t, "  reason:      ");
-	mcsafe__put(t, line);
+	put_explained(t, &explanation);
 	mcsafe__end_line(t);
 }
 

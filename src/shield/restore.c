@@ -119,7 +119,7 @@ static int map_from_page(const struct mcsafe_shield *shield, uintptr_t start, ui
 	struct mcsafe__vma vma;
 
 	if (all == MAP_FAILED)
-		return -ENOMEM;
+		return errno == ENOMEM || errno == EAGAIN ? -ENOMEM : -EOPNOTSUPP;
 	if (before > 0)
 		munmap(all, before);
 	copy->start = (uintptr_t)all + before;
@@ -235,11 +235,12 @@ static int map_copy(struct stretch *stretch, uintptr_t end)
 {
 	struct mcsafe_shield *shield = stretch->shield;
 	struct copy *copy = &stretch->copy;
-	int prot = copy->prot, err;
+	int prot = copy->prot, err = -EOPNOTSUPP;
 
 	if (shield->first_page != NULL)
 		err = map_from_page(shield, stretch->start, end, copy);
-	else
+	/* The mapping of a device may not get longer. */
+	if (err == -EOPNOTSUPP)
 		err = map_from_file(shield, stretch->start, end, copy);
 	if (err != 0 || copy->prot == prot)
 		return err;

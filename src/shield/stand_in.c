@@ -218,7 +218,7 @@ static int fill(const struct mcsafe_shield *shield, struct plan *plan, char *mem
 
 	if (shield->fill == MCSAFE_SHIELD_BYTE)
 		memset(memory, shield->byte, n);
-	else
+	else if (shield->fill == MCSAFE_SHIELD_MIRROR)
 		n = read_mirror(shield, memory, plan->start, n);
 	plan->end = plan->start + n;
 	return plan->end >= plan->needed ? 0 : -EIO;
@@ -273,9 +273,10 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 
 	atomic_fetch_add(&shield->lost, end - start);
 	mcsafe__shield_mark(shield, start, end);
-	if (shield->fill == MCSAFE_SHIELD_ZERO)
-		done = map_zeros(plan);
-	else
+	done = shield->fill == MCSAFE_SHIELD_ZERO ? map_zeros(plan) : -ENOMEM;
+	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
+	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
+	if (shield->fill != MCSAFE_SHIELD_ZERO || (done == -ENOMEM && plan->vma.page == 0))
 		done = map_filled(shield, failed, plan);
 	if (done != 1)
 		plan->end = start;
@@ -284,6 +285,15 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	if (!had_stand_in)
 		mcsafe__shield_unmark(shield, plan->end, end);
 	return done;
+}
+
+/* Whether a stand-in is there already. */
+static bool is_replaced(const struct mcsafe_shield *shield, uintptr_t page)
+{
+	struct mcsafe__vma vma;
+
+	return mcsafe__shield_is_marked(shield, page) &&
+	       mcsafe__vma_at(page, &vma) == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared;
 }
 
 int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
@@ -297,8 +307,9 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	struct plan plan;
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
-	 * it can be populated, and an access meets the poison again, for ever. */
-	if (!failed->is_new &&
+	 * it can be populated, and an access meets the poison again, for ever. But if two threads
+	 * have met the same poison, the first answer is the stand-in for both. */
+	if ((!failed->is_new || is_replaced(shield, page)) &&
 	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
 		return 0;
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {

@@ -22,6 +22,7 @@
 #include "compares.h"
 #include "copy/route.h"
 #include "run.h"
+#include "scans.h"
 #include "tool.h"
 
 static const char *expected; /* the engine that must be chosen on this processor, or NULL */
@@ -38,6 +39,21 @@ const char *complain(const char *format, ...)
 	va_end(args);
 	memcpy(text, copy, sizeof(text));
 	return text;
+}
+
+void mark_untouched(struct mcsafe_fault *fault)
+{
+	memset(fault, 0xa5, sizeof(*fault));
+}
+
+bool is_untouched(const struct mcsafe_fault *fault)
+{
+	const unsigned char *bytes = (const unsigned char *)fault;
+
+	for (size_t i = 0; i < sizeof(*fault); i++)
+		if (bytes[i] != 0xa5)
+			return false;
+	return true;
 }
 
 static void demand(const char *complaint)
@@ -71,13 +87,28 @@ static void for_each(bool engines, void (*check)(const struct t_copy *copy))
 			print_message("%s: not on this processor\n", lines_copies[i].name);
 }
 
-static void for_each_comparison(void (*check)(const struct comparison *comparison))
+static void for_each_comparison(bool entries, void (*check)(const struct comparison *comparison))
 {
-	for (size_t i = 0; i < n_comparisons; i++)
+	for (size_t i = 0; i < n_comparisons; i++) {
+		if (comparisons[i].is_entry != entries)
+			continue;
 		if ((comparisons[i].is.needs & ~mcsafe__cpu_features()) == 0)
 			check(&comparisons[i]);
 		else
 			print_message("%s: not on this processor\n", comparisons[i].name);
+	}
+}
+
+static void for_each_scan(bool entries, void (*check)(const struct scan *scan))
+{
+	for (size_t i = 0; i < n_scans; i++) {
+		if (scans[i].is_entry != entries)
+			continue;
+		if ((scans[i].is.needs & ~mcsafe__cpu_features()) == 0)
+			check(&scans[i]);
+		else
+			print_message("%s: not on this processor\n", scans[i].name);
+	}
 }
 
 static struct t_rng rng;
@@ -96,12 +127,24 @@ static void comparison_is_right(const struct comparison *comparison)
 	print_message("%s: right\n", comparison->name);
 }
 
+static void scan_is_right(const struct scan *scan)
+{
+	demand(check_scan_right(scan, &rng));
+	print_message("%s: right\n", scan->name);
+}
+
+static void all_are_right(bool engines)
+{
+	for_each(engines, right);
+	for_each_comparison(!engines, comparison_is_right);
+	for_each_scan(!engines, scan_is_right);
+}
+
 static void test_every_routine_is_right(void **state)
 {
 	(void)state;
 	rng = t_rng_start(t_seed(), 0);
-	for_each(true, right);
-	for_each_comparison(comparison_is_right);
+	all_are_right(true);
 }
 
 /* ---- chosen: the entry points, with engines masked one by one ------------------------------- */
@@ -146,6 +189,7 @@ static void test_each_processor_gets_its_routines(void **state)
 	unsigned features = mcsafe__cpu_features();
 
 	(void)state;
+	rng = t_rng_start(t_seed(), 0);
 	for (size_t i = 0; i < T_LENGTH(processors); i++) {
 		const char *engine = i == 0 ? expected : processors[i].engine;
 
@@ -162,7 +206,7 @@ static void test_each_processor_gets_its_routines(void **state)
 		if (engine != NULL)
 			assert_string_equal(mcsafe_engine_name(), engine);
 		print_message("without %#x: %s\n", processors[i].without, mcsafe_engine_name());
-		for_each(false, right);
+		all_are_right(false);
 		for (size_t k = 0; k < mcsafe__n_engines; k++) {
 			const struct mcsafe__engine *one = &mcsafe__engines[k];
 			int err = mcsafe_engine_set(one->name);
@@ -177,7 +221,7 @@ static void test_each_processor_gets_its_routines(void **state)
 		if (!t_tool_cannot(mcsafe__engines[k].name) &&
 		    mcsafe_engine_set(mcsafe__engines[k].name) == 0) {
 			print_message("engine %s\n", mcsafe_engine_name());
-			for_each(false, right);
+			all_are_right(false);
 		}
 	mask_features(0);
 }
@@ -200,15 +244,30 @@ static void comparison_rows(const struct comparison *comparison)
 	print_message("%s: a fault at each of %zu rows\n", comparison->name, n_rows);
 }
 
+static void scan_rows(const struct scan *scan)
+{
+	size_t n_rows = 0;
+
+	demand(check_scan_rows(scan, 80, &n_rows));
+	print_message("%s: a fault at each of %zu rows\n", scan->name, n_rows);
+}
+
 static void test_a_fault_at_each_row_is_right(void **state)
 {
 	(void)state;
 	t_install();
 	for_each(true, rows);
-	for_each_comparison(comparison_rows);
+	for_each_comparison(false, comparison_rows);
+	for_each_scan(false, scan_rows);
 }
 
 /* ---- lines: where each access goes ----------------------------------------------------------- */
+
+static void print_tally(const char *name, const struct tally *tally)
+{
+	print_message("%s: %zu accesses in %zu runs, and the same in %zu single steps\n", name,
+		      tally->accesses, tally->runs, tally->steps);
+}
 
 static void lines(const struct t_copy *copy)
 {
@@ -220,8 +279,7 @@ static void lines(const struct t_copy *copy)
 		return;
 	}
 	demand(check_lines(copy, &rng, !sampled, &tally));
-	print_message("%s: %zu accesses in %zu runs, and the same in %zu single steps\n",
-		      copy->name, tally.accesses, tally.runs, tally.steps);
+	print_tally(copy->name, &tally);
 }
 
 static void comparison_lines(const struct comparison *comparison)
@@ -229,8 +287,15 @@ static void comparison_lines(const struct comparison *comparison)
 	struct tally tally = {0};
 
 	demand(check_comparison_lines(comparison, &rng, !sampled, &tally));
-	print_message("%s: %zu accesses in %zu runs, and the same in %zu single steps\n",
-		      comparison->name, tally.accesses, tally.runs, tally.steps);
+	print_tally(comparison->name, &tally);
+}
+
+static void scan_lines(const struct scan *scan)
+{
+	struct tally tally = {0};
+
+	demand(check_scan_lines(scan, &rng, !sampled, &tally));
+	print_tally(scan->name, &tally);
 }
 
 static void test_each_access_stays_where_it_may(void **state)
@@ -238,7 +303,8 @@ static void test_each_access_stays_where_it_may(void **state)
 	(void)state;
 	rng = t_rng_start(t_seed(), 0);
 	for_each(true, lines);
-	for_each_comparison(comparison_lines);
+	for_each_comparison(false, comparison_lines);
+	for_each_scan(false, scan_lines);
 }
 
 /* ---- selftest: each check finds the broken functions ---------------------------------------- */
@@ -259,27 +325,83 @@ static const char *check(enum part part, const struct t_copy *copy)
 	return NULL;
 }
 
+static const char *check_a_scan(enum part part, const struct scan *scan)
+{
+	struct tally tally = {0};
+	size_t n_rows;
+
+	switch (part) {
+	case RIGHT:
+		return check_scan_right(scan, &rng);
+	case ROWS:
+		return check_scan_rows(scan, 40, &n_rows);
+	case LINES:
+		return check_scan_lines(scan, &rng, false, &tally);
+	}
+	return NULL;
+}
+
+static const char *check_a_comparison(enum part part, const struct comparison *comparison)
+{
+	struct tally tally = {0};
+	size_t n_rows;
+
+	switch (part) {
+	case RIGHT:
+		return check_comparison_right(comparison, &rng);
+	case ROWS:
+		return check_comparison_rows(comparison, 40, &n_rows);
+	case LINES:
+		return check_comparison_lines(comparison, &rng, false, &tally);
+	}
+	return NULL;
+}
+
+/* The complaint must contain "said". If that is NULL, there must be none. */
+static void expect(const char *name, const char *said, const char *complaint)
+{
+	if (complaint == NULL && said != NULL)
+		fail_msg("%s: nothing found", name);
+	if (complaint != NULL && (said == NULL || strstr(complaint, said) == NULL))
+		fail_msg("should be \"%s\": %s", said != NULL ? said : "", complaint);
+}
+
+static void find_broken_copies(void)
+{
+	for (size_t i = 0; i < broken_n; i++) {
+		const struct broken *it = &broken[i];
+
+		if (t_copy_is_possible(&it->copy))
+			expect(it->copy.name, it->said, check(it->part, &it->copy));
+		else
+			print_message("%s: not on this processor\n", it->copy.name);
+	}
+}
+
+static void find_broken_searches(void)
+{
+	for (size_t i = 0; i < broken_scans_n; i++) {
+		const struct broken_scan *it = &broken_scans[i];
+
+		expect(it->scan.name, it->said, check_a_scan(it->part, &it->scan));
+	}
+	for (size_t i = 0; i < broken_comparisons_n; i++) {
+		const struct broken_comparison *it = &broken_comparisons[i];
+
+		expect(it->comparison.name, it->said,
+		       check_a_comparison(it->part, &it->comparison));
+	}
+}
+
 static void test_each_check_finds_the_broken_functions(void **state)
 {
 	(void)state;
 	t_install();
 	rng = t_rng_start(t_seed(), 0);
-	for (size_t i = 0; i < broken_n; i++) {
-		const struct broken *it = &broken[i];
-		const char *complaint;
-
-		if (!t_copy_is_possible(&it->copy)) {
-			print_message("%s: not on this processor\n", it->copy.name);
-			continue;
-		}
-		complaint = check(it->part, &it->copy);
-		if (complaint == NULL && it->said != NULL)
-			fail_msg("%s: nothing found", it->copy.name);
-		if (complaint != NULL && (it->said == NULL || strstr(complaint, it->said) == NULL))
-			fail_msg("should be \"%s\": %s", it->said != NULL ? it->said : "",
-				 complaint);
-	}
-	print_message("%zu functions, good and broken\n", broken_n);
+	find_broken_copies();
+	find_broken_searches();
+	print_message("%zu copies, %zu scans and %zu comparisons, good and broken\n", broken_n,
+		      broken_scans_n, broken_comparisons_n);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

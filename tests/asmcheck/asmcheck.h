@@ -7,11 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <mcsafe/fault.h>
+
 #include "copies.h"
 #include "rng.h"
 
 /* Formats the complaint of a check like printf(3). The text is valid until the next complaint. */
 const char *complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A record that no function has written to since mark_untouched(). */
+void mark_untouched(struct mcsafe_fault *fault);
+bool is_untouched(const struct mcsafe_fault *fault);
 
 /* Results, and the caller's state, in good memory. */
 const char *check_right(const struct t_copy *copy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* broken.c - what each check must find in which function of broken.S */
+/* broken.c - what each check must find in which function of broken.S and broken_searches.S */
 #include "broken.h"
 
 #include "base/cpu.h"
@@ -74,3 +74,84 @@ const struct broken broken[] = {
 };
 
 const size_t broken_n = T_LENGTH(broken);
+
+/* ---- scans ---------------------------------------------------------------------------------- */
+
+mcsafe__scan_fn broken_scan_good;
+mcsafe__scan_fn broken_scan_count;
+mcsafe__scan_fn broken_scan_rbx;
+mcsafe__scan_fn broken_scan_outside;
+mcsafe__scan_fn broken_scan_past;
+mcsafe__scan_fn broken_scan_past_answer;
+mcsafe__scan_fn broken_scan_crossing;
+mcsafe__scan_fn broken_scan_stores;
+mcsafe__scan_fn broken_scan_count_high;
+mcsafe__scan_fn broken_scan_again;
+mcsafe__scan_fn broken_scan_no_record;
+mcsafe__scan_fn broken_scan_no_cause;
+mcsafe__scan_fn broken_scan_direction_at_fault;
+
+#define BREAKS_SCAN(name, part, said)                                                           \
+ {                                                                                              \
+  {"broken_scan_" #name, (void (*)(void))broken_scan_##name, false, false, {.grain = 1}}, part, \
+	  said,                                                                                 \
+ }
+
+const struct broken_scan broken_scans[] = {
+	BREAKS_SCAN(good, RIGHT, NULL),
+	BREAKS_SCAN(good, ROWS, NULL),
+	BREAKS_SCAN(good, LINES, NULL),
+	BREAKS_SCAN(count, RIGHT, "a wrong answer"),
+	BREAKS_SCAN(rbx, RIGHT, "rbx"),
+	BREAKS_SCAN(outside, LINES, "a load outside the lines of the operand"),
+	BREAKS_SCAN(past, LINES, "a load outside the lines of the operand"),
+	BREAKS_SCAN(past_answer, LINES, "a load of a line past the answer"),
+	BREAKS_SCAN(crossing, LINES, "a load crosses a line"),
+	BREAKS_SCAN(stores, LINES, "a store past the result"),
+	BREAKS_SCAN(count_high, ROWS, "not the bytes before those that were lost"),
+	BREAKS_SCAN(again, ROWS, "the operand was read again"),
+	BREAKS_SCAN(no_record, ROWS, "the record is of another fault"),
+	BREAKS_SCAN(no_cause, ROWS, "it has not failed"),
+	BREAKS_SCAN(direction_at_fault, ROWS, "direction flag"),
+};
+
+const size_t broken_scans_n = T_LENGTH(broken_scans);
+
+/* ---- comparisons ---------------------------------------------------------------------------- */
+
+mcsafe__compare_fn broken_compare_good;
+mcsafe__compare_fn broken_compare_count;
+mcsafe__compare_fn broken_compare_rbx;
+mcsafe__compare_fn broken_compare_outside;
+mcsafe__compare_fn broken_compare_past_answer;
+mcsafe__compare_fn broken_compare_crossing;
+mcsafe__compare_fn broken_compare_stores;
+mcsafe__compare_fn broken_compare_count_high;
+mcsafe__compare_fn broken_compare_again;
+mcsafe__compare_fn broken_compare_other_operand;
+mcsafe__compare_fn broken_compare_no_record;
+mcsafe__compare_fn broken_compare_direction_at_fault;
+
+#define BREAKS_COMPARE(name, part, said)                                             \
+ {                                                                                   \
+  {"broken_compare_" #name, broken_compare_##name, false, {.grain = 1}}, part, said, \
+ }
+
+const struct broken_comparison broken_comparisons[] = {
+	BREAKS_COMPARE(good, RIGHT, NULL),
+	BREAKS_COMPARE(good, ROWS, NULL),
+	BREAKS_COMPARE(good, LINES, NULL),
+	BREAKS_COMPARE(count, RIGHT, "a wrong answer"),
+	BREAKS_COMPARE(rbx, RIGHT, "rbx"),
+	BREAKS_COMPARE(outside, LINES, "a load outside the lines of the operands"),
+	BREAKS_COMPARE(past_answer, LINES, "a load far past the difference"),
+	BREAKS_COMPARE(crossing, LINES, "a load crosses a line"),
+	BREAKS_COMPARE(stores, LINES, "a store past the result"),
+	BREAKS_COMPARE(count_high, ROWS, "not the bytes before those that were lost"),
+	BREAKS_COMPARE(again, ROWS, "too many signals"),
+	BREAKS_COMPARE(other_operand, ROWS, "another operand has failed"),
+	BREAKS_COMPARE(no_record, ROWS, "the record is of another fault"),
+	BREAKS_COMPARE(direction_at_fault, ROWS, "direction flag"),
+};
+
+const size_t broken_comparisons_n = T_LENGTH(broken_comparisons);

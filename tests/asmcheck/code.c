@@ -100,6 +100,23 @@ const struct decode_insn *code_at(const struct code *code, uintptr_t addr)
 	return bsearch(&key, code->insns, code->n, sizeof(*code->insns), compare);
 }
 
+const char *code_rows(const struct code *code, const struct mcsafe_row **first,
+		      const struct mcsafe_row **end)
+{
+	const struct mcsafe_row *row, *past;
+
+	mcsafe__extable_own(&row, &past);
+	*first = *end = NULL;
+	for (; row < past; row++) {
+		if (code_at(code, mcsafe__row_insn(row)) == NULL)
+			continue;
+		if (*first == NULL)
+			*first = row;
+		*end = row + 1;
+	}
+	return *first == NULL ? "no rows" : NULL;
+}
+
 static bool is_non_temporal(const struct decode_insn *insn)
 {
 	return insn->access == DECODE_STORE && strstr(insn->text, "movnt") != NULL;

@@ -25,6 +25,12 @@ struct code {
 const char *code_read(struct code *code, uintptr_t entry);
 void code_free(struct code *code);
 
+/*
+ * Finds the rows of the routine, from *first to before *end. Returns NULL, or that there are none.
+ */
+const char *code_rows(const struct code *code, const struct mcsafe_row **first,
+		      const struct mcsafe_row **end);
+
 /* The instruction at addr, or NULL. */
 const struct decode_insn *code_at(const struct code *code, uintptr_t addr);
 

@@ -8,6 +8,7 @@
 
 #include <mcsafe/scan.h>
 
+#include "accesses.h"
 #include "base/cpu.h"
 #include "breakpoint.h"
 #include "code.h"
@@ -22,8 +23,9 @@
 #define READS_ON 128 /* a line that begins so far past the first difference is not read */
 
 const struct comparison comparisons[] = {
-#define COMPARE(name, ...) {"engine compare_" #name, mcsafe__compare_##name, {__VA_ARGS__}},
+#define COMPARE(name, ...) {"engine compare_" #name, mcsafe__compare_##name, false, {__VA_ARGS__}},
 #include "asm/engines.def"
+	{"mcsafe_memcmp", (mcsafe__compare_fn *)(void (*)(void))mcsafe_memcmp, true, {0}},
 };
 const size_t n_comparisons = T_LENGTH(comparisons);
 
@@ -93,7 +95,7 @@ static void set_case(size_t n, size_t a_at, size_t b_at, size_t differs)
 static void arguments(uint64_t args[T_STATE_N_ARGS], struct mcsafe_fault *fault)
 {
 	memset(&it.result, 0xa5, sizeof(it.result));
-	memset(&it.fault, 0xa5, sizeof(it.fault));
+	mark_untouched(&it.fault);
 	args[0] = (uintptr_t)it.at[1];
 	args[1] = (uintptr_t)it.at[2];
 	args[2] = it.n;
@@ -113,12 +115,7 @@ static uint64_t call(uint64_t flags, struct mcsafe_fault *fault)
 
 static bool record_is_untouched(void)
 {
-	const unsigned char *bytes = (const unsigned char *)&it.fault;
-
-	for (size_t i = 0; i < sizeof(it.fault); i++)
-		if (bytes[i] != 0xa5)
-			return false;
-	return true;
+	return is_untouched(&it.fault);
 }
 
 static const char *check_answer(uint64_t cause)
@@ -225,51 +222,22 @@ static const char *run_rewritten(void (*rewritten)(void), const struct code_reco
 		       : (*records = code_records(n), NULL);
 }
 
-static struct {
-	size_t n, all;
-	struct {
-		uintptr_t addr;
-		size_t insn;
-	} seen[4096];
-} steps;
-
-static bool see_step(void *arg, const ucontext_t *context)
-{
-	const struct decode_insn *insn =
-		code_at(&it.code, (uintptr_t)context->uc_mcontext.gregs[REG_RIP]);
-
-	(void)arg;
-	steps.all++;
-	if (insn == NULL || insn->access == DECODE_NONE || insn->of_ip)
-		return true;
-	if (steps.n < T_LENGTH(steps.seen)) {
-		steps.seen[steps.n].addr = code_address(insn, context);
-		steps.seen[steps.n].insn = (size_t)(insn - it.code.insns);
-	}
-	steps.n++;
-	return true;
-}
-
 /* The original, in single steps, must make the same accesses in the same order. */
 static const char *check_steps(void (*rewritten)(void), struct tally *tally)
 {
 	const struct code_record *records = NULL;
 	const char *complaint;
-	size_t n = 0;
+	size_t n = 0, at;
 
-	steps.n = steps.all = 0;
+	accesses_restart();
 	complaint = check_answer(call(STEP_FLAG, &it.fault));
-	tally->steps += steps.all;
+	tally->steps += accesses_steps();
 	if (complaint == NULL)
 		complaint = run_rewritten(rewritten, &records, &n);
 	if (complaint != NULL)
 		return complaint;
-	if (n != steps.n || steps.all < 3)
-		return complain_here("single steps see other accesses");
-	for (size_t i = 0; i < n; i++)
-		if (records[i].addr != steps.seen[i].addr || records[i].insn != steps.seen[i].insn)
-			return complain_here("single steps see another access");
-	return NULL;
+	complaint = accesses_differ(records, n, &at);
+	return complaint != NULL ? complain_here(complaint) : NULL;
 }
 
 static const char *check_case(void (*rewritten)(void), struct tally *tally)
@@ -291,15 +259,15 @@ static const char *try_lines(void (*rewritten)(void), struct t_rng *rng, bool fu
 {
 	const char *complaint = NULL;
 
-	step_begin(it.code.entry, see_step, NULL);
-	for (unsigned i = 0; i < 60 && complaint == NULL; i++) {
+	accesses_begin(&it.code);
+	for (unsigned i = 0; i < 60 && tally->steps < ACCESSES_ENOUGH && complaint == NULL; i++) {
 		size_t n = t_rng_below(rng, i < 40 ? 200 : 1024);
 
 		set_case(n, t_rng_below(rng, LINE), t_rng_below(rng, LINE),
 			 i % 2 ? n : t_rng_below(rng, n + 1));
 		complaint = check_steps(rewritten, tally);
 	}
-	step_end();
+	accesses_end();
 	for (size_t n = 0; n <= 1024; n += n < 400 ? 1 : 1 + t_rng_below(rng, 20))
 		for (size_t i = 0; i < LINE * (full ? LINE : 2) && complaint == NULL; i++) {
 			set_case(n, i % LINE, full ? i / LINE : t_rng_below(rng, LINE),
@@ -468,7 +436,7 @@ static void look_before(const struct code_record *records, size_t i)
 /* Each row that this case reaches fails once for each kind of loss. */
 static const char *try_rows(void (*rewritten)(void))
 {
-	static struct code_record records[1024];
+	static struct code_record records[2048];
 	const struct code_record *made = NULL;
 	const char *complaint;
 	size_t n = 0;
@@ -534,21 +502,6 @@ static const char *try_all_rows(void (*rewritten)(void), size_t times)
 	return complaint;
 }
 
-static void find_rows(void)
-{
-	const struct mcsafe_row *one, *end;
-
-	mcsafe__extable_own(&one, &end);
-	row.first = row.end = NULL;
-	for (; one < end; one++) {
-		if (code_at(&it.code, mcsafe__row_insn(one)) == NULL)
-			continue;
-		if (row.first == NULL)
-			row.first = one;
-		row.end = one + 1;
-	}
-}
-
 const char *check_comparison_rows(const struct comparison *comparison, size_t times, size_t *n_rows)
 {
 	void (*rewritten)(void) = (void (*)(void))comparison->fn;
@@ -560,9 +513,7 @@ const char *check_comparison_rows(const struct comparison *comparison, size_t ti
 	if (complaint == NULL)
 		complaint = code_rewrite(&it.code, &rewritten);
 	if (complaint == NULL)
-		find_rows();
-	if (complaint == NULL && row.first == NULL)
-		complaint = "no rows";
+		complaint = code_rows(&it.code, &row.first, &row.end);
 	if (complaint != NULL) {
 		complaint = complain("%s: %s", comparison->name, complaint);
 		end();

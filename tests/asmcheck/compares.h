@@ -9,10 +9,11 @@
 struct comparison {
 	const char *name;
 	mcsafe__compare_fn *fn;
+	bool is_entry; /* it is an entry point, not a routine */
 	struct mcsafe__routine is;
 };
 
-/* The routines of asm/engines.def. */
+/* The routines of asm/engines.def, and the entry point. */
 extern const struct comparison comparisons[];
 extern const size_t n_comparisons;
 

@@ -19,6 +19,7 @@
 
 #include <mcsafe/fault.h>
 
+#include "accesses.h"
 #include "asmcheck.h"
 #include "code.h"
 #include "pattern.h"
@@ -42,13 +43,6 @@ static struct lines {
 	/* The case that is running. */
 	uintptr_t src, dst;
 	size_t n;
-
-	/* What the single steps have found. */
-	size_t n_steps, n_seen;
-	struct {
-		uintptr_t addr;
-		size_t insn;
-	} seen[4096];
 } it;
 
 static int find_constant(struct dl_phdr_info *info, size_t size, void *arg)
@@ -199,74 +193,42 @@ static const char *try_case(size_t n, size_t src_offset, size_t dst_offset)
 	return complaint;
 }
 
-/* The address, or if it is in the red zone, its distance from the stack pointer. */
-static uintptr_t place(uintptr_t addr, size_t size, uintptr_t stack)
-{
-	return code_in_red_zone(addr, size, stack) ? addr - stack : addr;
-}
-
-static bool see_step(void *arg, const ucontext_t *context)
-{
-	const greg_t *regs = context->uc_mcontext.gregs;
-	const struct decode_insn *insn = code_at(&it.code, (uintptr_t)regs[REG_RIP]);
-
-	(void)arg;
-	it.n_steps++;
-	if (insn == NULL || insn->access == DECODE_NONE || insn->of_ip || insn->is_string)
-		return true;
-	if (it.n_seen < T_LENGTH(it.seen)) {
-		it.seen[it.n_seen].addr =
-			place(code_address(insn, context), insn->size, (uintptr_t)regs[REG_RSP]);
-		it.seen[it.n_seen].insn = (size_t)(insn - it.code.insns);
-	}
-	it.n_seen++;
-	return true;
-}
-
 /* Runs the original in single steps: it must make the same accesses in the same order. */
 static const char *step_case(size_t n, size_t src_offset, size_t dst_offset)
 {
 	const struct code_record *records;
 	struct mcsafe_fault fault;
 	struct t_state state;
+	const char *complaint;
 	uint64_t args[4];
-	size_t n_records;
+	size_t n_records, at;
 
 	t_state_init(&state);
 	state.flags_set = STEP_FLAG;
 	set_case(n, src_offset, dst_offset);
-	it.n_seen = it.n_steps = 0;
+	accesses_restart();
 	t_copy_arguments(it.copy, args, (void *)it.dst, (void *)it.src, it.n, &fault);
 	t_state_call(&state, it.copy->fn, args[0], args[1], args[2], args[3]);
-	it.tally->steps += it.n_steps;
-	if (it.n_steps < 3)
-		return complain("%s: no single steps", it.copy->name);
+	it.tally->steps += accesses_steps();
 	call(it.rewritten);
 	records = code_records(&n_records);
-	if (n_records != it.n_seen)
-		return complain("%s: n %zu: %zu accesses in single steps, %zu records",
-				it.copy->name, n, it.n_seen, n_records);
-	for (size_t i = 0; i < n_records; i++)
-		if (records[i].insn != it.seen[i].insn ||
-		    place(records[i].addr, it.code.insns[records[i].insn].size, records[i].stack) !=
-			    it.seen[i].addr)
-			return complain_of(&it.code.insns[it.seen[i].insn], it.seen[i].addr,
-					   "single steps see another access");
-	return NULL;
+	complaint = accesses_differ(records, n_records, &at);
+	if (complaint == NULL)
+		return NULL;
+	if (n_records == 0)
+		return complain("%s: n %zu: %s", it.copy->name, n, complaint);
+	return complain_of(&it.code.insns[records[at].insn], records[at].addr, complaint);
 }
-
-/* This number of steps is enough, because each one is a signal. */
-#define STEPS 8000
 
 static const char *try_sample_of_steps(struct t_rng *rng)
 {
 	const char *complaint = NULL;
 
-	step_begin(it.code.entry, see_step, NULL);
-	for (unsigned i = 0; i < 60 && it.tally->steps < STEPS && complaint == NULL; i++)
+	accesses_begin(&it.code);
+	for (unsigned i = 0; i < 60 && it.tally->steps < ACCESSES_ENOUGH && complaint == NULL; i++)
 		complaint = step_case(i < 40 ? t_rng_below(rng, 200) : t_rng_below(rng, 1024),
 				      t_rng_below(rng, LINE), t_rng_below(rng, LINE));
-	step_end();
+	accesses_end();
 	return complaint;
 }
 

@@ -135,20 +135,10 @@ static void reached(const ucontext_t *context)
 
 static const char *find_rows(void)
 {
-	const struct mcsafe_row *row, *end;
 	const char *problem = code_read(&it.code, (uintptr_t)it.copy->fn);
 
-	mcsafe__extable_own(&row, &end);
-	it.first = it.end = NULL;
-	for (; problem == NULL && row < end; row++) {
-		if (code_at(&it.code, mcsafe__row_insn(row)) == NULL)
-			continue;
-		if (it.first == NULL)
-			it.first = row;
-		it.end = row + 1;
-	}
-	if (problem == NULL && it.first == NULL)
-		problem = "no rows";
+	if (problem == NULL)
+		problem = code_rows(&it.code, &it.first, &it.end);
 	return problem != NULL ? complain("%s: %s", it.copy->name, problem) : NULL;
 }
 
@@ -161,7 +151,7 @@ static size_t run(struct t_state *state, struct mcsafe_fault *fault)
 		src[i] = t_data(i);
 		dst[i] = t_fill(i);
 	}
-	memset(fault, 0xa5, sizeof(*fault));
+	mark_untouched(fault);
 	it.hit = false;
 	it.stored = 0;
 	t_witness.n = 0;
@@ -236,16 +226,6 @@ static const char *check_signals(void)
 	    (t_witness.n == 2 && last->kind != MCSAFE_ROW_STORE && it.variant != HEALS))
 		return "after the row an access other than a store failed";
 	return NULL;
-}
-
-static bool is_untouched(const struct mcsafe_fault *fault)
-{
-	const unsigned char *bytes = (const unsigned char *)fault;
-
-	for (size_t i = 0; i < sizeof(*fault); i++)
-		if (bytes[i] != 0xa5)
-			return false;
-	return true;
 }
 
 static const char *check_record(const struct mcsafe_fault *fault, size_t left)

@@ -23,6 +23,7 @@
 #include "copy/route.h"
 #include "decode.h"
 #include "engines.h"
+#include "observers.h"
 #include "rng.h"
 #include "sanitizer.h"
 
@@ -30,29 +31,7 @@
 #define MOST 9000 /* bytes of a copy: long enough for stores that bypass the caches */
 #define ROOM (MOST + 4 * 64)
 
-static struct {
-	size_t n;
-	struct event {
-		uintptr_t ip, addr, size;
-	} events[2 * ROOM];
-	/* After that many events, the destination is bad from this address on. */
-	size_t lose_after;
-	uintptr_t lost;
-} seen;
-
-/* Runs between two instructions of the routine, so it must not use vector registers. */
-static void see(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t ip)
-{
-	(void)arg;
-	if (kind != MCSAFE_ROW_STORE || seen.n == sizeof(seen.events) / sizeof(seen.events[0]))
-		return;
-	seen.events[seen.n].ip = ip;
-	seen.events[seen.n].addr = addr;
-	seen.events[seen.n].size = size;
-	seen.n++;
-	if (seen.n == seen.lose_after)
-		mcsafe_inject_dst((const void *)seen.lost);
-}
+static struct recording seen = {.kinds = MCSAFE_ROW_STORE};
 
 static _Alignas(4096) unsigned char src[ROOM], dst[ROOM];
 static struct t_rng rng;
@@ -89,7 +68,7 @@ static void follow(struct trial *trial)
 {
 	memset(state, UNTOUCHED, sizeof(state));
 	for (size_t i = 0; i < seen.n; i++) {
-		const struct event *event = &seen.events[i];
+		const struct access *event = &seen.accesses[i];
 		size_t at = event->addr - (uintptr_t)dst;
 		bool past_caches;
 		struct decode_insn insn;
@@ -146,12 +125,14 @@ static void run(struct trial *trial)
 	trial->lines_written_back = trial->bytes_past_caches = 0;
 	mcsafe_inject_src(trial->bad_src != UINTPTR_MAX ? (const void *)trial->bad_src : NULL);
 	mcsafe_inject_dst(trial->bad_dst != UINTPTR_MAX ? (const void *)trial->bad_dst : NULL);
-	mcsafe__debug_observe(see, NULL);
+	mcsafe__debug_observe(record_access, &seen);
 	left = mcsafe_memcpy_flushcache(to, from, trial->n, NULL);
 	mcsafe__debug_observe(NULL, NULL);
 	mcsafe_inject_src(NULL);
 	mcsafe_inject_dst(NULL);
 	trial->done = trial->n - left;
+	if (seen.is_full)
+		blame(trial, "too many stores");
 	if (memcmp(to, from, trial->done) != 0)
 		blame(trial, "a wrong copy");
 	check(trial);
@@ -165,7 +146,7 @@ static void lose_before_write_back(struct trial trial)
 
 	if (trial.lines_written_back == 0)
 		return;
-	lost = seen.events[stores + t_rng_below(&rng, trial.lines_written_back)].addr;
+	lost = seen.accesses[stores + t_rng_below(&rng, trial.lines_written_back)].addr;
 	seen.lose_after = stores;
 	seen.lost = lost;
 	run(&trial);

@@ -7,17 +7,19 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
 #include <string.h>
 
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
+#include "observers.h"
 #include "rng.h"
 
 #define LENGTH 512
 #define LINE   ((uintptr_t)64)
 
-/* One copy as the observer sees it. */
+/* One copy, and what was seen of it. */
 struct witness {
 	const struct engine *engine;
 	uintptr_t src, dst;
@@ -59,11 +61,8 @@ static void see_store(struct witness *witness, uintptr_t addr, size_t size)
 		blame(witness, "a store outside the destination", addr, size);
 }
 
-static void see(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t ip)
+static void see(struct witness *witness, unsigned kind, uintptr_t addr, size_t size)
 {
-	struct witness *witness = arg;
-
-	(void)ip;
 	if (size == 0)
 		blame(witness, "an access of no bytes", addr, size);
 	if (kind == MCSAFE_ROW_LOAD)
@@ -79,6 +78,8 @@ static struct t_rng rng;
 static unsigned char src_area[LENGTH + 4 * LINE] __attribute__((aligned(64)));
 static unsigned char dst_area[LENGTH + 4 * LINE] __attribute__((aligned(64)));
 
+static struct recording seen = {.kinds = UINT_MAX};
+
 static struct witness watch(const struct engine *engine, size_t n, size_t src_align,
 			    size_t dst_align)
 {
@@ -87,10 +88,18 @@ static struct witness watch(const struct engine *engine, size_t n, size_t src_al
 		.engine = engine, .src = (uintptr_t)src, .dst = (uintptr_t)dst, .n = n};
 	size_t left;
 
-	mcsafe__debug_observe(see, &witness);
+	seen.n = 0;
+	mcsafe__debug_observe(record_access, &seen);
 	left = engine->copy(dst, src, n, NULL);
 	mcsafe__debug_observe(NULL, NULL);
 	assert_int_equal(left, 0);
+	assert_false(seen.is_full);
+	assert_memory_equal(dst, src, n);
+	for (size_t i = 0; i < seen.n; i++) {
+		const struct access *access = &seen.accesses[i];
+
+		see(&witness, access->kind, access->addr, access->size);
+	}
 	return witness;
 }
 
@@ -169,7 +178,7 @@ static void test_observer_notices_what_breaks_a_rule(void **unused)
 	for (i = 0; i < T_LENGTH(accesses); i++) {
 		struct witness witness = clean;
 
-		see(&witness, accesses[i].kind, accesses[i].addr, accesses[i].size, 0);
+		see(&witness, accesses[i].kind, accesses[i].addr, accesses[i].size);
 		if (accesses[i].broken == NULL)
 			assert_null(witness.broken);
 		else

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include "basics.h"
 #include "copy/debug.h"
 #include "engines.h"
+#include "observers.h"
 #include "rng.h"
 #include "sanitizer.h"
 
@@ -56,17 +58,13 @@ static size_t answer(const struct trial *trial)
 struct witness {
 	const struct trial *trial;
 	uintptr_t end; /* of the line of the last byte that is needed */
-	size_t loads;
 	const char *wrong;
 };
 
-static void see(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t ip)
+static void see(struct witness *witness, unsigned kind, uintptr_t addr, size_t size)
 {
-	struct witness *witness = arg;
 	uintptr_t first = (uintptr_t)witness->trial->s & ~(LINE - 1);
 
-	(void)ip;
-	witness->loads++;
 	if (kind != MCSAFE_ROW_LOAD || size == 0)
 		witness->wrong = "not a load";
 	else if (addr / LINE != (addr + size - 1) / LINE)
@@ -75,20 +73,26 @@ static void see(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t
 		witness->wrong = "a load of a line that is not needed";
 }
 
+static struct recording seen = {.kinds = UINT_MAX};
+
 static void watch(struct trial *trial)
 {
 	size_t needed = answer(trial) + (trial->needle < trial->n), at = 999999;
 	struct witness witness = {.trial = trial};
 
 	witness.end = ((uintptr_t)trial->s + needed + LINE - 1) & ~(LINE - 1);
-	mcsafe__debug_observe(see, &witness);
+	seen.n = 0;
+	mcsafe__debug_observe(record_access, &seen);
 	assert_int_equal(trial->scanner->scan(trial->s, NEEDLE, trial->n, &at, NULL), 0);
 	mcsafe__debug_observe(NULL, NULL);
+	assert_false(seen.is_full);
+	for (size_t i = 0; i < seen.n; i++)
+		see(&witness, seen.accesses[i].kind, seen.accesses[i].addr, seen.accesses[i].size);
 	if (at != answer(trial))
 		broken(trial, at, "a wrong answer");
 	if (witness.wrong != NULL)
 		broken(trial, at, witness.wrong);
-	if ((trial->n == 0) != (witness.loads == 0))
+	if ((trial->n == 0) != (seen.n == 0))
 		broken(trial, at, "loads that were not seen, or should not be");
 }
 
@@ -230,20 +234,7 @@ static void test_a_lost_page_is_consumed_once(void **unused)
 
 /* ---- memory that goes away during the scan --------------------------------------------------- */
 
-static struct {
-	size_t loads, last; /* the memory goes away before this load */
-} going;
-
-static void take_away(void *arg, unsigned kind, uintptr_t addr, size_t size, uintptr_t ip)
-{
-	(void)arg;
-	(void)kind;
-	(void)size;
-	(void)ip;
-	if (going.loads++ == going.last)
-		assert_int_equal(
-			mprotect((void *)(addr & ~(uintptr_t)(T_PAGE - 1)), T_PAGE, PROT_NONE), 0);
-}
+static struct departure going;
 
 /*
  * An engine may load a line again that has already given the answer, which can be that there is no
@@ -257,10 +248,11 @@ static void lose_after_the_first_line(struct trial *trial)
 
 	if ((uintptr_t)trial->s + answer(trial) + (trial->needle < trial->n) > line_end)
 		return;
-	going.loads = 0;
-	mcsafe__debug_observe(take_away, NULL);
+	going.accesses = 0;
+	mcsafe__debug_observe(take_page_away, &going);
 	assert_int_equal(trial->scanner->scan(trial->s, NEEDLE, trial->n, &at, &fault), 0);
 	mcsafe__debug_observe(NULL, NULL);
+	assert_int_equal(going.error, 0);
 	assert_int_equal(mprotect(area, sizeof(area), PROT_READ | PROT_WRITE), 0);
 	if (at != answer(trial) || fault.extent != 4711)
 		broken(trial, at, "an answer that was lost again");

@@ -109,24 +109,25 @@ def make_system(where: Path, suite: str, uri: str) -> Path:
 
 
 def copy_tree(root: Path, user: str) -> None:
-    """Put the files of the working tree into the user's home. What was built there stays."""
+    """Put the files of the working tree into the user's home. What was built there stays. Files
+    that are equal keep their times, so that only what depends on the others is built again."""
     home = root / ("root" if user == "root" else f"home/{user}")
     tree = home / "libmcsafe"
     tree.mkdir(exist_ok=True)
-    for entry in tree.iterdir():
-        if entry.is_dir() and not entry.is_symlink() and entry.name != "build":
-            shutil.rmtree(entry)
-        elif entry.name != "build":
-            entry.unlink()
     listed = subprocess.run(
         ["git", "-C", str(SOURCE), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         check=True, text=True, capture_output=True,
     )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (SOURCE / name).exists():
+    names = {name for name in listed.stdout.split("\0") if name and (SOURCE / name).exists()}
+    there = {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir()}
+    for name in there - names:
+        if not name.startswith("build/"):
+            (tree / name).unlink()
+    for name in names:
+        if name not in there or (tree / name).read_bytes() != (SOURCE / name).read_bytes():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(SOURCE / name, tree / name, follow_symlinks=False)
-    owner = root.joinpath("home", user).stat() if user != "root" else root.stat()
+            shutil.copy(SOURCE / name, tree / name)
+    owner = home.stat()
     for entry in (tree, *tree.rglob("*")):
         os.chown(entry, owner.st_uid, owner.st_gid, follow_symlinks=False)
 

@@ -74,7 +74,8 @@ class Programs(unittest.TestCase):
         blocks = readme_blocks()
         for code, text in zip(blocks["c"], blocks["text"], strict=True):
             with self.subTest(text):
-                self.assertEqual(output_of(compile_program(code, self.scratch)), text)
+                said = output_of(compile_program(code, self.scratch))
+                self.assertEqual(re.sub(r"(?<=/frames-)\w{6}", "XXXXXX", said), text)
 
     def test_programs_of_section_3_print_what_their_page_says(self) -> None:
         tried = 0
@@ -91,7 +92,7 @@ class Programs(unittest.TestCase):
 
     def test_program_of_mcsafe_7_writes_the_file(self) -> None:
         [page] = [page for page in manual.read(MAN) if page.name == "mcsafe.7"]
-        [code] = page.blocks()
+        [code] = [block for block in page.blocks() if has_main(block)]
         text = SOURCE / "LICENSE"
         program = compile_program(code, self.scratch)
         self.assertEqual(output_of(program, str(text)), text.read_text())

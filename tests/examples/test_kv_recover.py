@@ -8,7 +8,8 @@ import sys
 # There are two rounds of eight keys: the second record of key 5 is in block 13, the first in block
 # 5.
 EXPECTED = """\
-lost: block 13, the latest record of key 5
+lost: block 13, the latest record of key 5: memfd:kv_recover, offset 53248: \
+poisoned memory, 4096 bytes are lost
 repaired: block 13, with "first value of key 5" from block 5
 after the loss: 1 records lost, 0 values wrong
 opened again: 17 records, 0 lost, 0 values wrong

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_pmem_cat.py PROGRAM - the example writes a file, and leaves out the ranges of a list."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 PROGRAM = sys.argv[1]
-SIZE = (2 << 20) + 12345
+CHUNK = 1 << 20
+SIZE = 2 * CHUNK + 12345
 # The second is part of a cache line, which is left out as a whole. The third crosses the end of a
 # chunk.
 KNOWN = "4096 512\n10000 8\n1048000 1000\n"
@@ -58,6 +60,23 @@ with tempfile.TemporaryDirectory() as directory:
     assert done.returncode == 1, done
     assert b"line 2 is not a range" in done.stderr, done.stderr
     assert done.stdout == b""
+
+    # The file loses its end after the first chunk was copied: the program waits until the pipe is
+    # empty enough for the rest of the chunk.
+    file.write_bytes(data)
+    with subprocess.Popen(
+        [PROGRAM, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdout is not None and program.stderr is not None
+        begun = program.stdout.read(4096)
+        os.truncate(file, CHUNK + 8192)
+        got = begun + program.stdout.read()
+        said = program.stderr.read().decode()
+    assert program.returncode == 1, said
+    assert got == data[: CHUNK + 8192] + bytes(SIZE - CHUNK - 8192)
+    reason = f"{file}, offset {CHUNK + 8192}: past the end of the file, which has {CHUNK + 8192}"
+    lost = f"{CHUNK - 8192} bytes at {CHUNK + 8192} are lost"
+    assert f"pmem_cat: {file}: {lost}: {reason} bytes\n" in said, said
 
     assert run("/nowhere").returncode == 1
     assert run().returncode == 2

@@ -19,6 +19,10 @@ FILE_BYTES = 5 * PAGE + 123
 IO = {"cause": "io", "errno": "EIO", "code": "BUS_ADRERR", "extent": 0}
 POISON = {"cause": "poison", "errno": "EHWPOISON", "code": "BUS_MCEERR_AR", "extent": PAGE}
 ANSWERS = {"truncate": [IO], "uffd": [IO, POISON]}
+EXPLAINED = {
+    "truncate": "past the end of the file, which has ",
+    "uffd": f"poisoned memory, {PAGE} bytes are lost",
+}
 
 program, kind = "", ""
 
@@ -68,6 +72,13 @@ class PoisonedRead(unittest.TestCase):
         self.assertEqual((fault["side"], fault["signal"]), ("source", "SIGBUS"))
         self.assertEqual(fault["address_file_offset"], offset + good)
         self.assertIn({key: fault[key] for key in IO}, ANSWERS[kind])
+        # The private copy begins with the page in which the copy begins.
+        # All of a poisoned page is lost, not only what follows the fault.
+        lost = offset + good if kind == "truncate" else page
+        at = lost - (offset - offset % PAGE)
+        place = f"memfd:poisoned_read, offset {at}: "
+        self.assertEqual(fault["explained"][: len(place)], place)
+        self.assertIn(EXPLAINED[kind], fault["explained"])
 
     def test_a_file_of_its_own_is_read(self) -> None:
         report = self.report()
@@ -98,6 +109,7 @@ class PoisonedRead(unittest.TestCase):
             f"copied      {PAGE - 7} bytes",
             f"remaining   {2 * PAGE + 7} bytes",
             f"file offset {PAGE}\n",
+            f"explained   memfd:poisoned_read, offset {PAGE}: {EXPLAINED[kind]}",
             "side        source",
             "prefix      right",
             "rest        untouched",

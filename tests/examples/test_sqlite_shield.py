@@ -5,11 +5,16 @@ SQLite itself is not changed. Without a shield it dies; with one it says that th
 corrupt, and the program says what was lost.
 """
 
+import os
+import pty
+import re
+import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import tty
 import unittest
 from pathlib import Path
 
@@ -17,6 +22,7 @@ PROGRAM = sys.argv.pop(1)
 ROWS = 20000
 SQL = "SELECT id, body FROM t ORDER BY id"
 EX_IOERR = 74
+PAGE = Path(__file__).parents[2] / "man" / "mcsafe.7.in"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +57,34 @@ class SqliteShield(unittest.TestCase):
         self.assertEqual(done.returncode, EX_IOERR, done.stderr)
         self.assertIn("SQLite: database disk image is malformed", done.stderr)
         self.assertIn(f"lost: {size - 8192} bytes at 8192\n", done.stderr)
+
+    def test_the_dialogue_of_the_manual(self) -> None:
+        Path(self.path).rename(Path(self.directory.name) / "words.db")
+        [dialogue] = re.findall(r"^\.EX\n(\$ .*?)^\.EE$", PAGE.read_text(), re.M | re.S)
+        dialogue = dialogue.replace(r"\-", "-").replace(r"\(aq", "'")
+        commands = re.findall(r"^\$ (.*)\n", dialogue, re.M)
+        self.assertEqual(len(commands), 3)
+        steps = (f"echo {shlex.quote('$ ' + c)}\n(exit $status)\n{c}\nstatus=$?" for c in commands)
+        script = "\n".join(("status=0", *steps))
+        self.assertEqual(self.shown(script), dialogue)
+
+    def shown(self, script: str) -> str:
+        """Run a script, and return what its terminal shows."""
+        path = f"{Path(PROGRAM).parent}:{os.environ['PATH']}"
+        terminal, end = pty.openpty()
+        tty.setraw(end)
+        subprocess.run(
+            ["sh", "-c", script],
+            stdout=end,
+            stderr=end,
+            check=False,
+            cwd=self.directory.name,
+            env={**os.environ, "PATH": path},
+        )
+        shown = os.read(terminal, 1 << 16).decode()
+        os.close(terminal)
+        os.close(end)
+        return shown
 
     def test_damage_that_is_not_read_is_not_told(self) -> None:
         size = Path(self.path).stat().st_size

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,8 +79,7 @@ static const char *truncated(struct scene *scene)
 
 static const char *truncated_memfd(struct scene *scene)
 {
-	snprintf(scene->path, sizeof(scene->path), "/memfd:frames");
-	scene->flags = MCSAFE_EXPLANATION_DELETED;
+	snprintf(scene->path, sizeof(scene->path), "memfd:frames");
 	return use_truncated(scene, memfd_create("frames", MFD_CLOEXEC));
 }
 
@@ -388,8 +388,6 @@ static long read_long(const char *path)
 static void use_huge(struct scene *scene, void *at, size_t size)
 {
 	CHECK(at != MAP_FAILED);
-	snprintf(scene->path, sizeof(scene->path), "/anon_hugepage");
-	scene->flags = MCSAFE_EXPLANATION_DELETED;
 	scene->at = (unsigned char *)at + 5 * T_PAGE;
 	scene->offset = 5 * (off_t)T_PAGE;
 	scene->len = size - 5 * T_PAGE;
@@ -557,6 +555,46 @@ static const char *guard_page(struct scene *scene)
 	return inject(scene, MCSAFE_INJECT_GUARD);
 }
 
+/* Shared memory that has no descriptor. Its size can be had only with the capability that
+ * proc_pid_map_files(5) needs. What is injected would replace the mapping. */
+static const char *use_shared(struct scene *scene, unsigned char *map)
+{
+	char link[100];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", (unsigned long)(uintptr_t)map,
+		 (unsigned long)(uintptr_t)map + 8 * T_PAGE);
+	fd = open(link, O_PATH | O_CLOEXEC);
+	scene->file_size = fd >= 0 ? 8 * (off_t)T_PAGE : -1;
+	if (fd >= 0)
+		close(fd);
+	scene->at = map + 3 * T_PAGE;
+	scene->offset = 3 * (off_t)T_PAGE;
+	scene->len = T_PAGE;
+	scene->imitated = MCSAFE_CAUSE_POISON;
+	return NULL;
+}
+
+/* The kernel shows it as /dev/zero, and as removed. */
+static const char *shared_anonymous(struct scene *scene)
+{
+	return use_shared(scene, map(-1, 8 * T_PAGE, MAP_SHARED | MAP_ANONYMOUS));
+}
+
+/* The name has the key. That of IPC_PRIVATE is 0. */
+static const char *shared_sysv(struct scene *scene)
+{
+	int id = shmget(IPC_PRIVATE, 8 * T_PAGE, 0600);
+	void *at = id < 0 ? NULL : shmat(id, NULL, 0);
+
+	if (id >= 0)
+		(void)shmctl(id, IPC_RMID, NULL);
+	if (at == NULL || (uintptr_t)at == UINTPTR_MAX)
+		return "shared memory of System V is not allowed";
+	snprintf(scene->path, sizeof(scene->path), "SYSV00000000");
+	return use_shared(scene, at);
+}
+
 /* Protected pages are a mapping of their own. */
 static const char *protect(struct scene *scene, int protection)
 {
@@ -654,6 +692,10 @@ const struct scene_kind scene_kinds[] = {
 	 "no space left on hugetlbfs", false},
 	{"poisoned", poisoned, READ, MCSAFE_REASON_POISON, MCSAFE_MEMORY_ANONYMOUS, EHWPOISON,
 	 "poisoned memory, 4096 bytes are lost", false},
+	{"shared_anonymous", shared_anonymous, READ, MCSAFE_REASON_POISON, MCSAFE_MEMORY_SHARED,
+	 EHWPOISON, "poisoned memory, 4096 bytes are lost", true},
+	{"shared_sysv", shared_sysv, READ, MCSAFE_REASON_POISON, MCSAFE_MEMORY_SHARED, EHWPOISON,
+	 "poisoned memory, 4096 bytes are lost", true},
 	{"guard_page", guard_page, WRITE, MCSAFE_REASON_NOT_MAPPED, MCSAFE_MEMORY_ANONYMOUS, EFAULT,
 	 "a guard page", true},
 	{"no_access", no_access, READ, MCSAFE_REASON_PROTECTED, MCSAFE_MEMORY_FILE, EFAULT,

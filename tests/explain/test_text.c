@@ -85,6 +85,10 @@ static void test_says_where_without_a_file(void **state)
 	snprintf(e.path, sizeof(e.path), "%s", "[heap]");
 	expect(&e, "[heap], address 0xabc123: writing is not allowed");
 	e.path[0] = '\0';
+	e.memory = MCSAFE_MEMORY_SHARED;
+	expect(&e, "shared anonymous memory, address 0xabc123: writing is not allowed");
+	e.memory = MCSAFE_MEMORY_HUGE;
+	expect(&e, "anonymous huge pages, address 0xabc123: writing is not allowed");
 	e.memory = MCSAFE_MEMORY_NONE;
 	e.reason = MCSAFE_REASON_NOT_MAPPED;
 	expect(&e, "memory, address 0xabc123: not mapped");

@@ -2,8 +2,6 @@
 /*
  * test_cxx.cpp - guards in C++: exceptions and values, and what mcsafe_guard_check() says of frames
  *
- * It does not use CMocka, whose header is not for C++. It prints a line for each failure, and exits
- * with status 1 then.
  */
 #include <mcsafe/guard.hpp>
 #include <mcsafe/mcsafe.h>
@@ -17,28 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "check.hpp"
 #include "guard_frames.h"
 #include "sanitizer.h"
-
-static int failures;
-
-/* As tests/support/check.h has it for C, but the test goes on after a failure. */
-#define CHECK(condition)                                                                   \
- ((condition) ? (void)0                                                                    \
-	      : (void)(failures++, std::fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, \
-						__LINE__, #condition)))
-#define CHECK_EQ(a, b) check_equal((a), (b), #a, #b, __LINE__)
-
-template <typename Left, typename Right>
-static void check_equal(const Left &left, const Right &right, const char *left_text,
-			const char *right_text, int line)
-{
-	if (left == right)
-		return;
-	failures++;
-	std::cerr << __FILE__ << ':' << line << ": not true: " << left_text << " == " << right_text
-		  << "; the left side is " << left << ", the right side is " << right << '\n';
-}
 
 static const std::size_t page = 4096;
 static unsigned char *good, *bad;

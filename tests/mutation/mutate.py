@@ -100,9 +100,9 @@ ASM_CHANGES = [
     (r"\b64\(", "63("),
     (r"-1\(", "(",),
 ]
-# Lines that change nothing at run time, or only what MemorySanitizer believes.
-OF_NO_EFFECT = re.compile(r"_Static_assert|static const|mcsafe__msan_")
-OF_NO_EFFECT_FILES = ("src/base/msan.h",)
+# Lines that change nothing at run time, or only what MemorySanitizer or memcheck believes.
+OF_NO_EFFECT = re.compile(r"_Static_assert|static const|mcsafe__(msan|memcheck)_")
+OF_NO_EFFECT_FILES = ("src/base/memcheck.h", "src/base/msan.h")
 CALL = re.compile(r"^\t+(?:\(void\))?[a-z_]\w*\([^;]*\);$")
 ASM_DROPPED = re.compile(
     r"^\t(sfence|keep_fault .*|kept_fault .*|vzeroupper|cld|movq\t.*|xorl\t.*)\s*(/\*.*)?$"

@@ -128,7 +128,7 @@ static void test_report_names_a_fault_of_each_kind(void **state)
 		expect("  instruction: 0x%lx, ", (unsigned long)(uintptr_t)t_read_byte);
 		expect("  thread:      ");
 		expect(", a name\n");
-		expect("  reason:      %s\n",
+		expect("  reason:      memfd:mcsafe test, offset 4101: %s\n",
 		       m.kind == T_PROT_NONE ? "reading is not allowed"
 					     : "past the end of the file, which has 4096 bytes");
 		assert_int_equal(count("\n  backtrace:\n"), 1);
@@ -214,7 +214,7 @@ static void test_other_ways_to_die_are_reported(void **state)
 	fetch();
 	expect("  cause:       address, SI_KERNEL\n");
 	expect("  address:     not told by the kernel\n");
-	expect("  reason:      not an address of memory\n");
+	expect("  reason:      memory, address 0x0: not an address of memory\n");
 
 	start();
 	t_dies(lose_a_page, text, SIGBUS);

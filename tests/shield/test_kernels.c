@@ -110,7 +110,7 @@ IN_CHILD(test_before_linux_6_11_the_text_is_read)
 }
 
 /* Their size is not known, so it is tried. */
-IN_CHILD(test_huge_pages_of_unknown_size)
+static void check_huge_pages_of_unknown_size(void)
 {
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 	unsigned char *map;
@@ -131,11 +131,24 @@ IN_CHILD(test_huge_pages_of_unknown_size)
 	s_check_lost(shield, T_HUGE / T_PAGE, 2 * T_HUGE / T_PAGE);
 }
 
+IN_CHILD(test_huge_pages_of_unknown_size)
+{
+	check_huge_pages_of_unknown_size();
+}
+
+/* mmap(2) of Linux 6.1 says ENOMEM for a part of a huge page. */
+IN_CHILD(test_huge_pages_of_unknown_size_where_mmap_says_enomem)
+{
+	refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
+	check_huge_pages_of_unknown_size();
+}
+
 static void test_huge_pages_are_found_by_trying(void **state)
 {
 	if (!t_reserve_huge_pages(3))
 		t_skip("there are no huge pages");
 	test_huge_pages_of_unknown_size(state);
+	test_huge_pages_of_unknown_size_where_mmap_says_enomem(state);
 }
 
 /* Before Linux 5.14 no page can be tried. */

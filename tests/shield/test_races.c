@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/vma.h"
@@ -101,6 +102,35 @@ IN_CHILD(test_threads_at_one_page_share_one_stand_in)
 {
 	check_threads_at_one_page(MCSAFE_SHIELD_ZERO);
 	check_threads_at_one_page(MCSAFE_SHIELD_BYTE);
+}
+
+/* The threads wait for each other in the function. */
+static void wait_for_the_other(const struct mcsafe_range *lost, void *arg)
+{
+	count_told(lost, arg);
+	pthread_barrier_wait(&one.barrier);
+}
+
+static void *load_own_page(void *arg)
+{
+	CHECK_EQ(s_load(one.map + 2 * (size_t)arg * T_PAGE), 0);
+	return NULL;
+}
+
+IN_CHILD(test_the_function_runs_in_several_threads_at_once)
+{
+	pthread_t threads[2];
+
+	one.map = shared_memory(4);
+	CHECK_EQ(mcsafe_install(), 0);
+	s_poison(one.map, T_PAGE);
+	s_poison(one.map + 2 * T_PAGE, T_PAGE);
+	(void)s_shield_with(one.map, 4 * T_PAGE,
+			    (struct mcsafe_shield_options){.on_loss = wait_for_the_other});
+	CHECK_EQ(pthread_barrier_init(&one.barrier, NULL, 2), 0);
+	start(threads, 2, load_own_page);
+	join(threads, 2);
+	CHECK_EQ(one.told, 2);
 }
 
 /* ---- changes beside a fault ------------------------------------------------------------------ */
@@ -390,6 +420,43 @@ IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
 	check_between(replace, true, 1, 0);
 }
 
+/* ---- two machine checks at one page ---------------------------------------------------------- */
+
+/* What the kernel says of a machine check: no trap number of a page fault. */
+static int answer_machine_check(void *at)
+{
+	siginfo_t si = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AR, .si_addr = at};
+	ucontext_t uc = {.uc_flags = 0};
+
+	si.si_addr_lsb = 12;
+	CHECK_EQ(getcontext(&uc), 0);
+	uc.uc_mcontext.gregs[REG_TRAPNO] = 18;
+	return mcsafe_handle_signal(SIGBUS, &si, &uc);
+}
+
+/* Two threads meet poison before the kernel has unmapped it. Each gets a signal, and the second
+ * signal may be answered after the first thread has gone on. */
+IN_CHILD(test_two_machine_checks_at_a_page_give_one_stand_in)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+	unsigned char *page = file.map + 5 * T_PAGE;
+
+	CHECK_EQ(answer_machine_check(page), 1);
+	s_check_page(page, 0);
+	s_store(page + 7, 55);
+	CHECK_EQ(answer_machine_check(page), 1);
+	CHECK_EQ(s_load(page + 7), 55);
+	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
+	s_check_lost(shield, 5, 6);
+	/* The page of the file is back, and fails later. */
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	CHECK_EQ(s_load(page), 6);
+	CHECK_EQ(answer_machine_check(page), 1);
+	CHECK_EQ(s_load(page), 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
+}
+
 /* ---- other mappings -------------------------------------------------------------------------- */
 
 IN_CHILD(test_a_mapping_that_took_the_place_is_not_replaced)
@@ -621,11 +688,13 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads_at_one_page_share_one_stand_in),
+		cmocka_unit_test(test_the_function_runs_in_several_threads_at_once),
 		cmocka_unit_test(test_the_file_shrinks_and_grows_beside_faults),
 		cmocka_unit_test(test_the_protection_changes_beside_faults),
 		cmocka_unit_test(test_shields_close_and_open_beside_faults),
 		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
 		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
+		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
 		cmocka_unit_test(test_each_address_of_a_file_has_its_own_stand_ins),

@@ -3,11 +3,13 @@
 #include <cstdlib>
 
 #include <mcsafe/guard.hpp>
+#include <mcsafe/shield.hpp>
 
 #include "consumer.c"
 
 static_assert(noexcept(mcsafe_install()), "declared noexcept");
 static_assert(noexcept(memcpy_mcsafe(nullptr, nullptr, 0)), "declared noexcept");
+static_assert(sizeof(mcsafe::shield) == sizeof(void *), "only the pointer");
 
 /* Called before main(), which belongs to the C program. */
 static int throws_and_returns()
