@@ -68,7 +68,8 @@ static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
 		if (strncmp(cs->mnemonic, ungrouped[i].mnemonic, strlen(ungrouped[i].mnemonic)) ==
 		    0)
 			append(insn, ungrouped[i].needs);
-	/* No instruction with an EVEX prefix is in the base set. Capstone 5 has no group for some. */
+	/* No instruction with an EVEX prefix is in the base set. Capstone 5 has no group for some
+	 * of them. */
 	if (insn->needs[0] == '\0' && cs->bytes[0] == 0x62)
 		append(insn, "avx512 unknown");
 }
