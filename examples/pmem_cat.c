@@ -67,16 +67,14 @@ static void report(struct mcsafe_pmem *pmem, const char *path, const struct mcsa
 {
 	static struct mcsafe_explanation explanation;
 	struct mcsafe_fault fault = {0};
-	char byte, why[512];
+	char byte, why[512] = "";
 
-	fprintf(stderr, "pmem_cat: %s: %zu bytes at %zu are lost", path, hole->len, hole->start);
 	if (mcsafe_pmem_pread(pmem, &byte, 1, (off_t)hole->start, &fault) < 0 &&
 	    mcsafe_explain(&fault, &explanation) == 0 &&
-	    explanation.reason != MCSAFE_REASON_UNKNOWN) {
+	    explanation.reason != MCSAFE_REASON_UNKNOWN)
 		mcsafe_explain_text(&explanation, why, sizeof(why));
-		fprintf(stderr, ": %s", why);
-	}
-	putc('\n', stderr);
+	fprintf(stderr, "pmem_cat: %s: %zu bytes at %zu are lost%s%s\n", path, hole->len,
+		hole->start, why[0] != '\0' ? ": " : "", why);
 }
 
 /* Copies everything. A hole that crosses the end of a chunk is reported in two parts. */

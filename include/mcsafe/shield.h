@@ -254,8 +254,8 @@ MCSAFE_API bool mcsafe_shield_next(const struct mcsafe_shield *shield, size_t st
  *             -EOPNOTSUPP  The kernel is older than Linux 5.14.
  *
  * @par Safety MT-Safe. Not AS-Safe. No cancellation point. errno is unchanged.
- * @par Cost   Where all is well and in memory, 1 system call for 2 MiB. Otherwise the pages are
- *             read from the medium.
+ * @par Cost   Where all is well and in memory, 1 system call for 2 MiB, and before Linux 6.9 one
+ *             for each page. Otherwise the pages are read from the medium.
  * @since 0.1
  */
 MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, size_t len)
@@ -266,7 +266,8 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  *
  * Each page of the file that a stand-in has replaced is brought in at another address first. If
  * that succeeds, the page takes the place of the stand-in at once. Other threads see the one or the
- * other. What was stored to the stand-in is lost. A page that fails keeps its stand-in, and
+ * other. What was stored to the stand-in is lost. If the lost page had been modified and not yet
+ * written to the disk, the file's page is the old one. A page that fails keeps its stand-in, and
  * mcsafe_shield_next() lists it. Before Linux 5.14 all pages are given back that lie before the end
  * of the file; if one fails, the next access replaces it again.
  *

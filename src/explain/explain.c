@@ -76,8 +76,7 @@ static enum mcsafe_memory memory_of(const struct question *q)
 {
 	const char *path = q->answer->path;
 
-	if (q->place.page_size > MCSAFE__PAGE || is_on(q, HUGETLBFS_MAGIC) ||
-	    q->file.is_internal_huge)
+	if (q->place.page_size > MCSAFE__PAGE || is_on(q, HUGETLBFS_MAGIC))
 		return MCSAFE_MEMORY_HUGE;
 	if (q->file.is_internal || strncmp(path, "[anon_shmem:", 12) == 0)
 		return MCSAFE_MEMORY_SHARED;
@@ -126,6 +125,8 @@ static void describe_mapping(struct question *q)
 	struct mcsafe_explanation *answer = q->answer;
 
 	mcsafe__file_find(&q->place, &q->file, answer->path);
+	if (q->file.huge_page != 0)
+		q->place.page_size = q->file.huge_page;
 	answer->memory = memory_of(q);
 	answer->flags = flags_of(q);
 	answer->offset = offset_of(q, q->addr);

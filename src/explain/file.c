@@ -203,23 +203,26 @@ static bool is_where_memfd_is(const struct mcsafe__place *place, unsigned flags)
 	return same;
 }
 
-/* There is one mount for each size of huge pages. Size 0, not known: the default size. */
-static bool is_internal_huge(const struct mcsafe__place *place, const struct mcsafe__file *file)
+/* There is one mount for each size of huge pages: 2 MiB and 1 GiB on x86. The size of a page of the
+ * mapping is not known if only the text was read. */
+static size_t internal_huge_page(const struct mcsafe__place *place)
 {
-	size_t size = place->page_size;
-	unsigned log = 0;
+	static const unsigned logs[] = {21, 30};
 
-	if (size == 0 && file->has_fs)
-		size = (size_t)file->fs.f_bsize;
-	if (size != 0)
-		log = (unsigned)__builtin_ctzl(size);
-	return is_where_memfd_is(place, MFD_HUGETLB | log << MFD_HUGE_SHIFT);
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		size_t size = (size_t)1 << logs[i];
+
+		if ((place->page_size == 0 || place->page_size == size) &&
+		    is_where_memfd_is(place, MFD_HUGETLB | logs[i] << MFD_HUGE_SHIFT))
+			return size;
+	}
+	return 0;
 }
 
 static bool is_internal(const struct mcsafe__place *place, struct mcsafe__file *file)
 {
-	file->is_internal_huge = is_internal_huge(place, file);
-	file->is_internal = file->is_internal_huge || is_where_memfd_is(place, 0);
+	file->huge_page = internal_huge_page(place);
+	file->is_internal = file->huge_page != 0 || is_where_memfd_is(place, 0);
 	return file->is_internal;
 }
 

@@ -26,7 +26,7 @@ struct mcsafe__file {
 	bool is_unchecked; /* the path was not seen to lead to the file */
 	/* The file belongs to memfd_create(2), shmget(2) or anonymous memory, and has no path. */
 	bool is_internal;
-	bool is_internal_huge; /* the same, of huge pages */
+	size_t huge_page; /* if the file is internal: bytes of a huge page; 0: usual pages */
 };
 
 /* Find the file of a mapping. `path` is changed to the path of the file without the marks of the

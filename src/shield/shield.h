@@ -120,8 +120,13 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 void mcsafe__shield_tell(const void *start, const struct mcsafe_range *range, mcsafe_shield_fn fn,
 			 void *arg);
 
-/* Learn from a good page whether the kernel can tell what the next function asks. */
+/* ---- try.c ----------------------------------------------------------------------------------- */
+
+/* Learn from a good page how the kernel can tell what the last of these functions asks. */
 void mcsafe__shield_ask_kernel(void *page);
+
+/* From now on ask as if the kernel were older than Linux 6.9. For tests. */
+void mcsafe__shield_avoid_populate(void);
 
 /* Whether all pages of a range can be accessed now: 0, or -errno. -EOPNOTSUPP: the kernel cannot
  * tell. AS-Safe, but for errno. */

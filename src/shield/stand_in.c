@@ -3,7 +3,7 @@
  * stand_in.c - put a stand-in where memory has failed
  *
  * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls memset,
- * madvise, mmap, mremap, mprotect, munmap, fstat and pread, and what base/vma.c calls.
+ * mmap, mremap, mprotect, munmap, fstat and pread, and what base/vma.c calls.
  *
  * A stand-in is complete before a thread can see it: zeros are mapped at once, other bytes are
  * filled in at another address and moved. A move and a mapping replace what was there in one step.
@@ -19,11 +19,6 @@
 
 #include "base/counters.h"
 #include "base/probe.h"
-
-#ifndef MADV_POPULATE_READ /* Linux 5.14, glibc 2.35 */
-# define MADV_POPULATE_READ  22
-# define MADV_POPULATE_WRITE 23
-#endif
 
 /* Filled stand-ins past the end of a file: so much at once. Zeros take no memory until they are
  * read, so there all is replaced at once. */
@@ -47,24 +42,6 @@ static bool is_origin(const struct mcsafe__vma *vma, const struct mcsafe__origin
 
 	return now.inode == origin->inode && now.device == origin->device &&
 	       now.shift == origin->shift && now.is_shared == origin->is_shared;
-}
-
-/* Whether the kernel knows the advice. */
-static _Atomic bool can_try;
-
-void mcsafe__shield_ask_kernel(void *page)
-{
-	atomic_store(&can_try, madvise(page, MCSAFE__PAGE, MADV_POPULATE_READ) == 0);
-}
-
-/* The kernel returns EINVAL also for pages without permission. */
-int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store)
-{
-	int advice = for_store ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
-
-	if (!atomic_load(&can_try))
-		return -EOPNOTSUPP;
-	return madvise((void *)start, end - start, advice) == 0 ? 0 : -errno;
 }
 
 off_t mcsafe__shield_file_size(const struct mcsafe_shield *shield)

@@ -58,6 +58,22 @@ static unsigned char *map(int fd, size_t size, int flags)
 	return at;
 }
 
+/* The size of memory that has no descriptor can be had only with the capability that
+ * proc_pid_map_files(5) needs. */
+static off_t size_without_descriptor(const void *map, size_t size)
+{
+	char link[100];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", (unsigned long)(uintptr_t)map,
+		 (unsigned long)(uintptr_t)map + size);
+	fd = open(link, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return (off_t)size;
+}
+
 /* Map 8 pages of a file that has 4, and let page 6 be the one that fails. */
 static const char *use_truncated(struct scene *scene, int fd)
 {
@@ -388,18 +404,10 @@ static long read_long(const char *path)
 static void use_huge(struct scene *scene, void *at, size_t size)
 {
 	CHECK(at != MAP_FAILED);
+	scene->file_size = size_without_descriptor(at, size);
 	scene->at = (unsigned char *)at + 5 * T_PAGE;
 	scene->offset = 5 * (off_t)T_PAGE;
 	scene->len = size - 5 * T_PAGE;
-}
-
-/* Whether the process may open the file of a mapping that has no other name: root may (proc(5)). */
-static bool map_file_is_open_to_us(const unsigned char *at, size_t size)
-{
-	char path[80];
-
-	snprintf(path, sizeof(path), "/proc/self/map_files/%zx-%zx", (size_t)at, (size_t)at + size);
-	return access(path, F_OK) == 0;
 }
 
 /* The pool of the largest pages is empty where nobody has filled it. */
@@ -412,9 +420,6 @@ static const char *empty_pool(struct scene *scene)
 		return "the pool of pages of 1 GiB is not empty, or there is none";
 	at = mmap(NULL, size, PROT_READ | PROT_WRITE, HUGE_FLAGS | MAP_HUGE_1GB, -1, 0);
 	use_huge(scene, at, size);
-	if (!map_file_is_open_to_us(at, size))
-		return "only root can ask for the file of an anonymous mapping";
-	scene->file_size = (off_t)size;
 	return NULL;
 }
 
@@ -495,7 +500,6 @@ static const char *limited_group(struct scene *scene)
 		return why;
 	at = mmap(NULL, T_HUGE, PROT_READ | PROT_WRITE, HUGE_FLAGS | MAP_HUGE_2MB, -1, 0);
 	use_huge(scene, at, T_HUGE);
-	scene->file_size = (off_t)T_HUGE;
 	return NULL;
 }
 
@@ -555,19 +559,10 @@ static const char *guard_page(struct scene *scene)
 	return inject(scene, MCSAFE_INJECT_GUARD);
 }
 
-/* Shared memory that has no descriptor. Its size can be had only with the capability that
- * proc_pid_map_files(5) needs. What is injected would replace the mapping. */
+/* Shared memory without a descriptor. What is injected would replace the mapping. */
 static const char *use_shared(struct scene *scene, unsigned char *map)
 {
-	char link[100];
-	int fd;
-
-	snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", (unsigned long)(uintptr_t)map,
-		 (unsigned long)(uintptr_t)map + 8 * T_PAGE);
-	fd = open(link, O_PATH | O_CLOEXEC);
-	scene->file_size = fd >= 0 ? 8 * (off_t)T_PAGE : -1;
-	if (fd >= 0)
-		close(fd);
+	scene->file_size = size_without_descriptor(map, 8 * T_PAGE);
 	scene->at = map + 3 * T_PAGE;
 	scene->offset = 3 * (off_t)T_PAGE;
 	scene->len = T_PAGE;

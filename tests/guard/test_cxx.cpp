@@ -22,16 +22,6 @@
 static const std::size_t page = 4096;
 static unsigned char *good, *bad;
 
-#if defined(__has_feature)
-# if __has_feature(memory_sanitizer)
-#  define MEMORY_SANITIZER 1
-#  include <sanitizer/msan_interface.h>
-# endif
-#endif
-#ifndef MEMORY_SANITIZER
-# define MEMORY_SANITIZER 0
-#endif
-
 static unsigned read_at(const unsigned char *p)
 {
 	return *static_cast<const volatile unsigned char *>(p);

@@ -112,6 +112,13 @@ static void test_a_failure_is_an_exception_or_a_number()
 	mcsafe::shield empty;
 	int code = 0;
 
+	CHECK_EQ(empty.open(of.map + 1, page), -EINVAL);
+	CHECK(!empty);
+	if (MEMORY_SANITIZER) {
+		std::fprintf(stderr, "left out with MemorySanitizer: std::system_error, whose text "
+				     "comes from libstdc++, which is not built with it\n");
+		return;
+	}
 	try {
 		mcsafe::shield shield(of.map + 1, page);
 	} catch (const std::system_error &error) {
@@ -119,8 +126,6 @@ static void test_a_failure_is_an_exception_or_a_number()
 		CHECK(error.code().category() == std::generic_category());
 	}
 	CHECK_EQ(code, EINVAL);
-	CHECK_EQ(empty.open(of.map + 1, page), -EINVAL);
-	CHECK(!empty);
 }
 
 static void test_moving_neither_opens_nor_closes()

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -25,6 +26,7 @@
 #include "kit.h"
 #include "poison.h"
 #include "run.h"
+#include "shield/shield.h"
 
 #define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
@@ -149,6 +151,61 @@ static void test_huge_pages_are_found_by_trying(void **state)
 		t_skip("there are no huge pages");
 	test_huge_pages_of_unknown_size(state);
 	test_huge_pages_of_unknown_size_where_mmap_says_enomem(state);
+}
+
+/* Before Linux 6.9 the kernel may never return from trying a page, so each one is probed. */
+IN_CHILD(test_before_linux_6_9_pages_are_probed)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
+	mcsafe__shield_avoid_populate();
+	refuse(SYS_madvise, 2, 22, EIO);
+	refuse(SYS_madvise, 2, 23, EIO);
+	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
+	s_check_lost(shield, 0, 0);
+	s_cut(&file, 6);
+	CHECK_EQ(s_signal_of_store(file.map + 6 * T_PAGE), 0);
+	s_check_lost(shield, 6, S_PAGES);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), -EIO);
+	s_cut(&file, S_PAGES);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	s_check_lost(shield, 0, 0);
+	s_cut(&file, 6);
+	CHECK_EQ(mcsafe_shield_touch(shield, 0, 6 * T_PAGE), 0);
+	s_check_lost(shield, 0, 0);
+	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
+	s_check_lost(shield, 6, S_PAGES);
+}
+
+/* The probe changes nothing, and says what an access would find. */
+IN_CHILD(test_a_probe_says_what_an_access_would_find)
+{
+	struct s_file file = s_open_file();
+	uintptr_t start = (uintptr_t)file.map;
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	mcsafe__shield_avoid_populate();
+	s_cut(&file, 6);
+	for (int store = 0; store < 2; store++) {
+		CHECK_EQ(mcsafe__shield_try(start, start + 6 * T_PAGE, store), 0);
+		CHECK_EQ(mcsafe__shield_try(start + 5 * T_PAGE, start + 7 * T_PAGE, store),
+			 -EFAULT);
+	}
+	for (size_t i = 0; i < 6; i++)
+		s_check_page(file.map + i * T_PAGE, (unsigned char)(i + 1));
+	CHECK_EQ(mprotect(file.map, T_PAGE, PROT_READ), 0);
+	CHECK_EQ(mcsafe__shield_try(start, start + T_PAGE, false), 0);
+	CHECK_EQ(mcsafe__shield_try(start, start + T_PAGE, true), -EFAULT);
+	CHECK_EQ(mprotect(file.map, T_PAGE, PROT_NONE), 0);
+	CHECK_EQ(mcsafe__shield_try(start, start + T_PAGE, false), -EFAULT);
+	/* The value that the probe compares with. */
+	memset(file.map + T_PAGE, 0, T_PAGE);
+	CHECK_EQ(mcsafe__shield_try(start + T_PAGE, start + 2 * T_PAGE, false), 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 }
 
 /* Before Linux 5.14 no page can be tried. */
@@ -298,6 +355,8 @@ int main(void)
 		cmocka_unit_test(test_the_query_and_the_text_say_the_same),
 		cmocka_unit_test(test_before_linux_6_11_the_text_is_read),
 		cmocka_unit_test(test_huge_pages_are_found_by_trying),
+		cmocka_unit_test(test_before_linux_6_9_pages_are_probed),
+		cmocka_unit_test(test_a_probe_says_what_an_access_would_find),
 		cmocka_unit_test(test_without_populate_a_page_is_replaced_untried),
 		cmocka_unit_test(
 			test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault),

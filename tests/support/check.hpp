@@ -11,6 +11,16 @@
 #include <cstdio>
 #include <iostream>
 
+#if defined(__has_feature)
+# if __has_feature(memory_sanitizer)
+#  define MEMORY_SANITIZER 1
+#  include <sanitizer/msan_interface.h>
+# endif
+#endif
+#ifndef MEMORY_SANITIZER
+# define MEMORY_SANITIZER 0
+#endif
+
 static int failures;
 
 #define CHECK(condition)                                                                   \

@@ -131,7 +131,7 @@ class Session:
         elif self.current is None:
             return
         elif tag == "@end":
-            self.current.judge(int(rest.split()[1]))
+            self.current.judge(int(rest.split()[1]), self.release)
             self._end()
         else:
             self._note(tag, rest, line)

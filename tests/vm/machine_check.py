@@ -195,10 +195,16 @@ class Injector:
             return
         if stop.read is not None:
             self._touched(stop)
-            self._gdb.resume()
+            self._go_on()
             return
         registers = self._gdb.registers(stop.processor)
         self._log(f"processor {stop.processor} stands at {registers['rip']:#x}")
+        if armed.watched and not armed.instructions:
+            # No breakpoint is left. If both processors read a watched line at the same moment, QEMU
+            # names the line for one of them only.
+            self._touched(stop)
+            self._gdb.resume()
+            return
         if registers["rip"] not in armed.instructions:
             raise GuestFailure(f"gdb: {stop} at {registers['rip']:#x}, where nothing is armed")
         if armed.mode == "kernel":
@@ -216,15 +222,21 @@ class Injector:
             line, processor = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
             self._step_over(processor, registers["rip"])
-            self._gdb.resume()
+            self._go_on()
         elif armed.mode == "race" and armed.held is None:
             armed.held = processor
-            self._gdb.resume(1 - processor)
+            self._go_on()
         else:
             for number in {processor, armed.held} - {None}:
                 self._inject(number, armed.targets[line])
+            armed.held = None
             self._consumed(line)
             self._gdb.resume()
+
+    def _go_on(self) -> None:
+        """Resume all processors but the one that is held."""
+        held = self._armed.held
+        self._gdb.resume() if held is None else self._gdb.resume(1 - held)
 
     def _consumed(self, line: int) -> None:
         del self._armed.targets[line]

@@ -22,6 +22,15 @@ Kernel: {kernel}
 other lines show what happens afterwards: to the same copy again, to a copy of another part of the
 same page, and so on. "reads" means that all bytes arrive, and that they are right. The number after
 a signal is the extent in the fault record, in bytes. 0 means that the kernel does not say.
+
+The scenarios `shield-*` read each page of a mapping with ordinary loads, under a shield. The
+mapping has 1536 pages. Page 517 fails, or the file is cut there (with huge pages, at page 512).
+Stand-ins hold zeros, a byte or the bytes of a mirror. One thread reads, or four, and two if both
+processors meet the machine check at once. All of these must give the same result. "stand-ins" are
+the pages that were replaced. The count, the list, the function and the statistics must agree,
+stand-ins must hold what they should, and all else must be right. "signals" is the number of signals
+that one thread got. "restored" is the result of `mcsafe_shield_restore()`, and what the memory
+holds then. "repair" is what was done to the file before the second try.
 """
 
 

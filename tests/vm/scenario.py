@@ -23,6 +23,7 @@ class Scenario:
     fast     whether it belongs to the subset that every test run includes
     seconds  the time after which it counts as hung
     expect   every measurement that the program reports, with its value
+    since    values that are other ones from a version of the kernel on: {"6.7": {key: value}}
     log      regular expressions that the kernel's messages must match, each somewhere
     fails    regular expressions for the failures that the program must report, and no others. A
              scenario that breaks something on purpose shows with these that the lab would notice.
@@ -36,8 +37,20 @@ class Scenario:
     fast: bool = False
     seconds: float = DEFAULT_SECONDS
     expect: dict[str, str] = field(default_factory=dict)
+    since: dict[str, dict[str, str]] = field(default_factory=dict)
     log: tuple[str, ...] = ()
     fails: tuple[str, ...] = ()
+
+    def expected_of(self, release: str) -> dict[str, str]:
+        """Return what is expected of a kernel: uname -r, or "" for the oldest one."""
+        versions = sorted(self.since, key=version)
+        changes = [self.since[v] for v in versions if release and version(v) <= version(release)]
+        return {key: value for table in (self.expect, *changes) for key, value in table.items()}
+
+
+def version(release: str) -> tuple[int, ...]:
+    """Return the first numbers of a kernel's release: (6, 1) for 6.1.0-57-amd64."""
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:2])
 
 
 @dataclass
@@ -59,8 +72,8 @@ class Result:
         """Whether everything was as expected."""
         return not self.problems and not self.skipped
 
-    def judge(self, status: int) -> None:
-        """Find out what is wrong, after the program has ended."""
+    def judge(self, status: int, release: str = "") -> None:
+        """Find out what is wrong, after the program has ended, on a kernel of that release."""
         expected_failures = self.scenario.fails
         if status == 77:
             self.skipped = next(iter(self.output[::-1]), "no reason given")
@@ -73,7 +86,7 @@ class Result:
             for pattern in self.scenario.log
             if not any(re.search(pattern, line) for line in self.log)
         ]
-        self.problems += differences(self.scenario.expect, self.facts)
+        self.problems += differences(self.scenario.expected_of(release), self.facts)
 
 
 def unlike(patterns: tuple[str, ...], failures: list[str]) -> list[str]:
@@ -114,4 +127,7 @@ def from_table(name: str, entry: dict) -> Scenario:
     for pattern in (pattern for patterns in lists.values() for pattern in patterns):
         re.compile(pattern)
     expect = {key: str(value) for key, value in entry.get("expect", {}).items()}
+    for release, changes in entry.get("since", {}).items():
+        if not re.fullmatch(r"\d+\.\d+", release) or changes.keys() - expect.keys():
+            raise ValueError(f"scenario {name}: since {release}: no version, or no such key")
     return Scenario(**{**entry, **lists, "expect": expect, "name": name})

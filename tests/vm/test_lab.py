@@ -254,6 +254,25 @@ class InjectorTest(unittest.TestCase):
             ],
         )
 
+    def test_a_stop_after_the_last_breakpoint_is_a_read_of_the_line(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        stops = gdb.Stop(5, 1, None), gdb.Stop(5, 1, 0x7FC0), gdb.Stop(5, 0, None)
+        injector, debugger = self.injector(registers, *stops)
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        injector.feed(b"")
+        debugger.current = {"rip": self.LOAD + 2, "rsi": 0x7FC0}
+        injector.feed(b"")
+        injector.feed(b"")
+        self.assertEqual(debugger.calls[-1], ("resume",))
+        injector.request("disarm")
+        self.assertEqual(self.answers[-1], b"injected=1 touched=2\n")
+
+    def test_a_stop_elsewhere_is_an_error(self) -> None:
+        injector, _ = self.injector({"rip": self.LOAD + 2, "rsi": 0x7FC0}, gdb.Stop(5, 1, None))
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.LOAD:x}")
+        with self.assertRaisesRegex(GuestFailure, "nothing is armed"):
+            injector.feed(b"")
+
     def test_a_load_of_another_line_raises_nothing(self) -> None:
         injector, debugger = self.injector(
             {"rip": self.LOAD, "rsi": 0x7FBF}, gdb.Stop(5, 0, None)
@@ -350,6 +369,17 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 2)
 
+    def test_another_stop_does_not_let_the_held_one_go(self) -> None:
+        registers = {"rip": self.LOAD, "rsi": 0x7FC0}
+        injector, debugger = self.injector(
+            registers, gdb.Stop(5, 1, None), gdb.Stop(5, 0, 0x5000), gdb.Stop(5, 0, None)
+        )
+        injector.request(f"arm race page at=7fc0:1fc0 insn={self.LOAD:x}")
+        for resumed in (("resume", 0), ("resume", 0), ("resume",)):
+            injector.feed(b"")
+            self.assertEqual(debugger.calls[-1], resumed)
+        self.assertEqual(len(self.injections()), 2)
+
     def test_kernel_copy_is_hit_again_and_again(self) -> None:
         line = (0xFF11 << 48) + 0x1FC0
         registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128}
@@ -383,9 +413,10 @@ class ScenarioTest(unittest.TestCase):
         facts = fields.pop("facts", {})
         failures = fields.pop("failures", [])
         log = fields.pop("log_lines", [])
+        release = fields.pop("release", "")
         result = Result(Scenario("s", "title", "run", **fields))
         result.facts, result.failures, result.log = facts, failures, log
-        result.judge(status)
+        result.judge(status, release)
         return result.problems
 
     def test_a_good_result_passes(self) -> None:
@@ -401,6 +432,33 @@ class ScenarioTest(unittest.TestCase):
     def test_facts_must_be_as_expected(self) -> None:
         self.assertEqual(self.judged(expect={"a": "1"}), ["a: nothing, expected 1"])
         self.assertEqual(self.judged(facts={"a": "1"}), ["a: 1, expected nothing"])
+
+    def test_facts_can_depend_on_the_kernel(self) -> None:
+        fields = {
+            "expect": {"a": "1", "b": "1"},
+            "since": {"6.10": {"a": "3"}, "6.7": {"a": "2"}},
+        }
+        for release, value in {
+            "": "1",
+            "6.1.0-57-amd64": "1",
+            "6.6.99": "1",
+            "6.7.0-rc1": "2",
+            "6.9.12": "2",
+            "6.10": "3",
+            "7.0": "3",
+        }.items():
+            with self.subTest(release=release):
+                judged = self.judged(facts={"a": value, "b": "1"}, release=release, **fields)
+                self.assertEqual(judged, [])
+                judged = self.judged(facts={"a": "0", "b": "1"}, release=release, **fields)
+                self.assertEqual(judged, [f"a: 0, expected {value}"])
+
+    def test_what_depends_on_the_kernel_must_make_sense(self) -> None:
+        for since in ({"six": {"a": "2"}}, {"6.7": {"b": "2"}}):
+            with self.assertRaisesRegex(ValueError, "since"):
+                scenario.from_table(
+                    "s", {"title": "", "run": "", "expect": {"a": "1"}, "since": since}
+                )
 
     def test_the_log_must_match(self) -> None:
         self.assertEqual(len(self.judged(log=("Uncorrected",))), 1)

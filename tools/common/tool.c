@@ -12,7 +12,7 @@
 
 const char *tool_name = "mcsafe";
 
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
 	progress_hide();
 	fprintf(stderr, "%s: ", tool_name);

@@ -3,9 +3,12 @@
 #include "lab.h"
 
 #include <inttypes.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define REGION     "/sys/bus/nd/devices/region0/"
@@ -69,6 +72,25 @@ static uint64_t start_of_data(void)
 uint64_t lab_pmem_sector(uint64_t physical)
 {
 	return (physical - start_of_data()) / LAB_SECTOR;
+}
+
+uint64_t lab_pmem_physical(uint64_t place)
+{
+	return start_of_data() + place;
+}
+
+uint64_t lab_place_on_disk(int fd, size_t page)
+{
+	_Alignas(struct fiemap) unsigned char
+		room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {0};
+	struct fiemap *map = (struct fiemap *)room;
+
+	map->fm_start = page;
+	map->fm_length = T_PAGE;
+	map->fm_flags = FIEMAP_FLAG_SYNC;
+	map->fm_extent_count = 1;
+	lab_need(ioctl(fd, FS_IOC_FIEMAP, map) == 0 && map->fm_mapped_extents == 1, "FIEMAP");
+	return map->fm_extents[0].fe_physical + (page - map->fm_extents[0].fe_logical);
 }
 
 static void inject_error(const char *option, uint64_t physical, unsigned sectors)

@@ -189,12 +189,16 @@ struct lab_mapping {
 	bool pmem;
 };
 
-/*
- * By name: anonymous, thp, hugetlb, hugetlbfs, tmpfs, memfd, clean, dirty, dax-4k, dax-2m, devdax.
- */
+/* By name: see the table in mapping.c. */
 struct lab_mapping lab_mapping(const char *name);
 /* Map the same file a second time. */
 unsigned char *lab_mapping_again(const struct lab_mapping *mapping);
+/* Unmap it, and remove the file. */
+void lab_mapping_remove(const struct lab_mapping *mapping);
+/* lab_is_pattern() for a part of a mapping: quicker, because the pattern is made once. */
+bool lab_is_right(const unsigned char *at, size_t from, size_t n);
+/* pwrite() of the pattern to a file. */
+ssize_t lab_write_right(int fd, size_t from, size_t n);
 /* The content at `from` of a mapping or a file: "reads", "reads old data", "reads zeros", ... */
 const char *lab_contents(const unsigned char *at, size_t from, size_t n);
 /* Copy out of a mapping: mcsafe_memcpy(). Returns the content, or the signal code and extent. */
@@ -215,6 +219,10 @@ const char *lab_code_name(const struct mcsafe_fault *fault);
 uint64_t lab_region_start(void);
 /* The sector of the block device, or of the device-dax node, that holds a physical address. */
 uint64_t lab_pmem_sector(uint64_t physical);
+/* The physical address of a byte of the block device. */
+uint64_t lab_pmem_physical(uint64_t place);
+/* Where on its block device a page of a file is, in bytes. */
+uint64_t lab_place_on_disk(int fd, size_t page);
 /* ndctl inject-error. Returns when the kernel knows of the error. */
 void lab_inject(uint64_t physical, unsigned sectors);
 /* Removes an injected error from the firmware. The kernel still knows it. */
@@ -264,6 +272,7 @@ int lab_program_repair(int argc, char **argv);
 int lab_program_routines(int argc, char **argv);
 int lab_program_rows(int argc, char **argv);
 int lab_program_scrub(int argc, char **argv);
+int lab_program_shield(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);
 int lab_program_strings(int argc, char **argv);
 int lab_program_twice(int argc, char **argv);

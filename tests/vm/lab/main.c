@@ -38,6 +38,7 @@ static const struct {
 	{"routines", lab_program_routines},
 	{"rows", lab_program_rows},
 	{"scrub", lab_program_scrub},
+	{"shield", lab_program_shield},
 	{"side-by-side", lab_program_side_by_side},
 	{"strings", lab_program_strings},
 	{"twice", lab_program_twice},

@@ -8,12 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -56,21 +53,6 @@ static void check_file(int fd, size_t size)
 	memset(buffer, FILL, size);
 	lab_check(pread(fd, buffer, size, 0) == (ssize_t)size && lab_is_pattern(buffer, 0, size),
 		  "the file does not have the data");
-}
-
-/* The byte offset on the disk of a page of a file. */
-static uint64_t place_on_disk(int fd, size_t page)
-{
-	_Alignas(struct fiemap) unsigned char
-		room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {0};
-	struct fiemap *map = (struct fiemap *)room;
-
-	map->fm_start = page;
-	map->fm_length = T_PAGE;
-	map->fm_flags = FIEMAP_FLAG_SYNC;
-	map->fm_extent_count = 1;
-	lab_need(ioctl(fd, FS_IOC_FIEMAP, map) == 0 && map->fm_mapped_extents == 1, "FIEMAP");
-	return map->fm_extents[0].fe_physical + (page - map->fm_extents[0].fe_logical);
 }
 
 /* ---- a file of hugetlbfs --------------------------------------------------------------------- */
@@ -140,7 +122,7 @@ int lab_program_pmem_disk(int argc, char **argv)
 	lab_need(fd != -1, "no " DISK_FILE);
 	lab_fill_pattern(buffer, 0, DISK_SIZE);
 	lab_need(write(fd, buffer, DISK_SIZE) == (ssize_t)DISK_SIZE && fsync(fd) == 0, "write");
-	place = place_on_disk(fd, DISK_PAGE);
+	place = lab_place_on_disk(fd, DISK_PAGE);
 	damage_disk(place);
 
 	open_disk_file(fd, 0);
@@ -150,14 +132,14 @@ int lab_program_pmem_disk(int argc, char **argv)
 	known_fact("bad after it");
 	read_fact("the block after it", DISK_PAGE, T_PAGE);
 	lab_fact("its place after it", "%s",
-		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
+		 lab_place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
 
 	open_disk_file(fd, MCSAFE_PMEM_PUNCH);
 	repair_fact("repair that may punch", DISK_PAGE, T_PAGE);
 	known_fact("bad after that");
 	lab_fact("its place after that", "%s",
-		 place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
+		 lab_place_on_disk(fd, DISK_PAGE) == place ? "the same" : "another");
 	mcsafe_pmem_close(pmem);
 	/* Read from the disk and not from the page cache: mapped pages would stay there. */
 	open_disk_file(fd, 0);
@@ -185,12 +167,12 @@ static int file_over(uint64_t place, size_t *offset)
 	size = (fs.f_bavail - 256) * fs.f_bsize / WORN_STEP * WORN_STEP;
 	lab_need(fallocate(fd, 0, 0, (off_t)size) == 0, "fallocate");
 	for (size_t at = 0; at < size; at += WORN_STEP) {
-		uint64_t found = place_on_disk(fd, at);
+		uint64_t found = lab_place_on_disk(fd, at);
 
 		if (found < place || found - place > at)
 			continue;
 		*offset = at - (found - place);
-		if (place_on_disk(fd, *offset) == place)
+		if (lab_place_on_disk(fd, *offset) == place)
 			return fd;
 	}
 	lab_need(false, "the file does not have that place");
