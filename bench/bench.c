@@ -61,6 +61,7 @@ static const struct part {
 	{"repair", "", bench_repair, false},
 	{"badblocks", "", bench_badblocks, false},
 	{"words", "", bench_words, false},
+	{"constant", "latency fleet", bench_constant, false},
 #ifdef BENCH_STATIC
 	{"lookup", "", bench_lookup, true},
 	{"routines", "aligned random", bench_routines, true},

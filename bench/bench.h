@@ -117,6 +117,7 @@ void bench_pmem(void);
 void bench_repair(void);
 void bench_badblocks(void);
 void bench_words(void);
+void bench_constant(void);
 void bench_lookup(void);
 void bench_routines(void);
 

@@ -331,6 +331,41 @@ MCSAFE_API enum mcsafe_cause mcsafe_access_cmpxchg(volatile void *p, size_t size
 						   uint64_t desired, uint64_t *seen,
 						   struct mcsafe_fault *fault) MCSAFE_NOEXCEPT;
 
+/**
+ * Copy a constant number of bytes inline, as memcpy_mcsafe() copies them.
+ *
+ *	struct link link;
+ *
+ *	if (mcsafe_copy_const(&link, mapped, sizeof(link)) != 0)
+ *		return -1;
+ *
+ * If n is a constant from 1 to 16 for the compiler, and the source lies in one 64-byte line, the
+ * copy is one or two loads and as many stores, each with a row of this program or shared object.
+ * Otherwise it is a call of memcpy_mcsafe(). It is a call also without optimization, in a program
+ * that is built with MemorySanitizer, and where MCSAFE_ACCESS_INLINE is 0. A call for more than 16
+ * bytes is faster than inline code, because the processor often predicts wrongly whether such a
+ * source lies in one line.
+ *
+ * A copy that is inline differs from a call of memcpy_mcsafe() in two things. A fault lands only
+ * if the rows of this program or shared object are registered, as for mcsafe_load_u8(). And
+ * mcsafe_inject_schedule() neither counts the copy nor makes it fail; mcsafe_inject() does.
+ *
+ * @param[out] dst  As for memcpy_mcsafe(). If a store fails, memcpy_mcsafe() reads the source and
+ *                  writes the destination again from their first bytes.
+ * @param[in]  src  As for memcpy_mcsafe().
+ * @param      n    As for memcpy_mcsafe().
+ *
+ * @return As for memcpy_mcsafe(): the number of bytes NOT copied. 0: all were copied. It is as
+ *         exact. If the copy itself raises the machine check while it is inline, the result is n:
+ *         the poisoned line holds all of the source.
+ *
+ * @par Safety      MT-Safe, AS-Safe. errno, the signal mask and the caller's stack are unchanged.
+ * @par Cost        Inline, that of memcpy() with a constant length, a comparison and a branch.
+ * @since 0.1       @see memcpy_mcsafe(), mcsafe_load_u8(), mcsafe_access_ready()
+ */
+MCSAFE_INLINE MCSAFE_NODISCARD size_t mcsafe_copy_const(void *dst, const void *src, size_t n)
+	MCSAFE_NOEXCEPT;
+
 MCSAFE_END_DECLS
 
 #include <mcsafe/access_inline.h>

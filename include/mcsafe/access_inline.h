@@ -434,6 +434,8 @@ MCSAFE_INLINE int mcsafe_load_sized_(const volatile void *p, size_t size, void *
 
 MCSAFE_END_DECLS
 
+# include <mcsafe/access_copy.h>
+
 # undef MCSAFE_ADDRESS_
 # undef MCSAFE_AGAIN_
 # undef MCSAFE_CAST_

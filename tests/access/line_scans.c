@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * line_scans.c - scans and words for test_lines.py to watch; it prints where their operands lie
+ * line_scans.c - scans, words and copies of constant lengths for test_lines.py to watch; it prints
+ * where their operands lie
  *
  *	line_scans		a sample of all lengths and offsets
  *	line_scans broken	loads that cross a line or lie outside, which the test must notice
@@ -64,6 +65,32 @@ static void try_words(size_t at)
 	sink = u16 + u32 + u64;
 }
 
+/* Copies of constant lengths, one for each path. */
+#define TRY_COPY(n)                                    \
+ do {                                                  \
+  tell(at, 0, n);                                      \
+  if (mcsafe_copy_const(copy, a + BEGIN + at, n) != 0) \
+   exit(1);                                            \
+ } while (0)
+
+static void try_copies(size_t at)
+{
+	static unsigned char copy[64];
+
+	TRY_COPY(1);
+	TRY_COPY(2);
+	TRY_COPY(3);
+	TRY_COPY(4);
+	TRY_COPY(5);
+	TRY_COPY(7);
+	TRY_COPY(8);
+	TRY_COPY(9);
+	TRY_COPY(15);
+	TRY_COPY(16);
+	TRY_COPY(17);
+	sink = copy[0];
+}
+
 static void load_word(const unsigned char *p)
 {
 	uint64_t word;
@@ -89,5 +116,7 @@ int main(int argc, char **argv)
 		try_case(i % 64, i / 64, i * 37 % 200);
 	for (size_t at = 0; at < 64; at++)
 		try_words(at);
+	for (size_t at = 0; at < 64; at++)
+		try_copies(at);
 	return 0;
 }

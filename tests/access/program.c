@@ -10,6 +10,7 @@
  * the line of the first check that does not hold.
  */
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -141,6 +142,32 @@ static int check_rest(uint64_t *last)
 	return 0;
 }
 
+/* Copies of constant lengths: each of the paths, up to the bad memory and into it. */
+# define CHECK_COPY(n)                                                               \
+  do {                                                                               \
+   char to[64];                                                                      \
+   memset(to, 0, sizeof(to));                                                        \
+   CHECK(mcsafe_copy_const(to, bad - (n), n) == 0 && memcmp(to, bad - (n), n) == 0); \
+   CHECK(mcsafe_copy_const(to, bad, n) == (n));                                      \
+   memset(to, 3, sizeof(to));                                                        \
+   CHECK(mcsafe_copy_const(bad - (n), to, n) == 0 && memcmp(to, bad - (n), n) == 0); \
+   CHECK(mcsafe_copy_const(bad - (n) + 1, to, n) == 1);                              \
+  } while (0)
+
+static int check_copies(char *bad)
+{
+	CHECK_COPY(1);
+	CHECK_COPY(2);
+	CHECK_COPY(3);
+	CHECK_COPY(4);
+	CHECK_COPY(6);
+	CHECK_COPY(8);
+	CHECK_COPY(13);
+	CHECK_COPY(16);
+	CHECK_COPY(24);
+	return 0;
+}
+
 /* The compiler does not know the addresses of the bad memory. */
 int main(void)
 {
@@ -153,7 +180,9 @@ int main(void)
 	for (uint32_t *word = (uint32_t *)(void *)page; (char *)word < bad; word++)
 		*word = 9;
 	line = check_loads((uint32_t *)(void *)bad - 1, (uint16_t *)(void *)bad);
-	return line != 0 ? line % 256 : check_rest((uint64_t *)(void *)bad - 1) % 256;
+	if (line == 0)
+		line = check_rest((uint64_t *)(void *)bad - 1);
+	return (line != 0 ? line : check_copies(bad)) % 256;
 }
 
 #endif

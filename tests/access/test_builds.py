@@ -150,7 +150,8 @@ class Builds(unittest.TestCase):
                 flags = [*flags, "-fuse-ld=lld"]
             with self.subTest(compiler, flags=flags, archive=archive):
                 program = self.build(compiler, *flags, archive=archive)
-                self.assertGreater(len(table(program)), 8)
+                # Without optimization, copies of constant lengths are calls.
+                self.assertGreater(len(table(program)), 8 if "-O0" in flags else 60)
                 self.assertEqual(problems(program), [])
         with self.subTest(compiler, flags=OUT_OF_LINE):
             self.assertEqual(table(self.build(compiler, "-O2", OUT_OF_LINE)), [])

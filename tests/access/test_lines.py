@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_lines.py - no load of a scan, or of a word, crosses a cache line or reads a needless line.
+"""test_lines.py - no load of a scan, word or copy crosses a cache line or reads a needless line.
 
 Valgrind's lackey prints every access of line_scans.c with its address and size.
 """

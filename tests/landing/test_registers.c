@@ -55,7 +55,7 @@ static void test_the_record_does_not_depend_on_what_registers_held(void **state)
 {
 	void *bad = mmap(NULL, T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct request *request = malloc(sizeof(*request)); /* landing[] stays uninitialized */
-	struct mcsafe_fault fault;
+	struct mcsafe_fault fault = {.signo = 0};
 	size_t at;
 
 	(void)state;
