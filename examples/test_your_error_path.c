@@ -87,7 +87,7 @@ static void test_mirror_is_used(void **state)
 	assert_string_equal(record, "record 3");
 
 	assert_int_equal(mcsafe_inject(mirror, PAGE, MCSAFE_INJECT_AUTO), 0);
-	assert_in_range(-read_record(&store, 3, record), 1, 200);
+	assert_true(read_record(&store, 3, record) < 0);
 
 	/* The memory has its content again. */
 	assert_int_equal(mcsafe_inject_clear(primary, PAGE), 0);
@@ -119,7 +119,7 @@ static void test_every_copy_may_fail(void **state)
 
 	/* Both copies fail: the caller gets the error. */
 	assert_int_equal(mcsafe_inject_schedule("copy:1+"), 0);
-	assert_in_range(-read_record(&store, 5, record), 1, 200);
+	assert_true(read_record(&store, 5, record) < 0);
 	assert_int_equal(mcsafe_inject_failures(), 2);
 	assert_int_equal(mcsafe_inject_schedule(NULL), 0);
 	munmap(records, PAGE);

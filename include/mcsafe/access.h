@@ -42,10 +42,11 @@
 #ifndef MCSAFE_ACCESS_H
 #define MCSAFE_ACCESS_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/extable.h>
 #include <mcsafe/fault.h>
 

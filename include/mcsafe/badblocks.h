@@ -3,11 +3,12 @@
 #ifndef MCSAFE_BADBLOCKS_H
 #define MCSAFE_BADBLOCKS_H
 
+#include <mcsafe/compiler.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/notice.h>
 

@@ -8,12 +8,22 @@
 #ifndef MCSAFE_COMPILER_H
 #define MCSAFE_COMPILER_H
 
+/*
+ * Every public header includes this one before any other, so that these lines are the first that a
+ * compiler prints. mcsafe.h then includes nothing else.
+ */
 #if !defined(__x86_64__) || !defined(__linux__) || defined(__ILP32__)
 # error "libmcsafe supports x86-64 (LP64) Linux only"
-#endif
-
-#if defined(__cplusplus) ? __cplusplus < 201103L : __STDC_VERSION__ < 201112L
+# define MCSAFE_REFUSED_ 1
+#elif defined(__cplusplus) ? __cplusplus < 201103L : __STDC_VERSION__ < 201112L
 # error "libmcsafe needs C11 or C++11"
+# define MCSAFE_REFUSED_ 1
+#else
+# include <features.h> /* for __GLIBC__ */
+# ifndef __GLIBC__
+#  error "libmcsafe needs the GNU C library"
+#  define MCSAFE_REFUSED_ 1
+# endif
 #endif
 
 #define MCSAFE_API __attribute__((visibility("default")))

@@ -3,10 +3,11 @@
 #ifndef MCSAFE_COPY_H
 #define MCSAFE_COPY_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <sys/types.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/engine.h>
 #include <mcsafe/fault.h>
 

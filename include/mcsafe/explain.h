@@ -3,10 +3,11 @@
 #ifndef MCSAFE_EXPLAIN_H
 #define MCSAFE_EXPLAIN_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <sys/types.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
 MCSAFE_BEGIN_DECLS

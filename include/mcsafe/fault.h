@@ -3,9 +3,9 @@
 #ifndef MCSAFE_FAULT_H
 #define MCSAFE_FAULT_H
 
-#include <stddef.h>
-
 #include <mcsafe/compiler.h>
+
+#include <stddef.h>
 
 MCSAFE_BEGIN_DECLS
 

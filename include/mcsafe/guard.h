@@ -78,10 +78,11 @@
 #ifndef MCSAFE_GUARD_H
 #define MCSAFE_GUARD_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -3,13 +3,14 @@
 #ifndef MCSAFE_HANDLER_H
 #define MCSAFE_HANDLER_H
 
+#include <mcsafe/compiler.h>
+
 #include <signal.h>
 #ifndef __siginfo_t_defined
 /* In strict ISO C, <signal.h> does not declare siginfo_t. glibc declares it in this header. */
 # include <bits/types/siginfo_t.h>
 #endif
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/notice.h>
 
 MCSAFE_BEGIN_DECLS

@@ -65,9 +65,9 @@
 #ifndef MCSAFE_INJECT_H
 #define MCSAFE_INJECT_H
 
-#include <stddef.h>
-
 #include <mcsafe/compiler.h>
+
+#include <stddef.h>
 
 MCSAFE_BEGIN_DECLS
 

@@ -62,11 +62,12 @@
 #ifndef MCSAFE_ITER_H
 #define MCSAFE_ITER_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
 MCSAFE_BEGIN_DECLS

@@ -58,23 +58,27 @@
 #ifndef MCSAFE_MCSAFE_H
 #define MCSAFE_MCSAFE_H
 
-#include <mcsafe/access.h>
-#include <mcsafe/badblocks.h>
-#include <mcsafe/copy.h>
-#include <mcsafe/engine.h>
-#include <mcsafe/explain.h>
-#include <mcsafe/extable.h>
-#include <mcsafe/fault.h>
-#include <mcsafe/guard.h>
-#include <mcsafe/handler.h>
-#include <mcsafe/iter.h>
-#include <mcsafe/notice.h>
-#include <mcsafe/pmem.h>
-#include <mcsafe/report.h>
-#include <mcsafe/scan.h>
-#include <mcsafe/scrub.h>
-#include <mcsafe/shield.h>
-#include <mcsafe/stats.h>
-#include <mcsafe/version.h>
+#include <mcsafe/compiler.h>
+
+#ifndef MCSAFE_REFUSED_
+# include <mcsafe/access.h>
+# include <mcsafe/badblocks.h>
+# include <mcsafe/copy.h>
+# include <mcsafe/engine.h>
+# include <mcsafe/explain.h>
+# include <mcsafe/extable.h>
+# include <mcsafe/fault.h>
+# include <mcsafe/guard.h>
+# include <mcsafe/handler.h>
+# include <mcsafe/iter.h>
+# include <mcsafe/notice.h>
+# include <mcsafe/pmem.h>
+# include <mcsafe/report.h>
+# include <mcsafe/scan.h>
+# include <mcsafe/scrub.h>
+# include <mcsafe/shield.h>
+# include <mcsafe/stats.h>
+# include <mcsafe/version.h>
+#endif
 
 #endif /* MCSAFE_MCSAFE_H */

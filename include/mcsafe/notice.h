@@ -3,10 +3,10 @@
 #ifndef MCSAFE_NOTICE_H
 #define MCSAFE_NOTICE_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <time.h>
-
-#include <mcsafe/compiler.h>
 
 MCSAFE_BEGIN_DECLS
 

@@ -112,12 +112,13 @@
 #ifndef MCSAFE_PMEM_H
 #define MCSAFE_PMEM_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
 #include <mcsafe/badblocks.h>
-#include <mcsafe/compiler.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/fault.h>
 #include <mcsafe/iter.h>

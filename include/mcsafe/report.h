@@ -3,9 +3,9 @@
 #ifndef MCSAFE_REPORT_H
 #define MCSAFE_REPORT_H
 
-#include <stddef.h>
-
 #include <mcsafe/compiler.h>
+
+#include <stddef.h>
 
 MCSAFE_BEGIN_DECLS
 

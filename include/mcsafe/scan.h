@@ -10,9 +10,10 @@
 #ifndef MCSAFE_SCAN_H
 #define MCSAFE_SCAN_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/fault.h>
 
 MCSAFE_BEGIN_DECLS

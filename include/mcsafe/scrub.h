@@ -3,10 +3,11 @@
 #ifndef MCSAFE_SCRUB_H
 #define MCSAFE_SCRUB_H
 
+#include <mcsafe/compiler.h>
+
 #include <stddef.h>
 
 #include <mcsafe/badblocks.h>
-#include <mcsafe/compiler.h>
 #include <mcsafe/copy.h>
 #include <mcsafe/fault.h>
 

@@ -128,11 +128,12 @@
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H
 
+#include <mcsafe/compiler.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include <mcsafe/compiler.h>
 #include <mcsafe/copy.h>
 
 MCSAFE_BEGIN_DECLS

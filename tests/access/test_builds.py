@@ -194,7 +194,7 @@ class Builds(unittest.TestCase):
 
     def test_linkers_that_fold_identical_functions(self) -> None:
         """The accesses of all functions land, whether their rows are there once or more often."""
-        n_folded = 0
+        n_folded = n_tried = 0
         for compiler, linker, which in FOLDING:
             missing = [tool for tool in (compiler, f"ld.{linker}") if shutil.which(tool) is None]
             if missing:
@@ -213,6 +213,9 @@ class Builds(unittest.TestCase):
                     accesses = {row.insn for row in table(program)}
                     self.assertGreaterEqual(len(accesses), 3)
                     n_folded += len(accesses) < 7
+                    n_tried += 1
+        if n_tried == 0:
+            self.skipTest("there is no linker that folds")
         self.assertGreater(n_folded, 0)
 
     def test_an_older_language_is_refused_by_name(self) -> None:

@@ -27,7 +27,8 @@ class Documents(unittest.TestCase):
         # Some defaults are computed from other settings, and the document states them in words.
         words = {
             "${PROJECT_IS_TOP_LEVEL}": "top level",
-            "${shared_default}": "ON",
+            "${install_default}": "top level",
+            "${shared_default}": "top level",
             "${tools_default}": "AUTO",
         }
         self.assertEqual(

@@ -318,8 +318,9 @@ NOINLINE static void nest_in_one_frame(enum way way)
 /* In a ring of guards, of which none names the fault, the handler would search for ever. */
 static void fault_in_bodies_that_were_left(void *arg)
 {
-	enum ring ring = *(const enum ring *)arg;
-	void (*const nest)(enum way) = ring == OF_ONE_FRAME ? nest_in_one_frame : outer;
+	/* Volatile, because gcc 16 fears that the jump changes them (-Wclobbered). */
+	volatile enum ring ring = *(const enum ring *)arg;
+	void (*volatile nest)(enum way) = ring == OF_ONE_FRAME ? nest_in_one_frame : outer;
 
 	CHECK_EQ(mcsafe_install(), 0);
 	if (setjmp(back) == 0)

@@ -365,7 +365,7 @@ static void test_the_number_of_segments_has_no_limit(void **state)
 
 static void test_later_bytes_win_where_segments_overlap(void **state)
 {
-	unsigned char memory[8] = "........";
+	unsigned char memory[9] = "........";
 	struct iovec iov[2] = {{memory, 6}, {memory + 2, 6}};
 	struct mcsafe_iter it;
 	unsigned char twice[12];

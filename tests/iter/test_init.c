@@ -307,7 +307,7 @@ static void assert_not_copied(struct mcsafe_iter *dst, struct mcsafe_iter *src)
 static void test_the_wrong_side_is_refused(void **state)
 {
 	struct mcsafe_iter to, also_to, from, also_from;
-	char bytes[16] = "abcdefghABCDEFGH";
+	char bytes[17] = "abcdefghABCDEFGH";
 
 	(void)state;
 	assert_int_equal(mcsafe_iter_ubuf(&to, DST, bytes, 8), 0);

@@ -204,7 +204,7 @@ static void recover_the_source(void)
 	struct iovec bad = across(5, 20), good = {area, 20};
 	struct mcsafe_fault fault = {0};
 	struct mcsafe_iter it;
-	char to[20] = "....................";
+	char to[21] = "....................";
 
 	install_repair();
 	begin_trusted(&it, MCSAFE_SIDE_SOURCE, &bad);

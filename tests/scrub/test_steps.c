@@ -358,7 +358,7 @@ static void test_what_is_known_is_not_counted_again(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
-static int stop(const struct mcsafe_scrub_progress *progress, void *arg)
+static int stop_at_once(const struct mcsafe_scrub_progress *progress, void *arg)
 {
 	(void)progress;
 	(*(unsigned *)arg)++;
@@ -370,7 +370,7 @@ static void test_the_first_error_is_reported(void **state)
 {
 	struct mcsafe_badblocks *badblocks = begin();
 	unsigned calls = 0;
-	const struct mcsafe_scrub_options options = {.progress = stop, .arg = &calls};
+	const struct mcsafe_scrub_options options = {.progress = stop_at_once, .arg = &calls};
 
 	(void)state;
 	fake.poison[0] = 3 * T_PAGE + 640;

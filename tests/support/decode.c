@@ -4,7 +4,8 @@
  *
  * Capstone 4.0.2, which Debian 12 has, is incomplete in three ways. This file adds what is missing:
  * - Capstone does not know AVX512_VBMI, nor the instructions that make and move 64-bit masks. They
- *   are decoded here. A mask that comes from memory, or goes there, is refused.
+ *   are decoded here, whatever the version: Capstone 5 knows them, but not which extension they
+ *   need. A mask that comes from memory, or goes there, is refused.
  * - Capstone reports many memory destinations as read. Therefore memory counts as written if it is
  *   an operand, no other operand is written, and the instruction does not only set flags.
  * - Capstone has no group for some extensions: a list has their names.
@@ -67,6 +68,10 @@ static void find_needs(csh handle, const cs_insn *cs, struct decode_insn *insn)
 		if (strncmp(cs->mnemonic, ungrouped[i].mnemonic, strlen(ungrouped[i].mnemonic)) ==
 		    0)
 			append(insn, ungrouped[i].needs);
+	/* No instruction with an EVEX prefix is in the base set. Capstone 5 has no group for some
+	 * of them. */
+	if (insn->needs[0] == '\0' && cs->bytes[0] == 0x62)
+		append(insn, "avx512 unknown");
 }
 
 /* The number of a 64-bit general register in the encoding. */
@@ -269,43 +274,43 @@ static const char *take_evex_operand(const unsigned char *code, size_t size, uns
 /*
  * Intel SDM vol. 2, 2.3 (VEX) and 2.7 (EVEX): a prefix of three or four bytes, which names the map,
  * then the opcode, then the operand, and in map 3 one more byte. After VEX only registers are
- * known here.
+ * known here. Returns whether it knows the instruction, or the reason to refuse it in *problem.
  */
-static const char *decode_unknown(const unsigned char *code, size_t size, struct decode_insn *insn)
+static bool decode_by_hand(const unsigned char *code, size_t size, struct decode_insn *insn,
+			   const char **problem)
 {
 	static const struct {
-		unsigned char prefix, map, opcode;
+		unsigned char prefix, map, w_and_pp, opcode;
 		const char *text, *needs;
 	} known[] = {
-		{0xc4, 1, 0x92, "kmov, from general register", "avx512 bwi"},
-		{0xc4, 1, 0x93, "kmov, to general register", "avx512 bwi"},
-		{0x62, 1, 0x74, "vpcmpeqb", "avx512 bwi"},
-		{0x62, 2, 0x75, "vpermi2b", "avx512 vbmi"},
-		{0x62, 2, 0x7d, "vpermt2b", "avx512 vbmi"},
-		{0x62, 2, 0x8d, "vpermb", "avx512 vbmi"},
-		{0x62, 3, 0x3e, "vpcmpub", "avx512 bwi"},
+		{0xc4, 1, 0x83, 0x92, "kmovq, from general register", "avx512 bwi"},
+		{0xc4, 1, 0x83, 0x93, "kmovq, to general register", "avx512 bwi"},
+		{0x62, 1, 0x01, 0x74, "vpcmpeqb", "avx512 bwi"},
+		{0x62, 2, 0x01, 0x75, "vpermi2b", "avx512 vbmi"},
+		{0x62, 2, 0x01, 0x7d, "vpermt2b", "avx512 vbmi"},
+		{0x62, 2, 0x01, 0x8d, "vpermb", "avx512 vbmi"},
+		{0x62, 3, 0x01, 0x3e, "vpcmpub", "avx512 bwi"},
 	};
 
 	for (size_t i = 0; i < T_LENGTH(known); i++) {
 		bool evex = known[i].prefix == 0x62;
 		unsigned at = evex ? 4 : 3, end = at + 2;
-		const char *problem = NULL;
 
+		*problem = NULL;
 		if (size < at + 2 || code[0] != known[i].prefix ||
-		    (code[1] & (evex ? 7 : 0x1f)) != known[i].map || code[at] != known[i].opcode)
+		    (code[1] & (evex ? 7 : 0x1f)) != known[i].map ||
+		    (code[2] & 0x83) != known[i].w_and_pp || code[at] != known[i].opcode)
 			continue;
 		if (evex)
-			problem = take_evex_operand(code, size, &end, insn);
+			*problem = take_evex_operand(code, size, &end, insn);
 		else if (code[at + 1] >> 6 != 3)
 			break;
-		if (problem != NULL)
-			return problem;
 		insn->length = end + (known[i].map == 3);
 		snprintf(insn->text, sizeof(insn->text), "%s", known[i].text);
 		snprintf(insn->needs, sizeof(insn->needs), "%s", known[i].needs);
-		return NULL;
+		return true;
 	}
-	return "libcapstone does not know it";
+	return false;
 }
 
 const char *decode(const unsigned char *code, size_t size, uintptr_t addr, struct decode_insn *insn)
@@ -318,11 +323,13 @@ const char *decode(const unsigned char *code, size_t size, uintptr_t addr, struc
 	memset(insn, 0, sizeof(*insn));
 	insn->addr = addr;
 	insn->base = insn->index = DECODE_NO_REGISTER;
+	if (decode_by_hand(code, size, insn, &problem))
+		return problem;
 	mcsafe__msan_foreign_begin();
 	n = cs_disasm(handle, code, size, addr, 1, &cs);
 	mcsafe__msan_foreign_end();
 	if (n != 1)
-		return decode_unknown(code, size, insn);
+		return "libcapstone does not know it";
 	mcsafe__msan_written(&cs, sizeof(void *));
 	mcsafe__msan_written(cs, sizeof(*cs));
 	mcsafe__msan_written(cs->detail, sizeof(*cs->detail));

@@ -18,19 +18,41 @@ def depended_kernel(record: str) -> str:
     return f"{name}={version}" if version else name
 
 
-def kernel_package() -> str:
-    """Ask apt which kernel linux-image-amd64 stands for."""
-    return depended_kernel(_output("apt-cache", "show", "--no-all-versions", "linux-image-amd64"))
+def parts_of_kernel(record: str) -> list[str]:
+    """Return name=version of the packages that hold the files of a kernel, from the record of its
+    linux-image package. With Linux 7 Debian has divided that package into three. Before, it holds
+    the files itself, and depends on none of these."""
+    depends = re.search(r"^Depends:.*$", record, re.M)
+    parts = re.findall(r"\b(linux-(?:base|binary|modules)-\d\S*) \(= ([^)]+)\)",
+                       depends[0] if depends else "")  # fmt: skip
+    return [f"{name}={version}" for name, version in parts]
 
 
-def unpack(package: str, into: Path) -> None:
-    """Download a package and put its files below `into`, all of them or none."""
+def kernel_packages() -> list[str]:
+    """Ask apt which kernel linux-image-amd64 stands for, and return the packages to unpack."""
+    show = ("apt-cache", "show", "--no-all-versions")
+    image = depended_kernel(_output(*show, "linux-image-amd64"))
+    return parts_of_kernel(_output(*show, image)) or [image]
+
+
+def present_name(package: str) -> str:
+    """Return what this version of Debian calls a package. Debian 13 renamed the libraries whose
+    interface changed with the size of time_t: libext2fs2 is libext2fs2t64 there."""
+    names = f"^{re.escape(package)}(t64)?$"
+    found = _output("apt-cache", "search", "--names-only", names).split()[:1]
+    return found[0] if found else package
+
+
+def unpack(packages: str | list[str], into: Path) -> None:
+    """Download packages and put their files below `into`, all of them or none."""
+    if isinstance(packages, str):
+        packages = [packages]
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
-        _output("apt-get", "download", package, cwd=scratch)
-        [archive] = Path(scratch).glob("*.deb")
+        _output("apt-get", "download", *packages, cwd=scratch)
         tree = Path(scratch, "tree")
-        _output("dpkg-deb", "-x", str(archive), str(tree))
+        for archive in Path(scratch).glob("*.deb"):
+            _output("dpkg-deb", "-x", str(archive), str(tree))
         tree.rename(into)
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import debian
 from errors import Unavailable
-from kernel import Kernel
+from kernel import Kernel, module_code
 
 GUEST_INIT = Path(__file__).with_name("guest-init")
 # ext4 asks the crypto layer for crc32c by name, so the field "depends" does not show it.
@@ -96,7 +96,8 @@ def initramfs(
     for there, here in shared.items():
         archive.add(there, Path(here).read_bytes())
     for number, module in enumerate(kernel.module_files(modules)):
-        archive.add(f"modules/{number:02}-{module.name}", module.read_bytes(), 0o644)
+        name = module.name.removesuffix(".xz")
+        archive.add(f"modules/{number:02}-{name}", module_code(module), 0o644)
     if command:
         archive.add("run/token", token.encode(), 0o600)
         archive.add("run/command", f"exec {shlex.join(command)}\n".encode())
@@ -118,7 +119,8 @@ def disk(path: Path) -> None:
 
 def find_busybox(cache: Path) -> Path:
     """Return a statically linked busybox: the host's, otherwise the fetched one."""
-    for busybox in (Path("/bin/busybox"), _tree(cache) / "bin/busybox"):
+    fetched = _tree(cache)
+    for busybox in (Path("/bin/busybox"), fetched / "usr/bin/busybox", fetched / "bin/busybox"):
         if busybox.exists() and not _libraries(busybox):
             return busybox
     raise Unavailable("no busybox-static; install it, or `./dev vm --fetch`")

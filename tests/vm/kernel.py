@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """kernel.py - the kernel that the guest boots, and the modules that it loads."""
 
+import lzma
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,10 @@ from errors import Unavailable
 # is not used.
 INSTALLED_SERIES = "6.1."
 
+# ext4 asks the crypto layer for crc32c, in one of these modules. In newer kernels crc32c is part of
+# the library of the kernel, and these modules are gone.
+GONE = {"crc32c_generic", "crc32c_intel"}
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -24,15 +30,35 @@ class Kernel:
 
     def module_files(self, wanted: Iterable[str]) -> list[Path]:
         """Return the files of the wanted modules and of all modules that they need, in loading
-        order."""
-        files = {path.stem.replace("-", "_"): path for path in self.modules.rglob("*.ko")}
+        order. Modules that are built into the kernel have no file."""
+        files = {module_name(path): path for path in self.modules.rglob("*.ko*")}
+        built_in = self.built_in()
+        wanted = [name for name in wanted if name in files or name not in GONE]
 
         def depends(name: str) -> list[str]:
+            if name in built_in:
+                return []
             if name not in files:
                 raise Unavailable(f"{self.modules} has no module {name}")
-            return module_depends(files[name].read_bytes())
+            return module_depends(module_code(files[name]))
 
-        return [files[name] for name in closure(wanted, depends)]
+        return [files[name] for name in closure(wanted, depends) if name not in built_in]
+
+    def built_in(self) -> set[str]:
+        """Return the names of the modules that are part of the image."""
+        listed = self.modules / "modules.builtin"
+        lines = listed.read_text().splitlines() if listed.exists() else []
+        return {module_name(Path(line)) for line in lines}
+
+
+def module_name(path: Path) -> str:
+    """Return the name of a module, as other modules call it."""
+    return path.name.split(".ko")[0].replace("-", "_")
+
+
+def module_code(path: Path) -> bytes:
+    """Return the content of a module, which Debian compresses since version 13."""
+    return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
 
 
 def module_depends(module: bytes) -> list[str]:
@@ -64,9 +90,14 @@ def closure(wanted: Iterable[str], depends: Callable[[str], list[str]]) -> list[
 def below(root: Path, series: str = "") -> Kernel | None:
     """Return a complete Debian kernel of the series below a root directory."""
     for image in sorted(root.glob(f"boot/vmlinuz-{series}*-amd64"), reverse=True):
-        modules = root / "lib/modules" / image.name.removeprefix("vmlinuz-")
-        if os.access(image, os.R_OK) and modules.is_dir():
-            return Kernel(image, modules)
+        # Debian moved the modules from /lib to /usr/lib. An installed system has both names.
+        for place in ("usr/lib/modules", "lib/modules"):
+            modules = root / place / image.name.removeprefix("vmlinuz-")
+            if os.access(image, os.R_OK) and modules.is_dir():
+                return Kernel(image, modules)
+    # The package of Linux 7 has the image here. An installation copies it to /boot.
+    for image in sorted(root.glob(f"usr/lib/modules/{series}*-amd64/vmlinuz"), reverse=True):
+        return Kernel(image, image.parent)
     return None
 
 
@@ -80,9 +111,15 @@ def find(cache: Path) -> Kernel:
 
 def fetch(cache: Path) -> Kernel:
     """Download Debian's kernel into the cache, unless the cache has one already."""
-    if not _tree(cache).exists():
-        debian.unpack(debian.kernel_package(), _tree(cache))
-    return find(cache)
+    kernel = below(_tree(cache))
+    if not kernel:
+        packages = debian.kernel_packages()
+        shutil.rmtree(_tree(cache), ignore_errors=True)
+        debian.unpack(packages, _tree(cache))
+        kernel = below(_tree(cache))
+    if not kernel:
+        raise Unavailable(f"found neither image nor modules in {' '.join(packages)}")
+    return kernel
 
 
 def _tree(cache: Path) -> Path:

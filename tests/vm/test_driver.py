@@ -4,6 +4,7 @@
 
 import contextlib
 import io
+import lzma
 import os
 import subprocess
 import sys
@@ -140,6 +141,17 @@ class KernelTest(unittest.TestCase):
             with self.assertRaisesRegex(Unavailable, "no module d"):
                 found.module_files(["d"])
 
+    def test_modules_may_be_compressed_or_built_in(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            modules = Path(scratch)
+            (modules / "modules.builtin").write_text("kernel/drivers/virtio/virtio-pci.ko\n")
+            content = b"\0depends=c,virtio_pci\0"
+            (modules / "a-b.ko.xz").write_bytes(lzma.compress(content))
+            (modules / "c.ko").write_bytes(b"\0depends=\0")
+            found = kernel.Kernel(Path("vmlinuz"), modules).module_files(["virtio_pci", "a_b"])
+            self.assertEqual([path.name for path in found], ["c.ko", "a-b.ko.xz"])
+            self.assertEqual(kernel.module_code(found[1]), content)
+
     def test_kernel_is_found_with_its_modules(self) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
@@ -152,6 +164,9 @@ class KernelTest(unittest.TestCase):
             self.assertEqual(kernel.below(root), expected)
             self.assertEqual(kernel.below(root, "6.1."), expected)
             self.assertIsNone(kernel.below(root, "6.12."))
+            modules = root / "usr/lib/modules/6.1.0-9-amd64"
+            modules.mkdir(parents=True)
+            self.assertEqual(kernel.below(root).modules, modules)
 
     def test_the_package_of_linux_image_amd64_is_found(self) -> None:
         record = "Package: linux-image-amd64\nDepends: linux-image-6.1.0-56-amd64 (= 6.1.192-2)\n"
@@ -160,6 +175,28 @@ class KernelTest(unittest.TestCase):
         self.assertEqual(debian.depended_kernel(record), "linux-image-6.1.0-56-amd64")
         with self.assertRaises(Unavailable):
             debian.depended_kernel("Package: linux-image-amd64\n")
+
+
+    def test_the_parts_of_a_divided_kernel_are_found(self) -> None:
+        record = (
+            "Depends: dracut | linux-initramfs-tool, linux-base-7.2.13+deb14-amd64 (= 7.2.13-1), "
+            "linux-modules-7.2.13+deb14-amd64 (= 7.2.13-1)\n"
+            "Recommends: linux-binary-x (= 1)\n"
+        )
+        expected = [f"linux-{part}-7.2.13+deb14-amd64=7.2.13-1" for part in ("base", "modules")]
+        self.assertEqual(debian.parts_of_kernel(record), expected)
+        record = "Depends: kmod, linux-base (>= 4.3~), initramfs-tools (>= 0.120+deb8u2)\n"
+        self.assertEqual(debian.parts_of_kernel(record), [])
+
+    def test_a_kernel_beside_its_modules_is_found(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            modules = Path(scratch, "usr/lib/modules/7.2.13+deb14-amd64")
+            modules.mkdir(parents=True)
+            self.assertIsNone(kernel.below(Path(scratch)))
+            (modules / "vmlinuz").touch()
+            found = kernel.below(Path(scratch))
+            self.assertEqual(found, kernel.Kernel(modules / "vmlinuz", modules))
+            self.assertEqual(found.module_files(["crc32c_generic"]), [])
 
 
 class CommandLineTest(unittest.TestCase):

@@ -47,7 +47,7 @@ def fetch(cache: Path) -> list[Path]:
     except Unavailable:
         for package in (*dict.fromkeys(PROGRAMS.values()), *LIBRARIES):
             if not _tree(cache, package).exists():
-                debian.unpack(package, _tree(cache, package))
+                debian.unpack(debian.present_name(package), _tree(cache, package))
         return find(cache)
 
 

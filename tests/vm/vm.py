@@ -95,6 +95,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     fetch = actions.add_parser(
         "fetch", parents=[common], help="download the files that a guest is made of"
     )
+    fetch.add_argument(
+        "--no-tools", dest="tools", action="store_false",
+        help="leave out the programs for persistent memory, which only the lab uses",
+    )  # fmt: skip
     fetch.set_defaults(action=fetch_all)
     return parser.parse_args(argv)
 
@@ -113,7 +117,7 @@ def fetch_all(args: argparse.Namespace) -> int:
     try:
         print(kernel.fetch(args.cache).image)
         print(image.fetch_busybox(args.cache))
-        for program in tools.fetch(args.cache):
+        for program in tools.fetch(args.cache) if args.tools else ():
             print(program)
     except Unavailable as reason:
         print(f"vm.py: {reason}", file=sys.stderr)
