@@ -195,7 +195,7 @@ struct lab_mapping lab_mapping(const char *name);
 unsigned char *lab_mapping_again(const struct lab_mapping *mapping);
 /* Unmap it, and remove the file. */
 void lab_mapping_remove(const struct lab_mapping *mapping);
-/* lab_is_pattern() for a part of a mapping: quicker, because the pattern is made once. */
+/* lab_is_pattern(), and quicker for a part of a mapping, because its pattern is made once. */
 bool lab_is_right(const unsigned char *at, size_t from, size_t n);
 /* pwrite() of the pattern to a file. */
 ssize_t lab_write_right(int fd, size_t from, size_t n);

@@ -176,7 +176,19 @@ unsigned char *lab_mapping_again(const struct lab_mapping *mapping)
 
 bool lab_is_right(const unsigned char *at, size_t from, size_t n)
 {
+	if (from + n > LAB_MAPPING_SIZE) /* of a device */
+		return lab_is_pattern(at, from, n);
 	return memcmp(at, right_bytes() + from, n) == 0;
+}
+
+static bool is_old(const unsigned char *at, size_t from, size_t n)
+{
+	if (from + n <= LAB_MAPPING_SIZE)
+		return memcmp(at, old_bytes() + from, n) == 0;
+	for (size_t i = 0; i < n; i++)
+		if (at[i] != old_pattern(from + i))
+			return false;
+	return true;
 }
 
 ssize_t lab_write_right(int fd, size_t from, size_t n)
@@ -215,7 +227,7 @@ const char *lab_contents(const unsigned char *at, size_t from, size_t n)
 
 	if (lab_is_right(at, from, n))
 		return "reads";
-	if (memcmp(at, old_bytes() + from, n) == 0)
+	if (is_old(at, from, n))
 		return "reads old data";
 	if (is_zeros(at, n))
 		return "reads zeros";

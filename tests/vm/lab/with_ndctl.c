@@ -25,6 +25,7 @@ void lab_with_ndctl(const char *format, ...)
 	size_t n = sizeof(PROGRAM);
 	va_list arguments;
 	struct stat messages;
+	int status;
 
 	va_start(arguments, format);
 	n += (size_t)vsnprintf(command + n, sizeof(command) - n, format, arguments);
@@ -34,7 +35,8 @@ void lab_with_ndctl(const char *format, ...)
 		 "a long command");
 	fflush(stdout);
 	/* NOLINTNEXTLINE(cert-env33-c): the program is our own, and so is the guest. */
-	lab_check(system(command) == 0, "%s fails", command);
+	status = system(command);
+	lab_check(status == 0, "%s fails: status %#x", command, (unsigned)status);
 	/* libndctl sometimes prints messages. */
 	lab_check(stat(MESSAGES, &messages) == 0 && messages.st_size == 0,
 		  "something was written to the standard error");
