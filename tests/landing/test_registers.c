@@ -26,17 +26,19 @@ static uint64_t call(const struct request *request)
 	uint64_t args[4] = {request->args[0], request->args[1], request->args[2], request->args[3]};
 	uint64_t result;
 
-	/* The call must not write to the red zone of this function. */
-	__asm__ volatile("leaq	-128(%%rsp), %%rsp\n\t"
+	/* The call must not write to the red zone of this function, and needs an aligned stack. */
+	__asm__ volatile("movq	%%rsp, %%r12\n\t"
+			 "leaq	-128(%%rsp), %%rsp\n\t"
+			 "andq	$-16, %%rsp\n\t"
 			 "movq	48(%[request]), %%r9\n\t"
 			 "movq	56(%[request]), %%r10\n\t"
 			 "movq	64(%[request]), %%r11\n\t"
 			 "call	*40(%[request])\n\t"
-			 "leaq	128(%%rsp), %%rsp"
+			 "movq	%%r12, %%rsp"
 			 : "=a"(result), "+D"(args[0]), "+S"(args[1]), "+d"(args[2]), "+c"(args[3]),
 			   "+r"(r8)
 			 : [request] "b"(request)
-			 : "r9", "r10", "r11", "cc", "memory");
+			 : "r9", "r10", "r11", "r12", "cc", "memory");
 	return result;
 }
 
