@@ -170,6 +170,8 @@ static int protect_staging(struct mcsafe_shield *shield, int prot)
 {
 	if (prot == shield->staging_prot)
 		return 0;
+	/* A child of fork(2) may begin here, and must not believe either of the two. */
+	shield->staging_prot = -1;
 	if (mprotect(shield->staging, shield->end - shield->start, prot) != 0)
 		return -errno;
 	shield->staging_prot = prot;
