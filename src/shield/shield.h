@@ -158,6 +158,7 @@ struct mcsafe__failed {
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
 	bool is_known;  /* replace it untouched. The note is not wanted */
+	bool is_asked;  /* nothing has faulted yet: replace it only if the kernel says that it fails */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
 	int maps;       /* stand_in.c: /proc/self/maps */
 };
@@ -196,6 +197,10 @@ void mcsafe__shield_avoid_populate(void);
 /* Whether all pages of a range can be accessed now: 0, or -errno. -EOPNOTSUPP: the kernel cannot
  * tell. AS-Safe, but for errno. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
+
+/* Whether that error says that the memory has failed. Other errors do not say what the memory is
+ * like. AS-Safe. */
+bool mcsafe__shield_is_failure(int err);
 
 /* Where memory comes from. */
 struct mcsafe__origin mcsafe__shield_origin(const struct mcsafe__vma *vma);

@@ -137,7 +137,7 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 	while (plan->end < limit) {
 		int err = mcsafe__shield_try(plan->end, plan->end + MCSAFE__PAGE, for_store);
 
-		if (err == 0 || err == -EOPNOTSUPP)
+		if (!mcsafe__shield_is_failure(err))
 			break;
 		plan->end += MCSAFE__PAGE;
 	}
@@ -332,15 +332,17 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 	 * no part of it (-EINVAL). So try the sizes of x86. */
 	static const size_t granules[] = {MCSAFE__PAGE, (size_t)2 << 20, (size_t)1 << 30};
 	uintptr_t page = mcsafe__down(failed->addr, MCSAFE__PAGE);
-	int done = -EINVAL;
+	int done = -EINVAL, tried;
 	struct plan plan;
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
 	 * it can be populated, and an access meets the poison again, for ever. But if two threads
 	 * have met the same poison, the first answer is the stand-in for both. */
-	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page)) &&
-	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
-		return 0;
+	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page))) {
+		tried = mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store);
+		if (tried == 0 || (failed->is_asked && !mcsafe__shield_is_failure(tried)))
+			return tried == 0 ? 0 : -EFAULT;
+	}
 	plan.size = mcsafe__shield_file_size(shield);
 	failed->maps = mcsafe__maps_open();
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
