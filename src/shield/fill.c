@@ -226,6 +226,25 @@ static int find_room(struct mcsafe_shield *shield, struct mcsafe__filling *filli
 	return 0;
 }
 
+/*
+ * After mlockall(2) with MCL_FUTURE, mmap(2) takes memory for all that it maps, which can be much
+ * more than the file had. So zeros come from memory that is mapped without access, which the kernel
+ * cannot fill, and unlocked before it can be accessed.
+ */
+void mcsafe__shield_take_room(struct mcsafe__filling *filling)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	size_t n = filling->end - filling->start;
+	void *memory = mmap(NULL, n, PROT_NONE, flags, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return;
+	(void)munlock(memory, n);
+	filling->memory = memory;
+	filling->room = n;
+	filling->is_empty = true;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling)

@@ -134,6 +134,7 @@ struct mcsafe__filling {
 	char *memory;   /* out: what is filled */
 	size_t room;    /* out: its length */
 	bool is_staged; /* out: it is in the staging memory of the shield */
+	bool is_empty;  /* out: it holds zeros, which take no memory */
 };
 
 /* Learn whether the kernel can move pages out of a mapping that stays. */
@@ -141,6 +142,10 @@ void mcsafe__shield_ask_staging(void);
 
 /* Fill memory. 0, or -errno: there is nothing to drop. AS-Safe, but for errno. */
 int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling);
+
+/* Have memory that holds zeros, takes none, and is not locked. `memory` is NULL if there is none.
+ * AS-Safe, but for errno. */
+void mcsafe__shield_take_room(struct mcsafe__filling *filling);
 
 /* Move it to its place. 0, or -errno. AS-Safe, but for errno. */
 int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot);

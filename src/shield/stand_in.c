@@ -24,7 +24,8 @@
 #include "base/probe.h"
 
 /* Filled stand-ins past the end of a file: so much at once. Zeros take no memory until they are
- * read, so there all is replaced at once. */
+ * read, so there all is replaced at once. More zeros than that are never locked: see
+ * mcsafe__shield_take_room(). */
 #define FILLED_AT_ONCE ((size_t)1 << 20)
 /* The same if the size of the file is not known, so that each page must be tried. */
 #define TRIED_AT_ONCE  (512 * MCSAFE__PAGE)
@@ -264,10 +265,19 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	mcsafe__shield_set_carried(shield, plan->start, plan->end, false);
 	if (shield->fill != MCSAFE_SHIELD_ZERO || plan->carry)
 		done = mcsafe__shield_fill(shield, &filling);
+	else if (plan->end - plan->start > FILLED_AT_ONCE)
+		mcsafe__shield_take_room(&filling);
 	if (done != 0)
 		return done;
 	plan->end = filling.end;
 	done = put(shield, failed, plan, &filling);
+	/* To map takes fewer mappings and other system calls than to move. */
+	if (done < 0 && filling.is_empty) {
+		mcsafe__shield_drop(&filling);
+		filling.memory = NULL;
+		filling.is_empty = false;
+		done = put(shield, failed, plan, &filling);
+	}
 	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
 	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
 	if (done == -ENOMEM && filling.memory == NULL && plan->vma.page == 0) {
@@ -278,6 +288,22 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	if (filling.memory != NULL)
 		mcsafe__shield_drop(&filling);
 	return done;
+}
+
+/* If there is not enough memory for what lies past the end too (limits of setrlimit(2), overcommit),
+ * the failed page alone may fit. 1, 0 or -errno. */
+static int carry_out_all_or_least(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+				  size_t granule, struct plan *plan)
+{
+	const uintptr_t start = plan->needed - granule;
+	int done = carry_out(shield, failed, plan);
+
+	if ((done != -ENOMEM && done != -EAGAIN) || plan->end - plan->start <= granule)
+		return done;
+	plan->start = start;
+	plan->end = plan->needed;
+	plan->look_again = true;
+	return carry_out(shield, failed, plan);
 }
 
 /* What was replaced. Within a huge page, some pages may not be lost. */
@@ -354,7 +380,7 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 			continue;
 		done = make_plan(shield, failed, granules[i], &plan);
 		if (done == 0)
-			done = carry_out(shield, failed, &plan);
+			done = carry_out_all_or_least(shield, failed, granules[i], &plan);
 	}
 	if (failed->maps >= 0)
 		close(failed->maps);
