@@ -83,10 +83,10 @@
  * Mappings. Stand-ins next to each other join, so that a run of them costs at most 2 mappings,
  * however it came about. (A byte and a mirror need Linux 5.7 for that, and one mapping more for
  * each shield. From its first fault on, that mapping takes as many addresses as the shield, and no
- * memory. Where RLIMIT_AS refuses it, and with those of a parent of fork(2), stand-ins may not
- * join.) Healthy
- * pages between stand-ins are never replaced in order to save mappings: a copy of them would be
- * private, and stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
+ * memory. It counts for RLIMIT_AS and RLIMIT_DATA. Where these do not allow it, stand-ins may not
+ * join, nor do those of a child of fork(2) with those of its parent.) Healthy pages between
+ * stand-ins are never replaced in order to save mappings: a copy of them would be private, and
+ * stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
  * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
  * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
  * it.

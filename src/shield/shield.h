@@ -63,6 +63,7 @@ struct mcsafe_shield {
 	unsigned lock;    /* the number of its lock */
 	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
 	int staging_prot;
+	bool cannot_stage; /* for this fault: the kernel has refused to move pages out of it */
 	_Atomic size_t lost, carried;
 	_Atomic uint64_t *pages; /* a bit for each page: whether a stand-in is there */
 	/* A bit for each page: whether its stand-in holds the bytes of the file. It means nothing
@@ -163,7 +164,7 @@ struct mcsafe__failed {
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
 	bool is_known;  /* replace it untouched. The note is not wanted */
-	bool is_asked;  /* nothing has faulted yet: replace it only if the kernel says that it fails */
+	bool is_asked;  /* nothing has faulted: replace it if the kernel says that it fails */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
 	int maps;       /* stand_in.c: /proc/self/maps */
 };

@@ -290,15 +290,19 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	return done;
 }
 
-/* If there is not enough memory for what lies past the end too (limits of setrlimit(2), overcommit),
- * the failed page alone may fit. 1, 0 or -errno. */
+/* If there is not enough memory for what lies past the end too (limits of setrlimit(2), or
+ * overcommit), the failed page alone may fit, and without staging memory. 1, 0 or -errno. */
 static int carry_out_all_or_least(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 				  size_t granule, struct plan *plan)
 {
 	const uintptr_t start = plan->needed - granule;
-	int done = carry_out(shield, failed, plan);
+	int done;
 
-	if ((done != -ENOMEM && done != -EAGAIN) || plan->end - plan->start <= granule)
+	shield->cannot_stage = false;
+	done = carry_out(shield, failed, plan);
+	if (done != -ENOMEM && done != -EAGAIN)
+		return done;
+	if (plan->end - plan->start <= granule && !shield->cannot_stage)
 		return done;
 	plan->start = start;
 	plan->end = plan->needed;

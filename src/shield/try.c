@@ -96,8 +96,9 @@ static int probe(uintptr_t start, uintptr_t end, bool for_store)
 }
 
 /*
- * madvise(2), MADV_POPULATE_READ: EFAULT, an access would raise SIGBUS; EHWPOISON, the same, because
- * of poison. All other errors are of the call: no memory, nothing mapped, no permission, a sandbox.
+ * madvise(2), MADV_POPULATE_READ: EFAULT, an access would raise SIGBUS; EHWPOISON, the same,
+ * because of poison. All other errors are of the call: no memory, nothing mapped, no permission, a
+ * sandbox.
  */
 bool mcsafe__shield_is_failure(int err)
 {

@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -376,6 +378,56 @@ IN_CHILD(test_if_proc_goes_away_the_previous_handler_gets_the_fault)
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 }
 
+/* ---- setrlimit(2) ---------------------------------------------------------------------------- */
+
+static rlim_t data_of_process(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[256];
+
+	CHECK(file != NULL);
+	while (kib == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "VmData:", 7) == 0)
+			kib = strtoul(line + 7, NULL, 10);
+	(void)fclose(file);
+	CHECK(kib != 0);
+	return (rlim_t)kib << 10;
+}
+
+/* Staging memory counts as data, and so does a stand-in, which the file did not. */
+IN_CHILD(test_a_limit_of_data_leaves_no_hole)
+{
+	const size_t n = (size_t)64 << 20;
+	struct s_file file = {.fd = s_make_file(1)};
+	struct mcsafe_shield *shield;
+	struct rlimit limit;
+	unsigned char *map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	s_watch();
+	shield = s_shield_with(map, n,
+			       (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							      .byte = 0x5a,
+							      .flags = MCSAFE_SHIELD_FILE,
+							      .file_fd = file.fd});
+	limit.rlim_cur = limit.rlim_max = data_of_process() + n + ((rlim_t)512 << 10);
+	CHECK_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+	for (size_t at = S_PAGES * T_PAGE; at < n; at += (size_t)4 << 20) {
+		CHECK_EQ(s_signal_of(map + at), 0);
+		CHECK_EQ(s_load(map + at), 0x5a);
+	}
+	CHECK(mcsafe_shield_lost(shield) >= 16 * T_PAGE);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+static void sanitizers_map_data(void **state)
+{
+	(void)state;
+	print_message("left out: the runtime of the sanitizer needs data too\n");
+	skip();
+}
+
 /* ---- vm.max_map_count ------------------------------------------------------------------------ */
 
 static size_t limit_of_mappings(void)
@@ -569,6 +621,11 @@ int main(void)
 		cmocka_unit_test(test_if_there_is_no_room_for_all_the_page_alone_is_filled),
 		cmocka_unit_test(test_a_good_page_that_the_kernel_does_not_try_is_not_replaced),
 		cmocka_unit_test(test_a_run_does_not_grow_over_pages_that_the_kernel_does_not_try),
+		{"test_a_limit_of_data_leaves_no_hole",
+		 T_SANITIZER         ? sanitizers_map_data
+		 : t_with_valgrind() ? t_left_out_there
+				     : test_a_limit_of_data_leaves_no_hole,
+		 NULL, NULL, NULL},
 		cmocka_unit_test(test_without_proc_no_shield_is_opened),
 		cmocka_unit_test(test_if_proc_goes_away_the_previous_handler_gets_the_fault),
 		NOT_WITH_VALGRIND(test_stand_ins_next_to_each_other_are_one_mapping),

@@ -265,8 +265,8 @@ IN_CHILD(test_a_close_in_a_child_unmaps_nothing_of_the_child)
 
 		/* These fill the gaps between the mappings. */
 		for (size_t i = 0; i < HOLES; i++) {
-			pages[i] = mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-					0);
+			pages[i] =
+				mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			CHECK_PTR_NE(pages[i], MAP_FAILED);
 		}
 		CHECK_EQ(mcsafe_shield_close(shield), 0);
