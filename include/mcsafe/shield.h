@@ -320,9 +320,10 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  * that succeeds, the page takes the place of the stand-in at once. Other threads see the one or the
  * other. What was stored to the stand-in is lost. If the lost page had been modified and not yet
  * written to the disk, the file's page is the old one. A page that fails keeps its stand-in, and
- * mcsafe_shield_next() lists it. Pages that were carried over are given back too, a huge page at a
- * time. Before Linux 5.14 all pages are given back that lie before the end
- * of the file; if one fails, the next access replaces it again.
+ * mcsafe_shield_next() lists it. Private anonymous memory that the program has mapped over a
+ * stand-in cannot be told from it, and is replaced too. Pages that were carried over are given back
+ * too, a huge page at a time. Before Linux 5.14 all pages are given back that lie before the end of
+ * the file; if one fails, the next access replaces it again.
  *
  * @param shield  The shield. Not NULL.
  * @param start   Offset of the first byte from the start of the shield.
