@@ -751,7 +751,8 @@ MCSAFE_API MCSAFE_NODISCARD int mcsafe_pmem_scrub(struct mcsafe_pmem *pmem,
  * MCSAFE_PMEM_WRITE. Where memory fails, a stand-in takes its place: see mcsafe_shield_open().
  * Reads and writes of this header do not use that mapping, so they never find a stand-in.
  *
- * Known bad ranges get their stand-ins here, in whole pages, and are not accessed.
+ * Known bad ranges get their stand-ins here, in whole pages, and are not accessed. on_loss is
+ * called for them, and must return: a jump out of this function would leave its locks held.
  *
  * A page that fails later is added to the registry if it is lost, as the fault of a read would add
  * it: if it was poisoned, or if pread(2) of it fails too. A page past the end of the file is not

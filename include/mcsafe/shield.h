@@ -52,7 +52,9 @@
  *                                 are of those, up to the first good page, at most 512
  *
  * The size is known of the regular file of MCSAFE_SHIELD_FILE, and of a file whose path the kernel
- * tells, if the path still leads to that file.
+ * tells, if the path still leads to that file. If the kernel refuses more than one page (limits of
+ * setrlimit(2), overcommit), 1 page is replaced past the end too. After mlockall(2), stand-ins of
+ * more than 1 MiB are not locked, and take no memory until they are accessed.
  *
  * Huge pages. If 4 KiB of a huge page are poisoned, the kernel takes all of the huge page out of
  * every mapping, but read(2) of the file still gives the rest (hugetlbfs, since Linux 6.7). The
@@ -73,15 +75,18 @@
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
  *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
+ *   - if no descriptor is left (RLIMIT_NOFILE): the handler opens /proc/self/maps;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
  *     sandbox that kills the process for such a call does that here.
  *
  * Mappings. Stand-ins next to each other join, so that a run of them costs at most 2 mappings,
  * however it came about. (A byte and a mirror need Linux 5.7 for that, and one mapping more for
- * each shield. Stand-ins of a child of fork(2) may not join with those of its parent.) Healthy
- * pages between stand-ins are never replaced in order to save mappings: a copy of them would be
- * private, and stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
+ * each shield. From its first fault on, that mapping takes as many addresses as the shield, and no
+ * memory. It counts for RLIMIT_AS and RLIMIT_DATA. Where these do not allow it, stand-ins may not
+ * join, nor do those of a child of fork(2) with those of its parent.) Healthy pages between
+ * stand-ins are never replaced in order to save mappings: a copy of them would be private, and
+ * stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
  * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
  * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
  * it.
@@ -294,8 +299,8 @@ MCSAFE_API bool mcsafe_shield_next(const struct mcsafe_shield *shield, size_t st
  *
  * @return     0            All pages of the range can be read.
  *             -EFAULT      A page cannot be read and is not replaced: it is not mapped or not
- *                          readable, or see "What is not replaced" at the top. The pages before it
- *                          can be read.
+ *                          readable; or memory is short, or a sandbox refuses madvise(2); or see
+ *                          "What is not replaced" at the top. The pages before it can be read.
  *             -EIO         The mirror cannot give a page.
  *             -ENOMEM      The kernel refuses a stand-in.
  *             -EOPNOTSUPP  The kernel is older than Linux 5.14.
@@ -315,9 +320,10 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  * that succeeds, the page takes the place of the stand-in at once. Other threads see the one or the
  * other. What was stored to the stand-in is lost. If the lost page had been modified and not yet
  * written to the disk, the file's page is the old one. A page that fails keeps its stand-in, and
- * mcsafe_shield_next() lists it. Pages that were carried over are given back too, a huge page at a
- * time. Before Linux 5.14 all pages are given back that lie before the end
- * of the file; if one fails, the next access replaces it again.
+ * mcsafe_shield_next() lists it. Private anonymous memory that the program has mapped over a
+ * stand-in cannot be told from it, and is replaced too. Pages that were carried over are given back
+ * too, a huge page at a time. Before Linux 5.14 all pages are given back that lie before the end of
+ * the file; if one fails, the next access replaces it again.
  *
  * @param shield  The shield. Not NULL.
  * @param start   Offset of the first byte from the start of the shield.

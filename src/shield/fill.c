@@ -9,7 +9,7 @@
  * vm.max_map_count. The kernel joins two mappings of private memory with pages in them only if
  * these pages were made in one mapping, and are as far apart as they were there. So memory is
  * filled in a staging mapping that is as long as the shield, at the place that it will have in the
- * shield. MREMAP_DONTUNMAP moves the pages away, and the staging mapping stays whole.
+ * shield. A move with MREMAP_DONTUNMAP takes the pages away, and the staging mapping stays whole.
  */
 #include "shield.h"
 
@@ -93,13 +93,14 @@ static void carry(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
 /* Read n bytes from the mirror. Returns what it gives: whole pages. Its end ends a page too. */
 static size_t read_mirror(const struct mcsafe_shield *shield, char *to, uintptr_t start, size_t n)
 {
-	off_t at = shield->mirror_offset + (off_t)(start - shield->start);
+	/* Past what an offset can be, pread(2) returns EINVAL. */
+	uint64_t at = (uint64_t)shield->mirror_offset + (start - shield->start);
 	size_t done = 0;
 
 	if (!mcsafe__fd_is_same(shield->mirror.fd, &shield->mirror.id))
 		return 0;
 	while (done < n) {
-		ssize_t got = pread(shield->mirror.fd, to + done, n - done, at + (off_t)done);
+		ssize_t got = pread(shield->mirror.fd, to + done, n - done, (off_t)(at + done));
 
 		if (got == 0)
 			return mcsafe__up(done, MCSAFE__PAGE);
@@ -170,6 +171,8 @@ static int protect_staging(struct mcsafe_shield *shield, int prot)
 {
 	if (prot == shield->staging_prot)
 		return 0;
+	/* A child of fork(2) may begin here, and must not believe either of the two. */
+	shield->staging_prot = -1;
 	if (mprotect(shield->staging, shield->end - shield->start, prot) != 0)
 		return -errno;
 	shield->staging_prot = prot;
@@ -187,7 +190,7 @@ static bool has_staging(struct mcsafe_shield *shield)
 	size_t n = shield->end - shield->start;
 	char *memory;
 
-	if (!atomic_load(&can_stage))
+	if (!atomic_load(&can_stage) || shield->cannot_stage)
 		return false;
 	if (shield->staging != NULL)
 		return true;
@@ -205,6 +208,7 @@ void mcsafe__shield_end_staging(struct mcsafe_shield *shield)
 {
 	if (shield->staging != NULL)
 		munmap(shield->staging, shield->end - shield->start);
+	shield->staging = NULL;
 }
 
 static int find_room(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
@@ -222,6 +226,25 @@ static int find_room(struct mcsafe_shield *shield, struct mcsafe__filling *filli
 		return -errno;
 	filling->memory = memory;
 	return 0;
+}
+
+/*
+ * After mlockall(2) with MCL_FUTURE, mmap(2) takes memory for all that it maps, which can be much
+ * more than the file had. So zeros come from memory that is mapped without access, which the kernel
+ * cannot fill, and unlocked before it can be accessed.
+ */
+void mcsafe__shield_take_room(struct mcsafe__filling *filling)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	size_t n = filling->end - filling->start;
+	void *memory = mmap(NULL, n, PROT_NONE, flags, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return;
+	(void)munlock(memory, n);
+	filling->memory = memory;
+	filling->room = n;
+	filling->is_empty = true;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -242,20 +265,52 @@ int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *fi
 	return err;
 }
 
+/*
+ * Move filled pages out of the staging memory. 0, or -errno: the shield has no such memory then.
+ *
+ * They go to their place by a second move. The first makes the process bigger, which a limit of
+ * setrlimit(2) may forbid. The kernel asks that after it has unmapped the place, and would leave a
+ * hole there.
+ */
+static int unstage(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot)
+{
+	size_t n = filling->end - filling->start;
+	int err = protect_staging(shield, prot);
+	void *moved;
+
+	if (err == 0) {
+		moved = mremap(filling->memory, n, n, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+		if (moved == MAP_FAILED)
+			err = -errno;
+	}
+	if (err != 0) {
+		shield->cannot_stage = true;
+		mcsafe__shield_end_staging(shield);
+		filling->room = 0;
+		return err;
+	}
+	filling->memory += n;
+	filling->room -= n;
+	mcsafe__shield_drop(filling);
+	filling->memory = moved;
+	filling->room = n;
+	filling->is_staged = false;
+	return 0;
+}
+
 int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot)
 {
-	int flags = MREMAP_MAYMOVE | MREMAP_FIXED, err;
 	size_t n = filling->end - filling->start;
+	int err;
 
-	if (filling->is_staged) {
-		flags |= MREMAP_DONTUNMAP;
-		err = protect_staging(shield, prot);
-	} else {
+	if (filling->is_staged)
+		err = unstage(shield, filling, prot);
+	else
 		err = mprotect(filling->memory, n, prot) == 0 ? 0 : -errno;
-	}
 	if (err != 0)
 		return err;
-	if (mremap(filling->memory, n, n, flags, filling->start) == MAP_FAILED)
+	if (mremap(filling->memory, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, filling->start) ==
+	    MAP_FAILED)
 		return -errno;
 	filling->memory += n;
 	filling->room -= n;

@@ -131,8 +131,12 @@ static void keep_page(struct mcsafe_shield *shield)
 	if (shield->origin.inode == 0 || !shield->origin.is_shared)
 		return;
 	page = mremap((void *)shield->start, 0, MCSAFE__PAGE, MREMAP_MAYMOVE);
-	if (page != MAP_FAILED)
-		shield->first_page = page;
+	if (page == MAP_FAILED)
+		return;
+	/* The program may have said MADV_DONTFORK of its own mapping. If a child did not have this
+	 * one, it would use and unmap what else is there. Fails for memory of devices. */
+	(void)madvise(page, MCSAFE__PAGE, MADV_DOFORK);
+	shield->first_page = page;
 }
 
 /* ---- open, close ----------------------------------------------------------------------------- */
@@ -216,6 +220,13 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 	return err;
 }
 
+/* The program may have closed the number, and opened the same file there. But not with O_PATH. */
+static void end_file(const struct mcsafe__kept *file)
+{
+	if (fcntl(file->fd, F_GETFL) & O_PATH)
+		mcsafe__fd_close(file->fd, &file->id);
+}
+
 static void destroy(struct mcsafe_shield *shield)
 {
 	if (shield->first_page != NULL)
@@ -224,7 +235,7 @@ static void destroy(struct mcsafe_shield *shield)
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
 	if (shield->file.fd >= 0)
-		mcsafe__fd_close(shield->file.fd, &shield->file.id);
+		end_file(&shield->file);
 	free((void *)(uintptr_t)shield->pages);
 	free((void *)(uintptr_t)shield->carried_pages);
 	free(shield);

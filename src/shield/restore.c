@@ -51,7 +51,7 @@ static uintptr_t first_failed(uintptr_t start, uintptr_t end, size_t granule)
 static int touch_page(struct mcsafe_shield *shield, uintptr_t page,
 		      struct mcsafe__replaced *replaced)
 {
-	struct mcsafe__failed failed = {.addr = page};
+	struct mcsafe__failed failed = {.addr = page, .is_asked = true};
 	struct mcsafe__shield_section section;
 	int done;
 

@@ -63,6 +63,7 @@ struct mcsafe_shield {
 	unsigned lock;    /* the number of its lock */
 	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
 	int staging_prot;
+	bool cannot_stage; /* for this fault: the kernel has refused to move pages out of it */
 	_Atomic size_t lost, carried;
 	_Atomic uint64_t *pages; /* a bit for each page: whether a stand-in is there */
 	/* A bit for each page: whether its stand-in holds the bytes of the file. It means nothing
@@ -134,6 +135,7 @@ struct mcsafe__filling {
 	char *memory;   /* out: what is filled */
 	size_t room;    /* out: its length */
 	bool is_staged; /* out: it is in the staging memory of the shield */
+	bool is_empty;  /* out: it holds zeros, which take no memory */
 };
 
 /* Learn whether the kernel can move pages out of a mapping that stays. */
@@ -141,6 +143,10 @@ void mcsafe__shield_ask_staging(void);
 
 /* Fill memory. 0, or -errno: there is nothing to drop. AS-Safe, but for errno. */
 int mcsafe__shield_fill(struct mcsafe_shield *shield, struct mcsafe__filling *filling);
+
+/* Have memory that holds zeros, takes none, and is not locked. `memory` is NULL if there is none.
+ * AS-Safe, but for errno. */
+void mcsafe__shield_take_room(struct mcsafe__filling *filling);
 
 /* Move it to its place. 0, or -errno. AS-Safe, but for errno. */
 int mcsafe__shield_move(struct mcsafe_shield *shield, struct mcsafe__filling *filling, int prot);
@@ -158,6 +164,7 @@ struct mcsafe__failed {
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
 	bool is_known;  /* replace it untouched. The note is not wanted */
+	bool is_asked;  /* nothing has faulted: replace it if the kernel says that it fails */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
 	int maps;       /* stand_in.c: /proc/self/maps */
 };
@@ -196,6 +203,10 @@ void mcsafe__shield_avoid_populate(void);
 /* Whether all pages of a range can be accessed now: 0, or -errno. -EOPNOTSUPP: the kernel cannot
  * tell. AS-Safe, but for errno. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
+
+/* Whether that error says that the memory has failed. Other errors do not say what the memory is
+ * like. AS-Safe. */
+bool mcsafe__shield_is_failure(int err);
 
 /* Where memory comes from. */
 struct mcsafe__origin mcsafe__shield_origin(const struct mcsafe__vma *vma);

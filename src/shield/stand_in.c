@@ -24,7 +24,8 @@
 #include "base/probe.h"
 
 /* Filled stand-ins past the end of a file: so much at once. Zeros take no memory until they are
- * read, so there all is replaced at once. */
+ * read, so there all is replaced at once. More zeros than that are never locked: see
+ * mcsafe__shield_take_room(). */
 #define FILLED_AT_ONCE ((size_t)1 << 20)
 /* The same if the size of the file is not known, so that each page must be tried. */
 #define TRIED_AT_ONCE  (512 * MCSAFE__PAGE)
@@ -137,7 +138,7 @@ static void add_failed(const struct mcsafe_shield *shield, struct plan *plan, bo
 	while (plan->end < limit) {
 		int err = mcsafe__shield_try(plan->end, plan->end + MCSAFE__PAGE, for_store);
 
-		if (err == 0 || err == -EOPNOTSUPP)
+		if (!mcsafe__shield_is_failure(err))
 			break;
 		plan->end += MCSAFE__PAGE;
 	}
@@ -264,10 +265,19 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	mcsafe__shield_set_carried(shield, plan->start, plan->end, false);
 	if (shield->fill != MCSAFE_SHIELD_ZERO || plan->carry)
 		done = mcsafe__shield_fill(shield, &filling);
+	else if (plan->end - plan->start > FILLED_AT_ONCE)
+		mcsafe__shield_take_room(&filling);
 	if (done != 0)
 		return done;
 	plan->end = filling.end;
 	done = put(shield, failed, plan, &filling);
+	/* To map takes fewer mappings and other system calls than to move. */
+	if (done < 0 && filling.is_empty) {
+		mcsafe__shield_drop(&filling);
+		filling.memory = NULL;
+		filling.is_empty = false;
+		done = put(shield, failed, plan, &filling);
+	}
 	/* If the place is a part of a huge page, mmap(2) of Linux 6.1 says ENOMEM. mremap(2) says
 	 * EINVAL, which tells it from a lack of memory. Later kernels tell the size of the page. */
 	if (done == -ENOMEM && filling.memory == NULL && plan->vma.page == 0) {
@@ -278,6 +288,26 @@ static int carry_out(struct mcsafe_shield *shield, const struct mcsafe__failed *
 	if (filling.memory != NULL)
 		mcsafe__shield_drop(&filling);
 	return done;
+}
+
+/* If there is not enough memory for what lies past the end too (limits of setrlimit(2), or
+ * overcommit), the failed page alone may fit, and without staging memory. 1, 0 or -errno. */
+static int carry_out_all_or_least(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+				  size_t granule, struct plan *plan)
+{
+	const uintptr_t start = plan->needed - granule;
+	int done;
+
+	shield->cannot_stage = false;
+	done = carry_out(shield, failed, plan);
+	if (done != -ENOMEM && done != -EAGAIN)
+		return done;
+	if (plan->end - plan->start <= granule && !shield->cannot_stage)
+		return done;
+	plan->start = start;
+	plan->end = plan->needed;
+	plan->look_again = true;
+	return carry_out(shield, failed, plan);
 }
 
 /* What was replaced. Within a huge page, some pages may not be lost. */
@@ -332,15 +362,17 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 	 * no part of it (-EINVAL). So try the sizes of x86. */
 	static const size_t granules[] = {MCSAFE__PAGE, (size_t)2 << 20, (size_t)1 << 30};
 	uintptr_t page = mcsafe__down(failed->addr, MCSAFE__PAGE);
-	int done = -EINVAL;
+	int done = -EINVAL, tried;
 	struct plan plan;
 
 	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
 	 * it can be populated, and an access meets the poison again, for ever. But if two threads
 	 * have met the same poison, the first answer is the stand-in for both. */
-	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page)) &&
-	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
-		return 0;
+	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page))) {
+		tried = mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store);
+		if (tried == 0 || (failed->is_asked && !mcsafe__shield_is_failure(tried)))
+			return tried == 0 ? 0 : -EFAULT;
+	}
 	plan.size = mcsafe__shield_file_size(shield);
 	failed->maps = mcsafe__maps_open();
 	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
@@ -352,7 +384,7 @@ int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *
 			continue;
 		done = make_plan(shield, failed, granules[i], &plan);
 		if (done == 0)
-			done = carry_out(shield, failed, &plan);
+			done = carry_out_all_or_least(shield, failed, granules[i], &plan);
 	}
 	if (failed->maps >= 0)
 		close(failed->maps);

@@ -95,6 +95,16 @@ static int probe(uintptr_t start, uintptr_t end, bool for_store)
 	return 0;
 }
 
+/*
+ * madvise(2), MADV_POPULATE_READ: EFAULT, an access would raise SIGBUS; EHWPOISON, the same,
+ * because of poison. All other errors are of the call: no memory, nothing mapped, no permission, a
+ * sandbox.
+ */
+bool mcsafe__shield_is_failure(int err)
+{
+	return err == -EFAULT || err == -EHWPOISON;
+}
+
 /* The kernel returns EINVAL also for pages without permission. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store)
 {

@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -250,12 +252,89 @@ IN_CHILD(test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault
 	file = s_open_file();
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
-	refuse_to_map(file.map + 4 * T_PAGE);
+	refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
 	CHECK_PTR_EQ(s_passed.si_addr, file.map + 6 * T_PAGE);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -ENOMEM);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 	s_check_lost(shield, 0, 0);
+}
+
+/* A limit of memory may allow a page, and not all that lies past the end of the file. */
+IN_CHILD(test_if_the_kernel_refuses_all_the_page_alone_is_replaced)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_of(&file);
+	s_cut(&file, 4);
+	refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, EAGAIN);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
+	s_check_lost(shield, 6, 7);
+	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
+	/* Page 4 is in a mapping of its own now, and so are those from 7 on. */
+	CHECK_EQ(s_signal_of(file.map + 7 * T_PAGE), 0);
+	s_check_lost(shield, 6, S_PAGES);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
+	s_check_lost(shield, 4, S_PAGES);
+	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 4) * T_PAGE);
+}
+
+/* The same for a byte: 12 pages are filled at another address. */
+IN_CHILD(test_if_there_is_no_room_for_all_the_page_alone_is_filled)
+{
+	struct s_file file;
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file = s_open_file();
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE,
+			       (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							      .byte = 0x5a,
+							      .flags = MCSAFE_SHIELD_FILE,
+							      .file_fd = file.fd});
+	s_cut(&file, 4);
+	refuse(SYS_mmap, 1, S_PAGES * T_PAGE, ENOMEM); /* the staging memory */
+	refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, ENOMEM);
+	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
+	s_check_page(file.map + 4 * T_PAGE, 0x5a);
+	s_check_lost(shield, 4, 5);
+}
+
+/* A sandbox begins after the shield is open, or there is no memory: that says nothing about the
+ * pages of the file. */
+IN_CHILD(test_a_good_page_that_the_kernel_does_not_try_is_not_replaced)
+{
+	static const unsigned errors[] = {EPERM, ENOMEM, EAGAIN, EINTR};
+
+	for (size_t i = 0; i < T_LENGTH(errors); i++) {
+		struct s_file file = s_open_file();
+		struct mcsafe_shield *shield = s_shield_of(&file);
+
+		/* The filter that was added last decides between equal actions. */
+		refuse(SYS_madvise, 2, 22, errors[i]);
+		CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -EFAULT);
+		s_check_lost(shield, 0, 0);
+		CHECK_EQ(mcsafe_shield_lost(shield), 0);
+		s_check_page(file.map + 3 * T_PAGE, 4);
+	}
+}
+
+/* Without knowledge of the size, pages after a lost one are tried. Page 7 could be a good one. */
+IN_CHILD(test_a_run_does_not_grow_over_pages_that_the_kernel_does_not_try)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield =
+		s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+
+	refuse(SYS_madvise, 2, 22, EPERM);
+	s_cut(&file, 4);
+	for (size_t i = 4; i < 7; i++) {
+		CHECK_EQ(s_load(file.map + i * T_PAGE), 0);
+		s_check_lost(shield, 4, i + 1);
+	}
 }
 
 /* A stand-in that is poisoned itself, and cannot be replaced, is still a stand-in. */
@@ -297,6 +376,56 @@ IN_CHILD(test_if_proc_goes_away_the_previous_handler_gets_the_fault)
 	refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+}
+
+/* ---- setrlimit(2) ---------------------------------------------------------------------------- */
+
+static rlim_t data_of_process(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[256];
+
+	CHECK(file != NULL);
+	while (kib == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "VmData:", 7) == 0)
+			kib = strtoul(line + 7, NULL, 10);
+	(void)fclose(file);
+	CHECK(kib != 0);
+	return (rlim_t)kib << 10;
+}
+
+/* Staging memory counts as data, and so does a stand-in, which the file did not. */
+IN_CHILD(test_a_limit_of_data_leaves_no_hole)
+{
+	const size_t n = (size_t)64 << 20;
+	struct s_file file = {.fd = s_make_file(1)};
+	struct mcsafe_shield *shield;
+	struct rlimit limit;
+	unsigned char *map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	s_watch();
+	shield = s_shield_with(map, n,
+			       (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							      .byte = 0x5a,
+							      .flags = MCSAFE_SHIELD_FILE,
+							      .file_fd = file.fd});
+	limit.rlim_cur = limit.rlim_max = data_of_process() + n + ((rlim_t)512 << 10);
+	CHECK_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+	for (size_t at = S_PAGES * T_PAGE; at < n; at += (size_t)4 << 20) {
+		CHECK_EQ(s_signal_of(map + at), 0);
+		CHECK_EQ(s_load(map + at), 0x5a);
+	}
+	CHECK(mcsafe_shield_lost(shield) >= 16 * T_PAGE);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+static void sanitizers_map_data(void **state)
+{
+	(void)state;
+	print_message("left out: the runtime of the sanitizer needs data too\n");
+	skip();
 }
 
 /* ---- vm.max_map_count ------------------------------------------------------------------------ */
@@ -487,6 +616,15 @@ int main(void)
 		cmocka_unit_test(
 			test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault),
 		NOT_WITH_VALGRIND(test_a_stand_in_that_cannot_be_replaced_is_still_listed),
+		cmocka_unit_test(test_if_the_kernel_refuses_all_the_page_alone_is_replaced),
+		cmocka_unit_test(test_if_there_is_no_room_for_all_the_page_alone_is_filled),
+		cmocka_unit_test(test_a_good_page_that_the_kernel_does_not_try_is_not_replaced),
+		cmocka_unit_test(test_a_run_does_not_grow_over_pages_that_the_kernel_does_not_try),
+		{"test_a_limit_of_data_leaves_no_hole",
+		 T_SANITIZER         ? sanitizers_map_data
+		 : t_with_valgrind() ? t_left_out_there
+				     : test_a_limit_of_data_leaves_no_hole,
+		 NULL, NULL, NULL},
 		cmocka_unit_test(test_without_proc_no_shield_is_opened),
 		cmocka_unit_test(test_if_proc_goes_away_the_previous_handler_gets_the_fault),
 		NOT_WITH_VALGRIND(test_stand_ins_next_to_each_other_are_one_mapping),

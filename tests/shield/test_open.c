@@ -246,6 +246,67 @@ IN_CHILD(test_each_of_many_shields_is_found)
 		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
 }
 
+#define HOLES 64
+
+/* A child does not have memory of MADV_DONTFORK. Whatever the library has mapped from it must be
+ * there in the child: it is unmapped when the shield is closed. */
+IN_CHILD(test_a_close_in_a_child_unmaps_nothing_of_the_child)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield;
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(madvise(file.map, S_PAGES * T_PAGE, MADV_DONTFORK), 0);
+	shield = s_shield_of(&file);
+	pid = fork();
+	if (pid == 0) {
+		unsigned char *pages[HOLES], resident;
+
+		/* These fill the gaps between the mappings. */
+		for (size_t i = 0; i < HOLES; i++) {
+			pages[i] =
+				mmap(NULL, T_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			CHECK_PTR_NE(pages[i], MAP_FAILED);
+		}
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+		for (size_t i = 0; i < HOLES; i++)
+			CHECK_EQ(mincore(pages[i], T_PAGE, &resident), 0);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+/* A daemon closes all descriptors, and opens its file again: with the number that the library had,
+ * and as the library would have it closed by execve(2). */
+IN_CHILD(test_a_descriptor_of_the_program_on_the_same_file_stays_open)
+{
+	char path[] = "/tmp/mcsafe-shield-XXXXXX";
+	struct s_file file = {.fd = mkstemp(path)};
+	struct mcsafe_shield *shield;
+	int first, last, fd;
+
+	CHECK(file.fd >= 0);
+	s_cut(&file, S_PAGES);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	CHECK_EQ(mcsafe_install(), 0);
+	first = dup(file.fd);
+	CHECK_EQ(close(first), 0);
+	shield = s_shield_of(&file);
+	last = dup(file.fd);
+	CHECK(first >= 0 && last > first);
+	for (fd = first; fd <= last; fd++)
+		(void)close(fd);
+	for (fd = first; fd <= last; fd++)
+		CHECK_EQ(open(path, O_RDONLY | O_CLOEXEC), fd);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	for (fd = first; fd <= last; fd++)
+		CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +317,8 @@ int main(void)
 		cmocka_unit_test(test_after_a_close_faults_reach_the_previous_handler),
 		cmocka_unit_test(test_if_sigbus_is_blocked_the_kernel_kills),
 		cmocka_unit_test(test_each_of_many_shields_is_found),
+		cmocka_unit_test(test_a_close_in_a_child_unmaps_nothing_of_the_child),
+		NOT_WITH_VALGRIND(test_a_descriptor_of_the_program_on_the_same_file_stays_open),
 	};
 
 	return t_run("shield.open", tests, T_LENGTH(tests));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,35 @@ IN_CHILD(test_the_page_with_the_end_of_the_file_stays)
 	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 6);
 	CHECK_EQ(s_load(file.map + 5 * T_PAGE + 1), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), (S_PAGES - 6) * T_PAGE);
+}
+
+/* The kernel fills and locks all that is mapped from now on. Much of what lies past the end of the
+ * file was never memory. (Where memory cannot be locked, that holds anyway, as with sanitizers.) */
+IN_CHILD(test_what_lies_past_the_end_takes_no_memory_under_mlockall)
+{
+	const size_t pages = 600, n = pages * T_PAGE;
+	struct s_file file = {.fd = s_make_file(1)};
+	struct mcsafe_shield *shield;
+	unsigned char resident;
+
+	file.map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = s_shield_with(
+		file.map, n,
+		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = file.fd});
+	(void)mlockall(MCL_FUTURE);
+	s_store(file.map + 20 * T_PAGE, 7);
+	CHECK_EQ(s_load(file.map + 20 * T_PAGE), 7);
+	CHECK(mcsafe_shield_next(shield, 20 * T_PAGE, NULL));
+	for (size_t i = 300; i < pages; i++) {
+		resident = 0;
+		CHECK_EQ(mincore(file.map + i * T_PAGE, T_PAGE, &resident), 0);
+		CHECK_EQ(resident & 1, 0);
+	}
+	CHECK_EQ(s_load(file.map + 599 * T_PAGE), 0);
+	s_check_lost(shield, S_PAGES, pages);
+	CHECK_EQ(mcsafe_shield_lost(shield), (pages - S_PAGES) * T_PAGE);
 }
 
 /* A file in a directory: the library finds it by its path. */
@@ -300,6 +330,12 @@ IN_CHILD(test_a_page_that_the_mirror_cannot_give_goes_to_the_previous_handler)
 	CHECK_EQ(mcsafe_shield_touch(shield, 5 * T_PAGE, 1), -EIO);
 	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
 	s_check_lost(shield, 4, 5);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	/* Only the first page has an offset in the mirror. UBSan looks at those of the others. */
+	shield = mirrored(&file, mirror, INT64_MAX - (off_t)T_PAGE + 1);
+	CHECK_EQ(mcsafe_shield_touch(shield, 8 * T_PAGE, 1), -EIO);
+	CHECK_EQ(s_signal_of(file.map + 8 * T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 }
 
 /* pread(2) of the process's own memory fails where that memory has failed. */
@@ -637,6 +673,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_past_the_end_of_the_file_is_replaced_at_once),
 		cmocka_unit_test(test_the_page_with_the_end_of_the_file_stays),
+		cmocka_unit_test(test_what_lies_past_the_end_takes_no_memory_under_mlockall),
 		cmocka_unit_test(test_a_file_with_a_path_is_known_without_a_descriptor),
 		cmocka_unit_test(test_a_path_that_leads_to_another_file_is_not_believed),
 		NOT_WITH_VALGRIND(test_a_stand_in_that_fails_is_replaced_again),
