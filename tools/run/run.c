@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/files.h"
 #include "common/tool.h"
 #include "run/lost.h"
 #include "run/report.h"
@@ -128,6 +129,10 @@ int mcsafe_run_main(int argc, char **argv)
 	int status;
 
 	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
+	files_keep_apart("--report", report.path, "the file of --fill-from",
+			 stand_in_options.mirror);
+	files_keep_apart("--map", report.map, "the file of --fill-from", stand_in_options.mirror);
+	files_keep_apart("--map", report.map, "the file of --report", report.path);
 	report_begin(&report);
 	start(&started, report.program);
 	signals_begin(started.pid);
