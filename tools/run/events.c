@@ -3,6 +3,7 @@
 #include "run/events.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +14,20 @@ static struct {
 	struct event *at;
 	size_t count, room;
 } aside;
+
+static bool has_own_children;
+
+void events_begin(void)
+{
+	siginfo_t info;
+
+	has_own_children = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
+bool events_can_end(void)
+{
+	return has_own_children && !events_ready();
+}
 
 void events_put_aside(pid_t tid, int status)
 {
