@@ -87,6 +87,10 @@ class Several(Case):
         self.check_dies(self.plain(VICTIM, "exec", self.fill()))
         self.check_lost(self.guarded(VICTIM, "exec", self.fill()))
 
+    def test_exec_while_other_threads_lose_pages(self) -> None:
+        """The kernel waits until these have been waited for, and mcsafe run waits for nothing."""
+        self.check_lost(self.guarded(VICTIM, "exec-often", self.fill(), 60))
+
     def test_two_children_at_once(self) -> None:
         """Each is told with its own id."""
         other = self.fill(self.directory / "other")

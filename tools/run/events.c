@@ -82,12 +82,21 @@ bool events_ready(void)
 	return true;
 }
 
+/*
+ * If another thread calls execve(2), or the process ends, the kernel waits until all threads that
+ * are killed for that are waited for. Only then the first thread of the process has an event: so the
+ * events of all must be taken, and not that of the thread alone.
+ */
 bool events_wait(pid_t tid, int *status)
 {
 	struct event event;
 
-	if (!wait_for(tid, 0, &event))
-		return false;
-	*status = event.status;
-	return true;
+	while (wait_for(-1, 0, &event)) {
+		if (event.tid == tid) {
+			*status = event.status;
+			return true;
+		}
+		events_put_aside(event.tid, event.status);
+	}
+	return false;
 }
