@@ -424,15 +424,17 @@ IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
 /* ---- while it is answered -------------------------------------------------------------------- */
 
 /* Another thread's system call that comes just before or after one of the handler's. */
+enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2 };
+
 static struct {
-	enum { BEFORE_THE_MAPPING = 1, AFTER_IT } when;
+	enum late_when when;
 	unsigned char *at;
 	int fd; /* of what is mapped there */
 } late;
 
 static void map_other(void)
 {
-	late.when = 0;
+	late.when = NEVER;
 	CHECK_PTR_NE(
 		mmap(late.at, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, late.fd, 0),
 		MAP_FAILED);
@@ -464,7 +466,7 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 /* What the other thread has mapped must be there afterwards, whole. */
-static void check_other(int when, size_t lost, size_t first)
+static void check_other(enum late_when when, size_t lost, size_t first)
 {
 	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield = s_shield_of(&file);
@@ -474,7 +476,7 @@ static void check_other(int when, size_t lost, size_t first)
 	s_cut(&file, 3);
 	late.when = when;
 	CHECK_EQ(s_load(file.map + 3 * T_PAGE), 77);
-	CHECK_EQ(late.when, 0);
+	CHECK_EQ(late.when, NEVER);
 	s_check_page(file.map + 3 * T_PAGE, 77);
 	CHECK_EQ(mcsafe_shield_lost(shield), lost);
 	s_check_lost(shield, first, S_PAGES);
