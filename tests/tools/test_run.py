@@ -164,6 +164,15 @@ class Mirror(Case):
             self.assertIn("is the file of --fill-from, and would be overwritten", done.stderr)
         self.assertEqual(self.mirror.read_bytes(), self.content)
 
+    def test_a_mirror_that_has_no_offsets(self) -> None:
+        """A directory or a pipe is refused, and a pipe without a writer is not waited for."""
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        for path in (pipe, self.directory, Path("/dev/zero")):
+            done = self.guarded("echo", "ran", options=(f"--fill-from={path}",))
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn(f"{path} is neither a file nor a block device", done.stderr)
+
     def test_a_mirror_that_is_not_there(self) -> None:
         """The program is not run."""
         done = self.guarded("echo", "ran", options=("--fill-from=/nowhere/file",))

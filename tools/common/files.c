@@ -113,7 +113,8 @@ void files_check(const char *path)
 		return;
 	files_begin(&file, path);
 	fclose(file.to);
-	unlink(file.temporary);
+	if (file.temporary != NULL)
+		unlink(file.temporary);
 	free(file.temporary);
 	free(file.path);
 }

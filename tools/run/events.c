@@ -84,8 +84,8 @@ bool events_ready(void)
 
 /*
  * If another thread calls execve(2), or the process ends, the kernel waits until all threads that
- * are killed for that are waited for. Only then the first thread of the process has an event: so the
- * events of all must be taken, and not that of the thread alone.
+ * are killed for that are waited for. Only then the first thread of the process has an event. So
+ * the events of all must be taken, and not that of the thread alone.
  */
 bool events_wait(pid_t tid, int *status)
 {

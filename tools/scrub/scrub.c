@@ -244,7 +244,8 @@ static int finish(struct work *work, int result)
 	const struct options *o = work->options;
 	const struct mcsafe_badblocks *bad = work->state.bad;
 	bool complete = result == 0;
-	int status = STATUS_ERROR;
+	enum status status = STATUS_ERROR;
+	int ended;
 
 	progress_end();
 	if (result == -EFAULT)
@@ -264,13 +265,13 @@ static int finish(struct work *work, int result)
 		tell(work, complete);
 	if (o->save != NULL)
 		ranges_save(bad, o->save);
-	status = tool_end(status);
+	ended = tool_end(status);
 	/* If nobody has got the result, the state still has it. */
-	if (!complete || (status == STATUS_ERROR && o->save == NULL))
+	if (!complete || (ended == STATUS_ERROR && o->save == NULL))
 		write_state(work);
 	else if (o->resume != NULL)
 		scrub_state_remove(o->resume);
-	return status;
+	return ended;
 }
 
 int mcsafe_scrub_main(int argc, char **argv)
