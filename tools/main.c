@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - mcsafe: find the command, and run it */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mcsafe/version.h>
 
@@ -35,8 +37,26 @@ static void usage(FILE *to)
 	      to);
 }
 
+/*
+ * A file that is opened gets the lowest free number. If a standard stream is closed, that file
+ * would get its number, and messages would be written to it. What stands in for the stream fails
+ * with EBADF, as a closed stream does. A program that is started finds the stream closed.
+ */
+static void keep_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		_exit(STATUS_ERROR); /* perhaps there is nobody to tell */
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_streams();
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_ERROR;

@@ -551,6 +551,43 @@ static int way_exec(void)
 	fail("execv");
 }
 
+/* Lose a page of a file of its own again and again. */
+static void *lose_often(void *arg)
+{
+	int fd = memfd_create("often", MFD_CLOEXEC);
+
+	for (;;) {
+		volatile unsigned char *at;
+
+		if (fd < 0 || ftruncate(fd, 2L * PAGE) != 0)
+			fail("memfd");
+		at = mmap(NULL, 2L * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (at == MAP_FAILED || ftruncate(fd, PAGE) != 0)
+			fail("mmap");
+		at[PAGE] = 1;
+		munmap((void *)at, 2L * PAGE);
+	}
+	return arg;
+}
+
+/* Become the same program again, so many times, while other threads lose pages. */
+static int way_exec_often(void)
+{
+	char left[16], *argv[] = {"run_victim", "exec-often", words[0], left, NULL};
+	int times = atoi(words[1]); /* NOLINT(cert-err34-c): of the test */
+	pthread_t threads[3];
+
+	if (times == 0)
+		return lived(0);
+	for (size_t i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, lose_often, NULL) != 0)
+			fail("pthread_create");
+	usleep(3000);
+	snprintf(left, sizeof(left), "%d", times - 1);
+	execv("/proc/self/exe", argv);
+	fail("execv");
+}
+
 /* The two children read two files. */
 static int way_children(void)
 {
@@ -703,6 +740,7 @@ static const struct {
 	{"race", way_race},
 	{"vfork", way_vfork},
 	{"exec", way_exec},
+	{"exec-often", way_exec_often},
 	{"children", way_children},
 	{"daemon", way_daemon},
 	{"wait", way_wait},

@@ -65,6 +65,29 @@ class Badblocks(unittest.TestCase):
         done = badblocks("--load", empty)
         self.assertEqual((done.returncode, lines(done)), (FINE, []))
 
+    def test_the_file_is_not_overwritten(self) -> None:
+        """The list is about it."""
+        file = self.write("file", "data")
+        done = badblocks("--no-ask", "--save", file, file)
+        self.assertEqual(done.returncode, ERROR)
+        self.assertIn("is the file that the list is about, and would be overwritten", done.stderr)
+        self.assertEqual(file.read_text(), "data")
+
+    def test_endless_blocks_end_at_a_full_disk(self) -> None:
+        """Nothing more is written after an error."""
+        huge = self.write("huge", f"0 {2**63 - 1}\n")
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run(
+                [MCSAFE, "badblocks", "--load", huge, "--blocks", "1"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=60,  # only a command that goes on takes that long
+            )
+        self.assertEqual(done.returncode, ERROR)
+        self.assertIn("standard output: No space left on device", done.stderr)
+
     def test_the_text_is_read_again(self) -> None:
         """What the command writes, it also reads."""
         ranges = "".join(f"{start} {random.Random(start).randint(1, 999)}\n"

@@ -56,6 +56,19 @@ class Cat(Rescue):
         self.assertEqual((done.returncode, done.stdout), (ERROR, b""))
         self.assertRegex(done.stderr.decode(), "^mcsafe cat: src: offset 40954 is past the end; ")
 
+    def test_a_file_that_does_not_tell_its_size(self) -> None:
+        """It is not taken for an empty file, nor for one that has shrunk."""
+        for name, text in (
+            ("/proc/cpuinfo", "does not tell its size; cp(1)"),
+            ("/proc/self/mem", "does not tell its size, and cannot be read: Input/output error"),
+        ):
+            done = self.faulty("cat", name)
+            self.assertEqual((done.returncode, done.stdout), (ERROR, b""))
+            self.assertIn(text, done.stderr.decode())
+        done = self.faulty("cat", "/sys/kernel/uevent_seqnum")
+        self.assertEqual(done.returncode, LOST)
+        self.assertIn(b"past the end of the file, which says that it has 4096 bytes", done.stderr)
+
     def test_holes_are_zeros(self) -> None:
         """Also the last part of a file."""
         with open(self.src, "ab") as src:

@@ -8,6 +8,7 @@ import os
 import pty
 import stat
 import struct
+import subprocess
 import termios
 import unittest
 from pathlib import Path
@@ -174,12 +175,94 @@ class Images(Rescue):
                 self.dst.write_bytes(old)
                 self.map.write_text("0 ? 1\n0 1048576 ?\n")
             done = self.faulty(
-                *("copy", "--method", "read", "--sparse", "--map", "map", "src", "dst"),
+                *("copy", "--method", "read", "--sparse", "--force", "--map", "map"),
+                *("src", "dst"),
                 BAD=bad_text(bad),
             )
             self.check_lost(done, bad)
             self.assertTrue(self.dst.read_bytes() == image_of(data, bad))
             self.assertLess(self.dst.stat().st_blocks * 512, 600 << 10)
+
+    def test_a_map_without_a_finished_part_does_not_give_up_another_file(self) -> None:
+        """A map of mcsafe run, or one that never began, says nothing about dst."""
+        data = content(4 * PAGE)
+        self.src.write_bytes(data)
+        for text in ("0 ? 1\n0 16384 ?\n", "0 + 1\n0 4096 ?\n4096 4096 -\n"):
+            for old, words, status in (
+                (b"mine", (), ERROR),
+                (b"", (), FINE),
+                (b"x", ("-f",), FINE),
+            ):
+                self.dst.write_bytes(old)
+                self.map.write_text(text)
+                done = self.faulty("copy", *words, "--map", "map", "src", "dst")
+                with self.subTest(text=text, old=old):
+                    if status == ERROR:
+                        self.assertEqual(done.returncode, ERROR)
+                        self.assertEqual(
+                            done.stderr,
+                            b"mcsafe copy: dst exists, and the map file has no finished part of "
+                            b"it; --force overwrites it\n",
+                        )
+                        self.assertEqual(self.dst.read_bytes(), old)
+                    else:
+                        self.assertIn(done.returncode, (FINE, LOST), done.stderr)
+                        self.assertEqual(self.dst.stat().st_size, len(data))
+        # A copy whose first piece was lost, and that was killed then, has begun.
+        self.dst.write_bytes(bytes(PAGE))
+        self.map.write_text("0x1000 ? 1\n0 4096 -\n4096 12288 ?\n")
+        done = self.faulty("copy", "--map", "map", "src", "dst")
+        self.assertEqual(done.returncode, LOST, done.stderr)
+
+    def test_the_map_is_not_the_image_by_another_name(self) -> None:
+        """Neither exists yet. The map would replace the image at the end."""
+        self.src.write_bytes(content(PAGE))
+        (self.dir / "link").symlink_to("dst")
+        for name in ("./dst", "../" + self.dir.name + "/dst", str(self.dst), "link"):
+            self.dst.unlink(missing_ok=True)
+            done = self.faulty("copy", "--map", name, "src", "dst")
+            with self.subTest(name=name):
+                self.assertEqual(
+                    (done.returncode, done.stderr),
+                    (ERROR, f"mcsafe copy: {name} is the map file and DST\n".encode()),
+                )
+
+    def test_a_map_that_cannot_be_written_is_told_first(self) -> None:
+        """dst is as it was, also with --force."""
+        self.src.write_bytes(content(PAGE))
+        self.dst.write_bytes(b"old")
+        done = self.faulty("copy", "-f", "--map", "nowhere/map", "src", "dst")
+        self.assertEqual(
+            (done.returncode, done.stderr),
+            (ERROR, b"mcsafe copy: nowhere/map: No such file or directory\n"),
+        )
+        self.assertEqual(self.dst.read_bytes(), b"old")
+
+    def test_messages_do_not_go_into_the_image(self) -> None:
+        """If standard streams are closed, the files do not get their numbers."""
+        data = content(4 * PAGE)
+        self.src.write_bytes(data)
+        for closed, json_status in (
+            ("<&-", LOST),
+            ("2>&-", LOST),
+            (">&-", ERROR),  # what cannot be told is an error
+            ("<&- >&-", ERROR),
+            (">&- 2>&-", ERROR),
+            ("<&- >&- 2>&-", ERROR),
+        ):
+            for options, status in (((), LOST), (("--json",), json_status)):
+                self.dst.unlink(missing_ok=True)
+                words = (FAULTY, "copy", *options, "--method", "read", "src", "dst")
+                done = subprocess.run(
+                    ["sh", "-c", f'"$@" {closed}', "sh", *words],
+                    cwd=self.dir,
+                    env={**os.environ, "FAULTY_FILE": str(self.src), "FAULTY_BAD": "4096+4096"},
+                    capture_output=True,
+                    check=False,
+                )
+                with self.subTest(closed=closed, options=options):
+                    self.assertEqual(done.returncode, status, done.stderr)
+                    self.assertEqual(self.dst.read_bytes(), image_of(data, [(PAGE, PAGE)]))
 
     def test_a_part_of_a_file(self) -> None:
         """It goes to the same offset, and the map has the rest as not tried."""

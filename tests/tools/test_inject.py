@@ -88,6 +88,17 @@ class Inject(unittest.TestCase):
         self.assertIn("standard error differs from run to run", done.stdout)
         self.assertIn("    | process ", done.stdout)
 
+    def test_an_ignored_signal_stays_ignored(self) -> None:
+        """As nohup(1) wants it: the terminal has gone, and the walk goes on."""
+        command = ["sh", "-c", 'trap "" HUP; exec "$0" inject sh -c "$1"', MCSAFE]
+        done = subprocess.run(
+            [*command, f"kill -HUP $PPID; exec {shlex.quote(SUBJECT)} right"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (FINE, ""))
+
     def test_many_copies(self) -> None:
         """The results of all runs are kept, but not their files."""
         done = subprocess.run(

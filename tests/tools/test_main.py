@@ -42,6 +42,38 @@ class Main(unittest.TestCase):
             done.stderr, 'mcsafe: there is no command "rum"; mcsafe --help lists the commands\n'
         )
 
+    def test_control_characters_do_not_reach_the_terminal(self) -> None:
+        """Names and arguments can have any byte. A message is one line."""
+        name, shown = "a\x1b[31m\nb\udcff", "a\\x1b[31m\\x0ab\\xff"
+        for words in (
+            [name],
+            ["copy", name, "dst"],
+            ["copy", "--fill", name, "src", "dst"],
+            ["cat", name],
+            ["scrub", name],
+            ["scrub", "--save", f"{name}/list", "/dev/null"],
+            ["badblocks", name],
+            ["repair", "--zero", name],
+            ["inject", "--", name],
+            ["run", name],
+            ["run", "--report", f"{name}/report", "true"],
+            ["run", "--fill-from", name, "true"],
+        ):
+            done = subprocess.run([MCSAFE, *words], capture_output=True, check=False)
+            with self.subTest(words=words):
+                self.assertNotEqual(done.returncode, FINE)
+                self.assertRegex(done.stderr, rb"\A[ -~]*\n\Z")
+                self.assertIn(shown.encode(), done.stderr)
+
+    def test_a_program_finds_closed_what_is_closed(self) -> None:
+        """mcsafe keeps the numbers of the standard streams for itself only."""
+        for closed in ("0<&-", "1>&-"):
+            script = f'exec "$0" run sh -c "test -e /proc/self/fd/{closed[0]}" {closed}'
+            done = subprocess.run(
+                ["sh", "-c", script, MCSAFE], capture_output=True, text=True, check=False
+            )
+            self.assertEqual((done.returncode, done.stderr), (ERROR, ""))
+
     def test_a_full_standard_output_is_an_error(self) -> None:
         """What could not be written is told."""
         with open("/dev/full", "w", encoding="ascii") as full:

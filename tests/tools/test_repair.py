@@ -105,6 +105,16 @@ class Repair(Medium):
         self.assertIn("other bytes of this page cannot be read", one["reason"])
         self.assertEqual(self.file.read_bytes(), content)
 
+    def test_the_list_does_not_overwrite_the_file_or_the_mirror(self) -> None:
+        """--save is for a file of its own."""
+        content, mirror = self.write(2), self.write_mirror(2)
+        for save in (self.file, self.mirror):
+            done = repair("--from", self.mirror, "--yes", "--save", save, self.file)
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn("would be overwritten", done.stderr)
+        self.assertEqual(self.file.read_bytes(), content)
+        self.assertEqual(self.mirror.read_bytes(), mirror)
+
     def test_a_worn_medium(self) -> None:
         """The other ranges are repaired, and the exit status tells."""
         content = self.write(8)

@@ -146,6 +146,33 @@ class Mirror(Case):
         self.check_lost(self.guarded(VICTIM, "read", self.fill(), options=options))
         self.assertEqual(self.report["files"][0]["ranges"][0]["filled"], "zeros")
 
+    def test_a_mirror_that_ends_in_the_middle(self) -> None:
+        """The report says mirror only where the mirror has bytes."""
+        os.truncate(self.mirror, 2 * PAGE + 1)
+        options = (f"--fill-from={self.mirror}",)
+        self.check_lost(self.guarded(VICTIM, "read", self.fill(), options=options))
+        self.assertEqual(
+            [(r["start"], r["length"], r["filled"]) for r in self.report["files"][0]["ranges"]],
+            [(PAGE, 2 * PAGE, "mirror"), (3 * PAGE, SIZE - 3 * PAGE, "zeros")],
+        )
+
+    def test_the_mirror_is_not_overwritten(self) -> None:
+        """By a report, or by a map."""
+        for option in ("--report", "--map"):
+            done = run("run", f"--fill-from={self.mirror}", f"{option}={self.mirror}", "true")
+            self.assertEqual(done.returncode, ERROR)
+            self.assertIn("is the file of --fill-from, and would be overwritten", done.stderr)
+        self.assertEqual(self.mirror.read_bytes(), self.content)
+
+    def test_a_mirror_that_has_no_offsets(self) -> None:
+        """A directory or a pipe is refused, and a pipe without a writer is not waited for."""
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        for path in (pipe, self.directory, Path("/dev/zero")):
+            done = self.guarded("echo", "ran", options=(f"--fill-from={path}",))
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn(f"{path} is neither a file nor a block device", done.stderr)
+
     def test_a_mirror_that_is_not_there(self) -> None:
         """The program is not run."""
         done = self.guarded("echo", "ran", options=("--fill-from=/nowhere/file",))
@@ -420,6 +447,12 @@ class Report(Case):
         self.assertEqual(
             report.read_text(encoding="utf-8"), "nothing was lost\nfalse ended with status 1\n"
         )
+
+    def test_a_signal_without_a_name(self) -> None:
+        """A real-time signal is told by its number."""
+        report = self.directory / "text"
+        run("run", "--report", str(report), "sh", "-c", "kill -35 $$")
+        self.assertIn("sh was killed by signal 35\n", report.read_text(encoding="utf-8"))
 
     def test_json_on_standard_error(self) -> None:
         """Without --report, JSON goes where the text would go."""

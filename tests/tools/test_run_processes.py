@@ -13,6 +13,10 @@ from victims import LIVED, PAGE, SIZE, VICTIM, Case, start
 
 PAST = (PAGE, SIZE - PAGE)
 NOBODY = 65534
+# A child that ends when its standard input does, and mcsafe run in the place of its parent.
+CHILD = 'exec 3<&0; cat <&3 & exec 3<&-; exec "$0" run sh -c "true & exit 3"'
+# Another user namespace may mount something over /proc.
+WITHOUT_PROC = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
 
 
 def state_of(pid: int) -> str:
@@ -49,6 +53,29 @@ class Several(Case):
         self.check_dies(self.plain(static, "threads", self.fill()))
         self.check_lost(self.guarded(static, "threads", self.fill()))
 
+    def test_without_proc(self) -> None:
+        """Nothing can stand in, and that is told."""
+        if self.plain(*WITHOUT_PROC, "true").returncode != 0:
+            victims.needs("namespaces of users are not allowed here")
+        alone = self.plain(*WITHOUT_PROC, MCSAFE, "--version")
+        if alone.returncode != 0:  # a sanitizer may need /proc itself
+            self.assertIn("Sanitizer", alone.stderr)
+            return
+        done = self.plain(*WITHOUT_PROC, MCSAFE, "run", VICTIM, "read", self.fill())
+        self.check_dies(done)
+        self.assertIn(
+            "mcsafe run: /proc is not mounted, or hides processes, so nothing can stand in\n",
+            done.stderr,
+        )
+
+    def test_children_that_were_there_before(self) -> None:
+        """A shell that becomes mcsafe run leaves it a child, which is not waited for."""
+        done = start("sh", "-c", CHILD, MCSAFE)
+        try:
+            self.assertEqual(done.wait(timeout=60), 3)
+        finally:
+            done.communicate("")  # cat ends
+
     def test_vfork(self) -> None:
         """The child shares its memory with a parent that waits in the kernel."""
         self.dies_and_lives("vfork")
@@ -63,6 +90,10 @@ class Several(Case):
         """The next program of the process is traced too."""
         self.check_dies(self.plain(VICTIM, "exec", self.fill()))
         self.check_lost(self.guarded(VICTIM, "exec", self.fill()))
+
+    def test_exec_while_other_threads_lose_pages(self) -> None:
+        """The kernel waits until these have been waited for, and mcsafe run waits for nothing."""
+        self.check_lost(self.guarded(VICTIM, "exec-often", self.fill(), 60))
 
     def test_two_children_at_once(self) -> None:
         """Each is told with its own id."""

@@ -248,6 +248,84 @@ class Scrub(Medium):
         self.assertIn("standard output: No space left on device", done.stderr)
         self.assertEqual(saved.read_text().splitlines()[1:], [f"0 {PAGE}"])
 
+    def test_an_unwritten_result_stays_in_the_state(self) -> None:
+        """A scrub of days is not lost because nobody could be told."""
+        self.write(2)
+        state = self.scratch / "state"
+        environment = bad(self.file, [(0, PAGE)])
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run(
+                [MCSAFE, "scrub", "--resume", state, self.file],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                check=False,
+                env=environment,
+            )
+        self.assertEqual(done.returncode, ERROR)
+        result = found("--resume", state, self.file, status=LOST)
+        self.assertEqual(pairs(result["bad"]), [(0, PAGE)])
+        self.assertFalse(state.exists())
+
+    def test_what_is_read_is_not_overwritten(self) -> None:
+        """Nor is the state, which is removed at the end, the list that is kept."""
+        content = self.write(2)
+        link = self.scratch / "link"
+        link.hardlink_to(self.file)
+        for words in (["--save", link], ["--save", self.file], ["--resume", self.file]):
+            done = scrub(*words, self.file)
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn(f"{words[1]} is what is read, and would be overwritten", done.stderr)
+        done = scrub("--save", "./list", "--resume", "list", self.file, cwd=self.scratch)
+        self.assertEqual(
+            (done.returncode, done.stderr),
+            (ERROR, "mcsafe scrub: --save: ./list is the state of --resume, and would be "
+             "overwritten\n"),
+        )
+        self.assertEqual(self.file.read_bytes(), content)
+
+    def test_files_are_checked_before_the_work(self) -> None:
+        """A result that could not be kept is told before the file is read."""
+        self.write(1)
+        for option in ("--save", "--resume"):
+            done = scrub(option, "/nowhere/file", self.file)
+            self.assertEqual(
+                (done.returncode, done.stdout, done.stderr),
+                (ERROR, "", "mcsafe scrub: /nowhere/file: No such file or directory\n"),
+            )
+
+    def test_a_list_goes_where_a_name_leads(self) -> None:
+        """A link stays a link, a pipe stays a pipe, and a directory is an error."""
+        self.write(1)
+        target, link = self.scratch / "target", self.scratch / "link"
+        target.write_text("old")
+        link.symlink_to("target")
+        self.assertEqual(scrub("--save", link, self.file).returncode, FINE)
+        self.assertTrue(link.is_symlink())
+        self.assertTrue(target.read_text().startswith("#"))
+        pipe = self.scratch / "pipe"
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+            self.assertEqual(scrub("--save", pipe, self.file).returncode, FINE)
+            self.assertEqual(reader.communicate()[0], target.read_text())
+        self.assertTrue(pipe.is_fifo())
+        done = scrub("--save", self.scratch, self.file)
+        self.assertEqual(done.returncode, ERROR)
+        self.assertIn("Is a directory", done.stderr)
+        self.assertEqual(len(list(self.scratch.iterdir())), 4)
+
+    def test_an_ignored_signal_stays_ignored(self) -> None:
+        """As nohup(1) wants it."""
+        self.write(2)
+        command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", MCSAFE, "scrub"]
+        with subprocess.Popen([*command, "--rate", "8k", self.file], stdout=subprocess.PIPE) as it:
+            os.set_blocking(it.stdout.fileno(), False)
+            # Wait for the handlers of the command, if it has any: SigCgt of the new program.
+            while Path(f"/proc/{it.pid}/comm").read_text().strip() != Path(MCSAFE).name:
+                pass
+            while it.poll() is None:
+                it.send_signal(signal.SIGHUP)
+        self.assertEqual(it.returncode, FINE)
+
     def test_the_manual(self) -> None:
         """The dialogue of the page."""
         self.write(256)

@@ -13,6 +13,7 @@
 #include <mcsafe/badblocks.h>
 
 #include "badblocks/cxl.h"
+#include "common/files.h"
 #include "common/json.h"
 #include "common/ranges.h"
 #include "common/size.h"
@@ -138,7 +139,9 @@ static void write_blocks(const struct mcsafe_badblocks *bad, uint64_t size)
 		uint64_t first = range.start / size, last = (range.start + range.len - 1) / size;
 
 		for (uint64_t block = first < next ? next : first; block <= last; block++)
-			printf("%" PRIu64 "\n", block);
+			/* tool_end() tells. */
+			if (printf("%" PRIu64 "\n", block) < 0)
+				return;
 		next = last + 1;
 	}
 }
@@ -182,6 +185,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	size_t count;
 
 	tool_parse(&argp, argc, argv, 0, &o);
+	files_keep_apart("--save", o.save, "the file that the list is about", o.path);
 	is_asked = o.path != NULL && !o.no_ask;
 	bad = ranges_create();
 	if (is_asked)

@@ -54,8 +54,15 @@ static int map_it(struct source *source)
 static void refuse_unknown_size(const struct source *source)
 {
 	char byte;
+	ssize_t got;
 
-	if (source->size == 0 && pread(source->fd, &byte, 1, 0) > 0)
+	if (source->size != 0)
+		return;
+	got = pread(source->fd, &byte, 1, 0);
+	if (got < 0)
+		tool_fail("%s: the file does not tell its size, and cannot be read: %s",
+			  source->path, strerror(errno));
+	if (got > 0)
 		tool_fail("%s: the file does not tell its size; cp(1) or cat(1) can copy it",
 			  source->path);
 }
@@ -218,12 +225,20 @@ static void lose(struct piece *piece, uint64_t len, const char *reason)
 	piece->reason = reason;
 }
 
-static void lose_past_end(const struct source *source, struct piece *piece, uint64_t limit)
+static void lose_past_end(const struct source *source, struct piece *piece, uint64_t offset,
+			  uint64_t limit)
 {
+	uint64_t size = size_now(source);
+
 	lose(piece, limit, mcsafe_reason_name(MCSAFE_REASON_PAST_END));
-	snprintf(piece->text, sizeof(piece->text),
-		 "past the end of the file, which has shrunk to %" PRIu64 " bytes",
-		 size_now(source));
+	/* Files of /sys say that they have a page, and have less. */
+	if (offset < size)
+		snprintf(piece->text, sizeof(piece->text),
+			 "past the end of the file, which says that it has %" PRIu64 " bytes",
+			 size);
+	else
+		snprintf(piece->text, sizeof(piece->text),
+			 "past the end of the file, which has shrunk to %" PRIu64 " bytes", size);
 }
 
 static void away(struct piece *piece, int error)
@@ -283,7 +298,7 @@ static void read_file(struct source *source, void *buffer, size_t n, uint64_t of
 		return;
 	}
 	if (got == 0) {
-		lose_past_end(source, piece, limit);
+		lose_past_end(source, piece, offset, limit);
 		return;
 	}
 	reason = reason_of(errno);
@@ -335,7 +350,7 @@ static void lose_mapped(struct source *source, uint64_t offset, uint64_t limit, 
 	struct mcsafe_range bad;
 
 	if (offset >= size_now(source)) {
-		lose_past_end(source, piece, limit);
+		lose_past_end(source, piece, offset, limit);
 		return;
 	}
 	if (mcsafe_badblocks_next(mcsafe_pmem_badblocks(source->pmem), offset, offset + limit,
@@ -376,7 +391,7 @@ static void read_map(struct source *source, void *buffer, size_t n, uint64_t off
 		return;
 	}
 	if (got == 0) {
-		lose_past_end(source, piece, limit);
+		lose_past_end(source, piece, offset, limit);
 		return;
 	}
 	if ((size_t)got != n) {
@@ -393,7 +408,7 @@ static void read_map(struct source *source, void *buffer, size_t n, uint64_t off
 	/* Past the end of a file, its last page reads as zeros. */
 	size = size_now(source);
 	if (offset >= size) {
-		lose_past_end(source, piece, limit);
+		lose_past_end(source, piece, offset, limit);
 		return;
 	}
 	if (size - offset < (uint64_t)got)
@@ -413,7 +428,7 @@ void source_read(struct source *source, void *buffer, size_t room, uint64_t offs
 	if (hole) {
 		size = size_now(source);
 		if (offset >= size) {
-			lose_past_end(source, piece, limit);
+			lose_past_end(source, piece, offset, limit);
 			return;
 		}
 		piece->kind = PIECE_HOLE;

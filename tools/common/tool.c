@@ -3,21 +3,34 @@
 #include "common/tool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "common/progress.h"
 
 const char *tool_name = "mcsafe";
 
 __attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
+	char *text, *shown;
+	size_t room;
+
 	progress_hide();
-	fprintf(stderr, "%s: ", tool_name);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	if (vasprintf(&text, format, args) < 0) {
+		fprintf(stderr, "%s: no memory for a message\n", tool_name);
+		return;
+	}
+	room = strlen(text) * MCSAFE__ESCAPED_LEN + 1;
+	shown = malloc(room);
+	if (shown != NULL)
+		mcsafe__escape(shown, room, text);
+	fprintf(stderr, "%s: %s\n", tool_name, shown != NULL ? shown : "no memory for a message");
+	free(shown);
+	free(text);
 }
 
 void tool_warn(const char *format, ...)
@@ -65,6 +78,28 @@ void tool_parse(const struct argp *argp, int argc, char **argv, unsigned flags, 
 	argp_err_exit_status = STATUS_ERROR;
 	if (argp_parse(argp, argc, argv, flags, NULL, input) != 0)
 		exit(STATUS_ERROR);
+}
+
+const char *tool_signal(int number)
+{
+	static char text[32];
+	const char *name = sigabbrev_np(number);
+
+	if (name != NULL)
+		snprintf(text, sizeof(text), "SIG%s", name);
+	else
+		snprintf(text, sizeof(text), "signal %d", number);
+	return text;
+}
+
+void tool_catch_end(void (*handler)(int signo))
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = handler, .sa_flags = (int)SA_RESETHAND}, old;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &action, NULL);
 }
 
 int tool_end(enum status status)

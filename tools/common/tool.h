@@ -15,7 +15,10 @@ enum status {
 /* "mcsafe run" in mcsafe run. It begins every message. */
 extern const char *tool_name;
 
-/* Write "mcsafe run: " and the text to standard error. A line of progress is taken away before. */
+/*
+ * Write "mcsafe run: " and the text to standard error, in one line: names of files can have control
+ * characters, and these become \xNN. A line of progress is taken away before.
+ */
 void tool_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, then end with STATUS_ERROR. */
@@ -32,6 +35,17 @@ char *tool_copy_text(const char *text);
  * to the parser.
  */
 void tool_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
+
+/* The name of a signal, "SIGTERM", or "signal 35": a real-time signal has none. Valid until the
+ * next call. */
+const char *tool_signal(int number);
+
+/*
+ * Catch SIGINT, SIGTERM and SIGHUP, so that the command can end in order. The second signal of the
+ * same number ends it at once. What is ignored stays so: nohup(1), and shells without job control
+ * for what runs in the background, have signals ignored.
+ */
+void tool_catch_end(void (*handler)(int signo));
 
 /* Flush standard output, and return the status. A write that failed is told, and is an error. */
 int tool_end(enum status status);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/files.h"
 #include "common/json.h"
 #include "common/range.h"
 #include "common/size.h"
@@ -105,35 +106,30 @@ static void on_signal(int signo)
 	rescue_stop = signo;
 }
 
-/* A second signal of the same number ends the program at once. */
 static void catch_signals(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction old;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		/* nohup(1) and shells without job control have signals ignored. */
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
+	tool_catch_end(on_signal);
 	/* A limit of the size of files is told as an error of the write. */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+static void refuse_image_as_map(const struct options *o)
+{
+	if (files_are_same(o->map, o->image))
+		tool_fail("%s is the map file and DST", o->map);
+}
+
 static void refuse_map_path(const struct options *o, const struct source *source)
 {
-	struct stat map, image;
+	struct stat map;
 
-	if (strcmp(o->map, o->image) == 0)
-		tool_fail("%s is the map file and DST", o->map);
+	refuse_image_as_map(o);
 	if (stat(o->map, &map) != 0)
 		return;
 	if (!S_ISREG(map.st_mode))
 		tool_fail("%s is no file, so it cannot be the map file", o->map);
 	if (source_is(source, &map))
 		tool_fail("%s is the map file and SRC", o->map);
-	if (stat(o->image, &image) == 0 && map.st_dev == image.st_dev && map.st_ino == image.st_ino)
-		tool_fail("%s is the map file and DST", o->map);
 }
 
 /* Where the image must end at least: the map has finished parts up to there. */
@@ -169,6 +165,19 @@ static void choose_part(struct rescue *r, const struct options *o)
 		map_set(&r->map, map_end(&r->map), size - map_end(&r->map), MAP_NOT_TRIED);
 	if (r->map.count > 0 && r->map.blocks[0].start > 0)
 		map_set(&r->map, 0, r->map.blocks[0].start, MAP_NOT_TRIED);
+}
+
+/*
+ * Whether the map says that DST holds a part of SRC already. A map can come from elsewhere: that of
+ * mcsafe run --map has what was lost, and is done.
+ */
+static bool has_begun(const struct map *map)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (map->blocks[i].status == MAP_FINISHED ||
+		    (map->blocks[i].status == MAP_BAD && map->stage != MAP_DONE))
+			return true;
+	return false;
 }
 
 static char *command_line(int argc, char **argv)
@@ -310,7 +319,12 @@ int mcsafe_copy_main(int argc, char **argv)
 		refuse_map_path(&o, &source);
 	resume = o.map != NULL && map_load(&rescue.map, o.map);
 	choose_part(&rescue, &o);
-	image_open(&image, o.image, &source, resume, o.force, finished_end(&rescue.map));
+	files_check(o.map);
+	image_open(&image, o.image, &source, resume, o.force || has_begun(&rescue.map),
+		   finished_end(&rescue.map));
+	/* A link that led nowhere may lead to the new file now. */
+	if (o.map != NULL)
+		refuse_image_as_map(&o);
 	if (image.is_device && image.size < rescue.end)
 		tool_fail("%s has %" PRIu64 " bytes, but %" PRIu64 " are needed", o.image,
 			  image.size, rescue.end);

@@ -34,6 +34,10 @@ static void check_existing(const struct stat *status, const char *path, const st
 	if (!resume && !force)
 		tool_fail("%s exists; --force overwrites it, and an existing map file continues it",
 			  path);
+	if (!force && (S_ISBLK(status->st_mode) || status->st_size > 0))
+		tool_fail("%s exists, and the map file has no finished part of it; --force "
+			  "overwrites it",
+			  path);
 }
 
 void image_open(struct image *image, const char *path, const struct source *source, bool resume,

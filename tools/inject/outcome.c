@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/tool.h"
+
 static const struct {
 	const char *name;
 	bool bad;
@@ -18,18 +20,6 @@ static const struct {
 	[OUTCOME_HUNG] = {"hung", true},
 	[OUTCOME_UNREACHED] = {"unreached", false},
 };
-
-const char *outcome_signal(int signal)
-{
-	static char text[32];
-	const char *name = sigabbrev_np(signal);
-
-	if (name != NULL)
-		snprintf(text, sizeof(text), "SIG%s", name);
-	else
-		snprintf(text, sizeof(text), "signal %d", signal);
-	return text;
-}
 
 int outcome_signal_of_shell(int status)
 {
@@ -77,10 +67,10 @@ void outcome_text(const struct results *results, const struct result *result, ch
 	if (trial->hung)
 		snprintf(text, room, "no end after %g seconds", results->timeout);
 	else if (trial->signal != 0)
-		snprintf(text, room, "killed by %s", outcome_signal(trial->signal));
+		snprintf(text, room, "killed by %s", tool_signal(trial->signal));
 	else if (of_shell != 0)
 		snprintf(text, room, "exit status %d: a shell says %s", trial->status,
-			 outcome_signal(of_shell));
+			 tool_signal(of_shell));
 	else if (result->outcome == OUTCOME_TOLD)
 		snprintf(text, room, "exit status 0, with a message");
 	else if (result->outcome == OUTCOME_RECOVERED)

@@ -63,9 +63,6 @@ void outcome_text(const struct results *results, const struct result *result, ch
 size_t outcome_count(const struct results *results, enum outcome outcome);
 size_t outcome_count_bad(const struct results *results);
 
-/* The name of a signal: "SIGSEGV", or "signal 35". Valid until the next call. */
-const char *outcome_signal(int signal);
-
 /* The signal by which a shell says that a program of it died (exit status 128 and more), or 0. */
 int outcome_signal_of_shell(int status);
 

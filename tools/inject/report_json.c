@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "common/tool.h"
 #include "inject/report.h"
 
 static struct json_object *frames_of(const struct trace_copy *copy)
@@ -53,7 +54,7 @@ static struct json_object *result_of(const struct results *results, const struct
 	json_add(one, "status",
 		 result->trial.status >= 0 ? json_object_new_int(result->trial.status) : NULL);
 	json_add_text(one, "signal",
-		      result->trial.signal != 0 ? outcome_signal(result->trial.signal) : NULL);
+		      result->trial.signal != 0 ? tool_signal(result->trial.signal) : NULL);
 	json_add(one, "seconds", json_object_new_double(result->trial.seconds));
 	json_add(one, "failed", copies_of(&result->trial.trace));
 	/* It has newlines, and is visible already. */

@@ -33,11 +33,15 @@ static int64_t now(void)
 
 void trial_prepare(void)
 {
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action;
+
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGCHLD);
-	sigaddset(&waited, SIGINT);
-	sigaddset(&waited, SIGTERM);
-	sigaddset(&waited, SIGHUP);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		/* While a signal is blocked, the kernel keeps it although it is ignored. */
+		if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&waited, ends[i]);
 	sigprocmask(SIG_BLOCK, &waited, &original);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/files.h"
 #include "common/json.h"
 #include "common/progress.h"
 #include "common/ranges.h"
@@ -246,6 +247,9 @@ static void begin(const struct options *o, struct plan *plan)
 	int flags = (o->dry_run ? 0 : MCSAFE_PMEM_WRITE) | (o->punch ? MCSAFE_PMEM_PUNCH : 0) |
 		    (o->no_ask ? MCSAFE_PMEM_NO_ASK : 0);
 
+	files_keep_apart("--save", o->save, "what is repaired", o->path);
+	files_keep_apart("--save", o->save, "the mirror", o->mirror);
+	files_check(o->save != NULL && strcmp(o->save, "-") != 0 ? o->save : NULL);
 	if (o->mirror != NULL)
 		refuse_same_file(o);
 	refuse_device_in_use(o->path);

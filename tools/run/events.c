@@ -3,6 +3,7 @@
 #include "run/events.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +14,20 @@ static struct {
 	struct event *at;
 	size_t count, room;
 } aside;
+
+static bool has_own_children;
+
+void events_begin(void)
+{
+	siginfo_t info;
+
+	has_own_children = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
+bool events_can_end(void)
+{
+	return has_own_children && !events_ready();
+}
 
 void events_put_aside(pid_t tid, int status)
 {
@@ -67,12 +82,21 @@ bool events_ready(void)
 	return true;
 }
 
+/*
+ * If another thread calls execve(2), or the process ends, the kernel waits until all threads that
+ * are killed for that are waited for. Only then the first thread of the process has an event. So
+ * the events of all must be taken, and not that of the thread alone.
+ */
 bool events_wait(pid_t tid, int *status)
 {
 	struct event event;
 
-	if (!wait_for(tid, 0, &event))
-		return false;
-	*status = event.status;
-	return true;
+	while (wait_for(-1, 0, &event)) {
+		if (event.tid == tid) {
+			*status = event.status;
+			return true;
+		}
+		events_put_aside(event.tid, event.status);
+	}
+	return false;
 }

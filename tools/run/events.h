@@ -30,4 +30,12 @@ void events_put_aside(pid_t tid, int status);
 /* Whether an event of the thread is put aside. */
 bool events_has(pid_t tid);
 
+/* Find out, before the program is started, whether this process has children already: a shell that
+ * becomes mcsafe run by exec leaves it those that it has in the background. */
+void events_begin(void);
+
+/* Whether the last thread that is known was the last one that is traced: there are children of
+ * another kind, which events_next() would wait for too, and no event is there. */
+bool events_can_end(void);
+
 #endif /* MCSAFE_TOOLS_RUN_EVENTS_H */

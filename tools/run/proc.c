@@ -84,12 +84,13 @@ static void read_state(pid_t tid, char state[2])
 		state[0] = end[2];
 }
 
-/* Whether the thread is in a call that changes what is mapped. */
+/* Whether the thread is in a call that changes what is mapped. execve(2) is none: it makes another
+ * address space, after all other threads have ended. It sleeps until they have been waited for. */
 static bool is_mapping(pid_t tid)
 {
 	static const long calls[] = {SYS_mmap,   SYS_munmap, SYS_mremap, SYS_mprotect,
 				     SYS_brk,    SYS_shmat,  SYS_shmdt,  SYS_remap_file_pages,
-				     SYS_execve, SYS_madvise};
+				     SYS_madvise};
 	char path[64], text[256], *end;
 	long call;
 

@@ -24,12 +24,13 @@ static struct new_file file;
 
 static void remove_temporary(void)
 {
-	if (file.to != NULL)
+	if (file.to != NULL && file.temporary != NULL)
 		unlink(file.temporary);
 }
 
 void report_begin(const struct report_options *options)
 {
+	files_check(options->map);
 	if (options->path == NULL)
 		return;
 	files_begin(&file, options->path);
@@ -160,8 +161,8 @@ static void write_end(const struct text *text, const struct report_options *opti
 	if (lost_was_stopped())
 		fprintf(text->to, "%s%s was stopped: --on-loss stop\n", text->prefix, program);
 	else if (WIFSIGNALED(status))
-		fprintf(text->to, "%s%s was killed by SIG%s%s\n", text->prefix, program,
-			sigabbrev_np(WTERMSIG(status)),
+		fprintf(text->to, "%s%s was killed by %s%s\n", text->prefix, program,
+			tool_signal(WTERMSIG(status)),
 			WCOREDUMP(status) ? ", and dumped core" : "");
 	else
 		fprintf(text->to, "%s%s ended with status %d\n", text->prefix, program,

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/files.h"
 #include "common/tool.h"
 #include "run/lost.h"
 #include "run/report.h"
@@ -45,10 +47,15 @@ static const struct argp_option options[] = {
 
 static void open_mirror(const char *path)
 {
+	struct stat status;
+
 	stand_in_options.mirror = path;
-	stand_in_options.mirror_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (stand_in_options.mirror_fd < 0)
+	/* O_NONBLOCK: the open of a pipe would wait for a writer. */
+	stand_in_options.mirror_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (stand_in_options.mirror_fd < 0 || fstat(stand_in_options.mirror_fd, &status) != 0)
 		tool_fail("%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+		tool_fail("%s is neither a file nor a block device", path);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -128,6 +135,10 @@ int mcsafe_run_main(int argc, char **argv)
 	int status;
 
 	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
+	files_keep_apart("--report", report.path, "the file of --fill-from",
+			 stand_in_options.mirror);
+	files_keep_apart("--map", report.map, "the file of --fill-from", stand_in_options.mirror);
+	files_keep_apart("--map", report.map, "the file of --report", report.path);
 	report_begin(&report);
 	start(&started, report.program);
 	signals_begin(started.pid);

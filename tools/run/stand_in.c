@@ -218,8 +218,8 @@ static void plan(struct fault *fault)
 
 /* ---- replace it ------------------------------------------------------------------------------ */
 
-/* Read the mirror. What it lacks is zeros. False: nothing could be read. */
-static bool read_mirror(const struct fault *fault, char *to, size_t n)
+/* Read the mirror. Returns how many bytes it has. The rest is zeros. */
+static size_t read_mirror(const struct fault *fault, char *to, size_t n, bool *failed)
 {
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
 	uint64_t at = vma->offset + (fault->start - vma->start);
@@ -231,6 +231,7 @@ static bool read_mirror(const struct fault *fault, char *to, size_t n)
 		got = pread(stand_in_options.mirror_fd, to + done, n - done, (off_t)(at + done));
 		if (got < 0 && errno == EINTR)
 			continue;
+		*failed = got < 0;
 		if (got < 0)
 			lost_note("%s: at offset %" PRIu64 ": %s", stand_in_options.mirror,
 				  at + done, strerror(errno));
@@ -238,7 +239,32 @@ static bool read_mirror(const struct fault *fault, char *to, size_t n)
 			break;
 		done += (size_t)got;
 	}
-	return done > 0;
+	return done;
+}
+
+/*
+ * Fill the plan from the mirror. If the mirror has a part only, only this part is replaced, and the
+ * rest is met later: the report must not say that the mirror stood in where it has nothing. False:
+ * zeros stand in.
+ */
+static bool fill_from_mirror(struct fault *fault, char *bytes)
+{
+	const size_t n = fault->end - fault->start, page = fault->mapping.vma.page;
+	bool failed = false;
+	uintptr_t filled = fault->start + mcsafe__up(read_mirror(fault, bytes, n, &failed), page);
+
+	if (filled > fault->page) {
+		if (filled < fault->end)
+			fault->end = filled;
+		return true;
+	}
+	fault->start = filled;
+	if (failed) {
+		/* It may be readable farther on. */
+		fault->start = mcsafe__down(fault->page, page);
+		fault->end = fault->start + page;
+	}
+	return false;
 }
 
 /* A mirror is of one file: the first of which something was lost. */
@@ -266,7 +292,7 @@ static char *content(struct fault *fault)
 	if (!has_mirror(fault))
 		return NULL;
 	bytes = tool_alloc(1, n);
-	if (read_mirror(fault, bytes, n)) {
+	if (fill_from_mirror(fault, bytes)) {
 		fault->lost.fill = LOST_MIRROR;
 		return bytes;
 	}
@@ -366,6 +392,7 @@ static enum answer replace(struct fault *fault)
 	bool can_write = vma->prot & PROT_WRITE;
 	bool steps = can_write && !fault->is_call && !fault->is_readable && can_step(fault);
 	char *bytes = content(fault);
+	const uintptr_t first = fault->start; /* whose content `bytes` begins with */
 	enum answer answer;
 
 	if (!can_write)
@@ -377,7 +404,8 @@ static enum answer replace(struct fault *fault)
 	answer = map(fault, steps ? PROT_READ : vma->prot);
 	if (answer == ANSWER_AGAIN && fault->task->give_up_at == 0) {
 		if (bytes != NULL &&
-		    !tracee_write(fault->task->tid, fault->start, bytes, fault->end - fault->start))
+		    !tracee_write(fault->task->tid, fault->start, bytes + (fault->start - first),
+				  fault->end - fault->start))
 			fault->lost.fill = LOST_ZEROS;
 		if (steps)
 			answer = watch_access(fault);

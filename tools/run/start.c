@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/tool.h"
+#include "run/events.h"
 #include "run/lost.h"
 #include "run/proc.h"
 #include "run/tracer.h"
@@ -123,6 +124,15 @@ void start_check_exec(pid_t pid)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
+/* Which memory a thread has lost stands in /proc only. */
+static void check_proc(void)
+{
+	struct proc proc;
+
+	if (!proc_read(getpid(), &proc))
+		lost_note("/proc is not mounted, or hides processes, so nothing can stand in");
+}
+
 static _Noreturn void be_program(int go, int error, char **program)
 {
 	char byte;
@@ -146,6 +156,8 @@ void start(struct started *started, char **program)
 	refuse_privileges(program[0]);
 	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(error, O_CLOEXEC) != 0)
 		tool_fail("pipe: %s", strerror(errno));
+	check_proc();
+	events_begin();
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)

@@ -10,6 +10,7 @@
 #define LISTS 1024
 
 static struct task *table[LISTS];
+static size_t count;
 
 static struct task **list_of(pid_t tid)
 {
@@ -31,6 +32,7 @@ struct task *tasks_add(pid_t tid)
 	task->tid = tid;
 	task->next = *list;
 	*list = task;
+	count++;
 	return task;
 }
 
@@ -50,6 +52,12 @@ void tasks_remove(struct task *task)
 	*link = task->next;
 	leave_space(task);
 	free(task);
+	count--;
+}
+
+size_t tasks_count(void)
+{
+	return count;
 }
 
 void tasks_each(void (*fn)(struct task *task, void *arg), void *arg)

@@ -53,6 +53,9 @@ struct task *tasks_add(pid_t tid);
 /* The thread is gone. */
 void tasks_remove(struct task *task);
 
+/* How many are known. */
+size_t tasks_count(void);
+
 /* Call fn for each thread. It must not add or remove one. */
 void tasks_each(void (*fn)(struct task *task, void *arg), void *arg);
 

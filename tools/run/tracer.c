@@ -201,7 +201,7 @@ int tracer_run(pid_t program)
 	int result = 0;
 
 	tasks_give_space(know(program));
-	while (events_next(&event)) {
+	while (!(tasks_count() == 0 && events_can_end()) && events_next(&event)) {
 		if (WIFSTOPPED(event.status)) {
 			on_stopped(know(event.tid), event.status);
 			continue;

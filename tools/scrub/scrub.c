@@ -11,6 +11,7 @@
 #include <mcsafe/explain.h>
 #include <mcsafe/pmem.h>
 
+#include "common/files.h"
 #include "common/json.h"
 #include "common/progress.h"
 #include "common/ranges.h"
@@ -170,8 +171,12 @@ static void begin(struct work *work)
 {
 	const struct options *o = work->options;
 	struct mcsafe_badblocks *bad;
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
+	files_keep_apart("--save", o->save, "what is read", o->path);
+	files_keep_apart("--resume", o->resume, "what is read", o->path);
+	files_keep_apart("--save", o->save, "the state of --resume", o->resume);
+	files_check(o->save != NULL && strcmp(o->save, "-") != 0 ? o->save : NULL);
+	files_check(o->resume);
 	target_open(&work->target, o->path, o->no_ask ? MCSAFE_PMEM_NO_ASK : 0);
 	bad = mcsafe_pmem_badblocks(work->target.pmem);
 	work->state = (struct scrub_state){
@@ -183,10 +188,7 @@ static void begin(struct work *work)
 	ranges_cut(bad, work->target.size);
 	work->progress.offset = work->state.offset;
 	work->written = now();
-	/* A second signal ends the program at once. */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	tool_catch_end(on_signal);
 }
 
 static void list(const struct mcsafe_badblocks *bad, const char *what)
@@ -242,6 +244,8 @@ static int finish(struct work *work, int result)
 	const struct options *o = work->options;
 	const struct mcsafe_badblocks *bad = work->state.bad;
 	bool complete = result == 0;
+	enum status status = STATUS_ERROR;
+	int ended;
 
 	progress_end();
 	if (result == -EFAULT)
@@ -250,22 +254,24 @@ static int finish(struct work *work, int result)
 	else if (result != 0 && result != -ECANCELED)
 		tool_warn("%s: %s", work->target.shown, strerror(-result));
 	forget_bad(work);
+	if (complete)
+		status = mcsafe_badblocks_bytes(bad) > 0 ||
+					 mcsafe_badblocks_bytes(work->state.unread) > 0
+				 ? STATUS_LOST
+				 : STATUS_FINE;
 	if (o->json)
 		tell_json(work, complete);
 	else
 		tell(work, complete);
 	if (o->save != NULL)
 		ranges_save(bad, o->save);
-	if (!complete)
+	ended = tool_end(status);
+	/* If nobody has got the result, the state still has it. */
+	if (!complete || (ended == STATUS_ERROR && o->save == NULL))
 		write_state(work);
 	else if (o->resume != NULL)
 		scrub_state_remove(o->resume);
-	if (!complete)
-		return tool_end(STATUS_ERROR);
-	return tool_end(mcsafe_badblocks_bytes(bad) > 0 ||
-					mcsafe_badblocks_bytes(work->state.unread) > 0
-				? STATUS_LOST
-				: STATUS_FINE);
+	return ended;
 }
 
 int mcsafe_scrub_main(int argc, char **argv)
