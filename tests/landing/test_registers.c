@@ -22,7 +22,6 @@ struct request {
 /* Calls the function with the three registers as they are in memory. */
 static uint64_t call(const struct request *request)
 {
-	register uint64_t r8 __asm__("r8") = request->args[4];
 	uint64_t args[4] = {request->args[0], request->args[1], request->args[2], request->args[3]};
 	uint64_t result;
 
@@ -30,15 +29,15 @@ static uint64_t call(const struct request *request)
 	__asm__ volatile("movq	%%rsp, %%r12\n\t"
 			 "leaq	-128(%%rsp), %%rsp\n\t"
 			 "andq	$-16, %%rsp\n\t"
+			 "movq	32(%[request]), %%r8\n\t"
 			 "movq	48(%[request]), %%r9\n\t"
 			 "movq	56(%[request]), %%r10\n\t"
 			 "movq	64(%[request]), %%r11\n\t"
 			 "call	*40(%[request])\n\t"
 			 "movq	%%r12, %%rsp"
-			 : "=a"(result), "+D"(args[0]), "+S"(args[1]), "+d"(args[2]), "+c"(args[3]),
-			   "+r"(r8)
+			 : "=a"(result), "+D"(args[0]), "+S"(args[1]), "+d"(args[2]), "+c"(args[3])
 			 : [request] "b"(request)
-			 : "r9", "r10", "r11", "r12", "cc", "memory");
+			 : "r8", "r9", "r10", "r11", "r12", "cc", "memory");
 	return result;
 }
 
