@@ -41,6 +41,7 @@ struct mcsafe_pmem {
 	struct mcsafe_badblocks *bad;
 
 	int fd;                      /* -1: none. Ask mcsafe__pmem_has_file() before it is used */
+	_Atomic int seeker;          /* medium.c: another descriptor, with its own position */
 	struct mcsafe__file_id file; /* which file fd was when it was opened */
 	size_t fd_offset;            /* where base is in the file */
 	size_t in_file;              /* memory of the caller: how much the file had of it at open */
@@ -49,16 +50,15 @@ struct mcsafe_pmem {
 	bool dax, sync, flush;
 	bool memory_file; /* tmpfs, memfd, hugetlbfs: the data do not outlive the machine */
 	bool hugetlb;
+	bool own_position; /* nobody else uses the file position of fd */
+	atomic_bool closed;
+	atomic_bool has_lost; /* the shield has lost pages: see shielded.c */
 	size_t page_size;
 	size_t align; /* start and length of a repair are multiples of it */
 	struct mcsafe__view first;
 
-	bool own_position;      /* nobody else uses the file position of fd */
-	_Atomic int seeker;     /* medium.c: another descriptor, with its own position */
 	_Atomic size_t no_hole; /* medium.c: no hole of the file was found before this offset */
-
 	_Atomic size_t holders; /* the mapping itself, and calls that have stepped aside */
-	atomic_bool closed;
 
 	pthread_mutex_t change; /* held while views or contents change: refresh, repair */
 	pthread_mutex_t noting; /* held while a fault is noted, and while `seeker` is opened; taken
@@ -66,7 +66,6 @@ struct mcsafe_pmem {
 	_Atomic unsigned long repairs;
 
 	struct mcsafe__shielded *shielded; /* NULL: none. Changed under `change` and `noting` */
-	_Atomic bool has_lost;             /* the shield has lost pages: see shielded.c */
 };
 
 /* ---- running calls, for which mcsafe_pmem_close() waits -------------------------------------- */

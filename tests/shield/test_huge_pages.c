@@ -18,6 +18,7 @@
 #include "cmocka_all.h"
 #include "huge_pages.h"
 #include "kit.h"
+#include "rng.h"
 #include "run.h"
 #include "uffd_poison.h"
 
@@ -65,6 +66,7 @@ static ssize_t read_around(int fd, void *to, size_t n, off_t offset)
 	return got;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's names are reserved */
 ssize_t pread(int fd, void *to, size_t n, off_t offset)
 {
 	return read_around(fd, to, n, offset);
@@ -74,6 +76,7 @@ ssize_t pread64(int fd, void *to, size_t n, off_t offset)
 {
 	return read_around(fd, to, n, offset);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* ---- files of huge pages --------------------------------------------------------------------- */
 
@@ -374,17 +377,17 @@ IN_CHILD(random_bad_pages_are_lost_exactly)
 	struct s_file file = make(2, MAP_SHARED);
 	struct mcsafe_shield *shield;
 	size_t lost = 0, carried = 0;
+	struct t_rng rng = t_rng_start(t_seed(), 0);
 
-	srand(17);
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 2, zeros);
 	for (unsigned round = 0; round < 30; round++) {
-		size_t huge = (size_t)rand() % 2 * IN_HUGE, here = 0;
+		size_t huge = t_rng_below(&rng, 2) * IN_HUGE, here = 0;
 
 		t_poison(file.map + huge * T_PAGE, T_HUGE);
 		bad.n = 0;
-		for (unsigned i = (unsigned)rand() % 20; i > 0; i--)
-			set_bad((size_t)rand() % (2 * IN_HUGE));
+		for (size_t i = t_rng_below(&rng, 20); i > 0; i--)
+			set_bad(t_rng_below(&rng, 2 * IN_HUGE));
 		CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
 		for (size_t page = 0; page < 2 * IN_HUGE; page++) {
 			bool is_lost = is_bad((off_t)page) && page / IN_HUGE == huge / IN_HUGE;

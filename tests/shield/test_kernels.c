@@ -609,7 +609,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_query_and_the_text_say_the_same),
 		NOT_WITH_VALGRIND(test_before_linux_6_11_the_text_is_read),
-		NOT_WITH_TSAN_OR_VALGRIND(test_huge_pages_are_found_by_trying),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_huge_pages_are_found_by_trying),
 		cmocka_unit_test(test_before_linux_6_9_pages_are_probed),
 		cmocka_unit_test(test_a_probe_says_what_an_access_would_find),
 		NOT_WITH_VALGRIND(test_without_populate_a_page_is_replaced_untried),

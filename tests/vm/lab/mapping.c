@@ -271,7 +271,8 @@ const char *lab_outcome(const unsigned char *src, size_t from, size_t n)
 	size_t left;
 	const char *words;
 
-	lab_need(dst != NULL, "no memory");
+	if (dst == NULL)
+		return "no memory";
 	left = mcsafe_memcpy(dst, src, n, &fault);
 	words = in_words(left, &fault, lab_contents(dst, from, n));
 	free(dst);
