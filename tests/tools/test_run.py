@@ -408,7 +408,7 @@ class Status(Case):
             ((), "no program"),
             (("--on-loss=never", "true"), '--on-loss is "continue" or "stop", not "never"'),
             (("--always", "--respect-handlers", "true"), "exclude each other"),
-            (("--no-such-option", "true"), "unrecognized option"),
+            (("--no-such-option", "true"), "there is no option --no-such-option"),
         ):
             done = run("run", *words)
             self.assertEqual((done.returncode, done.stdout), (ERROR, ""))

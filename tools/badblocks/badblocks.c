@@ -19,6 +19,7 @@
 #include "common/size.h"
 #include "common/target.h"
 #include "common/tool.h"
+#include "common/usage.h"
 
 int mcsafe_badblocks_main(int argc, char **argv);
 
@@ -51,7 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'b':
 		if (!size_read(arg, &o->block) || o->block == 0)
-			argp_error(state, "--blocks: \"%s\" is no number of bytes above 0", arg);
+			usage_error("--blocks: \"%s\" is no number of bytes above 0", arg);
 		break;
 	case KEY_LOAD:
 		o->load[o->nload++] = arg;
@@ -64,7 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_BASE:
 		if (!size_read(arg, &o->base))
-			argp_error(state, "--base: \"%s\" is no number of bytes", arg);
+			usage_error("--base: \"%s\" is no number of bytes", arg);
 		break;
 	case KEY_NO_ASK:
 		o->no_ask = true;
@@ -77,18 +78,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (o->path != NULL)
-			argp_error(state, "only one file or device");
+			usage_error("only one file or device");
 		o->path = arg;
 		break;
 	case ARGP_KEY_END:
 		if (o->path == NULL && o->nload == 0 && o->ncxl == 0)
-			argp_error(state, "which file or device, or which list?");
+			usage_error("which file or device, or which list?");
 		if (o->json && o->block != 0)
-			argp_error(state, "--json and --blocks exclude each other");
+			usage_error("--json and --blocks exclude each other");
 		if (o->save != NULL && (o->json || o->block != 0))
-			argp_error(state, "--save writes a list: not with --json or --blocks");
+			usage_error("--save writes a list: not with --json or --blocks");
 		if (o->ncxl == 0 && (o->of != NULL || o->base != 0))
-			argp_error(state, "--of and --base are for --cxl");
+			usage_error("--of and --base are for --cxl");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -184,7 +185,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	bool is_asked;
 	size_t count;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	files_keep_apart("--save", o.save, "the file that the list is about", o.path);
 	is_asked = o.path != NULL && !o.no_ask;
 	bad = ranges_create();

@@ -12,6 +12,7 @@
 #include "common/range.h"
 #include "common/source.h"
 #include "common/tool.h"
+#include "common/usage.h"
 
 #define ROOM ((size_t)256 << 10) /* fits into the second cache, with what the kernel writes */
 
@@ -49,12 +50,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
-			argp_error(state, "only one FILE can be read");
+			usage_error("only one FILE can be read");
 		o->file = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (o->file == NULL)
-			argp_error(state, "FILE is missing");
+			usage_error("FILE is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -165,7 +166,7 @@ int mcsafe_cat_main(int argc, char **argv)
 	uint64_t end;
 	enum status status;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	source_open(&source, o.file, o.way);
 	refuse_own_output(&source);
 	end = range_end(&o.range, source.size, o.file);

@@ -13,6 +13,7 @@
 #include "common/range.h"
 #include "common/size.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "copy/rescue.h"
 
 #define INTERVAL 30 /* seconds: what is done twice if the process is killed */
@@ -42,12 +43,12 @@ static unsigned count(const char *text, const char *option)
 	return (unsigned)n;
 }
 
-static error_t parse_end(const struct options *o, struct argp_state *state)
+static error_t parse_end(const struct options *o)
 {
 	if (o->image == NULL)
-		argp_error(state, "%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
+		usage_error("%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
 	if (o->sparse && o->has_fill)
-		argp_error(state, "--fill and --sparse exclude each other");
+		usage_error("--fill and --sparse exclude each other");
 	return 0;
 }
 
@@ -89,11 +90,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
-			argp_error(state, "there are more names than SRC and DST");
+			usage_error("there are more names than SRC and DST");
 		*(state->arg_num == 0 ? &o->source : &o->image) = arg;
 		return 0;
 	case ARGP_KEY_END:
-		return parse_end(o, state);
+		return parse_end(o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -312,7 +313,7 @@ int mcsafe_copy_main(int argc, char **argv)
 	char *command;
 	bool resume;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	command = command_line(argc, argv);
 	source_open(&source, o.source, o.way);
 	if (o.map != NULL)
