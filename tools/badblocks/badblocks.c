@@ -24,10 +24,11 @@
 int mcsafe_badblocks_main(int argc, char **argv);
 
 struct options {
-	const char *path, *of, *save;
-	const char **load, **cxl;
+	const char *path, *save;
+	const char **load, **cxl_files;
 	size_t nload, ncxl;
-	uint64_t block, base;
+	uint64_t block;
+	struct cxl cxl;
 	bool no_ask, json;
 };
 
@@ -58,13 +59,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->load[o->nload++] = arg;
 		break;
 	case KEY_CXL:
-		o->cxl[o->ncxl++] = arg;
+		o->cxl_files[o->ncxl++] = arg;
 		break;
 	case KEY_OF:
-		o->of = arg;
+		o->cxl.of = arg;
 		break;
 	case KEY_BASE:
-		if (!size_read(arg, &o->base))
+		if (!size_read(arg, &o->cxl.base))
 			usage_error("--base: \"%s\" is no number of bytes", arg);
 		break;
 	case KEY_NO_ASK:
@@ -88,7 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			usage_error("--json and --blocks exclude each other");
 		if (o->save != NULL && (o->json || o->block != 0))
 			usage_error("--save writes a list: not with --json or --blocks");
-		if (o->ncxl == 0 && (o->of != NULL || o->base != 0))
+		if (o->ncxl == 0 && (o->cxl.of != NULL || o->cxl.base != 0))
 			usage_error("--of and --base are for --cxl");
 		break;
 	default:
@@ -179,7 +180,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 		NULL,
 	};
 	struct options o = {.load = tool_alloc((size_t)argc, sizeof(*o.load)),
-			    .cxl = tool_alloc((size_t)argc, sizeof(*o.cxl))};
+			    .cxl_files = tool_alloc((size_t)argc, sizeof(*o.cxl_files))};
 	struct mcsafe_badblocks_answer answer = {0};
 	struct mcsafe_badblocks *bad;
 	bool is_asked;
@@ -194,7 +195,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	for (size_t i = 0; i < o.nload; i++)
 		ranges_load(bad, o.load[i]);
 	for (size_t i = 0; i < o.ncxl; i++)
-		cxl_load(bad, o.cxl[i], o.of, o.base);
+		cxl_load(bad, o.cxl_files[i], &o.cxl);
 	if (o.json)
 		write_json(&o, bad, &answer, is_asked);
 	else if (o.block != 0)
@@ -204,6 +205,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	count = mcsafe_badblocks_count(bad);
 	mcsafe_badblocks_destroy(bad);
 	free(o.load);
-	free(o.cxl);
+	free(o.cxl_files);
+	free(o.cxl.found);
 	return tool_end(count > 0 ? STATUS_LOST : STATUS_FINE);
 }
