@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/losses.h"
+#include "common/overlap.h"
 #include "common/range.h"
 #include "common/source.h"
 #include "common/tool.h"
@@ -106,10 +107,14 @@ static void put_many(char *buffer, unsigned char byte, uint64_t n)
 static void refuse_own_output(const struct source *source)
 {
 	struct stat out;
+	enum overlap overlap;
 
-	if (fstat(STDOUT_FILENO, &out) == 0 && (S_ISREG(out.st_mode) || S_ISBLK(out.st_mode)) &&
-	    source_is(source, &out))
-		tool_fail("%s is standard output", source->path);
+	if (fstat(STDOUT_FILENO, &out) != 0 || (!S_ISREG(out.st_mode) && !S_ISBLK(out.st_mode)))
+		return;
+	overlap = overlap_of(&source->stat, &out);
+	if (overlap != OVERLAP_NONE)
+		tool_fail("%s %s standard output", source->path,
+			  overlap == OVERLAP_SAME ? "is" : "has bytes in common with");
 }
 
 /* Write all of it. Returns false if the rest could not be read. */

@@ -116,12 +116,17 @@ static void catch_signals(void)
 
 static void refuse_image_as_map(const struct options *o)
 {
-	if (files_are_same(o->map, o->image))
+	enum overlap overlap = files_overlap(o->map, o->image);
+
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and DST", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->image);
 }
 
 static void refuse_map_path(const struct options *o, const struct source *source)
 {
+	enum overlap overlap;
 	struct stat map;
 
 	refuse_image_as_map(o);
@@ -129,8 +134,11 @@ static void refuse_map_path(const struct options *o, const struct source *source
 		return;
 	if (!S_ISREG(map.st_mode))
 		tool_fail("%s is no file, so it cannot be the map file", o->map);
-	if (source_is(source, &map))
+	overlap = overlap_of(&source->stat, &map);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and SRC", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->source);
 }
 
 /* Where the image must end at least: the map has finished parts up to there. */

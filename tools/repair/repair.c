@@ -11,6 +11,7 @@
 
 #include "common/files.h"
 #include "common/json.h"
+#include "common/overlap.h"
 #include "common/progress.h"
 #include "common/ranges.h"
 #include "common/size.h"
@@ -125,12 +126,15 @@ static void refuse_device_in_use(const char *path)
 static void refuse_same_file(const struct options *o)
 {
 	struct stat one, other;
+	enum overlap overlap;
 
 	if (stat(o->path, &one) != 0 || stat(o->mirror, &other) != 0)
 		return; /* target_open() tells */
-	if ((one.st_dev == other.st_dev && one.st_ino == other.st_ino) ||
-	    (S_ISBLK(one.st_mode) && S_ISBLK(other.st_mode) && one.st_rdev == other.st_rdev))
+	overlap = overlap_of(&one, &other);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is not a mirror: it is the file itself", o->mirror);
+	if (overlap == OVERLAP_PART)
+		tool_fail("%s is not a mirror: it has bytes in common with %s", o->mirror, o->path);
 }
 
 /*
