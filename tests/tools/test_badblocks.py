@@ -172,6 +172,12 @@ class Badblocks(unittest.TestCase):
         path.write_text(text)
         return path
 
+    def leave_out(self, reason: str) -> None:
+        """Say what is not tested."""
+        print(f"SKIP: {reason}")
+        if os.environ.get("MCSAFE_NO_SKIP") == "1":
+            self.fail(reason)
+
     def test_lists_are_merged(self) -> None:
         """Those of files and of standard input, in order of the offsets."""
         one = self.write("one", "8192 4096\n# a remark\n0 512\n")
@@ -402,6 +408,35 @@ class Badblocks(unittest.TestCase):
             done = badblocks("--no-ask", "--load", "-", file.name, input="")
             self.assertEqual((done.returncode, done.stderr), (FINE, ""))
 
+    def test_a_full_file_system(self) -> None:
+        """It is told that there is no space, and the old list stays."""
+        full = self.scratch / "full"
+        full.mkdir()
+        unshare = ["unshare", "--mount"]
+        if os.getuid() != 0:
+            unshare += ["--user", "--map-root-user"]
+        fill = """
+            mount -t tmpfs -o size=8k none "$0" && cd "$0" && echo "0 1" > list &&
+            ! head -c 8192 /dev/zero 2>/dev/null > rest || exit 9
+            "$@"; status=$?
+            cat list; exit $status"""
+        for words in (
+            ("badblocks", "--load", self.write("new", "8192 4096\n"), "--save", "list"),
+            ("scrub", "--load", self.scratch / "new", "--save", "list", self.write("file", "x")),
+        ):
+            done = subprocess.run(
+                [*unshare, "sh", "-c", fill, full, MCSAFE, *words],
+                capture_output=True, text=True, check=False,
+            )
+            if done.returncode == 9 or "unshare" in done.stderr:
+                self.leave_out(f"a full file system: {done.stderr}")
+                return
+            self.assertEqual(done.returncode, ERROR)
+            self.assertEqual(
+                done.stderr, f"mcsafe {words[0]}: list: No space left on device\n"
+            )
+            self.assertEqual(done.stdout.splitlines()[-1], "0 1")
+
     def test_the_list_of_the_kernel(self) -> None:
         """A file system takes the place of /sys, in mounts of this command only."""
         file = self.write("data", "x" * 16 * PAGE)
@@ -423,9 +458,7 @@ class Badblocks(unittest.TestCase):
             )
             reason = done.stderr.strip() if done.returncode != 0 else None
         if reason is not None:
-            print(f"SKIP: the list of the kernel: {reason}")
-            if os.environ.get("MCSAFE_NO_SKIP") == "1":
-                self.fail(reason)
+            self.leave_out(f"the list of the kernel: {reason}")
             return
         script = f'{mount}; exec "$@"'
         done = subprocess.run(

@@ -65,7 +65,7 @@ void files_keep_apart(const char *option, const char *path, const char *what, co
 
 static _Noreturn void fail(const struct new_file *file)
 {
-	int error = errno;
+	int error = file->error != 0 ? file->error : errno;
 
 	if (file->temporary != NULL)
 		unlink(file->temporary);

@@ -12,6 +12,7 @@ struct new_file {
 	FILE *to;
 	char *path;      /* what it will be */
 	char *temporary; /* what it is now, in the same directory; NULL: it is written in place */
+	int error;       /* why a write has failed, an errno value, where the writer knows; or 0 */
 };
 
 /*
