@@ -17,6 +17,11 @@ def read(name: str) -> str:
     return (SOURCE / name).read_text()
 
 
+def anchor(heading: str) -> str:
+    """Return the name that a forge gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def is_program(name: str) -> bool:
     """Whether a file of examples is a program, and not a part of one."""
     if not name.endswith((".c", ".py")):
@@ -60,6 +65,17 @@ class Documents(unittest.TestCase):
             for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
                 with self.subTest(document.name):
                     self.assertTrue((document.parent / target).exists(), target)
+
+    def test_links_within_a_document_lead_to_headings(self) -> None:
+        tried = 0
+        for document in DOCUMENTS:
+            text = document.read_text()
+            anchors = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+            for target in re.findall(r"\]\(#([^)]+)\)", text):
+                with self.subTest(document.name):
+                    self.assertIn(target, anchors)
+                tried += 1
+        self.assertGreaterEqual(tried, 9)
 
     def test_index_of_examples_is_complete(self) -> None:
         index = read("examples/README.md")
