@@ -156,7 +156,7 @@ def check_c(job: Job, frame: Path, out: Path) -> None:
 def check_shell(job: Job, out: Path) -> None:
     """Carry out a block of the shell, which is about mapped_sum.py."""
     if not (prefix / "bin/mcsafe").exists():
-        skipped.append(f"{job.heading}: the command mcsafe was not built, because json-c is missing")
+        skipped.append(f"{job.heading}: without json-c the command mcsafe is not built")
         return
     script = prefix / "share/doc/mcsafe/examples/mapped_sum.py"
     shutil.copy(script, out)
