@@ -27,9 +27,10 @@ int main(int argc, char **argv)
 	action.sa_flags = SA_SIGINFO | SA_ONSTACK;
 	NEED(sigaction(SIGBUS, &action, NULL) == 0 && sigaction(SIGSEGV, &action, NULL) == 0);
 	NEED(memcpy_mcsafe(copy, (const void *)map, 2 * PAGE) == PAGE && is_good(copy, PAGE));
+	/* A fault of the program itself reaches its own handler. */
 	if (sigsetjmp(out, 1) == 0) {
 		(void)map[PAGE];
-		NEED(!"a fault of the program itself reaches its own handler");
+		return 1;
 	}
 	NEED(mcsafe_installed() == 0);
 	return 0;
