@@ -51,7 +51,8 @@ class Memcheck(unittest.TestCase):
     def test_a_program_with_errors_is_found_out(self) -> None:
         """Otherwise the others prove nothing: valgrind is asked to tell of memory that stays."""
         done = subprocess.run(
-            [*VALGRIND, "--errors-for-leak-kinds=all", "--show-leak-kinds=all", MCSAFE, "cat", "-x"],
+            [*VALGRIND, "--errors-for-leak-kinds=all", "--show-leak-kinds=all"]
+            + [MCSAFE, "cat", "-x"],
             capture_output=True, text=True, check=False,
         )
         self.assertEqual(done.returncode, FOUND, done.stderr)
