@@ -67,9 +67,10 @@ static bool read_device(dev_t device, const char *name, dev_t *other)
 	unsigned numbers[2];
 	char text[64];
 
+	if (!read_text(device, name, text, sizeof(text)))
+		return false;
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel has written them. */
-	if (!read_text(device, name, text, sizeof(text)) ||
-	    sscanf(text, "%u:%u", &numbers[0], &numbers[1]) != 2)
+	if (sscanf(text, "%u:%u", &numbers[0], &numbers[1]) != 2)
 		return false;
 	*other = makedev(numbers[0], numbers[1]);
 	return true;

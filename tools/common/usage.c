@@ -139,7 +139,8 @@ static void refuse_wrong_options(const struct argp *argp, int argc, char **argv,
 	char **words = tool_alloc((size_t)argc + 1, sizeof(*words));
 	int key;
 
-	strcpy(list.letters, (flags & ARGP_IN_ORDER) != 0 ? "+:" : ":");
+	/* What is left out of `letters` is 0. */
+	memcpy(list.letters, (flags & ARGP_IN_ORDER) != 0 ? "+:" : ":", 2);
 	walk(argp, &list);
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
 	opterr = 0;
