@@ -64,7 +64,7 @@
  * over has the bytes of the file at that moment. It is not lost, but it is private: stores to it do
  * not reach the file. mcsafe_shield_carried() counts such pages. Pages are carried over if the
  * mapping is shared, and its file is known (MCSAFE_SHIELD_FILE, or by its path) and can be opened
- * for reading. Otherwise all of the huge page is lost. A hole for which there is no huge page is
+ * for reading, for which a descriptor must be left. Otherwise all of the huge page is lost. A hole for which there is no huge page is
  * carried over as zeros.
  *
  * What is not replaced. The fault goes to the previous handler, as if there were no shield:
@@ -75,7 +75,9 @@
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
  *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
- *   - if no descriptor is left (RLIMIT_NOFILE): the handler opens /proc/self/maps;
+ *   - if no descriptor is left (RLIMIT_NOFILE), and the program has closed the one that the library
+ *     keeps of /proc/self/maps: see mcsafe_shield_open(). As long as that one is open, a fault needs
+ *     no other, except to carry over pages of a huge page;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
  *     sandbox that kills the process for such a call does that here.
@@ -122,7 +124,8 @@
  *     poison is met for the first time, the kernel may report the other address: see mcsafe_fault.
  *
  * fork: a child has the same shields, and counts and lists of its own. So has a child of any
- * clone(2) that copies the memory. A child of vfork(2) uses those of its parent. If it is killed
+ * clone(2) that copies the memory. At its first fault such a child opens /proc/self/maps itself, and
+ * closes the descriptor of its parent's, which it has inherited. A child of vfork(2) uses those of its parent. If it is killed
  * while it is in the handler, the parent may wait for ever at its next fault.
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
@@ -192,8 +195,10 @@ struct mcsafe_shield_options {
  *
  * The library keeps the mapping of one page of a shared file until the shield is closed, so that
  * mcsafe_shield_restore() can map the file again. It also keeps a descriptor for the size of the
- * file, and one of the mirror. They are never 0, 1 or 2, and are closed by execve(2). Once the
- * program has closed such a number, the library recognises that, and does without it.
+ * file, one of the mirror and, as long as any shield is open, one of /proc/self/maps. They are never
+ * 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the library
+ * recognises that, and does without it. Without the last one, each fault opens the file anew, and
+ * the next call opens one to keep.
  *
  * @param[out] shield   Receives the shield. Close it with mcsafe_shield_close(). Not NULL.
  *                      Unchanged after a failure.
@@ -335,6 +340,7 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  *             -EOPNOTSUPP  The file cannot be mapped again: there is none (the memory is
  *                          anonymous); or the mapping is private or of huge pages, and the file has
  *                          no descriptor (MCSAFE_SHIELD_FILE) and no path; or it cannot be opened.
+ *             -ENODATA     /proc/self/maps cannot be read. Stand-ins that were not looked at stay.
  *             -ENOMEM      Out of memory, or of mappings, or of address space.
  *
  * After a failure the pages that could be given back were given back.

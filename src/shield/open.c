@@ -241,6 +241,12 @@ static void destroy(struct mcsafe_shield *shield)
 	free(shield);
 }
 
+static void drop_unused_maps(void)
+{
+	if (mcsafe__shield_is_idle())
+		mcsafe__shield_drop_maps();
+}
+
 int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
 			void *note_arg)
@@ -252,6 +258,8 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	mcsafe__control_enter(&section);
 	new = calloc(1, sizeof(*new));
 	err = new != NULL ? mcsafe__shield_prepare() : -ENOMEM;
+	if (err == 0)
+		err = mcsafe__shield_keep_maps();
 	if (new != NULL) {
 		new->mirror.fd = new->file.fd = -1;
 		new->note = note;
@@ -263,6 +271,8 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 		if (err != 0)
 			destroy(new);
 	}
+	if (err != 0)
+		drop_unused_maps();
 	if (err == 0) {
 		atomic_store(&mcsafe__shield_hook, mcsafe__shield_claim);
 		*shield = new;
@@ -286,8 +296,10 @@ int mcsafe_shield_close(struct mcsafe_shield *shield)
 		return 0;
 	mcsafe__control_enter(&section);
 	err = mcsafe__shield_remove(shield);
-	if (err == 0)
+	if (err == 0) {
 		destroy(shield);
+		drop_unused_maps();
+	}
 	mcsafe__control_leave(&section);
 	return err;
 }

@@ -3,7 +3,7 @@
  * shield.h - the private part of shields
  *
  * A fault enters claim.c, finds its shield in table.c without a lock, and has stand_in.c replace
- * the page. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
+ * the page. mapped.c tells what is mapped there. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
  * lock of the shield makes a thread wait while another thread replaces or restores a page of the
  * same shield.
  *
@@ -103,6 +103,40 @@ struct mcsafe_shield *mcsafe__shield_at(uintptr_t addr);
 void mcsafe__shield_lock(const struct mcsafe_shield *shield);
 void mcsafe__shield_unlock(const struct mcsafe_shield *shield);
 
+/* The lock of what mapped.c keeps, in a section or with all signals blocked. No thread that holds it
+ * takes another lock. fd is 0 if nothing is kept, and at first in a child of fork(2). AS-Safe. */
+struct mcsafe__kept *mcsafe__shield_lock_maps(void);
+void mcsafe__shield_unlock_maps(void);
+
+/* Whether all is prepared, and no shield is open. The caller holds the control lock. */
+bool mcsafe__shield_is_idle(void);
+
+/* ---- mapped.c ---------------------------------------------------------------------------------- */
+
+/* The file /proc/self/maps of this process. */
+struct mcsafe__maps {
+	int fd; /* -1: it cannot be opened */
+	bool is_kept;
+};
+
+/* Keep a descriptor. 0; -EMFILE, -ENFILE; -ENODATA: the file cannot be opened. The caller holds the
+ * control lock. */
+int mcsafe__shield_keep_maps(void);
+
+/* Close it. The caller holds the control lock, and no section uses it. */
+void mcsafe__shield_drop_maps(void);
+
+/* In a section. AS-Safe, but for errno. */
+void mcsafe__shield_open_maps(struct mcsafe__maps *maps);
+void mcsafe__shield_close_maps(const struct mcsafe__maps *maps);
+
+/* The mapping of an address; and the first mapping that ends after it, which is MCSAFE__NOT_MAPPED
+ * if there is none. In a section. AS-Safe, but for errno. */
+enum mcsafe__mapped mcsafe__shield_ask(const struct mcsafe__maps *maps, uintptr_t addr,
+				       struct mcsafe__vma *vma);
+enum mcsafe__mapped mcsafe__shield_ask_next(const struct mcsafe__maps *maps, uintptr_t addr,
+					    struct mcsafe__vma *vma);
+
 /* ---- lost.c ---------------------------------------------------------------------------------- */
 
 /* Mark pages as stand-ins, or no longer. The caller holds the lock. AS-Safe. */
@@ -166,7 +200,7 @@ struct mcsafe__failed {
 	bool is_known;  /* replace it untouched. The note is not wanted */
 	bool is_asked;  /* nothing has faulted: replace it if the kernel says that it fails */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
-	int maps;       /* stand_in.c: /proc/self/maps */
+	struct mcsafe__maps maps; /* stand_in.c */
 };
 
 #define MCSAFE__RANGES_TOLD 32
