@@ -91,7 +91,8 @@
  * stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
  * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
  * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
- * it.
+ * it. Before that, mcsafe_stats_get() counts (near_limit) each stand-in that was mapped when less
+ * than a sixteenth of the limit was left. mcsafe_shield_mappings_left() tells how many are left.
  *
  * If SIGBUS is blocked in the thread that accesses the memory, the kernel kills the process.
  *
@@ -351,6 +352,27 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  */
 MCSAFE_API int mcsafe_shield_restore(struct mcsafe_shield *shield, size_t start, size_t len)
 	MCSAFE_NOEXCEPT;
+
+/**
+ * The number of mappings that this process may still make: vm.max_map_count without those that it
+ * has. A stand-in takes up to 2, a byte or a mirror 6 while it is put in place. See "Mappings" at
+ * the top.
+ *
+ * Long before the last one is used up, call this from time to time, or when near_limit of
+ * mcsafe_stats_get() has grown. near_limit relies on the last count, and on what stand-ins have taken
+ * since. This function counts. So do some calls of mcsafe_shield_open() and mcsafe_shield_restore():
+ * the first open, and then one in as many as a quarter of the mappings. What the program maps itself
+ * between two counts, near_limit does not know.
+ *
+ * @return     >= 0      So many. Other threads may make mappings at any time.
+ *             -ENODATA  /proc/self/maps or /proc/sys/vm/max_map_count cannot be read: there is no
+ *                       /proc, or no descriptor is left and no shield is open.
+ *
+ * @par Safety MT-Safe, AS-Safe: on_loss may call it. No cancellation point. errno is unchanged.
+ * @par Cost   It reads /proc/self/maps: about 1 microsecond for each mapping of the process.
+ * @since 0.1  @see mcsafe_stats_get()
+ */
+MCSAFE_API ssize_t mcsafe_shield_mappings_left(void) MCSAFE_NOEXCEPT;
 
 /**
  * Close a shield, and free it.

@@ -274,6 +274,7 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	if (err != 0)
 		drop_unused_maps();
 	if (err == 0) {
+		mcsafe__shield_look_at_room();
 		atomic_store(&mcsafe__shield_hook, mcsafe__shield_claim);
 		*shield = new;
 	}

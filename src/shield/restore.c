@@ -212,8 +212,9 @@ static int map_from_file(const struct mcsafe_shield *shield, uintptr_t start, ui
 struct stretch {
 	struct mcsafe_shield *shield;
 	const struct mcsafe__maps *maps;
-	uintptr_t start, end; /* of the stand-ins */
-	struct copy copy;     /* what takes their place */
+	uintptr_t start, end;       /* of the stand-ins */
+	struct mcsafe__vma mapping; /* that they are in */
+	struct copy copy;           /* what takes their place */
 	size_t granule;
 	int err;
 };
@@ -222,6 +223,7 @@ struct stretch {
 static void move_back(struct stretch *stretch, uintptr_t from, uintptr_t end)
 {
 	uintptr_t to = stretch->start + (from - stretch->copy.start);
+	struct mcsafe__vma now;
 	size_t n = end - from;
 
 	if (mremap((void *)from, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
@@ -229,6 +231,8 @@ static void move_back(struct stretch *stretch, uintptr_t from, uintptr_t end)
 		munmap((void *)from, n);
 		return;
 	}
+	if (mcsafe__shield_ask(stretch->maps, to, &now) == MCSAFE__MAPPED)
+		mcsafe__shield_note_given_back(&stretch->mapping, &now, to, to + n);
 	mcsafe__shield_unmark(stretch->shield, to, to + n);
 }
 
@@ -321,6 +325,7 @@ static uintptr_t restore_first(struct stretch *stretch)
 	if (found == MCSAFE__MAPPED)
 		stretch->end = least(stretch->end, is_mapped ? vma.end : vma.start);
 	if (is_mapped && vma.inode == 0 && !vma.is_shared) {
+		stretch->mapping = vma;
 		stretch->copy.prot = vma.prot;
 		stretch->granule = stretch->shield->granule;
 		restore_stretch(stretch);
@@ -368,6 +373,7 @@ int mcsafe_shield_restore(struct mcsafe_shield *shield, size_t start, size_t len
 
 	if (len == 0 || start >= shield->end - shield->start)
 		return 0;
+	mcsafe__shield_look_at_room();
 	at = shield->start + mcsafe__down(start, shield->granule);
 	end = shield->start +
 	      mcsafe__up(end_of(shield, start, len) - shield->start, shield->granule);

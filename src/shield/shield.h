@@ -3,9 +3,9 @@
  * shield.h - the private part of shields
  *
  * A fault enters claim.c, finds its shield in table.c without a lock, and has stand_in.c replace
- * the page. mapped.c tells what is mapped there. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
- * lock of the shield makes a thread wait while another thread replaces or restores a page of the
- * same shield.
+ * the page. mapped.c tells what is mapped there. fill.c makes what is more than zeros. What was
+ * replaced stands in a bitmap (lost.c). A lock of the shield makes a thread wait while another
+ * thread replaces or restores a page of the same shield.
  *
  * Whoever holds that lock, or has found a shield in the table, is in a section: all signals are
  * blocked, and the thread cannot be cancelled. So nothing can take the thread out of the section,
@@ -108,6 +108,9 @@ void mcsafe__shield_unlock(const struct mcsafe_shield *shield);
 struct mcsafe__kept *mcsafe__shield_lock_maps(void);
 void mcsafe__shield_unlock_maps(void);
 
+/* Whether there are locks: at latest when there is a shield. AS-Safe. */
+bool mcsafe__shield_is_prepared(void);
+
 /* Whether all is prepared, and no shield is open. The caller holds the control lock. */
 bool mcsafe__shield_is_idle(void);
 
@@ -136,6 +139,19 @@ enum mcsafe__mapped mcsafe__shield_ask(const struct mcsafe__maps *maps, uintptr_
 				       struct mcsafe__vma *vma);
 enum mcsafe__mapped mcsafe__shield_ask_next(const struct mcsafe__maps *maps, uintptr_t addr,
 					    struct mcsafe__vma *vma);
+
+/* ---- room.c ---------------------------------------------------------------------------------- */
+
+/* Count the mappings of the process, if it is time to. */
+void mcsafe__shield_look_at_room(void);
+
+/* [start, end) of the mapping `before` is a stand-in now, or is given back, and `after` is the
+ * mapping there. A stand-in is counted if the limit is near. AS-Safe. */
+void mcsafe__shield_note_stand_in(const struct mcsafe__vma *before, const struct mcsafe__vma *after,
+				  uintptr_t start, uintptr_t end);
+void mcsafe__shield_note_given_back(const struct mcsafe__vma *before,
+				    const struct mcsafe__vma *after, uintptr_t start,
+				    uintptr_t end);
 
 /* ---- lost.c ---------------------------------------------------------------------------------- */
 

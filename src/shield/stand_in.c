@@ -192,13 +192,15 @@ static int look_again(const struct mcsafe_shield *shield, const struct mcsafe__f
 	return 1;
 }
 
-/* Another thread may have mapped something else over a stand-in, or unmapped it: that is no longer
- * listed. It remains counted, because a thread may have seen it. */
-static void unmark_others(struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
-			  const struct plan *plan)
+/* Look what is there now. Another thread may have mapped something else over a stand-in, or unmapped
+ * it: that is no longer listed. It remains counted, because a thread may have seen it. */
+static void look_after(struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
+		       const struct plan *plan)
 {
+	struct mcsafe__vma after = {.start = 0};
+
 	for (uintptr_t at = plan->start, next; at < plan->end; at = next) {
-		struct mcsafe__vma vma;
+		struct mcsafe__vma vma = {.start = 0};
 		enum mcsafe__mapped found = mcsafe__shield_ask_next(maps, at, &vma);
 		bool is_mapped = found == MCSAFE__MAPPED && vma.start <= at;
 
@@ -207,7 +209,11 @@ static void unmark_others(struct mcsafe_shield *shield, const struct mcsafe__map
 			next = least(next, is_mapped ? vma.end : vma.start);
 		if (!is_mapped || vma.inode != 0 || vma.is_shared)
 			mcsafe__shield_unmark(shield, at, next);
+		if (at == plan->start)
+			after.start = vma.start;
+		after.end = vma.end;
 	}
+	mcsafe__shield_note_stand_in(&plan->vma, &after, plan->start, plan->end);
 }
 
 /* Move filled memory to its place. 1, or -errno. */
@@ -242,7 +248,7 @@ static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed
 	else
 		done = move(shield, plan, filling);
 	if (done == 1) {
-		unmark_others(shield, &failed->maps, plan);
+		look_after(shield, &failed->maps, plan);
 		return done;
 	}
 	atomic_fetch_sub(&shield->carried, plan->carried);

@@ -11,8 +11,8 @@
  * the parity, and counts itself in late, is waited for in the next round or by the next writer.
  * That is early enough: it looks into the table only after it has counted itself in.
  *
- * The counters, the locks and what mapped.c keeps are in a page that the kernel fills with zeros in a child of fork(2)
- * (MADV_WIPEONFORK). The child has none of the threads that were in sections; the thread that calls
+ * The counters, the locks and what mapped.c keeps are in a page that the kernel fills with zeros in
+ * a child of fork(2) (MADV_WIPEONFORK). The child has none of the threads that were in sections; the thread that calls
  * fork(2) is in none, because signals are blocked there.
  *
  * Parts run in the signal handler. Of libc these call syscall and pthread_setcancelstate.
@@ -46,7 +46,7 @@ struct shared {
 _Static_assert(sizeof(struct shared) <= MCSAFE__PAGE, "one page");
 
 /* Mapped before the first shield is added, and never unmapped. */
-static struct shared *shared;
+static struct shared *_Atomic shared;
 
 struct entry {
 	uintptr_t start, end;
@@ -265,7 +265,12 @@ int mcsafe__shield_remove(const struct mcsafe_shield *shield)
 	return 0;
 }
 
+bool mcsafe__shield_is_prepared(void)
+{
+	return atomic_load(&shared) != NULL;
+}
+
 bool mcsafe__shield_is_idle(void)
 {
-	return shared != NULL && atomic_load(&current)->n == 0;
+	return mcsafe__shield_is_prepared() && atomic_load(&current)->n == 0;
 }

@@ -151,6 +151,24 @@ IN_CHILD(test_restore_and_touch_need_no_descriptor)
 	CHECK_EQ(s_load(file.map), 9);
 }
 
+/* A shield opened the descriptor that is read. Without one there is none. */
+IN_CHILD(test_mappings_are_counted_without_a_descriptor)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+	ssize_t left;
+
+	use_up();
+	left = mcsafe_shield_mappings_left();
+	CHECK(left > 0);
+	CHECK_EQ(mprotect(file.map + T_PAGE, T_PAGE, PROT_READ), 0);
+	CHECK_EQ(mcsafe_shield_mappings_left(), left - 2);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	while (fcntl(0, F_DUPFD_CLOEXEC, 0) >= 0)
+		;
+	CHECK_EQ(mcsafe_shield_mappings_left(), -ENODATA);
+}
+
 /* ---- fork(2) --------------------------------------------------------------------------------- */
 
 /* If a child asked in the file of its parent, it would find a mapping that can be replaced. */
@@ -350,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_a_mirror_needs_no_descriptor),
 		NOT_WITH_VALGRIND(test_before_linux_6_11_a_fault_needs_no_descriptor_either),
 		cmocka_unit_test(test_restore_and_touch_need_no_descriptor),
+		NOT_WITH_VALGRIND(test_mappings_are_counted_without_a_descriptor),
 		cmocka_unit_test(test_a_child_without_descriptors_asks_for_its_own_memory),
 		cmocka_unit_test(test_a_child_has_as_many_descriptors_as_its_parent),
 		cmocka_unit_test(test_a_number_that_the_program_has_taken_is_not_asked),

@@ -578,6 +578,177 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
 }
 
+/* ---- near the limit -------------------------------------------------------------------------- */
+
+#define NEAR 16 /* of the limit is left, when it is near */
+
+static unsigned long long told_near(void)
+{
+	struct mcsafe_stats stats;
+
+	mcsafe_stats_get(&stats);
+	return stats.near_limit;
+}
+
+/* Leave about n mappings. */
+static void leave_mappings(size_t n)
+{
+	size_t pages = limit_of_mappings() + 100;
+	unsigned char *many = mmap(NULL, pages * T_PAGE, PROT_READ,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK_PTR_NE(many, MAP_FAILED);
+	CHECK_LT(use_up(many, pages), pages);
+	CHECK_EQ(munmap(many, n * T_PAGE), 0);
+}
+
+#define SCATTERED ((size_t)300)
+
+/* Every second page is lost. */
+static unsigned char *map_scattered(void)
+{
+	unsigned char *map = mmap(NULL, 2 * SCATTERED * T_PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	for (size_t i = 0; i < SCATTERED; i++)
+		t_poison(map + (2 * i + 1) * T_PAGE, T_PAGE);
+	return map;
+}
+
+/* All these stand-ins are mapped, and the first ones of them are not near. */
+IN_CHILD(test_near_the_limit_it_is_said_before_a_stand_in_is_refused)
+{
+	size_t near = limit_of_mappings() / NEAR, i = 0;
+	unsigned char *map = map_scattered();
+	ssize_t left;
+
+	s_watch();
+	leave_mappings(near + SCATTERED);
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	left = mcsafe_shield_mappings_left();
+	CHECK_GE(left, near + SCATTERED - 10);
+	CHECK_LE(left, near + SCATTERED + 10);
+	for (; i < SCATTERED && told_near() == 0; i++)
+		CHECK_EQ(s_signal_of(map + (2 * i + 1) * T_PAGE), 0);
+	/* The library has counted what it has mapped, and this call counts all. */
+	CHECK_EQ(told_near(), 1);
+	CHECK_EQ(mcsafe_shield_mappings_left(), (size_t)left - 2 * i);
+	CHECK_LT(mcsafe_shield_mappings_left(), near);
+	CHECK_GE(mcsafe_shield_mappings_left(), near - 2);
+	for (size_t k = i; k < SCATTERED; k++)
+		CHECK_EQ(s_signal_of(map + (2 * k + 1) * T_PAGE), 0);
+	CHECK_EQ(told_near(), 1 + SCATTERED - i);
+	CHECK_EQ(refused(), 0);
+}
+
+/* What joins takes no mappings, and what is given back takes none any more. */
+IN_CHILD(test_the_limit_is_not_near_without_need)
+{
+	size_t near = limit_of_mappings() / NEAR;
+	unsigned char *map, *scattered;
+	struct s_file file;
+	struct mcsafe_shield *shield;
+	ssize_t left;
+
+	s_watch();
+	file = s_open_file();
+	map = mmap(NULL, SCATTERED * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		   0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	t_poison(map, SCATTERED * T_PAGE);
+	scattered = map_scattered();
+	leave_mappings(near + 100);
+	s_shield_with(map, SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	left = mcsafe_shield_mappings_left();
+	for (size_t i = 0; i < SCATTERED; i++) {
+		size_t page =
+			SCATTERED / 2 + (i % 2 == 0 ? i / 2 : 0) - (i % 2 == 1 ? i / 2 + 1 : 0);
+
+		CHECK_EQ(s_signal_of(map + page * T_PAGE), 0);
+	}
+	CHECK_EQ(told_near(), 0);
+	CHECK_GE(mcsafe_shield_mappings_left(), left - 2);
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 0; i < SCATTERED; i++) {
+		s_cut(&file, 4);
+		CHECK_EQ(s_signal_of(file.map + 8 * T_PAGE), 0);
+		s_check_lost(shield, 8, 9);
+		s_cut(&file, S_PAGES);
+		CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	}
+	CHECK_EQ(told_near(), 0);
+	/* But what is scattered is near soon. */
+	s_shield_with(scattered, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 0; i < SCATTERED; i++)
+		CHECK_EQ(s_signal_of(scattered + (2 * i + 1) * T_PAGE), 0);
+	CHECK(told_near() > SCATTERED / 2);
+}
+
+/* A fault does not count, so it does not know what the program has mapped since. */
+IN_CHILD(test_a_count_finds_what_the_program_has_mapped)
+{
+	unsigned char *map = map_scattered();
+
+	s_watch();
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_PAGE), 0);
+	CHECK_EQ(told_near(), 0);
+	leave_mappings(20);
+	CHECK_EQ(s_signal_of(map + 3 * T_PAGE), 0);
+	CHECK_EQ(told_near(), 0);
+	CHECK_LE(mcsafe_shield_mappings_left(), 20);
+	CHECK_GE(mcsafe_shield_mappings_left(), 8);
+	CHECK_EQ(s_signal_of(map + 5 * T_PAGE), 0);
+	CHECK_EQ(told_near(), 1);
+}
+
+IN_CHILD(test_the_first_open_counts)
+{
+	unsigned char *map = map_scattered();
+
+	s_watch();
+	leave_mappings(20);
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_PAGE), 0);
+	CHECK_EQ(told_near(), 1);
+}
+
+/* The kernel lists a mapping of its own, which is not one of the process. */
+static size_t lines_of_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[512];
+	size_t n = 0;
+
+	CHECK_PTR_NE(file, NULL);
+	while (fgets(line, sizeof(line), file) != NULL)
+		n += strstr(line, "[vsyscall]") == NULL;
+	fclose(file);
+	return n;
+}
+
+IN_CHILD(test_mappings_are_counted_one_by_one)
+{
+	size_t lines = lines_of_maps();
+	ssize_t left = mcsafe_shield_mappings_left();
+	unsigned char *map = mmap(NULL, 9 * T_PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(left, limit_of_mappings() - lines);
+	CHECK_EQ(mcsafe_shield_mappings_left(), left - 1);
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_EQ(mprotect(map + (2 * i + 1) * T_PAGE, T_PAGE, PROT_READ), 0);
+		CHECK_EQ(mcsafe_shield_mappings_left(), left - 3 - 2 * (ssize_t)i);
+	}
+	CHECK_EQ(munmap(map, 9 * T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_mappings_left(), left);
+	errno = 42;
+	s_refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+	CHECK_EQ(mcsafe_shield_mappings_left(), -ENODATA);
+	CHECK_EQ(errno, 42);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -607,6 +778,12 @@ int main(void)
 		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_a_mirror_goes_on),
 		NOT_WITH_HANDLERS_OR_VALGRIND(
 			test_without_mappings_left_the_previous_handler_gets_the_fault),
+		NOT_WITH_HANDLERS_OR_VALGRIND(
+			test_near_the_limit_it_is_said_before_a_stand_in_is_refused),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_the_limit_is_not_near_without_need),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_a_count_finds_what_the_program_has_mapped),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_the_first_open_counts),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_mappings_are_counted_one_by_one),
 	};
 
 	return t_run("shield.kernels", tests, T_LENGTH(tests));
