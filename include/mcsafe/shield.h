@@ -184,7 +184,7 @@ struct mcsafe_shield_options {
 	mcsafe_shield_fn on_loss; /**< NULL: not wanted */
 	void *arg;                /**< passed to on_loss */
 	unsigned flags;           /**< 0 or MCSAFE_SHIELD_FILE */
-	int file_fd;              /**< for MCSAFE_SHIELD_FILE; any access mode */
+	int file_fd;              /**< for MCSAFE_SHIELD_FILE; any access mode, but see -EINVAL */
 	void *reserved[4];        /**< NULL */
 };
 
@@ -211,7 +211,9 @@ struct mcsafe_shield_options {
  * @return     0        Success.
  *             -EINVAL  base is not a multiple of the page size. len is 0, or the range wraps around
  *                      the end of memory. An option is not one of those above. file_fd is not the
- *                      file that is mapped at base.
+ *                      file that is mapped at base: the device or the inode differs. If fstat(2)
+ *                      tells another device than /proc/self/maps (btrfs, overlayfs), file_fd is
+ *                      mapped to find out, so it must be open for reading.
  *             -E2BIG   options->size exceeds that of this library, and what follows is not 0.
  *             -EFAULT  Nothing is mapped at base.
  *             -EACCES  The memory at base may be executed.
