@@ -64,8 +64,8 @@
  * over has the bytes of the file at that moment. It is not lost, but it is private: stores to it do
  * not reach the file. mcsafe_shield_carried() counts such pages. Pages are carried over if the
  * mapping is shared, and its file is known (MCSAFE_SHIELD_FILE, or by its path) and can be opened
- * for reading, for which a descriptor must be left. Otherwise all of the huge page is lost. A hole for which there is no huge page is
- * carried over as zeros.
+ * for reading, for which a descriptor must be left. Otherwise all of the huge page is lost. A hole
+ * for which there is no huge page is carried over as zeros.
  *
  * What is not replaced. The fault goes to the previous handler, as if there were no shield:
  *
@@ -76,8 +76,8 @@
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
  *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
  *   - if no descriptor is left (RLIMIT_NOFILE), and the program has closed the one that the library
- *     keeps of /proc/self/maps: see mcsafe_shield_open(). As long as that one is open, a fault needs
- *     no other, except to carry over pages of a huge page;
+ *     keeps of /proc/self/maps: see mcsafe_shield_open(). As long as that one is open, a fault
+ *     needs no other, except to carry over pages of a huge page;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
  *     sandbox that kills the process for such a call does that here.
@@ -125,9 +125,10 @@
  *     poison is met for the first time, the kernel may report the other address: see mcsafe_fault.
  *
  * fork: a child has the same shields, and counts and lists of its own. So has a child of any
- * clone(2) that copies the memory. At its first fault such a child opens /proc/self/maps itself, and
- * closes the descriptor of its parent's, which it has inherited. A child of vfork(2) uses those of its parent. If it is killed
- * while it is in the handler, the parent may wait for ever at its next fault.
+ * clone(2) that copies the memory. At its first fault such a child opens /proc/self/maps itself,
+ * and closes the descriptor of its parent's, which it has inherited. A child of vfork(2) uses those
+ * of its parent. If it is killed while it is in the handler, the parent may wait for ever at its
+ * next fault.
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Two things do: closing a
@@ -196,10 +197,10 @@ struct mcsafe_shield_options {
  *
  * The library keeps the mapping of one page of a shared file until the shield is closed, so that
  * mcsafe_shield_restore() can map the file again. It also keeps a descriptor for the size of the
- * file, one of the mirror and, as long as any shield is open, one of /proc/self/maps. They are never
- * 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the library
- * recognises that, and does without it. Without the last one, each fault opens the file anew, and
- * the next call opens one to keep.
+ * file, one of the mirror and, as long as any shield is open, one of /proc/self/maps. They are
+ * never 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the
+ * library recognises that, and does without it. Without the last one, each fault opens the file
+ * anew, and the next call opens one to keep.
  *
  * @param[out] shield   Receives the shield. Close it with mcsafe_shield_close(). Not NULL.
  *                      Unchanged after a failure.
@@ -361,10 +362,10 @@ MCSAFE_API int mcsafe_shield_restore(struct mcsafe_shield *shield, size_t start,
  * the top.
  *
  * Long before the last one is used up, call this from time to time, or when near_limit of
- * mcsafe_stats_get() has grown. near_limit relies on the last count, and on what stand-ins have taken
- * since. This function counts. So do some calls of mcsafe_shield_open() and mcsafe_shield_restore():
- * the first open, and then one in as many as a quarter of the mappings. What the program maps itself
- * between two counts, near_limit does not know.
+ * mcsafe_stats_get() has grown. near_limit relies on the last count, and on what stand-ins have
+ * taken since. This function counts. So do some calls of mcsafe_shield_open() and
+ * mcsafe_shield_restore(): the first open, and then one in as many as a quarter of the mappings.
+ * What the program maps itself between two counts, near_limit does not know.
  *
  * @return     >= 0      So many. Other threads may make mappings at any time.
  *             -ENODATA  /proc/self/maps or /proc/sys/vm/max_map_count cannot be read: there is no

@@ -310,8 +310,8 @@ static void restore_stretch(struct stretch *stretch)
 		stretch->err = -EIO;
 }
 
-/* Restore the stand-ins that begin at stretch->start, up to stretch->end or less. Returns where to go
- * on. */
+/* Restore the stand-ins that begin at stretch->start, up to stretch->end or less. Returns where to
+ * go on. */
 static uintptr_t restore_first(struct stretch *stretch)
 {
 	struct mcsafe__vma vma = {.page = 0};

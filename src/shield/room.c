@@ -60,10 +60,9 @@ static long count_lines(struct mcsafe__reader *r)
 }
 
 /* The same of the descriptor that is kept, because no other is left. */
-static long count_in_kept(void)
+static long count_in_kept(struct mcsafe__reader *r)
 {
 	struct mcsafe__shield_section section;
-	struct mcsafe__reader r;
 	struct mcsafe__maps maps;
 	long n = -1;
 
@@ -71,8 +70,8 @@ static long count_in_kept(void)
 	mcsafe__shield_open_maps(&maps);
 	if (maps.is_kept) {
 		(void)mcsafe__shield_lock_maps();
-		mcsafe__reader_begin(&r, maps.fd);
-		n = count_lines(&r);
+		mcsafe__reader_begin(r, maps.fd);
+		n = count_lines(r);
 		mcsafe__shield_unlock_maps();
 	}
 	mcsafe__shield_close_maps(&maps);
@@ -86,7 +85,7 @@ static long count_mappings(void)
 	long n;
 
 	if (!mcsafe__reader_open(&r, "/proc/self/maps"))
-		return mcsafe__shield_is_prepared() ? count_in_kept() : -1;
+		return mcsafe__shield_is_prepared() ? count_in_kept(&r) : -1;
 	n = count_lines(&r);
 	mcsafe__reader_close(&r);
 	return n;

@@ -192,8 +192,8 @@ static int look_again(const struct mcsafe_shield *shield, const struct mcsafe__f
 	return 1;
 }
 
-/* Look what is there now. Another thread may have mapped something else over a stand-in, or unmapped
- * it: that is no longer listed. It remains counted, because a thread may have seen it. */
+/* Look what is there now. Another thread may have mapped something else over a stand-in, or
+ * unmapped it: that is no longer listed. It remains counted, because a thread may have seen it. */
 static void look_after(struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
 		       const struct plan *plan)
 {
@@ -365,9 +365,9 @@ static bool is_replaced(const struct mcsafe_shield *shield, const struct mcsafe_
 	       !vma.is_shared;
 }
 
-/* If the processor has just met poison, the kernel may have failed to unmap the page. Then it can be
- * populated, and an access meets the poison again, for ever. But if two threads have met the same
- * poison, the first answer is the stand-in for both. */
+/* If the processor has just met poison, the kernel may have failed to unmap the page. Then it can
+ * be populated, and an access meets the poison again, for ever. But if two threads have met the
+ * same poison, the first answer is the stand-in for both. */
 static bool may_try(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		    uintptr_t page)
 {

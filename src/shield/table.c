@@ -12,8 +12,8 @@
  * That is early enough: it looks into the table only after it has counted itself in.
  *
  * The counters, the locks and what mapped.c keeps are in a page that the kernel fills with zeros in
- * a child of fork(2) (MADV_WIPEONFORK). The child has none of the threads that were in sections; the thread that calls
- * fork(2) is in none, because signals are blocked there.
+ * a child of fork(2) (MADV_WIPEONFORK). The child has none of the threads that were in sections;
+ * the thread that calls fork(2) is in none, because signals are blocked there.
  *
  * Parts run in the signal handler. Of libc these call syscall and pthread_setcancelstate.
  */

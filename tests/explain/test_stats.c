@@ -272,7 +272,7 @@ IN_CHILD(test_the_text_is_what_prometheus_reads)
 			samples++;
 		}
 	}
-	CHECK_EQ(samples, 14 + 10);
+	CHECK_EQ(samples, 14 + 11);
 }
 
 IN_CHILD(test_an_error_of_the_descriptor_is_returned)

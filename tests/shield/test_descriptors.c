@@ -244,8 +244,8 @@ IN_CHILD(test_a_child_has_as_many_descriptors_as_its_parent)
 
 /* ---- the number is the program's by now ------------------------------------------------------ */
 
-/* Give the number to another file: of the program, or, as the worst of all, the same kind of file of
- * another process. */
+/* Give the number to another file: of the program, or, as the worst of all, the same kind of file
+ * of another process. */
 static void take(int number, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
