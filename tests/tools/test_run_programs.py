@@ -17,6 +17,8 @@ from victims import PAGE, Case
 SHIM = os.environ["MCSAFE_SHIM"]
 SIZE = 8 << 20
 LEFT = 2 * PAGE  # bytes that are left of the file
+# mcsafe run --preload has the variable set already.
+SHIMMED = ("sh", "-c", f'export LD_PRELOAD="{SHIM}:$LD_PRELOAD"; exec "$@"', "sh")
 
 
 class Programs(Case):
@@ -31,11 +33,11 @@ class Programs(Case):
             victims.needs(f"there is no {words[0]}")
         copy = self.directory / "copy"
         copy.write_bytes(path.read_bytes())
-        settings = (f"LD_PRELOAD={SHIM}", f"MCSAFE_TEST_FILE={path}", f"MCSAFE_TEST_SIZE={LEFT}")
-        self.check_dies(self.plain("env", *settings, *words))
+        settings = ("env", f"MCSAFE_TEST_FILE={path}", f"MCSAFE_TEST_SIZE={LEFT}", *SHIMMED)
+        self.check_dies(self.plain(*settings, *words))
         path.chmod(0o600)
         path.write_bytes(copy.read_bytes())
-        done = self.guarded("env", *settings, *words)
+        done = self.guarded(*settings, *words)
         self.check_lost(done, status)
         self.assertIn(str(path), [file["path"] for file in self.report["files"]])
         for start, _, _ in self.ranges():
@@ -109,8 +111,8 @@ class Programs(Case):
             ["mdb_load", str(self.path)], input=f"{head}{lines}DATA=END\n", text=True, check=True
         )
         data = self.path / "data.mdb"
-        settings = ("env", f"LD_PRELOAD={SHIM}", f"MCSAFE_TEST_FILE={data}",
-                    f"MCSAFE_TEST_SIZE={LEFT}", "mdb_dump", self.path)
+        settings = ("env", f"MCSAFE_TEST_FILE={data}", f"MCSAFE_TEST_SIZE={LEFT}", *SHIMMED,
+                    "mdb_dump", self.path)
         copy = data.read_bytes()
         self.check_dies(self.plain(*settings))
         data.write_bytes(copy)

@@ -25,8 +25,7 @@
 
 /* ---- programs that gain privileges ----------------------------------------------------------- */
 
-/* Find the file that execvp(3) will execute. False: it will find none. */
-static bool find_program(const char *name, char path[PATH_MAX])
+bool start_find_program(const char *name, char path[PATH_MAX])
 {
 	const char *list = getenv("PATH"), *end;
 
@@ -54,8 +53,7 @@ static bool may_trace_all(void)
 	return known;
 }
 
-/* Whether execve(2) of the file changes the user, the group or the capabilities. */
-static bool gains_privileges(const char *path)
+bool start_gains_privileges(const char *path)
 {
 	struct stat st;
 
@@ -71,7 +69,7 @@ static void refuse_privileges(const char *name)
 {
 	char path[PATH_MAX];
 
-	if (!may_trace_all() && find_program(name, path) && gains_privileges(path))
+	if (!may_trace_all() && start_find_program(name, path) && start_gains_privileges(path))
 		tool_fail("%s: execve(2) gives it privileges (setuid, setgid or capabilities), and "
 			  "the kernel takes them from a traced program: run mcsafe as root",
 			  path);
@@ -91,7 +89,8 @@ static _Noreturn void fail_to_trace(pid_t pid, int error)
 			  name, proc.tracer);
 	}
 	tool_fail("ptrace(2) is forbidden here: %s (a container's seccomp filter, or "
-		  "/proc/sys/kernel/yama/ptrace_scope)",
+		  "/proc/sys/kernel/yama/ptrace_scope): --preload may serve, which needs no "
+		  "ptrace(2)",
 		  strerror(error));
 }
 
@@ -116,7 +115,7 @@ void start_check_exec(pid_t pid)
 	if (may_trace_all())
 		return;
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	if (gains_privileges(link))
+	if (start_gains_privileges(link))
 		lost_note("%s (%d) runs without the privileges of its file (setuid, setgid or "
 			  "capabilities), because it is traced",
 			  name, pid);
@@ -148,12 +147,11 @@ static _Noreturn void be_program(int go, int error, char **program)
 	_exit(err == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-void start(struct started *started, char **program)
+void start_process(struct started *started, char **program)
 {
 	int go[2], error[2];
 	pid_t pid;
 
-	refuse_privileges(program[0]);
 	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(error, O_CLOEXEC) != 0)
 		tool_fail("pipe: %s", strerror(errno));
 	check_proc();
@@ -170,8 +168,14 @@ void start(struct started *started, char **program)
 	close(go[0]);
 	close(error[1]);
 	*started = (struct started){.pid = pid, .go = go[1], .error = error[0]};
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)TRACER_OPTIONS) != 0)
-		fail_to_trace(pid, errno);
+}
+
+void start_traced(struct started *started, char **program)
+{
+	refuse_privileges(program[0]);
+	start_process(started, program);
+	if (ptrace(PTRACE_SEIZE, started->pid, NULL, (void *)(uintptr_t)TRACER_OPTIONS) != 0)
+		fail_to_trace(started->pid, errno);
 }
 
 void start_go(struct started *started)
