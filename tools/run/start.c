@@ -13,14 +13,17 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/page.h"
 #include "common/tool.h"
 #include "run/events.h"
 #include "run/lost.h"
 #include "run/proc.h"
+#include "run/tracee.h"
 #include "run/tracer.h"
 
 /* ---- programs that gain privileges ----------------------------------------------------------- */
@@ -104,21 +107,47 @@ static bool is_tracer(const char *name)
 	return false;
 }
 
+/* The name by which a program was called, which has just begun: the first word of its stack. That
+ * takes a third of the time that /proc takes. */
+static void read_name(pid_t pid, char name[COMM])
+{
+	struct user_regs_struct regs;
+	char word[PATH_MAX], *last;
+	uint64_t start[2]; /* how many words there are, and where the first is */
+	size_t n;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) != 0 || regs.cs == TRACEE_CODE_32 ||
+	    !tracee_read(pid, regs.rsp, start, sizeof(start)) || start[0] == 0) {
+		proc_name(pid, name);
+		return;
+	}
+	/* The words end before the stack does, so the rest of its page is there. */
+	n = MCSAFE__PAGE - start[1] % MCSAFE__PAGE;
+	if (!tracee_read(pid, start[1], word, n) || memchr(word, '\0', n) == NULL) {
+		proc_name(pid, name);
+		return;
+	}
+	last = strrchr(word, '/');
+	snprintf(name, COMM, "%.*s", COMM - 1, last != NULL ? last + 1 : word);
+}
+
 void start_check_exec(pid_t pid)
 {
 	char link[64], name[COMM];
 
-	proc_name(pid, name);
+	read_name(pid, name);
 	if (is_tracer(name))
 		lost_note("%s (%d) cannot trace what it starts: mcsafe run is the tracer of all",
 			  name, pid);
 	if (may_trace_all())
 		return;
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	if (start_gains_privileges(link))
-		lost_note("%s (%d) runs without the privileges of its file (setuid, setgid or "
-			  "capabilities), because it is traced",
-			  name, pid);
+	if (!start_gains_privileges(link))
+		return;
+	proc_name(pid, name);
+	lost_note("%s (%d) runs without the privileges of its file (setuid, setgid or "
+		  "capabilities), because it is traced",
+		  name, pid);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
