@@ -178,7 +178,8 @@ class WithoutPtrace(Case):
             with self.subTest(way):
                 self.check_dies(self.plain(*self.before, VICTIM, way, self.fill()))
                 self.check_lost(self.guarded(VICTIM, way, self.fill(), before=self.before, env=env))
-                self.assertEqual(self.ranges(), [(*PAST, access)])
+                # With threads, a child has its own.
+                self.assertEqual(set(self.ranges()), {(*PAST, access)})
 
 
 class Inside(Case):
@@ -275,8 +276,8 @@ class Inside(Case):
             "pid, fd, device, inode = os.environ['MCSAFE_RUN'].split()\n"
             "size = os.stat(int(fd)).st_size\n"
             "m = mmap.mmap(int(fd), size)\n"
-            "head = 4200\n"
-            "m[head:] = b'\\xff' * (size - head)\n"
+            # From the numbers of the entries on: struct shared.
+            "m[32:] = b'\\xff' * (size - 32)\n"
         )
         done = self.plain(MCSAFE, "run", *WAY, "python3", "-c", script)
         self.assertEqual((done.returncode, done.stdout), (FINE, ""), done.stderr)

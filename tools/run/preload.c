@@ -144,6 +144,7 @@ static void name_mirror(void)
 	if (realpath(stand_in_options.mirror, shared->mirror) == NULL ||
 	    fstat(stand_in_options.mirror_fd, &st) != 0)
 		tool_fail("%s: %s", stand_in_options.mirror, strerror(errno));
+	shared->has_mirror = true;
 	shared->mirror_device = st.st_dev;
 	shared->mirror_inode = st.st_ino;
 }
@@ -281,13 +282,13 @@ static void kill_child(pid_t pid)
  * see that. */
 static void stop_too(pid_t program, int number)
 {
-	int status;
+	siginfo_t info = {0};
 
 	if (getpgid(program) != getpgrp())
 		return;
 	signals_stop_by(number);
 	/* SIGCONT may have been sent to this process alone. */
-	if (waitpid(program, &status, WCONTINUED | WNOHANG) != program)
+	if (waitid(P_PID, (id_t)program, &info, WCONTINUED | WNOHANG) == 0 && info.si_pid == 0)
 		kill(program, SIGCONT);
 }
 

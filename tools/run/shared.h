@@ -60,9 +60,7 @@ struct shared {
 	uint32_t size;
 	enum handlers handlers;
 	bool stops;
-	char mirror[PATH_MAX]; /* absolute; "": zeros */
-	dev_t mirror_device;
-	uint64_t mirror_inode;
+	bool has_mirror;
 
 	/* Written by the processes. */
 	_Atomic uint32_t started;     /* processes that have the library */
@@ -71,6 +69,11 @@ struct shared {
 	_Atomic uint32_t has_no_room; /* something was lost that is not in the lists */
 	_Atomic uint32_t mirrored;    /* the number of the file that the mirror is of, plus 1 */
 	_Atomic uint32_t files, ranges, notes; /* so many were begun; can be more than there is room for */
+
+	/* A process touches only the first page as long as nothing is lost. */
+	char mirror[PATH_MAX]; /* absolute */
+	dev_t mirror_device;
+	uint64_t mirror_inode;
 	struct shared_file file[SHARED_FILES];
 	struct shared_range range[SHARED_RANGES];
 	struct shared_note note[SHARED_NOTES];

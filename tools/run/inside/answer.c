@@ -249,7 +249,7 @@ static void plan(struct fault *fault)
 	}
 	mapping_ask_file(0, &mapping, &file);
 	fault->plan = plan_file(&mapping.vma, fault->page, &file,
-				inside_shared->mirror[0] != '\0');
+				inside_shared->has_mirror);
 }
 
 static enum lost_access access_of(const struct fault *fault)
