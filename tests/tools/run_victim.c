@@ -481,7 +481,7 @@ static int way_own_signal(void)
 	if (was_on_stack || signal(SIGBUS, count) != SIG_DFL)
 		return 95;
 	kill(getpid(), SIGBUS);
-	return lived((unsigned long)(n_sent + n_users));
+	return lived((unsigned long)n_sent + (unsigned long)n_users);
 }
 
 static int way_blocked(void)
@@ -545,7 +545,7 @@ static int way_many_ranges(void)
 
 	for (long i = 0; i < strtol(words[1], NULL, 10); i++) {
 		volatile unsigned char *page;
-		void *at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2 * i * PAGE);
+		void *at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2L * PAGE * i);
 
 		if (at == MAP_FAILED)
 			fail("mmap");

@@ -56,9 +56,8 @@ static const char *look_at_loader(int fd, const Elf64_Phdr *interp)
 		return NULL;
 	last = strrchr(name, '/');
 	last = last != NULL ? last + 1 : name;
-	return strncmp(last, LOADER, sizeof(LOADER) - 1) == 0
-		       ? NULL
-		       : "its loader is not that of glibc";
+	return strncmp(last, LOADER, sizeof(LOADER) - 1) == 0 ? NULL
+							      : "its loader is not that of glibc";
 }
 
 static const char *look_at_segments(int fd, const Elf64_Ehdr *header)
@@ -68,8 +67,7 @@ static const char *look_at_segments(int fd, const Elf64_Ehdr *header)
 	Elf64_Phdr segment;
 
 	for (size_t i = 0; i < header->e_phnum; i++) {
-		if (!read_at(fd, &segment, sizeof(segment),
-			     header->e_phoff + i * sizeof(segment)))
+		if (!read_at(fd, &segment, sizeof(segment), header->e_phoff + i * sizeof(segment)))
 			return NULL;
 		if (segment.p_type == PT_NOTE)
 			is_go = is_go || has_go_note(fd, &segment);

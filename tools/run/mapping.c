@@ -121,8 +121,7 @@ static int find_in_text(pid_t pid, uintptr_t addr, struct mapping *mapping)
 			addr < mapping->vma.end;
 	while (found && next_line())
 		if (strncmp(lines.text, name, sizeof(name) - 1) == 0) {
-			mapping->vma.page =
-				strtoul(lines.text + sizeof(name) - 1, NULL, 10) * 1024;
+			mapping->vma.page = strtoul(lines.text + sizeof(name) - 1, NULL, 10) * 1024;
 			break;
 		}
 	mcsafe__reader_close(&lines.reader);

@@ -13,7 +13,6 @@ bool recovers_itself(struct task *task, const struct proc *proc, enum handlers h
 	if (handlers == HANDLERS_ALL)
 		return true;
 	if (task->space->recovers == RECOVERS_UNKNOWN)
-		task->space->recovers =
-			known_to_recover(proc->pid) ? RECOVERS : RECOVERS_NOT;
+		task->space->recovers = known_to_recover(proc->pid) ? RECOVERS : RECOVERS_NOT;
 	return task->space->recovers == RECOVERS;
 }

@@ -68,7 +68,8 @@ struct shared {
 	_Atomic uint32_t has_stopped; /* something was lost, and all must stop */
 	_Atomic uint32_t has_no_room; /* something was lost that is not in the lists */
 	_Atomic uint32_t mirrored;    /* the number of the file that the mirror is of, plus 1 */
-	_Atomic uint32_t files, ranges, notes; /* so many were begun; can be more than there is room for */
+	_Atomic uint32_t files, ranges,
+		notes; /* so many were begun; can be more than there is room for */
 
 	/* A process touches only the first page as long as nothing is lost. */
 	char mirror[PATH_MAX]; /* absolute */

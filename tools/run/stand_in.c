@@ -270,7 +270,8 @@ static bool can_step(const struct fault *fault)
 static enum answer watch_access(struct fault *fault)
 {
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
-	const uint64_t args[4] = {fault->plan.start, fault->plan.end - fault->plan.start, (uint64_t)vma->prot, 0};
+	const uint64_t args[4] = {fault->plan.start, fault->plan.end - fault->plan.start,
+				  (uint64_t)vma->prot, 0};
 	enum step step = tracee_step(fault->task, fault->plan.start, fault->plan.end);
 	int64_t result = 0;
 	enum made made;
@@ -304,9 +305,9 @@ static enum answer replace(struct fault *fault)
 		fault->lost.access = fault->is_readable ? LOST_WRITTEN : LOST_UNKNOWN;
 	answer = map(fault, steps ? PROT_READ : vma->prot);
 	if (answer == ANSWER_AGAIN && fault->task->give_up_at == 0) {
-		if (bytes != NULL &&
-		    !tracee_write(fault->task->tid, fault->plan.start, bytes + (fault->plan.start - first),
-				  fault->plan.end - fault->plan.start))
+		if (bytes != NULL && !tracee_write(fault->task->tid, fault->plan.start,
+						   bytes + (fault->plan.start - first),
+						   fault->plan.end - fault->plan.start))
 			fault->lost.fill = LOST_ZEROS;
 		if (steps)
 			answer = watch_access(fault);

@@ -14,7 +14,9 @@
 
 #include "run/inside/inside.h"
 
-/* Old programs call these. */
+/* Old programs call some of these. libc's names of parameters begin with underscores. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+/* NOLINTBEGIN(readability-redundant-declaration,bugprone-reserved-identifier) */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 /* glibc does not declare these for new ones. */
@@ -195,7 +197,8 @@ static handler_fn *change_handler(handler_fn *handler, int flags)
 
 INSIDE_EXPORT handler_fn *signal(int number, handler_fn *handler)
 {
-	return is_ours(number) ? change_handler(handler, SA_RESTART) : INSIDE_NEXT(signal)(number, handler);
+	return is_ours(number) ? change_handler(handler, SA_RESTART)
+			       : INSIDE_NEXT(signal)(number, handler);
 }
 
 handler_fn *bsd_signal(int number, handler_fn *handler)
@@ -296,3 +299,6 @@ __attribute__((constructor)) static void begin(void)
 	inside_take_signal();
 	atomic_fetch_add(&inside_shared->started, 1);
 }
+
+/* NOLINTEND(readability-redundant-declaration,bugprone-reserved-identifier) */
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -135,8 +135,8 @@ static bool is_allowed(const struct fault *fault)
 
 static bool fill_from_mirror(struct fault *fault, char *bytes)
 {
-	int fd = mcsafe__above_standard(open(inside_shared->mirror, O_RDONLY | O_CLOEXEC |
-								       O_NONBLOCK | O_NOCTTY));
+	int fd = mcsafe__above_standard(
+		open(inside_shared->mirror, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 	struct mirror_error error = {0};
 	struct stat st;
 	bool filled = false;
@@ -243,13 +243,12 @@ static void plan(struct fault *fault)
 	struct mapped_file file;
 
 	if (fault->is_poison) {
-		fault->plan = plan_poison(&mapping.vma, fault->page,
-					  (unsigned)fault->info->si_addr_lsb);
+		fault->plan =
+			plan_poison(&mapping.vma, fault->page, (unsigned)fault->info->si_addr_lsb);
 		return;
 	}
 	mapping_ask_file(0, &mapping, &file);
-	fault->plan = plan_file(&mapping.vma, fault->page, &file,
-				inside_shared->has_mirror);
+	fault->plan = plan_file(&mapping.vma, fault->page, &file, inside_shared->has_mirror);
 }
 
 static enum lost_access access_of(const struct fault *fault)

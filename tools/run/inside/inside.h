@@ -25,13 +25,14 @@
 
 /* The function of libc of this name, or of another library in its place. It is looked for when it is
  * needed first. */
-#define INSIDE_NEXT(name)                                                \
- __extension__({                                                         \
-	 static __typeof__(&(name)) next;                                \
-	 if (next == NULL)                                               \
-		 next = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name);    \
-	 next;                                                           \
- })
+#define INSIDE_NEXT(name)                         \
+ __extension__(                                   \
+	 {                                        \
+static __typeof__(&(name)) next;                      \
+if (next == NULL)                                     \
+next = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name); \
+next;                                                 \
+	 })
 
 /* ---- log.c ----------------------------------------------------------------------------------- */
 

@@ -17,8 +17,8 @@ _Static_assert(sizeof(struct inside_process) <= MCSAFE__PAGE, "it is in one page
 
 bool inside_prepare_lock(void)
 {
-	void *page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, MCSAFE__PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 
 	if (page == MAP_FAILED)
 		return false;

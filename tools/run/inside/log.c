@@ -178,8 +178,7 @@ bool inside_is_mirrored(uint32_t file)
 {
 	uint32_t first = 0;
 
-	if (!inside_shared->has_mirror || file == UINT32_MAX ||
-	    inside_shared->file[file].is_memory)
+	if (!inside_shared->has_mirror || file == UINT32_MAX || inside_shared->file[file].is_memory)
 		return false;
 	if (atomic_compare_exchange_strong(&inside_shared->mirrored, &first, file + 1))
 		return true;

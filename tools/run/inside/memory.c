@@ -11,6 +11,8 @@
 
 #include "run/inside/inside.h"
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's begin with underscores */
+
 /* Constructors of other libraries may call these before that of this library has run. */
 static bool lock(sigset_t *mask)
 {
@@ -82,3 +84,5 @@ INSIDE_EXPORT int shmdt(const void *at)
 		inside_unlock(&mask);
 	return result;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
