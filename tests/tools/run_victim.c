@@ -729,6 +729,30 @@ static void *lose_often(void *arg)
 	return arg;
 }
 
+/* Make children while other threads lose pages. Each child loses a page too. */
+static int way_fork_often(void)
+{
+	int times = atoi(words[1]), status; /* NOLINT(cert-err34-c): of the test */
+	pthread_t threads[3];
+	pid_t child;
+
+	for (size_t i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, lose_often, NULL) != 0)
+			fail("pthread_create");
+	for (int i = 0; i < times; i++) {
+		child = fork();
+		if (child == 0) {
+			alarm(30); /* a lock that nobody has any more */
+			_exit(sum(map_truncated(words[0], PROT_READ, MAP_SHARED)) == 0 ? 0 : 1);
+		}
+		if (waitpid(child, &status, 0) != child || status != 0)
+			return 98;
+		if (truncate(words[0], 2L * PAGE) != 0)
+			fail(words[0]);
+	}
+	return lived(0);
+}
+
 /* Become the same program again, so many times, while other threads lose pages. */
 static int way_exec_often(void)
 {
@@ -906,6 +930,7 @@ static const struct {
 	{"vfork", way_vfork},
 	{"exec", way_exec},
 	{"exec-often", way_exec_often},
+	{"fork-often", way_fork_often},
 	{"children", way_children},
 	{"daemon", way_daemon},
 	{"wait", way_wait},

@@ -325,6 +325,12 @@ class Stop(Case):
         self.assertEqual(self.ranges(), [(*PAST, "read")])
         self.assertEqual(self.report["files"][0]["ranges"][0]["filled"], "nothing")
 
+    def test_stop_kills_all(self) -> None:
+        """The parent does not go on, and what runs in the background does not stay."""
+        script = f'sleep 1000 & "{VICTIM}" read "$1"; echo went on'
+        done = self.guarded("sh", "-c", script, "sh", self.fill(), options=("--on-loss=stop",))
+        self.assertEqual((done.returncode, done.stdout), (LOST, ""))
+
     def test_stop_is_told(self) -> None:
         """The text does not call it the program's own death."""
         done = run("run", *self.way, "--on-loss", "stop", VICTIM, "read", str(self.fill()))

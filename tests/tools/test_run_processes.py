@@ -95,6 +95,10 @@ class Several(Case):
         """The kernel waits until these have been waited for, and mcsafe run waits for nothing."""
         self.check_lost(self.guarded(VICTIM, "exec-often", self.fill(), 60))
 
+    def test_fork_while_other_threads_lose_pages(self) -> None:
+        """What these hold is free in the child."""
+        self.check_lost(self.guarded(VICTIM, "fork-often", self.fill(content=bytes(SIZE)), 200))
+
     def test_two_children_at_once(self) -> None:
         """Each is told with its own id."""
         other = self.fill(self.directory / "other")
