@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
@@ -79,8 +80,13 @@ static void wake_command(void)
 
 void inside_stop(void)
 {
+	const struct timespec limit = {.tv_sec = 10};
+
 	atomic_store(&inside_shared->has_stopped, 1);
 	wake_command();
+	/* The command kills parents first, so that none sees its child end and goes on. The limit is
+	 * for a command that is gone. */
+	nanosleep(&limit, NULL);
 	for (;;)
 		kill(getpid(), SIGKILL);
 }
