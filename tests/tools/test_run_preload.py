@@ -46,7 +46,12 @@ def again(case: type[Case], *without: str) -> type[Case]:
 Loss = again(test_run.Loss, "test_static", "test_32_bit")
 Mirror = again(test_run.Mirror)
 NotLost = again(test_run.NotLost)
-Handlers = again(test_run.Handlers)
+# The runtime of AddressSanitizer must be the first library of a program that is built with it.
+Handlers = again(test_run.Handlers, *(
+    ("test_libmcsafe", "test_libmcsafe_in_a_stripped_program",
+     "test_an_access_that_libmcsafe_does_not_protect")
+    if os.environ.get("MCSAFE_SANITIZED") else ()
+))
 Stop = again(test_run.Stop)
 Status = again(test_run.Status)
 Report = again(test_run.Report)

@@ -369,8 +369,8 @@ static void add_range(const struct shared_range *entry)
 	    range.length == 0 || range.start + range.length < range.start)
 		return;
 	lost.path = tool_copy_text(file->path);
-	lost.is_deleted = file->is_deleted;
-	lost.is_memory = file->is_memory;
+	lost.is_deleted = file->is_deleted != 0;
+	lost.is_memory = file->is_memory != 0;
 	lost.inode = file->inode;
 	lost.device = file->device;
 	lost_add(&lost, &range);

@@ -31,22 +31,23 @@
 #define SHARED_RANGES 32768
 #define SHARED_NOTES  256
 
+/* What a process has written can be anything: uint8_t can hold all that a bool cannot. */
 struct shared_file {
-	_Atomic bool is_complete;
-	bool is_deleted, is_memory;
+	_Atomic uint8_t is_complete;
+	uint8_t is_deleted, is_memory;
 	uint64_t inode;
 	dev_t device;
 	char path[PATH_MAX + 16];
 };
 
 struct shared_range {
-	_Atomic bool is_complete;
+	_Atomic uint8_t is_complete;
 	uint32_t file;
 	struct lost_range range;
 };
 
 struct shared_note {
-	_Atomic bool is_complete;
+	_Atomic uint8_t is_complete;
 	enum told told;
 	int error;
 	uint64_t at;

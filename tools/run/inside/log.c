@@ -135,7 +135,7 @@ uint32_t inside_add_file(const struct lost_file *file)
 	new->inode = file->inode;
 	new->device = file->device;
 	snprintf(new->path, sizeof(new->path), "%s", file->path);
-	atomic_store(&new->is_complete, true);
+	atomic_store(&new->is_complete, 1);
 	return number;
 }
 
@@ -156,7 +156,7 @@ void inside_add_range(uint32_t file, const struct lost_range *range)
 	last = &inside_shared->range[number];
 	last->file = file;
 	last->range = *range;
-	atomic_store(&last->is_complete, true);
+	atomic_store(&last->is_complete, 1);
 	inside_process->last = last;
 }
 
@@ -177,7 +177,7 @@ void inside_tell(enum told told, int error, uint64_t at)
 	note->at = at;
 	note->pid = getpid();
 	proc_name(0, note->process);
-	atomic_store(&note->is_complete, true);
+	atomic_store(&note->is_complete, 1);
 }
 
 bool inside_is_mirrored(uint32_t file)
