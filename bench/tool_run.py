@@ -3,7 +3,8 @@
 """tool_run.py MCSAFE [ROUNDS] - what mcsafe run costs where nothing fails.
 
 Each round runs a program plainly, under mcsafe run, and under mcsafe run --preload, one after the
-other, in changing order. The command "true" shows what the start of mcsafe itself costs. The ratios are medians of the rounds' ratios: of the time, and of the processor time of all processes,
+other, in changing order. The command "true" shows what the start of mcsafe itself costs. The
+ratios are medians of the rounds' ratios: of the time, and of the processor time of all processes,
 which depends less on what else the machine does.
 """
 
@@ -55,7 +56,7 @@ def measure(name: str, mcsafe: str, words: list[str], rounds: int) -> None:
 
 
 def main() -> None:
-    """Measure a search through 200 MB, 400 programs one after another, and one that does nothing."""
+    """Measure a search through 200 MB, 400 programs in a row, and one that does nothing."""
     mcsafe = sys.argv[1]
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 21
     with tempfile.NamedTemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as text:

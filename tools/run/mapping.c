@@ -2,8 +2,8 @@
 /*
  * mapping.c - what is mapped at an address of a process, and which file that is
  *
- * With --preload this runs in a signal handler, under a lock. So it allocates nothing, what is large
- * is not on the stack, and snprintf(3) converts numbers and short texts only.
+ * With --preload this runs in a signal handler, under a lock. So it allocates nothing, what is
+ * large is not on the stack, and snprintf(3) converts numbers and texts only.
  */
 #include "run/mapping.h"
 

@@ -38,7 +38,7 @@ void inside_lock(sigset_t *mask)
 	const uint64_t all = ~(UINT64_C(1) << (SIGBUS - 1));
 	int self = inside_thread(), owner;
 
-	/* As the kernel does it: libc keeps two signals from being blocked, one of which cancels. */
+	/* Not by libc, which leaves two signals unblocked. One of them cancels the thread. */
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, mask, sizeof(all));
 	for (;;) {
 		owner = 0;

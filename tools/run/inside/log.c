@@ -84,8 +84,8 @@ void inside_stop(void)
 
 	atomic_store(&inside_shared->has_stopped, 1);
 	wake_command();
-	/* The command kills parents first, so that none sees its child end and goes on. The limit is
-	 * for a command that is gone. */
+	/* The command kills parents first, so that none sees its child end and goes on. The limit
+	 * is for a command that is gone. */
 	nanosleep(&limit, NULL);
 	for (;;)
 		kill(getpid(), SIGKILL);

@@ -11,7 +11,8 @@
 
 #include "run/inside/inside.h"
 
-/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's begin with underscores */
+/* libc's names of parameters begin with underscores. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
 /* Constructors of other libraries may call these before that of this library has run. */
 static bool lock(sigset_t *mask)
