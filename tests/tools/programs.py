@@ -47,9 +47,10 @@ class Programs(victims.Case):
 
     def truncating(self, path: Path, raw: bool = False) -> tuple[str, ...]:
         """What to put before a command, so that it loses this file."""
-        how = (os.environ["MCSAFE_FILTER"],) if raw else ()
-        load = () if raw else (f"LD_PRELOAD={os.environ['MCSAFE_SHIM']}",)
-        return ("env", *load, f"MCSAFE_TEST_FILE={path}", f"MCSAFE_TEST_SIZE={LEFT}", *how)
+        # mcsafe run --preload has the variable set already.
+        load = f'export LD_PRELOAD="{os.environ["MCSAFE_SHIM"]}:$LD_PRELOAD"; exec "$@"'
+        how = (os.environ["MCSAFE_FILTER"],) if raw else ("sh", "-c", load, "sh")
+        return ("env", f"MCSAFE_TEST_FILE={path}", f"MCSAFE_TEST_SIZE={LEFT}", *how)
 
     def ready(self, line: Line) -> tuple[Path, tuple[str, ...]]:
         """Make the files of a line. Returns the one to truncate, and the command."""

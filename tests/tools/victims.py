@@ -55,6 +55,8 @@ def start(*words: object, **options) -> subprocess.Popen:
 class Case(unittest.TestCase):
     """A test with a directory of its own."""
 
+    way: tuple[str, ...] = ()  # options of mcsafe run: ("--preload",)
+
     def setUp(self) -> None:
         self.maxDiff = None
         self.directory = Path(tempfile.mkdtemp(prefix="mcsafe run "))
@@ -85,8 +87,8 @@ class Case(unittest.TestCase):
         """Run a program under mcsafe run. The report is in self.report."""
         self.report_path.unlink(missing_ok=True)
         done = self.plain(
-            *before, MCSAFE, "run", f"--report={self.report_path}", "--json", *options, "--",
-            *words, **more,
+            *before, MCSAFE, "run", *self.way, f"--report={self.report_path}", "--json", *options,
+            "--", *words, **more,
         )
         self.report = {}
         if self.report_path.exists():

@@ -10,6 +10,7 @@
 #include "common/tool.h"
 #include "common/usage.h"
 #include "run/lost.h"
+#include "run/preload.h"
 #include "run/report.h"
 #include "run/signals.h"
 #include "run/stand_in.h"
@@ -27,7 +28,11 @@ enum run_option {
 	OPTION_ALWAYS,
 	OPTION_RESPECT,
 	OPTION_CALLS,
+	OPTION_PRELOAD,
 };
+
+/* Help the program from inside, without ptrace(2). */
+static bool preloads;
 
 static const struct argp_option options[] = {
 	{"fill-from", OPTION_FILL_FROM, "FILE", 0,
@@ -43,6 +48,8 @@ static const struct argp_option options[] = {
 	 "leave alone all processes that have a handler of SIGBUS", 0},
 	{"system-calls", OPTION_CALLS, NULL, 0,
 	 "repeat write(2) and send(2) where they fail because of a lost page; slow", 0},
+	{"preload", OPTION_PRELOAD, NULL, 0,
+	 "load a library into the program in place of tracing it: where ptrace(2) is forbidden", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -90,11 +97,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_CALLS:
 		tracer_sees_calls = true;
 		return 0;
+	case OPTION_PRELOAD:
+		preloads = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		report->program = state->argv + state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		usage_error("no program");
+		return 0;
+	case ARGP_KEY_END:
+		if (preloads && tracer_sees_calls)
+			argp_error(state, "--preload and --system-calls exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -109,7 +123,7 @@ static const struct argp argp = {
 	       "cannot be read, or finds no space, a page of zeros takes the place of the lost "
 	       "page, and the program goes on. At the end, tell what was lost.\v"
 	       "Exit status: that of the program; 74 if something was lost; 1 wrong usage, or the "
-	       "program cannot be traced; 126 it cannot be executed; 127 it was not found.",
+	       "program cannot be helped; 126 it cannot be executed; 127 it was not found.",
 };
 
 static int end(const struct report_options *report, struct started *started, int status)
@@ -120,6 +134,8 @@ static int end(const struct report_options *report, struct started *started, int
 		tool_warn("%s: %s", report->program[0], strerror(error));
 		return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	}
+	if (preloads)
+		preload_collect(report->program[0]);
 	report_write(report, started->pid, status);
 	/* The SIGKILL of --on-loss stop was not the program's. */
 	if (WIFSIGNALED(status) && !lost_was_stopped())
@@ -141,10 +157,15 @@ int mcsafe_run_main(int argc, char **argv)
 	files_keep_apart("--map", report.map, "the file of --fill-from", stand_in_options.mirror);
 	files_keep_apart("--map", report.map, "the file of --report", report.path);
 	report_begin(&report);
-	start(&started, report.program);
+	if (preloads) {
+		preload_begin(report.program[0]);
+		start_process(&started, report.program);
+	} else {
+		start_traced(&started, report.program);
+	}
 	signals_begin(started.pid);
 	start_go(&started);
-	status = tracer_run(started.pid);
+	status = preloads ? preload_run(started.pid) : tracer_run(started.pid);
 	signals_end();
 	return end(&report, &started, status);
 }
