@@ -453,6 +453,13 @@ class ScenarioTest(unittest.TestCase):
                 judged = self.judged(facts={"a": "0", "b": "1"}, release=release, **fields)
                 self.assertEqual(judged, [f"a: 0, expected {value}"])
 
+    def test_a_kernel_can_lack_a_fact(self) -> None:
+        fields = {"expect": {"a": "1", "b": "1"}, "since": {"6.7": {"b": ""}}}
+        self.assertEqual(self.judged(facts={"a": "1"}, release="6.12.1", **fields), [])
+        judged = self.judged(facts={"a": "1", "b": "1"}, release="6.12.1", **fields)
+        self.assertEqual(judged, ["b: 1, expected nothing"])
+        self.assertEqual(len(self.judged(facts={"a": "1"}, release="6.1", **fields)), 1)
+
     def test_what_depends_on_the_kernel_must_make_sense(self) -> None:
         for since in ({"six": {"a": "2"}}, {"6.7": {"b": "2"}}):
             with self.assertRaisesRegex(ValueError, "since"):
