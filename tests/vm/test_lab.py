@@ -676,6 +676,7 @@ class ToolsTest(unittest.TestCase):
         which = shutil.which
         with (
             mock.patch.object(tools.shutil, "which", only_in_cache),
+            mock.patch.object(debian, "present_name", lambda package: package),
             mock.patch.object(debian, "unpack", self.unpack),
         ):
             return what(self.cache)
