@@ -99,6 +99,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     lab_run.add_argument("--list", action="store_true", help="list the scenarios")
     lab_run.add_argument("--fast", action="store_true", help="only the fast scenarios")
     lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
+    lab_run.add_argument(
+        "--also", type=Path, action="append", default=[], metavar="DIRECTORY",
+        help="for --report, results of another kernel: where its --artefacts went",
+    )  # fmt: skip
     lab_run.add_argument("scenario", nargs="*", help="names, or all")
     lab_run.set_defaults(action=run_lab)
 
@@ -174,7 +178,7 @@ def run_lab(args: argparse.Namespace) -> int:
     if any(result.skipped for result in results):
         return skip("a scenario in the guest reported a skip")
     if args.report:
-        write_page(args.report, artefacts, scenarios)
+        write_page(args.report, [artefacts, *args.also], scenarios)
     return 0
 
 
@@ -190,11 +194,15 @@ def choose(
     return [entry for entry in chosen if entry.fast or not fast]
 
 
-def write_page(page: Path, artefacts: Path, scenarios: dict[str, scenario.Scenario]) -> None:
-    """Write the page of the documentation that consists of measurements."""
+def write_page(
+    page: Path, artefacts: Sequence[Path], scenarios: dict[str, scenario.Scenario]
+) -> None:
+    """Write the page of the documentation that consists of measurements, with the results of each
+    kernel in a column."""
     everything = scenarios.values()
-    kernel_release, facts = report.measured(artefacts / "results.json", everything)
-    page.write_text(report.page(kernel_release, everything, facts))
+    columns = dict(report.measured(path / "results.json", everything) for path in artefacts)
+    in_order = sorted(columns, key=scenario.version)
+    page.write_text(report.page(everything, {release: columns[release] for release in in_order}))
 
 
 def run_shell(args: argparse.Namespace) -> int:
