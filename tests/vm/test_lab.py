@@ -487,6 +487,8 @@ class ScenarioTest(unittest.TestCase):
     def test_the_tables_are_valid(self) -> None:
         scenarios = scenario.load()
         self.assertTrue(any(entry.fast for entry in scenarios.values()))
+        self.assertTrue(any(entry.since for entry in scenarios.values()))
+        self.assertIn("plain", scenarios)
         for entry in scenarios.values():
             self.assertIn(entry.machine, lab.MACHINES, entry.name)
 
@@ -751,17 +753,19 @@ class CommandLineTest(unittest.TestCase):
     SCENARIOS = {
         "a": Scenario("a", "", "", fast=True),
         "b": Scenario("b", "", ""),
+        "c": Scenario("c", "", "", expect={"k": "1"}, since={"6.6": {"k": "2"}}),
     }
 
     def test_scenarios_are_chosen_by_name(self) -> None:
         def names(*arguments: object) -> list[str]:
             return [entry.name for entry in vm.choose(self.SCENARIOS, *arguments)]
 
-        self.assertEqual(names(["all"], False), ["a", "b"])
+        self.assertEqual(names(["all"], False), ["a", "b", "c"])
+        self.assertEqual(names([], False, True), ["c"])
         self.assertEqual(names([], True), ["a"])
         self.assertEqual(names(["b"], False), ["b"])
-        with self.assertRaisesRegex(SystemExit, "no scenario c"):
-            names(["c"], False)
+        with self.assertRaisesRegex(SystemExit, "no scenario d"):
+            names(["d"], False)
 
 
 DOCUMENT = Path()

@@ -98,6 +98,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     lab_run.add_argument("--memory", default="768M", help="as above (default %(default)s)")
     lab_run.add_argument("--list", action="store_true", help="list the scenarios")
     lab_run.add_argument("--fast", action="store_true", help="only the fast scenarios")
+    lab_run.add_argument(
+        "--short", action="store_true", help="only those whose values depend on the kernel, and plain"
+    )
     lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
     lab_run.add_argument(
         "--also", type=Path, action="append", default=[], metavar="DIRECTORY",
@@ -162,7 +165,7 @@ def run_lab(args: argparse.Namespace) -> int:
         for entry in scenarios.values():
             print(f"{entry.name:24} {'fast' if entry.fast else '    '}  {entry.title}")
         return 0
-    chosen = choose(scenarios, args.scenario, args.fast)
+    chosen = choose(scenarios, args.scenario, args.fast, args.short)
     if not args.cache or not args.program:
         raise SystemExit("vm.py lab: --cache and --program are needed to run anything")
     artefacts = args.artefacts or args.cache / "lab"
@@ -183,7 +186,10 @@ def run_lab(args: argparse.Namespace) -> int:
 
 
 def choose(
-    scenarios: dict[str, scenario.Scenario], names: Sequence[str], fast: bool
+    scenarios: dict[str, scenario.Scenario],
+    names: Sequence[str],
+    fast: bool = False,
+    short: bool = False,
 ) -> list[scenario.Scenario]:
     """Return the requested scenarios."""
     unknown = [name for name in names if name not in scenarios and name != "all"]
@@ -191,6 +197,8 @@ def choose(
         raise SystemExit(f"vm.py lab: no scenario {', '.join(unknown)}; see --list")
     wanted = scenarios if "all" in names or not names else dict.fromkeys(names)
     chosen = [entry for name, entry in scenarios.items() if name in wanted]
+    if short:
+        chosen = [entry for entry in chosen if entry.since or entry.name == "plain"]
     return [entry for entry in chosen if entry.fast or not fast]
 
 
