@@ -8,8 +8,8 @@
  */
 #include "lab.h"
 
-#include <inttypes.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,8 +119,7 @@ static struct ended run_into_poison(const struct medium *medium, bool interrupt,
 	ended = run(medium, interrupt, line);
 	events = lab_disarm();
 	lab_check(events.injected == 1, "%s: %u machine checks", line, events.injected);
-	lab_check(events.touched == 0, "%s: the line was read %u times more", line,
-		  events.touched);
+	lab_check(events.touched == 0, "%s: the line was read %u times more", line, events.touched);
 	lab_check(lab_kernel_log("Uncorrected hardware memory error in user-access") == 1,
 		  "%s: not one machine check in the kernel's log", line);
 	if (medium->mapping.pmem)
@@ -260,6 +259,8 @@ static void check_image(const char *what, const char *path, const struct ranges 
 	ssize_t got;
 
 	lab_need(image != NULL && fd != -1, "cannot read %s", path);
+	if (image == NULL) /* the analyzer does not know that lab_need() ends the program */
+		return;
 	got = read(fd, image, LAB_MAPPING_SIZE + 1);
 	close(fd);
 	lab_check(got == (ssize_t)LAB_MAPPING_SIZE, "%s: %zd bytes", what, got);
@@ -456,12 +457,8 @@ static void info_fact(const char *item)
 int lab_program_tool_info(int argc, char **argv)
 {
 	static const char *const items[] = {
-		"CONFIG_MEMORY_FAILURE",
-		"UFFDIO_POISON",
-		"guard regions (MADV_GUARD_INSTALL)",
-		"MADV_POPULATE_READ",
-		"PROCMAP_QUERY",
-		"persistent memory",
+		"CONFIG_MEMORY_FAILURE", "UFFDIO_POISON", "guard regions (MADV_GUARD_INSTALL)",
+		"MADV_POPULATE_READ",    "PROCMAP_QUERY", "persistent memory",
 		"device-dax nodes",
 	};
 	unsigned char *page = lab_pages(1);
