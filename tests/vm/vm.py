@@ -72,7 +72,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--program", type=Path, action="append", default=[], help="file to put into /bin"
     )
 
-    run = actions.add_parser("run", parents=[common, other, guest], help="run a command in the guest")
+    run = actions.add_parser(
+        "run", parents=[common, other, guest], help="run a command in the guest"
+    )
     run.add_argument(
         "--timeout", type=float, default=120, help="seconds from power-on (default %(default)s)"
     )
@@ -85,7 +87,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     shell.set_defaults(action=run_shell)
 
-    lab_run = actions.add_parser("lab", parents=[other], help="run scenarios with real machine checks")
+    lab_run = actions.add_parser(
+        "lab", parents=[other], help="run scenarios with real machine checks"
+    )
     lab_run.add_argument("--cache", type=Path, help="directory of fetched files")
     lab_run.add_argument(
         "--program",
@@ -99,8 +103,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     lab_run.add_argument("--list", action="store_true", help="list the scenarios")
     lab_run.add_argument("--fast", action="store_true", help="only the fast scenarios")
     lab_run.add_argument(
-        "--short", action="store_true", help="only those whose values depend on the kernel, and plain"
-    )
+        "--short", action="store_true",
+        help="only those whose values depend on the kernel, and plain",
+    )  # fmt: skip
     lab_run.add_argument("--report", type=Path, metavar="PAGE", help="write docs/poison.md")
     lab_run.add_argument(
         "--also", type=Path, action="append", default=[], metavar="DIRECTORY",
