@@ -201,7 +201,10 @@ class Scrub(Medium):
         fifo = self.scratch / "fifo"
         os.mkfifo(fifo)
         nothing = "neither a file, a block device nor a device-dax node"
+        no_state = "not the state of a scrub: it is no file"
         for words, message in (
+            (("--resume", fifo, self.file), f"fifo: {no_state}"),
+            (("--resume", "/dev/null", self.file), f"/dev/null: {no_state}"),
             ((), "which file or device?"),
             ((self.file, self.file), "only one file or device"),
             (("--rate", "0", self.file), '--rate: "0" is no number of bytes above 0'),

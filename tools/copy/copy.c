@@ -13,6 +13,7 @@
 #include "common/range.h"
 #include "common/size.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "copy/rescue.h"
 
 #define INTERVAL 30 /* seconds: what is done twice if the process is killed */
@@ -42,12 +43,12 @@ static unsigned count(const char *text, const char *option)
 	return (unsigned)n;
 }
 
-static error_t parse_end(const struct options *o, struct argp_state *state)
+static error_t parse_end(const struct options *o)
 {
 	if (o->image == NULL)
-		argp_error(state, "%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
+		usage_error("%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
 	if (o->sparse && o->has_fill)
-		argp_error(state, "--fill and --sparse exclude each other");
+		usage_error("--fill and --sparse exclude each other");
 	return 0;
 }
 
@@ -89,11 +90,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
-			argp_error(state, "there are more names than SRC and DST");
+			usage_error("there are more names than SRC and DST");
 		*(state->arg_num == 0 ? &o->source : &o->image) = arg;
 		return 0;
 	case ARGP_KEY_END:
-		return parse_end(o, state);
+		return parse_end(o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -115,12 +116,17 @@ static void catch_signals(void)
 
 static void refuse_image_as_map(const struct options *o)
 {
-	if (files_are_same(o->map, o->image))
+	enum overlap overlap = files_overlap(o->map, o->image);
+
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and DST", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->image);
 }
 
 static void refuse_map_path(const struct options *o, const struct source *source)
 {
+	enum overlap overlap;
 	struct stat map;
 
 	refuse_image_as_map(o);
@@ -128,8 +134,11 @@ static void refuse_map_path(const struct options *o, const struct source *source
 		return;
 	if (!S_ISREG(map.st_mode))
 		tool_fail("%s is no file, so it cannot be the map file", o->map);
-	if (source_is(source, &map))
+	overlap = overlap_of(&source->stat, &map);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and SRC", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->source);
 }
 
 /* Where the image must end at least: the map has finished parts up to there. */
@@ -312,7 +321,7 @@ int mcsafe_copy_main(int argc, char **argv)
 	char *command;
 	bool resume;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	command = command_line(argc, argv);
 	source_open(&source, o.source, o.way);
 	if (o.map != NULL)

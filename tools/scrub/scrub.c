@@ -18,6 +18,7 @@
 #include "common/size.h"
 #include "common/target.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "scrub/state.h"
 
 int mcsafe_scrub_main(int argc, char **argv);
@@ -71,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'r':
 		if (!size_read(arg, &o->rate) || o->rate == 0)
-			argp_error(state, "--rate: \"%s\" is no number of bytes above 0", arg);
+			usage_error("--rate: \"%s\" is no number of bytes above 0", arg);
 		break;
 	case 'q':
 		o->quiet = true;
@@ -96,14 +97,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (o->path != NULL)
-			argp_error(state, "only one file or device");
+			usage_error("only one file or device");
 		o->path = arg;
 		break;
 	case ARGP_KEY_END:
 		if (o->path == NULL)
-			argp_error(state, "which file or device?");
+			usage_error("which file or device?");
 		if (o->json && o->save != NULL && strcmp(o->save, "-") == 0)
-			argp_error(state, "--json and --save=- both want standard output");
+			usage_error("--json and --save=- both want standard output");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -291,7 +292,7 @@ int mcsafe_scrub_main(int argc, char **argv)
 		.progress = on_progress, .found = on_found, .arg = &work};
 	int result, status;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	begin(&work);
 	how.rate = o.rate;
 	how.start = work.state.offset;
