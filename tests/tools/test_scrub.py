@@ -150,6 +150,21 @@ class Scrub(Medium):
         self.assertFalse(state.exists())
         self.assertEqual(saved.read_text().splitlines()[1:], [f"{a} {n}" for a, n in lost])
 
+    def test_a_state_that_cannot_be_written(self) -> None:
+        """The scrub ends, and tells what it has found."""
+        self.write(32 * MIB // PAGE)
+        faulty = {"FAULTY_CLOCK": "11000", "FAULTY_RENAME": "1"}
+        done = subprocess.run(
+            [os.environ["MCSAFE_FAULTY"], "scrub", "--resume", self.scratch / "state", self.file],
+            env={**bad(self.file, [(0, PAGE)]), **faulty},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, ERROR, done.stderr)
+        self.assertIn(f"{self.scratch / 'state'}: No space left on device", done.stderr)
+        lines = done.stdout.splitlines()[1:]
+        end = "  stopped; the file of --resume is as it was"
+        self.assertEqual(lines, ["  bytes 0-4095 (4.0 KiB): bad", end])
+
     def test_a_scrub_begins_where_the_state_ends(self) -> None:
         """What lies before is not read again."""
         self.write(64)

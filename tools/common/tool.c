@@ -14,6 +14,9 @@
 
 const char *tool_name = "mcsafe";
 
+static void (*tell_before_failure)(void *arg);
+static void *told;
+
 void tool_warn_args(const char *format, va_list args)
 {
 	char *text, *shown;
@@ -49,7 +52,19 @@ void tool_fail(const char *format, ...)
 	va_start(args, format);
 	tool_warn_args(format, args);
 	va_end(args);
+	if (tell_before_failure != NULL) {
+		void (*tell)(void *arg) = tell_before_failure;
+
+		tell_before_failure = NULL;
+		tell(told);
+	}
 	exit(STATUS_ERROR);
+}
+
+void tool_tell_before_failure(void (*tell)(void *arg), void *arg)
+{
+	tell_before_failure = tell;
+	told = arg;
 }
 
 void *tool_alloc(size_t n, size_t each)

@@ -10,6 +10,7 @@
 
 #include "common/files.h"
 #include "common/json.h"
+#include "common/progress.h"
 #include "common/range.h"
 #include "common/size.h"
 #include "common/tool.h"
@@ -284,6 +285,22 @@ static enum status end(struct rescue *r, const struct options *o, enum rescue_re
 	return status;
 }
 
+struct work {
+	struct rescue *rescue;
+	const struct options *options;
+};
+
+/* The map file could not be written. */
+static void end_failed(void *arg)
+{
+	const struct work *work = arg;
+
+	progress_end();
+	if (access(work->rescue->map_path, F_OK) != 0)
+		work->rescue->map_path = NULL; /* nothing to continue from */
+	end(work->rescue, work->options, RESCUE_FULL);
+}
+
 static const struct argp_option option_list[] = {
 	{"map", 'm', "FILE", 0, "Keep a map file of ddrescue(1), and continue where it ends", 0},
 	{"map-interval", KEY_INTERVAL, "SECONDS", 0,
@@ -316,6 +333,7 @@ int mcsafe_copy_main(int argc, char **argv)
 	struct source source;
 	struct image image;
 	struct rescue rescue = {.source = &source, .image = &image};
+	struct work work = {.rescue = &rescue, .options = &o};
 	enum rescue_result result;
 	enum status status;
 	char *command;
@@ -345,7 +363,9 @@ int mcsafe_copy_main(int argc, char **argv)
 	rescue.sparse = o.sparse;
 	rescue.refill = resume && (o.has_fill || o.sparse);
 	catch_signals();
+	tool_tell_before_failure(end_failed, &work);
 	result = rescue_run(&rescue);
+	tool_tell_before_failure(NULL, NULL);
 	status = end(&rescue, &o, result);
 	losses_free(&rescue.found);
 	map_free(&rescue.map);

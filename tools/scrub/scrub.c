@@ -39,7 +39,8 @@ struct work {
 	struct target target;
 	struct scrub_state state; /* `unread`: I/O errors that may pass */
 	struct mcsafe_scrub_progress progress;
-	time_t written; /* when the state was written, on CLOCK_MONOTONIC */
+	bool is_stateless; /* the state could not be written */
+	time_t written;    /* when the state was written, on CLOCK_MONOTONIC */
 };
 
 enum { KEY_SAVE = 256, KEY_RESUME, KEY_LOAD, KEY_RECHECK, KEY_NO_ASK, KEY_JSON };
@@ -217,7 +218,9 @@ static void tell(const struct work *work, bool complete)
 	if (work->progress.readable > 0)
 		printf("  %s of the known bad ranges can be read\n",
 		       size_text(work->progress.readable, part));
-	if (!complete && work->options->resume != NULL)
+	if (!complete && work->is_stateless)
+		printf("  stopped; the file of --resume is as it was\n");
+	else if (!complete && work->options->resume != NULL)
 		printf("  stopped; the state is in the file of --resume\n");
 	else if (!complete)
 		printf("  stopped; --resume would keep the state\n");
@@ -240,6 +243,25 @@ static void tell_json(const struct work *work, bool complete)
 	json_write(all);
 }
 
+static void tell_all(const struct work *work, bool complete)
+{
+	if (work->options->json)
+		tell_json(work, complete);
+	else
+		tell(work, complete);
+}
+
+/* The state could not be written. */
+static void tell_failed(void *arg)
+{
+	struct work *work = arg;
+
+	progress_end();
+	forget_bad(work);
+	work->is_stateless = true;
+	tell_all(work, false);
+}
+
 static int finish(struct work *work, int result)
 {
 	const struct options *o = work->options;
@@ -260,10 +282,8 @@ static int finish(struct work *work, int result)
 					 mcsafe_badblocks_bytes(work->state.unread) > 0
 				 ? STATUS_LOST
 				 : STATUS_FINE;
-	if (o->json)
-		tell_json(work, complete);
-	else
-		tell(work, complete);
+	tool_tell_before_failure(NULL, NULL);
+	tell_all(work, complete);
 	if (o->save != NULL)
 		ranges_save(bad, o->save);
 	ended = tool_end(status);
@@ -298,6 +318,7 @@ int mcsafe_scrub_main(int argc, char **argv)
 	how.start = work.state.offset;
 	how.recheck = o.recheck;
 	progress_begin(work.target.size, !o.quiet && !o.json);
+	tool_tell_before_failure(tell_failed, &work);
 	result = mcsafe_pmem_scrub(work.target.pmem, &how, &work.progress);
 	status = finish(&work, result);
 	mcsafe_badblocks_destroy(work.state.unread);
