@@ -113,7 +113,7 @@ PyObject *list_of_ranges(const struct mcsafe_range *ranges, size_t n)
 /* Of memory that is no map of ours. */
 static PyObject *salvage_buffer(const struct region *region, int fill)
 {
-	size_t n = region->size, holes = n / (2 * PAGE) + 2;
+	size_t n = region->size, holes = n / PAGE / 2 + 2;
 	PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n), *list = NULL;
 	struct mcsafe_range *ranges = PyMem_Malloc(holes * sizeof(*ranges));
 

@@ -10,15 +10,20 @@
 
 #include <mcsafe/inject.h>
 
-static PyObject *failure(int err)
+static PyObject *refuse(int err, const char *why)
 {
-	PyObject *args = Py_BuildValue("(is)", -err, mcsafe_inject_reason());
+	PyObject *args = Py_BuildValue("(is)", -err, why);
 
 	if (args) {
 		PyErr_SetObject(PyExc_OSError, args);
 		Py_DECREF(args);
 	}
 	return NULL;
+}
+
+static PyObject *failure(int err)
+{
+	return refuse(err, mcsafe_inject_reason());
 }
 
 static bool kind_of(const char *name, enum mcsafe_inject_kind *kind)
@@ -149,13 +154,32 @@ PyDoc_STRVAR(
 	"\n"
 	"Raises OSError if it does not, or if spec has another form.");
 
+/* Whether the copies of the module mcsafe go through the injector. libmcsafe-inject sees its own,
+ * and would find that all is well. */
+static bool is_between(void)
+{
+	PyObject *module = PyImport_ImportModule("mcsafe"), *copied = NULL, *room;
+
+	if (module && mcsafe_inject_schedule("copy:1000000000") == 0) {
+		room = PyByteArray_FromStringAndSize("a", 1);
+		if (room)
+			copied = PyObject_CallMethod(module, "copy", "Oy", room, "b");
+		Py_XDECREF(room);
+		if (copied && mcsafe_inject_copies() == 0)
+			refuse(-EOPNOTSUPP, "libmcsafe-inject is not preloaded");
+	}
+	Py_XDECREF(copied);
+	Py_XDECREF(module);
+	return !PyErr_Occurred();
+}
+
 static PyObject *inject_schedule(PyObject *module, PyObject *args)
 {
 	const char *spec;
 	int err;
 
 	(void)module;
-	if (!PyArg_ParseTuple(args, "z:schedule", &spec))
+	if (!PyArg_ParseTuple(args, "z:schedule", &spec) || (spec && !is_between()))
 		return NULL;
 	err = mcsafe_inject_schedule(spec);
 	if (err != 0)

@@ -51,7 +51,7 @@ PyObject *map_salvage(struct map *map, int fill);
 /* map_control.c: methods that ask the kernel for something */
 PyObject *map_flush(PyObject *self, PyObject *args);
 PyObject *map_madvise(PyObject *self, PyObject *args);
-PyObject *map_resize(PyObject *self, PyObject *size);
+PyObject *map_resize(PyObject *self, PyObject *arg);
 PyObject *map_file_size(PyObject *self, PyObject *unused);
 
 /* map_access.c: reads and writes. Each returns whether it has succeeded; if not, an error is set.

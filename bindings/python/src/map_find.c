@@ -78,7 +78,15 @@ static void search_up(const char *data, struct search *s)
 	}
 }
 
-static void search_byte(const char *data, struct search *s)
+/* mcsafe_memchr() tells the address of the vector that it has loaded, which can start before the
+ * byte that is bad. Poison is told by its page. */
+static void begin_at(struct mcsafe_fault *fault, char *byte)
+{
+	if (fault->cause != MCSAFE_CAUSE_POISON)
+		fault->addr = byte;
+}
+
+static void search_byte(char *data, struct search *s)
 {
 	size_t at;
 
@@ -86,6 +94,7 @@ static void search_byte(const char *data, struct search *s)
 	    MCSAFE_CAUSE_NONE) {
 		s->failed = true;
 		s->done = at;
+		begin_at(&s->fault, data + s->start + at);
 	} else if (at < s->end - s->start) {
 		s->found = s->start + at;
 	}
@@ -252,8 +261,10 @@ PyObject *map_readline(PyObject *self, PyObject *unused)
 	if (!map_is_open(map))
 		return NULL;
 	left = map->pos < map->size ? map->size - map->pos : 0;
-	if (mcsafe_memchr(map->data + map->pos, '\n', left, &n, &fault) != MCSAFE_CAUSE_NONE)
+	if (mcsafe_memchr(map->data + map->pos, '\n', left, &n, &fault) != MCSAFE_CAUSE_NONE) {
+		begin_at(&fault, map->data + map->pos + n);
 		return set_raised(error_of_map_fault(map, &fault, n));
+	}
 	if (n < left)
 		n++;
 	line = map_bytes(map, map->pos, n);

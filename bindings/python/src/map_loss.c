@@ -63,14 +63,14 @@ static bool why(const struct map *map, size_t at, struct mcsafe_explanation *e)
 /* The name of the file that the map keeps open; NULL without an error: there is none. */
 static PyObject *path_of(const struct map *map)
 {
-	char name[64], path[PATH_MAX];
+	char name[64], target[PATH_MAX];
 	ssize_t len;
 
 	if (map->fd < 0)
 		return NULL;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", map->fd);
-	len = readlink(name, path, sizeof(path));
-	return len < 0 ? NULL : PyUnicode_DecodeFSDefaultAndSize(path, len);
+	len = readlink(name, target, sizeof(target));
+	return len < 0 ? NULL : PyUnicode_DecodeFSDefaultAndSize(target, len);
 }
 
 /* A FaultError for the stand-ins in [start, end). It is made while the map is open. */
@@ -235,7 +235,7 @@ static void join(struct ranges *ranges)
 /* Bytes and holes of the whole map. Stand-ins are holes too. */
 PyObject *map_salvage(struct map *map, int fill)
 {
-	size_t n = map->size, holes = n / (2 * PAGE) + 2;
+	size_t n = map->size, holes = n / PAGE / 2 + 2;
 	PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n), *list = NULL;
 	struct ranges ranges = {PyMem_Malloc(holes * sizeof(*ranges.of)), 0, holes};
 	struct mcsafe_range range;
