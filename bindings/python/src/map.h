@@ -58,6 +58,7 @@ PyObject *map_file_size(PyObject *self, PyObject *unused);
  * The range lies in the map. */
 bool map_put(struct map *map, size_t at, const char *from, size_t n);
 bool map_move(struct map *map, size_t to, size_t from, size_t n);
+bool map_get_step(struct map *map, char *to, size_t at, Py_ssize_t step, size_t n);
 bool map_get_byte(struct map *map, size_t at, unsigned char *value);
 bool map_put_byte(struct map *map, size_t at, unsigned char value);
 PyObject *map_bytes(struct map *map, size_t at, size_t n);

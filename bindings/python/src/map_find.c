@@ -1,78 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* map_find.c - find, rfind and readline: searches in the order of the bytes, up to the bad one */
 #include "map.h"
+#include "match.h"
 
 #include <stdint.h>
 #include <string.h>
 
 struct search {
-	const char *needle;
-	size_t len; /* 1 or more */
+	struct needle needle;
 	size_t start, end;
 	size_t found; /* SIZE_MAX: not found */
-	bool failed;  /* then done and fault say where and why */
-	size_t done;
+	bool failed;  /* then bad and fault say where and why */
+	size_t bad;   /* the first byte that a search upwards could not read */
 	struct mcsafe_fault fault;
-	char *room; /* buffer_size() bytes */
 };
 
-enum { PIECE = 16384 };
-
-static size_t piece_size(size_t len)
-{
-	return len < PIECE / 2 ? PIECE : 2 * len;
-}
+enum {
+	PIECE = 16384,
+	NEAR = 512 /* what is searched with a buffer on the stack, before memory is allocated */
+};
 
 /* Room for a piece, and for what a match needs of its neighbour. */
-static size_t buffer_size(size_t len)
+static size_t room_size(size_t piece, size_t len)
 {
-	return 2 * piece_size(len) + PAGE;
-}
-
-/* The first match in a copy. The first byte finds most candidates fastest. Where it is frequent,
- * memmem() is faster. */
-static const char *first_match(const struct search *s, const char *text, size_t n)
-{
-	const char *at = text, *end = text + n;
-	size_t misses = 0;
-
-	while ((size_t)(end - at) >= s->len) {
-		at = memchr(at, s->needle[0], (size_t)(end - at) - s->len + 1);
-		if (!at)
-			return NULL;
-		if (at[s->len - 1] == s->needle[s->len - 1] && memcmp(at, s->needle, s->len) == 0)
-			return at;
-		at++;
-		if (++misses * 64 > (size_t)(at - text) + 1024)
-			return memmem(at, (size_t)(end - at), s->needle, s->len);
-	}
-	return NULL;
+	return piece + len + MATCH_SLACK;
 }
 
 /* Copy piece by piece, and search the copies. So the search ends where the copy does. */
-static void search_up(const char *data, struct search *s)
+static void search_up(const char *data, struct search *s, char *room, size_t piece)
 {
-	size_t at = s->start, have = 0, keep;
+	size_t at = s->start, have = 0, keep, overlap = s->needle.len - 1;
 
 	for (;;) {
-		size_t next = at + have, piece = piece_size(s->len);
+		size_t next = at + have;
 		size_t want = s->end - next < piece ? s->end - next : piece;
-		size_t left = mcsafe_memcpy(s->room + have, data + next, want, &s->fault);
-		const char *match;
+		size_t left = mcsafe_memcpy(room + have, data + next, want, &s->fault), match;
 
 		have += want - left;
-		match = first_match(s, s->room, have);
-		if (match) {
-			s->found = at + (size_t)(match - s->room);
+		match = match_first(&s->needle, room, have);
+		if (match != SIZE_MAX) {
+			s->found = at + match;
 			return;
 		}
 		if (left != 0 || at + have == s->end) {
 			s->failed = left != 0;
-			s->done = at + have - s->start;
+			s->bad = at + have;
 			return;
 		}
-		keep = have < s->len - 1 ? have : s->len - 1;
-		memmove(s->room, s->room + have - keep, keep);
+		keep = have < overlap ? have : overlap;
+		memmove(room, room + have - keep, keep);
 		at += have - keep;
 		have = keep;
 	}
@@ -90,36 +66,21 @@ static void search_byte(char *data, struct search *s)
 {
 	size_t at;
 
-	if (mcsafe_memchr(data + s->start, s->needle[0], s->end - s->start, &at, &s->fault) !=
+	if (mcsafe_memchr(data + s->start, s->needle.text[0], s->end - s->start, &at, &s->fault) !=
 	    MCSAFE_CAUSE_NONE) {
 		s->failed = true;
-		s->done = at;
-		begin_at(&s->fault, data + s->start + at);
+		s->bad = s->start + at;
+		begin_at(&s->fault, data + s->bad);
 	} else if (at < s->end - s->start) {
 		s->found = s->start + at;
 	}
 }
 
-/* The last match in text that starts in the first n bytes. SIZE_MAX: none. */
-static size_t last_match(const struct search *s, const char *text, size_t n, size_t have)
+/* The same downwards, page by page: what lies above a bad page is searched before the page. Pages
+ * are copied to the end of the room, and below each other. */
+static void search_down(const char *data, struct search *s, char *room, size_t size)
 {
-	size_t end = have < s->len ? 0 : have - s->len + 1;
-	const char *at;
-
-	if (end > n)
-		end = n;
-	while (end != 0 && (at = memrchr(text, s->needle[0], end)) != NULL) {
-		if (memcmp(at, s->needle, s->len) == 0)
-			return (size_t)(at - text);
-		end = (size_t)(at - text);
-	}
-	return SIZE_MAX;
-}
-
-/* The same downwards, page by page: what lies above a bad page is searched before the page. */
-static void search_down(const char *data, struct search *s)
-{
-	size_t size = buffer_size(s->len), first = size, have = 0, at = s->end;
+	size_t first = size, have = 0, at = s->end, overlap = s->needle.len - 1;
 
 	while (at != s->start) {
 		uintptr_t page = ((uintptr_t)data + at - 1) & ~(uintptr_t)(PAGE - 1);
@@ -127,20 +88,19 @@ static void search_down(const char *data, struct search *s)
 							       : (size_t)(page - (uintptr_t)data);
 		size_t n = at - low, match;
 
-		if (have > s->len - 1)
-			have = s->len - 1;
+		if (have > overlap)
+			have = overlap;
 		if (n > first) {
-			memmove(s->room + size - have, s->room + first, have);
+			memmove(room + size - have, room + first, have);
 			first = size - have;
 		}
-		if (mcsafe_memcpy(s->room + first - n, data + low, n, &s->fault) != 0) {
+		if (mcsafe_memcpy(room + first - n, data + low, n, &s->fault) != 0) {
 			s->failed = true;
-			s->done = s->end - at;
 			return;
 		}
 		first -= n;
 		have += n;
-		match = last_match(s, s->room + first, n, have);
+		match = match_last(&s->needle, room + first, have, n);
 		if (match != SIZE_MAX) {
 			s->found = low + match;
 			return;
@@ -149,39 +109,81 @@ static void search_down(const char *data, struct search *s)
 	}
 }
 
+/* Search the first bytes, in which many programs find what they look for. Whether that decides. */
+static bool search_near(const char *data, struct search *s)
+{
+	char room[2 * NEAR + MATCH_SLACK];
+	size_t end = s->end, start = s->start;
+
+	if (s->needle.len > NEAR)
+		return false;
+	if (end - start > NEAR + s->needle.len - 1)
+		s->end = start + NEAR + s->needle.len - 1;
+	search_up(data, s, room, NEAR + s->needle.len - 1);
+	if (s->found != SIZE_MAX || s->failed || s->end == end) {
+		s->end = end;
+		return true;
+	}
+	s->end = end;
+	s->start = start + NEAR;
+	return false;
+}
+
+/* Whether there was memory for it. */
+static bool search_far(struct map *map, struct search *s, bool down)
+{
+	size_t len = s->needle.len, piece = len < PIECE / 2 ? PIECE : 2 * len;
+	/* Downwards, what is kept moves once for each piece. */
+	size_t size = room_size(piece + (down ? len + PAGE : 0), len);
+	char *room = PyMem_Malloc(size);
+	bool is_long = s->end - s->start >= LONG_COPY;
+	PyThreadState *thread;
+
+	if (!room)
+		return false;
+	thread = is_long ? PyEval_SaveThread() : NULL;
+	if (down)
+		search_down(map->data, s, room, size - MATCH_SLACK);
+	else
+		search_up(map->data, s, room, piece);
+	if (is_long)
+		PyEval_RestoreThread(thread);
+	PyMem_Free(room);
+	return true;
+}
+
+static void search_long_byte(struct map *map, struct search *s)
+{
+	Py_BEGIN_ALLOW_THREADS search_byte(map->data, s);
+	Py_END_ALLOW_THREADS
+}
+
 static PyObject *search(struct map *map, struct search *s, bool down)
 {
-	char *room = NULL;
-	bool is_long = s->end - s->start >= LONG_COPY;
+	size_t start = s->start, low, high;
+	bool done = true;
 
 	s->found = SIZE_MAX;
 	s->failed = false;
-	if (s->len > 1 || down) {
-		room = PyMem_Malloc(buffer_size(s->len));
-		if (!room)
-			return PyErr_NoMemory();
-		s->room = room;
-	}
+	s->bad = start;
 	map->exports++;
-	PyThreadState *thread = is_long ? PyEval_SaveThread() : NULL;
 	if (down)
-		search_down(map->data, s);
-	else if (s->len == 1)
+		done = search_far(map, s, true);
+	else if (s->needle.len > 1)
+		done = search_near(map->data, s) || search_far(map, s, false);
+	else if (s->end - s->start < LONG_COPY)
 		search_byte(map->data, s);
 	else
-		search_up(map->data, s);
-	if (is_long)
-		PyEval_RestoreThread(thread);
+		search_long_byte(map, s);
 	map->exports--;
-	PyMem_Free(room);
+	if (!done)
+		return PyErr_NoMemory();
 	if (s->failed)
-		return set_raised(error_of_map_fault(map, &s->fault, s->done));
+		return set_raised(error_of_map_fault(map, &s->fault, s->bad - start));
 	/* What was searched must have been the file's. */
-	if (down ? !map_is_whole(map, s->found == SIZE_MAX ? s->start : s->found,
-				 s->end - (s->found == SIZE_MAX ? s->start : s->found), "read")
-		 : !map_is_whole(map, s->start,
-				 (s->found == SIZE_MAX ? s->end : s->found + s->len) - s->start,
-				 "read"))
+	low = down && s->found != SIZE_MAX ? s->found : start;
+	high = !down && s->found != SIZE_MAX ? s->found + s->needle.len : s->end;
+	if (!map_is_whole(map, low, high - low, "read"))
 		return NULL;
 	return PyLong_FromSsize_t(s->found == SIZE_MAX ? -1 : (Py_ssize_t)s->found);
 }
@@ -227,11 +229,11 @@ static PyObject *find(PyObject *self, PyObject *const *args, Py_ssize_t n, bool 
 	    map_is_open(map)) {
 		s.start = clipped(start, map->size);
 		s.end = clipped(end, map->size);
-		s.needle = needle.buf;
-		s.len = (size_t)needle.len;
-		if (s.start > s.end || s.len > s.end - s.start)
+		s.needle.text = needle.buf;
+		s.needle.len = (size_t)needle.len;
+		if (s.start > s.end || s.needle.len > s.end - s.start)
 			result = PyLong_FromLong(-1);
-		else if (s.len == 0)
+		else if (s.needle.len == 0)
 			result = PyLong_FromSize_t(down ? s.end : s.start);
 		else
 			result = search(map, &s, down);

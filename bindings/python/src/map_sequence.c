@@ -72,18 +72,11 @@ static inline bool slice_of(const struct map *map, PyObject *key, struct slice *
 static PyObject *get_extended(struct map *map, const struct slice *slice)
 {
 	PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)slice->n);
-	unsigned char *to;
-	Py_ssize_t at = slice->start;
 
-	if (!bytes || slice->n == 0)
-		return bytes;
-	to = (unsigned char *)PyBytes_AsString(bytes);
-	for (size_t i = 0; i < slice->n; i++, at += slice->step) {
-		if (!map_get_byte(map, (size_t)at, &to[i])) {
-			Py_DECREF(bytes);
-			return NULL;
-		}
-	}
+	if (bytes && slice->n != 0 &&
+	    !map_get_step(map, PyBytes_AsString(bytes), (size_t)slice->start, slice->step,
+			  slice->n))
+		Py_CLEAR(bytes);
 	return bytes;
 }
 

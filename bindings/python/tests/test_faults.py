@@ -57,7 +57,7 @@ class Truncated(support.FileTest):
         self.raised(lambda: m[PAGE - 5:PAGE + 1], done=5)
         self.raised(lambda: m[3 * PAGE:], 3 * PAGE)
         self.assertEqual(m[0:PAGE:100], data[0:PAGE:100])
-        self.raised(lambda: m[PAGE - 1::2], PAGE + 1)
+        self.raised(lambda: m[PAGE - 1::2], PAGE + 1, done=1)
         self.raised(lambda: m[::-1], 4 * PAGE - 1)
         self.raised(lambda: m.__setitem__(slice(PAGE - 3, PAGE + 3), b"123456"), PAGE, "write", 3)
         self.assertEqual(self.path.read_bytes(), data[:PAGE - 3] + b"123")
