@@ -104,25 +104,26 @@ bool map_get_byte(struct map *map, size_t at, unsigned char *value)
 /* n bytes, 1 or more, of which each is `step` from the one before. */
 bool map_get_step(struct map *map, char *to, size_t at, Py_ssize_t step, size_t n)
 {
-	const unsigned char *from = (const unsigned char *)map->data + at;
-	size_t last = at + (n - 1) * (size_t)step, low = last < at ? last : at;
+	const unsigned char *from = (const unsigned char *)map->data;
+	size_t last = at + (n - 1) * (size_t)step;
+	size_t low = last < at ? last : at, high = last < at ? at : last;
 	struct mcsafe_fault fault;
 
 	/* Unrolled, it takes two thirds of the time. clang cannot unroll accesses with rows. */
 #ifndef __clang__
 # pragma GCC unroll 4
 #endif
-	for (size_t i = 0; i < n; i++, from += step) {
+	for (size_t i = 0; i < n; i++, at += (size_t)step) {
 		unsigned char value;
 
-		if (mcsafe_load_explicit_u8(from, &value, __ATOMIC_RELAXED, &fault) !=
+		if (mcsafe_load_explicit_u8(from + at, &value, __ATOMIC_RELAXED, &fault) !=
 		    MCSAFE_CAUSE_NONE) {
 			set_raised(error_of_map_fault(map, &fault, i));
 			return false;
 		}
 		to[i] = (char)value;
 	}
-	return map_is_whole(map, low, (last < at ? at : last) - low + 1, "read");
+	return map_is_whole(map, low, high - low + 1, "read");
 }
 
 bool map_put_byte(struct map *map, size_t at, unsigned char value)

@@ -128,10 +128,11 @@ static int put_slice(struct map *map, PyObject *key, PyObject *value)
 	} else if (slice.step == 1) {
 		done = map_put(map, (size_t)slice.start, from.buf, slice.n);
 	} else {
-		Py_ssize_t at = slice.start;
+		/* Unsigned, since the sum can overflow after the last byte. */
+		size_t at = (size_t)slice.start;
 
-		for (size_t i = 0; done && i < slice.n; i++, at += slice.step)
-			done = map_put_byte(map, (size_t)at, ((unsigned char *)from.buf)[i]);
+		for (size_t i = 0; done && i < slice.n; i++, at += (size_t)slice.step)
+			done = map_put_byte(map, at, ((unsigned char *)from.buf)[i]);
 	}
 	PyBuffer_Release(&from);
 	return done ? 0 : -1;
