@@ -98,7 +98,10 @@ class Leaks(support.FileTest):
                 gc.collect()
                 grown = tracemalloc.get_traced_memory()[0] - first
                 tracemalloc.stop()
-                self.assertEqual(resources(), before)
+                mappings, descriptors = resources()
+                self.assertEqual(descriptors, before[1])
+                # Python's own allocator may have mapped something too.
+                self.assertLess(mappings - before[0], ROUNDS // 10)
                 # A leak of one byte in each round would be more.
                 self.assertLess(grown, ROUNDS)
                 after = [sys.getrefcount(thing) for thing in things]
