@@ -116,9 +116,8 @@ PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *f
 	struct mcsafe_explanation e;
 	int err;
 
-	Py_BEGIN_ALLOW_THREADS err = mcsafe_explain(fault, &e);
-	Py_END_ALLOW_THREADS if (err != 0)
-	{
+	WITHOUT_LOCK(err = mcsafe_explain(fault, &e));
+	if (err != 0) {
 		errno = -err;
 		return PyErr_SetFromErrno(PyExc_SystemError);
 	}

@@ -47,8 +47,8 @@ static size_t copy(char *to, const char *from, size_t n, struct mcsafe_fault *fa
 
 	if (n < LONG_COPY)
 		return mcsafe_memcpy(to, from, n, fault);
-	Py_BEGIN_ALLOW_THREADS left = mcsafe_memcpy(to, from, n, fault);
-	Py_END_ALLOW_THREADS return left;
+	WITHOUT_LOCK(left = mcsafe_memcpy(to, from, n, fault));
+	return left;
 }
 
 PyDoc_STRVAR(
@@ -122,9 +122,8 @@ static PyObject *salvage_buffer(const struct region *region, int fill)
 	if (bytes && ranges) {
 		char *to = PyBytes_AsString(bytes);
 
-		Py_BEGIN_ALLOW_THREADS(void) !mcsafe_memcpy_holes(to, region->data, n, fill, ranges,
-								  &holes);
-		Py_END_ALLOW_THREADS list = list_of_ranges(ranges, holes);
+		WITHOUT_LOCK((void)!mcsafe_memcpy_holes(to, region->data, n, fill, ranges, &holes));
+		list = list_of_ranges(ranges, holes);
 	}
 	PyMem_Free(ranges);
 	if (!list) {

@@ -179,22 +179,24 @@ static int unmap(struct map *map)
 	char *data = map->data;
 	size_t size = map->size;
 	int fd = map->fd;
+	PyThreadState *thread;
 
 	if (map->shield) {
-		size_t lost = mcsafe_shield_lost(map->shield);
 		int err = mcsafe_shield_close(map->shield);
 
 		if (err != 0)
 			return err;
 		map->shield = NULL;
-		map->lost_before += lost;
 	}
 	map->data = NULL;
 	map->fd = -1;
-	Py_BEGIN_ALLOW_THREADS if (data) munmap(data, size);
+	thread = PyEval_SaveThread();
+	if (data)
+		munmap(data, size);
 	if (fd >= 0)
 		close(fd);
-	Py_END_ALLOW_THREADS return 0;
+	PyEval_RestoreThread(thread);
+	return 0;
 }
 
 /* The error for a loss that nobody has been told of; NULL without an error: there is none. */

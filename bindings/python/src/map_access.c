@@ -12,8 +12,8 @@ static size_t copy_long(struct map *map, void *to, const void *from, size_t n,
 	size_t left;
 
 	map->exports++;
-	Py_BEGIN_ALLOW_THREADS left = mcsafe_memcpy(to, from, n, fault);
-	Py_END_ALLOW_THREADS map->exports--;
+	WITHOUT_LOCK(left = mcsafe_memcpy(to, from, n, fault));
+	map->exports--;
 	return left;
 }
 

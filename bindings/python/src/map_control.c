@@ -32,8 +32,8 @@ PyObject *map_flush(PyObject *self, PyObject *args)
 		Py_RETURN_NONE;
 	data = map->data + offset;
 	map->exports++;
-	Py_BEGIN_ALLOW_THREADS err = msync(data, (size_t)len, MS_SYNC) == 0 ? 0 : errno;
-	Py_END_ALLOW_THREADS map->exports--;
+	WITHOUT_LOCK(err = msync(data, (size_t)len, MS_SYNC) == 0 ? 0 : errno);
+	map->exports--;
 	if (err != 0)
 		return os_error(err);
 	/* What was stored to a stand-in does not reach the file. */

@@ -154,8 +154,7 @@ static bool search_far(struct map *map, struct search *s, bool down)
 
 static void search_long_byte(struct map *map, struct search *s)
 {
-	Py_BEGIN_ALLOW_THREADS search_byte(map->data, s);
-	Py_END_ALLOW_THREADS
+	WITHOUT_LOCK(search_byte(map->data, s));
 }
 
 static PyObject *search(struct map *map, struct search *s, bool down)

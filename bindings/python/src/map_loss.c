@@ -170,8 +170,8 @@ PyObject *map_restore(PyObject *self, PyObject *unused)
 		size_t size = map->size;
 
 		map->exports++;
-		Py_BEGIN_ALLOW_THREADS err = mcsafe_shield_restore(shield, 0, size);
-		Py_END_ALLOW_THREADS map->exports--;
+		WITHOUT_LOCK(err = mcsafe_shield_restore(shield, 0, size));
+		map->exports--;
 	}
 	if (err == -EIO)
 		return set_raised(loss_error(map, 0, map->size, "read"));
@@ -247,9 +247,9 @@ PyObject *map_salvage(struct map *map, int fill)
 		goto out;
 	to = PyBytes_AsString(bytes);
 	map->exports++;
-	Py_BEGIN_ALLOW_THREADS(void) !mcsafe_memcpy_holes_fd(to, map->data, n, fill, ranges.of,
-							     &holes, map->fd, map->offset);
-	Py_END_ALLOW_THREADS map->exports--;
+	WITHOUT_LOCK((void)!mcsafe_memcpy_holes_fd(to, map->data, n, fill, ranges.of, &holes,
+						   map->fd, map->offset));
+	map->exports--;
 	ranges.n = holes;
 	for (size_t at = 0; next_lost(map, at, n, &range); at = range.start + range.len) {
 		memset(to + range.start, fill, range.len);

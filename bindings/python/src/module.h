@@ -21,6 +21,14 @@ enum {
 	LONG_COPY = 1 << 20
 };
 
+/* Run a statement while other threads of Python run. */
+#define WITHOUT_LOCK(statement)                 \
+ do {                                           \
+  PyThreadState *thread_ = PyEval_SaveThread(); \
+  statement;                                    \
+  PyEval_RestoreThread(thread_);                \
+ } while (0)
+
 /* One for each interpreter that has imported the module. */
 struct state {
 	PyObject *fault_error;

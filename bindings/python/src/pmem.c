@@ -25,11 +25,17 @@ static PyObject *os_error(long err)
 }
 
 /* Raise what a call has returned. *fault says what it met, if its signal or cause was written. */
-static PyObject *io_error(const struct pmem *self, long err, const struct mcsafe_fault *fault)
+static PyObject *io_error(struct pmem *self, long err, const struct mcsafe_fault *fault)
 {
+	PyObject *error;
+
 	if (fault->cause == MCSAFE_CAUSE_NONE)
 		return os_error(err);
-	return set_raised(error_of_fault(state_of(self->module), fault, 0));
+	/* The mapping stays until the kernel was asked. */
+	self->busy++;
+	error = error_of_fault(state_of(self->module), fault, 0);
+	self->busy--;
+	return set_raised(error);
 }
 
 static PyObject *pmem_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -38,6 +44,7 @@ static PyObject *pmem_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 	allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
 	int write = 0, ask = 1, punch = 0, reserve = 0, flags, err, fd = -1;
 	PyObject *file, *path = NULL;
+	const char *name;
 	struct mcsafe_pmem *opened = NULL;
 	struct pmem *self;
 
@@ -59,13 +66,9 @@ static PyObject *pmem_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 		return NULL;
 	}
 	self->module = Py_NewRef(PyType_GetModule(type));
-	{
-		const char *name = path ? PyBytes_AsString(path) : NULL;
-
-		Py_BEGIN_ALLOW_THREADS err = name ? mcsafe_pmem_open(&opened, name, flags)
-						  : mcsafe_pmem_open_fd(&opened, fd, flags);
-		Py_END_ALLOW_THREADS
-	}
+	name = path ? PyBytes_AsString(path) : NULL;
+	WITHOUT_LOCK(err = name ? mcsafe_pmem_open(&opened, name, flags)
+				: mcsafe_pmem_open_fd(&opened, fd, flags));
 	Py_XDECREF(path);
 	if (err != 0) {
 		errno = -err;
@@ -82,8 +85,7 @@ static void close_pmem(struct pmem *self)
 	struct mcsafe_pmem *pmem = self->pmem;
 
 	self->pmem = NULL;
-	Py_BEGIN_ALLOW_THREADS mcsafe_pmem_close(pmem);
-	Py_END_ALLOW_THREADS
+	WITHOUT_LOCK(mcsafe_pmem_close(pmem));
 }
 
 static PyObject *pmem_close(PyObject *object, PyObject *unused)
@@ -159,8 +161,8 @@ static PyObject *pmem_pread(PyObject *object, PyObject *args)
 		return bytes;
 	to = PyBytes_AsString(bytes);
 	self->busy++;
-	Py_BEGIN_ALLOW_THREADS got = mcsafe_pmem_pread(self->pmem, to, (size_t)n, offset, &fault);
-	Py_END_ALLOW_THREADS self->busy--;
+	WITHOUT_LOCK(got = mcsafe_pmem_pread(self->pmem, to, (size_t)n, offset, &fault));
+	self->busy--;
 	if (got == n)
 		return bytes;
 	if (got < 0)
@@ -184,9 +186,9 @@ static PyObject *pmem_pwrite(PyObject *object, PyObject *args)
 		return NULL;
 	if (is_open(self)) {
 		self->busy++;
-		Py_BEGIN_ALLOW_THREADS done =
-			mcsafe_pmem_pwrite(self->pmem, from.buf, (size_t)from.len, offset, &fault);
-		Py_END_ALLOW_THREADS self->busy--;
+		WITHOUT_LOCK(done = mcsafe_pmem_pwrite(self->pmem, from.buf, (size_t)from.len,
+						       offset, &fault));
+		self->busy--;
 		result = done < 0 ? io_error(self, done, &fault) : PyLong_FromSsize_t(done);
 	}
 	PyBuffer_Release(&from);
@@ -205,8 +207,8 @@ static PyObject *pmem_persist(PyObject *object, PyObject *args)
 	if (n < 0)
 		return os_error(-EINVAL);
 	self->busy++;
-	Py_BEGIN_ALLOW_THREADS err = mcsafe_pmem_persist(self->pmem, offset, (size_t)n);
-	Py_END_ALLOW_THREADS self->busy--;
+	WITHOUT_LOCK(err = mcsafe_pmem_persist(self->pmem, offset, (size_t)n));
+	self->busy--;
 	if (err != 0)
 		return os_error(err);
 	Py_RETURN_NONE;
@@ -221,8 +223,8 @@ static PyObject *pmem_refresh(PyObject *object, PyObject *unused)
 	if (!is_open(self))
 		return NULL;
 	self->busy++;
-	Py_BEGIN_ALLOW_THREADS err = mcsafe_pmem_refresh(self->pmem);
-	Py_END_ALLOW_THREADS self->busy--;
+	WITHOUT_LOCK(err = mcsafe_pmem_refresh(self->pmem));
+	self->busy--;
 	if (err != 0)
 		return os_error(err);
 	Py_RETURN_NONE;
@@ -252,9 +254,8 @@ static PyObject *pmem_salvage(PyObject *object, PyObject *args)
 		char *to = PyBytes_AsString(bytes);
 
 		self->busy++;
-		Py_BEGIN_ALLOW_THREADS got =
-			mcsafe_pmem_salvage(self->pmem, to, n, 0, fill, ranges, &holes);
-		Py_END_ALLOW_THREADS self->busy--;
+		WITHOUT_LOCK(got = mcsafe_pmem_salvage(self->pmem, to, n, 0, fill, ranges, &holes));
+		self->busy--;
 		if (got < 0)
 			os_error(got);
 		else
@@ -292,8 +293,8 @@ static PyObject *pmem_repair(PyObject *object, PyObject *args)
 		return NULL;
 	}
 	self->busy++;
-	Py_BEGIN_ALLOW_THREADS done = mcsafe_pmem_repair(self->pmem, data.buf, (size_t)n, offset);
-	Py_END_ALLOW_THREADS self->busy--;
+	WITHOUT_LOCK(done = mcsafe_pmem_repair(self->pmem, data.buf, (size_t)n, offset));
+	self->busy--;
 	PyBuffer_Release(&data);
 	return done < 0 ? os_error(done) : PyLong_FromSsize_t(done);
 }
