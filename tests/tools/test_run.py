@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -239,6 +240,14 @@ class Handlers(Case):
         done = self.guarded(*way, options=("--respect-handlers",))
         self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
         self.assertEqual(self.report["lost"], 0)
+
+    def test_yara(self) -> None:
+        """It may have its library in itself. So the name of the program counts too."""
+        way = (shutil.copy(VICTIM, self.directory / "yara"), "recovering-handler")
+        done = self.guarded(*way, self.fill())
+        self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
+        self.assertEqual(self.report["lost"], 0)
+        self.check_lost(self.guarded(*way, self.fill(), options=("--always",)))
 
     def test_a_handler_that_gives_up(self) -> None:
         """A respected handler that resets itself has not recovered: then the program is helped."""

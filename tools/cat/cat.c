@@ -70,11 +70,16 @@ static _Noreturn void end_by_closed_pipe(void)
 	_exit(STATUS_ERROR);
 }
 
+/* Whether the last byte that was written has ended a line. */
+static bool line_has_ended = true;
+
 static void put(const char *bytes, size_t n)
 {
 	struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	ssize_t put;
 
+	if (n > 0)
+		line_has_ended = bytes[n - 1] == '\n';
 	for (; n > 0; n -= (size_t)put, bytes += put) {
 		put = write(STDOUT_FILENO, bytes, n);
 		if (put >= 0)
@@ -101,6 +106,14 @@ static void put_many(char *buffer, unsigned char byte, uint64_t n)
 	}
 }
 
+/* On a terminal, do not begin a message in the middle of a line of the file. */
+static void end_line(void)
+{
+	if (!line_has_ended && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	line_has_ended = true;
+}
+
 /* A file that is read and written at once would grow for ever. */
 static void refuse_own_output(const struct source *source)
 {
@@ -121,6 +134,7 @@ static bool write_all(const struct options *o, struct source *source, uint64_t e
 	for (uint64_t at = o->range.offset; at < end; at += piece.len) {
 		source_read(source, buffer, ROOM, at, end - at, &piece);
 		if (piece.kind == PIECE_AWAY) {
+			end_line();
 			tool_warn("%s: offset %" PRIu64 ": %s", source->path, at, piece.text);
 			break;
 		}
@@ -173,11 +187,14 @@ int mcsafe_cat_main(int argc, char **argv)
 	if (losses.count > 0) {
 		if (status == STATUS_FINE)
 			status = STATUS_LOST;
+		end_line();
 		tool_warn("%s: %" PRIu64 " bytes are lost:", o.file, losses.bytes);
 		losses_print(&losses, stderr);
 	}
-	if (source_has_changed(&source, text))
+	if (source_has_changed(&source, text)) {
+		end_line();
 		tool_warn("%s: %s", o.file, text);
+	}
 	losses_free(&losses);
 	source_close(&source);
 	return tool_end(status);

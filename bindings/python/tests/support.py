@@ -77,6 +77,10 @@ def mount_small_tmpfs(where: Path, size: int) -> bool:
 def main() -> None:
     """Run the tests of a script. If all were skipped, the script is a visible skip."""
     result = unittest.main(exit=False, argv=sys.argv[:1]).result
+    for test, reason in result.skipped:
+        # As CMocka's, for the summary of ./dev test.
+        name = test.id().split()[0].rpartition(".")[2]
+        print(f"left out: {' '.join(reason.split())}\n[  SKIPPED ] {name}")
     if not result.wasSuccessful() or result.testsRun == 0:
         sys.exit(1)
     sys.exit(77 if result.testsRun == len(result.skipped) else 0)
