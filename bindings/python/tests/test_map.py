@@ -251,6 +251,37 @@ class Own(support.FileTest):
                 m.move(to, start, n)
                 self.assertEqual(m[:], expected)
 
+    def test_arguments_may_resize_the_map(self) -> None:
+        class Shrinks:
+            """An index that resizes the map when it is asked."""
+
+            def __init__(self, m: mcsafe.mmap) -> None:
+                self.m = m
+
+            def __index__(self) -> int:
+                self.m.resize(1)
+                return 50
+
+        for call, expected in (
+            (lambda m, i: m[i], IndexError),
+            (lambda m, i: m[i:60], b""),
+            (lambda m, i: m[0:i:7], b"\0"),
+            (lambda m, i: m.find(b"\0", i), -1),
+            (lambda m, i: m.rfind(b"\0", 0, i), 0),
+            (lambda m, i: m.read(i), b""),
+            (lambda m, i: m.write_byte(i), ValueError),
+            (lambda m, i: m.__setitem__(3, i), IndexError),
+            (lambda m, i: m.__setitem__(slice(i, 60), b"a" * 10), IndexError),
+            (lambda m, i: m.move(0, i, 5), ValueError),
+            (lambda m, i: m.flush(i), ValueError),
+            (lambda m, i: m.seek(i), ValueError),
+            (lambda m, i: m.madvise(mcsafe.MADV_NORMAL, i), ValueError),
+        ):
+            m = mcsafe.mmap(-1, 2 * PAGE, flags=mcsafe.MAP_PRIVATE)
+            m.seek(80)
+            said = outcome(lambda call=call, m=m: call(m, Shrinks(m)))[1]
+            self.assertEqual((said, len(m)), (expected, 1))
+
     def test_trackfd_keeps_no_descriptor(self) -> None:
         before = len(os.listdir("/proc/self/fd"))
         file = os.open(self.path, os.O_RDWR)
