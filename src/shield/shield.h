@@ -114,7 +114,7 @@ bool mcsafe__shield_is_prepared(void);
 /* Whether all is prepared, and no shield is open. The caller holds the control lock. */
 bool mcsafe__shield_is_idle(void);
 
-/* ---- mapped.c ---------------------------------------------------------------------------------- */
+/* ---- mapped.c -------------------------------------------------------------------------------- */
 
 /* The file /proc/self/maps of this process. */
 struct mcsafe__maps {

@@ -485,7 +485,8 @@ class Report(Case):
         """One map of ddrescue for each file that was lost."""
         other = self.fill(self.directory / "other")
         where = self.directory / "lost.map"
-        done = run("run", *self.way, "--map", str(where), VICTIM, "read", str(self.fill()), str(other))
+        words = (VICTIM, "read", str(self.fill()), str(other))
+        done = run("run", *self.way, "--map", str(where), *words)
         self.assertEqual(done.returncode, LOST)
         for path, lost in ((where, self.path), (Path(f"{where}.2"), other)):
             text = path.read_text(encoding="utf-8")

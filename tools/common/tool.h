@@ -29,8 +29,8 @@ void tool_warn_args(const char *format, va_list args) __attribute__((format(prin
 _Noreturn void tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Before tool_fail() ends the program, call tell(arg) once, so that what the command has found is not
- * lost with the file that it could not write. NULL: nothing is told any more.
+ * Before tool_fail() ends the program, call tell(arg) once, so that what the command has found is
+ * not lost with the file that it could not write. NULL: nothing is told any more.
  */
 void tool_tell_before_failure(void (*tell)(void *arg), void *arg);
 
