@@ -40,7 +40,7 @@ static size_t granule_of(const struct lab_shielded *memory)
 static void poison(struct lab_shielded *memory)
 {
 	/*
-	 * With DAX, and since Linux 6.11 for all dirty pages, madvise(2) itself raises SIGBUS, which
+	 * With DAX, and since Linux 6.11 for all dirty pages, madvise(2) itself raises SIGBUS. It
 	 * is for the shield. EHWPOISON: see lab_lose_page().
 	 */
 	lab_need(madvise(memory->mapping.base + LAB_SHIELD_PAGE, T_PAGE, MADV_HWPOISON) == 0 ||
