@@ -93,7 +93,7 @@ static bool is_hugetlbfs(int fd, size_t *page)
 }
 
 /* Whether a mapping of the file is shown as the one of the shield is. That decides if fstat(2)
- * tells another device than /proc/self/maps, as on btrfs, and on overlayfs of old kernels. */
+ * tells another device than /proc/self/maps, as it does on btrfs, and on old kernels' overlayfs */
 static bool is_mapped_alike(int fd, const struct mcsafe__origin *origin)
 {
 	struct mcsafe__vma vma;

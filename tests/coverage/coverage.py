@@ -94,13 +94,13 @@ def is_macro(name: str, line: int) -> bool:
     return source(name)[line - 1].lstrip("# ").startswith("define")
 
 
-def read(data: dict) -> dict[str, File]:
-    """Return the files of src/, by their names."""
+def read(data: dict, build: Path) -> dict[str, File]:
+    """Return the files of src/, by their names. A compiler cache makes names relative to build."""
     files: dict[str, File] = defaultdict(File)
     for function in data["data"][0]["functions"]:
         names = [
             str(path.relative_to(SOURCE)) if path.is_relative_to(SOURCE / "src") else None
-            for path in map(Path, function["filenames"])
+            for path in ((build / name).resolve() for name in function["filenames"])
         ]
         for index, (*place, count, file, _, kind) in enumerate(function["regions"]):
             # The region of a constant that a macro defines may never count: an array has it.
@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--clang", default="clang", help="the compiler of the build")
     args = parser.parse_args()
 
-    files = read(export(args.build, args.clang))
+    files = read(export(args.build, args.clang), args.build)
     print("\n".join(table(files)), "\n", sep="\n")
     for name in sorted(files):
         if args.files and not any(part in name for part in args.files):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_programs.py - the programs in README, the manual pages and the headers compile and run."""
+"""test_programs.py - the programs in README, docs, manual pages and headers compile and run."""
 
 import os
 import re
@@ -68,12 +68,14 @@ class Programs(unittest.TestCase):
     def test_readme_shows_the_file_in_examples(self) -> None:
         lines = (SOURCE / "examples/first_copy.c").read_text().splitlines(keepends=True)
         self.assertTrue(all(line.startswith("/* ") for line in lines[:2]))
-        self.assertEqual(readme_blocks()["c"][0], "".join(lines[2:]))
+        self.assertEqual(blocks("README.md")["c"][0], "".join(lines[2:]))
 
-    def test_readme_programs_print_what_readme_says(self) -> None:
-        blocks = readme_blocks()
-        for code, text in zip(blocks["c"], blocks["text"], strict=True):
-            with self.subTest(text):
+    def test_programs_print_what_their_document_says(self) -> None:
+        for document in ("README.md", "docs/inject.md"):
+            with self.subTest(document):
+                # The parts of programs in README are for the test package.jobs.
+                [code] = filter(has_main, blocks(document)["c"])
+                [text] = blocks(document)["text"]
                 said = output_of(compile_program(code, self.scratch))
                 self.assertEqual(re.sub(r"(?<=/frames-)\w{6}", "XXXXXX", said), text)
 
@@ -114,13 +116,13 @@ def before_prose(code: str) -> str:
     return code[: code.rindex("}") + 1] + "\n"
 
 
-def readme_blocks() -> dict[str, list[str]]:
-    """Return the fenced blocks of README.md by language."""
-    blocks: dict[str, list[str]] = {}
-    text = (SOURCE / "README.md").read_text()
+def blocks(document: str) -> dict[str, list[str]]:
+    """Return the fenced blocks of a document by language."""
+    found: dict[str, list[str]] = {}
+    text = (SOURCE / document).read_text()
     for language, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
-        blocks.setdefault(language, []).append(body)
-    return blocks
+        found.setdefault(language, []).append(body)
+    return found
 
 
 if __name__ == "__main__":

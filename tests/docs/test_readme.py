@@ -8,12 +8,25 @@ import unittest
 from pathlib import Path
 
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
-DOCUMENTS = sorted(SOURCE.glob("*.md"))
+DOCUMENTS = [path for where in ("", "docs", "examples", ".github")
+             for path in sorted((SOURCE / where).glob("*.md"))]  # fmt: skip
 
 
 def read(name: str) -> str:
     """Return a file of the project."""
     return (SOURCE / name).read_text()
+
+
+def anchor(heading: str) -> str:
+    """Return the name that a forge gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def is_program(name: str) -> bool:
+    """Whether a file of examples is a program, and not a part of one."""
+    if not name.endswith((".c", ".py")):
+        return False
+    return name.endswith(".py") or re.search(r"\bmain\(", read(f"examples/{name}")) is not None
 
 
 class Documents(unittest.TestCase):
@@ -51,7 +64,49 @@ class Documents(unittest.TestCase):
         for document in DOCUMENTS:
             for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
                 with self.subTest(document.name):
-                    self.assertTrue((SOURCE / target).exists(), target)
+                    self.assertTrue((document.parent / target).exists(), target)
+
+    def test_links_within_a_document_lead_to_headings(self) -> None:
+        tried = 0
+        for document in DOCUMENTS:
+            text = document.read_text()
+            anchors = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+            for target in re.findall(r"\]\(#([^)]+)\)", text):
+                with self.subTest(document.name):
+                    self.assertIn(target, anchors)
+                tried += 1
+        self.assertGreaterEqual(tried, 9)
+
+    def test_index_of_examples_is_complete(self) -> None:
+        index = read("examples/README.md")
+        programs, shared = re.findall(r"^\|---\|---\|\n((?:\|.*\n)+)", index, re.M)
+        lines = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\) \| (.+) \|$", programs, re.M)
+        self.assertEqual(len(lines), programs.count("\n"), "one line for each program")
+        for name, target, text in lines:
+            with self.subTest(name):
+                self.assertEqual(name, target)
+                self.assertGreater(len(text.split()), 5)
+        files = {path.name: path for path in (SOURCE / "examples").glob("*.*")}
+        listed = [name for name, _, _ in lines]
+        self.assertEqual(sorted(listed), sorted(filter(is_program, files)))
+        others = re.findall(r"\[([^]]+)\]", shared)
+        self.assertEqual(
+            sorted(others),
+            sorted(name for name in files if name[-2:] in (".c", ".h") and name not in listed),
+        )
+
+    def test_packages_of_each_command_are_known_to_dev(self) -> None:
+        text = read("dev")
+        [cases] = re.findall(r"^packages_for\(\) \{\n(.*?)^\}", text, re.M | re.S)
+        commands = re.findall(r"(\w+)(?= \||\) echo)", cases)
+        self.assertIn("distros", commands)
+        done = subprocess.run(
+            [SOURCE / "dev", "--no-install", "deps", *commands],
+            text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        self.assertRegex(
+            done.stderr, r"\Adev: (all packages are installed for|missing Debian packages):"
+        )
 
     def test_presets_exist(self) -> None:
         presets = set(re.findall(r'"name": "([\w-]+)"', read("CMakePresets.json")))

@@ -397,6 +397,165 @@ static int way_userfault(void)
 	return told_at == (uintptr_t)at ? 0 : 98;
 }
 
+/* Old ways to set a handler. glibc declares bsd_signal() for old programs only. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+typedef void handler_fn(int);
+handler_fn *bsd_signal(int number, handler_fn *handler);
+
+static handler_fn *by_sigaction(int number, handler_fn *handler)
+{
+	struct sigaction action = {.sa_handler = handler}, old;
+
+	return sigaction(number, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+/* Set the handler in each way. The last action must be the one that was set before it. */
+static int way_many_actions(void)
+{
+	handler_fn *(*const ways[])(int, handler_fn *) = {
+		signal, bsd_signal, ssignal, sysv_signal, sigset, by_sigaction,
+	};
+	const size_t n = sizeof(ways) / sizeof(ways[0]);
+	struct sigaction now;
+
+	for (size_t i = 0; i < n; i++)
+		if (ways[i](SIGBUS, i % 2 == 0 ? give_up : die_telling) !=
+			    (i == 0 ? SIG_DFL : (i % 2 == 0 ? die_telling : give_up)) ||
+		    sigaction(SIGBUS, NULL, &now) != 0 ||
+		    now.sa_handler != (i % 2 == 0 ? give_up : die_telling))
+			return 97;
+	if (sigignore(SIGBUS) != 0 || signal(SIGBUS, SIG_DFL) != SIG_IGN)
+		return 96;
+	/* Other signals are as ever. */
+	for (size_t i = 0; i < n; i++)
+		if (ways[i](SIGUSR1, give_up) != (i == 0 ? SIG_DFL : give_up))
+			return 95;
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGBUS, give_up);
+	return way_read();
+}
+
+/* A SIGBUS that is sent to a handler with all that it can ask for. */
+static volatile sig_atomic_t n_sent, sent_value, was_blocked, was_on_stack;
+
+static void note_sent(int signal, siginfo_t *info, void *context)
+{
+	sigset_t now;
+	stack_t stack;
+
+	(void)signal;
+	(void)context;
+	sigprocmask(SIG_BLOCK, NULL, &now);
+	sigaltstack(NULL, &stack);
+	n_sent++;
+	sent_value = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+	was_blocked = sigismember(&now, SIGUSR1) && !sigismember(&now, SIGUSR2);
+	was_on_stack = (stack.ss_flags & SS_ONSTACK) != 0;
+	errno = 1;
+}
+
+static int way_own_signal(void)
+{
+	struct sigaction action = {.sa_sigaction = note_sent, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	static char memory[65536];
+	const stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)};
+	const union sigval value = {.sival_int = 42};
+	sigset_t now;
+
+	sigaltstack(&stack, NULL);
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGUSR1);
+	sigaction(SIGBUS, &action, NULL);
+	sigqueue(getpid(), SIGBUS, value);
+	if (n_sent != 1 || sent_value != 42 || !was_blocked || !was_on_stack)
+		return 97;
+	sigprocmask(SIG_BLOCK, NULL, &now);
+	if (sigismember(&now, SIGUSR1))
+		return 96;
+	kill(getpid(), SIGBUS);
+	signal(SIGBUS, SIG_IGN);
+	kill(getpid(), SIGBUS);
+	action.sa_flags = SA_SIGINFO | (int)SA_RESETHAND;
+	sigaction(SIGBUS, &action, NULL);
+	kill(getpid(), SIGBUS);
+	if (was_on_stack || signal(SIGBUS, count) != SIG_DFL)
+		return 95;
+	kill(getpid(), SIGBUS);
+	return lived((unsigned long)n_sent + (unsigned long)n_users);
+}
+
+static int way_blocked(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	sighold(SIGBUS);
+	sigset(SIGBUS, SIG_HOLD);
+	sigblock(~0);
+	sigsetmask(~0);
+	return way_read();
+}
+
+static void read_in_handler(int signal)
+{
+	(void)signal;
+	_exit(way_read());
+}
+
+/* The handler of another signal has all signals blocked. */
+static int way_blocked_in_handler(void)
+{
+	struct sigaction action = {.sa_handler = read_in_handler};
+
+	sigfillset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, NULL);
+	kill(getpid(), SIGUSR1);
+	return 98;
+}
+
+static void *read_in_thread(void *arg)
+{
+	*(int *)arg = way_read();
+	return NULL;
+}
+
+static int way_blocked_in_thread(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int result = 98;
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setsigmask_np(&attr, &all);
+	if (pthread_create(&thread, &attr, read_in_thread, &result) != 0)
+		fail("pthread_create");
+	pthread_join(thread, NULL);
+	return result;
+}
+
+/* Lose so many pages of an empty file, no two of which are neighbours. */
+static int way_many_ranges(void)
+{
+	int fd = open(words[0], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	unsigned long total = 0;
+
+	for (long i = 0; i < strtol(words[1], NULL, 10); i++) {
+		volatile unsigned char *page;
+		void *at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2L * PAGE * i);
+
+		if (at == MAP_FAILED)
+			fail("mmap");
+		page = at;
+		total += *page;
+		munmap(at, PAGE);
+	}
+	return lived(total);
+}
+
 /* ---- several threads and processes ----------------------------------------------------------- */
 
 #define THREADS 8
@@ -570,6 +729,30 @@ static void *lose_often(void *arg)
 	return arg;
 }
 
+/* Make children while other threads lose pages. Each child loses a page too. */
+static int way_fork_often(void)
+{
+	int times = atoi(words[1]), status; /* NOLINT(cert-err34-c): of the test */
+	pthread_t threads[3];
+	pid_t child;
+
+	for (size_t i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, lose_often, NULL) != 0)
+			fail("pthread_create");
+	for (int i = 0; i < times; i++) {
+		child = fork();
+		if (child == 0) {
+			alarm(30); /* a lock that nobody has any more */
+			_exit(sum(map_truncated(words[0], PROT_READ, MAP_SHARED)) == 0 ? 0 : 1);
+		}
+		if (waitpid(child, &status, 0) != child || status != 0)
+			return 98;
+		if (truncate(words[0], 2L * PAGE) != 0)
+			fail(words[0]);
+	}
+	return lived(0);
+}
+
 /* Become the same program again, so many times, while other threads lose pages. */
 static int way_exec_often(void)
 {
@@ -734,6 +917,12 @@ static const struct {
 	{"dying-handler", way_dying_handler},
 	{"recovering-handler", way_recovering_handler},
 	{"handler-that-gives-up", way_handler_that_gives_up},
+	{"many-actions", way_many_actions},
+	{"own-signal", way_own_signal},
+	{"blocked", way_blocked},
+	{"blocked-in-handler", way_blocked_in_handler},
+	{"blocked-in-thread", way_blocked_in_thread},
+	{"many-ranges", way_many_ranges},
 	{"threads", way_threads},
 	{"busy-threads", way_busy_threads},
 	{"userfault", way_userfault},
@@ -741,6 +930,7 @@ static const struct {
 	{"vfork", way_vfork},
 	{"exec", way_exec},
 	{"exec-often", way_exec_often},
+	{"fork-often", way_fork_often},
 	{"children", way_children},
 	{"daemon", way_daemon},
 	{"wait", way_wait},

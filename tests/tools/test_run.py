@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -240,6 +241,14 @@ class Handlers(Case):
         self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
         self.assertEqual(self.report["lost"], 0)
 
+    def test_yara(self) -> None:
+        """It may have its library in itself. So the name of the program counts too."""
+        way = (shutil.copy(VICTIM, self.directory / "yara"), "recovering-handler")
+        done = self.guarded(*way, self.fill())
+        self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
+        self.assertEqual(self.report["lost"], 0)
+        self.check_lost(self.guarded(*way, self.fill(), options=("--always",)))
+
     def test_a_handler_that_gives_up(self) -> None:
         """A respected handler that resets itself has not recovered: then the program is helped."""
         way = (VICTIM, "handler-that-gives-up", self.path)
@@ -325,9 +334,15 @@ class Stop(Case):
         self.assertEqual(self.ranges(), [(*PAST, "read")])
         self.assertEqual(self.report["files"][0]["ranges"][0]["filled"], "nothing")
 
+    def test_stop_kills_all(self) -> None:
+        """The parent does not go on, and what runs in the background does not stay."""
+        script = f'sleep 1000 & "{VICTIM}" read "$1"; echo went on'
+        done = self.guarded("sh", "-c", script, "sh", self.fill(), options=("--on-loss=stop",))
+        self.assertEqual((done.returncode, done.stdout), (LOST, ""))
+
     def test_stop_is_told(self) -> None:
         """The text does not call it the program's own death."""
-        done = run("run", "--on-loss", "stop", VICTIM, "read", str(self.fill()))
+        done = run("run", *self.way, "--on-loss", "stop", VICTIM, "read", str(self.fill()))
         self.assertIn("was stopped: --on-loss stop\n", done.stderr)
 
     def test_stop_without_a_loss(self) -> None:
@@ -342,12 +357,12 @@ class Status(Case):
     def test_the_program_s_own(self) -> None:
         """Without a loss, it is passed on, and nothing is written."""
         for status in (0, 1, 74, 255):
-            done = run("run", "sh", "-c", f"exit {status}")
+            done = run("run", *self.way, "sh", "-c", f"exit {status}")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (status, "", ""))
 
     def test_lost(self) -> None:
         """With a loss, it is 74, and the report has the program's own."""
-        done = run("run", VICTIM, "read", str(self.fill()))
+        done = run("run", *self.way, VICTIM, "read", str(self.fill()))
         self.assertEqual(done.returncode, LOST)
         self.assertRegex(
             done.stderr,
@@ -360,7 +375,7 @@ class Status(Case):
     def test_a_signal(self) -> None:
         """mcsafe run dies by the signal that killed the program, lost or not."""
         for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGTERM, signal.SIGABRT):
-            done = run("run", "sh", "-c", f"kill -{number.value} $$")
+            done = run("run", *self.way, "sh", "-c", f"kill -{number.value} $$")
             self.assertEqual(done.returncode, -number)
         script = f'"{VICTIM}" read "$1"; kill -ABRT $$'
         done = self.guarded("sh", "-c", script, "sh", self.fill())
@@ -391,7 +406,7 @@ class Status(Case):
         """127, as env(1) and shells."""
         for name in ("no-such-program", "/no/such/program"):
             # In a directory that may not be searched, a program is "not executable" to execvp(3).
-            done = run("run", name, env={**os.environ, "PATH": "/usr/bin:/bin"})
+            done = run("run", *self.way, name, env={**os.environ, "PATH": "/usr/bin:/bin"})
             self.assertEqual(done.returncode, 127)
             self.assertEqual(done.stderr, f"mcsafe run: {name}: No such file or directory\n")
 
@@ -408,7 +423,7 @@ class Status(Case):
             ((), "no program"),
             (("--on-loss=never", "true"), '--on-loss is "continue" or "stop", not "never"'),
             (("--always", "--respect-handlers", "true"), "exclude each other"),
-            (("--no-such-option", "true"), "unrecognized option"),
+            (("--no-such-option", "true"), "there is no option --no-such-option"),
         ):
             done = run("run", *words)
             self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
@@ -470,7 +485,8 @@ class Report(Case):
         """One map of ddrescue for each file that was lost."""
         other = self.fill(self.directory / "other")
         where = self.directory / "lost.map"
-        done = run("run", "--map", str(where), VICTIM, "read", str(self.fill()), str(other))
+        words = (VICTIM, "read", str(self.fill()), str(other))
+        done = run("run", *self.way, "--map", str(where), *words)
         self.assertEqual(done.returncode, LOST)
         for path, lost in ((where, self.path), (Path(f"{where}.2"), other)):
             text = path.read_text(encoding="utf-8")

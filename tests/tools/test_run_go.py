@@ -4,6 +4,7 @@
 import os
 
 import victims
+from tool import ERROR, run
 from victims import PAGE, SIZE, Case
 
 PROGRAM = os.environ["MCSAFE_VICTIM_GO"]
@@ -26,6 +27,12 @@ class Go(Case):
         """--respect-handlers leaves it to its handler."""
         done = self.guarded(PROGRAM, self.fill(), options=("--respect-handlers",))
         self.assertEqual((done.returncode, self.report["lost"]), (2, 0))
+
+    def test_preload(self) -> None:
+        """Its system calls are its own, so no library can help it."""
+        done = run("run", "--preload", PROGRAM, str(self.fill()))
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("a program in Go makes its system calls itself", done.stderr)
 
 
 if __name__ == "__main__":

@@ -28,18 +28,11 @@ static struct lost_file *find(const struct lost_file *file)
 	return added;
 }
 
-static bool continues(const struct lost_range *last, const struct lost_range *range)
-{
-	return range->start == last->start + last->length && range->access == last->access &&
-	       range->fill == last->fill && range->reason == last->reason &&
-	       range->pid == last->pid;
-}
-
 void lost_add(const struct lost_file *file, const struct lost_range *range)
 {
 	struct lost_file *to = find(file);
 
-	if (to->count > 0 && continues(&to->ranges[to->count - 1], range)) {
+	if (to->count > 0 && lost_continues(&to->ranges[to->count - 1], range)) {
 		to->ranges[to->count - 1].length += range->length;
 		return;
 	}

@@ -36,6 +36,14 @@ struct lost_range {
 	char process[COMM];
 };
 
+/* Whether a range goes on where the last one ends, and tells the same. */
+static inline bool lost_continues(const struct lost_range *last, const struct lost_range *range)
+{
+	return range->start == last->start + last->length && range->access == last->access &&
+	       range->fill == last->fill && range->reason == last->reason &&
+	       range->pid == last->pid;
+}
+
 struct lost_file {
 	char *path; /* what the kernel shows: "" if there is no name */
 	bool is_deleted, is_memory;

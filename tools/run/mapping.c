@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mapping.c - what is mapped at an address of another process, and which file that is */
+/*
+ * mapping.c - what is mapped at an address of a process, and which file that is
+ *
+ * With --preload this runs in a signal handler, under a lock. So it allocates nothing, what is
+ * large is not on the stack, and snprintf(3) converts numbers and texts only.
+ */
 #include "run/mapping.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -12,69 +16,115 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/page.h"
+#include "base/reader.h"
+#include "run/proc.h"
 
 #define PROC_PATH (PATH_MAX + 64)
 
+/* The path of a file of a process in /proc. */
+static void name_file(char name[PROC_PATH], pid_t pid, const char *file, const char *more)
+{
+	char process[PROC_PID];
+
+	proc_pid(process, pid);
+	snprintf(name, PROC_PATH, "/proc/%s/%s%s", process, file, more);
+}
+
 /* ---- the text of /proc/PID/maps and smaps ---------------------------------------------------- */
 
-/* Read a line "start-end perms offset major:minor inode path". */
-static bool read_line(char *line, struct mapping *mapping)
-{
-	unsigned long start, end, offset, inode;
-	unsigned major, minor;
-	char perms[5];
-	int used = 0;
+/* A line is longer than a path can be. The rest of a longer one is left out. */
+static struct {
+	struct mcsafe__reader reader;
+	char text[PATH_MAX + 512];
+} lines;
 
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers */
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &start, &end, perms, &offset, &major,
-		   &minor, &inode, &used) < 7 ||
-	    used == 0)
+static bool next_line(void)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = mcsafe__reader_next(&lines.reader)) != -1 && c != '\n')
+		if (n < sizeof(lines.text) - 1)
+			lines.text[n++] = (char)c;
+	lines.text[n] = '\0';
+	return c != -1;
+}
+
+static bool open_lines(pid_t pid, const char *file)
+{
+	static char name[PROC_PATH];
+
+	name_file(name, pid, file, "");
+	return mcsafe__reader_open(&lines.reader, name);
+}
+
+/* Read a number, and pass over the character that follows it. */
+static uint64_t take_number(const char **at, int base, char follows, bool *good)
+{
+	char *end;
+	uint64_t value = strtoul(*at, &end, base);
+
+	*good = *good && end != *at && *end == follows;
+	*at = *end != '\0' ? end + 1 : end;
+	return value;
+}
+
+/* Read a line "start-end perms offset major:minor inode path". */
+static bool read_line(const char *line, struct mapping *mapping)
+{
+	const char *at = line, *perms;
+	uint64_t start, end, offset, inode, major, minor;
+	bool good = true;
+
+	start = take_number(&at, 16, '-', &good);
+	end = take_number(&at, 16, ' ', &good);
+	perms = at;
+	good = good && strlen(perms) > 5;
+	at += good ? 5 : 0;
+	offset = take_number(&at, 16, ' ', &good);
+	major = take_number(&at, 16, ':', &good);
+	minor = take_number(&at, 16, ' ', &good);
+	inode = take_number(&at, 10, ' ', &good);
+	if (!good)
 		return false;
 	mapping->vma = (struct mcsafe__vma){
 		.start = start,
 		.end = end,
 		.offset = offset,
 		.inode = inode,
-		.device = makedev(major, minor),
+		.device = makedev((unsigned)major, (unsigned)minor),
 		.page = MCSAFE__PAGE,
 		.prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
 			(perms[2] == 'x' ? PROT_EXEC : 0),
 		.is_shared = perms[3] == 's',
 	};
-	line[strcspn(line, "\n")] = '\0';
-	snprintf(mapping->path, sizeof(mapping->path), "%s", line + used);
+	at += strspn(at, " ");
+	snprintf(mapping->path, sizeof(mapping->path), "%s", at);
 	return true;
 }
 
 /* Before Linux 6.11. smaps says how large a page is, maps does not. */
 static int find_in_text(pid_t pid, uintptr_t addr, struct mapping *mapping)
 {
-	char path[64], *line = NULL;
-	size_t room = 0;
+	static const char name[] = "KernelPageSize:";
 	bool found = false;
-	FILE *smaps;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
-	smaps = fopen(path, "re");
-	if (smaps == NULL)
+	if (!open_lines(pid, "smaps"))
 		return errno;
-	while (!found && getline(&line, &room, smaps) > 0)
-		found = read_line(line, mapping) && addr >= mapping->vma.start &&
+	while (!found && next_line())
+		found = read_line(lines.text, mapping) && addr >= mapping->vma.start &&
 			addr < mapping->vma.end;
-	while (found && getline(&line, &room, smaps) > 0) {
-		static const char name[] = "KernelPageSize:";
-
-		if (strncmp(line, name, sizeof(name) - 1) == 0) {
-			mapping->vma.page = strtoul(line + sizeof(name) - 1, NULL, 10) * 1024;
+	while (found && next_line())
+		if (strncmp(lines.text, name, sizeof(name) - 1) == 0) {
+			mapping->vma.page = strtoul(lines.text + sizeof(name) - 1, NULL, 10) * 1024;
 			break;
 		}
-	}
-	free(line);
-	fclose(smaps);
+	mcsafe__reader_close(&lines.reader);
 	return found ? 0 : ENOENT;
 }
 
@@ -82,14 +132,16 @@ static int find_in_text(pid_t pid, uintptr_t addr, struct mapping *mapping)
 
 static void name_link(char name[PROC_PATH], pid_t pid, const struct mapping *mapping)
 {
-	snprintf(name, PROC_PATH, "/proc/%d/map_files/%lx-%lx", pid, mapping->vma.start,
-		 mapping->vma.end);
+	char range[40];
+
+	snprintf(range, sizeof(range), "%lx-%lx", mapping->vma.start, mapping->vma.end);
+	name_file(name, pid, "map_files/", range);
 }
 
 /* In the text, a newline is \012. The link has the path itself. */
 static void read_link(pid_t pid, struct mapping *mapping)
 {
-	char link[PROC_PATH];
+	static char link[PROC_PATH];
 	ssize_t n;
 
 	name_link(link, pid, mapping);
@@ -110,11 +162,11 @@ static void take_suffix(struct mapping *mapping)
 
 int mapping_find(pid_t pid, uintptr_t addr, struct mapping *mapping)
 {
-	char name[64];
+	static char name[PROC_PATH];
 	int fd, err;
 
-	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
+	name_file(name, pid, "maps", "");
+	fd = mcsafe__above_standard(open(name, O_RDONLY | O_CLOEXEC));
 	if (fd < 0)
 		return errno;
 	err = mcsafe__vma_ask(fd, addr, &mapping->vma, mapping->path, sizeof(mapping->path));
@@ -156,23 +208,36 @@ static bool is_file(const struct mapping *mapping, const char *name, struct stat
 	       (st->st_dev == mapping->vma.device || has_two_devices(name));
 }
 
+/* getdents64(2) */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
 /* A file without a name may still be open in the process. */
 static bool find_descriptor(pid_t pid, const struct mapping *mapping, char name[PROC_PATH],
 			    struct stat *st)
 {
-	const struct dirent *entry;
+	static _Alignas(struct entry) char entries[4096];
+	const struct entry *entry;
 	bool found = false;
-	DIR *dir;
+	long n = 0;
+	int fd;
 
-	snprintf(name, PROC_PATH, "/proc/%d/fd", pid);
-	dir = opendir(name);
-	if (dir == NULL)
+	name_file(name, pid, "fd", "");
+	fd = mcsafe__above_standard(open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (fd < 0)
 		return false;
-	while (!found && (entry = readdir(dir)) != NULL) {
-		snprintf(name, PROC_PATH, "/proc/%d/fd/%s", pid, entry->d_name);
-		found = entry->d_name[0] != '.' && is_file(mapping, name, st);
-	}
-	closedir(dir);
+	while (!found && (n = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0)
+		for (long at = 0; !found && at < n; at += entry->size) {
+			entry = (const void *)(entries + at);
+			name_file(name, pid, "fd/", entry->name);
+			found = entry->name[0] != '.' && is_file(mapping, name, st);
+		}
+	close(fd);
 	return found;
 }
 
@@ -184,7 +249,7 @@ static bool find_file(pid_t pid, const struct mapping *mapping, char name[PROC_P
 	name_link(name, pid, mapping);
 	if (stat(name, st) == 0)
 		return true;
-	snprintf(name, PROC_PATH, "/proc/%d/root%s", pid, mapping->path);
+	name_file(name, pid, "root", mapping->path);
 	if (mapping->path[0] == '/' && is_file(mapping, name, st))
 		return true;
 	return find_descriptor(pid, mapping, name, st);
@@ -192,7 +257,7 @@ static bool find_file(pid_t pid, const struct mapping *mapping, char name[PROC_P
 
 void mapping_ask_file(pid_t pid, const struct mapping *mapping, struct mapped_file *file)
 {
-	char name[PROC_PATH];
+	static char name[PROC_PATH];
 	struct statfs fs;
 	struct stat st;
 
@@ -212,21 +277,15 @@ void mapping_ask_file(pid_t pid, const struct mapping *mapping, struct mapped_fi
 /* Call fn for each mapping with code of a file, until it returns true. */
 static bool any_code(pid_t pid, bool (*fn)(const struct mapping *code, void *arg), void *arg)
 {
-	char path[64], *line = NULL;
-	size_t room = 0;
-	struct mapping code;
+	static struct mapping code;
 	bool found = false;
-	FILE *maps;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	if (maps == NULL)
+	if (!open_lines(pid, "maps"))
 		return false;
-	while (!found && getline(&line, &room, maps) > 0)
-		found = read_line(line, &code) && (code.vma.prot & PROT_EXEC) &&
+	while (!found && next_line())
+		found = read_line(lines.text, &code) && (code.vma.prot & PROT_EXEC) &&
 			code.vma.inode != 0 && fn(&code, arg);
-	free(line);
-	fclose(maps);
+	mcsafe__reader_close(&lines.reader);
 	return found;
 }
 
@@ -250,7 +309,7 @@ struct code_search {
 static bool pass_code(const struct mapping *code, void *arg)
 {
 	const struct code_search *search = arg;
-	char name[PROC_PATH];
+	static char name[PROC_PATH];
 	struct stat st;
 
 	return find_file(search->pid, code, name, &st) && search->fn(name, code->path);

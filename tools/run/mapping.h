@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mapping.h - what is mapped at an address of another process, and which file that is */
+/*
+ * mapping.h - what is mapped at an address of a process, and which file that is
+ *
+ * The process 0 is this one. Only one thread may call these functions at a time. They allocate
+ * nothing.
+ */
 #ifndef MCSAFE_TOOLS_RUN_MAPPING_H
 #define MCSAFE_TOOLS_RUN_MAPPING_H
 

@@ -59,11 +59,20 @@ bool proc_has(uint64_t set, int signal)
 	return (set >> (signal - 1)) & 1;
 }
 
+void proc_pid(char text[PROC_PID], pid_t pid)
+{
+	if (pid != 0)
+		snprintf(text, PROC_PID, "%d", pid);
+	else
+		memcpy(text, "self", sizeof("self"));
+}
+
 void proc_name(pid_t pid, char name[COMM])
 {
-	char path[64];
+	char path[64], process[PROC_PID];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	proc_pid(process, pid);
+	snprintf(path, sizeof(path), "/proc/%s/comm", process);
 	if (!proc_read_file(path, name, COMM) || name[0] == '\0')
 		snprintf(name, COMM, "?");
 	name[strcspn(name, "\n")] = '\0';

@@ -22,9 +22,14 @@ bool proc_read(pid_t tid, struct proc *proc);
 /* Whether a set of signals in it has a signal. */
 bool proc_has(uint64_t set, int signal);
 
+/* The name of a process in /proc: its number, or "self" for 0. */
+#define PROC_PID 12
+
+void proc_pid(char text[PROC_PID], pid_t pid);
+
 #define COMM 17
 
-/* The name of a process, as ps(1) shows it; "?": not known. */
+/* The name of a process, as ps(1) shows it; "?": not known. 0 is this process. */
 void proc_name(pid_t pid, char name[COMM]);
 
 /* Whether a thread sleeps in the kernel where no signal wakes it, in a call that changes no

@@ -8,7 +8,9 @@
 
 #include "common/files.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "run/lost.h"
+#include "run/preload.h"
 #include "run/report.h"
 #include "run/signals.h"
 #include "run/stand_in.h"
@@ -26,7 +28,11 @@ enum run_option {
 	OPTION_ALWAYS,
 	OPTION_RESPECT,
 	OPTION_CALLS,
+	OPTION_PRELOAD,
 };
+
+/* Help the program from inside, without ptrace(2). */
+static bool preloads;
 
 static const struct argp_option options[] = {
 	{"fill-from", OPTION_FILL_FROM, "FILE", 0,
@@ -42,6 +48,8 @@ static const struct argp_option options[] = {
 	 "leave alone all processes that have a handler of SIGBUS", 0},
 	{"system-calls", OPTION_CALLS, NULL, 0,
 	 "repeat write(2) and send(2) where they fail because of a lost page; slow", 0},
+	{"preload", OPTION_PRELOAD, NULL, 0,
+	 "load a library into the program in place of tracing it: where ptrace(2) is forbidden", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -68,7 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_ON_LOSS:
 		if (strcmp(arg, "stop") != 0 && strcmp(arg, "continue") != 0)
-			argp_error(state, "--on-loss is \"continue\" or \"stop\", not \"%s\"", arg);
+			usage_error("--on-loss is \"continue\" or \"stop\", not \"%s\"", arg);
 		stand_in_options.stops = strcmp(arg, "stop") == 0;
 		return 0;
 	case OPTION_REPORT:
@@ -83,17 +91,24 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_ALWAYS:
 	case OPTION_RESPECT:
 		if (stand_in_options.handlers != HANDLERS_KNOWN)
-			argp_error(state, "--always and --respect-handlers exclude each other");
+			usage_error("--always and --respect-handlers exclude each other");
 		stand_in_options.handlers = key == OPTION_ALWAYS ? HANDLERS_NONE : HANDLERS_ALL;
 		return 0;
 	case OPTION_CALLS:
 		tracer_sees_calls = true;
 		return 0;
+	case OPTION_PRELOAD:
+		preloads = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		report->program = state->argv + state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no program");
+		usage_error("no program");
+		return 0;
+	case ARGP_KEY_END:
+		if (preloads && tracer_sees_calls)
+			argp_error(state, "--preload and --system-calls exclude each other");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -108,7 +123,7 @@ static const struct argp argp = {
 	       "cannot be read, or finds no space, a page of zeros takes the place of the lost "
 	       "page, and the program goes on. At the end, tell what was lost.\v"
 	       "Exit status: that of the program; 74 if something was lost; 1 wrong usage, or the "
-	       "program cannot be traced; 126 it cannot be executed; 127 it was not found.",
+	       "program cannot be helped; 126 it cannot be executed; 127 it was not found.",
 };
 
 static int end(const struct report_options *report, struct started *started, int status)
@@ -119,6 +134,8 @@ static int end(const struct report_options *report, struct started *started, int
 		tool_warn("%s: %s", report->program[0], strerror(error));
 		return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	}
+	if (preloads)
+		preload_collect(report->program[0]);
 	report_write(report, started->pid, status);
 	/* The SIGKILL of --on-loss stop was not the program's. */
 	if (WIFSIGNALED(status) && !lost_was_stopped())
@@ -134,16 +151,21 @@ int mcsafe_run_main(int argc, char **argv)
 	struct started started;
 	int status;
 
-	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
+	usage_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
 	files_keep_apart("--report", report.path, "the file of --fill-from",
 			 stand_in_options.mirror);
 	files_keep_apart("--map", report.map, "the file of --fill-from", stand_in_options.mirror);
 	files_keep_apart("--map", report.map, "the file of --report", report.path);
 	report_begin(&report);
-	start(&started, report.program);
+	if (preloads) {
+		preload_begin(report.program[0]);
+		start_process(&started, report.program);
+	} else {
+		start_traced(&started, report.program);
+	}
 	signals_begin(started.pid);
 	start_go(&started);
-	status = tracer_run(started.pid);
+	status = preloads ? preload_run(started.pid) : tracer_run(started.pid);
 	signals_end();
 	return end(&report, &started, status);
 }

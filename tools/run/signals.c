@@ -80,8 +80,7 @@ static void wake(struct task *task, void *arg)
 		kill(tasks_pid(task), SIGCONT);
 }
 
-/* Stop as the program did: the shell shows the signal. */
-static void stop_by(int number)
+void signals_stop_by(int number)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL}, old;
 
@@ -101,7 +100,7 @@ void signals_stop_together(int number)
 	tasks_each(look, &group);
 	if (!group.has_stopped || group.runs || events_ready())
 		return;
-	stop_by(number);
+	signals_stop_by(number);
 	/* SIGCONT may have been sent to this process alone. */
 	if (!events_ready())
 		tasks_each(wake, &group);

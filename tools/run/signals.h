@@ -17,6 +17,9 @@ void signals_begin(pid_t program);
  * stop by this signal too: then the shell sees it. Returns when SIGCONT has come. */
 void signals_stop_together(int number);
 
+/* Stop by this signal, as the program did: the shell shows it. Returns when SIGCONT has come. */
+void signals_stop_by(int number);
+
 /* The program has ended: pass nothing on any more. */
 void signals_end(void);
 

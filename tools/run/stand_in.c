@@ -21,6 +21,8 @@
 #include "common/tool.h"
 #include "run/lost.h"
 #include "run/mapping.h"
+#include "run/plan.h"
+#include "run/told.h"
 #include "run/tracee.h"
 
 #ifndef MADV_POPULATE_READ
@@ -30,18 +32,14 @@
 
 struct stand_in_options stand_in_options = {.mirror_fd = -1};
 
-/* Pages that are filled from a mirror: so much at once. Zeros take no memory until they are used,
- * so there all that is lost is replaced at once. */
-#define FILLED_AT_ONCE ((size_t)16 << 20)
-
 /* What is known about a fault, and what is planned. */
 struct fault {
 	struct task *task;
 	const siginfo_t *info;
 	struct proc proc;
 	struct mapping mapping;
-	struct mapped_file file;
-	uintptr_t page, start, end;
+	uintptr_t page;
+	struct plan plan;
 	bool is_poison, is_readable;
 	bool is_call; /* the kernel has met the page, in a system call that reads it */
 	struct lost_file lost_file;
@@ -50,29 +48,22 @@ struct fault {
 
 /* ---- what is told once for each address space ------------------------------------------------ */
 
-enum told {
-	TOLD_SECCOMP = 1,
-	TOLD_CODE = 2,
-	TOLD_FAILED = 4,
-	TOLD_PROC = 8,
-};
-
-static bool is_first(const struct fault *fault, enum told told)
+/* Bits of `said`. */
+static unsigned bit_of(enum told told)
 {
-	bool first = !(fault->task->space->said & told);
-
-	fault->task->space->said |= told;
-	return first;
+	return 1u << told;
 }
 
-static void tell(const struct fault *fault, enum told told, const char *text)
+static void tell(const struct fault *fault, enum told told, int error)
 {
+	struct space *space = fault->task->space;
 	char name[COMM];
 
-	if (!is_first(fault, told))
+	if (space->said & bit_of(told))
 		return;
+	space->said |= bit_of(told);
 	proc_name(fault->proc.pid, name);
-	lost_note("%s (%d) gets SIGBUS: %s", name, fault->proc.pid, text);
+	told_tell(told, name, fault->proc.pid, error);
 }
 
 /* ---- whether it is a loss -------------------------------------------------------------------- */
@@ -142,7 +133,7 @@ static bool is_allowed(struct fault *fault)
 	const struct mapping *mapping = &fault->mapping;
 
 	if (mapping->vma.prot & PROT_EXEC) {
-		tell(fault, TOLD_CODE, "the page has code, and nothing stands in for code");
+		tell(fault, TOLD_CODE, 0);
 		return false;
 	}
 	if (mapping->vma.prot == PROT_NONE)
@@ -150,9 +141,7 @@ static bool is_allowed(struct fault *fault)
 	if (mapping_is_private_memory(mapping))
 		return fault->is_poison;
 	if (is_executed(fault)) {
-		tell(fault, TOLD_CODE,
-		     "the file is a program or a library that it executes, and "
-		     "nothing stands in for such files");
+		tell(fault, TOLD_OWN_FILE, 0);
 		return false;
 	}
 	return true;
@@ -160,111 +149,32 @@ static bool is_allowed(struct fault *fault)
 
 /* ---- what is lost ---------------------------------------------------------------------------- */
 
-static void plan_past_end(struct fault *fault, uint64_t past)
-{
-	const struct mcsafe__vma *vma = &fault->mapping.vma;
-
-	fault->lost.reason = MCSAFE_REASON_PAST_END;
-	fault->end = vma->end;
-	if (stand_in_options.mirror != NULL) {
-		if (fault->end - fault->start > FILLED_AT_ONCE)
-			fault->end = fault->start + FILLED_AT_ONCE;
-		return;
-	}
-	fault->start = vma->start;
-	if (past > vma->offset)
-		fault->start += past - vma->offset;
-}
-
-static void plan_poison(struct fault *fault)
-{
-	unsigned shift = (unsigned)fault->info->si_addr_lsb;
-	const struct mcsafe__vma *vma = &fault->mapping.vma;
-	uintptr_t start, end;
-
-	fault->lost.reason = MCSAFE_REASON_POISON;
-	if (shift <= MCSAFE__PAGE_SHIFT || shift >= 40)
-		return;
-	start = mcsafe__down(fault->page, (size_t)1 << shift);
-	end = start + ((size_t)1 << shift);
-	fault->start = start > vma->start ? start : vma->start;
-	fault->end = end < vma->end ? end : vma->end;
-}
-
 /* Find what is replaced, and why it was lost. */
 static void plan(struct fault *fault)
 {
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
-	uint64_t at, past;
+	struct mapped_file file;
 
-	fault->start = mcsafe__down(fault->page, vma->page);
-	fault->end = fault->start + vma->page;
 	if (fault->is_poison) {
-		plan_poison(fault);
+		fault->plan = plan_poison(vma, fault->page, (unsigned)fault->info->si_addr_lsb);
 		return;
 	}
-	mapping_ask_file(fault->proc.pid, &fault->mapping, &fault->file);
-	at = vma->offset + (fault->start - vma->start);
-	past = mcsafe__up((uint64_t)fault->file.size, vma->page);
-	if (fault->file.size >= 0 && at >= past)
-		plan_past_end(fault, past);
-	else if (fault->file.is_huge)
-		fault->lost.reason = MCSAFE_REASON_NO_HUGE_PAGE;
-	else if (fault->file.is_full)
-		fault->lost.reason = MCSAFE_REASON_NO_SPACE;
-	else
-		fault->lost.reason = MCSAFE_REASON_UNKNOWN;
+	mapping_ask_file(fault->proc.pid, &fault->mapping, &file);
+	fault->plan = plan_file(vma, fault->page, &file, stand_in_options.mirror != NULL);
 }
 
 /* ---- replace it ------------------------------------------------------------------------------ */
 
-/* Read the mirror. Returns how many bytes it has. The rest is zeros. */
-static size_t read_mirror(const struct fault *fault, char *to, size_t n, bool *failed)
-{
-	const struct mcsafe__vma *vma = &fault->mapping.vma;
-	uint64_t at = vma->offset + (fault->start - vma->start);
-	size_t done = 0;
-	ssize_t got;
-
-	memset(to, 0, n);
-	while (done < n) {
-		got = pread(stand_in_options.mirror_fd, to + done, n - done, (off_t)(at + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		*failed = got < 0;
-		if (got < 0)
-			lost_note("%s: at offset %" PRIu64 ": %s", stand_in_options.mirror,
-				  at + done, strerror(errno));
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
-}
-
-/*
- * Fill the plan from the mirror. If the mirror has a part only, only this part is replaced, and the
- * rest is met later: the report must not say that the mirror stood in where it has nothing. False:
- * zeros stand in.
- */
 static bool fill_from_mirror(struct fault *fault, char *bytes)
 {
-	const size_t n = fault->end - fault->start, page = fault->mapping.vma.page;
-	bool failed = false;
-	uintptr_t filled = fault->start + mcsafe__up(read_mirror(fault, bytes, n, &failed), page);
+	struct mirror_error error;
+	bool filled = plan_fill(&fault->plan, &fault->mapping.vma, fault->page,
+				stand_in_options.mirror_fd, bytes, &error);
 
-	if (filled > fault->page) {
-		if (filled < fault->end)
-			fault->end = filled;
-		return true;
-	}
-	fault->start = filled;
-	if (failed) {
-		/* It may be readable farther on. */
-		fault->start = mcsafe__down(fault->page, page);
-		fault->end = fault->start + page;
-	}
-	return false;
+	if (error.error != 0)
+		lost_note("%s: at offset %" PRIu64 ": %s", stand_in_options.mirror, error.at,
+			  strerror(error.error));
+	return filled;
 }
 
 /* A mirror is of one file: the first of which something was lost. */
@@ -278,12 +188,12 @@ static bool has_mirror(const struct fault *fault)
 /* The bytes of the stand-in; NULL: zeros. */
 static char *content(struct fault *fault)
 {
-	size_t n = fault->end - fault->start;
+	size_t n = fault->plan.end - fault->plan.start;
 	char *bytes;
 
 	if (fault->is_readable) {
 		bytes = tool_alloc(1, n);
-		if (tracee_read(fault->task->tid, fault->start, bytes, n)) {
+		if (tracee_read(fault->task->tid, fault->plan.start, bytes, n)) {
 			fault->lost.fill = LOST_CONTENT;
 			return bytes;
 		}
@@ -302,20 +212,12 @@ static char *content(struct fault *fault)
 
 static void tell_refused(const struct fault *fault, enum made made, int64_t result)
 {
-	char text[160];
-
 	if (made == MADE_FILTERED || (fault->proc.seccomp != 0 && result != -ENOMEM))
-		tell(fault, TOLD_SECCOMP,
-		     "its seccomp filter forbids mmap(2), so nothing can "
-		     "stand in");
+		tell(fault, TOLD_SECCOMP, 0);
 	else if (made == MADE_NOT)
-		tell(fault, TOLD_FAILED,
-		     "it has no system call instruction, so nothing can stand "
-		     "in");
-	else {
-		snprintf(text, sizeof(text), "mmap(2) in it failed: %s", strerror((int)-result));
-		tell(fault, TOLD_FAILED, text);
-	}
+		tell(fault, TOLD_NO_CALL, 0);
+	else
+		tell(fault, TOLD_MMAP, (int)-result);
 }
 
 /* A call in the thread has taken its signal away. The instruction raises it again, for the program
@@ -329,7 +231,7 @@ static enum answer give_up(const struct fault *fault)
 /* Have the thread map anonymous memory over the plan. */
 static enum answer map(struct fault *fault, int prot)
 {
-	uint64_t args[4] = {fault->start, fault->end - fault->start, (uint64_t)prot,
+	uint64_t args[4] = {fault->plan.start, fault->plan.end - fault->plan.start, (uint64_t)prot,
 			    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE};
 	const size_t page = fault->mapping.vma.page;
 	int64_t result = 0;
@@ -337,13 +239,12 @@ static enum answer map(struct fault *fault, int prot)
 
 	/* Under strict accounting of memory there may be enough for a part. */
 	if (made == MADE && result == -ENOMEM && args[1] > page) {
-		fault->start = mcsafe__down(fault->page, page);
-		fault->end = fault->start + page;
-		args[0] = fault->start;
+		plan_one_page(&fault->plan, &fault->mapping.vma, fault->page);
+		args[0] = fault->plan.start;
 		args[1] = page;
 		made = tracee_call(fault->task, CALL_MMAP, args, &result);
 	}
-	if (made == MADE && result == (int64_t)fault->start)
+	if (made == MADE && result == (int64_t)fault->plan.start)
 		return ANSWER_AGAIN;
 	if (made == MADE_GONE) {
 		if (fault->proc.seccomp != 0)
@@ -369,8 +270,9 @@ static bool can_step(const struct fault *fault)
 static enum answer watch_access(struct fault *fault)
 {
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
-	const uint64_t args[4] = {fault->start, fault->end - fault->start, (uint64_t)vma->prot, 0};
-	enum step step = tracee_step(fault->task, fault->start, fault->end);
+	const uint64_t args[4] = {fault->plan.start, fault->plan.end - fault->plan.start,
+				  (uint64_t)vma->prot, 0};
+	enum step step = tracee_step(fault->task, fault->plan.start, fault->plan.end);
 	int64_t result = 0;
 	enum made made;
 
@@ -392,7 +294,7 @@ static enum answer replace(struct fault *fault)
 	bool can_write = vma->prot & PROT_WRITE;
 	bool steps = can_write && !fault->is_call && !fault->is_readable && can_step(fault);
 	char *bytes = content(fault);
-	const uintptr_t first = fault->start; /* whose content `bytes` begins with */
+	const uintptr_t first = fault->plan.start; /* whose content `bytes` begins with */
 	enum answer answer;
 
 	if (!can_write)
@@ -403,9 +305,9 @@ static enum answer replace(struct fault *fault)
 		fault->lost.access = fault->is_readable ? LOST_WRITTEN : LOST_UNKNOWN;
 	answer = map(fault, steps ? PROT_READ : vma->prot);
 	if (answer == ANSWER_AGAIN && fault->task->give_up_at == 0) {
-		if (bytes != NULL &&
-		    !tracee_write(fault->task->tid, fault->start, bytes + (fault->start - first),
-				  fault->end - fault->start))
+		if (bytes != NULL && !tracee_write(fault->task->tid, fault->plan.start,
+						   bytes + (fault->plan.start - first),
+						   fault->plan.end - fault->plan.start))
 			fault->lost.fill = LOST_ZEROS;
 		if (steps)
 			answer = watch_access(fault);
@@ -421,8 +323,9 @@ static void record(struct fault *fault)
 	const struct mcsafe__vma *vma = &fault->mapping.vma;
 	uintptr_t shift = fault->lost_file.is_memory ? 0 : vma->offset - vma->start;
 
-	fault->lost.start = fault->start + shift;
-	fault->lost.length = fault->end - fault->start;
+	fault->lost.start = fault->plan.start + shift;
+	fault->lost.reason = fault->plan.reason;
+	fault->lost.length = fault->plan.end - fault->plan.start;
 	fault->lost.pid = fault->proc.pid;
 	lost_add(&fault->lost_file, &fault->lost);
 }
@@ -449,8 +352,7 @@ static bool is_left_alone(struct fault *fault)
 		return true;
 	/* Strict mode allows four system calls, and kills for any other one. */
 	if (fault->proc.seccomp == 1) {
-		tell(fault, TOLD_SECCOMP,
-		     "it is in seccomp's strict mode, so nothing can stand in");
+		tell(fault, TOLD_STRICT, 0);
 		return true;
 	}
 	return false;
@@ -465,7 +367,7 @@ static enum answer judge(struct fault *fault)
 
 	if (err != 0) {
 		if (err != ENOENT)
-			tell(fault, TOLD_PROC, "its mappings cannot be read");
+			tell(fault, TOLD_PROC, 0);
 		return ANSWER_DELIVER;
 	}
 	can_write = mapping->vma.prot & PROT_WRITE;

@@ -22,7 +22,7 @@ struct space {
 	unsigned users;
 	uintptr_t syscall_at, syscall_32_at; /* a system call instruction; 0: not looked for yet */
 	enum { RECOVERS_UNKNOWN, RECOVERS_NOT, RECOVERS } recovers;
-	unsigned said; /* bits of what was told once: enum told of stand_in.c */
+	unsigned said; /* bits of what was told once: enum told */
 	struct own_file own[OWN_FILES];
 	unsigned own_count;
 };

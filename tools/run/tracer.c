@@ -28,6 +28,9 @@ static void resume(struct task *task, int signal)
 	       (void *)(uintptr_t)signal);
 }
 
+/* How many threads wait for their space. */
+static unsigned held;
+
 static struct task *know(pid_t tid)
 {
 	struct task *task = tasks_find(tid);
@@ -39,6 +42,7 @@ static void release(struct task *task)
 {
 	if (task->is_held) {
 		task->is_held = false;
+		held--;
 		resume(task, 0);
 	}
 }
@@ -74,8 +78,10 @@ static void adopt(struct task *task, void *arg)
 
 static void on_end(struct task *task)
 {
+	held -= task->is_held;
 	tasks_remove(task);
-	tasks_each(adopt, NULL);
+	if (held > 0)
+		tasks_each(adopt, NULL);
 }
 
 /* execve(2): all other threads have ended, and the thread has the id of the process now. */
@@ -87,12 +93,15 @@ static void on_exec(struct task *task)
 	if (ptrace(PTRACE_GETEVENTMSG, task->tid, NULL, &former) == 0 &&
 	    (pid_t)former != task->tid) {
 		gone = tasks_find((pid_t)former);
-		if (gone != NULL)
+		if (gone != NULL) {
+			held -= gone->is_held;
 			tasks_remove(gone);
+		}
 	}
 	task->pid = task->tid;
 	task->has_sigsys = false;
 	task->give_up_at = 0;
+	held -= task->is_held;
 	task->is_held = false;
 	tasks_give_space(task);
 	start_check_exec(task->tid);
@@ -154,6 +163,7 @@ static void on_signal(struct task *task, int signal)
 static void on_stop(struct task *task, int signal)
 {
 	if (task->space == NULL) {
+		held += !task->is_held;
 		task->is_held = true;
 		return;
 	}
