@@ -104,7 +104,7 @@ void mcsafe__shield_lock(const struct mcsafe_shield *shield);
 void mcsafe__shield_unlock(const struct mcsafe_shield *shield);
 
 /* The lock of what mapped.c keeps, in a section or with all signals blocked. No thread that holds
- * it takes another lock. fd is 0 if nothing is kept, and at first in a child of fork(2) */
+ * it takes another lock. fd is 0 if nothing is kept, and at first in a child of fork(2). */
 struct mcsafe__kept *mcsafe__shield_lock_maps(void);
 void mcsafe__shield_unlock_maps(void);
 

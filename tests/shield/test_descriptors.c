@@ -38,13 +38,13 @@ static void use_up(void)
 static int kept_number(void)
 {
 	for (int fd = 3; fd < ALL; fd++) {
-		char link[64], path[64];
+		char path[64], target[64];
 		ssize_t n;
 
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		n = readlink(link, path, sizeof(path) - 1);
-		path[n > 0 ? n : 0] = '\0';
-		if (strstr(path, "/maps") != NULL)
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (strstr(target, "/maps") != NULL)
 			return fd;
 	}
 	return -1;
