@@ -121,7 +121,7 @@ struct failure {
 	std::size_t done = 0; /**< bytes that were copied, stored, scanned or compared */
 	std::size_t left = 0; /**< bytes that were not */
 
-	/** The cause, in category(); without a fault the errno value, in std::generic_category(). */
+	/** The cause, in category(); without a fault error, in std::generic_category(). */
 	std::error_code code() const noexcept
 	{
 		if (fault.cause != MCSAFE_CAUSE_NONE)
@@ -896,7 +896,7 @@ class pmem
 		close();
 	}
 
-	/** mcsafe_pmem_open(). Returns 0, or a negated error number: then the object is as it was. */
+	/** mcsafe_pmem_open(). Returns 0, or a negated error number: the object is as it was. */
 	int open(const char *path, int flags = 0) noexcept
 	{
 		mcsafe_pmem *opened = nullptr;
@@ -961,8 +961,8 @@ class pmem
 	/**
 	 * mcsafe_pmem_pread(): fill `to` from offset on.
 	 *
-	 * @return to.size(), or less at the end of the file. If something is lost, the failure, whose
-	 *         done bytes were read.
+	 * @return to.size(), or less at the end of the file. If something is lost, the failure:
+	 *         its done bytes were read.
 	 */
 	result<std::size_t> try_read(writable_bytes to, off_t offset) noexcept
 	{
@@ -1008,7 +1008,8 @@ class pmem
 	/**
 	 * mcsafe_pmem_salvage(): read all that can be read, fill the rest, and list the holes.
 	 *
-	 * @param[out] what  The bytes that were lost, and the holes. Up to `most` of these are listed.
+	 * @param[out] what  The bytes that were lost, and the holes, of which up to `most` are
+	 *                   listed. `lost` counts the listed ones.
 	 *
 	 * @return The bytes of `to` that were read or filled; or the failure.
 	 */
