@@ -89,7 +89,8 @@ static enum mcsafe__mapped find(const char *text, size_t piece, size_t fails_at,
 #define SECOND "5000-6000 rw-s 0000a000 00:00 0 \n"
 #define THIRD  "7f00-ff00 ---p 00000000 00:00 0\n"
 #define FOURTH "10000-20000 r--p 00002000 08:01 9 [c]\n"
-#define FIFTH  "7fffffffe000-7fffffffffff rw-s 00001000 00:05 77 /dev/zero (deleted)\n"
+#define LAST   "7fffffffe000-7fffffffffff rw-s 00001000 00:05 "
+#define FIFTH  LAST "77 /dev/zero (deleted)\n"
 
 static const char whole[] = FIRST SECOND THIRD FOURTH FIFTH;
 
@@ -145,8 +146,13 @@ static void test_after_an_error_an_address_is_unknown(void **state)
 
 	(void)state;
 	for (size_t at = 0; at <= strlen(whole); at++) {
-		assert_int_equal(find(whole, 4096, at, EIO, 0x20000, &mapping),
+		assert_int_equal(find(whole, 4096, at, EIO, ~0ul, &mapping),
 				 MCSAFE__MAPPED_UNKNOWN);
+		/* The lines ascend: once a later one was read, none of this address follows. */
+		assert_int_equal(find(whole, 4096, at, EIO, 0x20000, &mapping),
+				 at < strlen(FIRST SECOND THIRD FOURTH LAST)
+					 ? MCSAFE__MAPPED_UNKNOWN
+					 : MCSAFE__NOT_MAPPED);
 		/* What was found before is known. */
 		assert_int_equal(find(whole, 4096, at, EIO, 0x1000, &mapping),
 				 at < strlen(COUNTS) ? MCSAFE__MAPPED_UNKNOWN : MCSAFE__MAPPED);
