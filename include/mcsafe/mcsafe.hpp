@@ -1066,6 +1066,17 @@ class pmem
 	{
 		return try_repair(data, offset).value();
 	}
+
+	std::size_t repair_with_zeros(off_t offset, std::size_t n)
+	{
+		return try_repair_with_zeros(offset, n).value();
+	}
+
+	std::size_t salvage(writable_bytes to, off_t offset, salvaged &what,
+			    std::byte fill = std::byte(0), std::size_t most = 1024)
+	{
+		return try_salvage(to, offset, what, fill, most).value();
+	}
 #endif
 
 	mcsafe_pmem *get() const noexcept

@@ -307,7 +307,7 @@ template <class F> static mcsafe::failure thrown_by(F &&function)
 		CHECK_EQ(error.done(), error.what_failed().done);
 		CHECK_EQ(error.left(), error.what_failed().left);
 		CHECK_EQ(error.fault().cause, error.what_failed().fault.cause);
-		CHECK(std::strstr(error.what(), mcsafe_cause_name(error.fault().cause)) != nullptr);
+		CHECK(std::strstr(error.what(), error.code().message().c_str()) != nullptr);
 		return error.what_failed();
 	}
 	failures++;
@@ -338,6 +338,11 @@ static void test_what_fails_is_thrown()
 	check_lost(thrown_by([&] { file.read(to, 0); }), page, page);
 	check_lost(thrown_by([&] { file.write(to, 0); }), page, page);
 	CHECK_EQ(file.read(mcsafe::writable_bytes(to).part(0, 5), 0), 5u);
+	mcsafe::salvaged what;
+	CHECK_EQ(file.salvage(to, 0, what, std::byte('-')), 2 * page);
+	CHECK(what.lost == page && to[page] == '-');
+	CHECK_EQ(thrown_by([&] { file.salvage(to, -1, what); }).error, EINVAL);
+	CHECK_EQ(thrown_by([&] { file.repair_with_zeros(-1, 1); }).error, EINVAL);
 	try {
 		mcsafe::pmem none("/nowhere/at/all");
 		CHECK(!none);
