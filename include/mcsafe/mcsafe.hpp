@@ -358,7 +358,7 @@ template <class Byte> class basic_bytes
 	{
 	}
 
-	/** All of a container, an array or another span; not of a temporary one that owns. */
+	/** All of a container, an array or another span, which must live as long as the span. */
 	template <class C, class = std::enable_if_t<is_source<Byte, C>::value>>
 	basic_bytes(C &&of) noexcept
 	    : data_(reinterpret_cast<Byte *>(std::data(of))),
