@@ -47,8 +47,8 @@ static void refuse(const char *program)
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
-/* A link to the library, if its path has what separates the names in LD_PRELOAD, or begins a name of
- * the loader's own. */
+/* A link to the library, if its path has what separates the names in LD_PRELOAD, or begins a name
+ * of the loader's own. */
 static char directory[64], link_to_library[128];
 
 static void remove_link(void)

@@ -19,8 +19,8 @@
 #include "run/lost.h"
 #include "run/told.h"
 
-/* The file, as "PID FD DEVICE INODE" in decimal: the descriptor FD of the process itself, or that of
- * the process PID, which is the command. */
+/* The file, as "PID FD DEVICE INODE" in decimal: the descriptor FD of the process itself, or that
+ * of the process PID, which is the command. */
 #define SHARED_VARIABLE "MCSAFE_RUN"
 #define SHARED_LIBRARY  "libmcsafe-run.so"
 

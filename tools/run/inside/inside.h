@@ -23,8 +23,8 @@
 /* Functions that take the place of those of libc. */
 #define INSIDE_EXPORT __attribute__((visibility("default")))
 
-/* The function of libc of this name, or of another library in its place. It is looked for when it is
- * needed first. */
+/* The function of libc of this name, or of another library in its place. It is looked for when it
+ * is needed first. */
 #define INSIDE_NEXT(name)                         \
  __extension__(                                   \
 	 {                                        \
