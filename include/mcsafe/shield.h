@@ -64,8 +64,8 @@
  * over has the bytes of the file at that moment. It is not lost, but it is private: stores to it do
  * not reach the file. mcsafe_shield_carried() counts such pages. Pages are carried over if the
  * mapping is shared, and its file is known (MCSAFE_SHIELD_FILE, or by its path) and can be opened
- * for reading. Otherwise all of the huge page is lost. A hole for which there is no huge page is
- * carried over as zeros.
+ * for reading, for which a descriptor must be left. Otherwise all of the huge page is lost. A hole
+ * for which there is no huge page is carried over as zeros.
  *
  * What is not replaced. The fault goes to the previous handler, as if there were no shield:
  *
@@ -75,7 +75,9 @@
  *   - a page that the mirror cannot give: pread(2) fails, or the page lies past the mirror's end;
  *   - if the kernel refuses the stand-in: there is no memory, or the process has as many mappings
  *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
- *   - if no descriptor is left (RLIMIT_NOFILE): the handler opens /proc/self/maps;
+ *   - if no descriptor is left (RLIMIT_NOFILE), and the program has closed the one that the library
+ *     keeps of /proc/self/maps: see mcsafe_shield_open(). As long as that one is open, a fault
+ *     needs no other, except to carry over pages of a huge page;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
  *     sandbox that kills the process for such a call does that here.
@@ -89,7 +91,8 @@
  * stores to it would be lost. So n scattered losses cost 2 n mappings. If none is
  * left, the fault goes to the previous handler. Once the program has unmapped something, faults are
  * answered again. Zeros can be mapped up to the limit, a byte and a mirror up to 6 mappings before
- * it.
+ * it. Before that, mcsafe_stats_get() counts (near_limit) each stand-in that was mapped when less
+ * than a sixteenth of the limit was left. mcsafe_shield_mappings_left() tells how many are left.
  *
  * If SIGBUS is blocked in the thread that accesses the memory, the kernel kills the process.
  *
@@ -122,8 +125,10 @@
  *     poison is met for the first time, the kernel may report the other address: see mcsafe_fault.
  *
  * fork: a child has the same shields, and counts and lists of its own. So has a child of any
- * clone(2) that copies the memory. A child of vfork(2) uses those of its parent. If it is killed
- * while it is in the handler, the parent may wait for ever at its next fault.
+ * clone(2) that copies the memory. At its first fault such a child opens /proc/self/maps itself,
+ * and closes the descriptor of its parent's, which it has inherited. A child of vfork(2) uses those
+ * of its parent. If it is killed while it is in the handler, the parent may wait for ever at its
+ * next fault.
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Two things do: closing a
@@ -180,7 +185,7 @@ struct mcsafe_shield_options {
 	mcsafe_shield_fn on_loss; /**< NULL: not wanted */
 	void *arg;                /**< passed to on_loss */
 	unsigned flags;           /**< 0 or MCSAFE_SHIELD_FILE */
-	int file_fd;              /**< for MCSAFE_SHIELD_FILE; any access mode */
+	int file_fd;              /**< for MCSAFE_SHIELD_FILE; any access mode, but see -EINVAL */
 	void *reserved[4];        /**< NULL */
 };
 
@@ -192,8 +197,10 @@ struct mcsafe_shield_options {
  *
  * The library keeps the mapping of one page of a shared file until the shield is closed, so that
  * mcsafe_shield_restore() can map the file again. It also keeps a descriptor for the size of the
- * file, and one of the mirror. They are never 0, 1 or 2, and are closed by execve(2). Once the
- * program has closed such a number, the library recognises that, and does without it.
+ * file, one of the mirror and, as long as any shield is open, one of /proc/self/maps. They are
+ * never 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the
+ * library recognises that, and does without it. Without the last one, each fault opens the file
+ * anew, and the next call opens one to keep.
  *
  * @param[out] shield   Receives the shield. Close it with mcsafe_shield_close(). Not NULL.
  *                      Unchanged after a failure.
@@ -205,7 +212,9 @@ struct mcsafe_shield_options {
  * @return     0        Success.
  *             -EINVAL  base is not a multiple of the page size. len is 0, or the range wraps around
  *                      the end of memory. An option is not one of those above. file_fd is not the
- *                      file that is mapped at base.
+ *                      file that is mapped at base: the device or the inode differs. If fstat(2)
+ *                      tells another device than /proc/self/maps (btrfs, overlayfs), file_fd is
+ *                      mapped to find out, so it must be open for reading.
  *             -E2BIG   options->size exceeds that of this library, and what follows is not 0.
  *             -EFAULT  Nothing is mapped at base.
  *             -EACCES  The memory at base may be executed.
@@ -335,6 +344,7 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  *             -EOPNOTSUPP  The file cannot be mapped again: there is none (the memory is
  *                          anonymous); or the mapping is private or of huge pages, and the file has
  *                          no descriptor (MCSAFE_SHIELD_FILE) and no path; or it cannot be opened.
+ *             -ENODATA     /proc/self/maps cannot be read. Stand-ins that were not looked at stay.
  *             -ENOMEM      Out of memory, or of mappings, or of address space.
  *
  * After a failure the pages that could be given back were given back.
@@ -345,6 +355,27 @@ MCSAFE_API int mcsafe_shield_touch(struct mcsafe_shield *shield, size_t start, s
  */
 MCSAFE_API int mcsafe_shield_restore(struct mcsafe_shield *shield, size_t start, size_t len)
 	MCSAFE_NOEXCEPT;
+
+/**
+ * The number of mappings that this process may still make: vm.max_map_count without those that it
+ * has. A stand-in takes up to 2, a byte or a mirror 6 while it is put in place. See "Mappings" at
+ * the top.
+ *
+ * Long before the last one is used up, call this from time to time, or when near_limit of
+ * mcsafe_stats_get() has grown. near_limit relies on the last count, and on what stand-ins have
+ * taken since. This function counts. So do some calls of mcsafe_shield_open() and
+ * mcsafe_shield_restore(): the first open, and then one in as many as a quarter of the mappings.
+ * What the program maps itself between two counts, near_limit does not know.
+ *
+ * @return     >= 0      So many. Other threads may make mappings at any time.
+ *             -ENODATA  /proc/self/maps or /proc/sys/vm/max_map_count cannot be read: there is no
+ *                       /proc, or no descriptor is left and no shield is open.
+ *
+ * @par Safety MT-Safe, AS-Safe: on_loss may call it. No cancellation point. errno is unchanged.
+ * @par Cost   It reads /proc/self/maps: about 1 microsecond for each mapping of the process.
+ * @since 0.1  @see mcsafe_stats_get()
+ */
+MCSAFE_API ssize_t mcsafe_shield_mappings_left(void) MCSAFE_NOEXCEPT;
 
 /**
  * Close a shield, and free it.

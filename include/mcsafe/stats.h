@@ -58,7 +58,10 @@ struct mcsafe_stats {
 	/** Stand-ins that the kernel has refused: there was no memory, or no mapping was left
 	 *  (vm.max_map_count). The fault went to the previous handler, or a touch failed. */
 	unsigned long long no_stand_in;
-	unsigned long long reserved[14]; /**< 0 */
+	/** Stand-ins that were mapped when less than a sixteenth of vm.max_map_count was left, as
+	 *  far as the library knew: see mcsafe_shield_mappings_left(). */
+	unsigned long long near_limit;
+	unsigned long long reserved[13]; /**< 0 */
 };
 
 MCSAFE_BEGIN_DECLS

@@ -28,6 +28,7 @@ struct mcsafe__counters {
 	_Atomic uint64_t repairs;      /* ranges that were repaired */
 	_Atomic uint64_t carried;      /* pages of a stand-in with the bytes of the file */
 	_Atomic uint64_t no_stand_in;  /* stand-ins that the kernel has refused */
+	_Atomic uint64_t near_limit;   /* stand-ins when few mappings were left */
 };
 
 extern struct mcsafe__counters mcsafe__counters;

@@ -2,7 +2,7 @@
 /*
  * maps.c - find an address in /proc/self/maps
  *
- * Of libc it calls open, fcntl, read, close, memcpy and memset.
+ * Of libc it calls open, fcntl, read, pread, close, memcpy and memset.
  */
 #include "maps.h"
 
@@ -93,21 +93,39 @@ static bool line(struct mcsafe__reader *r, struct mcsafe__mapping *mapping, stru
 	return true;
 }
 
+/* The first mapping that ends after addr. */
+static enum mcsafe__mapped find_next(struct mcsafe__reader *r, unsigned long addr,
+				     struct mcsafe__mapping *mapping, struct path *path)
+{
+	while (line(r, mapping, path))
+		if (addr < mapping->end)
+			return MCSAFE__MAPPED;
+	/* Another error, or a line that is not understood: an address may be in what follows. */
+	return r->at_end ? MCSAFE__NOT_MAPPED : MCSAFE__MAPPED_UNKNOWN;
+}
+
+/* The kernel lists the mappings in ascending order. */
 static enum mcsafe__mapped find(unsigned long addr, struct mcsafe__mapping *mapping,
 				struct path *path)
 {
 	struct mcsafe__reader r;
-	bool found = false;
+	enum mcsafe__mapped found;
 
 	if (!mcsafe__reader_open(&r, "/proc/self/maps"))
 		return MCSAFE__MAPPED_UNKNOWN;
-	while (!found && line(&r, mapping, path))
-		found = addr >= mapping->start && addr < mapping->end;
+	found = find_next(&r, addr, mapping, path);
 	mcsafe__reader_close(&r);
-	if (found)
-		return MCSAFE__MAPPED;
-	/* Another error, or a line that is not understood: an address may be in what follows. */
-	return r.at_end ? MCSAFE__NOT_MAPPED : MCSAFE__MAPPED_UNKNOWN;
+	return found == MCSAFE__MAPPED && addr < mapping->start ? MCSAFE__NOT_MAPPED : found;
+}
+
+enum mcsafe__mapped mcsafe__mapping_next_in(int maps, unsigned long addr,
+					    struct mcsafe__mapping *mapping)
+{
+	struct path path = {.at = mapping->path, .room = sizeof(mapping->path)};
+	struct mcsafe__reader r;
+
+	mcsafe__reader_begin(&r, maps);
+	return find_next(&r, addr, mapping, &path);
 }
 
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping)

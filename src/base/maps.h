@@ -25,7 +25,13 @@ enum mcsafe__mapped {
  * Allocates nothing. AS-Safe. */
 enum mcsafe__mapped mcsafe__mapping_find(unsigned long addr, struct mcsafe__mapping *mapping);
 
-/* The same, but the path is written to `path` with its `room` bytes, and mapping->path is empty. */
+/* Find the first mapping that ends after addr, in the open file /proc/self/maps. Nobody may read
+ * the file meanwhile. AS-Safe, but for errno. */
+enum mcsafe__mapped mcsafe__mapping_next_in(int maps, unsigned long addr,
+					    struct mcsafe__mapping *mapping);
+
+/* The same as mcsafe__mapping_find(), but the path is written to `path` with its `room` bytes, and
+ * mapping->path is empty. */
 enum mcsafe__mapped mcsafe__mapping_find_path(unsigned long addr, struct mcsafe__mapping *mapping,
 					      char *path, size_t room);
 

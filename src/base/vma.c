@@ -37,6 +37,9 @@ _Static_assert(sizeof(struct query) == 104, "as in the kernel");
 
 #define QUERY _IOWR('f', 17, struct query)
 
+/* Of query.flags: the mapping at the address or, if there is none, the next one. */
+#define OR_NEXT 0x10u
+
 #define VMA_READABLE   0x1u
 #define VMA_WRITABLE   0x2u
 #define VMA_EXECUTABLE 0x4u
@@ -47,50 +50,80 @@ static int prot_of(bool r, bool w, bool x)
 	return (r ? PROT_READ : 0) | (w ? PROT_WRITE : 0) | (x ? PROT_EXEC : 0);
 }
 
+static void take_text(const struct mcsafe__mapping *mapping, struct mcsafe__vma *vma)
+{
+	const char *perms = mapping->perms;
+
+	*vma = (struct mcsafe__vma){
+		.start = mapping->start,
+		.end = mapping->end,
+		.offset = mapping->offset,
+		.inode = mapping->inode,
+		.device = mapping->device,
+		.prot = prot_of(perms[0] == 'r', perms[1] == 'w', perms[2] == 'x'),
+		.is_shared = perms[3] == 's',
+	};
+}
+
 enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vma)
 {
 	struct mcsafe__mapping mapping;
 	enum mcsafe__mapped found = mcsafe__mapping_find(addr, &mapping);
-	const char *perms = mapping.perms;
 
-	if (found != MCSAFE__MAPPED)
-		return found;
-	*vma = (struct mcsafe__vma){
-		.start = mapping.start,
-		.end = mapping.end,
-		.offset = mapping.offset,
-		.inode = mapping.inode,
-		.device = mapping.device,
-		.prot = prot_of(perms[0] == 'r', perms[1] == 'w', perms[2] == 'x'),
-		.is_shared = perms[3] == 's',
-	};
+	if (found == MCSAFE__MAPPED)
+		take_text(&mapping, vma);
 	return found;
+}
+
+enum mcsafe__mapped mcsafe__vma_next_from_text(int maps, uintptr_t addr, struct mcsafe__vma *vma)
+{
+	struct mcsafe__mapping mapping;
+	enum mcsafe__mapped found = mcsafe__mapping_next_in(maps, addr, &mapping);
+
+	if (found == MCSAFE__MAPPED)
+		take_text(&mapping, vma);
+	return found;
+}
+
+/* 0, or an errno value. */
+static int ask(int maps, struct query *query, struct mcsafe__vma *vma)
+{
+	if (ioctl(maps, QUERY, query) != 0)
+		return errno;
+	*vma = (struct mcsafe__vma){
+		.start = query->start,
+		.end = query->end,
+		.offset = query->offset,
+		.inode = query->inode,
+		.device = makedev(query->dev_major, query->dev_minor),
+		.page = query->page_size,
+		.prot = prot_of(query->vma_flags & VMA_READABLE, query->vma_flags & VMA_WRITABLE,
+				query->vma_flags & VMA_EXECUTABLE),
+		.is_shared = query->vma_flags & VMA_SHARED,
+	};
+	return 0;
 }
 
 int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *path, size_t room)
 {
 	struct query query = {.size = sizeof(query), .addr = addr};
+	int err;
 
 	if (path != NULL) {
 		query.name_size = room < PATH_MAX ? (uint32_t)room : PATH_MAX;
 		query.name = (uintptr_t)path;
 	}
-	if (ioctl(maps, QUERY, &query) != 0)
-		return errno;
-	if (path != NULL && query.name_size == 0)
+	err = ask(maps, &query, vma);
+	if (err == 0 && path != NULL && query.name_size == 0)
 		path[0] = '\0';
-	*vma = (struct mcsafe__vma){
-		.start = query.start,
-		.end = query.end,
-		.offset = query.offset,
-		.inode = query.inode,
-		.device = makedev(query.dev_major, query.dev_minor),
-		.page = query.page_size,
-		.prot = prot_of(query.vma_flags & VMA_READABLE, query.vma_flags & VMA_WRITABLE,
-				query.vma_flags & VMA_EXECUTABLE),
-		.is_shared = query.vma_flags & VMA_SHARED,
-	};
-	return 0;
+	return err;
+}
+
+int mcsafe__vma_ask_next(int maps, uintptr_t addr, struct mcsafe__vma *vma)
+{
+	struct query query = {.size = sizeof(query), .addr = addr, .flags = OR_NEXT};
+
+	return ask(maps, &query, vma);
 }
 
 int mcsafe__maps_open(void)
@@ -98,24 +131,16 @@ int mcsafe__maps_open(void)
 	return mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
 }
 
-enum mcsafe__mapped mcsafe__vma_in(int maps, uintptr_t addr, struct mcsafe__vma *vma)
+enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
 {
-	int err;
+	enum mcsafe__mapped found = MCSAFE__MAPPED_UNKNOWN;
+	int maps = mcsafe__maps_open(), err;
 
 	if (maps < 0)
-		return MCSAFE__MAPPED_UNKNOWN;
+		return found;
 	err = mcsafe__vma_ask(maps, addr, vma, NULL, 0);
+	close(maps);
 	if (err == 0)
 		return MCSAFE__MAPPED;
 	return err == ENOENT ? MCSAFE__NOT_MAPPED : mcsafe__vma_from_text(addr, vma);
-}
-
-enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
-{
-	int maps = mcsafe__maps_open();
-	enum mcsafe__mapped found = mcsafe__vma_in(maps, addr, vma);
-
-	if (maps >= 0)
-		close(maps);
-	return found;
 }

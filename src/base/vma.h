@@ -31,13 +31,10 @@ struct mcsafe__vma {
 enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma);
 
 /*
- * The same in two steps, for several questions: open /proc/self/maps, and ask. The caller closes
- * the descriptor, which tells of the memory of the process that has opened it: it must not be kept,
- * because a child of fork(2) would get answers about its parent. mcsafe__maps_open() returns a
- * descriptor, or -1: then the answer is MCSAFE__MAPPED_UNKNOWN.
+ * Open /proc/self/maps. A descriptor, or -1 and errno. The file tells of the memory of the process
+ * that has opened it: in a child of fork(2) it gives answers about the parent.
  */
 int mcsafe__maps_open(void);
-enum mcsafe__mapped mcsafe__vma_in(int maps, uintptr_t addr, struct mcsafe__vma *vma);
 
 /*
  * The same by PROCMAP_QUERY only, of the open file /proc/self/maps. If path is not NULL, its `room`
@@ -46,7 +43,13 @@ enum mcsafe__mapped mcsafe__vma_in(int maps, uintptr_t addr, struct mcsafe__vma 
  */
 int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *path, size_t room);
 
-/* The same from the text. */
+/* The first mapping that ends after addr: by PROCMAP_QUERY, as mcsafe__vma_ask(). */
+int mcsafe__vma_ask_next(int maps, uintptr_t addr, struct mcsafe__vma *vma);
+
+/* The same from the text of the open file. Nobody may read the file meanwhile. */
+enum mcsafe__mapped mcsafe__vma_next_from_text(int maps, uintptr_t addr, struct mcsafe__vma *vma);
+
+/* As mcsafe__vma_at(), from the text. */
 enum mcsafe__mapped mcsafe__vma_from_text(uintptr_t addr, struct mcsafe__vma *vma);
 
 #endif /* MCSAFE_SRC_BASE_VMA_H */

@@ -15,6 +15,7 @@
 
 #include "base/descriptor.h"
 #include "base/page.h"
+#include "base/populate.h"
 #include "base/vma.h"
 #include "numbers.h"
 
@@ -107,10 +108,6 @@ enum mcsafe__mapped mcsafe__place_find(uintptr_t addr, struct mcsafe__place *pla
  (UINT64_C(1) << 62) /* not present, and not empty either: swapped out, or a marker */
 #define IS_GUARD (UINT64_C(1) << 58)
 
-#ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ 22
-#endif
-
 /* The entry of a page; 0 if it cannot be read. */
 static uint64_t entry_of(uintptr_t addr)
 {
@@ -131,14 +128,27 @@ bool mcsafe__page_is_guard(uintptr_t addr)
 }
 
 /*
+ * Before Linux 6.9, MADV_POPULATE_READ may never return for a page that the kernel must read from a
+ * file. Such a page has an empty entry. An entry that stays while a probe fails is that of poison,
+ * or of swap. If the kernel was moving the page, the probe has waited for it.
+ */
+static bool may_populate(uintptr_t page)
+{
+	if (!(entry_of(page) & IN_SWAP))
+		return false;
+	return mcsafe__populate_returns() ||
+	       (!mcsafe__probe_read(page) && (entry_of(page) & IN_SWAP));
+}
+
+/*
  * madvise(2): MADV_POPULATE_READ fails with EHWPOISON if the entry of the page says that the page
  * is poisoned. It reads no byte of the page. Only a page that has such an entry is asked about: for
  * another page the call could take memory.
  */
 bool mcsafe__page_is_poisoned(uintptr_t addr)
 {
-	void *page = (void *)mcsafe__down(addr, MCSAFE__PAGE);
+	uintptr_t page = mcsafe__down(addr, MCSAFE__PAGE);
 
-	return (entry_of(addr) & IN_SWAP) != 0 &&
-	       madvise(page, MCSAFE__PAGE, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
+	return may_populate(page) && madvise((void *)page, MCSAFE__PAGE, MADV_POPULATE_READ) != 0 &&
+	       errno == EHWPOISON;
 }

@@ -39,6 +39,7 @@ void mcsafe_stats_get(struct mcsafe_stats *stats)
 	stats->repairs = value_of(&counters->repairs);
 	stats->carried = value_of(&counters->carried);
 	stats->no_stand_in = value_of(&counters->no_stand_in);
+	stats->near_limit = value_of(&counters->near_limit);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -68,6 +69,8 @@ static const struct {
 	 offsetof(struct mcsafe_stats, carried)},
 	{"no_stand_in_total", "Stand-ins that the kernel has refused.",
 	 offsetof(struct mcsafe_stats, no_stand_in)},
+	{"near_limit_total", "Stand-ins that were mapped when few mappings were left.",
+	 offsetof(struct mcsafe_stats, near_limit)},
 };
 
 /* Write what is in the text. 0, or -errno. */

@@ -32,13 +32,52 @@ int libc_sigaction(int signo, const struct sigaction *action,
 struct job {
 	uintptr_t page;
 	uintptr_t end;
-	int populate; /* the advice that brings a page in */
+	bool for_store; /* the page is made dirty */
+	bool is_huge;
 	int error;
 };
 
-static bool is_lost(uintptr_t page, size_t len)
+/* The kernel need not read huge pages from a disk. */
+static bool may_populate(bool is_huge)
 {
-	return madvise((void *)page, len, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
+	return is_huge || mcsafe__populate_returns();
+}
+
+/* Whether the kernel has the page in memory, or its poison: so that it need not read a disk. */
+static bool is_resident(uintptr_t page)
+{
+	unsigned char resident = 0;
+
+	return mincore((void *)page, MCSAFE__PAGE, &resident) == 0 && (resident & 1);
+}
+
+static bool is_poisoned(uintptr_t start, size_t len)
+{
+	return madvise((void *)start, len, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
+}
+
+/* Whether a page is lost, in memory that can be read. */
+static bool is_lost(uintptr_t start, size_t len, bool is_huge)
+{
+	if (may_populate(is_huge))
+		return is_poisoned(start, len);
+	for (uintptr_t page = start; page < start + len; page += MCSAFE__PAGE)
+		if (!mcsafe__probe_read(page) && is_resident(page) &&
+		    is_poisoned(page, MCSAFE__PAGE))
+			return true;
+	return false;
+}
+
+static void bring_in(const struct job *job)
+{
+	int advice = job->for_store ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+
+	if (may_populate(job->is_huge))
+		(void)madvise((void *)job->page, MCSAFE__PAGE, advice);
+	else if (job->for_store)
+		(void)mcsafe__probe_write(job->page);
+	else
+		(void)mcsafe__probe_read(job->page);
 }
 
 /*
@@ -50,10 +89,10 @@ static int lose(const struct job *job)
 {
 	int error = 0;
 
-	madvise((void *)job->page, MCSAFE__PAGE, job->populate);
+	bring_in(job);
 	if (madvise((void *)job->page, MCSAFE__PAGE, MADV_HWPOISON) != 0)
 		error = errno;
-	if (is_lost(job->page, MCSAFE__PAGE))
+	if (is_lost(job->page, MCSAFE__PAGE, job->is_huge))
 		return 0;
 	return error != 0 ? -error : -ENODATA;
 }
@@ -121,10 +160,10 @@ static int explain(int error)
 
 int mcsafe__hwpoison_make(struct mcsafe__injection *piece)
 {
-	bool writable = (piece->prot & PROT_WRITE) != 0;
 	struct job job = {.page = piece->start,
 			  .end = piece->start + piece->len,
-			  .populate = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ};
+			  .for_store = (piece->prot & PROT_WRITE) != 0,
+			  .is_huge = piece->is_huge};
 	int error = run_helper(&job);
 
 	piece->len = job.page - piece->start;
@@ -145,9 +184,10 @@ int mcsafe__hwpoison_undo(struct mcsafe__injection *piece)
 							   ? "MADV_DONTNEED refuses this memory: "
 							     "part of a huge page, or locked"
 							   : "MADV_DONTNEED failed");
-	if (!is_lost(piece->start, piece->len))
+	if (!is_lost(piece->start, piece->len, piece->is_huge))
 		return 0;
-	if (madvise(start, piece->len, MADV_REMOVE) == 0 && !is_lost(piece->start, piece->len))
+	if (madvise(start, piece->len, MADV_REMOVE) == 0 &&
+	    !is_lost(piece->start, piece->len, piece->is_huge))
 		return 0;
 	return mcsafe__inject_fail(-EHWPOISON, "the kernel keeps the bad page in its file: punch "
 					       "a hole into the file");

@@ -10,6 +10,7 @@
 #include <mcsafe/inject.h>
 
 #include "base/page.h"
+#include "base/populate.h"
 
 /* A part of one mapping that was made bad. */
 struct mcsafe__injection {
@@ -24,6 +25,7 @@ struct mcsafe__injection {
 	bool watched;   /* by userfaultfd(2) */
 	bool dont_fork; /* MADV_DONTFORK */
 	bool dont_dump; /* MADV_DONTDUMP */
+	bool is_huge;   /* hugetlb */
 
 	void *aside;  /* where the memory was moved; NULL: it stayed in its place */
 	void *copy;   /* a copy of its bytes, if it could neither stay nor be moved; or NULL */
@@ -55,10 +57,6 @@ int mcsafe__inject_fail(int error, const char *why);
 /* Constants of the kernel that the headers of the C library may lack. */
 #ifndef MREMAP_DONTUNMAP
 # define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
-#endif
-#ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ  22 /* Linux 5.14 */
-# define MADV_POPULATE_WRITE 23
 #endif
 #ifndef MADV_GUARD_INSTALL
 # define MADV_GUARD_INSTALL 102 /* Linux 6.13 */

@@ -140,7 +140,8 @@ static int replace(struct mcsafe__injection *piece, int (*map)(const struct mcsa
 /* ---- hugetlb memory, which can be emptied but not moved ----------------------------------- */
 
 /* Keep a copy of a private mapping. Its pages are brought in first: reading a huge page that is not
- * there raises SIGBUS if there is no free huge page. */
+ * there raises SIGBUS if there is no free huge page. That returns with every kernel (see
+ * base/populate.h): huge pages are not read from a disk. */
 static int save(struct mcsafe__injection *piece)
 {
 	void *copy;

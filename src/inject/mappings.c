@@ -45,6 +45,7 @@ static void note_flags(struct mcsafe__injection *piece, const char *flags)
 	piece->watched = has_flag(flags, " um") || has_flag(flags, " uw") || has_flag(flags, " ui");
 	piece->dont_fork = has_flag(flags, " dc");
 	piece->dont_dump = has_flag(flags, " dd");
+	piece->is_huge = has_flag(flags, " ht");
 }
 
 /* Read the lines of one mapping up to its flags, which are the last. */

@@ -9,15 +9,11 @@
 
 #include "badblocks/within.h"
 #include "base/page.h"
+#include "base/populate.h"
 #include "landing/loss.h"
 
 /* Bytes that are read between two looks at the clock. */
 #define STEP ((size_t)65536)
-
-/* linux/mman.h of Linux 5.14; the C library's header may be older. */
-#ifndef MADV_POPULATE_READ
-# define MADV_POPULATE_READ 22
-#endif
 
 /* ---- read some bytes ------------------------------------------------------------------------- */
 

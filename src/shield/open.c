@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -76,6 +77,42 @@ static int take_fill(struct mcsafe_shield *shield, const struct mcsafe_shield_op
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+static bool is_file_of(const struct mcsafe__file_id *id, const struct mcsafe__origin *origin)
+{
+	return id->ino == origin->inode && id->dev == origin->device;
+}
+
+static bool is_hugetlbfs(int fd, size_t *page)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0 || fs.f_type != HUGETLBFS_MAGIC)
+		return false;
+	*page = (size_t)fs.f_bsize;
+	return true;
+}
+
+/* Whether a mapping of the file is shown as the one of the shield is. That decides if fstat(2)
+ * tells another device than /proc/self/maps, as it does on btrfs, and on old kernels' overlayfs */
+static bool is_mapped_alike(int fd, const struct mcsafe__origin *origin)
+{
+	struct mcsafe__vma vma;
+	size_t huge;
+	void *page;
+	bool is_alike;
+
+	/* To map a device could change it. hugetlbfs has no such differences. */
+	if (origin->inode == 0 || is_hugetlbfs(fd, &huge))
+		return false;
+	page = mmap(NULL, MCSAFE__PAGE, PROT_NONE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		return false;
+	is_alike = mcsafe__vma_at((uintptr_t)page, &vma) == MCSAFE__MAPPED &&
+		   vma.inode == origin->inode && vma.device == origin->device;
+	munmap(page, MCSAFE__PAGE);
+	return is_alike;
+}
+
 /* The program's descriptor of the file. O_PATH needs no permission, and closing it later removes no
  * record locks. */
 static int keep_file(struct mcsafe_shield *shield, int fd)
@@ -86,19 +123,20 @@ static int keep_file(struct mcsafe_shield *shield, int fd)
 
 	if (err != 0)
 		return err;
-	if (id.ino != shield->origin.inode)
+	if (!is_file_of(&id, &shield->origin) &&
+	    !(S_ISREG(id.type) && is_mapped_alike(fd, &shield->origin)))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &shield->file.id);
 	if (fd < 0)
 		return fd;
+	/* Another thread may have closed the number. */
+	if (!mcsafe__fd_is_same(fd, &id)) {
+		close(fd);
+		return -EBADF;
+	}
 	shield->file.fd = fd;
 	return 0;
-}
-
-static bool is_file_of(const struct mcsafe__file_id *id, const struct mcsafe__origin *origin)
-{
-	return id->ino == origin->inode && id->dev == origin->device;
 }
 
 /* Open the file by the path that the kernel tells, if it is still that file. Some file systems show
@@ -178,12 +216,12 @@ static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
  * does, if there is one. */
 static int learn_granule(struct mcsafe_shield *shield)
 {
-	struct statfs fs;
+	size_t page;
 
 	if (shield->granule > MCSAFE__PAGE || shield->file.fd < 0 ||
-	    fstatfs(shield->file.fd, &fs) != 0 || fs.f_type != HUGETLBFS_MAGIC)
+	    !is_hugetlbfs(shield->file.fd, &page))
 		return 0;
-	return round_range(shield, shield->start, shield->end - shield->start, (size_t)fs.f_bsize);
+	return round_range(shield, shield->start, shield->end - shield->start, page);
 }
 
 /* A bit for each page. */
@@ -241,6 +279,12 @@ static void destroy(struct mcsafe_shield *shield)
 	free(shield);
 }
 
+static void drop_unused_maps(void)
+{
+	if (mcsafe__shield_is_idle())
+		mcsafe__shield_drop_maps();
+}
+
 int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 			const struct mcsafe_shield_options *options, mcsafe__shield_note_fn note,
 			void *note_arg)
@@ -252,6 +296,8 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	mcsafe__control_enter(&section);
 	new = calloc(1, sizeof(*new));
 	err = new != NULL ? mcsafe__shield_prepare() : -ENOMEM;
+	if (err == 0)
+		err = mcsafe__shield_keep_maps();
 	if (new != NULL) {
 		new->mirror.fd = new->file.fd = -1;
 		new->note = note;
@@ -263,7 +309,10 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 		if (err != 0)
 			destroy(new);
 	}
+	if (err != 0)
+		drop_unused_maps();
 	if (err == 0) {
+		mcsafe__shield_look_at_room();
 		atomic_store(&mcsafe__shield_hook, mcsafe__shield_claim);
 		*shield = new;
 	}
@@ -286,8 +335,10 @@ int mcsafe_shield_close(struct mcsafe_shield *shield)
 		return 0;
 	mcsafe__control_enter(&section);
 	err = mcsafe__shield_remove(shield);
-	if (err == 0)
+	if (err == 0) {
 		destroy(shield);
+		drop_unused_maps();
+	}
 	mcsafe__control_leave(&section);
 	return err;
 }

@@ -152,8 +152,8 @@ struct copy {
 
 /* Map [start, end) of the shield from the file's page that is kept mapped. A mapping can be made
  * longer, but not begin later in the file, so what comes before is unmapped again. */
-static int map_from_page(const struct mcsafe_shield *shield, uintptr_t start, uintptr_t end,
-			 struct copy *copy)
+static int map_from_page(const struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
+			 uintptr_t start, uintptr_t end, struct copy *copy)
 {
 	size_t before = start - shield->start, n = end - shield->start;
 	char *all = mremap(shield->first_page, 0, n, MREMAP_MAYMOVE);
@@ -165,7 +165,7 @@ static int map_from_page(const struct mcsafe_shield *shield, uintptr_t start, ui
 		munmap(all, before);
 	copy->start = (uintptr_t)all + before;
 	copy->end = (uintptr_t)all + n;
-	copy->prot = mcsafe__vma_at(copy->start, &vma) == MCSAFE__MAPPED ? vma.prot : -1;
+	copy->prot = mcsafe__shield_ask(maps, copy->start, &vma) == MCSAFE__MAPPED ? vma.prot : -1;
 	return 0;
 }
 
@@ -211,8 +211,10 @@ static int map_from_file(const struct mcsafe_shield *shield, uintptr_t start, ui
 /* What is restored in one step: a part of one mapping of stand-ins. */
 struct stretch {
 	struct mcsafe_shield *shield;
-	uintptr_t start, end; /* of the stand-ins */
-	struct copy copy;     /* what takes their place */
+	const struct mcsafe__maps *maps;
+	uintptr_t start, end;       /* of the stand-ins */
+	struct mcsafe__vma mapping; /* that they are in */
+	struct copy copy;           /* what takes their place */
 	size_t granule;
 	int err;
 };
@@ -221,6 +223,7 @@ struct stretch {
 static void move_back(struct stretch *stretch, uintptr_t from, uintptr_t end)
 {
 	uintptr_t to = stretch->start + (from - stretch->copy.start);
+	struct mcsafe__vma now;
 	size_t n = end - from;
 
 	if (mremap((void *)from, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
@@ -228,6 +231,8 @@ static void move_back(struct stretch *stretch, uintptr_t from, uintptr_t end)
 		munmap((void *)from, n);
 		return;
 	}
+	if (mcsafe__shield_ask(stretch->maps, to, &now) == MCSAFE__MAPPED)
+		mcsafe__shield_note_given_back(&stretch->mapping, &now, to, to + n);
 	mcsafe__shield_unmark(stretch->shield, to, to + n);
 }
 
@@ -279,7 +284,7 @@ static int map_copy(struct stretch *stretch, uintptr_t end)
 	int prot = copy->prot, err = -EOPNOTSUPP;
 
 	if (shield->first_page != NULL)
-		err = map_from_page(shield, stretch->start, end, copy);
+		err = map_from_page(shield, stretch->maps, stretch->start, end, copy);
 	/* The mapping of a device may not get longer. */
 	if (err == -EOPNOTSUPP)
 		err = map_from_file(shield, stretch->start, end, copy);
@@ -305,34 +310,56 @@ static void restore_stretch(struct stretch *stretch)
 		stretch->err = -EIO;
 }
 
+/* Restore the stand-ins that begin at stretch->start, up to stretch->end or less. Returns where to
+ * go on. */
+static uintptr_t restore_first(struct stretch *stretch)
+{
+	struct mcsafe__vma vma = {.page = 0};
+	enum mcsafe__mapped found = mcsafe__shield_ask_next(stretch->maps, stretch->start, &vma);
+	bool is_mapped = found == MCSAFE__MAPPED && vma.start <= stretch->start;
+
+	if (found == MCSAFE__MAPPED_UNKNOWN) {
+		stretch->err = -ENODATA;
+		return stretch->end;
+	}
+	if (found == MCSAFE__MAPPED)
+		stretch->end = least(stretch->end, is_mapped ? vma.end : vma.start);
+	if (is_mapped && vma.inode == 0 && !vma.is_shared) {
+		stretch->mapping = vma;
+		stretch->copy.prot = vma.prot;
+		stretch->granule = stretch->shield->granule;
+		restore_stretch(stretch);
+	} else {
+		/* The program has put something else there, or nothing. */
+		mcsafe__shield_unmark(stretch->shield, stretch->start, stretch->end);
+	}
+	return stretch->end;
+}
+
 /* Restore the first stand-ins of [at, end). Returns where to go on; end if there is no more. */
 static uintptr_t restore_some(struct mcsafe_shield *shield, uintptr_t at, uintptr_t end, int *err)
 {
 	struct mcsafe__shield_section section;
+	struct mcsafe__maps maps;
 	struct mcsafe_range range;
-	struct mcsafe__vma vma = {.page = 0};
 	uintptr_t next = end;
 
 	mcsafe__shield_enter(&section);
 	mcsafe__shield_lock(shield);
-	if (mcsafe__shield_next_stand_in(shield, at - shield->start, &range)) {
-		uintptr_t start = shield->start + range.start;
-		enum mcsafe__mapped found = mcsafe__vma_at(start, &vma);
-		struct stretch stretch = {.shield = shield, .start = start};
+	mcsafe__shield_open_maps(&maps);
+	if (mcsafe__shield_next_stand_in(shield, at - shield->start, &range) &&
+	    shield->start + range.start < end) {
+		struct stretch stretch = {
+			.shield = shield,
+			.maps = &maps,
+			.start = shield->start + range.start,
+			.end = least(shield->start + range.start + range.len, end),
+		};
 
-		stretch.end = next = least(start + range.len, end);
-		if (found == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared && start < end) {
-			stretch.end = next = least(next, vma.end);
-			stretch.copy.prot = vma.prot;
-			stretch.granule = shield->granule;
-			restore_stretch(&stretch);
-			*err = stretch.err;
-		} else if (start < end) {
-			/* The program has put something else there. */
-			next = start + MCSAFE__PAGE;
-			mcsafe__shield_unmark(shield, start, next);
-		}
+		next = restore_first(&stretch);
+		*err = stretch.err;
 	}
+	mcsafe__shield_close_maps(&maps);
 	mcsafe__shield_unlock(shield);
 	mcsafe__shield_leave(&section);
 	return next;
@@ -346,6 +373,7 @@ int mcsafe_shield_restore(struct mcsafe_shield *shield, size_t start, size_t len
 
 	if (len == 0 || start >= shield->end - shield->start)
 		return 0;
+	mcsafe__shield_look_at_room();
 	at = shield->start + mcsafe__down(start, shield->granule);
 	end = shield->start +
 	      mcsafe__up(end_of(shield, start, len) - shield->start, shield->granule);

@@ -3,9 +3,9 @@
  * shield.h - the private part of shields
  *
  * A fault enters claim.c, finds its shield in table.c without a lock, and has stand_in.c replace
- * the page. fill.c makes what is more than zeros. What was replaced stands in a bitmap (lost.c). A
- * lock of the shield makes a thread wait while another thread replaces or restores a page of the
- * same shield.
+ * the page. mapped.c tells what is mapped there. fill.c makes what is more than zeros. What was
+ * replaced stands in a bitmap (lost.c). A lock of the shield makes a thread wait while another
+ * thread replaces or restores a page of the same shield.
  *
  * Whoever holds that lock, or has found a shield in the table, is in a section: all signals are
  * blocked, and the thread cannot be cancelled. So nothing can take the thread out of the section,
@@ -103,6 +103,56 @@ struct mcsafe_shield *mcsafe__shield_at(uintptr_t addr);
 void mcsafe__shield_lock(const struct mcsafe_shield *shield);
 void mcsafe__shield_unlock(const struct mcsafe_shield *shield);
 
+/* The lock of what mapped.c keeps, in a section or with all signals blocked. No thread that holds
+ * it takes another lock. fd is 0 if nothing is kept, and at first in a child of fork(2). */
+struct mcsafe__kept *mcsafe__shield_lock_maps(void);
+void mcsafe__shield_unlock_maps(void);
+
+/* Whether there are locks: at latest when there is a shield. AS-Safe. */
+bool mcsafe__shield_is_prepared(void);
+
+/* Whether all is prepared, and no shield is open. The caller holds the control lock. */
+bool mcsafe__shield_is_idle(void);
+
+/* ---- mapped.c -------------------------------------------------------------------------------- */
+
+/* The file /proc/self/maps of this process. */
+struct mcsafe__maps {
+	int fd; /* -1: it cannot be opened */
+	bool is_kept;
+};
+
+/* Keep a descriptor. 0; -EMFILE, -ENFILE; -ENODATA: the file cannot be opened. The caller holds the
+ * control lock. */
+int mcsafe__shield_keep_maps(void);
+
+/* Close it. The caller holds the control lock, and no section uses it. */
+void mcsafe__shield_drop_maps(void);
+
+/* In a section. AS-Safe, but for errno. */
+void mcsafe__shield_open_maps(struct mcsafe__maps *maps);
+void mcsafe__shield_close_maps(const struct mcsafe__maps *maps);
+
+/* The mapping of an address; and the first mapping that ends after it, which is MCSAFE__NOT_MAPPED
+ * if there is none. In a section. AS-Safe, but for errno. */
+enum mcsafe__mapped mcsafe__shield_ask(const struct mcsafe__maps *maps, uintptr_t addr,
+				       struct mcsafe__vma *vma);
+enum mcsafe__mapped mcsafe__shield_ask_next(const struct mcsafe__maps *maps, uintptr_t addr,
+					    struct mcsafe__vma *vma);
+
+/* ---- room.c ---------------------------------------------------------------------------------- */
+
+/* Count the mappings of the process, if it is time to. */
+void mcsafe__shield_look_at_room(void);
+
+/* [start, end) of the mapping `before` is a stand-in now, or is given back, and `after` is the
+ * mapping there. A stand-in is counted if the limit is near. AS-Safe. */
+void mcsafe__shield_note_stand_in(const struct mcsafe__vma *before, const struct mcsafe__vma *after,
+				  uintptr_t start, uintptr_t end);
+void mcsafe__shield_note_given_back(const struct mcsafe__vma *before,
+				    const struct mcsafe__vma *after, uintptr_t start,
+				    uintptr_t end);
+
 /* ---- lost.c ---------------------------------------------------------------------------------- */
 
 /* Mark pages as stand-ins, or no longer. The caller holds the lock. AS-Safe. */
@@ -166,7 +216,7 @@ struct mcsafe__failed {
 	bool is_known;  /* replace it untouched. The note is not wanted */
 	bool is_asked;  /* nothing has faulted: replace it if the kernel says that it fails */
 	bool is_new;    /* the processor has met the poison. The page may still be mapped */
-	int maps;       /* stand_in.c: /proc/self/maps */
+	struct mcsafe__maps maps; /* stand_in.c */
 };
 
 #define MCSAFE__RANGES_TOLD 32

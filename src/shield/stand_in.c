@@ -3,7 +3,7 @@
  * stand_in.c - put a stand-in where memory has failed
  *
  * Runs in the signal handler, in a section, under the lock of the shield. Of libc it calls madvise,
- * mmap, fstat and close, and what fill.c and base/vma.c call.
+ * mmap and fstat, and what fill.c and mapped.c call.
  *
  * A stand-in is complete before a thread can see it: zeros are mapped at once, other bytes are
  * filled in at another address and moved (fill.c). A move and a mapping replace what was there in
@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/counters.h"
 #include "base/probe.h"
@@ -85,7 +84,7 @@ static bool is_ours(const struct mcsafe_shield *shield, const struct mcsafe__vma
 static int look(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
 		struct mcsafe__vma *vma)
 {
-	enum mcsafe__mapped found = mcsafe__vma_in(failed->maps, failed->addr, vma);
+	enum mcsafe__mapped found = mcsafe__shield_ask(&failed->maps, failed->addr, vma);
 
 	if (found != MCSAFE__MAPPED)
 		return found == MCSAFE__NOT_MAPPED ? 0 : -ENODATA;
@@ -193,19 +192,28 @@ static int look_again(const struct mcsafe_shield *shield, const struct mcsafe__f
 	return 1;
 }
 
-/* Another thread may have mapped something else over a stand-in, or unmapped it: that is no longer
- * listed. It remains counted, because a thread may have seen it. */
-static void unmark_others(struct mcsafe_shield *shield, int maps, const struct plan *plan)
+/* Look what is there now. Another thread may have mapped something else over a stand-in, or
+ * unmapped it: that is no longer listed. It remains counted, because a thread may have seen it. */
+static void look_after(struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
+		       const struct plan *plan)
 {
-	struct mcsafe__vma vma;
+	struct mcsafe__vma after = {.start = 0};
 
 	for (uintptr_t at = plan->start, next; at < plan->end; at = next) {
-		bool is_mapped = mcsafe__vma_in(maps, at, &vma) == MCSAFE__MAPPED;
+		struct mcsafe__vma vma = {.start = 0};
+		enum mcsafe__mapped found = mcsafe__shield_ask_next(maps, at, &vma);
+		bool is_mapped = found == MCSAFE__MAPPED && vma.start <= at;
 
-		next = is_mapped ? least(vma.end, plan->end) : at + MCSAFE__PAGE;
+		next = plan->end;
+		if (found == MCSAFE__MAPPED)
+			next = least(next, is_mapped ? vma.end : vma.start);
 		if (!is_mapped || vma.inode != 0 || vma.is_shared)
 			mcsafe__shield_unmark(shield, at, next);
+		if (at == plan->start)
+			after.start = vma.start;
+		after.end = vma.end;
 	}
+	mcsafe__shield_note_stand_in(&plan->vma, &after, plan->start, plan->end);
 }
 
 /* Move filled memory to its place. 1, or -errno. */
@@ -240,7 +248,7 @@ static int put(struct mcsafe_shield *shield, const struct mcsafe__failed *failed
 	else
 		done = move(shield, plan, filling);
 	if (done == 1) {
-		unmark_others(shield, failed->maps, plan);
+		look_after(shield, &failed->maps, plan);
 		return done;
 	}
 	atomic_fetch_sub(&shield->carried, plan->carried);
@@ -347,51 +355,79 @@ static void finish(const struct mcsafe_shield *shield, const struct mcsafe__fail
 }
 
 /* Whether a stand-in is there already. */
-static bool is_replaced(const struct mcsafe_shield *shield, uintptr_t page)
+static bool is_replaced(const struct mcsafe_shield *shield, const struct mcsafe__maps *maps,
+			uintptr_t page)
 {
 	struct mcsafe__vma vma;
 
 	return mcsafe__shield_is_marked(shield, page) &&
-	       mcsafe__vma_at(page, &vma) == MCSAFE__MAPPED && vma.inode == 0 && !vma.is_shared;
+	       mcsafe__shield_ask(maps, page, &vma) == MCSAFE__MAPPED && vma.inode == 0 &&
+	       !vma.is_shared;
+}
+
+/* If the processor has just met poison, the kernel may have failed to unmap the page. Then it can
+ * be populated, and an access meets the poison again, for ever. But if two threads have met the
+ * same poison, the first answer is the stand-in for both. */
+static bool may_try(const struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		    uintptr_t page)
+{
+	return !failed->is_known && (!failed->is_new || is_replaced(shield, &failed->maps, page));
+}
+
+/* 1, 0 or -errno. */
+static int replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+		   struct plan *plan)
+{
+	/* If the size of a huge page is not known, as with memory of devices: the kernel replaces
+	 * no part of it (-EINVAL). So try the sizes of x86. */
+	static const size_t granules[] = {MCSAFE__PAGE, (size_t)2 << 20, (size_t)1 << 30};
+	int done = -EINVAL;
+
+	plan->size = mcsafe__shield_file_size(shield);
+	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
+		done = look(shield, failed, &plan->vma);
+		if (done <= 0)
+			break;
+		done = -EINVAL;
+		if (granules[i] < plan->vma.page)
+			continue;
+		done = make_plan(shield, failed, granules[i], plan);
+		if (done == 0)
+			done = carry_out_all_or_least(shield, failed, granules[i], plan);
+	}
+	return done;
+}
+
+/* The same, if the page still fails. */
+static int try_and_replace(struct mcsafe_shield *shield, const struct mcsafe__failed *failed,
+			   struct plan *plan)
+{
+	uintptr_t page = mcsafe__down(failed->addr, MCSAFE__PAGE), end = page + MCSAFE__PAGE;
+	int done;
+
+	if (may_try(shield, failed, page)) {
+		int tried = mcsafe__shield_try(page, end, failed->was_store);
+
+		if (tried == 0 || (failed->is_asked && !mcsafe__shield_is_failure(tried)))
+			return tried == 0 ? 0 : -EFAULT;
+	}
+	done = replace(shield, failed, plan);
+	/* Something else is there by now, and can be accessed. */
+	if (done == -EFAULT && !failed->is_new && !failed->is_known &&
+	    mcsafe__shield_try(page, end, failed->was_store) == 0)
+		done = 0;
+	return done;
 }
 
 int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced)
 {
-	/* If the size of a huge page is not known, as with memory of devices: the kernel replaces
-	 * no part of it (-EINVAL). So try the sizes of x86. */
-	static const size_t granules[] = {MCSAFE__PAGE, (size_t)2 << 20, (size_t)1 << 30};
-	uintptr_t page = mcsafe__down(failed->addr, MCSAFE__PAGE);
-	int done = -EINVAL, tried;
 	struct plan plan;
+	int done;
 
-	/* If the processor has just met poison, the kernel may have failed to unmap the page. Then
-	 * it can be populated, and an access meets the poison again, for ever. But if two threads
-	 * have met the same poison, the first answer is the stand-in for both. */
-	if (!failed->is_known && (!failed->is_new || is_replaced(shield, page))) {
-		tried = mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store);
-		if (tried == 0 || (failed->is_asked && !mcsafe__shield_is_failure(tried)))
-			return tried == 0 ? 0 : -EFAULT;
-	}
-	plan.size = mcsafe__shield_file_size(shield);
-	failed->maps = mcsafe__maps_open();
-	for (size_t i = 0; done == -EINVAL && i < sizeof(granules) / sizeof(granules[0]); i++) {
-		done = look(shield, failed, &plan.vma);
-		if (done <= 0)
-			break;
-		done = -EINVAL;
-		if (granules[i] < plan.vma.page)
-			continue;
-		done = make_plan(shield, failed, granules[i], &plan);
-		if (done == 0)
-			done = carry_out_all_or_least(shield, failed, granules[i], &plan);
-	}
-	if (failed->maps >= 0)
-		close(failed->maps);
-	/* Something else is there by now, and can be accessed. */
-	if (done == -EFAULT && !failed->is_new && !failed->is_known &&
-	    mcsafe__shield_try(page, page + MCSAFE__PAGE, failed->was_store) == 0)
-		done = 0;
+	mcsafe__shield_open_maps(&failed->maps);
+	done = try_and_replace(shield, failed, &plan);
+	mcsafe__shield_close_maps(&failed->maps);
 	if (done == 1)
 		finish(shield, failed, &plan, replaced);
 	else if (done == -ENOMEM || done == -EAGAIN)

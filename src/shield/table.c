@@ -11,9 +11,9 @@
  * the parity, and counts itself in late, is waited for in the next round or by the next writer.
  * That is early enough: it looks into the table only after it has counted itself in.
  *
- * The counters and the locks are in a page that the kernel fills with zeros in a child of fork(2)
- * (MADV_WIPEONFORK). The child has none of the threads that were in sections; the thread that calls
- * fork(2) is in none, because signals are blocked there.
+ * The counters, the locks and what mapped.c keeps are in a page that the kernel fills with zeros in
+ * a child of fork(2) (MADV_WIPEONFORK). The child has none of the threads that were in sections;
+ * the thread that calls fork(2) is in none, because signals are blocked there.
  *
  * Parts run in the signal handler. Of libc these call syscall and pthread_setcancelstate.
  */
@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCKS 32 /* shields with equal numbers share a lock. No thread takes two */
+#define LOCKS 32 /* shields with equal numbers share a lock. No thread takes two of these */
 
 struct shared {
 	_Atomic size_t parity;
@@ -39,13 +39,14 @@ struct shared {
 	} sections[2];
 	struct {
 		_Alignas(MCSAFE__LINE) _Atomic uint32_t word; /* see lock() */
-	} locks[LOCKS];
+	} locks[LOCKS + 1];                                   /* the last one is that of maps */
+	struct mcsafe__kept maps;
 };
 
 _Static_assert(sizeof(struct shared) <= MCSAFE__PAGE, "one page");
 
 /* Mapped before the first shield is added, and never unmapped. */
-static struct shared *shared;
+static struct shared *_Atomic shared;
 
 struct entry {
 	uintptr_t start, end;
@@ -152,6 +153,17 @@ void mcsafe__shield_unlock(const struct mcsafe_shield *shield)
 	unlock(&shared->locks[shield->lock].word);
 }
 
+struct mcsafe__kept *mcsafe__shield_lock_maps(void)
+{
+	lock(&shared->locks[LOCKS].word);
+	return &shared->maps;
+}
+
+void mcsafe__shield_unlock_maps(void)
+{
+	unlock(&shared->locks[LOCKS].word);
+}
+
 /* ---- table ----------------------------------------------------------------------------------- */
 
 /* The first entry that ends after an address. */
@@ -251,4 +263,14 @@ int mcsafe__shield_remove(const struct mcsafe_shield *shield)
 	new->n = old->n - 1;
 	publish(new);
 	return 0;
+}
+
+bool mcsafe__shield_is_prepared(void)
+{
+	return atomic_load(&shared) != NULL;
+}
+
+bool mcsafe__shield_is_idle(void)
+{
+	return mcsafe__shield_is_prepared() && atomic_load(&current)->n == 0;
 }

@@ -3,8 +3,9 @@
 """distros.py - use ./dev on fresh Debian systems
 
 Makes Debian 12, 13 and sid below build/distros with debootstrap. On each it runs `./dev demo`,
-`build`, `test`, `package`, and the commands that README gives for an installation: first as an
-ordinary user with sudo, then as root. The user begins with nothing installed but git, sudo and the
+`build`, `test`, `package`, `deb`, and the commands that README gives for an installation: first as
+an ordinary user with sudo, then as root. `deb` builds Debian's packages, checks them with lintian,
+installs them, and runs debian/tests. The user begins with nothing installed but git, sudo and the
 tree. At the end it prints a table, and the tests that were skipped with their reasons. The output
 of each command is in build/distros/SYSTEM/log.
 
@@ -26,13 +27,18 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 ENTER = Path(__file__).with_name("enter")
 SUITES = {"12": "bookworm", "13": "trixie", "sid": "sid"}
-COMMANDS = ("demo", "build", "test", "package", "install")
+COMMANDS = ("demo", "build", "test", "package", "deb", "install")
+ARGUMENTS = {"deb": ["--try"]}
 USERS = ("tester", "root")
 # What README tells the reader to have, and the means to become root.
 INCLUDED = "ca-certificates,git,sudo"
 # The lines of tests/summary.py and of ./dev that belong into the report.
 NOTES = re.compile(r"^(?:skipped  |left out |FAILED   |dev: the virtual machine).*$", re.M)
 COUNTS = re.compile(r"^\w[\w-]*: (\d+% tests passed, .*)$", re.M)
+# Of packaging/deb.py: what was built, found by lintian, and tested.
+PACKAGED = re.compile(
+    r"^    (\d+% tests passed, .*|[EWIPX]: .*|\w+ +(?:PASS|FAIL|SKIP)\b.*)$", re.M
+)
 VERDICT = re.compile(r"^=+ (here: .*)$", re.M)
 
 
@@ -148,6 +154,9 @@ def run_command(system: str, root: Path, user: str, command: str, arguments: lis
     seconds = time.monotonic() - start
     text = log.read_text(errors="replace")
     said = [*COUNTS.findall(text), *VERDICT.findall(text)]
+    if command == "deb":
+        # autopkgtest says each result when it is there, and again at the end.
+        said = list(dict.fromkeys(" ".join(line.split()) for line in PACKAGED.findall(text)))
     result = Result(system, user, command, status, seconds, "; ".join(said), NOTES.findall(text))
     if status != 0 and not said:
         result.notes += [f"its last line: {(text.splitlines() or ['(none)'])[-1]}"]
@@ -207,7 +216,7 @@ def main() -> int:
         for user in options.users or USERS:
             copy_tree(root, user)
             for command in options.only or COMMANDS:
-                arguments = test_arguments if command == "test" else []
+                arguments = test_arguments if command == "test" else ARGUMENTS.get(command, [])
                 results.append(run_command(system, root, user, command, arguments))
     text = report(results)
     print(f"\n{text}")

@@ -223,6 +223,7 @@ IN_CHILD(test_the_text_has_each_count)
 	counters->repairs = UINT64_MAX;
 	counters->carried = 107;
 	counters->no_stand_in = 108;
+	counters->near_limit = 109;
 	write_and_read();
 	next = 1;
 	for (size_t i = 0; i < 7; i++)
@@ -244,6 +245,7 @@ IN_CHILD(test_the_text_has_each_count)
 	CHECK_EQ(value_of("mcsafe_repairs_total"), UINT64_MAX);
 	CHECK_EQ(value_of("mcsafe_carried_total"), 107);
 	CHECK_EQ(value_of("mcsafe_no_stand_in_total"), 108);
+	CHECK_EQ(value_of("mcsafe_near_limit_total"), 109);
 }
 
 /* The format: # HELP, # TYPE, samples, each on a line, every metric announced before its sample. */
@@ -270,7 +272,7 @@ IN_CHILD(test_the_text_is_what_prometheus_reads)
 			samples++;
 		}
 	}
-	CHECK_EQ(samples, 14 + 10);
+	CHECK_EQ(samples, 14 + 11);
 }
 
 IN_CHILD(test_an_error_of_the_descriptor_is_returned)

@@ -103,6 +103,7 @@ REPORT |= DEVICE_NUMBERS | {
     "strncmp",
     "strrchr",
     "strstr",
+    "uname",
 }
 
 # libunwind is called only in that child, and only in one object.

@@ -72,3 +72,52 @@ need_pkg_config() {
 pkg_config() {
   PKG_CONFIG_LIBDIR="$1/pkgconfig" pkg-config "${@:2}" mcsafe
 }
+
+# files_of PART VERSION LIBDIR DOCDIR BUILD-TYPE - the files of a part of an installation, below its
+# prefix: library, inject, command or development. The fixture's build has the manual pages.
+files_of() {
+  local version=$2 lib=$3 doc=$4 type=$5 name
+  case $1 in
+    library) printf "$lib/libmcsafe.so.%s\n" "${version%%.*}" "$version" ;;
+    inject) printf "$lib/libmcsafe-inject.so.%s\n" "${version%%.*}" "$version" ;;
+    command)
+      printf '%s\n' bin/mcsafe "$lib/mcsafe/libmcsafe-run.so" share/bash-completion/completions/mcsafe
+      (cd "$WORK/build" && find man -path 'man/man1/*') | sed 's,^,share/,'
+      ;;
+    development)
+      (cd "$MCSAFE_SOURCE_DIR" && find include -type f)
+      (cd "$MCSAFE_SOURCE_DIR" && find examples -type f ! -name '.*') | sed "s,^,$doc/,"
+      (cd "$WORK/build" && find man -path 'man/man[37]/*') | sed 's,^,share/,'
+      printf "$doc/%s\n" CHANGELOG.md LICENSE README.md inject.md sanitizers.md valgrind.supp
+      for name in config config-version targets "targets-$type" inject-targets \
+        "inject-targets-$type"; do
+        printf '%s\n' "$lib/cmake/mcsafe/mcsafe-$name.cmake"
+      done
+      for name in libmcsafe libmcsafe-inject; do
+        printf "$lib/$name.%s\n" a so
+      done
+      printf "$lib/pkgconfig/%s.pc\n" mcsafe mcsafe-inject
+      # Only a library that was built with libunwind installs the module that finds libunwind.
+      if grep -q '^Libs.private: -lunwind' "$WORK/build/mcsafe.pc"; then
+        printf '%s\n' "$lib/cmake/mcsafe/FindLibunwind.cmake"
+      fi
+      ;;
+    *) die "no such part: $1" ;;
+  esac
+}
+
+# all_files VERSION LIBDIR DOCDIR BUILD-TYPE - those of all parts. The command needs json-c.
+all_files() {
+  files_of library "$@"
+  files_of inject "$@"
+  files_of development "$@"
+  [ ! -e "$WORK/build/tools/mcsafe" ] || files_of command "$@"
+}
+
+# same_files WHAT EXPECTED FOUND - the two lists must have the same lines
+same_files() {
+  [ "$(wc -l <<<"$2")" -ge 2 ] || die "$1: only $2 is expected"
+  diff -u <(sort -u <<<"$2") <(sort <<<"$3") ||
+    die "$1: expected (-) and installed (+) files differ"
+  say "$1: $(wc -l <<<"$3") files"
+}

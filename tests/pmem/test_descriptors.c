@@ -33,6 +33,7 @@
 
 int __real_openat(int directory, const char *path, int flags, ...);
 int __wrap_openat(int directory, const char *path, int flags, ...);
+int __wrap___openat_2(int directory, const char *path, int flags);
 
 FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);
@@ -65,6 +66,12 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 	for (int i = 0; let_others_run && i < 20; i++)
 		sched_yield();
 	return fd;
+}
+
+/* With _FORTIFY_SOURCE, as distributions build, openat() is this function. */
+int __wrap___openat_2(int directory, const char *path, int flags)
+{
+	return __wrap_openat(directory, path, flags);
 }
 
 /* IN_CHILD() for a test that the machine may not allow. It then ends by t_skip_all(). */

@@ -2,7 +2,11 @@
 /* kit.c - what the tests of shields share */
 #include "kit.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -89,6 +93,23 @@ void s_check_lost(const struct mcsafe_shield *shield, size_t first, size_t end)
 	CHECK_EQ(range.start, first * T_PAGE);
 	CHECK_EQ(range.len, (end - first) * T_PAGE);
 	CHECK(!mcsafe_shield_next(shield, end * T_PAGE, &range));
+}
+
+void s_refuse(int number, unsigned index, uint32_t value, uint32_t error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 (uint32_t)(offsetof(struct seccomp_data, args) + 8 * index)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {T_LENGTH(code), code};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
 /* What a test expects to reach the previous handler. */

@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
 
 #include <mcsafe/mcsafe.h>
 
@@ -41,6 +43,12 @@ struct mcsafe_shield *s_shield_of(const struct s_file *file);
 
 /* The stand-ins are pages [first, end), and no others. */
 void s_check_lost(const struct mcsafe_shield *shield, size_t first, size_t end);
+
+/* From now on, the system call fails with an error if its argument number `index` has that value in
+ * its lower half: as older kernels, sandboxes and exhausted ones do. */
+void s_refuse(int number, unsigned index, uint32_t value, uint32_t error);
+/* For argument 1 of ioctl(2). */
+#define S_PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
 /* Set handlers that jump to s_passed_on, and install libmcsafe. */
 void s_watch(void);

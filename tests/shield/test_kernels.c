@@ -7,16 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,27 +25,6 @@
 #include "shield/shield.h"
 #include "tool.h"
 #include "uffd_poison.h"
-
-#define PROCMAP_QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
-
-/* From now on, the system call fails with an error if its argument number `index` has that value
- * in its lower half. */
-static void refuse(int number, unsigned index, uint32_t value, uint32_t error)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 (uint32_t)(offsetof(struct seccomp_data, args) + 8 * index)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {T_LENGTH(code), code};
-
-	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
 
 /* Without PROCMAP_QUERY the text tells. */
 static void check_query_and_text(const void *at)
@@ -102,7 +76,7 @@ IN_CHILD(test_before_linux_6_11_the_text_is_read)
 		   0);
 	CHECK_PTR_NE(map, MAP_FAILED);
 	t_poison(map + 3 * T_PAGE, T_PAGE);
-	refuse(SYS_ioctl, 1, PROCMAP_QUERY, ENOTTY);
+	s_refuse(SYS_ioctl, 1, S_PROCMAP_QUERY, ENOTTY);
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
@@ -127,7 +101,7 @@ static void check_huge_pages_of_unknown_size(void)
 	CHECK_PTR_NE(map, MAP_FAILED);
 	map[0] = 1;
 	s_watch();
-	refuse(SYS_ioctl, 1, PROCMAP_QUERY, ENOTTY);
+	s_refuse(SYS_ioctl, 1, S_PROCMAP_QUERY, ENOTTY);
 	shield = s_shield_with(map, 2 * T_HUGE, (struct mcsafe_shield_options){0});
 	CHECK_EQ(ftruncate(fd, (off_t)T_HUGE), 0);
 	CHECK_EQ(s_signal_of(map + T_HUGE + 12345), 0);
@@ -144,7 +118,7 @@ IN_CHILD(test_huge_pages_of_unknown_size)
 /* mmap(2) of Linux 6.1 says ENOMEM for a part of a huge page. */
 IN_CHILD(test_huge_pages_of_unknown_size_where_mmap_says_enomem)
 {
-	refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
+	s_refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
 	check_huge_pages_of_unknown_size();
 }
 
@@ -166,8 +140,8 @@ IN_CHILD(test_before_linux_6_9_pages_are_probed)
 	file = s_open_file();
 	shield = s_shield_of(&file);
 	mcsafe__shield_avoid_populate();
-	refuse(SYS_madvise, 2, 22, EIO);
-	refuse(SYS_madvise, 2, 23, EIO);
+	s_refuse(SYS_madvise, 2, 22, EIO);
+	s_refuse(SYS_madvise, 2, 23, EIO);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
 	s_check_lost(shield, 0, 0);
 	s_cut(&file, 6);
@@ -219,8 +193,8 @@ IN_CHILD(test_without_populate_a_page_is_replaced_untried)
 
 	s_watch();
 	file = s_open_file();
-	refuse(SYS_madvise, 2, 22, EINVAL);
-	refuse(SYS_madvise, 2, 23, EINVAL);
+	s_refuse(SYS_madvise, 2, 22, EINVAL);
+	s_refuse(SYS_madvise, 2, 23, EINVAL);
 	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 	s_cut(&file, 4);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
@@ -240,7 +214,7 @@ IN_CHILD(test_without_populate_a_page_is_replaced_untried)
 /* The kernel maps nothing at that address any more. */
 static void refuse_to_map(const void *at)
 {
-	refuse(SYS_mmap, 0, (uint32_t)(uintptr_t)at, ENOMEM);
+	s_refuse(SYS_mmap, 0, (uint32_t)(uintptr_t)at, ENOMEM);
 }
 
 IN_CHILD(test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault)
@@ -252,7 +226,7 @@ IN_CHILD(test_if_the_kernel_refuses_the_page_the_previous_handler_gets_the_fault
 	file = s_open_file();
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
-	refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
+	s_refuse(SYS_mmap, 3, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, ENOMEM);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
 	CHECK_PTR_EQ(s_passed.si_addr, file.map + 6 * T_PAGE);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -ENOMEM);
@@ -270,7 +244,7 @@ IN_CHILD(test_if_the_kernel_refuses_all_the_page_alone_is_replaced)
 	file = s_open_file();
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
-	refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, EAGAIN);
+	s_refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, EAGAIN);
 	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
 	s_check_lost(shield, 6, 7);
 	CHECK_EQ(mcsafe_shield_lost(shield), T_PAGE);
@@ -296,8 +270,8 @@ IN_CHILD(test_if_there_is_no_room_for_all_the_page_alone_is_filled)
 							      .flags = MCSAFE_SHIELD_FILE,
 							      .file_fd = file.fd});
 	s_cut(&file, 4);
-	refuse(SYS_mmap, 1, S_PAGES * T_PAGE, ENOMEM); /* the staging memory */
-	refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, ENOMEM);
+	s_refuse(SYS_mmap, 1, S_PAGES * T_PAGE, ENOMEM); /* the staging memory */
+	s_refuse(SYS_mmap, 1, (S_PAGES - 4) * T_PAGE, ENOMEM);
 	CHECK_EQ(s_signal_of(file.map + 4 * T_PAGE), 0);
 	s_check_page(file.map + 4 * T_PAGE, 0x5a);
 	s_check_lost(shield, 4, 5);
@@ -314,7 +288,7 @@ IN_CHILD(test_a_good_page_that_the_kernel_does_not_try_is_not_replaced)
 		struct mcsafe_shield *shield = s_shield_of(&file);
 
 		/* The filter that was added last decides between equal actions. */
-		refuse(SYS_madvise, 2, 22, errors[i]);
+		s_refuse(SYS_madvise, 2, 22, errors[i]);
 		CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -EFAULT);
 		s_check_lost(shield, 0, 0);
 		CHECK_EQ(mcsafe_shield_lost(shield), 0);
@@ -329,7 +303,7 @@ IN_CHILD(test_a_run_does_not_grow_over_pages_that_the_kernel_does_not_try)
 	struct mcsafe_shield *shield =
 		s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
 
-	refuse(SYS_madvise, 2, 22, EPERM);
+	s_refuse(SYS_madvise, 2, 22, EPERM);
 	s_cut(&file, 4);
 	for (size_t i = 4; i < 7; i++) {
 		CHECK_EQ(s_load(file.map + i * T_PAGE), 0);
@@ -360,11 +334,11 @@ IN_CHILD(test_without_proc_no_shield_is_opened)
 	struct s_file file = s_open_file();
 	struct mcsafe_shield *shield;
 
-	refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+	s_refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
 	CHECK_EQ(mcsafe_shield_open(&shield, file.map, T_PAGE, NULL), -ENODATA);
 }
 
-IN_CHILD(test_if_proc_goes_away_the_previous_handler_gets_the_fault)
+IN_CHILD(test_if_proc_goes_away_faults_are_answered)
 {
 	struct s_file file;
 	struct mcsafe_shield *shield;
@@ -373,9 +347,9 @@ IN_CHILD(test_if_proc_goes_away_the_previous_handler_gets_the_fault)
 	file = s_open_file();
 	shield = s_shield_of(&file);
 	s_cut(&file, 4);
-	refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
-	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), SIGBUS);
-	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	s_refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+	CHECK_EQ(s_signal_of(file.map + 6 * T_PAGE), 0);
+	s_check_lost(shield, 4, S_PAGES);
 }
 
 /* ---- setrlimit(2) ---------------------------------------------------------------------------- */
@@ -560,8 +534,8 @@ IN_CHILD(test_without_staging_bytes_are_put_in_place_all_the_same)
 
 	s_watch();
 	file = s_open_file();
-	refuse(SYS_mremap, 3, 1 | 4, EINVAL);
-	refuse(SYS_mremap, 3, 1 | 2 | 4, EINVAL);
+	s_refuse(SYS_mremap, 3, 1 | 4, EINVAL);
+	s_refuse(SYS_mremap, 3, 1 | 2 | 4, EINVAL);
 	shield = s_shield_with(
 		file.map, S_PAGES * T_PAGE,
 		(struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE, .byte = 3});
@@ -604,6 +578,177 @@ IN_CHILD(test_without_mappings_left_the_previous_handler_gets_the_fault)
 	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
 }
 
+/* ---- near the limit -------------------------------------------------------------------------- */
+
+#define NEAR 16 /* of the limit is left, when it is near */
+
+static unsigned long long told_near(void)
+{
+	struct mcsafe_stats stats;
+
+	mcsafe_stats_get(&stats);
+	return stats.near_limit;
+}
+
+/* Leave about n mappings. */
+static void leave_mappings(size_t n)
+{
+	size_t pages = limit_of_mappings() + 100;
+	unsigned char *many = mmap(NULL, pages * T_PAGE, PROT_READ,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK_PTR_NE(many, MAP_FAILED);
+	CHECK_LT(use_up(many, pages), pages);
+	CHECK_EQ(munmap(many, n * T_PAGE), 0);
+}
+
+#define SCATTERED ((size_t)300)
+
+/* Every second page is lost. */
+static unsigned char *map_scattered(void)
+{
+	unsigned char *map = mmap(NULL, 2 * SCATTERED * T_PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	for (size_t i = 0; i < SCATTERED; i++)
+		t_poison(map + (2 * i + 1) * T_PAGE, T_PAGE);
+	return map;
+}
+
+/* All these stand-ins are mapped, and the first ones of them are not near. */
+IN_CHILD(test_near_the_limit_it_is_said_before_a_stand_in_is_refused)
+{
+	size_t near = limit_of_mappings() / NEAR, i = 0;
+	unsigned char *map = map_scattered();
+	ssize_t left;
+
+	s_watch();
+	leave_mappings(near + SCATTERED);
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	left = mcsafe_shield_mappings_left();
+	CHECK_GE(left, near + SCATTERED - 10);
+	CHECK_LE(left, near + SCATTERED + 10);
+	for (; i < SCATTERED && told_near() == 0; i++)
+		CHECK_EQ(s_signal_of(map + (2 * i + 1) * T_PAGE), 0);
+	/* The library has counted what it has mapped, and this call counts all. */
+	CHECK_EQ(told_near(), 1);
+	CHECK_EQ(mcsafe_shield_mappings_left(), (size_t)left - 2 * i);
+	CHECK_LT(mcsafe_shield_mappings_left(), near);
+	CHECK_GE(mcsafe_shield_mappings_left(), near - 2);
+	for (size_t k = i; k < SCATTERED; k++)
+		CHECK_EQ(s_signal_of(map + (2 * k + 1) * T_PAGE), 0);
+	CHECK_EQ(told_near(), 1 + SCATTERED - i);
+	CHECK_EQ(refused(), 0);
+}
+
+/* What joins takes no mappings, and what is given back takes none any more. */
+IN_CHILD(test_the_limit_is_not_near_without_need)
+{
+	size_t near = limit_of_mappings() / NEAR;
+	unsigned char *map, *scattered;
+	struct s_file file;
+	struct mcsafe_shield *shield;
+	ssize_t left;
+
+	s_watch();
+	file = s_open_file();
+	map = mmap(NULL, SCATTERED * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		   0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	t_poison(map, SCATTERED * T_PAGE);
+	scattered = map_scattered();
+	leave_mappings(near + 100);
+	s_shield_with(map, SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	left = mcsafe_shield_mappings_left();
+	for (size_t i = 0; i < SCATTERED; i++) {
+		size_t page =
+			SCATTERED / 2 + (i % 2 == 0 ? i / 2 : 0) - (i % 2 == 1 ? i / 2 + 1 : 0);
+
+		CHECK_EQ(s_signal_of(map + page * T_PAGE), 0);
+	}
+	CHECK_EQ(told_near(), 0);
+	CHECK_GE(mcsafe_shield_mappings_left(), left - 2);
+	shield = s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 0; i < SCATTERED; i++) {
+		s_cut(&file, 4);
+		CHECK_EQ(s_signal_of(file.map + 8 * T_PAGE), 0);
+		s_check_lost(shield, 8, 9);
+		s_cut(&file, S_PAGES);
+		CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	}
+	CHECK_EQ(told_near(), 0);
+	/* But what is scattered is near soon. */
+	s_shield_with(scattered, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	for (size_t i = 0; i < SCATTERED; i++)
+		CHECK_EQ(s_signal_of(scattered + (2 * i + 1) * T_PAGE), 0);
+	CHECK(told_near() > SCATTERED / 2);
+}
+
+/* A fault does not count, so it does not know what the program has mapped since. */
+IN_CHILD(test_a_count_finds_what_the_program_has_mapped)
+{
+	unsigned char *map = map_scattered();
+
+	s_watch();
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_PAGE), 0);
+	CHECK_EQ(told_near(), 0);
+	leave_mappings(20);
+	CHECK_EQ(s_signal_of(map + 3 * T_PAGE), 0);
+	CHECK_EQ(told_near(), 0);
+	CHECK_LE(mcsafe_shield_mappings_left(), 20);
+	CHECK_GE(mcsafe_shield_mappings_left(), 8);
+	CHECK_EQ(s_signal_of(map + 5 * T_PAGE), 0);
+	CHECK_EQ(told_near(), 1);
+}
+
+IN_CHILD(test_the_first_open_counts)
+{
+	unsigned char *map = map_scattered();
+
+	s_watch();
+	leave_mappings(20);
+	s_shield_with(map, 2 * SCATTERED * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_PAGE), 0);
+	CHECK_EQ(told_near(), 1);
+}
+
+/* The kernel lists a mapping of its own, which is not one of the process. */
+static size_t lines_of_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[512];
+	size_t n = 0;
+
+	CHECK_PTR_NE(file, NULL);
+	while (fgets(line, sizeof(line), file) != NULL)
+		n += strstr(line, "[vsyscall]") == NULL;
+	fclose(file);
+	return n;
+}
+
+IN_CHILD(test_mappings_are_counted_one_by_one)
+{
+	size_t lines = lines_of_maps();
+	ssize_t left = mcsafe_shield_mappings_left();
+	unsigned char *map = mmap(NULL, 9 * T_PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(left, limit_of_mappings() - lines);
+	CHECK_EQ(mcsafe_shield_mappings_left(), left - 1);
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_EQ(mprotect(map + (2 * i + 1) * T_PAGE, T_PAGE, PROT_READ), 0);
+		CHECK_EQ(mcsafe_shield_mappings_left(), left - 3 - 2 * (ssize_t)i);
+	}
+	CHECK_EQ(munmap(map, 9 * T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_mappings_left(), left);
+	errno = 42;
+	s_refuse(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+	CHECK_EQ(mcsafe_shield_mappings_left(), -ENODATA);
+	CHECK_EQ(errno, 42);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -626,13 +771,19 @@ int main(void)
 				     : test_a_limit_of_data_leaves_no_hole,
 		 NULL, NULL, NULL},
 		cmocka_unit_test(test_without_proc_no_shield_is_opened),
-		cmocka_unit_test(test_if_proc_goes_away_the_previous_handler_gets_the_fault),
+		cmocka_unit_test(test_if_proc_goes_away_faults_are_answered),
 		NOT_WITH_VALGRIND(test_stand_ins_next_to_each_other_are_one_mapping),
 		cmocka_unit_test(test_without_staging_bytes_are_put_in_place_all_the_same),
 		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_bytes_goes_on),
 		NOT_WITH_HANDLERS_OR_VALGRIND(test_near_the_limit_a_run_of_a_mirror_goes_on),
 		NOT_WITH_HANDLERS_OR_VALGRIND(
 			test_without_mappings_left_the_previous_handler_gets_the_fault),
+		NOT_WITH_HANDLERS_OR_VALGRIND(
+			test_near_the_limit_it_is_said_before_a_stand_in_is_refused),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_the_limit_is_not_near_without_need),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_a_count_finds_what_the_program_has_mapped),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_the_first_open_counts),
+		NOT_WITH_HANDLERS_OR_VALGRIND(test_mappings_are_counted_one_by_one),
 	};
 
 	return t_run("shield.kernels", tests, T_LENGTH(tests));

@@ -429,12 +429,18 @@ enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2 };
 static struct {
 	enum late_when when;
 	unsigned char *at;
-	int fd; /* of what is mapped there */
+	int fd;             /* of what is mapped there */
+	size_t unmapped;    /* not 0: so much is unmapped instead */
+	unsigned questions; /* that were asked of /proc/self/maps */
 } late;
 
 static void map_other(void)
 {
 	late.when = NEVER;
+	if (late.unmapped > 0) {
+		CHECK_EQ(munmap(late.at, late.unmapped), 0);
+		return;
+	}
 	CHECK_PTR_NE(
 		mmap(late.at, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, late.fd, 0),
 		MAP_FAILED);
@@ -443,15 +449,25 @@ static void map_other(void)
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
 int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 
-/* The handler asks for the size of the file before it maps. */
+/* The handler asks for the size of the file before it maps. Those of /proc have no size. */
 int __wrap_fstat(int fd, struct stat *st)
 {
-	if (late.when == BEFORE_THE_MAPPING)
+	int result = __real_fstat(fd, st);
+
+	if (late.when == BEFORE_THE_MAPPING && result == 0 && st->st_size > 0)
 		map_other();
-	return __real_fstat(fd, st);
+	return result;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	late.questions += request == S_PROCMAP_QUERY;
+	return __real_ioctl(fd, request, arg);
 }
 
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
@@ -488,6 +504,40 @@ IN_CHILD(test_a_mapping_that_comes_while_the_fault_is_answered_stays)
 	check_other(BEFORE_THE_MAPPING, 0, S_PAGES);
 	/* A thread may have seen the stand-in, so it is counted. It is not listed. */
 	check_other(AFTER_IT, (S_PAGES - 3) * T_PAGE, 4);
+}
+
+/* What is no longer there is found by a question for each run, and not for each page. */
+IN_CHILD(test_memory_that_is_unmapped_meanwhile_costs_few_questions)
+{
+	const size_t pages = 256; /* less than what is moved to its place */
+	struct s_file file = {.fd = s_make_file(1)};
+	struct mcsafe_shield *shield;
+
+	s_watch();
+	file.map = mmap(NULL, pages * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	shield = s_shield_with(
+		file.map, pages * T_PAGE,
+		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = file.fd});
+	s_cut(&file, 3);
+	late.at = file.map + 4 * T_PAGE;
+	late.unmapped = (pages - 5) * T_PAGE;
+	late.questions = 0;
+	late.when = AFTER_IT;
+	CHECK_EQ(s_signal_of(file.map + 3 * T_PAGE), 0);
+	CHECK_EQ(late.when, NEVER);
+	CHECK_LE(late.questions, 8);
+	CHECK_EQ(mcsafe_shield_lost(shield), (pages - 3) * T_PAGE);
+	CHECK(mcsafe__shield_is_marked(shield, (uintptr_t)file.map + 3 * T_PAGE));
+	CHECK(!mcsafe__shield_is_marked(shield, (uintptr_t)file.map + 4 * T_PAGE));
+	CHECK(!mcsafe__shield_is_marked(shield, (uintptr_t)file.map + (pages - 2) * T_PAGE));
+	CHECK(mcsafe__shield_is_marked(shield, (uintptr_t)file.map + (pages - 1) * T_PAGE));
+	/* So does restore, of what was unmapped later. */
+	CHECK_EQ(munmap(file.map + 3 * T_PAGE, T_PAGE), 0);
+	late.questions = 0;
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, (pages - 1) * T_PAGE), 0);
+	CHECK_LE(late.questions, 2);
+	s_check_lost(shield, pages - 1, pages);
 }
 
 /* ---- two machine checks at one page ---------------------------------------------------------- */
@@ -765,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
 		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
 		cmocka_unit_test(test_a_mapping_that_comes_while_the_fault_is_answered_stays),
+		cmocka_unit_test(test_memory_that_is_unmapped_meanwhile_costs_few_questions),
 		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),

@@ -18,6 +18,7 @@
  *   FAULTY_SIGNAL=N:SIGNO  before step N, the process gets this signal
  *   FAULTY_FULL=A          pwrite(2) fails with ENOSPC from this offset on
  *   FAULTY_SYNC=N          the Nth fdatasync(2) fails with EIO
+ *   FAULTY_RENAME=N        the Nth rename(2) fails with ENOSPC
  *   FAULTY_CLOCK=MS        CLOCK_MONOTONIC goes on by so many milliseconds with each look at it
  *   FAULTY_LOG=PATH        gets a line for each pread(2) of the source and each step, and at the
  *                          end a line with the number of faults in the mapping
@@ -75,7 +76,7 @@ static struct {
 	size_t nbad;
 	int error;
 	char *mapped;
-	uint64_t steps, syncs;
+	uint64_t steps, syncs, renames;
 } faulty;
 
 static _Noreturn void wrong(const char *what)
@@ -284,6 +285,10 @@ int __wrap_fsync(int fd)
 int __wrap_rename(const char *from, const char *to)
 {
 	step("rename", 0, 0);
+	if (++faulty.renames == number("FAULTY_RENAME", 0)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return __real_rename(from, to);
 }
 

@@ -40,6 +40,124 @@ def cxl(**errors: list[dict]) -> str:
     return json.dumps([{"bus": "root0", "decoders:root0": [{"regions:decoder0.0": regions}]}])
 
 
+# What cxl list 81 and 85 write, with the options that follow it.
+MEMDEV_HUMAN = """{
+  "memdev":"mem9",
+  "pmem_size":"1024.00 MiB (1073.74 MB)",
+  "serial":"0x5",
+  "numa_node":1,
+  "host":"cxl_mem.5",
+  "media_errors":[
+    {
+      "offset":"0x40000000",
+      "length":64,
+      "source":"Injected"
+    }
+  ]
+}
+"""  # -m mem9 --media-errors --human
+REGION_HUMAN = """{
+  "region":"region5",
+  "resource":"0xf110000000",
+  "size":"2.00 GiB (2.15 GB)",
+  "interleave_ways":2,
+  "decode_state":"commit",
+  "media_errors":[
+    {
+      "offset":"0",
+      "length":4194304,
+      "source":"Vendor Specific"
+    },
+    {
+      "offset":"0x800000",
+      "length":64,
+      "source":"Injected"
+    }
+  ]
+}
+"""  # -r region5 --media-errors --human
+MEMDEVS = """[
+  {
+    "memdev":"mem8",
+    "ram_size":1073741824,
+    "host":"cxl_mem.4"
+  },
+  {
+    "memdev":"mem9",
+    "pmem_size":1073741824,
+    "media_errors":[
+      {
+        "offset":1073741824,
+        "length":64,
+        "source":"Unknown",
+        "flags":"More,"
+      },
+      {
+        "offset":1536,
+        "length":8388608,
+        "source":"External"
+      }
+    ],
+    "host":"cxl_mem.5"
+  }
+]
+"""  # -M --media-errors
+EVERYTHING = """[
+  {
+    "bus":"root3",
+    "provider":"cxl_test",
+    "endpoints:root3":[
+      {
+        "endpoint":"endpoint4",
+        "depth":3,
+        "memdev":{
+          "memdev":"mem2",
+          "media_errors":[
+            {
+              "offset":1073741824,
+              "length":64,
+              "source":"Injected"
+            }
+          ]
+        },
+        "decoders:endpoint4":[
+          {
+            "decoder":"decoder4.0",
+            "region":"region5"
+          }
+        ]
+      }
+    ],
+    "decoders:root3":[
+      {
+        "decoder":"decoder3.0",
+        "regions:decoder3.0":[
+          {
+            "region":"region5",
+            "resource":1035623989248,
+            "media_errors":[
+              {
+                "offset":8192,
+                "length":64,
+                "source":"Internal"
+              }
+            ],
+            "mappings":[
+              {
+                "position":0,
+                "memdev":"mem2",
+                "decoder":"decoder4.0"
+              }
+            ]
+          }
+        ]
+      }
+    ]
+  }
+]
+"""  # -vvv
+
+
 class Badblocks(unittest.TestCase):
     """Lists that this test has written."""
 
@@ -53,6 +171,12 @@ class Badblocks(unittest.TestCase):
         path = self.scratch / name
         path.write_text(text)
         return path
+
+    def leave_out(self, reason: str) -> None:
+        """Say what is not tested."""
+        print(f"SKIP: {reason}")
+        if os.environ.get("MCSAFE_NO_SKIP") == "1":
+            self.fail(reason)
 
     def test_lists_are_merged(self) -> None:
         """Those of files and of standard input, in order of the offsets."""
@@ -155,27 +279,119 @@ class Badblocks(unittest.TestCase):
         memdev = json.dumps({"memdev": "mem9", "media_errors": error})
         self.assertEqual(lines(badblocks("--cxl", "-", "--of=mem9", input=memdev)), ["0 64"])
 
+    def test_what_cxl_list_writes(self) -> None:
+        """Each form that its manual and its source have."""
+        for text, words, expected in (
+            (MEMDEV_HUMAN, (), [f"{1 << 30} 64"]),
+            (REGION_HUMAN, (), ["0 4194304", "8388608 64"]),
+            (MEMDEVS, (), ["1536 8388608", f"{1 << 30} 64"]),
+            (MEMDEVS, ("--of", "mem9", "--base=1g"), ["0 64"]),
+            (EVERYTHING, ("--of=mem2",), [f"{1 << 30} 64"]),
+            (EVERYTHING, ("--of=region5",), ["8192 64"]),
+        ):
+            with self.subTest(text=text, words=words):
+                done = badblocks("--cxl=-", *words, input=text)
+                self.assertEqual((done.returncode, done.stderr), (LOST, ""))
+                self.assertEqual(lines(done), expected)
+        for words, message in (
+            (("--of=mem8",), "no media_errors of mem8"),
+            (("--of=endpoint4",), "no media_errors of endpoint4"),
+            ((), "both mem2 and region5 have media errors"),
+        ):
+            done = badblocks("--cxl=-", *words, input=EVERYTHING)
+            self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+            self.assertIn(message, done.stderr)
+
+    def test_lists_of_cxl_in_several_files(self) -> None:
+        """They must be of one region or memdev, too: each counts from its own start."""
+        one, other = self.write("one", MEMDEV_HUMAN), self.write("two", MEMDEVS)
+        done = badblocks("--cxl", one, "--cxl", other)
+        self.assertEqual(lines(done), ["1536 8388608", f"{1 << 30} 64"])
+        done = badblocks("--cxl", one, "--cxl", self.write("three", REGION_HUMAN))
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("three: both mem9 and region5 have media errors", done.stderr)
+
+    def test_a_list_of_cxl_that_the_device_has_cut_off(self) -> None:
+        """It is told once: what is not listed may be bad."""
+        for flags, is_cut in (("More,", False), ("Overflow,", True), ("More,Scanning,", True)):
+            error = {"offset": 0, "length": 64, "source": "Internal", "flags": flags}
+            done = badblocks("--cxl=-", input=cxl(region0=[error, {**error, "offset": 4096}]))
+            self.assertEqual((done.returncode, lines(done)), (LOST, ["0 64", "4096 64"]))
+            told = "standard input: the device has not listed all: there may be more bad ranges"
+            self.assertEqual(done.stderr, f"mcsafe badblocks: {told}\n" if is_cut else "")
+
     def test_texts_that_are_no_media_errors(self) -> None:
         """The message names the file and the place."""
+        first = "media error 1 of region0"
+        no_number = "which is no number of bytes"
+        deep = "[" * 30 + "{" + '"media_errors":[]' + "}" + "]" * 30
         for text, message in (
             ("", "standard input: no JSON in it"),
+            (" \n", "standard input: no JSON in it"),
             ("[1, 2", "standard input, byte 5: no JSON: the text ends too early"),
+            ('{"memdev":"mem0","media_errors":[', "no JSON: the text ends too early"),
             ("[1, x]", "standard input, byte 4: no JSON: "),
             ("[] []", "no JSON"),
-            ("[]", "no media_errors in it: cxl list needs the option --media-errors"),
+            ("[]\0[", "standard input, byte 2: no JSON: a byte 0"),
+            ("[]", "no media_errors in it: there are none, or cxl list was run without"),
             ('{"memdev": "mem0"}', "no media_errors in it"),
             ('{"media_errors": 7}', "media_errors of the device is no list"),
-            (cxl(region0=[{"length": 64}]), "media error 1 of region0 has no valid offset"),
-            (cxl(region0=[{"offset": -1, "length": 64}]), "media error 1 of region0"),
-            (cxl(region0=[{"offset": 0, "length": 0}]), "media error 1 of region0"),
-            (cxl(region0=[{"offset": "x", "length": 1}]), "media error 1 of region0"),
-            (cxl(region0=[{"offset": 0, "length": 1}, 7]), "media error 2 of region0"),
+            ('{"media_errors": null}', "media_errors of the device is no list"),
+            ('{"region": null, "media_errors": {}}', "media_errors of the device is no list"),
+            ('{"memdev": "mem\\u001b", "media_errors": {}}', "media_errors of mem\\x1b is no list"),
+            (cxl(region0=[{"length": 64}]), f"{first} has no offset"),
+            (cxl(region0=[{"offset": 64, "source": "Injected"}]), f"{first} has no length"),
+            (cxl(region0=[7]), f"{first} is no object"),
+            (cxl(region0=[None]), f"{first} is no object"),
+            (cxl(region0=[{"offset": 0, "length": 1}, []]), "media error 2 of region0"),
+            (cxl(region0=[{"offset": 0, "length": 0}]), f"{first} has no valid length: 0 bytes"),
+            (cxl(region0=[{"offset": 2**63 - 1, "length": 1}]), f"{first} has no valid length"),
+            (cxl(region0=[{"offset": 1, "length": 2**63 - 1}]), f"{first} has no valid length"),
+            (
+                cxl(region0=[{"offset": 0, "length": "8.00 MiB (8.39 MB)"}]),
+                'the length "8.00 MiB (8.39 MB)", which is rounded: cxl list writes all digits',
+            ),
+            *(
+                (
+                    cxl(region0=[{"offset": 0, "length": 64, key: value}]),
+                    f"a media error of region0 has the {key} {shown}, {no_number}",
+                )
+                for key in ("offset", "length")
+                for value, shown in (
+                    (-1, "-1"),
+                    (2**63, "9223372036854775808"),
+                    (2**64 - 1, "18446744073709551615"),
+                    (2**64, "18446744073709551615"),
+                    (-(2**70), "-9223372036854775808"),
+                    (1.5, "1.5"),
+                    (4096.0, "4096.0"),
+                    ("x\x1b", "x\\x1b"),
+                    ("-1", "-1"),
+                    ("0x8000000000000000", "0x8000000000000000"),
+                    ("0x", "0x"),
+                    ("", ""),
+                    (None, "null"),
+                    (True, "true"),
+                    ([64], "[ 64 ]"),
+                )
+            ),
+            (cxl(region0=[{"offset": float("nan"), "length": 64}]), "offset NaN"),
+            (cxl(region0=[{"offset": float("inf"), "length": 64}]), "offset Infinity"),
             ("[" * 100 + "]" * 100, "no JSON"),
+            (deep + deep, "no JSON"),
         ):
             with self.subTest(text):
                 done = badblocks("--cxl", "-", input=text)
                 self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
                 self.assertIn(message, done.stderr)
+                self.assertRegex(done.stderr, r"\A[ -~]*\n\Z")
+        self.assertEqual(lines(badblocks("--cxl", "-", input=deep)), [])
+
+    def test_an_endless_list_of_cxl(self) -> None:
+        """It is not read until there is no memory."""
+        done = badblocks("--cxl", "/dev/zero")
+        self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
+        self.assertIn("/dev/zero: more than 67108864 bytes of JSON", done.stderr)
 
     def test_the_kernel_without_a_list(self) -> None:
         """It is an error if nothing else is there to tell, and a warning otherwise."""
@@ -191,6 +407,35 @@ class Badblocks(unittest.TestCase):
             self.assertEqual((found["kernel"], found["kernel_error"]), ("no answer", "ENODEV"))
             done = badblocks("--no-ask", "--load", "-", file.name, input="")
             self.assertEqual((done.returncode, done.stderr), (FINE, ""))
+
+    def test_a_full_file_system(self) -> None:
+        """It is told that there is no space, and the old list stays."""
+        full = self.scratch / "full"
+        full.mkdir()
+        unshare = ["unshare", "--mount"]
+        if os.getuid() != 0:
+            unshare += ["--user", "--map-root-user"]
+        fill = """
+            mount -t tmpfs -o size=8k none "$0" && cd "$0" && echo "0 1" > list &&
+            ! head -c 8192 /dev/zero 2>/dev/null > rest || exit 9
+            "$@"; status=$?
+            cat list; exit $status"""
+        for words in (
+            ("badblocks", "--load", self.write("new", "8192 4096\n"), "--save", "list"),
+            ("scrub", "--load", self.scratch / "new", "--save", "list", self.write("file", "x")),
+        ):
+            done = subprocess.run(
+                [*unshare, "sh", "-c", fill, full, MCSAFE, *words],
+                capture_output=True, text=True, check=False,
+            )
+            if done.returncode == 9 or "unshare" in done.stderr:
+                self.leave_out(f"a full file system: {done.stderr}")
+                return
+            self.assertEqual(done.returncode, ERROR)
+            self.assertEqual(
+                done.stderr, f"mcsafe {words[0]}: list: No space left on device\n"
+            )
+            self.assertEqual(done.stdout.splitlines()[-1], "0 1")
 
     def test_the_list_of_the_kernel(self) -> None:
         """A file system takes the place of /sys, in mounts of this command only."""
@@ -213,9 +458,7 @@ class Badblocks(unittest.TestCase):
             )
             reason = done.stderr.strip() if done.returncode != 0 else None
         if reason is not None:
-            print(f"SKIP: the list of the kernel: {reason}")
-            if os.environ.get("MCSAFE_NO_SKIP") == "1":
-                self.fail(reason)
+            self.leave_out(f"the list of the kernel: {reason}")
             return
         script = f'{mount}; exec "$@"'
         done = subprocess.run(

@@ -5,11 +5,9 @@ import os
 import re
 import subprocess
 import unittest
-from pathlib import Path
 
-from tool import MCSAFE, run
+from tool import MCSAFE, SOURCES, commands, run
 
-SOURCES = Path(__file__).resolve().parents[2]
 FILE = SOURCES / "tools/completion/mcsafe"
 
 
@@ -28,12 +26,6 @@ def complete(*words: str, before: str = "") -> list[str]:
     if done.stderr:
         raise AssertionError(done.stderr)
     return [line for line in done.stdout.split("\n") if line]
-
-
-def commands() -> list[str]:
-    """Return the commands of commands.def."""
-    definitions = (SOURCES / "tools/commands.def").read_text()
-    return re.findall(r"^COMMAND\((\w+),", definitions, re.M)
 
 
 class Completion(unittest.TestCase):

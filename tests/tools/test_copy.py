@@ -377,9 +377,17 @@ class Terminal(Rescue):
         self.assertRegex(last, "^mcsafe copy: .*: 524288 of 1048576 bytes are lost:$")
 
     def test_progress_on_a_narrow_terminal(self) -> None:
-        """A line is cut before it would begin a new one."""
-        for line in self.run_on_terminal(30).split("\r\n")[0].split("\r\x1b[K")[1:-1]:
-            self.assertLess(len(line), 30)
+        """First the rate is left out, then the total. A line is cut before it would wrap."""
+        for columns, last in (
+            (45, "1.0 MiB of 1.0 MiB (100 %), 512 KiB lost"),
+            (40, "1.0 MiB (100 %), 512 KiB lost"),
+            (20, "1.0 MiB (100 %), 51"),
+        ):
+            with self.subTest(columns):
+                shown = self.run_on_terminal(columns).split("\r\n")[0].split("\r\x1b[K")[1:-1]
+                self.assertEqual(shown[2], last)
+                for line in shown:
+                    self.assertLess(len(line), columns)
 
     def test_no_progress_elsewhere(self) -> None:
         """A file or a pipe gets messages only."""

@@ -213,6 +213,21 @@ class Stopped(Resume):
                 self.assertGreater(finished, full - 2 * PAGE)
                 self.check_complete(self.copy())
 
+    def test_a_map_file_that_cannot_be_written(self) -> None:
+        """The copy fails and tells what it has found. The map file is as it was."""
+        for number in (1, 3):
+            with self.subTest(number=number):
+                self.begin_again()
+                done = self.copy(RENAME=number)
+                errors = done.stderr.decode()
+                self.assertEqual(done.returncode, ERROR)
+                self.assertIn("mcsafe copy: map: No space left on device\n", errors)
+                self.assertEqual("bytes are lost:" in errors, number == 3)
+                self.assertEqual(list(self.dir.glob("map.*")), [])
+                self.assertEqual(self.map.exists(), number == 3)
+                self.assertIn("the same command continues" if number == 3 else "--map FILE", errors)
+                self.check_complete(self.copy(*["--force"] * (number == 1)))
+
     def test_a_limit_of_the_size_of_files(self) -> None:
         """The real error of a real call, without a map file."""
         self.src.write_bytes(content(SIZE))

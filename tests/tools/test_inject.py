@@ -198,7 +198,7 @@ class Inject(unittest.TestCase):
             (("--timeout", "1s", SUBJECT), "--timeout: a number of seconds"),
             (("--offset", "x", SUBJECT), '--offset: "x" is no number of bytes'),
             (("--all", "--nth", "1", SUBJECT), "exclude each other"),
-            (("--frobnicate", SUBJECT), "unrecognized option"),
+            (("--frobnicate", SUBJECT), "there is no option --frobnicate"),
             (("/nonexistent/program",), "/nonexistent/program: No such file or directory"),
             (("/dev/null",), "/dev/null: Permission denied"),
             (("--library", "/nonexistent", SUBJECT, "right"), "/nonexistent: No such file"),

@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -240,6 +241,14 @@ class Handlers(Case):
         self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
         self.assertEqual(self.report["lost"], 0)
 
+    def test_yara(self) -> None:
+        """It may have its library in itself. So the name of the program counts too."""
+        way = (shutil.copy(VICTIM, self.directory / "yara"), "recovering-handler")
+        done = self.guarded(*way, self.fill())
+        self.assertEqual((done.returncode, done.stdout), (FINE, "recovered\n"))
+        self.assertEqual(self.report["lost"], 0)
+        self.check_lost(self.guarded(*way, self.fill(), options=("--always",)))
+
     def test_a_handler_that_gives_up(self) -> None:
         """A respected handler that resets itself has not recovered: then the program is helped."""
         way = (VICTIM, "handler-that-gives-up", self.path)
@@ -414,7 +423,7 @@ class Status(Case):
             ((), "no program"),
             (("--on-loss=never", "true"), '--on-loss is "continue" or "stop", not "never"'),
             (("--always", "--respect-handlers", "true"), "exclude each other"),
-            (("--no-such-option", "true"), "unrecognized option"),
+            (("--no-such-option", "true"), "there is no option --no-such-option"),
         ):
             done = run("run", *words)
             self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
@@ -476,7 +485,8 @@ class Report(Case):
         """One map of ddrescue for each file that was lost."""
         other = self.fill(self.directory / "other")
         where = self.directory / "lost.map"
-        done = run("run", *self.way, "--map", str(where), VICTIM, "read", str(self.fill()), str(other))
+        words = (VICTIM, "read", str(self.fill()), str(other))
+        done = run("run", *self.way, "--map", str(where), *words)
         self.assertEqual(done.returncode, LOST)
         for path, lost in ((where, self.path), (Path(f"{where}.2"), other)):
             text = path.read_text(encoding="utf-8")

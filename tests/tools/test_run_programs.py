@@ -1,124 +1,160 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_run_programs.py - programs of Debian that a truncated file kills, and mcsafe run saves.
 
-A small library (run_shim.c) truncates the file right after the program has mapped it.
+TABLE lists them. The larger ones are in test_run_large_programs.py.
 """
 
 import os
-import shutil
-import signal
 import sqlite3
 import subprocess
 from pathlib import Path
 
+import programs
 import victims
-from victims import PAGE, Case
+from programs import TEXT, Line, Programs, text
+from victims import PAGE
 
-SHIM = os.environ["MCSAFE_SHIM"]
-SIZE = 8 << 20
-LEFT = 2 * PAGE  # bytes that are left of the file
-# mcsafe run --preload has the variable set already.
-SHIMMED = ("sh", "-c", f'export LD_PRELOAD="{SHIM}:$LD_PRELOAD"; exec "$@"', "sh")
+# Writes to more than the file system has room for.
+SLICE = """
+import mmap, sys
+with open(sys.argv[1], "w+b") as file:
+    file.truncate(64 * 4096)
+    memory = mmap.mmap(file.fileno(), 0)
+    memory[:] = b"x" * len(memory)
+    print(memory[-1:])
+"""
 
 
-class Programs(Case):
-    """One test for each program."""
+def database(case: Programs) -> Path:
+    """A database of SQLite."""
+    base = sqlite3.connect(case.path)
+    base.execute("create table t (x)")
+    base.executemany("insert into t values (?)", [("x" * 3000,)] * 1000)
+    base.commit()
+    base.close()
+    return case.path
 
-    def dies_and_lives(self, path: Path, status: int | None, *words: object) -> str:
-        """The program dies without mcsafe run, and ends with a status of its own with it.
 
-        Returns what it writes to standard output then. The file is made anew from a copy.
-        """
-        if shutil.which(str(words[0])) is None:
-            victims.needs(f"there is no {words[0]}")
-        copy = self.directory / "copy"
-        copy.write_bytes(path.read_bytes())
-        settings = ("env", f"MCSAFE_TEST_FILE={path}", f"MCSAFE_TEST_SIZE={LEFT}", *SHIMMED)
-        self.check_dies(self.plain(*settings, *words))
-        path.chmod(0o600)
-        path.write_bytes(copy.read_bytes())
-        done = self.guarded(*settings, *words)
-        self.check_lost(done, status)
-        self.assertIn(str(path), [file["path"] for file in self.report["files"]])
-        for start, _, _ in self.ranges():
-            self.assertGreaterEqual(start, LEFT)
-        return done.stdout
+def pack(case: Programs) -> Path:
+    """The pack of a repository of git."""
+    where = case.directory / "repository"
+    git = ("git", "-C", where, "-c", "user.name=a", "-c", "user.email=a@b.c")
+    case.assertEqual(case.plain("git", "init", "-q", where).returncode, 0)
+    (where / "file").write_bytes(os.urandom(1 << 20))
+    for words in (("add", "file"), ("commit", "-qm", "one"), ("repack", "-adq")):
+        case.assertEqual(case.plain(*git, *words).returncode, 0)
+    (found,) = where.glob(".git/objects/pack/*.pack")
+    found.chmod(0o600)
+    return found
 
-    def text(self) -> Path:
-        """A large file with one word near its start."""
-        return self.fill(content=b"a line\nthe needle\n" + b"0123456789abcde\n" * (SIZE // 16))
 
-    def test_ripgrep(self) -> None:
-        """What is in the part that is left is found."""
-        out = self.dies_and_lives(self.text(), 0, "rg", "-a", "--mmap", "needle", self.path)
-        self.assertIn("the needle", out)
+def feed(*words: object, lines: str, **options) -> None:
+    """Run a program that reads these lines, and must succeed."""
+    try:
+        subprocess.run([str(word) for word in words], input=lines, text=True, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60, **options)
+    except FileNotFoundError:
+        victims.needs(f"there is no {words[0]}")
 
-    def test_ugrep(self) -> None:
-        """The same."""
-        out = self.dies_and_lives(self.text(), 0, "ugrep", "--mmap", "-a", "needle", self.path)
-        self.assertIn("the needle", out)
 
-    def test_b3sum(self) -> None:
-        """The sum is that of the file with zeros: so the exit status must tell of the loss."""
-        out = self.dies_and_lives(self.text(), 0, "b3sum", self.path)
-        content = self.path.read_bytes()
-        self.fill(content=content + bytes(SIZE + 18 - len(content)))
-        self.assertEqual(self.plain("b3sum", self.path).stdout, out)
+def lmdb(case: Programs) -> Path:
+    """The data of an environment of LMDB."""
+    case.path.mkdir()
+    lines = "".join(f" {i:08x}\n {'78' * 500}\n" for i in range(2000))
+    head = "VERSION=3\nformat=bytevalue\ntype=btree\nmapsize=16777216\nHEADER=END\n"
+    feed("mdb_load", case.path, lines=f"{head}{lines}DATA=END\n")
+    return case.path / "data.mdb"
 
-    def test_look(self) -> None:
-        """A binary search."""
-        self.dies_and_lives(self.text(), 1, "look", "zzz", self.path)
+
+def gdbm(case: Programs) -> Path:
+    """A database of GDBM."""
+    lines = "".join(f"store key{i} {'v' * 50}\n" for i in range(5000))
+    feed("gdbmtool", "-n", case.path, lines=lines)
+    return case.path
+
+
+def tdb(case: Programs) -> Path:
+    """A database of TDB."""
+    # tdbtool takes no path with a blank.
+    lines = "".join(f"insert key{i} {'v' * 50}\n" for i in range(2000))
+    feed("tdbtool", lines=f"create {case.path.name}\n{lines}", cwd=case.directory)
+    return case.path
+
+
+def program(case: Programs) -> Path:
+    """A program in ELF."""
+    return case.fill(content=Path(victims.VICTIM).read_bytes())
+
+
+def index(case: Programs) -> Path:
+    """An index of codesearch."""
+    sources = case.directory / "sources"
+    sources.mkdir()
+    for i in range(20):
+        lines = "".join(f"needle {number}\n" for number in range(1000 * i, 1000 * i + 300))
+        (sources / f"source{i}").write_text(lines, encoding="ascii")
+    feed("cindex", sources, lines="", env={**os.environ, "CSEARCHINDEX": str(case.path)})
+    return case.path
+
+
+def rules(case: Programs) -> Path:
+    """A file that YARA looks into, and a rule."""
+    rule = 'rule one { strings: $a = "not there" condition: $a }'
+    (case.directory / "rules").write_text(rule, encoding="ascii")
+    return text(case)
+
+
+def sum_with_zeros(case: Programs, done: subprocess.CompletedProcess) -> None:
+    """The sum is that of the file with zeros: so the exit status must tell of the loss."""
+    case.fill(content=case.path.read_bytes().ljust(len(TEXT), b"\0"))
+    case.assertEqual(case.plain("b3sum", case.path).stdout, done.stdout)
+
+
+TABLE = (
+    Line("ripgrep", "rg -a --mmap needle FILE", text, told="the needle"),
+    Line("ag", "ag -a needle FILE", text, told="the needle"),
+    Line("ugrep", "ugrep --mmap -a needle FILE", text, told="the needle"),
+    Line("b3sum", "b3sum FILE", text, also=sum_with_zeros),
+    Line("look", "look zzz FILE", text, 1),
+    Line("python", """python3 -c 'import mmap, sys; file = open(sys.argv[1]);
+print(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ).find(b"nowhere"))' FILE""", text,
+         told="^-1\n"),
+    Line("sqlite", """sqlite3 FILE
+"pragma mmap_size = 1000000000; select sum(length(x)) from t" """, database, None,
+         told="malformed"),
+    Line("git_fsck", "git -C DIR/repository fsck --full", pack, None, told="error: "),
+    Line("git_log", "git -C DIR/repository log -p --binary", pack, None, told="fatal: "),
+    Line("mdb_dump", "mdb_dump DIR/data", lmdb, None, may_abort=True),
+    Line("mdb_stat", "mdb_stat -ef DIR/data", lmdb, None, told="Environment Info"),
+    Line("gdbmtool", "gdbmtool -r FILE count", gdbm, told="There are 0 items"),
+    Line("gdbm_dump", "gdbm_dump FILE DIR/dump", gdbm, None, told="gdbm_dump: "),
+    Line("tdbdump", "tdbdump FILE", tdb, None, told="bad magic"),
+    Line("eu_readelf", "eu-readelf -a FILE", program, None, told="ELF Header"),
+    # The runtime of Go has a handler, which ends the program with status 2.
+    Line("csearch", "env CSEARCHINDEX=FILE csearch needle", index, None, told="corrupt index",
+         plain=2, cry="unexpected fault address", needs="csearch", raw=True),
+)
+RECOVER = (
+    Line("yara", "yara DIR/rules FILE", rules, plain=1, cry="error scanning"),
+)
+
+
+class Truncated(Programs):
+    """A test for each line."""
+
+
+programs.add_tests(Truncated, TABLE)
+programs.add_tests(Truncated, RECOVER, Programs.recovers)
+
+
+class Written(victims.Full):
+    """What is written to a file system that is full."""
 
     def test_python(self) -> None:
         """The module mmap."""
-        script = "import mmap, sys\n"
-        script += "f = open(sys.argv[1]); m = mmap.mmap(f.fileno(), 0, prot=1)"
-        script += "\nprint(m.find(b'not there'))"
-        out = self.dies_and_lives(self.text(), 0, "python3", "-c", script, self.path)
-        self.assertEqual(out, "-1\n")
-
-    def test_sqlite(self) -> None:
-        """A database with mmap_size. sqlite3 says itself that it is malformed."""
-        base = sqlite3.connect(self.path)
-        base.execute("create table t (x)")
-        base.executemany("insert into t values (?)", [("x" * 3000,)] * 1000)
-        base.commit()
-        base.close()
-        query = "pragma mmap_size = 1000000000; select sum(length(x)) from t"
-        self.dies_and_lives(self.path, None, "sqlite3", self.path, query)
-
-    def test_git(self) -> None:
-        """A pack that was truncated: git ends with an error of its own."""
-        where = self.directory / "repository"
-        git = ("git", "-C", where, "-c", "user.name=a", "-c", "user.email=a@b.c")
-        self.assertEqual(self.plain("git", "init", "-q", where).returncode, 0)
-        (where / "file").write_bytes(os.urandom(1 << 20))
-        for words in (("add", "file"), ("commit", "-qm", "one"), ("repack", "-adq")):
-            self.assertEqual(self.plain(*git, *words).returncode, 0)
-        (pack,) = where.glob(".git/objects/pack/*.pack")
-        pack.chmod(0o600)
-        self.dies_and_lives(pack, None, *git, "log", "-p", "--binary")
-        self.assertNotEqual(self.report["status"], 0)
-
-    def test_lmdb(self) -> None:
-        """mdb_dump of a truncated environment ends by an assertion or an error of its own."""
-        if shutil.which("mdb_load") is None:
-            victims.needs("there is no mdb_load")
-        self.path.mkdir()
-        lines = "".join(f" {i:08x}\n {'78' * 500}\n" for i in range(2000))
-        head = "VERSION=3\nformat=bytevalue\ntype=btree\nmapsize=16777216\nHEADER=END\n"
-        subprocess.run(
-            ["mdb_load", str(self.path)], input=f"{head}{lines}DATA=END\n", text=True, check=True
-        )
-        data = self.path / "data.mdb"
-        settings = ("env", f"MCSAFE_TEST_FILE={data}", f"MCSAFE_TEST_SIZE={LEFT}", *SHIMMED,
-                    "mdb_dump", self.path)
-        copy = data.read_bytes()
-        self.check_dies(self.plain(*settings))
-        data.write_bytes(copy)
-        done = self.guarded(*settings)
-        self.assertIn(done.returncode, (victims.LOST, -signal.SIGABRT), done.stderr)
-        self.assertGreater(self.report["lost"], 0)
+        done = self.check_full("python3", "-c", SLICE, self.mount / "data", status=0)
+        self.assertEqual(done.stdout, "b'x'\n")
+        self.assertEqual(self.ranges(), [(16 * PAGE, 48 * PAGE, "written")])
 
 
 if __name__ == "__main__":

@@ -150,6 +150,21 @@ class Scrub(Medium):
         self.assertFalse(state.exists())
         self.assertEqual(saved.read_text().splitlines()[1:], [f"{a} {n}" for a, n in lost])
 
+    def test_a_state_that_cannot_be_written(self) -> None:
+        """The scrub ends, and tells what it has found."""
+        self.write(32 * MIB // PAGE)
+        faulty = {"FAULTY_CLOCK": "11000", "FAULTY_RENAME": "1"}
+        done = subprocess.run(
+            [os.environ["MCSAFE_FAULTY"], "scrub", "--resume", self.scratch / "state", self.file],
+            env={**bad(self.file, [(0, PAGE)]), **faulty},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, ERROR, done.stderr)
+        self.assertIn(f"{self.scratch / 'state'}: No space left on device", done.stderr)
+        lines = done.stdout.splitlines()[1:]
+        end = "  stopped; the file of --resume is as it was"
+        self.assertEqual(lines, ["  bytes 0-4095 (4.0 KiB): bad", end])
+
     def test_a_scrub_begins_where_the_state_ends(self) -> None:
         """What lies before is not read again."""
         self.write(64)
@@ -201,7 +216,10 @@ class Scrub(Medium):
         fifo = self.scratch / "fifo"
         os.mkfifo(fifo)
         nothing = "neither a file, a block device nor a device-dax node"
+        no_state = "not the state of a scrub: it is no file"
         for words, message in (
+            (("--resume", fifo, self.file), f"fifo: {no_state}"),
+            (("--resume", "/dev/null", self.file), f"/dev/null: {no_state}"),
             ((), "which file or device?"),
             ((self.file, self.file), "only one file or device"),
             (("--rate", "0", self.file), '--rate: "0" is no number of bytes above 0'),

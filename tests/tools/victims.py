@@ -31,6 +31,10 @@ def needs(reason: str) -> None:
 def main() -> None:
     """Run the tests of a script. If all were skipped, the script is a visible skip."""
     result = unittest.main(exit=False).result
+    for test, reason in result.skipped:
+        # As CMocka's, for the summary of ./dev test.
+        name = test.id().split()[0].rpartition(".")[2]
+        print(f"left out: {' '.join(reason.split())}\n[  SKIPPED ] {name}")
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(77 if result.testsRun == len(result.skipped) else 0)
@@ -109,3 +113,29 @@ class Case(unittest.TestCase):
     def check_dies(self, done: subprocess.CompletedProcess) -> None:
         """The program was killed by SIGBUS."""
         self.assertEqual(done.returncode, BUS, f"{done.stdout}{done.stderr}")
+
+
+class Full(Case):
+    """A tmpfs of 16 pages, in a mount namespace: each page after them fails by itself."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mount = self.directory / "full"
+        self.mount.mkdir()
+        script = 'mount -t tmpfs -o size=64k none "$1" && shift && exec "$@"'
+        self.inside = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script,
+                       "sh", str(self.mount))
+        done = self.plain(*self.inside, "true")
+        if done.returncode != 0:
+            needs(f"no user and mount namespaces: {done.stderr}")
+
+    def check_full(self, *words: object, status: int = LIVED) -> subprocess.CompletedProcess:
+        """A program that writes to it dies, and lives under mcsafe run. Returns what it did."""
+        self.check_dies(self.plain(*self.inside, *words))
+        done = self.guarded(*words, before=self.inside)
+        self.check_lost(done, status)
+        (file,) = self.report["files"]
+        self.assertEqual(Path(file["path"]).parent, self.mount)
+        found = {(lost["access"], lost["reason"]) for lost in file["ranges"]}
+        self.assertEqual(found, {("written", "no-space")})
+        return done

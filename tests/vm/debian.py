@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """debian.py - Debian packages, downloaded and unpacked without being installed."""
 
+import contextlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from errors import Unavailable
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+TARGETS = ("apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(REPO_URI)")
 
 
 def depended_kernel(record: str) -> str:
@@ -28,9 +33,10 @@ def parts_of_kernel(record: str) -> list[str]:
     return [f"{name}={version}" for name, version in parts]
 
 
-def kernel_packages() -> list[str]:
-    """Ask apt which kernel linux-image-amd64 stands for, and return the packages to unpack."""
-    show = ("apt-cache", "show", "--no-all-versions")
+def kernel_packages(release: Sequence[str] = ()) -> list[str]:
+    """Ask apt which kernel linux-image-amd64 stands for, and return the packages to unpack. The
+    options come from other_release()."""
+    show = ("apt-cache", *release, "show", "--no-all-versions")
     image = depended_kernel(_output(*show, "linux-image-amd64"))
     return parts_of_kernel(_output(*show, image)) or [image]
 
@@ -43,13 +49,48 @@ def present_name(package: str) -> str:
     return found[0] if found else package
 
 
-def unpack(packages: str | list[str], into: Path) -> None:
-    """Download packages and put their files below `into`, all of them or none."""
+def mirror(targets: str) -> str:
+    """Return the mirror from which this machine gets the packages of Debian, from the output of
+    TARGETS."""
+    for line in targets.splitlines():
+        origin, component, uri = (*line.split(), "", "", "")[:3]
+        if origin == "Debian" and component == "main" and "security" not in uri:
+            return uri
+    raise Unavailable("apt knows no mirror of Debian; run `apt-get update` first")
+
+
+@contextlib.contextmanager
+def other_release(suite: str) -> Iterator[tuple[str, ...]]:
+    """Give options with which apt knows the packages of another release of Debian, from the mirror
+    of this machine, and no others. The lists are removed afterwards."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = Path(scratch, "sources.list")
+        sources.write_text(f"deb [signed-by={KEYRING}] {mirror(_output(*TARGETS))} {suite} main\n")
+        settings = {
+            "Dir::Etc::sourcelist": sources,
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::State::lists": f"{scratch}/lists",
+            "Dir::State::status": "/dev/null",
+            "Dir::Cache": f"{scratch}/cache",
+            "Acquire::Languages": "none",
+        }
+        options = tuple(f"-o{name}={value}" for name, value in settings.items())
+        for directory in ("lists/partial", "cache/archives/partial"):
+            Path(scratch, directory).mkdir(parents=True)
+        # The directory is of one user, and apt may be another one while it downloads.
+        Path(scratch).chmod(0o755)
+        _output("apt-get", *options, "update")
+        yield options
+
+
+def unpack(packages: str | list[str], into: Path, release: Sequence[str] = ()) -> None:
+    """Download packages and put their files below `into`, all of them or none. The options come
+    from other_release()."""
     if isinstance(packages, str):
         packages = [packages]
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
-        _output("apt-get", "download", *packages, cwd=scratch)
+        _output("apt-get", *release, "download", *packages, cwd=scratch)
         tree = Path(scratch, "tree")
         for archive in Path(scratch).glob("*.deb"):
             _output("dpkg-deb", "-x", str(archive), str(tree))

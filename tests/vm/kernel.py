@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """kernel.py - the kernel that the guest boots, and the modules that it loads."""
 
+import contextlib
 import lzma
 import os
 import re
@@ -15,6 +16,10 @@ from errors import Unavailable
 # The expectations of the tests were measured on this series. An installed kernel of another series
 # is not used.
 INSTALLED_SERIES = "6.1."
+
+# The kernels that can be asked for by name, and the releases of Debian that they come from. docs/
+# poison.md has a column for each.
+RELEASES = {"12": "bookworm", "13": "trixie", "sid": "sid"}
 
 # ext4 asks the crypto layer for crc32c, in one of these modules. In newer kernels crc32c is part of
 # the library of the kernel, and these modules are gone.
@@ -101,26 +106,31 @@ def below(root: Path, series: str = "") -> Kernel | None:
     return None
 
 
-def find(cache: Path) -> Kernel:
-    """Return the fetched kernel, otherwise an installed one."""
-    kernel = below(_tree(cache)) or below(Path("/"), INSTALLED_SERIES)
+def find(cache: Path, name: str = "") -> Kernel:
+    """Return the fetched kernel of that name. Without a name, return the kernel that was fetched
+    from this machine's release of Debian, otherwise an installed one."""
+    kernel = below(_tree(cache, name)) or (below(Path("/"), INSTALLED_SERIES) if not name else None)
     if not kernel:
-        raise Unavailable("no guest kernel; `./dev vm --fetch` downloads Debian's")
+        option = f" --kernel {name}" if name else ""
+        raise Unavailable(f"no guest kernel; `./dev vm --fetch{option}` downloads Debian's")
     return kernel
 
 
-def fetch(cache: Path) -> Kernel:
+def fetch(cache: Path, name: str = "") -> Kernel:
     """Download Debian's kernel into the cache, unless the cache has one already."""
-    kernel = below(_tree(cache))
+    tree = _tree(cache, name)
+    kernel = below(tree)
     if not kernel:
-        packages = debian.kernel_packages()
-        shutil.rmtree(_tree(cache), ignore_errors=True)
-        debian.unpack(packages, _tree(cache))
-        kernel = below(_tree(cache))
+        release = debian.other_release(RELEASES[name]) if name else contextlib.nullcontext(())
+        with release as options:
+            packages = debian.kernel_packages(options)
+            shutil.rmtree(tree, ignore_errors=True)
+            debian.unpack(packages, tree, options)
+        kernel = below(tree)
     if not kernel:
         raise Unavailable(f"found neither image nor modules in {' '.join(packages)}")
     return kernel
 
 
-def _tree(cache: Path) -> Path:
-    return cache / "kernel"
+def _tree(cache: Path, name: str) -> Path:
+    return cache / (f"kernel-{name}" if name else "kernel")

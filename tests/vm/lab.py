@@ -57,6 +57,7 @@ MACHINES = {
     "devdax": Hardware(nvdimm=True),
     "devdax-files": Hardware(nvdimm=True),
     "devdax-lists": Hardware(nvdimm=True),
+    "devdax-tools": Hardware(nvdimm=True),
     "bad-at-boot": Hardware(nvdimm=True, bad_at_boot=(acpi.Range(16 << 20, 4096),)),
 }
 
@@ -68,7 +69,7 @@ class Ingredients:
     cache: Path
     kernel: kernel.Kernel
     busybox: Path
-    programs: Sequence[Path]  # our own programs; breakpoints are set in the first one
+    programs: Sequence[Path]  # our own programs
     memory: str
 
 
@@ -168,7 +169,9 @@ class Lab:
 
     def run(self, scenarios: Sequence[Scenario]) -> list[Result]:
         """Run scenarios. Those on the same machine run in one guest for as long as it lives."""
-        self._operands = operands.of_program(self.ingredients.programs[0])
+        self._operands = {}
+        for program in self.ingredients.programs:
+            self._operands |= operands.of_program(program)
         results: list[Result] = []
         for machine in MACHINES:
             waiting = [scenario for scenario in scenarios if scenario.machine == machine]

@@ -16,7 +16,7 @@ The scenarios in `tests/vm/scenarios` measured everything on this page. They rai
 single load instructions in an emulated machine (QEMU without KVM). `tests/vm/vm.py lab --report`
 writes this page: do not edit it. A scenario fails as soon as one of its values changes.
 
-Kernel: {kernel}
+Kernels: {kernels}
 
 "consumed" is the machine check itself, which `mcsafe_memcpy()` meets in the middle of a copy. The
 other lines show what happens afterwards: to the same copy again, to a copy of another part of the
@@ -31,6 +31,13 @@ the pages that were replaced. The count, the list, the function and the statisti
 stand-ins must hold what they should, and all else must be right. "signals" is the number of signals
 that one thread got. "restored" is the result of `mcsafe_shield_restore()`, and what the memory
 holds then. "repair" is what was done to the file before the second try.
+
+The scenarios `tool-*` run the command `mcsafe` on memory with two bad places. It meets the first
+one as a machine check. The kernel knows the second one beforehand. Ranges are START+LENGTH in
+bytes. Each SIGBUS of the command counts as a signal.
+
+[lab.md](lab.md) explains what the kernels do differently. A dash means that the value does not
+exist there.
 """
 
 
@@ -98,30 +105,54 @@ def measured(path: Path, scenarios: Iterable[Scenario]) -> tuple[str, dict[str, 
     return record["kernel"], facts
 
 
-def expected(scenarios: Iterable[Scenario]) -> dict[str, dict[str, str]]:
-    """Return the facts that a successful run measures."""
-    return {scenario.name: scenario.expect for scenario in scenarios}
+def expected(scenarios: Iterable[Scenario], release: str = "") -> dict[str, dict[str, str]]:
+    """Return the facts that a successful run measures on a kernel of that release."""
+    return {scenario.name: scenario.expected_of(release) for scenario in scenarios}
 
 
-def page(kernel: str, scenarios: Iterable[Scenario], facts: Mapping[str, Mapping[str, str]]) -> str:
-    """Return docs/poison.md: a section for each scenario that measures something."""
-    parts = [INTRODUCTION.format(kernel=kernel)]
+# The facts of each kernel: {release: {scenario: {key: value}}}.
+Columns = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+def page(scenarios: Iterable[Scenario], columns: Columns) -> str:
+    """Return docs/poison.md: what differs between the kernels, and a section for each scenario that
+    measures something."""
+    scenarios = list(scenarios)
+    rows = {scenario.name: _rows(scenario.name, columns) for scenario in scenarios}
+    parts = [INTRODUCTION.format(kernels=", ".join(columns))]
+    differ = [
+        (f"`{name}`: {key}", values)
+        for name, table in rows.items()
+        for key, values in table.items()
+        if len(set(values)) > 1
+    ]
+    if differ:
+        parts.append("## What the kernels do differently\n\n" + _table(columns, differ))
     for scenario in scenarios:
-        if facts[scenario.name]:
+        if rows[scenario.name]:
             parts.append(f"## {scenario.title[0].upper()}{scenario.title[1:]}\n")
-            parts.append(f"Scenario `{scenario.name}`.\n\n| | |\n|---|---|")
-            parts += [f"| {key} | {value} |" for key, value in facts[scenario.name].items()]
-            parts[-1] += "\n"
+            table = _table(columns, rows[scenario.name].items())
+            parts.append(f"Scenario `{scenario.name}`.\n\n{table}")
     return "\n".join(parts)
 
 
-def kernel_of(document: str) -> str:
-    """Return the kernel that a page names."""
-    return next(
-        line.removeprefix("Kernel: ")
-        for line in document.splitlines()
-        if line.startswith("Kernel: ")
-    )
+def _rows(name: str, columns: Columns) -> dict[str, list[str]]:
+    """Return the values of a scenario's facts on each kernel."""
+    keys = dict.fromkeys(key for facts in columns.values() for key in facts[name])
+    return {key: [facts[name].get(key, "-") for facts in columns.values()] for key in keys}
+
+
+def _table(columns: Columns, rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    lines = [("", *columns), *((key, *values) for key, values in rows)]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    text.insert(1, "|---" * len(lines[0]) + "|")
+    return "\n".join(text).replace("|  |", "| |", 1) + "\n"
+
+
+def kernels_of(document: str) -> list[str]:
+    """Return the releases of the kernels that a page names."""
+    [line] = [line for line in document.splitlines() if line.startswith("Kernels: ")]
+    return line.removeprefix("Kernels: ").split(", ")
 
 
 def _clean(string: str) -> str:

@@ -23,7 +23,8 @@ class Scenario:
     fast     whether it belongs to the subset that every test run includes
     seconds  the time after which it counts as hung
     expect   every measurement that the program reports, with its value
-    since    values that are other ones from a version of the kernel on: {"6.7": {key: value}}
+    since    values that are other ones from a version of the kernel on: {"6.7": {key: value}}. An
+             empty value: it is not measured.
     log      regular expressions that the kernel's messages must match, each somewhere
     fails    regular expressions for the failures that the program must report, and no others. A
              scenario that breaks something on purpose shows with these that the lab would notice.
@@ -45,7 +46,8 @@ class Scenario:
         """Return what is expected of a kernel: uname -r, or "" for the oldest one."""
         versions = sorted(self.since, key=version)
         changes = [self.since[v] for v in versions if release and version(v) <= version(release)]
-        return {key: value for table in (self.expect, *changes) for key, value in table.items()}
+        values = {key: value for table in (self.expect, *changes) for key, value in table.items()}
+        return {key: value for key, value in values.items() if value}
 
 
 def version(release: str) -> tuple[int, ...]:

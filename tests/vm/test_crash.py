@@ -145,7 +145,7 @@ def main() -> None:
     args, rest = parser.parse_known_args()
     args.artefacts.mkdir(parents=True, exist_ok=True)
     try:
-        guest_kernel, busybox = vm.ingredients(args.cache, fetch=False)
+        guest_kernel, busybox = vm.ingredients(args.cache, vm.named_kernel())
         parts = lab.Ingredients(args.cache, guest_kernel, busybox, [args.program], "768M")
         with tempfile.TemporaryDirectory(prefix="run-", dir=args.cache) as scratch:
             medium = Path(scratch) / "nvdimm"

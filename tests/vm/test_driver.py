@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -188,6 +189,46 @@ class KernelTest(unittest.TestCase):
         record = "Depends: kmod, linux-base (>= 4.3~), initramfs-tools (>= 0.120+deb8u2)\n"
         self.assertEqual(debian.parts_of_kernel(record), [])
 
+    def test_the_mirror_is_not_that_of_security_updates(self) -> None:
+        lines = ["Google main http://g/", "Debian main http://d/debian-security/"]
+        with self.assertRaisesRegex(Unavailable, "no mirror"):
+            debian.mirror("\n".join(lines))
+        lines.append("Debian main http://d/debian/")
+        self.assertEqual(debian.mirror("\n".join(lines)), "http://d/debian/")
+
+    def test_a_kernel_is_fetched_from_the_release_of_its_name(self) -> None:
+        asked: list[object] = []
+
+        @contextlib.contextmanager
+        def other_release(suite: str) -> Iterator[tuple[str, ...]]:
+            asked.append(suite)
+            yield ("-oA=b",)
+
+        def unpack(packages: list[str], into: Path, release: Sequence[str]) -> None:
+            asked.append((packages, release))
+            (into / "usr/lib/modules/6.12.9+deb13-amd64").mkdir(parents=True)
+            (into / "boot").mkdir()
+            (into / "boot/vmlinuz-6.12.9+deb13-amd64").touch()
+
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            mock.patch.object(kernel, "INSTALLED_SERIES", "none"),
+            mock.patch.object(debian, "other_release", other_release),
+            mock.patch.object(debian, "kernel_packages", lambda release: ["image", *release]),
+            mock.patch.object(debian, "unpack", unpack),
+        ):
+            cache = Path(scratch)
+            with self.assertRaisesRegex(Unavailable, "--fetch --kernel 13"):
+                kernel.find(cache, "13")
+            fetched = kernel.fetch(cache, "13")
+            self.assertEqual(asked, ["trixie", (["image", "-oA=b"], ("-oA=b",))])
+            self.assertEqual(kernel.fetch(cache, "13"), fetched)
+            self.assertEqual(len(asked), 2)
+            self.assertEqual(kernel.find(cache, "13"), fetched)
+            for name in ("", "12", "sid"):
+                with self.assertRaises(Unavailable):
+                    kernel.find(cache, name)
+
     def test_a_kernel_beside_its_modules_is_found(self) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             modules = Path(scratch, "usr/lib/modules/7.2.13+deb14-amd64")
@@ -219,6 +260,15 @@ class CommandLineTest(unittest.TestCase):
         self.assertEqual(args.program, [Path("a"), Path("b")])
         args = vm.parse(["lab", "--program", "a", "--program", "b", "all"])
         self.assertEqual((args.program, args.scenario), ([Path("a"), Path("b")], ["all"]))
+
+    def test_the_environment_can_name_a_kernel(self) -> None:
+        argv = ["run", "--cache", "c", "--", "a"]
+        with mock.patch.dict(os.environ, {vm.KERNEL_VARIABLE: "13"}):
+            self.assertEqual(vm.parse(argv).kernel, "13")
+            self.assertEqual(vm.parse([argv[0], "--kernel", "sid", *argv[1:]]).kernel, "sid")
+        with mock.patch.dict(os.environ, {vm.KERNEL_VARIABLE: "14"}):
+            with self.assertRaisesRegex(SystemExit, "no kernel 14; 12, 13, sid"):
+                vm.parse(argv)
 
     def test_missing_kernel_skips_only_where_skips_are_allowed(self) -> None:
         with (

@@ -32,8 +32,8 @@ class GuestTest(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
-        for name in ("kernel", "busybox"):
-            (self.scratch / name).symlink_to(self.cache.absolute() / name)
+        for path in (*self.cache.absolute().glob("kernel*"), self.cache.absolute() / "busybox"):
+            (self.scratch / path.name).symlink_to(path)
 
     def argv(self, script: str, *options: str) -> list[str]:
         run = [sys.executable, "-B", str(VM), "run", "--cache", str(self.scratch), *options]
@@ -141,7 +141,7 @@ def main() -> None:
     args, rest = parser.parse_known_args()
     GuestTest.cache = args.cache
     try:
-        vm.ingredients(args.cache, fetch=False)
+        vm.ingredients(args.cache, vm.named_kernel())
     except Unavailable as reason:
         sys.exit(vm.skip(str(reason)))
     unittest.main(argv=[sys.argv[0], *rest])

@@ -72,7 +72,7 @@ def main() -> None:
     args, rest = parser.parse_known_args()
     ShellTest.cache = args.cache
     try:
-        vm.ingredients(args.cache, fetch=False)
+        vm.ingredients(args.cache, vm.named_kernel())
         tools.find(args.cache)
     except Unavailable as reason:
         sys.exit(vm.skip(str(reason)))

@@ -19,14 +19,16 @@
 #include "common/size.h"
 #include "common/target.h"
 #include "common/tool.h"
+#include "common/usage.h"
 
 int mcsafe_badblocks_main(int argc, char **argv);
 
 struct options {
-	const char *path, *of, *save;
-	const char **load, **cxl;
+	const char *path, *save;
+	const char **load, **cxl_files;
 	size_t nload, ncxl;
-	uint64_t block, base;
+	uint64_t block;
+	struct cxl cxl;
 	bool no_ask, json;
 };
 
@@ -51,20 +53,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'b':
 		if (!size_read(arg, &o->block) || o->block == 0)
-			argp_error(state, "--blocks: \"%s\" is no number of bytes above 0", arg);
+			usage_error("--blocks: \"%s\" is no number of bytes above 0", arg);
 		break;
 	case KEY_LOAD:
 		o->load[o->nload++] = arg;
 		break;
 	case KEY_CXL:
-		o->cxl[o->ncxl++] = arg;
+		o->cxl_files[o->ncxl++] = arg;
 		break;
 	case KEY_OF:
-		o->of = arg;
+		o->cxl.of = arg;
 		break;
 	case KEY_BASE:
-		if (!size_read(arg, &o->base))
-			argp_error(state, "--base: \"%s\" is no number of bytes", arg);
+		if (!size_read(arg, &o->cxl.base))
+			usage_error("--base: \"%s\" is no number of bytes", arg);
 		break;
 	case KEY_NO_ASK:
 		o->no_ask = true;
@@ -77,18 +79,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (o->path != NULL)
-			argp_error(state, "only one file or device");
+			usage_error("only one file or device");
 		o->path = arg;
 		break;
 	case ARGP_KEY_END:
 		if (o->path == NULL && o->nload == 0 && o->ncxl == 0)
-			argp_error(state, "which file or device, or which list?");
+			usage_error("which file or device, or which list?");
 		if (o->json && o->block != 0)
-			argp_error(state, "--json and --blocks exclude each other");
+			usage_error("--json and --blocks exclude each other");
 		if (o->save != NULL && (o->json || o->block != 0))
-			argp_error(state, "--save writes a list: not with --json or --blocks");
-		if (o->ncxl == 0 && (o->of != NULL || o->base != 0))
-			argp_error(state, "--of and --base are for --cxl");
+			usage_error("--save writes a list: not with --json or --blocks");
+		if (o->ncxl == 0 && (o->cxl.of != NULL || o->cxl.base != 0))
+			usage_error("--of and --base are for --cxl");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -178,13 +180,13 @@ int mcsafe_badblocks_main(int argc, char **argv)
 		NULL,
 	};
 	struct options o = {.load = tool_alloc((size_t)argc, sizeof(*o.load)),
-			    .cxl = tool_alloc((size_t)argc, sizeof(*o.cxl))};
+			    .cxl_files = tool_alloc((size_t)argc, sizeof(*o.cxl_files))};
 	struct mcsafe_badblocks_answer answer = {0};
 	struct mcsafe_badblocks *bad;
 	bool is_asked;
 	size_t count;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	files_keep_apart("--save", o.save, "the file that the list is about", o.path);
 	is_asked = o.path != NULL && !o.no_ask;
 	bad = ranges_create();
@@ -193,7 +195,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	for (size_t i = 0; i < o.nload; i++)
 		ranges_load(bad, o.load[i]);
 	for (size_t i = 0; i < o.ncxl; i++)
-		cxl_load(bad, o.cxl[i], o.of, o.base);
+		cxl_load(bad, o.cxl_files[i], &o.cxl);
 	if (o.json)
 		write_json(&o, bad, &answer, is_asked);
 	else if (o.block != 0)
@@ -203,6 +205,7 @@ int mcsafe_badblocks_main(int argc, char **argv)
 	count = mcsafe_badblocks_count(bad);
 	mcsafe_badblocks_destroy(bad);
 	free(o.load);
-	free(o.cxl);
+	free(o.cxl_files);
+	free(o.cxl.found);
 	return tool_end(count > 0 ? STATUS_LOST : STATUS_FINE);
 }

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "common/losses.h"
+#include "common/overlap.h"
 #include "common/range.h"
 #include "common/source.h"
 #include "common/tool.h"
+#include "common/usage.h"
 
 #define ROOM ((size_t)256 << 10) /* fits into the second cache, with what the kernel writes */
 
@@ -49,12 +51,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
-			argp_error(state, "only one FILE can be read");
+			usage_error("only one FILE can be read");
 		o->file = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (o->file == NULL)
-			argp_error(state, "FILE is missing");
+			usage_error("FILE is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -70,11 +72,16 @@ static _Noreturn void end_by_closed_pipe(void)
 	_exit(STATUS_ERROR);
 }
 
+/* Whether the last byte that was written has ended a line. */
+static bool line_has_ended = true;
+
 static void put(const char *bytes, size_t n)
 {
 	struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	ssize_t put;
 
+	if (n > 0)
+		line_has_ended = bytes[n - 1] == '\n';
 	for (; n > 0; n -= (size_t)put, bytes += put) {
 		put = write(STDOUT_FILENO, bytes, n);
 		if (put >= 0)
@@ -101,14 +108,26 @@ static void put_many(char *buffer, unsigned char byte, uint64_t n)
 	}
 }
 
+/* On a terminal, do not begin a message in the middle of a line of the file. */
+static void end_line(void)
+{
+	if (!line_has_ended && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	line_has_ended = true;
+}
+
 /* A file that is read and written at once would grow for ever. */
 static void refuse_own_output(const struct source *source)
 {
 	struct stat out;
+	enum overlap overlap;
 
-	if (fstat(STDOUT_FILENO, &out) == 0 && (S_ISREG(out.st_mode) || S_ISBLK(out.st_mode)) &&
-	    source_is(source, &out))
-		tool_fail("%s is standard output", source->path);
+	if (fstat(STDOUT_FILENO, &out) != 0 || (!S_ISREG(out.st_mode) && !S_ISBLK(out.st_mode)))
+		return;
+	overlap = overlap_of(&source->stat, &out);
+	if (overlap != OVERLAP_NONE)
+		tool_fail("%s %s standard output", source->path,
+			  overlap == OVERLAP_SAME ? "is" : "has bytes in common with");
 }
 
 /* Write all of it. Returns false if the rest could not be read. */
@@ -121,6 +140,7 @@ static bool write_all(const struct options *o, struct source *source, uint64_t e
 	for (uint64_t at = o->range.offset; at < end; at += piece.len) {
 		source_read(source, buffer, ROOM, at, end - at, &piece);
 		if (piece.kind == PIECE_AWAY) {
+			end_line();
 			tool_warn("%s: offset %" PRIu64 ": %s", source->path, at, piece.text);
 			break;
 		}
@@ -165,7 +185,7 @@ int mcsafe_cat_main(int argc, char **argv)
 	uint64_t end;
 	enum status status;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	source_open(&source, o.file, o.way);
 	refuse_own_output(&source);
 	end = range_end(&o.range, source.size, o.file);
@@ -173,11 +193,14 @@ int mcsafe_cat_main(int argc, char **argv)
 	if (losses.count > 0) {
 		if (status == STATUS_FINE)
 			status = STATUS_LOST;
+		end_line();
 		tool_warn("%s: %" PRIu64 " bytes are lost:", o.file, losses.bytes);
 		losses_print(&losses, stderr);
 	}
-	if (source_has_changed(&source, text))
+	if (source_has_changed(&source, text)) {
+		end_line();
 		tool_warn("%s: %s", o.file, text);
+	}
 	losses_free(&losses);
 	source_close(&source);
 	return tool_end(status);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,21 +14,13 @@
 
 #include "common/tool.h"
 
-static bool is_same(const struct stat *one, const struct stat *other)
-{
-	/* Two nodes can be one device. */
-	if (S_ISBLK(one->st_mode) && S_ISBLK(other->st_mode))
-		return one->st_rdev == other->st_rdev;
-	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
-}
-
 static bool is_in_same_directory(const char *one, const char *other)
 {
 	char *copy = tool_copy_text(one), *other_copy = tool_copy_text(other);
 	struct stat directory, other_directory;
 	bool same = stat(dirname(copy), &directory) == 0 &&
 		    stat(dirname(other_copy), &other_directory) == 0 &&
-		    is_same(&directory, &other_directory);
+		    overlap_of(&directory, &other_directory) == OVERLAP_SAME;
 
 	free(copy);
 	free(other_copy);
@@ -41,30 +34,38 @@ static const char *last_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-bool files_are_same(const char *one, const char *other)
+enum overlap files_overlap(const char *one, const char *other)
 {
 	struct stat status, other_status;
 
 	if (stat(one, &status) == 0 && stat(other, &other_status) == 0)
-		return is_same(&status, &other_status);
-	return strcmp(last_name(one), last_name(other)) == 0 && is_in_same_directory(one, other);
+		return overlap_of(&status, &other_status);
+	return strcmp(last_name(one), last_name(other)) == 0 && is_in_same_directory(one, other)
+		       ? OVERLAP_SAME
+		       : OVERLAP_NONE;
 }
 
 void files_keep_apart(const char *option, const char *path, const char *what, const char *other)
 {
 	struct stat status;
 
-	if (path == NULL || other == NULL || !files_are_same(path, other))
+	enum overlap overlap =
+		path != NULL && other != NULL ? files_overlap(path, other) : OVERLAP_NONE;
+
+	if (overlap == OVERLAP_NONE)
 		return;
 	/* A pipe or /dev/null loses nothing. */
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return;
-	tool_fail("%s: %s is %s, and would be overwritten", option, path, what);
+	if (overlap == OVERLAP_SAME)
+		tool_fail("%s: %s is %s, and would be overwritten", option, path, what);
+	tool_fail("%s: %s has bytes in common with %s, and would be overwritten", option, path,
+		  other);
 }
 
 static _Noreturn void fail(const struct new_file *file)
 {
-	int error = errno;
+	int error = file->error != 0 ? file->error : errno;
 
 	if (file->temporary != NULL)
 		unlink(file->temporary);

@@ -3,14 +3,16 @@
 #ifndef MCSAFE_TOOLS_FILES_H
 #define MCSAFE_TOOLS_FILES_H
 
-#include <stdbool.h>
 #include <stdio.h>
+
+#include "common/overlap.h"
 
 /* A file that is being written. It has another name until files_keep(). */
 struct new_file {
 	FILE *to;
 	char *path;      /* what it will be */
 	char *temporary; /* what it is now, in the same directory; NULL: it is written in place */
+	int error;       /* why a write has failed, an errno value, where the writer knows; or 0 */
 };
 
 /*
@@ -21,13 +23,14 @@ struct new_file {
 void files_begin(struct new_file *file, const char *path);
 
 /*
- * Whether two paths name one file or device, or would if they existed: ./map and map.
+ * Whether two paths name one file or device, or would if they existed: ./map and map. Or one of
+ * them has bytes of the other.
  */
-bool files_are_same(const char *one, const char *other);
+enum overlap files_overlap(const char *one, const char *other);
 
 /*
  * End the program with a message if an option would overwrite a file that the command reads, or
- * that it writes too. `what` is for people. Paths that are NULL are passed over.
+ * that it writes too, or a part of it. `what` is for people. Paths that are NULL are passed over.
  */
 void files_keep_apart(const char *option, const char *path, const char *what, const char *other);
 

@@ -10,6 +10,7 @@
 #include "common/size.h"
 
 #define TENTH 100000000 /* nanoseconds */
+#define LINE  160       /* bytes, more than all words together */
 
 static struct {
 	bool shown, wanted;
@@ -43,12 +44,34 @@ void progress_begin(uint64_t total, bool wanted)
 	line.last = line.began;
 }
 
+/* What is left out where a terminal is too narrow for all. Each level leaves out more. */
+enum left_out { NOTHING, THE_RATE, THE_TOTAL, LEVELS };
+
+/* Returns the length of the line. It always fits into `to`. */
+static int write_line(char to[LINE], uint64_t done, uint64_t lost, uint64_t each_second,
+		      enum left_out out)
+{
+	char text[SIZE_TEXT];
+	int n = snprintf(to, LINE, "%s", size_text(done, text));
+
+	if (line.total > 0 && out < THE_TOTAL)
+		n += snprintf(to + n, LINE - (size_t)n, " of %s", size_text(line.total, text));
+	if (line.total > 0)
+		n += snprintf(to + n, LINE - (size_t)n, " (%u %%)",
+			      (unsigned)((double)done * 100 / (double)line.total));
+	if (out < THE_RATE)
+		n += snprintf(to + n, LINE - (size_t)n, ", %s/s", size_text(each_second, text));
+	if (lost > 0)
+		n += snprintf(to + n, LINE - (size_t)n, ", %s lost", size_text(lost, text));
+	return n;
+}
+
 void progress_show(uint64_t done, uint64_t lost)
 {
-	char text[160], part[SIZE_TEXT], whole[SIZE_TEXT], rate[SIZE_TEXT], gone[SIZE_TEXT];
+	char text[LINE];
 	int64_t time;
 	uint64_t each_second;
-	int n, room;
+	int room;
 
 	if (!line.wanted)
 		return;
@@ -57,18 +80,12 @@ void progress_show(uint64_t done, uint64_t lost)
 		return;
 	line.last = time;
 	each_second = (uint64_t)((double)done * 1e9 / (double)(time - line.began));
-	n = snprintf(text, sizeof(text), "%s", size_text(done, part));
-	if (line.total > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, " of %s (%u %%)",
-			      size_text(line.total, whole),
-			      (unsigned)((double)done * 100 / (double)line.total));
-	n += snprintf(text + n, sizeof(text) - (size_t)n, ", %s/s", size_text(each_second, rate));
-	if (lost > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %s lost",
-			      size_text(lost, gone));
 	/* A full line would begin a new one on some terminals. */
 	room = columns() - 1;
-	fprintf(stderr, "\r\033[K%.*s", n < room ? n : room, text);
+	for (enum left_out out = NOTHING; out < LEVELS; out++)
+		if (write_line(text, done, lost, each_second, out) <= room)
+			break;
+	fprintf(stderr, "\r\033[K%.*s", room, text);
 	fflush(stderr);
 	line.shown = true;
 }

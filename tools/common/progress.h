@@ -2,7 +2,8 @@
 /*
  * progress.h - one line on standard error that tells how far a long command has come
  *
- * The line is written only if standard error is a terminal, and at most ten times a second.
+ * The line is written only if standard error is a terminal, and at most ten times a second. On a
+ * narrow terminal it has fewer words.
  */
 #ifndef MCSAFE_TOOLS_PROGRESS_H
 #define MCSAFE_TOOLS_PROGRESS_H

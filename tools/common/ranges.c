@@ -64,7 +64,7 @@ void ranges_save(const struct mcsafe_badblocks *bad, const char *path)
 		return;
 	}
 	files_begin(&file, path);
-	(void)mcsafe_badblocks_save(bad, file.to); /* files_keep() finds the error */
+	file.error = -mcsafe_badblocks_save(bad, file.to); /* it leaves errno alone */
 	files_keep(&file);
 }
 

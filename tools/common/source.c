@@ -153,17 +153,6 @@ static uint64_t size_now(const struct source *source)
 	return (uint64_t)now.st_size;
 }
 
-bool source_is(const struct source *source, const struct stat *other)
-{
-	const struct stat *own = &source->stat;
-
-	/* Two nodes can be one device. */
-	if ((S_ISBLK(own->st_mode) && S_ISBLK(other->st_mode)) ||
-	    (S_ISCHR(own->st_mode) && S_ISCHR(other->st_mode)))
-		return own->st_rdev == other->st_rdev;
-	return own->st_dev == other->st_dev && own->st_ino == other->st_ino;
-}
-
 bool source_has_changed(const struct source *source, char text[256])
 {
 	const struct stat *then = &source->stat;

@@ -68,9 +68,6 @@ void source_forget(struct source *source, uint64_t start, uint64_t len);
 /* Tell on standard error whether the file has changed since it was opened. */
 bool source_has_changed(const struct source *source, char text[256]);
 
-/* Whether a file or device is this one. */
-bool source_is(const struct source *source, const struct stat *other);
-
 void source_close(struct source *source);
 
 #endif /* MCSAFE_TOOLS_SOURCE_H */

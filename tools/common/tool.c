@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tool.c - errors, memory and options of all commands of mcsafe */
+/* tool.c - errors, memory and signals of all commands of mcsafe */
 #include "common/tool.h"
 
 #include <errno.h>
@@ -14,7 +14,10 @@
 
 const char *tool_name = "mcsafe";
 
-__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
+static void (*tell_before_failure)(void *arg);
+static void *told;
+
+void tool_warn_args(const char *format, va_list args)
 {
 	char *text, *shown;
 	size_t room;
@@ -38,7 +41,7 @@ void tool_warn(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	tool_warn_args(format, args);
 	va_end(args);
 }
 
@@ -47,9 +50,21 @@ void tool_fail(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	tool_warn_args(format, args);
 	va_end(args);
+	if (tell_before_failure != NULL) {
+		void (*tell)(void *arg) = tell_before_failure;
+
+		tell_before_failure = NULL;
+		tell(told);
+	}
 	exit(STATUS_ERROR);
+}
+
+void tool_tell_before_failure(void (*tell)(void *arg), void *arg)
+{
+	tell_before_failure = tell;
+	told = arg;
 }
 
 void *tool_alloc(size_t n, size_t each)
@@ -68,16 +83,6 @@ char *tool_copy_text(const char *text)
 	if (copy == NULL)
 		tool_fail("no memory for %zu bytes", strlen(text) + 1);
 	return copy;
-}
-
-void tool_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input)
-{
-	/* argp begins its messages with these. */
-	program_invocation_name = program_invocation_short_name = (char *)(uintptr_t)tool_name;
-	argv[0] = program_invocation_name;
-	argp_err_exit_status = STATUS_ERROR;
-	if (argp_parse(argp, argc, argv, flags, NULL, input) != 0)
-		exit(STATUS_ERROR);
 }
 
 const char *tool_signal(int number)

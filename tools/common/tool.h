@@ -3,7 +3,8 @@
 #ifndef MCSAFE_TOOLS_TOOL_H
 #define MCSAFE_TOOLS_TOOL_H
 
-#include <argp.h>
+#include <stdarg.h>
+#include <stddef.h>
 
 /* What a command ends with. */
 enum status {
@@ -21,20 +22,23 @@ extern const char *tool_name;
  */
 void tool_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same, for functions that have arguments of any number themselves. */
+void tool_warn_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 /* The same, then end with STATUS_ERROR. */
 _Noreturn void tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Before tool_fail() ends the program, call tell(arg) once, so that what the command has found is
+ * not lost with the file that it could not write. NULL: nothing is told any more.
+ */
+void tool_tell_before_failure(void (*tell)(void *arg), void *arg);
 
 /* Memory for n things of a size each, zeroed. Ends the program if there is none. */
 void *tool_alloc(size_t n, size_t each);
 
 /* A copy of a text. Ends the program if there is no memory. */
 char *tool_copy_text(const char *text);
-
-/*
- * Read the options of a command with argp(3): wrong usage ends with STATUS_ERROR. `input` is handed
- * to the parser.
- */
-void tool_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
 
 /* The name of a signal, "SIGTERM", or "signal 35": a real-time signal has none. Valid until the
  * next call. */

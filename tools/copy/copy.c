@@ -10,9 +10,11 @@
 
 #include "common/files.h"
 #include "common/json.h"
+#include "common/progress.h"
 #include "common/range.h"
 #include "common/size.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "copy/rescue.h"
 
 #define INTERVAL 30 /* seconds: what is done twice if the process is killed */
@@ -42,12 +44,12 @@ static unsigned count(const char *text, const char *option)
 	return (unsigned)n;
 }
 
-static error_t parse_end(const struct options *o, struct argp_state *state)
+static error_t parse_end(const struct options *o)
 {
 	if (o->image == NULL)
-		argp_error(state, "%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
+		usage_error("%s missing", o->source == NULL ? "SRC and DST are" : "DST is");
 	if (o->sparse && o->has_fill)
-		argp_error(state, "--fill and --sparse exclude each other");
+		usage_error("--fill and --sparse exclude each other");
 	return 0;
 }
 
@@ -89,11 +91,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
-			argp_error(state, "there are more names than SRC and DST");
+			usage_error("there are more names than SRC and DST");
 		*(state->arg_num == 0 ? &o->source : &o->image) = arg;
 		return 0;
 	case ARGP_KEY_END:
-		return parse_end(o, state);
+		return parse_end(o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -115,12 +117,17 @@ static void catch_signals(void)
 
 static void refuse_image_as_map(const struct options *o)
 {
-	if (files_are_same(o->map, o->image))
+	enum overlap overlap = files_overlap(o->map, o->image);
+
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and DST", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->image);
 }
 
 static void refuse_map_path(const struct options *o, const struct source *source)
 {
+	enum overlap overlap;
 	struct stat map;
 
 	refuse_image_as_map(o);
@@ -128,8 +135,11 @@ static void refuse_map_path(const struct options *o, const struct source *source
 		return;
 	if (!S_ISREG(map.st_mode))
 		tool_fail("%s is no file, so it cannot be the map file", o->map);
-	if (source_is(source, &map))
+	overlap = overlap_of(&source->stat, &map);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is the map file and SRC", o->map);
+	if (overlap == OVERLAP_PART)
+		tool_fail("the map file %s has bytes in common with %s", o->map, o->source);
 }
 
 /* Where the image must end at least: the map has finished parts up to there. */
@@ -275,6 +285,22 @@ static enum status end(struct rescue *r, const struct options *o, enum rescue_re
 	return status;
 }
 
+struct work {
+	struct rescue *rescue;
+	const struct options *options;
+};
+
+/* The map file could not be written. */
+static void end_failed(void *arg)
+{
+	const struct work *work = arg;
+
+	progress_end();
+	if (access(work->rescue->map_path, F_OK) != 0)
+		work->rescue->map_path = NULL; /* nothing to continue from */
+	end(work->rescue, work->options, RESCUE_FULL);
+}
+
 static const struct argp_option option_list[] = {
 	{"map", 'm', "FILE", 0, "Keep a map file of ddrescue(1), and continue where it ends", 0},
 	{"map-interval", KEY_INTERVAL, "SECONDS", 0,
@@ -307,12 +333,13 @@ int mcsafe_copy_main(int argc, char **argv)
 	struct source source;
 	struct image image;
 	struct rescue rescue = {.source = &source, .image = &image};
+	struct work work = {.rescue = &rescue, .options = &o};
 	enum rescue_result result;
 	enum status status;
 	char *command;
 	bool resume;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	command = command_line(argc, argv);
 	source_open(&source, o.source, o.way);
 	if (o.map != NULL)
@@ -336,7 +363,9 @@ int mcsafe_copy_main(int argc, char **argv)
 	rescue.sparse = o.sparse;
 	rescue.refill = resume && (o.has_fill || o.sparse);
 	catch_signals();
+	tool_tell_before_failure(end_failed, &work);
 	result = rescue_run(&rescue);
+	tool_tell_before_failure(NULL, NULL);
 	status = end(&rescue, &o, result);
 	losses_free(&rescue.found);
 	map_free(&rescue.map);

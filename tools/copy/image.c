@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/overlap.h"
 #include "common/tool.h"
 
 #define ROOM ((size_t)64 << 10)
@@ -25,12 +26,18 @@ static int make(const char *path, const struct source *source)
 static void check_existing(const struct stat *status, const char *path, const struct source *source,
 			   bool resume, bool force)
 {
+	enum overlap overlap;
+
 	if (S_ISDIR(status->st_mode))
 		tool_fail("%s: %s", path, strerror(EISDIR));
 	if (!S_ISREG(status->st_mode) && !S_ISBLK(status->st_mode))
 		tool_fail("%s is neither a file nor a block device", path);
-	if (source_is(source, status))
+	overlap = overlap_of(&source->stat, status);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s and %s are the same file", source->path, path);
+	if (overlap == OVERLAP_PART)
+		tool_fail("%s and %s have bytes in common: the copy would overwrite its source",
+			  source->path, path);
 	if (!resume && !force)
 		tool_fail("%s exists; --force overwrites it, and an existing map file continues it",
 			  path);

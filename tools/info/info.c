@@ -6,6 +6,7 @@
 
 #include "common/json.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "info/items.h"
 
 int mcsafe_info_main(int argc, char **argv);
@@ -87,7 +88,7 @@ int mcsafe_info_main(int argc, char **argv)
 	struct items items = {0};
 	bool json = false;
 
-	tool_parse(&argp, argc, argv, 0, &json);
+	usage_parse(&argp, argc, argv, 0, &json);
 	info_unblock();
 	info_engine(&items);
 	info_processor(&items);

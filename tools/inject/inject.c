@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/size.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "inject/elf_file.h"
 #include "inject/outcome.h"
 #include "inject/report.h"
@@ -91,14 +92,13 @@ static bool read_numbers(struct options *o, const char *text)
 	return true;
 }
 
-static double read_seconds(const char *text, const struct argp_state *state)
+static double read_seconds(const char *text)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 1e6))
-		argp_error(state,
-			   "--timeout: a number of seconds, more than 0 and at most 1000000");
+		usage_error("--timeout: a number of seconds, more than 0 and at most 1000000");
 	return seconds;
 }
 
@@ -112,17 +112,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'n':
 		if (!read_numbers(o, arg))
-			argp_error(state, "--nth: a list of numbers from 1 on, for example 1-5,9");
+			usage_error("--nth: a list of numbers from 1 on, for example 1-5,9");
 		break;
 	case 't':
-		o->settings.timeout = read_seconds(arg, state);
+		o->settings.timeout = read_seconds(arg);
 		break;
 	case KEY_ONWARDS:
 		o->onwards = true;
 		break;
 	case KEY_OFFSET:
 		if (!size_read(arg, &o->offset))
-			argp_error(state, "--offset: \"%s\" is no number of bytes", arg);
+			usage_error("--offset: \"%s\" is no number of bytes", arg);
 		o->has_offset = true;
 		break;
 	case KEY_RECOVERS:
@@ -147,9 +147,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (o->settings.argv == NULL)
-			argp_error(state, "which program?");
+			usage_error("which program?");
 		if (o->all && o->chosen != NULL)
-			argp_error(state, "--all and --nth exclude each other");
+			usage_error("--all and --nth exclude each other");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -379,7 +379,7 @@ int mcsafe_inject_main(int argc, char **argv)
 	struct results results = {0};
 	enum status status;
 
-	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &o);
+	usage_parse(&argp, argc, argv, ARGP_IN_ORDER, &o);
 	o.settings.library = o.library != NULL ? chosen_library(o.library) : find_library();
 	results.argv = o.settings.argv;
 	results.timeout = o.settings.timeout;

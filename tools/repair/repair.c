@@ -11,11 +11,13 @@
 
 #include "common/files.h"
 #include "common/json.h"
+#include "common/overlap.h"
 #include "common/progress.h"
 #include "common/ranges.h"
 #include "common/size.h"
 #include "common/target.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "repair/plan.h"
 
 int mcsafe_repair_main(int argc, char **argv);
@@ -61,7 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_RANGE:
 		if (!range_read(arg, &o->ranges[o->nranges++]))
-			argp_error(state, "--range: \"%s\" is not START+LENGTH in bytes", arg);
+			usage_error("--range: \"%s\" is not START+LENGTH in bytes", arg);
 		break;
 	case KEY_LOAD:
 		o->load[o->nload++] = arg;
@@ -86,16 +88,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (o->path != NULL)
-			argp_error(state, "only one file or device");
+			usage_error("only one file or device");
 		o->path = arg;
 		break;
 	case ARGP_KEY_END:
 		if (o->path == NULL)
-			argp_error(state, "which file or device?");
+			usage_error("which file or device?");
 		if ((o->mirror != NULL) == o->zero)
-			argp_error(state, "what is to be written: either --from or --zero");
+			usage_error("what is to be written: either --from or --zero");
 		if (o->json && !o->yes && !o->dry_run)
-			argp_error(state, "--json needs --yes or --dry-run: it asks nothing");
+			usage_error("--json needs --yes or --dry-run: it asks nothing");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -124,12 +126,15 @@ static void refuse_device_in_use(const char *path)
 static void refuse_same_file(const struct options *o)
 {
 	struct stat one, other;
+	enum overlap overlap;
 
 	if (stat(o->path, &one) != 0 || stat(o->mirror, &other) != 0)
 		return; /* target_open() tells */
-	if ((one.st_dev == other.st_dev && one.st_ino == other.st_ino) ||
-	    (S_ISBLK(one.st_mode) && S_ISBLK(other.st_mode) && one.st_rdev == other.st_rdev))
+	overlap = overlap_of(&one, &other);
+	if (overlap == OVERLAP_SAME)
 		tool_fail("%s is not a mirror: it is the file itself", o->mirror);
+	if (overlap == OVERLAP_PART)
+		tool_fail("%s is not a mirror: it has bytes in common with %s", o->mirror, o->path);
 }
 
 /*
@@ -284,7 +289,7 @@ int mcsafe_repair_main(int argc, char **argv)
 	struct plan plan = {.target = &target};
 	int status;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	plan.mirror = o.mirror != NULL ? &mirror : NULL;
 	begin(&o, &plan);
 	if (!o.json)

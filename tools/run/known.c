@@ -4,9 +4,9 @@
  *
  * A handler alone says little: those of Go, of Rust and of LLVM print what happened, and end the
  * process. So a process is left alone only if it has a handler of SIGBUS, and code of something
- * whose handler is known to go on: libmcsafe, the Java virtual machine, or libyara. libmcsafe is
- * recognised by the section of its rows, also in static and stripped programs: strip(1) keeps the
- * sections that are loaded.
+ * whose handler is known to go on: libmcsafe, the Java virtual machine, or libyara, which the
+ * programs yara and yarac may have in themselves. libmcsafe is recognised by the section of its
+ * rows, also in static and stripped programs: strip(1) keeps the sections that are loaded.
  *
  * Like mapping.c, this allocates nothing.
  */
@@ -69,7 +69,7 @@ static bool has_rows(const char *path)
 
 static bool is_known(const char *path, const char *name)
 {
-	static const char *const known[] = {"libjvm.so", "libyara.so"};
+	static const char *const known[] = {"libjvm.so", "libyara.so", "yara"};
 	const char *last = strrchr(name, '/');
 
 	last = last != NULL ? last + 1 : name;

@@ -8,6 +8,7 @@
 
 #include "common/files.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "run/lost.h"
 #include "run/preload.h"
 #include "run/report.h"
@@ -75,7 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_ON_LOSS:
 		if (strcmp(arg, "stop") != 0 && strcmp(arg, "continue") != 0)
-			argp_error(state, "--on-loss is \"continue\" or \"stop\", not \"%s\"", arg);
+			usage_error("--on-loss is \"continue\" or \"stop\", not \"%s\"", arg);
 		stand_in_options.stops = strcmp(arg, "stop") == 0;
 		return 0;
 	case OPTION_REPORT:
@@ -90,7 +91,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_ALWAYS:
 	case OPTION_RESPECT:
 		if (stand_in_options.handlers != HANDLERS_KNOWN)
-			argp_error(state, "--always and --respect-handlers exclude each other");
+			usage_error("--always and --respect-handlers exclude each other");
 		stand_in_options.handlers = key == OPTION_ALWAYS ? HANDLERS_NONE : HANDLERS_ALL;
 		return 0;
 	case OPTION_CALLS:
@@ -103,7 +104,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		report->program = state->argv + state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no program");
+		usage_error("no program");
 		return 0;
 	case ARGP_KEY_END:
 		if (preloads && tracer_sees_calls)
@@ -150,7 +151,7 @@ int mcsafe_run_main(int argc, char **argv)
 	struct started started;
 	int status;
 
-	tool_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
+	usage_parse(&argp, argc, argv, ARGP_IN_ORDER, &report);
 	files_keep_apart("--report", report.path, "the file of --fill-from",
 			 stand_in_options.mirror);
 	files_keep_apart("--map", report.map, "the file of --fill-from", stand_in_options.mirror);

@@ -18,6 +18,7 @@
 #include "common/size.h"
 #include "common/target.h"
 #include "common/tool.h"
+#include "common/usage.h"
 #include "scrub/state.h"
 
 int mcsafe_scrub_main(int argc, char **argv);
@@ -38,7 +39,8 @@ struct work {
 	struct target target;
 	struct scrub_state state; /* `unread`: I/O errors that may pass */
 	struct mcsafe_scrub_progress progress;
-	time_t written; /* when the state was written, on CLOCK_MONOTONIC */
+	bool is_stateless; /* the state could not be written */
+	time_t written;    /* when the state was written, on CLOCK_MONOTONIC */
 };
 
 enum { KEY_SAVE = 256, KEY_RESUME, KEY_LOAD, KEY_RECHECK, KEY_NO_ASK, KEY_JSON };
@@ -71,7 +73,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'r':
 		if (!size_read(arg, &o->rate) || o->rate == 0)
-			argp_error(state, "--rate: \"%s\" is no number of bytes above 0", arg);
+			usage_error("--rate: \"%s\" is no number of bytes above 0", arg);
 		break;
 	case 'q':
 		o->quiet = true;
@@ -96,14 +98,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (o->path != NULL)
-			argp_error(state, "only one file or device");
+			usage_error("only one file or device");
 		o->path = arg;
 		break;
 	case ARGP_KEY_END:
 		if (o->path == NULL)
-			argp_error(state, "which file or device?");
+			usage_error("which file or device?");
 		if (o->json && o->save != NULL && strcmp(o->save, "-") == 0)
-			argp_error(state, "--json and --save=- both want standard output");
+			usage_error("--json and --save=- both want standard output");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -216,7 +218,9 @@ static void tell(const struct work *work, bool complete)
 	if (work->progress.readable > 0)
 		printf("  %s of the known bad ranges can be read\n",
 		       size_text(work->progress.readable, part));
-	if (!complete && work->options->resume != NULL)
+	if (!complete && work->is_stateless)
+		printf("  stopped; the file of --resume is as it was\n");
+	else if (!complete && work->options->resume != NULL)
 		printf("  stopped; the state is in the file of --resume\n");
 	else if (!complete)
 		printf("  stopped; --resume would keep the state\n");
@@ -239,6 +243,25 @@ static void tell_json(const struct work *work, bool complete)
 	json_write(all);
 }
 
+static void tell_all(const struct work *work, bool complete)
+{
+	if (work->options->json)
+		tell_json(work, complete);
+	else
+		tell(work, complete);
+}
+
+/* The state could not be written. */
+static void tell_failed(void *arg)
+{
+	struct work *work = arg;
+
+	progress_end();
+	forget_bad(work);
+	work->is_stateless = true;
+	tell_all(work, false);
+}
+
 static int finish(struct work *work, int result)
 {
 	const struct options *o = work->options;
@@ -259,10 +282,8 @@ static int finish(struct work *work, int result)
 					 mcsafe_badblocks_bytes(work->state.unread) > 0
 				 ? STATUS_LOST
 				 : STATUS_FINE;
-	if (o->json)
-		tell_json(work, complete);
-	else
-		tell(work, complete);
+	tool_tell_before_failure(NULL, NULL);
+	tell_all(work, complete);
 	if (o->save != NULL)
 		ranges_save(bad, o->save);
 	ended = tool_end(status);
@@ -291,12 +312,13 @@ int mcsafe_scrub_main(int argc, char **argv)
 		.progress = on_progress, .found = on_found, .arg = &work};
 	int result, status;
 
-	tool_parse(&argp, argc, argv, 0, &o);
+	usage_parse(&argp, argc, argv, 0, &o);
 	begin(&work);
 	how.rate = o.rate;
 	how.start = work.state.offset;
 	how.recheck = o.recheck;
 	progress_begin(work.target.size, !o.quiet && !o.json);
+	tool_tell_before_failure(tell_failed, &work);
 	result = mcsafe_pmem_scrub(work.target.pmem, &how, &work.progress);
 	status = finish(&work, result);
 	mcsafe_badblocks_destroy(work.state.unread);

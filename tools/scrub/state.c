@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/files.h"
@@ -59,9 +60,14 @@ static void read_all(struct scrub_state *state, FILE *from, const char *shown)
 
 void scrub_state_read(struct scrub_state *state, const char *path)
 {
-	FILE *from = fopen(path, "re");
+	struct stat status;
+	FILE *from;
 	char *shown = text_visible(path);
 
+	/* The open of a pipe would wait, and the state is removed at the end. */
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		tool_fail("%s: not the state of a scrub: it is no file", shown);
+	from = fopen(path, "re");
 	state->offset = 0;
 	if (from == NULL && errno != ENOENT)
 		tool_fail("%s: %s", shown, strerror(errno));
@@ -83,7 +89,7 @@ void scrub_state_write(const struct scrub_state *state, const char *path)
 	for (size_t at = 0; mcsafe_badblocks_next(state->unread, at, SIZE_MAX, &range);
 	     at = range.start + range.len)
 		fprintf(file.to, UNREAD, range.start, range.len);
-	(void)mcsafe_badblocks_save(state->bad, file.to); /* files_keep() finds the error */
+	file.error = -mcsafe_badblocks_save(state->bad, file.to); /* it leaves errno alone */
 	files_keep(&file);
 }
 

@@ -275,6 +275,9 @@ int lab_program_scrub(int argc, char **argv);
 int lab_program_shield(int argc, char **argv);
 int lab_program_side_by_side(int argc, char **argv);
 int lab_program_strings(int argc, char **argv);
+int lab_program_tool_copy(int argc, char **argv);
+int lab_program_tool_info(int argc, char **argv);
+int lab_program_tool_scrub(int argc, char **argv);
 int lab_program_twice(int argc, char **argv);
 int lab_program_with_ndctl(int argc, char **argv);
 

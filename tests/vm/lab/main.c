@@ -41,6 +41,9 @@ static const struct {
 	{"shield", lab_program_shield},
 	{"side-by-side", lab_program_side_by_side},
 	{"strings", lab_program_strings},
+	{"tool-copy", lab_program_tool_copy},
+	{"tool-info", lab_program_tool_info},
+	{"tool-scrub", lab_program_tool_scrub},
 	{"twice", lab_program_twice},
 	{"with-ndctl", lab_program_with_ndctl},
 };

@@ -105,7 +105,15 @@ static void write_file(int fd)
 {
 	const unsigned char *bytes = current->filling == BY_WRITE ? right_bytes() : old_bytes();
 
-	lab_need(pwrite(fd, bytes, LAB_MAPPING_SIZE, 0) == (ssize_t)LAB_MAPPING_SIZE, "pwrite");
+	/*
+	 * If a file is written in larger pieces, newer kernels use larger blocks of the page cache.
+	 * Then it depends on the other threads whether the kernel can split a clean one.
+	 */
+	const size_t piece =
+		current->filling == BY_WRITE && !current->pmem ? T_PAGE : LAB_MAPPING_SIZE;
+
+	for (size_t at = 0; at < LAB_MAPPING_SIZE; at += piece)
+		lab_need(pwrite(fd, bytes + at, piece, (off_t)at) == (ssize_t)piece, "pwrite");
 	lab_need(fsync(fd) == 0, "fsync");
 }
 

@@ -39,7 +39,13 @@ static size_t granule_of(const struct lab_shielded *memory)
 
 static void poison(struct lab_shielded *memory)
 {
-	lab_lose_page(memory->mapping.base + LAB_SHIELD_PAGE);
+	/*
+	 * With DAX, and since Linux 6.11 for all dirty pages, madvise(2) itself raises SIGBUS. It
+	 * is for the shield. EHWPOISON: see lab_lose_page().
+	 */
+	lab_need(madvise(memory->mapping.base + LAB_SHIELD_PAGE, T_PAGE, MADV_HWPOISON) == 0 ||
+			 errno == EHWPOISON,
+		 "MADV_HWPOISON fails");
 }
 
 static void arm(const struct lab_shielded *memory, const char *mode)

@@ -5,6 +5,10 @@
  * The dynamic linker looks in the program first (ld.so(8)), so that libraries call these functions
  * instead of the C library's. The caller is the object that contains the return address.
  */
+
+/* With it the C library's headers define open() and openat() as inline functions. */
+#undef _FORTIFY_SOURCE
+
 #include "watched_open.h"
 
 #include <dlfcn.h>

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_cxx.cpp - mcsafe.hpp: what results and exceptions say, who owns what, spans, loops */
+#include <mcsafe/mcsafe.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <sys/mman.h>
+#include <type_traits>
+#include <unistd.h>
+#include <vector>
+#if __cplusplus >= 202002L
+# include <ranges>
+# include <span>
+#endif
+
+#include "check.hpp"
+#include "second.hpp"
+
+static const std::size_t page = 4096;
+
+template <class T> constexpr bool moves_only()
+{
+	return !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T> &&
+	       std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>;
+}
+
+static_assert(moves_only<mcsafe::pmem>());
+static_assert(moves_only<mcsafe::registry>());
+static_assert(!std::is_move_constructible_v<mcsafe::notice_handler>);
+static_assert(sizeof(mcsafe::pmem) == sizeof(mcsafe_pmem *));
+static_assert(!std::is_convertible_v<mcsafe_pmem *, mcsafe::pmem>);
+static_assert(std::is_error_code_enum_v<mcsafe::cause>);
+
+/* Spans of what is const are for reading only, and objects that are not plain bytes make none. */
+static_assert(std::is_convertible_v<std::vector<int> &, mcsafe::writable_bytes>);
+static_assert(std::is_convertible_v<const std::vector<int> &, mcsafe::bytes>);
+static_assert(!std::is_convertible_v<const std::vector<int> &, mcsafe::writable_bytes>);
+static_assert(!std::is_convertible_v<std::vector<std::string> &, mcsafe::bytes>);
+static_assert(!std::is_convertible_v<mcsafe::bytes, mcsafe::writable_bytes>);
+static_assert(std::is_convertible_v<mcsafe::writable_bytes, mcsafe::bytes>);
+static_assert(!std::is_convertible_v<int, mcsafe::bytes>);
+
+#if __cplusplus >= 202002L
+static_assert(std::is_convertible_v<std::span<const char>, mcsafe::bytes>);
+static_assert(std::is_constructible_v<std::span<const std::byte>, mcsafe::bytes>);
+static_assert(std::input_iterator<mcsafe::badblocks_view::iterator>);
+static_assert(std::ranges::input_range<mcsafe::registry>);
+static_assert(std::ranges::input_range<mcsafe::badblocks_view>);
+static_assert(std::ranges::input_range<mcsafe::shield>);
+static_assert(std::ranges::contiguous_range<mcsafe::bytes>);
+#endif
+
+/* A file in memory of two pages, mapped, of which one page is left. Its bytes are 'a'. */
+struct half {
+	half() : fd(memfd_create("half", MFD_CLOEXEC))
+	{
+		std::array<char, page> all;
+
+		all.fill('a');
+		CHECK_EQ(write(fd, all.data(), page), static_cast<ssize_t>(page));
+		map = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(map != MAP_FAILED);
+	}
+
+	half(const half &) = delete;
+	half &operator=(const half &) = delete;
+
+	~half()
+	{
+		munmap(map, 2 * page);
+		close(fd);
+	}
+
+	mcsafe::bytes all() const
+	{
+		return {map, 2 * page};
+	}
+
+	unsigned char *byte(std::size_t at) const
+	{
+		return static_cast<unsigned char *>(map) + at;
+	}
+
+	int fd;
+	void *map;
+};
+
+static void check_lost(const mcsafe::failure &why, std::size_t done, std::size_t left)
+{
+	CHECK_EQ(why.done, done);
+	CHECK_EQ(why.left, left);
+	CHECK_EQ(why.error, EIO);
+	CHECK_EQ(why.fault.cause, MCSAFE_CAUSE_IO);
+	CHECK(why.code() == mcsafe::cause::io);
+	CHECK(why.code() == std::errc::io_error);
+	CHECK_EQ(std::string(why.code().category().name()), "mcsafe");
+	CHECK(why.explain().find("past the end of the file, which has 4096 bytes") !=
+	      std::string::npos);
+}
+
+static void test_a_copy_tells_what_is_lost()
+{
+	half of;
+	std::vector<unsigned char> to(2 * page, 'z');
+	mcsafe::result<std::size_t> copied = mcsafe::try_copy(to, of.all().part(0, page));
+
+	CHECK(copied && *copied == page && copied.value() == page && copied.value_or(0) == page);
+	copied = mcsafe::try_copy(to, of.all().part(100));
+	CHECK(!copied.has_value());
+	check_lost(copied.error(), page - 100, page);
+	CHECK_EQ(copied.value_or(7), 7u);
+	CHECK_EQ(to[page - 101], 'a');
+	CHECK_EQ(to[page - 100], 'a');
+	CHECK_EQ(to[page], 'z');
+	copied = mcsafe::try_copy_flushcache(to, of.all());
+	CHECK(!copied);
+	check_lost(copied.error(), page, page);
+	copied = mcsafe::try_copy(mcsafe::writable_bytes(of.map, 2 * page), to);
+	CHECK(!copied);
+	CHECK_EQ(copied.error().fault.side, MCSAFE_SIDE_DESTINATION);
+}
+
+static void test_a_destination_that_is_too_small_is_refused()
+{
+	half of;
+	std::array<char, 3> to = {'x', 'x', 'x'};
+	mcsafe::result<std::size_t> copied = mcsafe::try_copy(to, of.all());
+
+	CHECK(!copied);
+	CHECK_EQ(copied.error().error, ENOBUFS);
+	CHECK_EQ(copied.error().done, 0u);
+	CHECK_EQ(copied.error().left, 2 * page);
+	CHECK(copied.error().code() == std::errc::no_buffer_space);
+	CHECK(!copied.error().explanation());
+	CHECK(!copied.error().explain().empty());
+	CHECK(to[0] == 'x');
+	CHECK(mcsafe::try_copy(to, mcsafe::bytes()).value_or(1) == 0);
+}
+
+static void test_fills_scans_and_comparisons()
+{
+	half of;
+	std::array<unsigned char, 2 * page> own;
+	mcsafe::result<std::size_t> found = mcsafe::try_find(of.all(), std::byte('b'));
+
+	CHECK(!found);
+	check_lost(found.error(), page, page);
+	CHECK_EQ(mcsafe::try_find(of.all(), std::byte('a')).value_or(9), 0u);
+	CHECK_EQ(mcsafe::try_find(of.all().part(0, 50), std::byte('b')).value_or(9), 50u);
+	found = mcsafe::try_fill(mcsafe::writable_bytes(of.map, 2 * page), std::byte('c'));
+	CHECK(!found);
+	check_lost(found.error(), page, page);
+	CHECK_EQ(*of.byte(page - 1), 'c');
+	own.fill('c');
+	CHECK_EQ(mcsafe::try_compare(own, of.all().part(0, page)).value_or(9), 1);
+	CHECK_EQ(mcsafe::try_compare(of.all().part(0, page), own).value_or(9), -1);
+	CHECK_EQ(mcsafe::try_compare(of.all().part(0, 9), of.all().part(1, 9)).value_or(9), 0);
+	own[5] = 'b';
+	CHECK_EQ(mcsafe::try_compare(own, of.all()).value_or(9), -1);
+	own[5] = 'c';
+	mcsafe::result<int> order = mcsafe::try_compare(own, of.all());
+	CHECK(!order);
+	check_lost(order.error(), page, page);
+}
+
+struct record {
+	int number;
+	char name[12];
+};
+
+static void test_values_are_loaded_and_stored()
+{
+	half of;
+	auto *good = reinterpret_cast<record *>(of.byte(page - sizeof(record)));
+	auto *across = reinterpret_cast<record *>(of.byte(page - 8));
+
+	CHECK(mcsafe::try_store(good, {42, "answer"}).has_value());
+	mcsafe::result<record> got = mcsafe::try_load(good);
+	CHECK(got && got->number == 42 && std::strcmp(got->name, "answer") == 0);
+	got = mcsafe::try_load(across);
+	CHECK(!got);
+	check_lost(got.error(), 8, 8);
+	mcsafe::result<void> stored = mcsafe::try_store(across, {7, "lost"});
+	CHECK(!stored);
+	check_lost(stored.error(), 8, 8);
+}
+
+static void test_holes_are_listed()
+{
+	half of;
+	std::vector<char> to(2 * page, 'z');
+	mcsafe::salvaged what = mcsafe::copy_holes(to, of.all(), std::byte('-'));
+
+	CHECK_EQ(what.lost, page);
+	CHECK_EQ(what.holes.size(), 1u);
+	CHECK_EQ(what.holes[0].start, page);
+	CHECK_EQ(what.holes[0].len, page);
+	CHECK(to[page - 1] == 'a' && to[page] == '-' && to[2 * page - 1] == '-');
+	what = mcsafe::copy_holes(to, of.all(), std::byte(0), 0);
+	CHECK(what.lost == page && what.holes.empty());
+	what = mcsafe::copy_holes(mcsafe::writable_bytes(to).part(0, 10), of.all());
+	CHECK(what.lost == 0 && what.holes.empty());
+}
+
+static void test_a_registry_is_a_range()
+{
+	mcsafe::registry one, other;
+	std::vector<std::size_t> found;
+
+	CHECK(!one && one.begin() == one.end() && one.ranges().count() == 0);
+	CHECK_EQ(one.create(), 0);
+	CHECK(one.begin() == one.end());
+	CHECK_EQ(one.add(page, page), 0);
+	CHECK_EQ(one.add(4 * page, 10), 0);
+	CHECK_EQ(one.add(0, 0), -EINVAL);
+	for (const mcsafe_range &bad : one)
+		found.insert(found.end(), {bad.start, bad.len});
+	CHECK(found == std::vector<std::size_t>({page, page, 4 * page, 10}));
+	CHECK(one.overlaps(4 * page + 9, 1) && one.overlaps(0, SIZE_MAX));
+	CHECK(!one.overlaps(4 * page + 10, SIZE_MAX) && !one.overlaps(0, page));
+	CHECK_EQ(one.ranges().size_bytes(), page + 10);
+	other = std::move(one);
+	CHECK(!one && other.ranges().count() == 2); /* NOLINT: it is empty */
+	mcsafe::registry &same = other;
+	other = std::move(same);
+	CHECK(other.ranges().count() == 2);
+	CHECK_EQ(other.clear(page, page), 0);
+	CHECK_EQ(other.begin()->start, 4 * page);
+	mcsafe_badblocks *raw = other.release();
+	CHECK(!other);
+	other = mcsafe::registry(raw);
+	CHECK_EQ(other.create(), 0);
+	CHECK_EQ(other.ranges().count(), 0u);
+}
+
+static void test_a_pmem_is_read_and_written()
+{
+	half of;
+	mcsafe::pmem file;
+	std::array<char, 100> buffer;
+	mcsafe::salvaged what;
+
+	CHECK_EQ(file.open("/nowhere/at/all"), -ENOENT);
+	CHECK(!file);
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	CHECK_EQ(file.open_fd(of.fd, MCSAFE_PMEM_WRITE), 0);
+	CHECK(file && file.size() == 2 * page && file.info().writable == 1);
+	CHECK_EQ(file.try_write(std::string("hello"), 10).value_or(0), 5u);
+	CHECK(file.try_persist(10, 5).has_value());
+	CHECK_EQ(file.try_read(buffer, 10).value_or(0), buffer.size());
+	CHECK(std::memcmp(buffer.data(), "helloa", 6) == 0);
+	CHECK_EQ(file.try_read(buffer, 2 * page - 60).value_or(0), 60u); /* the end of the file */
+	CHECK_EQ(ftruncate(of.fd, page), 0);
+	mcsafe::result<std::size_t> got = file.try_read(buffer, page - 60);
+	CHECK(!got);
+	CHECK_EQ(got.error().done, 60u);
+	CHECK_EQ(got.error().left, 40u);
+	CHECK(got.error().code() == mcsafe::cause::io);
+	got = file.try_read(buffer, page);
+	CHECK(!got && got.error().done == 0 && got.error().error == EIO);
+	CHECK_EQ(file.try_salvage(buffer, page - 60, what, std::byte('-')).value_or(0), 100u);
+	CHECK_EQ(what.lost, 40u);
+	CHECK_EQ(what.holes.size(), 1u);
+	CHECK(buffer[59] == 'a' && buffer[60] == '-');
+	CHECK(file.bad().begin() == file.bad().end()); /* a truncated file is not damaged */
+	CHECK_EQ(file.refresh(), 0);
+	CHECK_EQ(file.size(), page);
+	CHECK(!file.try_persist(-1, 1));
+	mcsafe::pmem other(std::move(file));
+	CHECK(!file && other); /* NOLINT: it is empty */
+	other.close();
+	other.close();
+	CHECK(!other);
+	CHECK_EQ(other.open_memory(mcsafe::writable_bytes(of.map, page)), 0);
+	CHECK_EQ(other.try_read(buffer, 0).value_or(0), buffer.size());
+	CHECK_EQ(other.open("/nowhere/at/all"), -ENOENT);
+	CHECK(static_cast<bool>(other)); /* as it was */
+}
+
+static void test_one_category_for_all()
+{
+	std::error_code code = mcsafe::cause::poison;
+
+	CHECK(&category_of_second() == &mcsafe::category());
+	CHECK_EQ(code.message(), mcsafe_cause_name(MCSAFE_CAUSE_POISON));
+	CHECK(code.default_error_condition().value() == EHWPOISON);
+	CHECK(std::error_code(mcsafe::cause::none) == std::error_condition());
+}
+
+static void test_notices_can_be_heard()
+{
+	mcsafe::notice_handler handler([](const mcsafe_notice *, void *) {});
+
+	CHECK_EQ(handler.error(), 0);
+}
+
+#ifdef MCSAFE_CXX_EXCEPTIONS_
+template <class F> static mcsafe::failure thrown_by(F &&function)
+{
+	try {
+		function();
+	} catch (const mcsafe::access_error &error) {
+		CHECK(error.code() == error.what_failed().code());
+		CHECK_EQ(error.done(), error.what_failed().done);
+		CHECK_EQ(error.left(), error.what_failed().left);
+		CHECK_EQ(error.fault().cause, error.what_failed().fault.cause);
+		CHECK(std::strstr(error.what(), mcsafe_cause_name(error.fault().cause)) != nullptr);
+		return error.what_failed();
+	}
+	failures++;
+	std::cerr << "nothing was thrown\n";
+	return {};
+}
+
+static void test_what_fails_is_thrown()
+{
+	half of;
+	std::vector<char> to(2 * page);
+	mcsafe::pmem file;
+	mcsafe::writable_bytes all(of.map, 2 * page);
+	const auto *across = reinterpret_cast<const std::uint64_t *>(of.byte(page));
+
+	check_lost(thrown_by([&] { mcsafe::copy(to, of.all()); }), page, page);
+	check_lost(thrown_by([&] { mcsafe::copy_flushcache(to, of.all()); }), page, page);
+	check_lost(thrown_by([&] { mcsafe::fill(all, std::byte(1)); }), page, page);
+	check_lost(thrown_by([&] { mcsafe::find(of.all(), std::byte(2)); }), page, page);
+	check_lost(thrown_by([&] { (void)mcsafe::load(across); }), 0, 8);
+	check_lost(thrown_by([&] { mcsafe::store(reinterpret_cast<char *>(of.byte(page)), 'x'); }),
+		   0, 1);
+	CHECK_EQ(mcsafe::copy(to, of.all().part(0, 9)), 9u);
+	CHECK_EQ(mcsafe::compare(to, of.all().part(0, 9)), 1);
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	CHECK_EQ(file.open_fd(of.fd, MCSAFE_PMEM_WRITE), 0);
+	CHECK_EQ(ftruncate(of.fd, page), 0);
+	check_lost(thrown_by([&] { file.read(to, 0); }), page, page);
+	check_lost(thrown_by([&] { file.write(to, 0); }), page, page);
+	CHECK_EQ(file.read(mcsafe::writable_bytes(to).part(0, 5), 0), 5u);
+	try {
+		mcsafe::pmem none("/nowhere/at/all");
+		CHECK(!none);
+	} catch (const std::system_error &error) {
+		CHECK(error.code() == std::errc::no_such_file_or_directory);
+	}
+}
+#endif
+
+#ifdef __cpp_lib_expected
+static void test_a_result_becomes_expected()
+{
+	half of;
+	std::vector<char> to(2 * page);
+	std::expected<std::size_t, mcsafe::failure> copied = mcsafe::try_copy(to, of.all());
+	std::expected<void, mcsafe::failure> stored = mcsafe::try_store(to.data(), 'x');
+
+	CHECK(!copied && copied.error().done == page);
+	CHECK(stored.has_value());
+}
+#endif
+
+int main()
+{
+	if (!mcsafe::install())
+		return 1;
+	test_a_copy_tells_what_is_lost();
+	test_a_destination_that_is_too_small_is_refused();
+	test_fills_scans_and_comparisons();
+	test_values_are_loaded_and_stored();
+	test_holes_are_listed();
+	test_a_registry_is_a_range();
+	test_a_pmem_is_read_and_written();
+	test_one_category_for_all();
+	test_notices_can_be_heard();
+#ifdef MCSAFE_CXX_EXCEPTIONS_
+	test_what_fails_is_thrown();
+#endif
+#ifdef __cpp_lib_expected
+	test_a_result_becomes_expected();
+#endif
+	return failures != 0;
+}

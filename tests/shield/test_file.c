@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_file.c - whether a descriptor is the file that is mapped */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "cmocka_all.h"
+#include "kit.h"
+#include "leaks.h"
+#include "run.h"
+#include "tests/pmem/small_tmpfs.h"
+#include "tool.h"
+
+/* As on btrfs: fstat(2) tells a device that /proc/self/maps does not show. */
+static dev_t other_device;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+
+int __wrap_fstat(int fd, struct stat *st)
+{
+	int result = __real_fstat(fd, st);
+
+	if (result == 0 && other_device != 0)
+		st->st_dev = other_device;
+	return result;
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+static int open_with(unsigned char *map, int fd)
+{
+	struct mcsafe_shield *shield = NULL;
+	const struct mcsafe_shield_options options = {
+		.size = sizeof(options), .flags = MCSAFE_SHIELD_FILE, .file_fd = fd};
+	int err = mcsafe_shield_open(&shield, map, S_PAGES * T_PAGE, &options);
+
+	if (err == 0)
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+	return err;
+}
+
+/* The first file of each tmpfs has the same number. */
+IN_CHILD(test_the_same_inode_of_another_device)
+{
+	struct s_file file = {.fd = small_tmpfs_file()};
+	struct stat st, other_st;
+	int other;
+
+	CHECK_EQ(mount("none", "/tmp", "tmpfs", 0, NULL), 0);
+	other = open("/tmp/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(other >= 0);
+	CHECK_EQ(fstat(file.fd, &st), 0);
+	CHECK_EQ(fstat(other, &other_st), 0);
+	CHECK_EQ(st.st_ino, other_st.st_ino);
+	CHECK(st.st_dev != other_st.st_dev);
+	CHECK_EQ(ftruncate(file.fd, S_PAGES * (off_t)T_PAGE), 0);
+	file.map = s_map_file(file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+	CHECK_EQ(open_with(file.map, file.fd), 0);
+	CHECK_EQ(open_with(file.map, other), -EINVAL);
+	close(other);
+	CHECK_EQ(umount2("/tmp", MNT_DETACH), 0);
+}
+
+static void test_another_file_with_the_same_inode_is_refused(void **state)
+{
+	if (!small_tmpfs_mount())
+		t_skip("a tmpfs cannot be mounted here");
+	test_the_same_inode_of_another_device(state);
+	small_tmpfs_unmount();
+}
+
+IN_CHILD(test_a_file_whose_device_is_shown_otherwise_is_known)
+{
+	struct s_file file = s_open_file();
+	int other = s_make_file(1), path_only, written_only;
+	size_t mappings, descriptors;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file.fd);
+	path_only = open(path, O_PATH | O_CLOEXEC);
+	written_only = open(path, O_WRONLY | O_CLOEXEC);
+	CHECK(path_only >= 0);
+	CHECK(written_only >= 0);
+	/* What tells by fstat(2) needs no access. */
+	CHECK_EQ(open_with(file.map, path_only), 0);
+	CHECK_EQ(open_with(file.map, written_only), 0);
+	mappings = t_count_mappings();
+	descriptors = t_count_descriptors();
+	other_device = 0x7fff;
+	CHECK_EQ(open_with(file.map, file.fd), 0);
+	CHECK_EQ(open_with(file.map, other), -EINVAL);
+	CHECK_EQ(open_with(file.map, path_only), -EINVAL);
+	CHECK_EQ(open_with(file.map, written_only), -EINVAL);
+	other_device = 0;
+	CHECK_EQ(t_count_mappings(), mappings);
+	CHECK_EQ(t_count_descriptors(), descriptors);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_file_with_the_same_inode_is_refused),
+		cmocka_unit_test(test_a_file_whose_device_is_shown_otherwise_is_known),
+	};
+
+	return t_run("shield.file", tests, T_LENGTH(tests));
+}
