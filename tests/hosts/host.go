@@ -2,6 +2,7 @@
 // host.go - Go still uses SIGSEGV while libmcsafe is installed: nil, and SetPanicOnFault
 package main
 
+// #include <mcsafe/mcsafe.h>
 // #include "faults.h"
 import "C"
 
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"unsafe"
 )
 
@@ -51,8 +53,27 @@ func work(rounds int) {
 	}
 }
 
+// A file that was truncated after it was mapped: one call of C, an exact count and a cause.
+func truncated() {
+	file, err := os.CreateTemp("", "mcsafe-go-")
+	check(err == nil, "a file")
+	os.Remove(file.Name())
+	defer file.Close()
+	check(file.Truncate(8192) == nil, "8192 bytes")
+	mapped, err := syscall.Mmap(int(file.Fd()), 0, 8192, syscall.PROT_READ, syscall.MAP_SHARED)
+	check(err == nil, "map")
+	defer syscall.Munmap(mapped)
+	check(file.Truncate(4096) == nil, "4096 bytes")
+	bytes := make([]byte, 8192)
+	var fault C.struct_mcsafe_fault
+	left := C.mcsafe_memcpy(unsafe.Pointer(&bytes[0]), unsafe.Pointer(&mapped[0]), 8192, &fault)
+	check(left == 4096, "the count of a copy from a truncated file")
+	check(fault.cause == C.MCSAFE_CAUSE_IO, "its cause")
+}
+
 func main() {
 	check(C.faults_install() == 0, "install")
+	truncated()
 	check(C.faults_start() == 0, "start")
 	var all sync.WaitGroup
 	for i := 0; i < 4; i++ {
