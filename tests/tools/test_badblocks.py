@@ -361,8 +361,6 @@ class Badblocks(unittest.TestCase):
                     (-1, "-1"),
                     (2**63, "9223372036854775808"),
                     (2**64 - 1, "18446744073709551615"),
-                    (2**64, "18446744073709551615"),
-                    (-(2**70), "-9223372036854775808"),
                     (1.5, "1.5"),
                     (4096.0, "4096.0"),
                     ("x\x1b", "x\\x1b"),
@@ -375,6 +373,14 @@ class Badblocks(unittest.TestCase):
                     ([64], "[ 64 ]"),
                 )
             ),
+            # json-c 0.16 takes the nearest number, and 0.18 refuses it.
+            *(
+                (
+                    cxl(region0=[{"offset": number, "length": 64}]),
+                    f"has the offset {nearest}, {no_number}|no JSON: number expected",
+                )
+                for number, nearest in ((2**64, 2**64 - 1), (-(2**70), -(2**63)))
+            ),
             (cxl(region0=[{"offset": float("nan"), "length": 64}]), "offset NaN"),
             (cxl(region0=[{"offset": float("inf"), "length": 64}]), "offset Infinity"),
             ("[" * 100 + "]" * 100, "no JSON"),
@@ -383,7 +389,7 @@ class Badblocks(unittest.TestCase):
             with self.subTest(text):
                 done = badblocks("--cxl", "-", input=text)
                 self.assertEqual((done.returncode, done.stdout), (ERROR, ""))
-                self.assertIn(message, done.stderr)
+                self.assertTrue(any(one in done.stderr for one in message.split("|")), done.stderr)
                 self.assertRegex(done.stderr, r"\A[ -~]*\n\Z")
         self.assertEqual(lines(badblocks("--cxl", "-", input=deep)), [])
 
