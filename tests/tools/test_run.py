@@ -132,6 +132,20 @@ class Mirror(Case):
         self.fill(content=self.content)
         self.check_lost(self.guarded(VICTIM, "compare", self.path, self.mirror), 98)
 
+    def test_a_program_that_reads_the_end_first(self) -> None:
+        """memcpy(3) may do so. The parts become one range."""
+        words = (
+            "import mmap, os, sys; file = open(sys.argv[1], 'r+b'); "
+            f"memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ); file.truncate({PAGE}); "
+            f"print(memory[-1] + memory[{2 * PAGE}] + memory[{PAGE}])"
+        )
+        options = (f"--fill-from={self.mirror}",)
+        done = self.guarded("python3", "-c", words, self.fill(), options=options)
+        self.check_lost(done, 0)
+        met = self.content[-1] + self.content[2 * PAGE] + self.content[PAGE]
+        self.assertEqual(done.stdout, f"{met}\n")
+        self.assertEqual(self.ranges(), [(PAGE, SIZE - PAGE, "read")])
+
     def test_a_mirror_is_of_one_file(self) -> None:
         """The second file that is lost gets zeros."""
         options = (f"--fill-from={self.mirror}",)

@@ -31,9 +31,16 @@ static struct lost_file *find(const struct lost_file *file)
 void lost_add(const struct lost_file *file, const struct lost_range *range)
 {
 	struct lost_file *to = find(file);
+	struct lost_range *last = to->count > 0 ? &to->ranges[to->count - 1] : NULL;
 
-	if (to->count > 0 && lost_continues(&to->ranges[to->count - 1], range)) {
-		to->ranges[to->count - 1].length += range->length;
+	if (last != NULL && lost_continues(last, range)) {
+		last->length += range->length;
+		return;
+	}
+	if (last != NULL && range->start + range->length == last->start &&
+	    lost_is_alike(last, range)) {
+		last->start = range->start;
+		last->length += range->length;
 		return;
 	}
 	if (to->count == to->room) {

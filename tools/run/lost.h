@@ -36,12 +36,17 @@ struct lost_range {
 	char process[COMM];
 };
 
+/* Whether two ranges tell the same, but for where they are. */
+static inline bool lost_is_alike(const struct lost_range *one, const struct lost_range *other)
+{
+	return one->access == other->access && one->fill == other->fill &&
+	       one->reason == other->reason && one->pid == other->pid;
+}
+
 /* Whether a range goes on where the last one ends, and tells the same. */
 static inline bool lost_continues(const struct lost_range *last, const struct lost_range *range)
 {
-	return range->start == last->start + last->length && range->access == last->access &&
-	       range->fill == last->fill && range->reason == last->reason &&
-	       range->pid == last->pid;
+	return range->start == last->start + last->length && lost_is_alike(last, range);
 }
 
 struct lost_file {
@@ -57,7 +62,8 @@ struct lost_file {
 /* All files of which something was lost, in the order in which they were met. */
 extern struct lost_file *lost_files;
 
-/* Add a range. A range that continues the last one of the file becomes one with it. */
+/* Add a range. A range that continues the last one of the file, or leads up to it, becomes one with
+ * it: memcpy(3) may read the end first. */
 void lost_add(const struct lost_file *file, const struct lost_range *range);
 
 /* Bytes of a file that were lost: each is counted once. */
