@@ -18,7 +18,7 @@ import vm
 from errors import Unavailable
 
 VM = Path(__file__).with_name("vm.py")
-PROMPT = b"/ # "
+PROMPT = b" # "  # after "/", or "~" in later versions of BusyBox
 SECONDS = 200  # enough for two boots on a busy machine: the first boot reads QEMU's ACPI tables
 COMMANDS = (
     "grep clear_error /sys/bus/nd/devices/ndbus0/commands",
