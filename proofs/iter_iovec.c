@@ -3,7 +3,7 @@
  * iter_iovec.c
  *
  * function: mcsafe_iter_iovec
- * property: -EINVAL for a wrong side, a range that wraps, a sum above SSIZE_MAX; the count is min(count, total)
+ * property: -EINVAL for a bad side, segment or sum; else the count is min(count, total)
  * loops: bounded, up to 3 segments
  * unwind: 5
  * break: src/iter/init.c s/lengths->seen |= len | lengths->total/lengths->seen |= lengths->total/
