@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stdatomic.h - C11's atomics as plain accesses
+ *
+ * For proofs only. A proof here has one thread, so the order of accesses does not matter to it.
+ */
+#ifndef MCSAFE_PROOFS_STDATOMIC_H
+#define MCSAFE_PROOFS_STDATOMIC_H
+
+typedef enum {
+	memory_order_relaxed,
+	memory_order_consume,
+	memory_order_acquire,
+	memory_order_release,
+	memory_order_acq_rel,
+	memory_order_seq_cst
+} memory_order;
+
+#define atomic_init(object, value)                  ((void)(*(object) = (value)))
+#define atomic_load(object)                         (*(object))
+#define atomic_load_explicit(object, order)         (*(object))
+#define atomic_store(object, value)                 ((void)(*(object) = (value)))
+#define atomic_store_explicit(object, value, order) ((void)(*(object) = (value)))
+
+#endif /* MCSAFE_PROOFS_STDATOMIC_H */
