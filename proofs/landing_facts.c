@@ -23,6 +23,6 @@ void proof(void)
 	PROVE(mcsafe__facts_code(facts) == code);
 	PROVE(mcsafe__facts_lsb(facts) == (lsb & 0xff));
 	PROVE(mcsafe__facts_kind(facts) == (kind & 0xff));
-	PROVE((facts & MCSAFE__FACTS_BY_MOVE) == 0);
+	PROVE((facts >> 24 & 0xff) == 0);
 	END();
 }
