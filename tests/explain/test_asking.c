@@ -25,6 +25,7 @@
 
 #include "child.h"
 #include "leaks.h"
+#include "tool.h"
 
 #define NOBODY 65534
 
@@ -452,7 +453,7 @@ int main(void)
 		cmocka_unit_test(test_record_locks_stay),
 		cmocka_unit_test(test_host_does_not_see_the_child),
 		cmocka_unit_test(test_works_while_children_are_ignored),
-		cmocka_unit_test(test_leaves_no_descriptor_and_no_mapping),
+		NOT_WITH_VALGRIND(test_leaves_no_descriptor_and_no_mapping),
 		cmocka_unit_test(test_uses_no_standard_descriptor),
 		cmocka_unit_test(test_the_smallest_stack_suffices),
 		cmocka_unit_test(test_finds_a_file_without_a_name_by_its_descriptor),

@@ -106,7 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_another_file_with_the_same_inode_is_refused),
-		cmocka_unit_test(test_a_file_whose_device_is_shown_otherwise_is_known),
+		NOT_WITH_VALGRIND(test_a_file_whose_device_is_shown_otherwise_is_known),
 	};
 
 	return t_run("shield.file", tests, T_LENGTH(tests));
