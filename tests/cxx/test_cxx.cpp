@@ -135,7 +135,7 @@ static void test_a_destination_that_is_too_small_is_refused()
 	CHECK_EQ(copied.error().left, 2 * page);
 	CHECK(copied.error().code() == std::errc::no_buffer_space);
 	CHECK(!copied.error().explanation());
-	CHECK(!copied.error().explain().empty());
+	CHECK(MEMORY_SANITIZER || !copied.error().explain().empty());
 	CHECK(to[0] == 'x');
 	CHECK(mcsafe::try_copy(to, mcsafe::bytes()).value_or(1) == 0);
 }
@@ -307,7 +307,8 @@ template <class F> static mcsafe::failure thrown_by(F &&function)
 		CHECK_EQ(error.done(), error.what_failed().done);
 		CHECK_EQ(error.left(), error.what_failed().left);
 		CHECK_EQ(error.fault().cause, error.what_failed().fault.cause);
-		CHECK(std::strstr(error.what(), error.code().message().c_str()) != nullptr);
+		CHECK(MEMORY_SANITIZER ||
+		      std::strstr(error.what(), error.code().message().c_str()) != nullptr);
 		return error.what_failed();
 	}
 	failures++;
@@ -341,6 +342,8 @@ static void test_what_fails_is_thrown()
 	mcsafe::salvaged what;
 	CHECK_EQ(file.salvage(to, 0, what, std::byte('-')), 2 * page);
 	CHECK(what.lost == page && to[page] == '-');
+	if (MEMORY_SANITIZER)
+		return; /* the texts below come from libstdc++: docs/sanitizers.md */
 	CHECK_EQ(thrown_by([&] { file.salvage(to, -1, what); }).error, EINVAL);
 	CHECK_EQ(thrown_by([&] { file.repair_with_zeros(-1, 1); }).error, EINVAL);
 	try {
