@@ -28,21 +28,25 @@ static struct lost_file *find(const struct lost_file *file)
 	return added;
 }
 
+/* Make one of two ranges that touch. */
+static bool join(struct lost_range *last, const struct lost_range *range)
+{
+	bool leads_up = range->start + range->length == last->start && lost_is_alike(last, range);
+
+	if (leads_up)
+		last->start = range->start;
+	else if (!lost_continues(last, range))
+		return false;
+	last->length += range->length;
+	return true;
+}
+
 void lost_add(const struct lost_file *file, const struct lost_range *range)
 {
 	struct lost_file *to = find(file);
-	struct lost_range *last = to->count > 0 ? &to->ranges[to->count - 1] : NULL;
 
-	if (last != NULL && lost_continues(last, range)) {
-		last->length += range->length;
+	if (to->count > 0 && join(&to->ranges[to->count - 1], range))
 		return;
-	}
-	if (last != NULL && range->start + range->length == last->start &&
-	    lost_is_alike(last, range)) {
-		last->start = range->start;
-		last->length += range->length;
-		return;
-	}
 	if (to->count == to->room) {
 		size_t room = to->room != 0 ? to->room * 2 : 16;
 		struct lost_range *more = tool_alloc(room, sizeof(*more));
