@@ -429,9 +429,9 @@ enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2 };
 static struct {
 	enum late_when when;
 	unsigned char *at;
-	int fd;             /* of what is mapped there */
-	size_t unmapped;    /* not 0: so much is unmapped instead */
-	unsigned questions; /* that were asked of /proc/self/maps */
+	int fd;                     /* of what is mapped there */
+	size_t unmapped;            /* not 0: so much is unmapped instead */
+	_Atomic unsigned questions; /* that were asked of /proc/self/maps */
 } late;
 
 static void map_other(void)
