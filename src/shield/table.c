@@ -33,13 +33,13 @@
 #define LOCKS 32 /* shields with equal numbers share a lock. No thread takes two of these */
 
 struct shared {
-	_Atomic size_t parity;
 	struct {
 		_Alignas(MCSAFE__LINE) _Atomic size_t n;
 	} sections[2];
 	struct {
 		_Alignas(MCSAFE__LINE) _Atomic uint32_t word; /* see lock() */
 	} locks[LOCKS + 1];                                   /* the last one is that of maps */
+	_Atomic size_t parity;
 	struct mcsafe__kept maps;
 };
 
