@@ -82,13 +82,19 @@ static void step(struct mcsafe_badblocks *badblocks, struct oracle *oracle, stru
 		oracle_check_next(oracle, badblocks, from - 1, oracle->units);
 }
 
-static void run_model(size_t units, size_t base, size_t unit, size_t steps)
+/* Every second unit is bad to begin with if scattered is set. */
+static void run_model(size_t units, size_t base, size_t unit, size_t steps, bool scattered)
 {
 	struct t_rng rng = t_rng_start(t_seed(), units ^ base ^ unit);
 	struct oracle oracle = oracle_open(units, base, unit);
 	struct mcsafe_badblocks *badblocks;
 
 	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	for (size_t i = 0; scattered && i < units; i += 2) {
+		oracle_set(&oracle, i, 1, true);
+		assert_int_equal(mcsafe_badblocks_add(badblocks, base + i * unit, unit), 0);
+	}
+	note_parts(badblocks);
 	for (size_t i = 0; i < steps; i++) {
 		step(badblocks, &oracle, &rng, i / (steps / 6) % 2 == 0);
 		if (i % (steps / 200) == 0)
@@ -102,16 +108,22 @@ static void run_model(size_t units, size_t base, size_t unit, size_t steps)
 static void test_few_ranges_agree(void **state)
 {
 	(void)state;
-	run_model(64, 0, 1, most_steps);
-	run_model(100, 4096, 64, most_steps / 4);
+	run_model(64, 0, 1, most_steps, false);
+	run_model(100, 4096, 64, most_steps / 4, false);
 }
 
 static void test_many_ranges_agree(void **state)
 {
 	(void)state;
+	run_model(20000, 1000, 512, most_steps, false);
+}
+
+/* However few steps are run, the ranges fill several chunks from the first of them. */
+static void test_ranges_in_many_chunks_agree(void **state)
+{
+	(void)state;
 	most_parts = 0;
-	run_model(20000, 1000, 512, most_steps);
-	/* Otherwise the directory never changed. */
+	run_model(20000, 1000, 512, most_steps / 4, true);
 	assert_in_range(most_parts, 9, SIZE_MAX);
 }
 
@@ -119,15 +131,15 @@ static void test_many_ranges_agree(void **state)
 static void test_ranges_in_many_pages_agree(void **state)
 {
 	(void)state;
-	run_model(20000, 4096 * 7 + 100, 4096, most_steps);
-	run_model(3000, 0, (size_t)1 << 40, most_steps / 4);
-	run_model(6000, SIZE_MAX - 6000 * 2048, 2048, most_steps / 4);
+	run_model(20000, 4096 * 7 + 100, 4096, most_steps, false);
+	run_model(3000, 0, (size_t)1 << 40, most_steps / 4, false);
+	run_model(6000, SIZE_MAX - 6000 * 2048, 2048, most_steps / 4, false);
 }
 
 static void test_ranges_at_the_end_of_all_offsets_agree(void **state)
 {
 	(void)state;
-	run_model(5000, SIZE_MAX - 5000, 1, most_steps / 4);
+	run_model(5000, SIZE_MAX - 5000, 1, most_steps / 4, false);
 }
 
 static void test_wrong_ranges_are_refused(void **state)
@@ -162,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_few_ranges_agree),
 		cmocka_unit_test(test_many_ranges_agree),
+		cmocka_unit_test(test_ranges_in_many_chunks_agree),
 		cmocka_unit_test(test_ranges_in_many_pages_agree),
 		cmocka_unit_test(test_ranges_at_the_end_of_all_offsets_agree),
 		cmocka_unit_test(test_wrong_ranges_are_refused),

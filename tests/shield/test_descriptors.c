@@ -368,7 +368,7 @@ int main(void)
 		cmocka_unit_test(test_a_mirror_needs_no_descriptor),
 		NOT_WITH_VALGRIND(test_before_linux_6_11_a_fault_needs_no_descriptor_either),
 		NOT_WITH_VALGRIND(test_restore_and_touch_need_no_descriptor),
-		NOT_WITH_VALGRIND(test_mappings_are_counted_without_a_descriptor),
+		NOT_WITH_TSAN_OR_VALGRIND(test_mappings_are_counted_without_a_descriptor),
 		NOT_WITH_VALGRIND(test_a_child_without_descriptors_asks_for_its_own_memory),
 		cmocka_unit_test(test_a_child_has_as_many_descriptors_as_its_parent),
 		NOT_WITH_VALGRIND(test_a_number_that_the_program_has_taken_is_not_asked),
