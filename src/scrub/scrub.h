@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <mcsafe/scrub.h>
 
@@ -37,6 +38,7 @@ struct mcsafe_scrub {
 	_Atomic size_t skipped;
 	_Atomic size_t readable;
 	_Atomic size_t failed;
+	uintptr_t block_start, block_end; /* walk.c, remember_block() */
 	pthread_t thread;
 	int result; /* of the run in the thread */
 	/* Holes have nothing to lose, and reading them may cost memory. NULL: there are none. */
