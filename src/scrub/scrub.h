@@ -44,6 +44,7 @@ struct mcsafe_scrub {
 	/* Holes have nothing to lose, and reading them may cost memory. NULL: there are none. */
 	mcsafe__hole_fn *hole;
 	void *hole_arg;
+	bool is_memory; /* the kernel reads none of it from a disk */
 };
 
 /* walk.c: scrub from scrub->offset to the end, or until something stops the run. 0 or -errno. */

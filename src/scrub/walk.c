@@ -31,10 +31,11 @@ static int ask(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 {
 	uintptr_t first = mcsafe__down((uintptr_t)(scrub->base + from), MCSAFE__PAGE);
 	uintptr_t end = mcsafe__up((uintptr_t)(scrub->base + to), MCSAFE__PAGE);
+	bool returns = scrub->is_memory || mcsafe__populate_returns() ||
+		       (first >= scrub->block_start && end <= scrub->block_end);
 	MCSAFE__NO_CANCEL();
 
-	if (mcsafe__populate_returns() ||
-	    (first >= scrub->block_start && end <= scrub->block_end))
+	if (returns)
 		return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
 	return mcsafe__has_poisoned_page(first, end) ? EHWPOISON : 0;
 }

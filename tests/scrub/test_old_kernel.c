@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_old_kernel.c - what a scrub asks the kernel, where populating may never return */
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <mcsafe/handler.h>
+#include <mcsafe/pmem.h>
 #include <mcsafe/scrub.h>
 
 #include "child.h"
@@ -90,10 +93,46 @@ IN_CHILD(test_only_what_the_kernel_need_not_read_is_populated)
 	CHECK(t_populated > 2 * T_LENGTH(poisoned));
 }
 
+static bool is_on_disk;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
+int __real_fstatfs(int fd, struct statfs *fs);
+int __wrap_fstatfs(int fd, struct statfs *fs);
+
+int __wrap_fstatfs(int fd, struct statfs *fs)
+{
+	int result = __real_fstatfs(fd, fs);
+
+	if (is_on_disk)
+		fs->f_type = EXT4_SUPER_MAGIC;
+	return result;
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+IN_CHILD(test_a_file_that_is_in_memory_is_populated)
+{
+	t_release = "6.1.0-30-amd64";
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		int fd = memfd_create("scrub", MFD_CLOEXEC);
+		struct mcsafe_pmem *pmem;
+
+		is_on_disk = on_disk;
+		t_populated = 0;
+		CHECK_EQ(ftruncate(fd, IN_FILE * T_PAGE), 0);
+		CHECK_EQ(pwrite(fd, "some data", 9, 0), 9);
+		CHECK_EQ(mcsafe_pmem_open_fd(&pmem, fd, 0), 0);
+		CHECK_EQ(mcsafe_pmem_scrub(pmem, NULL, NULL), 0);
+		CHECK_EQ(t_populated != 0, !on_disk);
+		mcsafe_pmem_close(pmem);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NOT_WITH_VALGRIND(test_only_what_the_kernel_need_not_read_is_populated),
+		cmocka_unit_test(test_a_file_that_is_in_memory_is_populated),
 	};
 
 	return t_run("scrub.old_kernel", tests, T_LENGTH(tests));
