@@ -19,7 +19,7 @@
 
 #define IN_MEMORY ((size_t)40) /* more pages than are asked about at once */
 #define IN_FILE   ((size_t)4)
-#define ALL    ((IN_MEMORY + IN_FILE) * T_PAGE)
+#define ALL       ((IN_MEMORY + IN_FILE) * T_PAGE)
 
 static const size_t poisoned[] = {0, 3, 33};
 static size_t told_of, signals;
