@@ -141,15 +141,13 @@ static int keep_file(struct mcsafe_shield *shield, int fd)
 
 /* Open the file by the path that the kernel tells, if it is still that file. Some file systems show
  * another device in /proc/self/maps than fstat(2) does: then the file is not known. */
-static void find_file(struct mcsafe_shield *shield)
+static void find_file(struct mcsafe_shield *shield, const char *path)
 {
-	struct mcsafe__mapping mapping;
 	int fd;
 
-	if (shield->origin.inode == 0 ||
-	    mcsafe__mapping_find(shield->start, &mapping) != MCSAFE__MAPPED || *mapping.path != '/')
+	if (shield->origin.inode == 0 || *path != '/')
 		return;
-	fd = mcsafe__fd_open(AT_FDCWD, mapping.path, O_PATH, &shield->file.id);
+	fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &shield->file.id);
 	if (fd < 0)
 		return;
 	if (is_file_of(&shield->file.id, &shield->origin))
@@ -190,15 +188,15 @@ static int round_range(struct mcsafe_shield *shield, uintptr_t start, size_t len
 	return 0;
 }
 
-/* The range, from what the kernel says about its start. */
-static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
+/* The range and the path, from what the kernel says about the start. */
+static int take_range(struct mcsafe_shield *shield, void *base, size_t len, char path[PATH_MAX])
 {
 	uintptr_t start = (uintptr_t)base;
 	struct mcsafe__vma vma;
 
 	if (len == 0 || start % MCSAFE__PAGE != 0 || mcsafe__wraps(start, len))
 		return -EINVAL;
-	switch (mcsafe__vma_at(start, &vma)) {
+	switch (mcsafe__vma_at_path(start, &vma, path, PATH_MAX)) {
 	case MCSAFE__NOT_MAPPED:
 		return -EFAULT;
 	case MCSAFE__MAPPED_UNKNOWN:
@@ -237,16 +235,17 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		   const struct mcsafe_shield_options *from)
 {
 	struct mcsafe_shield_options options;
+	char path[PATH_MAX];
 	int err = mcsafe__shield_take_options(&options, from);
 
 	if (err == 0)
-		err = take_range(shield, base, len);
+		err = take_range(shield, base, len, path);
 	if (err == 0)
 		err = take_fill(shield, &options);
 	if (err == 0 && (options.flags & MCSAFE_SHIELD_FILE))
 		err = keep_file(shield, options.file_fd);
 	else if (err == 0)
-		find_file(shield);
+		find_file(shield, path);
 	if (err == 0)
 		err = learn_granule(shield);
 	if (err == 0)
