@@ -424,7 +424,7 @@ IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
 /* ---- while it is answered -------------------------------------------------------------------- */
 
 /* Another thread's system call that comes just before or after one of the handler's. */
-enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2 };
+enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2, BEFORE_THE_MOVE = 3 };
 
 static struct {
 	enum late_when when;
@@ -477,15 +477,22 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 	if (late.when == AFTER_IT &&
 	    (flags & (MAP_FIXED | MAP_ANONYMOUS)) == (MAP_FIXED | MAP_ANONYMOUS))
 		map_other();
+	/* The room in which a stand-in is filled. */
+	if (late.when == BEFORE_THE_MOVE && (flags & (MAP_FIXED | MAP_ANONYMOUS)) == MAP_ANONYMOUS)
+		map_other();
 	return got;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 /* What the other thread has mapped must be there afterwards, whole. */
-static void check_other(enum late_when when, size_t lost, size_t first)
+static void check_other(enum late_when when, enum mcsafe_shield_fill fill, size_t lost,
+			size_t first)
 {
 	struct s_file file = s_open_file();
-	struct mcsafe_shield *shield = s_shield_of(&file);
+	struct mcsafe_shield *shield = s_shield_with(
+		file.map, S_PAGES * T_PAGE,
+		(struct mcsafe_shield_options){
+			.fill = fill, .flags = MCSAFE_SHIELD_FILE, .file_fd = file.fd});
 
 	late.fd = s_make_file(77);
 	late.at = file.map + 3 * T_PAGE;
@@ -501,9 +508,10 @@ static void check_other(enum late_when when, size_t lost, size_t first)
 
 IN_CHILD(test_a_mapping_that_comes_while_the_fault_is_answered_stays)
 {
-	check_other(BEFORE_THE_MAPPING, 0, S_PAGES);
+	check_other(BEFORE_THE_MAPPING, MCSAFE_SHIELD_ZERO, 0, S_PAGES);
+	check_other(BEFORE_THE_MOVE, MCSAFE_SHIELD_BYTE, 0, S_PAGES);
 	/* A thread may have seen the stand-in, so it is counted. It is not listed. */
-	check_other(AFTER_IT, (S_PAGES - 3) * T_PAGE, 4);
+	check_other(AFTER_IT, MCSAFE_SHIELD_ZERO, (S_PAGES - 3) * T_PAGE, 4);
 }
 
 /* What is no longer there is found by a question for each run, and not for each page. */
