@@ -156,6 +156,18 @@ static void find_file(struct mcsafe_shield *shield, const char *path)
 		close(fd);
 }
 
+/* Open a file of huge pages for what is healthy in a page that fails: then a process without free
+ * descriptors, or in a sandbox, has it too. A failure is left to the fault, which tries again. */
+static void keep_reader(struct mcsafe_shield *shield)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
+	shield->reader.fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &shield->reader.id);
+	if (shield->reader.fd < 0)
+		shield->reader.fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &shield->reader.id);
+}
+
 /*
  * Map the first page of a shared mapping a second time: mremap(2) of 0 bytes does that. So the file
  * can be mapped again whatever its name or mode is now. Huge pages do not offer that.
@@ -250,8 +262,10 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		err = learn_granule(shield);
 	if (err == 0)
 		err = allocate_bits(shield, &shield->pages);
-	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0)
+	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0) {
 		err = allocate_bits(shield, &shield->carried_pages);
+		keep_reader(shield);
+	}
 	if (err == 0)
 		keep_page(shield);
 	return err;
@@ -271,6 +285,8 @@ static void destroy(struct mcsafe_shield *shield)
 	mcsafe__shield_end_staging(shield);
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
+	if (shield->reader.fd >= 0)
+		mcsafe__fd_close(shield->reader.fd, &shield->reader.id);
 	if (shield->file.fd >= 0)
 		end_file(&shield->file);
 	free((void *)(uintptr_t)shield->pages);
@@ -298,7 +314,7 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	if (err == 0)
 		err = mcsafe__shield_keep_maps();
 	if (new != NULL) {
-		new->mirror.fd = new->file.fd = -1;
+		new->mirror.fd = new->file.fd = new->reader.fd = -1;
 		new->note = note;
 		new->note_arg = note_arg;
 		if (err == 0)
