@@ -132,8 +132,8 @@
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Three things do: closing a
- * shield with a mirror removes those on the mirror. Closing a shield on a file of huge pages, or
- * failing to open it (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private mapping, remove
+ * shield with a mirror removes those on the mirror. Closing the last shield on a file of huge pages, or
+ * failing to open the first (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private mapping, remove
  * those on the file.
  */
 #ifndef MCSAFE_SHIELD_H
@@ -199,7 +199,7 @@ struct mcsafe_shield_options {
  * The library keeps the mapping of one page of a shared file until the shield is closed, so that
  * mcsafe_shield_restore() can map the file again. It also keeps a descriptor for the size of the
  * file, one for the bytes of a file of huge pages, one of the mirror and, as long as any shield is
- * open, one of /proc/self/maps. They are
+ * open, one of /proc/self/maps. Shields of one file share those of the file. They are
  * never 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the
  * library recognises that, and does without it. Without the last one, each fault opens the file
  * anew, and the next call opens one to keep.
