@@ -120,6 +120,8 @@
  *     replaced at once.
  *   - The protection is that of the memory when the handler asks. mprotect(2) at that moment may
  *     find the page of the file, and the stand-in then keeps the protection that it had before.
+ *     A stand-in has nothing else of the mapping: no protection key (pkeys(7)), no mlock(2), no
+ *     memory policy, and nothing of what madvise(2) has said.
  *   - mremap(2) takes stand-ins along. The memory at the new address is in no shield.
  *   - A file is mapped at two addresses. Each address has its own shield, faults and stand-ins. If
  *     poison is met for the first time, the kernel may report the other address: see mcsafe_fault.
