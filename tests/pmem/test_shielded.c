@@ -365,6 +365,32 @@ static void check_store(size_t page, unsigned char byte)
 	*(m.state[page] == STAND_IN ? &m.stand_in[page] : &m.file[page]) = byte;
 }
 
+/* The pages are as the model says. */
+static void check_pages(void)
+{
+	CHECK_EQ(mcsafe_shield_lost(f.shield), m.lost);
+	for (size_t page = 0; page < N; page++) {
+		struct mcsafe_range range;
+		bool listed = mcsafe_shield_next(f.shield, page * T_PAGE, &range) &&
+			      range.start == page * T_PAGE;
+
+		CHECK_EQ(is_known(page), m.known[page]);
+		CHECK_EQ(listed, m.state[page] == STAND_IN);
+		m.seen[m.state[page] + (m.known[page] ? 4 : 0)]++;
+	}
+}
+
+/* However few random steps follow, a page has failed, was replaced, and became known. */
+static void first_steps(void)
+{
+	fail_page(0, true);
+	check_pages();
+	check_load(0);
+	check_pages();
+	refresh();
+	check_pages();
+}
+
 static void step(struct t_rng *rng)
 {
 	size_t page = t_rng_below(rng, N), what = t_rng_below(rng, 100);
@@ -386,16 +412,7 @@ static void step(struct t_rng *rng)
 		refresh();
 	else
 		open_again();
-	CHECK_EQ(mcsafe_shield_lost(f.shield), m.lost);
-	for (page = 0; page < N; page++) {
-		struct mcsafe_range range;
-		bool listed = mcsafe_shield_next(f.shield, page * T_PAGE, &range) &&
-			      range.start == page * T_PAGE;
-
-		CHECK_EQ(is_known(page), m.known[page]);
-		CHECK_EQ(listed, m.state[page] == STAND_IN);
-		m.seen[m.state[page] + (m.known[page] ? 4 : 0)]++;
-	}
+	check_pages();
 }
 
 IN_CHILD(test_random_steps_agree_with_the_model)
@@ -406,6 +423,7 @@ IN_CHILD(test_random_steps_agree_with_the_model)
 	open_shielded(NULL);
 	for (size_t page = 0; page < N; page++)
 		m.file[page] = (unsigned char)(page + 1);
+	first_steps();
 	for (size_t i = 20000 / t_stride(10, 100); i > 0; i--)
 		step(&rng);
 	mcsafe_pmem_close(f.pmem);
