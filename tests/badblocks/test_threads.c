@@ -263,12 +263,36 @@ static void test_memory_waits_for_readers_and_no_longer(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* A reader that has loaded the turn just before it passed counts itself in for the passed turn. */
+static void test_memory_waits_for_a_late_reader(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe__grace *grace;
+	_Atomic size_t *late;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	grace = badblocks->grace;
+	late = &grace->slots[3].readers[1 - atomic_load(&grace->turn)];
+	atomic_fetch_add(late, 1);
+	for (size_t i = 1; i < 10; i++) {
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i, 1), 0);
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), i);
+	}
+	mcsafe__grace_leave(late);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000, 1), 0);
+	assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), 0);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookups_are_right_while_others_change_it),
 		cmocka_unit_test(test_a_handler_may_interrupt_a_change),
 		cmocka_unit_test(test_memory_waits_for_readers_and_no_longer),
+		cmocka_unit_test(test_memory_waits_for_a_late_reader),
 	};
 
 	changes = CHANGES / t_stride(1, 30);
