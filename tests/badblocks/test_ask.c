@@ -325,8 +325,9 @@ static void test_bad_text_is_no_answer(void **state)
 	put_string(DISK "size", "2097152 \n");
 	assert_not_asked(EBADMSG);
 	/* More digits than there is room for. */
-	put_string(DISK "size",
-		   "2097152000000000000000000000000000000000000000000000000000000000000000000000\n");
+	put_string(
+		DISK "size",
+		"2097152000000000000000000000000000000000000000000000000000000000000000000000\n");
 	assert_not_asked(EBADMSG);
 	/* The kernel ends each number with a newline, but need not. */
 	put_string(DISK "badblocks", "");
