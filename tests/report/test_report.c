@@ -238,6 +238,70 @@ static void test_signal_that_was_sent_is_reported_as_sent(void **state)
 	}
 }
 
+/* A code that has no name, in a thread without one. */
+static void die_without_names(void *arg)
+{
+	siginfo_t si;
+
+	(void)arg;
+	ready(0);
+	CHECK_EQ(prctl(PR_SET_NAME, "", 0, 0, 0), 0);
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGSEGV;
+	si.si_code = -77;
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGSEGV, &si), 0);
+}
+
+static void test_what_has_no_name_is_reported_by_its_number(void **state)
+{
+	const char *line;
+
+	(void)state;
+	start();
+	t_dies(die_without_names, NULL, SIGSEGV);
+	fetch();
+	expect("  cause:       sent, si_code -77");
+	expect("  thread:      ");
+	line = strstr(text, " of process ") + strlen(" of process ");
+	assert_int_equal(line[strspn(line, "0123456789")], '\n');
+}
+
+#define DEEP 12 /* calls */
+
+/* NOLINTNEXTLINE(misc-no-recursion): frames are what it is about */
+static __attribute__((noinline)) void die_deep(unsigned level)
+{
+	if (level == 0)
+		t_read_byte(memory->bad);
+	else
+		die_deep(level - 1);
+	NO_TAIL_CALL();
+}
+
+static void begin_deep(void *arg)
+{
+	(void)arg;
+	ready(0);
+	die_deep(DEEP);
+	NO_TAIL_CALL();
+}
+
+static void test_frames_are_numbered(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(begin_deep, NULL, SIGSEGV);
+	fetch();
+	if (has_backtrace()) {
+		expect("\n    #9  0x");
+		expect("\n    #10 0x");
+	}
+}
+
 static void heal(int signo)
 {
 	(void)signo;
@@ -1089,6 +1153,20 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 
 int main(void);
 
+/* More room than a result of the type int could count. */
+IN_CHILD(test_room_for_a_backtrace_may_be_huge)
+{
+	void *few[64];
+	ucontext_t here;
+	int all, in_huge;
+
+	CHECK_EQ(getcontext(&here), 0);
+	all = mcsafe_backtrace(&here, few, T_LENGTH(few));
+	in_huge = mcsafe_backtrace(&here, few, SIZE_MAX);
+	CHECK_LT(all, (int)T_LENGTH(few));
+	CHECK_EQ(in_huge, all);
+}
+
 IN_CHILD(test_backtrace_in_a_handler_begins_at_the_fault)
 {
 	static struct t_bad_page m;
@@ -1118,6 +1196,8 @@ int main(void)
 		cmocka_unit_test(test_backtrace_can_be_left_out),
 		cmocka_unit_test(test_other_ways_to_die_are_reported),
 		cmocka_unit_test(test_signal_that_was_sent_is_reported_as_sent),
+		cmocka_unit_test(test_what_has_no_name_is_reported_by_its_number),
+		cmocka_unit_test(test_frames_are_numbered),
 		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
 		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
 		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
@@ -1140,6 +1220,7 @@ int main(void)
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
+		cmocka_unit_test(test_room_for_a_backtrace_may_be_huge),
 	};
 
 	copies = t_shared(sizeof(*copies));
