@@ -266,6 +266,44 @@ static void test_what_has_no_name_is_reported_by_its_number(void **state)
 	assert_int_equal(line[strspn(line, "0123456789")], '\n');
 }
 
+static void load_escaped(void *arg)
+{
+	(void)arg;
+	ready(0);
+	t_read_byte(memory->bad);
+}
+
+/* Escaped, the path has four times its length, and leaves no room for the reason. So the reason
+ * alone is in its line. The line of the mapping names the file. */
+static void test_a_long_path_does_not_take_the_reasons_place(void **state)
+{
+	char path[512], odd[201];
+	struct t_bad_page m = {.kind = T_TRUNCATED};
+	void *at;
+
+	(void)state;
+	memset(odd, '\x01', 200);
+	odd[200] = '\0';
+	snprintf(path, sizeof(path), "/tmp/%s-%d", odd, (int)getpid());
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "/tmp/%s-%d/%s", odd, (int)getpid(), odd);
+	m.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(m.fd >= 0);
+	at = mmap(NULL, T_PAGE, PROT_READ, MAP_SHARED, m.fd, 0);
+	assert_true(at != MAP_FAILED);
+	m.good = m.bad = at;
+	memory = &m;
+	start();
+	t_dies(load_escaped, NULL, SIGBUS);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "/tmp/%s-%d", odd, (int)getpid());
+	assert_int_equal(rmdir(path), 0);
+	close(m.fd);
+	munmap(at, T_PAGE);
+	fetch();
+	expect("  reason:      past the end of the file, which has 0 bytes\n");
+}
+
 #define DEEP 12 /* calls */
 
 /* NOLINTNEXTLINE(misc-no-recursion): frames are what it is about */
@@ -1197,6 +1235,7 @@ int main(void)
 		cmocka_unit_test(test_other_ways_to_die_are_reported),
 		cmocka_unit_test(test_signal_that_was_sent_is_reported_as_sent),
 		cmocka_unit_test(test_what_has_no_name_is_reported_by_its_number),
+		cmocka_unit_test(test_a_long_path_does_not_take_the_reasons_place),
 		cmocka_unit_test(test_frames_are_numbered),
 		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
 		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
