@@ -78,7 +78,7 @@ static int make_file(char *path)
 
 static void test_files(void **state)
 {
-	char path[] = "/tmp/mcsafe-explain-refused-XXXXXX";
+	char path[] = "/tmp/mcsafe-explain-refused-XXXXXX", other[64];
 	int fd = make_file(path);
 	unsigned char *at = map(fd, MAP_SHARED), *copy;
 
@@ -95,9 +95,19 @@ static void test_files(void **state)
 	refuse_each_at("past the end of a file", at + 2 * T_PAGE, MCSAFE_SIDE_SOURCE);
 	close(fd);
 	refuse_each_at("of a file that is closed", at + 2 * T_PAGE, MCSAFE_SIDE_SOURCE);
+	(void)snprintf(other, sizeof(other), "%s-2", path);
+	assert_int_equal(link(path, other), 0);
 	assert_int_equal(unlink(path), 0);
 	refuse_each_at("of a file that is removed", at + 2 * T_PAGE, MCSAFE_SIDE_SOURCE);
+	assert_true((e.flags & MCSAFE_EXPLANATION_DELETED) != 0);
+	/* The kernel goes on saying that it is removed. */
+	assert_int_equal(link(other, path), 0);
+	refuse_each_at("of a file that is there again", at + 2 * T_PAGE, MCSAFE_SIDE_SOURCE);
+	assert_string_equal(e.path, path);
+	assert_int_equal(e.flags, 0);
 	munmap(at, SIZE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(other), 0);
 }
 
 static void test_memory_without_a_name(void **state)
@@ -107,8 +117,12 @@ static void test_memory_without_a_name(void **state)
 
 	(void)state;
 	t_install();
-	assert_int_equal(ftruncate(fd, T_PAGE), 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
 	at = map(fd, MAP_SHARED);
+	/* There is no limit of space for memfds. */
+	refuse_each_at("a hole of a memfd", at, MCSAFE_SIDE_DESTINATION);
+	assert_int_equal(e.reason, MCSAFE_REASON_UNKNOWN);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
 	refuse_each_at("past the end of a memfd", at + 2 * T_PAGE, MCSAFE_SIDE_DESTINATION);
 	munmap(at, SIZE);
 	close(fd);

@@ -170,6 +170,36 @@ static void test_an_empty_file_is_all_end(void **state)
 	close(fd);
 }
 
+/* Trusted memory takes what can be read. */
+static void test_a_read_into_trusted_memory_stops_at_bad_memory(void **state)
+{
+	static unsigned char room[2 * T_PAGE];
+	const struct iovec trusted = {room, sizeof(room)};
+	int fd = file_of("");
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	struct mcsafe_iter it;
+
+	(void)state;
+	t_install();
+	memset(room, 'x', sizeof(room));
+	assert_int_equal(pwrite(fd, room, sizeof(room), 0), sizeof(room));
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(mprotect((char *)info.base + T_PAGE, T_PAGE, PROT_NONE), 0);
+	memset(room, 'o', sizeof(room));
+	assert_int_equal(mcsafe_iter_kvec(&it, MCSAFE_SIDE_DESTINATION, &trusted, 1, sizeof(room)),
+			 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, sizeof(room), 0, &fault), T_PAGE);
+	assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_PROTECTED);
+	assert_int_equal(room[T_PAGE - 1], 'x');
+	assert_int_equal(room[T_PAGE], 'o');
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
 /* The memory of the caller is bad: what was stored before it counts, or it is an error. */
 static void test_salvage_stops_at_bad_memory_of_the_caller(void **state)
 {
@@ -829,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_says_what_memory_is),
 		cmocka_unit_test(test_refuses_what_it_cannot_map),
 		cmocka_unit_test(test_an_empty_file_is_all_end),
+		cmocka_unit_test(test_a_read_into_trusted_memory_stops_at_bad_memory),
 		cmocka_unit_test(test_salvage_stops_at_bad_memory_of_the_caller),
 		cmocka_unit_test(test_arguments_out_of_range_are_refused),
 		cmocka_unit_test(test_reading_is_not_writing),

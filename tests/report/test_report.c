@@ -304,7 +304,7 @@ static void test_a_long_path_does_not_take_the_reasons_place(void **state)
 	expect("  reason:      past the end of the file, which has 0 bytes\n");
 }
 
-#define DEEP 12 /* calls */
+#define DEEP 150 /* calls; more than a report has frames */
 
 /* NOLINTNEXTLINE(misc-no-recursion): frames are what it is about */
 static __attribute__((noinline)) void die_deep(unsigned level)
@@ -337,7 +337,69 @@ static void test_frames_are_numbered(void **state)
 	if (has_backtrace()) {
 		expect("\n    #9  0x");
 		expect("\n    #10 0x");
+		expect("\n    #127 0x");
+		assert_int_equal(count("#128"), 0);
 	}
+}
+
+/* Of such a function only the beginning of the name is told: 140 characters. */
+#define WORDS "long_name_of_a_function_"
+static __attribute__((noinline)) void long_name(void) __asm__(WORDS WORDS WORDS WORDS WORDS WORDS);
+
+static void long_name(void)
+{
+	t_read_byte(memory->bad);
+	NO_TAIL_CALL();
+}
+
+static void begin_long(void *arg)
+{
+	(void)arg;
+	ready(0);
+	long_name();
+	NO_TAIL_CALL();
+}
+
+static void test_a_long_name_of_a_function_is_cut(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(begin_long, NULL, SIGSEGV);
+	fetch();
+	if (has_backtrace()) {
+		expect(" " WORDS WORDS WORDS WORDS WORDS "long_na + 0x");
+	}
+}
+
+/* There are no high numbers, from which on the report takes one. */
+static void die_with_few_descriptors(void *arg)
+{
+	const struct rlimit few = {100, 100};
+
+	(void)arg;
+	ready(0);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	t_read_byte(memory->bad);
+	NO_TAIL_CALL();
+}
+
+static void test_few_descriptors_suffice(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(die_with_few_descriptors, NULL, SIGSEGV);
+	fetch();
+	expect("is about to kill");
+	if (has_backtrace())
+		expect(" die_with_few_descriptors + 0x");
 }
 
 static void heal(int signo)
@@ -1237,6 +1299,8 @@ int main(void)
 		cmocka_unit_test(test_what_has_no_name_is_reported_by_its_number),
 		cmocka_unit_test(test_a_long_path_does_not_take_the_reasons_place),
 		cmocka_unit_test(test_frames_are_numbered),
+		cmocka_unit_test(test_a_long_name_of_a_function_is_cut),
+		cmocka_unit_test(test_few_descriptors_suffice),
 		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
 		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
 		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
