@@ -65,9 +65,9 @@ class Inject(unittest.TestCase):
 
     def test_a_program_that_hangs_is_killed(self) -> None:
         """Only the hanging run takes the time."""
-        done = inject("--timeout", "2", "--", SUBJECT, "hang")
+        done = inject("--timeout", "10", "--", SUBJECT, "hang")
         self.assertEqual(done.returncode, LOST)
-        self.assertIn("copy 2: hung: no end after 2 seconds\n", done.stdout)
+        self.assertIn("copy 2: hung: no end after 10 seconds\n", done.stdout)
 
     def test_recovery_is_right_on_request(self) -> None:
         """The output must then be that of a run without failures."""
