@@ -238,8 +238,12 @@ class FakeGdb:
 class InjectorTest(unittest.TestCase):
     """When a machine check is raised, and when it is not."""
 
-    LOAD, STRING = 0x6A001770, 0x6A001780
-    OPERANDS = {LOAD: Operand(base="rsi"), STRING: Operand(base="rsi", string=True)}
+    LOAD, STRING, OTHER = 0x6A001770, 0x6A001780, 0x6A001790
+    OPERANDS = {
+        LOAD: Operand(base="rsi"),
+        STRING: Operand(base="rsi", string=True),
+        OTHER: Operand(base="rsi", string=True),
+    }
 
     def setUp(self) -> None:
         self.answers: list[bytes] = []
@@ -426,6 +430,34 @@ class InjectorTest(unittest.TestCase):
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
         injector.feed(b"")
         self.assertEqual(self.injections(), [])
+
+    def follow_a_string(self, mode: str, stop: gdb.Stop, registers: dict[str, int]) -> FakeGdb:
+        """Let a string run that reads no line of ours, and meet another stop before its end."""
+        string = {"rip": self.STRING, "rsi": 0x7000, "rcx": 0x10}
+        injector, debugger = self.injector(string, gdb.Stop(5, 0, None), stop, stop)
+        instructions = f"{self.LOAD:x},{self.STRING:x},{self.OTHER:x}"
+        injector.request(f"arm {mode} page at=7fc0:1fc0 insn={instructions}")
+        injector.feed(b"")
+        debugger.current = registers
+        debugger.after = [{"rip": self.OTHER + 2, "rsi": 0x7FC0, "rcx": 0}]
+        injector.feed(b"")
+        return debugger
+
+    def test_stops_before_the_end_of_a_string_leave_no_breakpoint(self) -> None:
+        stop, watch = gdb.Stop(5, 0, None), (gdb.READ, 0x7FC0, 64)
+        load = {"rip": self.LOAD, "rsi": 0x7FC0}
+        self.assertEqual(self.follow_a_string("load", stop, load).there(), [watch])
+        ours = {"rip": self.OTHER, "rsi": 0x7F00, "rcx": 0x200}
+        for mode in ("load", "approach"):
+            self.assertEqual(self.follow_a_string(mode, stop, ours).there(), [watch])
+
+    def test_stops_before_the_end_of_a_string_keep_its_breakpoint(self) -> None:
+        stop, read = gdb.Stop(5, 0, None), gdb.Stop(5, 0, 0x7FBF)
+        everywhere = [(gdb.EXECUTE, at) for at in (self.LOAD, self.STRING, self.OTHER)]
+        self.assertEqual(self.follow_a_string("approach", read, {}).there(), everywhere)
+        other = {"rip": self.OTHER, "rsi": 0x7000, "rcx": 0x10}
+        there = self.follow_a_string("load", stop, other).there()
+        self.assertEqual(sorted(there), [*everywhere[:2], (gdb.EXECUTE, self.OTHER + 2)])
 
     def test_race_holds_the_first(self) -> None:
         registers = {"rip": self.LOAD, "rsi": 0x7FC0}
