@@ -74,7 +74,7 @@ pkg_config() {
 }
 
 # files_of PART VERSION LIBDIR DOCDIR BUILD-TYPE - the files of a part of an installation, below its
-# prefix: library, inject, command or development. The fixture's build has the manual pages.
+# prefix: library, inject, command, python or development. The fixture's build has the manual pages.
 files_of() {
   local version=$2 lib=$3 doc=$4 type=$5 name
   case $1 in
@@ -83,6 +83,13 @@ files_of() {
     command)
       printf '%s\n' bin/mcsafe "$lib/mcsafe/libmcsafe-run.so" share/bash-completion/completions/mcsafe
       (cd "$WORK/build" && find man -path 'man/man1/*') | sed 's,^,share/,'
+      ;;
+    python)
+      (cd "$MCSAFE_SOURCE_DIR/bindings/python" && find mcsafe -name '*.py' -o -name '*.pyi') |
+        sed 's,^,lib/python3/dist-packages/,'
+      printf 'lib/python3/dist-packages/mcsafe/%s\n' _mcsafe.abi3.so inject.abi3.so py.typed
+      printf 'lib/python3/dist-packages/mcsafe-%s.dist-info/METADATA\n' "$version"
+      printf '%s\n' "$doc/README.md"
       ;;
     development)
       (cd "$MCSAFE_SOURCE_DIR" && find include -type f)
