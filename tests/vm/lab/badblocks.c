@@ -23,7 +23,7 @@ struct range {
 	uint64_t start, count;
 };
 
-/* Reads lines of "first-sector count". Sectors count from the start of the region, or of the disk. */
+/* Reads lines of "first-sector count". Sectors count from the start of the region or disk. */
 static size_t bad_ranges(const char *path, struct range *ranges, size_t room)
 {
 	FILE *file = fopen(path, "re");
