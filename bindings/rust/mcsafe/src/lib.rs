@@ -29,7 +29,7 @@ mod word;
 pub use error::{Error, Reason};
 pub use map::{Hole, Map, MapOptions};
 pub use reader::Reader;
-pub use shield::Shield;
+pub use shield::{Shield, ShieldOptions};
 
 use mcsafe_sys as sys;
 use std::io;
