@@ -36,6 +36,11 @@ use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Once;
 
+/// The programs of README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 static ONCE: Once = Once::new();
 static RESULT: AtomicI32 = AtomicI32::new(0);
 

@@ -21,7 +21,11 @@ fn truncated_file_gives_count_offset_path_and_reason() {
     assert_eq!(error.reason(), Reason::PastEnd);
     assert_eq!(error.offset(), Some(8192));
     assert_eq!(error.path(), Some(file.0.as_path()));
-    assert!(error.to_string().contains("past the end"), "{}", error);
+    let line = format!(
+        "{}, offset 8192: past the end of the file, which has 8192 bytes",
+        file.0.display()
+    );
+    assert_eq!(error.to_string(), line);
     let outer = std::io::Error::from(error);
     assert_eq!(outer.kind(), ErrorKind::UnexpectedEof);
     assert!(outer.get_ref().unwrap().downcast_ref::<Error>().is_some());
@@ -48,6 +52,19 @@ fn short_reads_agree_with_the_file_around_its_end() {
             assert!(bytes[good..].iter().all(|&b| b == 0xee));
         }
     }
+}
+
+#[test]
+fn truncation_inside_a_page_reads_as_zeros() {
+    let file = Scratch::new("inside", 8192);
+    let map = Map::open(&file.0).unwrap();
+    file.cut(100);
+    let mut expected = content(100);
+    expected.resize(4096, 0);
+    let mut bytes = vec![0xee; 8192];
+    assert_eq!(map.read_at(&mut bytes, 0).unwrap_err().copied(), 4096);
+    assert_eq!(bytes[..4096], expected);
+    assert_eq!(map.file().metadata().unwrap().len(), 100);
 }
 
 #[test]
