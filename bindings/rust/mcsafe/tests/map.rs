@@ -99,9 +99,27 @@ fn writes_reach_the_file_and_a_read_only_map_refuses() {
     assert_eq!(std::fs::read(&file.0).unwrap()[8190..], b"he"[..]);
     let error = Map::open(&file.0).unwrap().write_at(b"x", 1).unwrap_err();
     assert_eq!((error.reason(), error.copied()), (Reason::Protected, 0));
+    let outer = std::io::Error::from(error);
+    assert_eq!(outer.kind(), ErrorKind::PermissionDenied);
     file.cut(4096);
     let error = map.write_at(&[1; 16], 4090).unwrap_err();
     assert_eq!((error.copied(), error.offset()), (6, Some(4096)));
+}
+
+#[test]
+fn private_writes_stay_in_the_process_and_need_no_writable_file() {
+    let file = Scratch::new("private", 4096);
+    let mut options = MapOptions::new();
+    options.write(true).private(true);
+    let map = options.open(&file.0).unwrap();
+    map.write_at(b"mine", 10).unwrap();
+    assert_eq!(map.get(10..14).unwrap(), b"mine");
+    assert_eq!(std::fs::read(&file.0).unwrap(), content(4096));
+    // Nobody may write to a program that runs.
+    let me = std::env::current_exe().unwrap();
+    assert_eq!(options.open(&me).unwrap().get(1..4).unwrap(), b"ELF");
+    let error = options.private(false).open(&me).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(26)); // ETXTBSY
 }
 
 #[test]
@@ -166,6 +184,31 @@ fn reader_returns_the_good_bytes_and_then_the_error() {
     let error = reader.read_to_end(&mut bytes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     assert_eq!(bytes, content(69632));
+}
+
+#[test]
+fn seek_leaves_what_was_read_ahead() {
+    let file = Scratch::new("seek", 200_000);
+    let map = Map::open(&file.0).unwrap();
+    let mut reader = map.reader();
+    let mut bytes = [0; 7];
+    for (to, at) in [
+        (SeekFrom::Current(5), 5),
+        (SeekFrom::Start(100), 100),
+        (SeekFrom::Current(-50), 57),
+        (SeekFrom::End(-7), 199_993),
+        (SeekFrom::Current(-100_000), 100_000),
+    ] {
+        assert_eq!(reader.seek(to).unwrap(), at);
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, content(200_000)[at as usize..][..7]);
+        assert_eq!(reader.stream_position().unwrap(), at + 7);
+    }
+    // As for a file, a position past the end is no error.
+    assert_eq!(reader.seek(SeekFrom::End(9)).unwrap(), 200_009);
+    assert_eq!(reader.read(&mut bytes).unwrap(), 0);
+    assert_eq!(reader.seek(SeekFrom::Current(-10)).unwrap(), 199_999);
+    assert_eq!(reader.read(&mut bytes).unwrap(), 1);
 }
 
 #[test]
