@@ -646,6 +646,16 @@ class notice_handler
 
 /* ---- registries of bad ranges ---------------------------------------------------------------- */
 
+namespace detail
+{
+
+inline bool next_bad(const mcsafe_badblocks *of, std::size_t from, mcsafe_range *bad) noexcept
+{
+	return mcsafe_badblocks_next(of, from, SIZE_MAX, bad);
+}
+
+} // namespace detail
+
 /** The ranges of a registry, in ascending order: for (const mcsafe_range &bad : ranges). */
 class badblocks_view
 {
@@ -654,69 +664,7 @@ class badblocks_view
 	{
 	}
 
-	class iterator
-	{
-	      public:
-		using iterator_category = std::input_iterator_tag;
-		using value_type = mcsafe_range;
-		using difference_type = std::ptrdiff_t;
-		using pointer = const mcsafe_range *;
-		using reference = const mcsafe_range &;
-
-		/** The end. */
-		iterator() noexcept = default;
-
-		explicit iterator(const mcsafe_badblocks *of) noexcept : of_(of)
-		{
-			find();
-		}
-
-		reference operator*() const noexcept
-		{
-			return range_;
-		}
-
-		pointer operator->() const noexcept
-		{
-			return &range_;
-		}
-
-		iterator &operator++() noexcept
-		{
-			find();
-			return *this;
-		}
-
-		iterator operator++(int) noexcept
-		{
-			iterator before = *this;
-
-			find();
-			return before;
-		}
-
-		friend bool operator==(const iterator &a, const iterator &b) noexcept
-		{
-			return a.of_ == b.of_ && a.range_.start == b.range_.start;
-		}
-
-		friend bool operator!=(const iterator &a, const iterator &b) noexcept
-		{
-			return !(a == b);
-		}
-
-	      private:
-		void find() noexcept
-		{
-			std::size_t from = range_.start + range_.len;
-
-			if (of_ == nullptr || !mcsafe_badblocks_next(of_, from, SIZE_MAX, &range_))
-				*this = iterator();
-		}
-
-		const mcsafe_badblocks *of_ = nullptr; /* nullptr: the end */
-		mcsafe_range range_ = {};
-	};
+	using iterator = detail::range_iterator<mcsafe_badblocks, detail::next_bad>;
 
 	iterator begin() const noexcept
 	{
