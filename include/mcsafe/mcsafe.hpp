@@ -956,27 +956,32 @@ class pmem
 	/**
 	 * mcsafe_pmem_salvage(): read all that can be read, fill the rest, and list the holes.
 	 *
-	 * @param[out] what  The bytes that were lost, and the holes, of which up to `most` are
-	 *                   listed. `lost` counts the listed ones.
+	 * @param[out] what  The bytes that were lost, and the first holes, up to `most`. `lost`
+	 *                   counts all holes: if there are more, what follows the listed ones is
+	 *                   read a second time. The call allocates the lists, so it can throw
+	 *                   std::bad_alloc.
 	 *
 	 * @return The bytes of `to` that were read or filled; or the failure.
 	 */
 	result<std::size_t> try_salvage(writable_bytes to, off_t offset, salvaged &what,
 					std::byte fill = std::byte(0), std::size_t most = 1024)
 	{
-		std::size_t found = most;
+		std::size_t unlisted = 0, end = 0;
 
 		what.lost = 0;
 		what.holes.resize(most);
-		ssize_t got =
-			mcsafe_pmem_salvage(pmem_, to.data(), to.size(), offset,
-					    std::to_integer<int>(fill), what.holes.data(), &found);
+		ssize_t got = salvage_some(to, offset, fill, what.holes, unlisted);
 
-		what.holes.resize(got >= 0 && found < most ? found : got >= 0 ? most : 0);
-		for (const mcsafe_range &hole : what.holes)
-			what.lost += hole.len;
 		if (got < 0)
 			return detail::refused(static_cast<int>(-got), to.size());
+		count_lost(what.holes, offset, what.lost, end);
+		for (std::vector<mcsafe_range> more; unlisted != 0;) {
+			more.resize(unlisted);
+			got = salvage_some(to.part(end), offset + static_cast<off_t>(end), fill,
+					   more, unlisted);
+			got = static_cast<ssize_t>(end) + (got > 0 ? got : 0);
+			count_lost(more, offset, what.lost, end);
+		}
 		return static_cast<std::size_t>(got);
 	}
 
@@ -1044,6 +1049,31 @@ class pmem
 		if (err == 0)
 			*this = pmem(opened);
 		return err;
+	}
+
+	/* mcsafe_pmem_salvage(). `holes` has the room, and then what was found. `unlisted` is the
+	 * number of holes without room. */
+	ssize_t salvage_some(writable_bytes to, off_t offset, std::byte fill,
+			     std::vector<mcsafe_range> &holes, std::size_t &unlisted) noexcept
+	{
+		std::size_t found = holes.size();
+		ssize_t got = mcsafe_pmem_salvage(pmem_, to.data(), to.size(), offset,
+						  std::to_integer<int>(fill), holes.data(), &found);
+		std::size_t listed = got < 0 ? 0 : found < holes.size() ? found : holes.size();
+
+		unlisted = got < 0 ? 0 : found - listed;
+		holes.resize(listed);
+		return got;
+	}
+
+	/* `end` becomes where the last hole ends, relative to the offset. */
+	static void count_lost(const std::vector<mcsafe_range> &holes, off_t offset,
+			       std::size_t &lost, std::size_t &end) noexcept
+	{
+		for (const mcsafe_range &hole : holes) {
+			lost += hole.len;
+			end = hole.start + hole.len - static_cast<std::size_t>(offset);
+		}
 	}
 
 	/* Fewer bytes without a fault: the end of the file. */

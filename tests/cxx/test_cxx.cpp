@@ -280,6 +280,42 @@ static void test_a_pmem_is_read_and_written()
 	CHECK(static_cast<bool>(other)); /* as it was */
 }
 
+/* Every third line of the file is known to be bad, and its last page is past the end. */
+static void test_a_salvage_counts_the_holes_that_it_cannot_list()
+{
+	half of;
+	mcsafe::pmem file;
+	std::vector<unsigned char> to(2 * page);
+	mcsafe::salvaged what;
+	const std::size_t line = 64, lines = page / line / 3;
+	/* The read begins after the first five of them. */
+	const std::size_t from = 1000, first = 5, all = lines - first + 1;
+
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	CHECK_EQ(file.open_fd(of.fd), 0);
+	CHECK_EQ(ftruncate(of.fd, page), 0);
+	for (std::size_t i = 0; i < lines; i++)
+		CHECK_EQ(mcsafe_badblocks_add(mcsafe_pmem_badblocks(file.get()), 3 * i * line + 128,
+					      line),
+			 0);
+	for (std::size_t most : {0ul, 1ul, 2ul, all - 1, all, all + 1, 1024ul}) {
+		mcsafe::result<std::size_t> got =
+			file.try_salvage(to, from, what, std::byte('-'), most);
+
+		CHECK_EQ(got.value_or(0), 2 * page - from);
+		CHECK_EQ(what.lost, (lines - first) * line + page);
+		CHECK_EQ(what.holes.size(), most < all ? most : all);
+		for (std::size_t i = 0; i < what.holes.size() && i < all - 1; i++)
+			CHECK_EQ(what.holes[i].start, 3 * (first + i) * line + 128);
+		for (std::size_t i = 0; i < 2 * page - from; i++) {
+			std::size_t at = i + from;
+			bool bad = at >= page || (at / line % 3 == 2 && at / line / 3 < lines);
+
+			CHECK_EQ(to[i], bad ? '-' : 'a');
+		}
+	}
+}
+
 static void test_one_category_for_all()
 {
 	std::error_code code = mcsafe::cause::poison;
@@ -379,6 +415,7 @@ int main()
 	test_holes_are_listed();
 	test_a_registry_is_a_range();
 	test_a_pmem_is_read_and_written();
+	test_a_salvage_counts_the_holes_that_it_cannot_list();
 	test_one_category_for_all();
 	test_notices_can_be_heard();
 #ifdef MCSAFE_CXX_EXCEPTIONS_
