@@ -111,6 +111,21 @@ inline std::error_code make_error_code(cause why) noexcept
 	return {static_cast<int>(why), category()};
 }
 
+namespace detail
+{
+
+/* mcsafe_explain_text(); empty if there is nothing to tell. */
+inline std::string text_of(const std::optional<mcsafe_explanation> &why)
+{
+	std::array<char, 512> line = {};
+
+	if (!why || mcsafe_explain_text(&*why, line.data(), line.size()) < 0)
+		return {};
+	return line.data();
+}
+
+} // namespace detail
+
 /** Why a call has failed, and how far it came. */
 struct failure {
 	/** The record of the fault. cause is MCSAFE_CAUSE_NONE if no memory failed: the call was
@@ -129,8 +144,9 @@ struct failure {
 		return {error, std::generic_category()};
 	}
 
-	/** mcsafe_explain(), which asks the kernel: not in a signal handler. Nothing if no memory
-	 *  failed, or if the call cannot tell. */
+	/** mcsafe_explain(), which asks the kernel: not in a signal handler, and not after the
+	 *  memory was unmapped or a pmem closed. Nothing if no memory failed, or if the call cannot
+	 *  tell. */
 	std::optional<mcsafe_explanation> explanation() const
 	{
 		std::optional<mcsafe_explanation> why(std::in_place);
@@ -143,22 +159,21 @@ struct failure {
 	/** One line for a log: that of mcsafe_explain_text(), or of code(). */
 	std::string explain() const
 	{
-		std::optional<mcsafe_explanation> why = explanation();
-		std::array<char, 512> line = {};
+		std::string line = detail::text_of(explanation());
 
-		if (!why || mcsafe_explain_text(&*why, line.data(), line.size()) < 0)
-			return code().message();
-		return line.data();
+		return line.empty() ? code().message() : line;
 	}
 };
 
 #ifdef MCSAFE_CXX_EXCEPTIONS_
-/** A failure as an exception. code() is that of the failure. */
+/** A failure as an exception. code() is that of the failure, and what() a line for a log, with the
+ *  file and the offset if a mapped file has failed. */
 class access_error : public std::system_error
 {
       public:
-	explicit access_error(const failure &what)
-	    : std::system_error(what.code(), "mcsafe"), failure_(what)
+	/** Asks the kernel for an explanation at once. Where the exception is caught, the mapping
+	 *  may be gone: a pmem is closed when its block is left. */
+	explicit access_error(const failure &what) : access_error(what, what.explanation())
 	{
 	}
 
@@ -177,14 +192,26 @@ class access_error : public std::system_error
 		return failure_.left;
 	}
 
-	/** The failure, with explain(). */
+	/** failure::explanation(), as it was when the exception was made. */
+	const std::optional<mcsafe_explanation> &explanation() const noexcept
+	{
+		return explanation_;
+	}
+
 	const failure &what_failed() const noexcept
 	{
 		return failure_;
 	}
 
       private:
+	access_error(const failure &what, const std::optional<mcsafe_explanation> &why)
+	    : std::system_error(what.code(), why ? detail::text_of(why) : "mcsafe"), failure_(what),
+	      explanation_(why)
+	{
+	}
+
 	failure failure_;
+	std::optional<mcsafe_explanation> explanation_;
 };
 #endif
 

@@ -389,6 +389,32 @@ static void test_what_fails_is_thrown()
 		CHECK(error.code() == std::errc::no_such_file_or_directory);
 	}
 }
+
+/* The stack is unwound before the exception is caught: the mapping that has failed is gone. */
+static void test_an_exception_outlives_the_mapping()
+{
+	half of;
+	bool was_caught = false;
+
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	try {
+		std::array<char, 100> to;
+		mcsafe::pmem file;
+
+		CHECK_EQ(file.open_fd(of.fd), 0);
+		CHECK_EQ(ftruncate(of.fd, page), 0);
+		file.read(to, page - 1);
+	} catch (const mcsafe::access_error &error) {
+		const std::optional<mcsafe_explanation> &why = error.explanation();
+
+		was_caught = true;
+		CHECK(why && why->reason == MCSAFE_REASON_PAST_END);
+		CHECK(why && why->offset == page && why->file_size == page);
+		CHECK(MEMORY_SANITIZER ||
+		      std::strstr(error.what(), "past the end of the file, which has 4096 bytes"));
+	}
+	CHECK(was_caught);
+}
 #endif
 
 #ifdef __cpp_lib_expected
@@ -420,6 +446,7 @@ int main()
 	test_notices_can_be_heard();
 #ifdef MCSAFE_CXX_EXCEPTIONS_
 	test_what_fails_is_thrown();
+	test_an_exception_outlives_the_mapping();
 #endif
 #ifdef __cpp_lib_expected
 	test_a_result_becomes_expected();
