@@ -111,20 +111,32 @@ inline std::error_code make_error_code(cause why) noexcept
 	return {static_cast<int>(why), category()};
 }
 
-namespace detail
+/** mcsafe_explain(), which asks the kernel: not in a signal handler, and not after the memory was
+ *  unmapped or a pmem closed. Nothing if no memory has failed, or if the call cannot tell. */
+inline std::optional<mcsafe_explanation> explanation(const mcsafe_fault &fault)
 {
+	std::optional<mcsafe_explanation> why(std::in_place);
 
-/* mcsafe_explain_text(); empty if there is nothing to tell. */
-inline std::string text_of(const std::optional<mcsafe_explanation> &why)
+	if (fault.cause == MCSAFE_CAUSE_NONE || mcsafe_explain(&fault, &*why) != 0)
+		why.reset();
+	return why;
+}
+
+/** One line for a log: that of mcsafe_explain_text(), or the name of the cause. */
+inline std::string explain(const mcsafe_fault &fault, const std::optional<mcsafe_explanation> &why)
 {
 	std::array<char, 512> line = {};
 
 	if (!why || mcsafe_explain_text(&*why, line.data(), line.size()) < 0)
-		return {};
+		return mcsafe_cause_name(fault.cause);
 	return line.data();
 }
 
-} // namespace detail
+/** The same, after explanation(). */
+inline std::string explain(const mcsafe_fault &fault)
+{
+	return explain(fault, explanation(fault));
+}
 
 /** Why a call has failed, and how far it came. */
 struct failure {
@@ -144,24 +156,16 @@ struct failure {
 		return {error, std::generic_category()};
 	}
 
-	/** mcsafe_explain(), which asks the kernel: not in a signal handler, and not after the
-	 *  memory was unmapped or a pmem closed. Nothing if no memory failed, or if the call cannot
-	 *  tell. */
+	/** mcsafe::explanation() of the fault. */
 	std::optional<mcsafe_explanation> explanation() const
 	{
-		std::optional<mcsafe_explanation> why(std::in_place);
-
-		if (fault.cause == MCSAFE_CAUSE_NONE || mcsafe_explain(&fault, &*why) != 0)
-			why.reset();
-		return why;
+		return mcsafe::explanation(fault);
 	}
 
-	/** One line for a log: that of mcsafe_explain_text(), or of code(). */
+	/** mcsafe::explain() of the fault; if no memory has failed, the text of code(). */
 	std::string explain() const
 	{
-		std::string line = detail::text_of(explanation());
-
-		return line.empty() ? code().message() : line;
+		return fault.cause != MCSAFE_CAUSE_NONE ? mcsafe::explain(fault) : code().message();
 	}
 };
 
@@ -205,8 +209,8 @@ class access_error : public std::system_error
 
       private:
 	access_error(const failure &what, const std::optional<mcsafe_explanation> &why)
-	    : std::system_error(what.code(), why ? detail::text_of(why) : "mcsafe"), failure_(what),
-	      explanation_(why)
+	    : std::system_error(what.code(), why ? mcsafe::explain(what.fault, why) : "mcsafe"),
+	      failure_(what), explanation_(why)
 	{
 	}
 

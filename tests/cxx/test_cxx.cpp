@@ -201,6 +201,22 @@ static void test_fills_scans_and_comparisons()
 	check_lost(order.error(), page, page);
 }
 
+/* The parts for C++11 have no explanation of their own. */
+static void test_the_fault_of_a_guard_is_explained()
+{
+	half of;
+	const unsigned char *map = of.byte(0);
+	auto byte = mcsafe::try_call(map, 2 * page, [map] { return map[page]; });
+
+	CHECK(!byte && byte.error().offset == page);
+	std::optional<mcsafe_explanation> why = mcsafe::explanation(byte.error().fault);
+	CHECK(why && why->reason == MCSAFE_REASON_PAST_END && why->offset == page);
+	CHECK(mcsafe::explain(byte.error().fault).find("past the end of the file") !=
+	      std::string::npos);
+	CHECK(!mcsafe::explanation(mcsafe_fault()));
+	CHECK_EQ(mcsafe::explain(mcsafe_fault()), "none");
+}
+
 struct record {
 	int number;
 	char name[12];
@@ -530,6 +546,7 @@ int main()
 	test_a_copy_tells_what_is_lost();
 	test_a_destination_that_is_too_small_is_refused();
 	test_fills_scans_and_comparisons();
+	test_the_fault_of_a_guard_is_explained();
 	test_values_are_loaded_and_stored();
 	test_holes_are_listed();
 	test_a_registry_is_a_range();
