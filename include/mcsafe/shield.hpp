@@ -44,8 +44,7 @@ namespace mcsafe
 namespace detail
 {
 
-/* The ranges of an object, in ascending order: Next() finds the first one that ends after an offset.
- */
+/* The ranges of an object, in ascending order. Next() finds the first one after an offset. */
 template <class Of, bool (*Next)(const Of *, std::size_t, mcsafe_range *)> class range_iterator
 {
       public:

@@ -24,7 +24,7 @@ def anchor(heading: str) -> str:
 
 def is_program(name: str) -> bool:
     """Whether a file of examples is a program, and not a part of one."""
-    if not name.endswith((".c", ".py")):
+    if not name.endswith((".c", ".cpp", ".py")):
         return False
     return name.endswith(".py") or re.search(r"\bmain\(", read(f"examples/{name}")) is not None
 
