@@ -134,9 +134,9 @@
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Three things do: closing a
- * shield with a mirror removes those on the mirror. Closing the last shield on a file of huge pages, or
- * failing to open the first (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private mapping, remove
- * those on the file.
+ * shield with a mirror removes those on the mirror. Closing the last shield on a file of huge
+ * pages, or failing to open the first (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private
+ * mapping, remove those on the file.
  */
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H
