@@ -42,6 +42,7 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	size_t n = S_PAGES * T_PAGE;
 	int pipe_ends[2], only_written = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	int place = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 	unsigned char *anonymous =
 		mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct {
@@ -69,6 +70,8 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = file.fd)), 0);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = only_written)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = -1)), -EBADF);
+	if (huge >= 0)
+		CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = huge)), -EINVAL);
 	CHECK_EQ(open_error(anonymous, T_PAGE, WITH(.flags = 1, .file_fd = file.fd)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = -1)), -EBADF);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = only_written)),
