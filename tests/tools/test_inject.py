@@ -153,6 +153,19 @@ class Inject(unittest.TestCase):
         self.assertEqual(done.returncode, ERROR)
         self.assertIn("copy 9: unreached: the program makes fewer copies", done.stdout)
 
+    def test_a_copy_that_fails_by_itself(self) -> None:
+        """The walk goes on after it, and it was not tested, so it is not fine."""
+        for words in (("--",), ("--nth", "1-3", "--")):
+            found = outcomes(*words, SUBJECT, "lost")
+            self.assertEqual(found, (ERROR, ["reported", "unreached", "reported"]))
+        file = self.scratch / "results.xml"
+        done = inject("--junit", str(file), "--", SUBJECT, "lost")
+        text = "the copy stops before it, and the program ends with status 0"
+        self.assertIn(f"copy 2: unreached: {text}\n", done.stdout)
+        self.assertIn("2 failing copies, 0 not handled\n", done.stdout)
+        [skipped] = xml.etree.ElementTree.parse(file).getroot().iter("skipped")
+        self.assertEqual(skipped.get("message"), text)
+
     def test_junit(self) -> None:
         """One test for each copy, and a failure for each that is not handled."""
         file = self.scratch / "results of <&>.xml"
