@@ -103,7 +103,7 @@ class Prover:
 
     def run(self, tree: Path, proof: Proof, *more: str) -> tuple[int, str]:
         """Return the exit status of cbmc and what it said."""
-        cbmc = ["timeout", str(LIMIT), "cbmc", f"proofs/{proof.name}.c", *FLAGS, *CHECKS,
+        cbmc = ["prlimit", f"--cpu={LIMIT}", "cbmc", f"proofs/{proof.name}.c", *FLAGS, *CHECKS,
                 "--unwind", proof.unwind, *more]  # fmt: skip
         if self.root is not None:
             inside = 'mount --bind "$1" "$2/mnt" && root=$2 && shift 2 && ' \

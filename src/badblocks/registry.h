@@ -21,7 +21,9 @@
  * change, the directory is replaced too. So a reader that holds a directory finds the ranges that
  * were there when it loaded the chunk, and needs at most two chunks.
  */
-#define MCSAFE__CHUNK_ROOM 256 /* ranges; a change copies a whole chunk */
+#ifndef MCSAFE__CHUNK_ROOM       /* less in a proof */
+# define MCSAFE__CHUNK_ROOM 256 /* ranges; a change copies a whole chunk */
+#endif
 
 struct mcsafe__chunk {
 	struct mcsafe__retired retired;
