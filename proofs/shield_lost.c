@@ -7,7 +7,7 @@
  * loops: bounded, up to 130 pages in 3 words, any bits
  * unwind: 5
  * break: src/shield/lost.c s/mask \& ~(UINT64/mask \& (UINT64/
- * break: src/shield/lost.c s/end > last ? mask/end >= last ? mask/
+ * break: src/shield/lost.c s/first >= n)/first > n)/
  * break: src/shield/lost.c s/(page | (BITS - 1)) + 1/(page | (BITS - 1)) + 2/
  * break: src/shield/lost.c s/first + 1, n, UINT64_MAX/first, n, 0/
  * break: src/shield/lost.c s/(end - first) \* MCSAFE__PAGE}/(end - first + 1) * MCSAFE__PAGE}/
