@@ -141,21 +141,31 @@ static int keep_file(struct mcsafe_shield *shield, int fd)
 
 /* Open the file by the path that the kernel tells, if it is still that file. Some file systems show
  * another device in /proc/self/maps than fstat(2) does: then the file is not known. */
-static void find_file(struct mcsafe_shield *shield)
+static void find_file(struct mcsafe_shield *shield, const char *path)
 {
-	struct mcsafe__mapping mapping;
 	int fd;
 
-	if (shield->origin.inode == 0 ||
-	    mcsafe__mapping_find(shield->start, &mapping) != MCSAFE__MAPPED || *mapping.path != '/')
+	if (shield->origin.inode == 0 || *path != '/')
 		return;
-	fd = mcsafe__fd_open(AT_FDCWD, mapping.path, O_PATH, &shield->file.id);
+	fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &shield->file.id);
 	if (fd < 0)
 		return;
 	if (is_file_of(&shield->file.id, &shield->origin))
 		shield->file.fd = fd;
 	else
 		close(fd);
+}
+
+/* Open a file of huge pages for what is healthy in a page that fails: then a process without free
+ * descriptors, or in a sandbox, has it too. A failure is left to the fault, which tries again. */
+static void keep_reader(struct mcsafe_shield *shield)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
+	shield->reader.fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &shield->reader.id);
+	if (shield->reader.fd < 0)
+		shield->reader.fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &shield->reader.id);
 }
 
 /*
@@ -190,15 +200,15 @@ static int round_range(struct mcsafe_shield *shield, uintptr_t start, size_t len
 	return 0;
 }
 
-/* The range, from what the kernel says about its start. */
-static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
+/* The range and the path, from what the kernel says about the start. */
+static int take_range(struct mcsafe_shield *shield, void *base, size_t len, char path[PATH_MAX])
 {
 	uintptr_t start = (uintptr_t)base;
 	struct mcsafe__vma vma;
 
 	if (len == 0 || start % MCSAFE__PAGE != 0 || mcsafe__wraps(start, len))
 		return -EINVAL;
-	switch (mcsafe__vma_at(start, &vma)) {
+	switch (mcsafe__vma_at_path(start, &vma, path, PATH_MAX)) {
 	case MCSAFE__NOT_MAPPED:
 		return -EFAULT;
 	case MCSAFE__MAPPED_UNKNOWN:
@@ -237,22 +247,25 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		   const struct mcsafe_shield_options *from)
 {
 	struct mcsafe_shield_options options;
+	char path[PATH_MAX];
 	int err = mcsafe__shield_take_options(&options, from);
 
 	if (err == 0)
-		err = take_range(shield, base, len);
+		err = take_range(shield, base, len, path);
 	if (err == 0)
 		err = take_fill(shield, &options);
 	if (err == 0 && (options.flags & MCSAFE_SHIELD_FILE))
 		err = keep_file(shield, options.file_fd);
 	else if (err == 0)
-		find_file(shield);
+		find_file(shield, path);
 	if (err == 0)
 		err = learn_granule(shield);
 	if (err == 0)
 		err = allocate_bits(shield, &shield->pages);
-	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0)
+	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0) {
 		err = allocate_bits(shield, &shield->carried_pages);
+		keep_reader(shield);
+	}
 	if (err == 0)
 		keep_page(shield);
 	return err;
@@ -272,6 +285,8 @@ static void destroy(struct mcsafe_shield *shield)
 	mcsafe__shield_end_staging(shield);
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
+	if (shield->reader.fd >= 0)
+		mcsafe__fd_close(shield->reader.fd, &shield->reader.id);
 	if (shield->file.fd >= 0)
 		end_file(&shield->file);
 	free((void *)(uintptr_t)shield->pages);
@@ -299,7 +314,7 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	if (err == 0)
 		err = mcsafe__shield_keep_maps();
 	if (new != NULL) {
-		new->mirror.fd = new->file.fd = -1;
+		new->mirror.fd = new->file.fd = new->reader.fd = -1;
 		new->note = note;
 		new->note_arg = note_arg;
 		if (err == 0)

@@ -59,6 +59,9 @@ struct mcsafe_shield {
 	mcsafe__shield_note_fn note; /* NULL: not wanted */
 	void *note_arg;
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
+	/* The same of a file of huge pages, opened for reading and, if that is allowed, writing.
+	 * Closing it removes record locks. */
+	struct mcsafe__kept reader;
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
 	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
@@ -187,6 +190,10 @@ struct mcsafe__filling {
 	bool is_staged; /* out: it is in the staging memory of the shield */
 	bool is_empty;  /* out: it holds zeros, which take no memory */
 };
+
+/* Whether the file is kept open for reading, as far as the program has not closed that number.
+ * AS-Safe. */
+bool mcsafe__shield_has_reader(const struct mcsafe_shield *shield);
 
 /* Learn whether the kernel can move pages out of a mapping that stays. */
 void mcsafe__shield_ask_staging(void);

@@ -236,6 +236,30 @@ static void test_loading_fails_cleanly(void **state)
 	oracle_close(&oracle);
 }
 
+static void test_a_notice_that_finds_no_memory_is_not_added(void **state)
+{
+	const struct mcsafe_notice notice = {.addr = (void *)T_PAGE, .extent = T_PAGE};
+	struct mcsafe_badblocks *badblocks;
+	int failures = 0, result;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	for (;;) {
+		until_failure = failures + 1;
+		result = mcsafe_badblocks_notice(badblocks, &notice, (void *)0, 4 * T_PAGE);
+		until_failure = -1;
+		if (result != -ENOMEM)
+			break;
+		assert_int_equal(mcsafe_badblocks_count(badblocks), 1);
+		failures++;
+	}
+	assert_int_equal(result, 1);
+	assert_int_equal(mcsafe_badblocks_count(badblocks), 2);
+	assert_int_not_equal(failures, 0);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_notices_happen_or_do_not),
 		cmocka_unit_test(test_creation_fails_cleanly),
 		cmocka_unit_test(test_loading_fails_cleanly),
+		cmocka_unit_test(test_a_notice_that_finds_no_memory_is_not_added),
 	};
 
 	return t_run("badblocks.memory", tests, T_LENGTH(tests));

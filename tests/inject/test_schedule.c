@@ -240,6 +240,7 @@ static void test_bad_specifications_are_refused(void **unused)
 		"access:1",
 		"copy:1,2",
 		"copy:18446744073709551616",
+		"copy:99999999999999999999",
 	};
 	size_t i;
 

@@ -49,6 +49,7 @@ static int open_with(unsigned char *map, int fd)
 IN_CHILD(test_the_same_inode_of_another_device)
 {
 	struct s_file file = {.fd = small_tmpfs_file()};
+	struct mcsafe_shield *shield;
 	struct stat st, other_st;
 	int other;
 
@@ -63,6 +64,16 @@ IN_CHILD(test_the_same_inode_of_another_device)
 	file.map = s_map_file(file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
 	CHECK_EQ(open_with(file.map, file.fd), 0);
 	CHECK_EQ(open_with(file.map, other), -EINVAL);
+	/* Where it has taken the place of the file, its faults are not answered. */
+	s_watch();
+	shield = s_shield_of(&file);
+	CHECK_PTR_NE(mmap(file.map + 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, other, 5 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(munmap(file.map, S_PAGES * T_PAGE), 0);
 	close(other);
 	CHECK_EQ(umount2("/tmp", MNT_DETACH), 0);
 }

@@ -127,18 +127,6 @@ IN_CHILD(test_nothing_is_left_after_a_close_or_a_failure)
 	CHECK_EQ(t_count_descriptors(), descriptors);
 }
 
-static int lock_of_another(int fd)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type : 99);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	return WEXITSTATUS(status);
-}
-
 /* Closing a descriptor of the file would remove them. */
 IN_CHILD(test_record_locks_on_the_file_are_kept)
 {
@@ -153,9 +141,9 @@ IN_CHILD(test_record_locks_on_the_file_are_kept)
 	s_cut(&file, S_PAGES);
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
 	CHECK_EQ(mcsafe_shield_close(shield), 0);
-	CHECK_EQ(lock_of_another(file.fd), F_WRLCK);
+	CHECK_EQ(s_lock_of_another(file.fd), F_WRLCK);
 	close(dup(file.fd));
-	CHECK_EQ(lock_of_another(file.fd), F_UNLCK);
+	CHECK_EQ(s_lock_of_another(file.fd), F_UNLCK);
 }
 
 IN_CHILD(test_after_a_close_faults_reach_the_previous_handler)
