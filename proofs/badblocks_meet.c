@@ -6,10 +6,10 @@
  * property: what is met is exactly what overlaps or touches; the hull is the smallest
  * loops: bounded, 2 parts of up to 2 ranges
  * unwind: 5
- * break: src/badblocks/change.c s/chunk->ranges\[n\].start < offset/chunk->ranges[n].start <= offset/
+ * break: src/badblocks/change.c s/\[n\].start < offset/[n].start <= offset/
  * break: src/badblocks/change.c s/(touching && start != 0)/(touching \&\& start > 1)/
- * break: src/badblocks/change.c s/first->ranges\[met.left\].start < start/first->ranges[met.left].start > start/
- * break: src/badblocks/change.c s/end_of(last->ranges\[met.right - 1\]) > end/end_of(last->ranges[met.right - 1]) < end/
+ * break: src/badblocks/change.c s/\[met.left\].start < start/[met.left].start > start/
+ * break: src/badblocks/change.c s/\[met.right - 1\]) > end/[met.right - 1]) < end/
  * break: src/badblocks/change.c s/met.right = last->n;/met.right = last->n - 1;/
  */
 #include "badblocks.h"

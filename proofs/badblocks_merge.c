@@ -6,7 +6,7 @@
  * property: one range more: the list stays sorted and disjoint, and covers what both covered
  * loops: none; a list of any length, by induction over its last range
  * unwind: 3
- * break: src/badblocks/change.c s/range.start > end_of(list\[n - 1\])/range.start >= end_of(list[n - 1])/
+ * break: src/badblocks/change.c s/start > end_of(list/start >= end_of(list/
  * break: src/badblocks/change.c s/if (end_of(range) > end_of(list\[n - 1\]))/if (true)/
  * break: src/badblocks/change.c s/end_of(range) - list\[n - 1\].start/end_of(range) - range.start/
  * break: src/badblocks/change.c s/n == 0 || range.start/n <= 1 || range.start/

@@ -6,7 +6,7 @@
  * property: exactly the ranges before the result end by the offset; the part holds the offset
  * loops: bounded, up to 4 ranges and 5 parts
  * unwind: 6
- * break: src/badblocks/registry.h s/range->start + range->len <= offset/range->start + range->len < offset/
+ * break: src/badblocks/registry.h s/range->len <= offset/range->len < offset/
  * break: src/badblocks/registry.h s/n -= half + 1/n -= half/
  * break: src/badblocks/registry.h s/low += half + 1/low += half/
  * break: src/badblocks/registry.h s/\[low + half\] <= offset/[low + half] < offset/

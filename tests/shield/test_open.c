@@ -41,6 +41,10 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	unsigned char *map = file.map;
 	size_t n = S_PAGES * T_PAGE;
 	int pipe_ends[2], only_written = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int place = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	unsigned char *anonymous =
+		mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct {
 		struct mcsafe_shield_options known;
 		uint64_t more;
@@ -66,8 +70,13 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = file.fd)), 0);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = only_written)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = -1)), -EBADF);
+	if (huge >= 0)
+		CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = huge)), -EINVAL);
+	CHECK_EQ(open_error(anonymous, T_PAGE, WITH(.flags = 1, .file_fd = file.fd)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = -1)), -EBADF);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = only_written)),
+		 -EBADF);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = place)),
 		 -EBADF);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = pipe_ends[0])),
 		 -ESPIPE);
