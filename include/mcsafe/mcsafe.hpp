@@ -45,6 +45,9 @@
 #include <utility>
 #include <vector>
 
+#if __cplusplus >= 202002L && __has_include(<span>)
+# include <span>
+#endif
 #if __cplusplus > 202002L && __has_include(<expected>)
 # include <expected>
 #endif
@@ -1126,6 +1129,14 @@ class pmem
 };
 
 } // namespace mcsafe
+
+#ifdef __cpp_lib_span
+/* Their iterators do not need them: a function of <ranges> may return one. */
+template <class Byte>
+inline constexpr bool std::ranges::enable_borrowed_range<mcsafe::detail::basic_bytes<Byte>> = true;
+template <> inline constexpr bool std::ranges::enable_borrowed_range<mcsafe::badblocks_view> = true;
+template <> inline constexpr bool std::ranges::enable_view<mcsafe::badblocks_view> = true;
+#endif
 
 /** mcsafe::cause is an error code: std::error_code code = mcsafe::cause::poison. */
 template <> struct std::is_error_code_enum<mcsafe::cause> : std::true_type {

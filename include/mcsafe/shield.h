@@ -120,6 +120,8 @@
  *     replaced at once.
  *   - The protection is that of the memory when the handler asks. mprotect(2) at that moment may
  *     find the page of the file, and the stand-in then keeps the protection that it had before.
+ *     A stand-in has nothing else of the mapping: no protection key (pkeys(7)), no mlock(2), no
+ *     memory policy, and nothing of what madvise(2) has said.
  *   - mremap(2) takes stand-ins along. The memory at the new address is in no shield.
  *   - A file is mapped at two addresses. Each address has its own shield, faults and stand-ins. If
  *     poison is met for the first time, the kernel may report the other address: see mcsafe_fault.
@@ -132,9 +134,9 @@
  *
  * Record locks. The library holds the file without a descriptor that could be read, so that
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Three things do: closing a
- * shield with a mirror removes those on the mirror. Closing a shield on a file of huge pages, or
- * failing to open it (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private mapping, remove
- * those on the file.
+ * shield with a mirror removes those on the mirror. Closing the last shield on a file of huge
+ * pages, or failing to open the first (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private
+ * mapping, remove those on the file.
  */
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H
@@ -199,7 +201,7 @@ struct mcsafe_shield_options {
  * The library keeps the mapping of one page of a shared file until the shield is closed, so that
  * mcsafe_shield_restore() can map the file again. It also keeps a descriptor for the size of the
  * file, one for the bytes of a file of huge pages, one of the mirror and, as long as any shield is
- * open, one of /proc/self/maps. They are
+ * open, one of /proc/self/maps. Shields of one file share those of the file. They are
  * never 0, 1 or 2, and are closed by execve(2). Once the program has closed such a number, the
  * library recognises that, and does without it. Without the last one, each fault opens the file
  * anew, and the next call opens one to keep.

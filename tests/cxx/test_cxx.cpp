@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 #if __cplusplus >= 202002L
+# include <algorithm>
 # include <ranges>
 # include <span>
 #endif
@@ -81,6 +82,13 @@ static_assert(std::ranges::input_range<mcsafe::registry>);
 static_assert(std::ranges::input_range<mcsafe::badblocks_view>);
 static_assert(std::ranges::input_range<mcsafe::shield>);
 static_assert(std::ranges::contiguous_range<mcsafe::bytes>);
+static_assert(std::ranges::borrowed_range<mcsafe::bytes>);
+static_assert(std::ranges::borrowed_range<mcsafe::badblocks_view>);
+static_assert(std::ranges::view<mcsafe::badblocks_view>);
+static_assert(std::is_constructible_v<std::span<std::byte>, mcsafe::writable_bytes>);
+static_assert(!std::is_constructible_v<std::span<std::byte>, mcsafe::bytes>);
+static_assert(std::is_convertible_v<std::span<int, 4>, mcsafe::writable_bytes>);
+static_assert(!std::is_convertible_v<std::span<const int>, mcsafe::writable_bytes>);
 #endif
 
 /* A file in memory of two pages, mapped, of which one page is left. Its bytes are 'a'. */
@@ -522,6 +530,34 @@ static void test_an_exception_outlives_the_mapping()
 }
 #endif
 
+#if __cplusplus >= 202002L
+static void test_spans_and_ranges_of_the_library()
+{
+	half of;
+	std::array<int, 8> numbers;
+	std::span<std::byte> to = mcsafe::writable_bytes(std::span(numbers));
+	std::span<const std::byte> from = of.all().part(page - 8);
+	mcsafe::registry registry;
+
+	CHECK_EQ(to.size(), sizeof(numbers));
+	CHECK_EQ(from.size(), page + 8);
+	mcsafe::result<std::size_t> copied = mcsafe::try_copy(to, from.first(16));
+	CHECK(!copied && copied.error().done == 8);
+	CHECK(to[7] == std::byte('a'));
+	CHECK_EQ(registry.create(), 0);
+	CHECK_EQ(registry.add(page, 8) + registry.add(3 * page, 9) + registry.add(5 * page, 10), 0);
+	auto found = std::ranges::find(registry.ranges(), 9u, &mcsafe_range::len);
+	CHECK_EQ(found->start, 3 * page);
+/* clang before 16 cannot compile the views of libstdc++. */
+# if !defined(__clang__) || __clang_major__ >= 16
+	auto longer = registry.ranges() |
+		      std::views::filter([](const mcsafe_range &bad) { return bad.len > 8; }) |
+		      std::views::transform(&mcsafe_range::start);
+	CHECK(std::ranges::equal(longer, std::array{3 * page, 5 * page}));
+# endif
+}
+#endif
+
 #if __cplusplus > 202002L && __GNUC__ >= 12 && !defined(__clang__) && !defined(__cpp_lib_expected)
 # error "std::expected is missing"
 #endif
@@ -558,6 +594,9 @@ int main()
 #ifdef MCSAFE_CXX_EXCEPTIONS_
 	test_what_fails_is_thrown();
 	test_an_exception_outlives_the_mapping();
+#endif
+#if __cplusplus >= 202002L
+	test_spans_and_ranges_of_the_library();
 #endif
 #ifdef __cpp_lib_expected
 	test_a_result_becomes_expected();

@@ -41,7 +41,7 @@ static void check(int result, const char *refused)
 static void refuse_each_at(const char *name, void *at, enum mcsafe_side side)
 {
 	/* Not EIO, which would be the answer of the medium. */
-	static const int errors[] = {EACCES, ENOMEM, EMFILE}, others[] = {0};
+	static const int errors[] = {EACCES, ENOMEM, EMFILE, EINTR}, others[] = {0};
 	const struct t_attempt attempt = {name, NULL, explain, check};
 	unsigned n = 0;
 

@@ -177,7 +177,9 @@ IN_CHILD(test_known_ranges_are_replaced_untouched)
 
 	open_all();
 	bad = mcsafe_pmem_badblocks(f.pmem);
+	/* Of two in a page, the second finds a stand-in. */
 	CHECK_EQ(mcsafe_badblocks_add(bad, 7 * T_PAGE + 64, 64), 0);
+	CHECK_EQ(mcsafe_badblocks_add(bad, 7 * T_PAGE + 512, 64), 0);
 	CHECK_EQ(mcsafe_badblocks_add(bad, 9 * T_PAGE - 1, 2), 0);
 	open_shielded(NULL);
 	/* The file has the bytes, so the page of the file would show. */
@@ -191,7 +193,7 @@ IN_CHILD(test_known_ranges_are_replaced_untouched)
 	CHECK_EQ(load(10), 11);
 	/* The registry has what it had. */
 	ask();
-	CHECK_EQ(mcsafe_badblocks_bytes(bad), 66);
+	CHECK_EQ(mcsafe_badblocks_bytes(bad), 66 + 64);
 	CHECK_EQ(mcsafe_pmem_refresh(f.pmem), 0);
 	CHECK_EQ(load(7), 0);
 	CHECK_EQ(mcsafe_pmem_unshield(f.pmem), 0);

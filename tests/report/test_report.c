@@ -1253,6 +1253,25 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 
 int main(void);
 
+static void walk_one(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	n_first = mcsafe_backtrace(ctx, frames, 1);
+	CHECK(n_first == -ENOSYS || (n_first == 1 && frames[0] == NULL));
+	_exit(0);
+}
+
+/* The address that was called is the first frame, and there is room for no other. That there is no
+ * code is found by a load that fails. */
+IN_CHILD(test_backtrace_of_a_bad_call_begins_at_its_address)
+{
+	t_set_action(SIGSEGV, walk_one, SA_NODEFER, 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	t_jump(NULL);
+	UNREACHED("no fault");
+}
+
 /* More room than a result of the type int could count. */
 IN_CHILD(test_room_for_a_backtrace_may_be_huge)
 {
@@ -1323,6 +1342,7 @@ int main(void)
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
+		cmocka_unit_test(test_backtrace_of_a_bad_call_begins_at_its_address),
 		cmocka_unit_test(test_room_for_a_backtrace_may_be_huge),
 	};
 

@@ -253,10 +253,13 @@ static int look_around(const struct mcsafe_scrub_progress *progress, void *arg)
 }
 
 static struct mcsafe_scrub *waited_for;
+static sem_t has_waited;
+
 static int wait_for_itself(const struct mcsafe_scrub_progress *progress, void *arg)
 {
 	(void)progress;
 	*(int *)arg = mcsafe_scrub_wait(waited_for);
+	sem_post(&has_waited);
 	return 0;
 }
 
@@ -268,8 +271,11 @@ static void test_a_thread_cannot_wait_for_itself(void **state)
 	struct mcsafe_scrub_options options = {.progress = wait_for_itself, .arg = &result};
 
 	(void)state;
+	assert_int_equal(sem_init(&has_waited, 0, 0), 0);
 	waited_for = new_scrub(badblocks, &options);
 	assert_int_equal(mcsafe_scrub_start(waited_for), 0);
+	while (sem_wait(&has_waited) != 0)
+		;
 	assert_int_equal(mcsafe_scrub_wait(waited_for), 0);
 	assert_int_equal(result, -EINVAL);
 	mcsafe_scrub_destroy(waited_for);

@@ -19,6 +19,11 @@
 /* As on btrfs: fstat(2) tells a device that /proc/self/maps does not show. */
 static dev_t other_device;
 
+/* After the next question for the number, another thread has opened another file there. */
+static struct {
+	int number, by;
+} taken = {-1, -1};
+
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
 int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
@@ -29,6 +34,10 @@ int __wrap_fstat(int fd, struct stat *st)
 
 	if (result == 0 && other_device != 0)
 		st->st_dev = other_device;
+	if (fd == taken.number) {
+		taken.number = -1;
+		CHECK_EQ(dup2(taken.by, fd), fd);
+	}
 	return result;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
@@ -113,10 +122,25 @@ IN_CHILD(test_a_file_whose_device_is_shown_otherwise_is_known)
 	CHECK_EQ(t_count_descriptors(), descriptors);
 }
 
+IN_CHILD(test_a_number_that_changes_its_file_meanwhile_is_refused)
+{
+	struct s_file file = s_open_file();
+	size_t descriptors;
+
+	CHECK_EQ(open_with(file.map, file.fd), 0);
+	descriptors = t_count_descriptors();
+	taken.number = dup(file.fd);
+	taken.by = s_make_file(1);
+	CHECK_EQ(open_with(file.map, taken.number), -EBADF);
+	CHECK_EQ(taken.number, -1);
+	CHECK_EQ(t_count_descriptors(), descriptors + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_another_file_with_the_same_inode_is_refused),
+		NOT_WITH_VALGRIND(test_a_number_that_changes_its_file_meanwhile_is_refused),
 		NOT_WITH_VALGRIND(test_a_file_whose_device_is_shown_otherwise_is_known),
 	};
 

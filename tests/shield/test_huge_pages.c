@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -56,6 +57,8 @@ static ssize_t read_around(int fd, void *to, size_t n, off_t offset)
 		if (st.st_blksize != T_HUGE || !is_bad(page))
 			continue;
 		if (page == first) {
+			/* What came before the error. */
+			memset(to, 0xcc, n < T_PAGE ? n : T_PAGE);
 			errno = EIO;
 			return -1;
 		}

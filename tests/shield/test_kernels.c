@@ -153,6 +153,15 @@ static void check_huge_pages_of_unknown_size(void)
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
 	CHECK_EQ(s_load(map), 1);
 	s_check_lost(shield, T_HUGE / T_PAGE, 2 * T_HUGE / T_PAGE);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	/* A shield on less than a huge page answers nothing. */
+	CHECK_EQ(munmap(map, 2 * T_HUGE), 0);
+	map = mmap(NULL, 2 * T_HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(ftruncate(fd, (off_t)T_HUGE), 0);
+	shield = s_shield_with(map + T_HUGE, 5 * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_HUGE + T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 }
 
 IN_CHILD(test_huge_pages_of_unknown_size)
@@ -200,6 +209,10 @@ IN_CHILD(test_before_linux_6_9_pages_are_probed)
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, 6 * T_PAGE), 0);
 	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
+	s_check_lost(shield, 6, S_PAGES);
+	/* A probe does not tell this from a page that has failed. */
+	CHECK_EQ(munmap(file.map + 3 * T_PAGE, T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -EFAULT);
 	s_check_lost(shield, 6, S_PAGES);
 }
 

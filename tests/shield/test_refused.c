@@ -10,11 +10,12 @@
 #include "kit.h"
 #include "refusal.h"
 #include "run.h"
+#include "shield/shield.h"
 
 /* ENODATA: /proc does not tell of the mapping. EBADF: fstat(2) does not say which file it is.
  * EOPNOTSUPP: the mapping cannot be had again. EFAULT, EIO: the pages are as they were. */
 static const int others[] = {-ENOMEM, -ENODATA, -EBADF, -EOPNOTSUPP, -EFAULT, -EIO, -EINVAL, 0};
-static const int errors[] = {ENOMEM, EACCES, EMFILE};
+static const int errors[] = {ENOMEM, EACCES, EMFILE, EAGAIN, EINTR};
 
 static struct s_file file;
 static int mirror;
@@ -165,6 +166,49 @@ static void test_pages_are_given_back_or_not(void **state)
 	close(mirror);
 }
 
+/* The first page of a shared file cannot be mapped once more, and that of a private mapping is not
+ * kept. So the file is opened again. */
+static int restore_from_file(int flags, int other)
+{
+	struct s_file mapped = {.fd = file.fd};
+	struct mcsafe_shield *of_mapped;
+	int result, number;
+
+	mapped.map = s_map_file(file.fd, PROT_READ, flags);
+	of_mapped = s_shield_of(&mapped);
+	s_cut(&mapped, LOST);
+	assert_int_equal(mcsafe_shield_touch(of_mapped, 0, S_PAGES * T_PAGE), 0);
+	fill_again();
+	number = of_mapped->file.fd;
+	if (other >= 0)
+		assert_int_equal(dup2(other, number), number);
+	t_refuse_only("mremap", flags == MAP_SHARED, EACCES);
+	result = mcsafe_shield_restore(of_mapped, 0, SIZE_MAX);
+	(void)t_refuse_no_more();
+	for (size_t page = 0; page < S_PAGES; page++)
+		assert_int_equal(mapped.map[page * T_PAGE + 9],
+				 result != 0 && page >= LOST ? 0 : page + 1);
+	assert_int_equal(mcsafe_shield_close(of_mapped), 0);
+	munmap(mapped.map, S_PAGES * T_PAGE);
+	return result;
+}
+
+static void test_pages_are_given_back_by_opening_the_file_again(void **state)
+{
+	int other = s_make_file(200);
+
+	(void)state;
+	t_install();
+	file = s_open_file();
+	assert_int_equal(restore_from_file(MAP_SHARED, -1), 0);
+	assert_int_equal(restore_from_file(MAP_PRIVATE, -1), 0);
+	/* The number is another file of the program by now. */
+	assert_int_equal(restore_from_file(MAP_SHARED, other), -EOPNOTSUPP);
+	close(other);
+	munmap(file.map, S_PAGES * T_PAGE);
+	close(file.fd);
+}
+
 /* ---- the first shield of a process ----------------------------------------------------------- */
 
 static bool *fired;
@@ -213,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_a_shield_is_open_or_not),
 		cmocka_unit_test(test_pages_are_replaced_or_not),
 		cmocka_unit_test(test_pages_are_given_back_or_not),
+		cmocka_unit_test(test_pages_are_given_back_by_opening_the_file_again),
 	};
 
 	return t_run("shield.refused", tests, T_LENGTH(tests));

@@ -725,6 +725,13 @@ class ReportTest(unittest.TestCase):
         self.assertTrue(differ.endswith(f"{head}| `s`: b | 2 | 3 |\n| `s`: c | 4 | - |\n\n"))
         self.assertTrue(all_values.endswith(f"{head}| a | 1 | 1 |\n| b | 2 | 3 |\n| c | 4 | - |\n"))
 
+    def test_the_order_in_which_a_run_measures_does_not_matter(self) -> None:
+        scenarios = [Scenario("s", "a title", "", expect={"b": "1", "a": "2"})]
+        pages = {report.page(scenarios, {"6.1": {"s": facts}})
+                 for facts in ({"b": "1", "a": "2"}, {"a": "2", "b": "1"})}
+        [page] = pages
+        self.assertTrue(page.endswith("| b | 1 |\n| a | 2 |\n"))
+
     def test_committed_page_is_what_good_runs_give(self) -> None:
         page = DOCUMENT.read_text()
         scenarios = scenario.load().values()

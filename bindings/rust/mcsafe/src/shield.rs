@@ -351,3 +351,36 @@ impl Drop for Shield {
         unsafe { sys::mcsafe_shield_close(self.shield) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    /// Outside a handler: the stack of one may be too small for the message.
+    #[test]
+    fn a_panic_in_the_function_aborts() {
+        const CHILD: &str = "MCSAFE_TEST_CHILD";
+        let name = "shield::tests::a_panic_in_the_function_aborts";
+        if std::env::var_os(CHILD).is_some() {
+            let mut options = ShieldOptions::new();
+            // SAFETY: the function is not called in a handler.
+            unsafe { options.on_loss(Box::leak(Box::new(|_| panic!("not allowed")))) };
+            let (function, arg) = options.on_loss.unwrap();
+            let lost = sys::mcsafe_range::default();
+            // SAFETY: it is the argument of this function.
+            let _ = std::panic::catch_unwind(|| unsafe { function(&lost, arg) });
+            println!("caught");
+            return;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("not allowed"), "{said}");
+        assert_eq!(output.status.signal(), Some(6), "{said}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("caught"));
+    }
+}

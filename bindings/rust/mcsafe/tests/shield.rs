@@ -233,30 +233,6 @@ fn a_function_is_called_for_each_loss() {
 }
 
 #[test]
-fn a_panic_in_the_function_ends_the_process() {
-    let name = "a_panic_in_the_function_ends_the_process";
-    if is_child(name) {
-        let file = Scratch::new("aborts", 2 * PAGE);
-        let panics = |_| panic!("not in a handler");
-        let mut options = ShieldOptions::new();
-        // SAFETY: the test is about a function that is not allowed.
-        unsafe { options.on_loss(Box::leak(Box::new(panics))) };
-        let shield = open(&file, &options);
-        file.cut(PAGE as u64);
-        std::fs::remove_file(&file.0).unwrap();
-        let _ = std::panic::catch_unwind(|| shield.get(PAGE));
-        println!("caught");
-        return;
-    }
-    let output = child(name).env("RUST_BACKTRACE", "0").output().unwrap();
-    let said = text(&output.stderr);
-    assert!(said.contains("not in a handler"), "{said}");
-    // It aborts, unless the stack of the handler is too small for the message.
-    assert!(matches!(signal(&output), Some(6 | 11)), "{said}");
-    assert!(!text(&output.stdout).contains("caught"));
-}
-
-#[test]
 fn restore_gives_back_what_is_whole_again() {
     let file = Scratch::new("restore", 4 * PAGE);
     let map = MapOptions::new().offset(100).open(&file.0).unwrap();
