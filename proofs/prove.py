@@ -218,7 +218,7 @@ def main() -> int:
     with ThreadPoolExecutor(int(os.environ.get("MCSAFE_JOBS") or os.cpu_count() or 1)) as pool:
         outcomes = list(pool.map(lambda case: do(*case), cases))
     for head, outcome in zip(heads, outcomes):
-        print(outcome.said, end="", file=sys.stderr)
+        print(*re.findall(r".*(?<!: SUCCESS)\n", outcome.said), sep="", end="", file=sys.stderr)
         rows.append([*head, f"{outcome.seconds:.1f}", outcome.outcome])
     if options.json:
         print(json.dumps([{**dict(zip(keys, head)), "seconds": round(outcome.seconds, 1),
