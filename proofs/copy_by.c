@@ -3,10 +3,10 @@
  * copy_by.c
  *
  * function: copy_by, copy_by_rep_movsb, copy_past_caches
- * property: each n goes to the routine of the table; pieces are exactly n; REP MOVSB gets whole lines
+ * property: each n has the routine of the table; pieces are exactly n; REP MOVSB gets lines
  * loops: none
  * break: src/copy/copy.c s/tail = MCSAFE__LINE + /tail = /
- * break: src/copy/copy.c s/head = -(uintptr_t)src % MCSAFE__LINE/head = -(uintptr_t)dst % MCSAFE__LINE/
+ * break: src/copy/copy.c s/head = -(uintptr_t)src/head = -(uintptr_t)dst/
  * break: src/copy/copy.c s/middle = n - head - tail/middle = n - tail/
  * break: src/copy/copy.c s/return left + tail;/return left;/
  * break: src/copy/copy.c s/return left + middle + tail;/return left + middle;/

@@ -17,9 +17,9 @@ bool nondet_bool(void);
 #define SUPPOSE(condition) __CPROVER_assume(condition)
 
 /*
- * END() is the last statement of a harness, and REACH() stands where a property would hold trivially
- * if nothing came there. The runner demands that each of them is reached: if the suppositions of a
- * harness contradict each other, nothing is, and everything seems proved.
+ * END() is the last statement of a harness, and REACH() stands where a property would hold
+ * trivially if nothing came there. The runner demands that each of them is reached: if the
+ * suppositions of a harness contradict each other, nothing is, and everything seems proved.
  */
 #ifdef MCSAFE_PROOF_REACH
 # define PROVE(condition) ((void)(condition))
