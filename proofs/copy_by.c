@@ -101,8 +101,8 @@ void proof(void)
 	PROVE(left == all - done && stopped == (left != 0));
 	aligned = to_skew % 32 == 0 && from_skew % 32 == 0;
 	past = engine.copy_nt != NULL && all >= (size_t)4 << 20 && all >= cache;
-	strings = engine.rep_movsb && all >= mcsafe__route.long_from &&
-		  all >= (aligned ? 4096 : 256);
+	strings =
+		engine.rep_movsb && all >= mcsafe__route.long_from && all >= (aligned ? 4096 : 256);
 	if (all != 0 && past)
 		PROVE(first == PAST_CACHES);
 	else if (all != 0 && strings)

@@ -5,7 +5,7 @@
  * function: mcsafe__copy_any, mcsafe__memset
  * property: a range that wraps is refused and not accessed; any other goes to one routine
  * loops: none
- * break: src/copy/copy.c s/if (mcsafe__wraps((uintptr_t)src, n)/if (mcsafe__wraps((uintptr_t)src, n - 1)/
+ * break: src/copy/copy.c s/mcsafe__wraps((uintptr_t)src, n)/mcsafe__wraps((uintptr_t)src, n - 1)/
  * break: src/copy/copy.c s/MCSAFE_SIDE_SOURCE, src, n)/MCSAFE_SIDE_DESTINATION, src, n)/
  * break: src/copy/copy.c s/n >= RELAXED(mcsafe__route.strings/n > RELAXED(mcsafe__route.strings/
  * break: src/base/page.h s/n > UINTPTR_MAX - start/n > UINTPTR_MAX/

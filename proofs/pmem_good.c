@@ -55,8 +55,7 @@ void proof(void)
 	pmem.view = &view;
 	mcsafe__pmem_begin(&access, &pmem, n, offset, MCSAFE_SIDE_SOURCE);
 	PROVE(access.offset == offset && access.n <= access.wanted);
-	PROVE(access.wanted ==
-	      (offset >= size ? 0 : n < size - offset ? n : size - offset));
+	PROVE(access.wanted == (offset >= size ? 0 : n < size - offset ? n : size - offset));
 	if (access.n < access.wanted)
 		REACH();
 

@@ -19,12 +19,12 @@
 #include <sys/mman.h>
 
 /* The bytes do not matter, only their numbers. */
-#define memset(to, c, n)     ((void)0)
-#define memcpy(to, from, n)  ((void)0)
-#define memcmp(a, b, n)      (differs = nondet_bool())
-#define mmap(...)            ((void *)8)
-#define munmap(at, n)        ((void)0)
-#define mremap(from, ...)    (nondet_bool() ? MAP_FAILED : (from))
+#define memset(to, c, n)    ((void)0)
+#define memcpy(to, from, n) ((void)0)
+#define memcmp(a, b, n)     (differs = nondet_bool())
+#define mmap(...)           ((void *)8)
+#define munmap(at, n)       ((void)0)
+#define mremap(from, ...)   (nondet_bool() ? MAP_FAILED : (from))
 
 static bool differs, read_back;
 

@@ -25,7 +25,7 @@ bool nondet_bool(void);
 # define PROVE(condition) ((void)(condition))
 # define REACH()          __CPROVER_assert(false, "reached")
 #else
-# define PROVE(condition) __CPROVER_assert(condition, #condition)
+# define PROVE(condition) __CPROVER_assert(condition, # condition)
 # define REACH()          ((void)0)
 #endif
 #define END() REACH()
