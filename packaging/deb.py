@@ -107,6 +107,7 @@ def main() -> int:
     lint(output)
     if options.try_:
         try_packages(output, tree, packages)
+    source.say_maintainer(ROOT)
     say(f"in {output}: {' '.join(packages)}")
     return 0
 

@@ -77,6 +77,7 @@ def main() -> int:
     check(ROOT, version, options.tag)
     notes = source.section(ROOT)
     write_files(ROOT, version, notes, output)
+    source.say_maintainer(ROOT)
     if not options.tag:
         say(f"a dry run: there is no tag v{version}; --tag makes it")
         return 0

@@ -61,6 +61,7 @@ def main() -> int:
     say(f"building in {output}")
     packages = build(output)
     lint(output, packages)
+    source.say_maintainer(ROOT)
     say(f"in {output}: {' '.join(path.name for path in packages)}")
     return 0
 

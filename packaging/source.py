@@ -43,6 +43,21 @@ PLACES: list[tuple[str, str, str]] = [
     ("packaging/libmcsafe.spec", "Version", r"^Version: +(\S+)$"),
     ("packaging/libmcsafe.spec", "the first entry of %changelog",
      r"^%changelog\n\*.* - (\S+)-[^-\s]+$"),
+    ("bindings/rust/mcsafe/Cargo.toml", "version", r'^version = "(.*)"$'),
+    ("bindings/rust/mcsafe/Cargo.toml", "the version of mcsafe-sys",
+     r'^mcsafe-sys = .*version = "(.*)"'),
+    ("bindings/rust/mcsafe-sys/Cargo.toml", "version", r'^version = "(.*)"$'),
+    ("bindings/rust/Cargo.lock", "mcsafe", r'^name = "mcsafe"\nversion = "(.*)"$'),
+    ("bindings/rust/Cargo.lock", "mcsafe-sys", r'^name = "mcsafe-sys"\nversion = "(.*)"$'),
+]  # fmt: skip
+# Who maintains the packages. Nobody reads mail to this address: whoever publishes packages writes
+# their own name and address into each of these places.
+PLACEHOLDER = "The libmcsafe authors <maintainers@libmcsafe.invalid>"
+MAINTAINERS: list[tuple[str, str, str]] = [
+    ("debian/control", "Maintainer", r"^Maintainer: (.*)$"),
+    ("debian/changelog", "the first entry", r"\A.*\n(?:\n|  .*\n)+ -- (.*?)  "),
+    ("packaging/libmcsafe.spec", "the first entry of %changelog",
+     r"^%changelog\n\* \w+ \w+ \d+ \d+ (.*) - \S+$"),
 ]  # fmt: skip
 
 
@@ -53,6 +68,22 @@ def disagreements(root: Path, wanted: str) -> list[str]:
         match = re.search(pattern, (root / name).read_text(), re.M)
         found.append((name, what, match[1] if match else "missing"))
     return [f"{name}: {what} is {is_}, not {wanted}" for name, what, is_ in found if is_ != wanted]
+
+
+def maintainers(root: Path) -> dict[str, str]:
+    """Return the maintainer that each place names."""
+    found = {}
+    for name, what, pattern in MAINTAINERS:
+        match = re.search(pattern, (root / name).read_text(), re.M)
+        found[f"{name}: {what}"] = match[1] if match else "missing"
+    return found
+
+
+def say_maintainer(root: Path) -> None:
+    """Tell whoever builds packages that they name nobody who can be reached."""
+    if PLACEHOLDER in maintainers(root).values():
+        say(f'the maintainer "{PLACEHOLDER}" is a placeholder: before you publish packages, write '
+            "yours (CONTRIBUTING.md, Packages)")  # fmt: skip
 
 
 def unreleased(root: Path) -> list[str]:

@@ -5,10 +5,10 @@
  * function: mcsafe__range_within
  * property: the part of a range that is in a mapping, or nothing, also at the end of the addresses
  * loops: none
- * break: src/badblocks/within.h s/last = start + (n - 1)/last = start + n/
+ * break: src/badblocks/within.h s/start + (n - 1))/start + n)/
  * break: src/badblocks/within.h s/last < begin || first > end/last < begin || first >= end/
  * break: src/badblocks/within.h s/last - first + 1/last - first/
- * break: src/badblocks/within.h s/first = begin;/first = end;/
+ * break: src/badblocks/within.h s/begin + (len - 1)/begin + len/
  */
 #include "proof.h"
 

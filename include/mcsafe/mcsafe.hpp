@@ -45,6 +45,9 @@
 #include <utility>
 #include <vector>
 
+#if __cplusplus >= 202002L && __has_include(<span>)
+# include <span>
+#endif
 #if __cplusplus > 202002L && __has_include(<expected>)
 # include <expected>
 #endif
@@ -111,6 +114,33 @@ inline std::error_code make_error_code(cause why) noexcept
 	return {static_cast<int>(why), category()};
 }
 
+/** mcsafe_explain(), which asks the kernel: not in a signal handler, and not after the memory was
+ *  unmapped or a pmem closed. Nothing if no memory has failed, or if the call cannot tell. */
+inline std::optional<mcsafe_explanation> explanation(const mcsafe_fault &fault)
+{
+	std::optional<mcsafe_explanation> why(std::in_place);
+
+	if (fault.cause == MCSAFE_CAUSE_NONE || mcsafe_explain(&fault, &*why) != 0)
+		why.reset();
+	return why;
+}
+
+/** One line for a log: that of mcsafe_explain_text(), or the name of the cause. */
+inline std::string explain(const mcsafe_fault &fault, const std::optional<mcsafe_explanation> &why)
+{
+	std::array<char, 512> line = {};
+
+	if (!why || mcsafe_explain_text(&*why, line.data(), line.size()) < 0)
+		return mcsafe_cause_name(fault.cause);
+	return line.data();
+}
+
+/** The same, after explanation(). */
+inline std::string explain(const mcsafe_fault &fault)
+{
+	return explain(fault, explanation(fault));
+}
+
 /** Why a call has failed, and how far it came. */
 struct failure {
 	/** The record of the fault. cause is MCSAFE_CAUSE_NONE if no memory failed: the call was
@@ -129,36 +159,28 @@ struct failure {
 		return {error, std::generic_category()};
 	}
 
-	/** mcsafe_explain(), which asks the kernel: not in a signal handler. Nothing if no memory
-	 *  failed, or if the call cannot tell. */
+	/** mcsafe::explanation() of the fault. */
 	std::optional<mcsafe_explanation> explanation() const
 	{
-		std::optional<mcsafe_explanation> why(std::in_place);
-
-		if (fault.cause == MCSAFE_CAUSE_NONE || mcsafe_explain(&fault, &*why) != 0)
-			why.reset();
-		return why;
+		return mcsafe::explanation(fault);
 	}
 
-	/** One line for a log: that of mcsafe_explain_text(), or of code(). */
+	/** mcsafe::explain() of the fault; if no memory has failed, the text of code(). */
 	std::string explain() const
 	{
-		std::optional<mcsafe_explanation> why = explanation();
-		std::array<char, 512> line = {};
-
-		if (!why || mcsafe_explain_text(&*why, line.data(), line.size()) < 0)
-			return code().message();
-		return line.data();
+		return fault.cause != MCSAFE_CAUSE_NONE ? mcsafe::explain(fault) : code().message();
 	}
 };
 
 #ifdef MCSAFE_CXX_EXCEPTIONS_
-/** A failure as an exception. code() is that of the failure. */
+/** A failure as an exception. code() is that of the failure, and what() a line for a log, with the
+ *  file and the offset if a mapped file has failed. */
 class access_error : public std::system_error
 {
       public:
-	explicit access_error(const failure &what)
-	    : std::system_error(what.code(), "mcsafe"), failure_(what)
+	/** Asks the kernel for an explanation at once. Where the exception is caught, the mapping
+	 *  may be gone: a pmem is closed when its block is left. */
+	explicit access_error(const failure &what) : access_error(what, what.explanation())
 	{
 	}
 
@@ -177,14 +199,26 @@ class access_error : public std::system_error
 		return failure_.left;
 	}
 
-	/** The failure, with explain(). */
+	/** failure::explanation(), as it was when the exception was made. */
+	const std::optional<mcsafe_explanation> &explanation() const noexcept
+	{
+		return explanation_;
+	}
+
 	const failure &what_failed() const noexcept
 	{
 		return failure_;
 	}
 
       private:
+	access_error(const failure &what, const std::optional<mcsafe_explanation> &why)
+	    : std::system_error(what.code(), why ? mcsafe::explain(what.fault, why) : "mcsafe"),
+	      failure_(what), explanation_(why)
+	{
+	}
+
 	failure failure_;
+	std::optional<mcsafe_explanation> explanation_;
 };
 #endif
 
@@ -646,6 +680,16 @@ class notice_handler
 
 /* ---- registries of bad ranges ---------------------------------------------------------------- */
 
+namespace detail
+{
+
+inline bool next_bad(const mcsafe_badblocks *of, std::size_t from, mcsafe_range *bad) noexcept
+{
+	return mcsafe_badblocks_next(of, from, SIZE_MAX, bad);
+}
+
+} // namespace detail
+
 /** The ranges of a registry, in ascending order: for (const mcsafe_range &bad : ranges). */
 class badblocks_view
 {
@@ -654,69 +698,7 @@ class badblocks_view
 	{
 	}
 
-	class iterator
-	{
-	      public:
-		using iterator_category = std::input_iterator_tag;
-		using value_type = mcsafe_range;
-		using difference_type = std::ptrdiff_t;
-		using pointer = const mcsafe_range *;
-		using reference = const mcsafe_range &;
-
-		/** The end. */
-		iterator() noexcept = default;
-
-		explicit iterator(const mcsafe_badblocks *of) noexcept : of_(of)
-		{
-			find();
-		}
-
-		reference operator*() const noexcept
-		{
-			return range_;
-		}
-
-		pointer operator->() const noexcept
-		{
-			return &range_;
-		}
-
-		iterator &operator++() noexcept
-		{
-			find();
-			return *this;
-		}
-
-		iterator operator++(int) noexcept
-		{
-			iterator before = *this;
-
-			find();
-			return before;
-		}
-
-		friend bool operator==(const iterator &a, const iterator &b) noexcept
-		{
-			return a.of_ == b.of_ && a.range_.start == b.range_.start;
-		}
-
-		friend bool operator!=(const iterator &a, const iterator &b) noexcept
-		{
-			return !(a == b);
-		}
-
-	      private:
-		void find() noexcept
-		{
-			std::size_t from = range_.start + range_.len;
-
-			if (of_ == nullptr || !mcsafe_badblocks_next(of_, from, SIZE_MAX, &range_))
-				*this = iterator();
-		}
-
-		const mcsafe_badblocks *of_ = nullptr; /* nullptr: the end */
-		mcsafe_range range_ = {};
-	};
+	using iterator = detail::range_iterator<mcsafe_badblocks, detail::next_bad>;
 
 	iterator begin() const noexcept
 	{
@@ -1008,27 +990,32 @@ class pmem
 	/**
 	 * mcsafe_pmem_salvage(): read all that can be read, fill the rest, and list the holes.
 	 *
-	 * @param[out] what  The bytes that were lost, and the holes, of which up to `most` are
-	 *                   listed. `lost` counts the listed ones.
+	 * @param[out] what  The bytes that were lost, and the first holes, up to `most`. `lost`
+	 *                   counts all holes: if there are more, what follows the listed ones is
+	 *                   read a second time. The call allocates the lists, so it can throw
+	 *                   std::bad_alloc.
 	 *
 	 * @return The bytes of `to` that were read or filled; or the failure.
 	 */
 	result<std::size_t> try_salvage(writable_bytes to, off_t offset, salvaged &what,
 					std::byte fill = std::byte(0), std::size_t most = 1024)
 	{
-		std::size_t found = most;
+		std::size_t unlisted = 0, end = 0;
 
 		what.lost = 0;
 		what.holes.resize(most);
-		ssize_t got =
-			mcsafe_pmem_salvage(pmem_, to.data(), to.size(), offset,
-					    std::to_integer<int>(fill), what.holes.data(), &found);
+		ssize_t got = salvage_some(to, offset, fill, what.holes, unlisted);
 
-		what.holes.resize(got >= 0 && found < most ? found : got >= 0 ? most : 0);
-		for (const mcsafe_range &hole : what.holes)
-			what.lost += hole.len;
 		if (got < 0)
 			return detail::refused(static_cast<int>(-got), to.size());
+		count_lost(what.holes, offset, what.lost, end);
+		for (std::vector<mcsafe_range> more; unlisted != 0;) {
+			more.resize(unlisted);
+			got = salvage_some(to.part(end), offset + static_cast<off_t>(end), fill,
+					   more, unlisted);
+			got = static_cast<ssize_t>(end) + (got > 0 ? got : 0);
+			count_lost(more, offset, what.lost, end);
+		}
 		return static_cast<std::size_t>(got);
 	}
 
@@ -1098,6 +1085,31 @@ class pmem
 		return err;
 	}
 
+	/* mcsafe_pmem_salvage(). `holes` has the room, and then what was found. `unlisted` is the
+	 * number of holes without room. */
+	ssize_t salvage_some(writable_bytes to, off_t offset, std::byte fill,
+			     std::vector<mcsafe_range> &holes, std::size_t &unlisted) noexcept
+	{
+		std::size_t found = holes.size();
+		ssize_t got = mcsafe_pmem_salvage(pmem_, to.data(), to.size(), offset,
+						  std::to_integer<int>(fill), holes.data(), &found);
+		std::size_t listed = got < 0 ? 0 : found < holes.size() ? found : holes.size();
+
+		unlisted = got < 0 ? 0 : found - listed;
+		holes.resize(listed);
+		return got;
+	}
+
+	/* `end` becomes where the last hole ends, relative to the offset. */
+	static void count_lost(const std::vector<mcsafe_range> &holes, off_t offset,
+			       std::size_t &lost, std::size_t &end) noexcept
+	{
+		for (const mcsafe_range &hole : holes) {
+			lost += hole.len;
+			end = hole.start + hole.len - static_cast<std::size_t>(offset);
+		}
+	}
+
 	/* Fewer bytes without a fault: the end of the file. */
 	static result<std::size_t> whole(ssize_t got, std::size_t n,
 					 const mcsafe_fault &fault) noexcept
@@ -1117,6 +1129,14 @@ class pmem
 };
 
 } // namespace mcsafe
+
+#ifdef __cpp_lib_span
+/* Their iterators do not need them: a function of <ranges> may return one. */
+template <class Byte>
+inline constexpr bool std::ranges::enable_borrowed_range<mcsafe::detail::basic_bytes<Byte>> = true;
+template <> inline constexpr bool std::ranges::enable_borrowed_range<mcsafe::badblocks_view> = true;
+template <> inline constexpr bool std::ranges::enable_view<mcsafe::badblocks_view> = true;
+#endif
 
 /** mcsafe::cause is an error code: std::error_code code = mcsafe::cause::poison. */
 template <> struct std::is_error_code_enum<mcsafe::cause> : std::true_type {

@@ -92,7 +92,8 @@
  *
  *   - pass its own descriptor with MCSAFE_PMEM_BORROW. Then the library opens and closes nothing of
  *     the file. The descriptor must stay open until mcsafe_pmem_close(). If the file is in tmpfs,
- *     holes in it are not found, and a read or a scrub takes memory for them;
+ *     holes in it are not found, and a read or a scrub takes memory for them. If the file is in
+ *     hugetlbfs, a shield (mcsafe_pmem_shield()) opens and closes it all the same;
  *   - call mcsafe_pmem_open_memory() with memory that it has mapped, and without a descriptor;
  *   - use locks that belong to an open file description instead: F_OFD_SETLK of fcntl(2), or
  *     flock(2). They are kept.

@@ -83,6 +83,12 @@ struct mcsafe_scrub;
  * mcsafe_memcpy(), because only a read finds poison that nothing has accessed yet. Ranges that are
  * in the registry are not accessed, unless options->recheck is 1.
  *
+ * From Linux 5.14 to 6.8, MADV_POPULATE_READ may never return if the disk fails. There the step
+ * asks /proc/self/pagemap instead. That tells of poison only in pages of 4096 bytes that this
+ * process had mapped when they were lost. Each other page or huge page that the kernel knows to be
+ * poisoned raises a signal, and is found by that. mcsafe_pmem_scrub() of a file of tmpfs or
+ * hugetlbfs need not do so.
+ *
  * After a fault with cause POISON or IO the run continues past the range that cannot be read. If
  * the cause is POISON, the range is added to the registry: the extent of the loss (see struct
  * mcsafe_fault), or one page of 4096 bytes if the extent is unknown. If the extent exceeds a page

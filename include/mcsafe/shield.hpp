@@ -41,6 +41,79 @@
 namespace mcsafe
 {
 
+namespace detail
+{
+
+/* The ranges of an object, in ascending order. Next() finds the first one after an offset. */
+template <class Of, bool (*Next)(const Of *, std::size_t, mcsafe_range *)> class range_iterator
+{
+      public:
+	using iterator_category = std::input_iterator_tag;
+	using value_type = mcsafe_range;
+	using difference_type = std::ptrdiff_t;
+	using pointer = const mcsafe_range *;
+	using reference = const mcsafe_range &;
+
+	/** The end. */
+	range_iterator() noexcept : of_(nullptr), range_()
+	{
+	}
+
+	/** The first range; the end if there is none, or no object. */
+	explicit range_iterator(const Of *of) noexcept : of_(of), range_()
+	{
+		find();
+	}
+
+	reference operator*() const noexcept
+	{
+		return range_;
+	}
+
+	pointer operator->() const noexcept
+	{
+		return &range_;
+	}
+
+	range_iterator &operator++() noexcept
+	{
+		find();
+		return *this;
+	}
+
+	range_iterator operator++(int) noexcept
+	{
+		range_iterator before = *this;
+
+		find();
+		return before;
+	}
+
+	friend bool operator==(const range_iterator &a, const range_iterator &b) noexcept
+	{
+		return a.of_ == b.of_ && a.range_.start == b.range_.start;
+	}
+
+	friend bool operator!=(const range_iterator &a, const range_iterator &b) noexcept
+	{
+		return !(a == b);
+	}
+
+      private:
+	void find() noexcept
+	{
+		std::size_t from = range_.start + range_.len;
+
+		if (of_ == nullptr || !Next(of_, from, &range_))
+			*this = range_iterator();
+	}
+
+	const Of *of_; /* nullptr: the end */
+	mcsafe_range range_;
+};
+
+} // namespace detail
+
 /** Owns a shield, or is empty. */
 class shield
 {
@@ -180,71 +253,7 @@ class shield
 
 	/** The ranges that are stand-ins, in ascending order. A loop sees a range that comes or
 	 *  goes meanwhile, or does not see it. */
-	class iterator
-	{
-	      public:
-		using iterator_category = std::input_iterator_tag;
-		using value_type = mcsafe_range;
-		using difference_type = std::ptrdiff_t;
-		using pointer = const mcsafe_range *;
-		using reference = const mcsafe_range &;
-
-		/** The end. */
-		iterator() noexcept : of_(nullptr), range_()
-		{
-		}
-
-		explicit iterator(const mcsafe_shield *of) noexcept : of_(of), range_()
-		{
-			find();
-		}
-
-		reference operator*() const noexcept
-		{
-			return range_;
-		}
-
-		pointer operator->() const noexcept
-		{
-			return &range_;
-		}
-
-		iterator &operator++() noexcept
-		{
-			find();
-			return *this;
-		}
-
-		iterator operator++(int) noexcept
-		{
-			iterator before = *this;
-
-			find();
-			return before;
-		}
-
-		friend bool operator==(const iterator &a, const iterator &b) noexcept
-		{
-			return a.of_ == b.of_ && a.range_.start == b.range_.start;
-		}
-
-		friend bool operator!=(const iterator &a, const iterator &b) noexcept
-		{
-			return !(a == b);
-		}
-
-	      private:
-		void find() noexcept
-		{
-			std::size_t from = range_.start + range_.len;
-
-			if (of_ == nullptr || !mcsafe_shield_next(of_, from, &range_))
-				*this = iterator();
-		}
-
-		const mcsafe_shield *of_; /* nullptr: the end */
-		mcsafe_range range_;
-	};
+	using iterator = detail::range_iterator<mcsafe_shield, mcsafe_shield_next>;
 
 	/** The first range; end() if there is none, or if the object is empty. */
 	iterator begin() const noexcept

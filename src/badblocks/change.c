@@ -349,22 +349,29 @@ static int add(struct mcsafe_badblocks *badblocks, size_t start, size_t end)
 	return replace(badblocks, &met, &range, 1);
 }
 
+/* What stays of a hull without [start, end): up to two ranges. Returns their number. */
+static size_t split(const struct meeting *met, size_t start, size_t end, struct mcsafe_range *stay)
+{
+	size_t n = 0;
+
+	if (met->hull_start < start)
+		stay[n++] = (struct mcsafe_range){met->hull_start, start - met->hull_start};
+	if (met->hull_end > end)
+		stay[n++] = (struct mcsafe_range){end, met->hull_end - end};
+	return n;
+}
+
 static int clear(struct mcsafe_badblocks *badblocks, size_t start, size_t end)
 {
 	struct mcsafe_range stay[2];
 	struct meeting met;
-	size_t n = 0;
 
 	if (atomic_load(&badblocks->directory) == NULL)
 		return 0;
 	met = meet(badblocks, start, end, false);
 	if (met.nothing)
 		return 0;
-	if (met.hull_start < start)
-		stay[n++] = (struct mcsafe_range){met.hull_start, start - met.hull_start};
-	if (met.hull_end > end)
-		stay[n++] = (struct mcsafe_range){end, met.hull_end - end};
-	return replace(badblocks, &met, stay, n);
+	return replace(badblocks, &met, stay, split(&met, start, end, stay));
 }
 
 static int change_range(struct mcsafe_badblocks *badblocks, size_t start, size_t len,

@@ -23,8 +23,8 @@ static int read_badblocks(const struct mcsafe__ndctl *ndctl, struct ndctl_region
 
 		mcsafe__msan_written(bad, sizeof(*bad));
 		text += (size_t)snprintf(NULL, 0, "%llu %u\n", bad->offset, bad->len);
+		range.len = bad->len * MCSAFE__SECTOR; /* of 32 bits */
 		if (__builtin_mul_overflow(bad->offset, MCSAFE__SECTOR, &range.start) ||
-		    __builtin_mul_overflow(bad->len, MCSAFE__SECTOR, &range.len) ||
 		    !mcsafe__range_is_valid(range.start, range.len))
 			err = -EBADMSG;
 		else

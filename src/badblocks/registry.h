@@ -21,7 +21,10 @@
  * change, the directory is replaced too. So a reader that holds a directory finds the ranges that
  * were there when it loaded the chunk, and needs at most two chunks.
  */
-#define MCSAFE__CHUNK_ROOM 256 /* ranges; a change copies a whole chunk */
+/* Ranges in a chunk, at most. A change copies a whole chunk. A proof has smaller ones. */
+#ifndef MCSAFE__CHUNK_ROOM
+# define MCSAFE__CHUNK_ROOM 256
+#endif
 
 struct mcsafe__chunk {
 	struct mcsafe__retired retired;

@@ -18,14 +18,14 @@ int mcsafe__sysfs_device(char directory[MCSAFE__SYSFS_PATH], const char *sysfs, 
 	int n = snprintf(directory, MCSAFE__SYSFS_PATH, "%s/dev/%s/%u:%u", sysfs, type,
 			 major(device), minor(device));
 
-	return n < 0 || n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
+	return n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
 }
 
 static int join(char path[MCSAFE__SYSFS_PATH], const char *directory, const char *name)
 {
 	int n = snprintf(path, MCSAFE__SYSFS_PATH, "%s/%s", directory, name);
 
-	return n < 0 || n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
+	return n >= MCSAFE__SYSFS_PATH ? -ENAMETOOLONG : 0;
 }
 
 int mcsafe__sysfs_read_text(const char *directory, const char *name, char *text, size_t room,

@@ -131,16 +131,38 @@ int mcsafe__maps_open(void)
 	return mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
 }
 
-enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
+static enum mcsafe__mapped path_from_text(uintptr_t addr, struct mcsafe__vma *vma, char *path,
+					  size_t room)
 {
-	enum mcsafe__mapped found = MCSAFE__MAPPED_UNKNOWN;
+	struct mcsafe__mapping mapping;
+	enum mcsafe__mapped found = mcsafe__mapping_find_path(addr, &mapping, path, room);
+
+	if (found != MCSAFE__MAPPED)
+		return found;
+	take_text(&mapping, vma);
+	if (mapping.is_cut)
+		path[0] = '\0';
+	return found;
+}
+
+enum mcsafe__mapped mcsafe__vma_at_path(uintptr_t addr, struct mcsafe__vma *vma, char *path,
+					size_t room)
+{
 	int maps = mcsafe__maps_open(), err;
 
 	if (maps < 0)
-		return found;
-	err = mcsafe__vma_ask(maps, addr, vma, NULL, 0);
+		return MCSAFE__MAPPED_UNKNOWN;
+	err = mcsafe__vma_ask(maps, addr, vma, path, room);
 	close(maps);
 	if (err == 0)
 		return MCSAFE__MAPPED;
-	return err == ENOENT ? MCSAFE__NOT_MAPPED : mcsafe__vma_from_text(addr, vma);
+	if (err == ENOENT)
+		return MCSAFE__NOT_MAPPED;
+	return path != NULL ? path_from_text(addr, vma, path, room)
+			    : mcsafe__vma_from_text(addr, vma);
+}
+
+enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma)
+{
+	return mcsafe__vma_at_path(addr, vma, NULL, 0);
 }

@@ -30,6 +30,11 @@ struct mcsafe__vma {
  * point. */
 enum mcsafe__mapped mcsafe__vma_at(uintptr_t addr, struct mcsafe__vma *vma);
 
+/* The same, with the path or name of the mapping, which is empty if there is none or no room. If
+ * the text was read, newlines in it are \012. */
+enum mcsafe__mapped mcsafe__vma_at_path(uintptr_t addr, struct mcsafe__vma *vma, char *path,
+					size_t room);
+
 /*
  * Open /proc/self/maps. A descriptor, or -1 and errno. The file tells of the memory of the process
  * that has opened it: in a child of fork(2) it gives answers about the parent.

@@ -16,6 +16,7 @@
 #include "base/errno_kept.h"
 #include "base/no_cancel.h"
 #include "base/page.h"
+#include "base/pagemap.h"
 #include "file.h"
 #include "huge.h"
 #include "mounts.h"
@@ -245,7 +246,7 @@ static void explain_io(struct question *q)
 		decide(q, MCSAFE_REASON_SERVER_AWAY, q->file.away);
 	else if (is_past_end(q))
 		decide(q, MCSAFE_REASON_PAST_END, EIO);
-	else if (mcsafe__page_is_poisoned(q->addr))
+	else if (mcsafe__has_poisoned_page(q->addr, q->addr + 1))
 		decide(q, MCSAFE_REASON_POISON, EHWPOISON);
 	else if (q->answer->memory == MCSAFE_MEMORY_HUGE)
 		explain_huge(q);

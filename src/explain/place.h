@@ -31,10 +31,4 @@ enum mcsafe__mapped mcsafe__place_find(uintptr_t addr, struct mcsafe__place *pla
 #define MCSAFE__PLACE_LINK 64
 void mcsafe__place_link(const struct mcsafe__place *place, char name[MCSAFE__PLACE_LINK]);
 
-/* Whether a page of this process is a guard page (MADV_GUARD_INSTALL). */
-bool mcsafe__page_is_guard(uintptr_t addr);
-
-/* Whether a page of this process is poisoned in the page table, as by UFFDIO_POISON. */
-bool mcsafe__page_is_poisoned(uintptr_t addr);
-
 #endif /* MCSAFE_SRC_EXPLAIN_PLACE_H */

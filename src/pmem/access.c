@@ -18,7 +18,7 @@ size_t mcsafe__pmem_good(const struct mcsafe_pmem *pmem, size_t offset, size_t n
 	first = mcsafe__down(bad.start, MCSAFE__LINE);
 	if (first <= offset)
 		return 0;
-	return first - offset < n ? first - offset : n;
+	return first - offset; /* less than n, because the range begins before `to` */
 }
 
 void mcsafe__pmem_begin(struct mcsafe__access *access, struct mcsafe_pmem *pmem, size_t n,

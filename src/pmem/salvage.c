@@ -72,7 +72,7 @@ static size_t step(struct salvage *s, size_t done, size_t *n)
 	if (good == 0) {
 		*n = known_bad(access->pmem, access->offset, *n);
 		/* If *n is 0, the range has just been repaired: try again. */
-		return *n != 0 ? hole(s, done, *n) : 0;
+		return hole(s, done, *n);
 	}
 	good = mcsafe__medium_run(access->pmem, access->offset, good, &sparse);
 	access->n = good;

@@ -104,6 +104,7 @@ static int run(struct scrubbed *scrubbed, struct mcsafe_scrub_progress *progress
 		return err;
 	scrubbed->scrub->hole = run_of_file;
 	scrubbed->scrub->hole_arg = scrubbed;
+	scrubbed->scrub->is_memory = pmem->memory_file;
 	err = mcsafe_scrub_run(scrubbed->scrub);
 	if (progress != NULL)
 		mcsafe_scrub_get_progress(scrubbed->scrub, progress);

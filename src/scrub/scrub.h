@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <mcsafe/scrub.h>
 
@@ -37,11 +38,13 @@ struct mcsafe_scrub {
 	_Atomic size_t skipped;
 	_Atomic size_t readable;
 	_Atomic size_t failed;
+	uintptr_t block_start, block_end; /* walk.c, remember_block() */
 	pthread_t thread;
 	int result; /* of the run in the thread */
 	/* Holes have nothing to lose, and reading them may cost memory. NULL: there are none. */
 	mcsafe__hole_fn *hole;
 	void *hole_arg;
+	bool is_memory; /* the kernel reads none of it from a disk */
 };
 
 /* walk.c: scrub from scrub->offset to the end, or until something stops the run. 0 or -errno. */

@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 
 #include "badblocks/within.h"
+#include "base/no_cancel.h"
 #include "base/page.h"
+#include "base/pagemap.h"
 #include "base/populate.h"
 #include "landing/loss.h"
 
@@ -17,14 +19,39 @@
 
 /* ---- read some bytes ------------------------------------------------------------------------- */
 
-/* Ask the kernel, without a signal, whether the pages that hold these bytes can be read. 0 or an
- * errno value. EINVAL: the kernel does not know the advice, or not for this kind of mapping. */
-static int populate(const struct mcsafe_scrub *scrub, size_t from, size_t to)
+/*
+ * Ask the kernel, without a signal, whether the pages that hold these bytes can be read. 0 or an
+ * errno value. EINVAL: the kernel does not know the advice, or not for this kind of mapping.
+ *
+ * Where populating may never return, only the page table is asked, and 0 means that it knows of no
+ * poison. It has none for huge pages, and none for a page of a file that this process has not
+ * touched: the read then raises a signal.
+ */
+static int ask(const struct mcsafe_scrub *scrub, size_t from, size_t to)
 {
 	uintptr_t first = mcsafe__down((uintptr_t)(scrub->base + from), MCSAFE__PAGE);
 	uintptr_t end = mcsafe__up((uintptr_t)(scrub->base + to), MCSAFE__PAGE);
+	bool returns = scrub->is_memory || mcsafe__populate_returns() ||
+		       (first >= scrub->block_start && end <= scrub->block_end);
+	MCSAFE__NO_CANCEL();
 
-	return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
+	if (returns)
+		return madvise((void *)first, end - first, MADV_POPULATE_READ) == 0 ? 0 : errno;
+	return mcsafe__has_poisoned_page(first, end) ? EHWPOISON : 0;
+}
+
+/* Remember the large block that is lost where a read of n bytes stopped: a huge page, or persistent
+ * memory. The kernel reads none of it from a disk, so there populating returns. */
+static void remember_block(struct mcsafe_scrub *scrub, size_t at, size_t n,
+			   const struct mcsafe_fault *fault)
+{
+	struct mcsafe__loss loss;
+
+	if (fault->cause != MCSAFE_CAUSE_POISON || fault->extent <= MCSAFE__PAGE)
+		return;
+	loss = mcsafe__loss_at(fault, (uintptr_t)(scrub->base + at), n, fault->extent);
+	scrub->block_start = loss.start;
+	scrub->block_end = loss.start + loss.len;
 }
 
 /* The end of the page that an offset is in, or `to` if that is nearer. */
@@ -122,6 +149,7 @@ static int read_page(struct mcsafe_scrub *scrub, size_t *at, size_t to, bool can
 		return 0;
 	if (!is_loss(&fault))
 		return -EFAULT;
+	remember_block(scrub, *at, left, &fault);
 	lost = lost_at(scrub, *at, left, can_ask, &fault);
 	err = note(scrub, lost, &fault);
 	if (err != 0)
@@ -148,12 +176,12 @@ static int note_page(struct mcsafe_scrub *scrub, size_t *at, size_t to)
  * fails, about one after the other. */
 static int look_at(struct mcsafe_scrub *scrub, size_t *at, size_t to)
 {
-	int said = populate(scrub, *at, to), err = 0;
+	int said = ask(scrub, *at, to), err = 0;
 	bool all_there = said == 0, can_ask = said != EINVAL;
 
 	while (err >= 0 && *at < to) {
 		if (!all_there && can_ask)
-			said = populate(scrub, *at, page_end(scrub, *at, to));
+			said = ask(scrub, *at, page_end(scrub, *at, to));
 		if (said == EHWPOISON)
 			err = note_page(scrub, at, to);
 		else
@@ -185,10 +213,11 @@ static void look_again(struct mcsafe_scrub *scrub, size_t at, size_t to)
 	while (at < to) {
 		_Alignas(MCSAFE__LINE) unsigned char buffer[MCSAFE__PAGE];
 		size_t end = page_end(scrub, at, to), left = end - at;
-		struct mcsafe_fault fault;
+		struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
 
-		if (populate(scrub, at, end) != EHWPOISON)
+		if (ask(scrub, at, end) != EHWPOISON)
 			left = mcsafe_memcpy(buffer, scrub->base + at, end - at, &fault);
+		remember_block(scrub, end - left, left, &fault);
 		atomic_fetch_add(&scrub->readable, end - at - left);
 		at = end;
 	}

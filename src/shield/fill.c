@@ -44,6 +44,11 @@ static void path_of(int fd, char path[32])
 	*path = '\0';
 }
 
+bool mcsafe__shield_has_reader(const struct mcsafe_shield *shield)
+{
+	return shield->reader.fd >= 0 && mcsafe__fd_is_same(shield->reader.fd, &shield->reader.id);
+}
+
 /* The file for reading, or -1. Closing it removes the record locks on it. */
 static int open_file(const struct mcsafe_shield *shield)
 {
@@ -68,9 +73,12 @@ static int open_file(const struct mcsafe_shield *shield)
  */
 static void carry(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
 {
-	int fd = shield->carried_pages != NULL ? open_file(shield) : -1;
+	bool is_kept = mcsafe__shield_has_reader(shield);
 	uintptr_t at = filling->start;
+	int fd = -1;
 
+	if (shield->carried_pages != NULL)
+		fd = is_kept ? shield->reader.fd : open_file(shield);
 	while (fd >= 0 && at < filling->end) {
 		ssize_t got = pread(fd, filling->memory + (at - filling->start), filling->end - at,
 				    (off_t)(shield->origin.shift + at));
@@ -84,7 +92,7 @@ static void carry(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
 		filling->carried += whole;
 		at += whole != 0 ? whole : MCSAFE__PAGE;
 	}
-	if (fd >= 0)
+	if (fd >= 0 && !is_kept)
 		close(fd);
 }
 

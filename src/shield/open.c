@@ -5,13 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/control.h"
@@ -77,87 +73,6 @@ static int take_fill(struct mcsafe_shield *shield, const struct mcsafe_shield_op
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static bool is_file_of(const struct mcsafe__file_id *id, const struct mcsafe__origin *origin)
-{
-	return id->ino == origin->inode && id->dev == origin->device;
-}
-
-static bool is_hugetlbfs(int fd, size_t *page)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) != 0 || fs.f_type != HUGETLBFS_MAGIC)
-		return false;
-	*page = (size_t)fs.f_bsize;
-	return true;
-}
-
-/* Whether a mapping of the file is shown as the one of the shield is. That decides if fstat(2)
- * tells another device than /proc/self/maps, as it does on btrfs, and on old kernels' overlayfs */
-static bool is_mapped_alike(int fd, const struct mcsafe__origin *origin)
-{
-	struct mcsafe__vma vma;
-	size_t huge;
-	void *page;
-	bool is_alike;
-
-	/* To map a device could change it. hugetlbfs has no such differences. */
-	if (origin->inode == 0 || is_hugetlbfs(fd, &huge))
-		return false;
-	page = mmap(NULL, MCSAFE__PAGE, PROT_NONE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED)
-		return false;
-	is_alike = mcsafe__vma_at((uintptr_t)page, &vma) == MCSAFE__MAPPED &&
-		   vma.inode == origin->inode && vma.device == origin->device;
-	munmap(page, MCSAFE__PAGE);
-	return is_alike;
-}
-
-/* The program's descriptor of the file. O_PATH needs no permission, and closing it later removes no
- * record locks. */
-static int keep_file(struct mcsafe_shield *shield, int fd)
-{
-	struct mcsafe__file_id id;
-	char path[32];
-	int err = mcsafe__fd_identify(fd, &id);
-
-	if (err != 0)
-		return err;
-	if (!is_file_of(&id, &shield->origin) &&
-	    !(S_ISREG(id.type) && is_mapped_alike(fd, &shield->origin)))
-		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &shield->file.id);
-	if (fd < 0)
-		return fd;
-	/* Another thread may have closed the number. */
-	if (!mcsafe__fd_is_same(fd, &id)) {
-		close(fd);
-		return -EBADF;
-	}
-	shield->file.fd = fd;
-	return 0;
-}
-
-/* Open the file by the path that the kernel tells, if it is still that file. Some file systems show
- * another device in /proc/self/maps than fstat(2) does: then the file is not known. */
-static void find_file(struct mcsafe_shield *shield)
-{
-	struct mcsafe__mapping mapping;
-	int fd;
-
-	if (shield->origin.inode == 0 ||
-	    mcsafe__mapping_find(shield->start, &mapping) != MCSAFE__MAPPED || *mapping.path != '/')
-		return;
-	fd = mcsafe__fd_open(AT_FDCWD, mapping.path, O_PATH, &shield->file.id);
-	if (fd < 0)
-		return;
-	if (is_file_of(&shield->file.id, &shield->origin))
-		shield->file.fd = fd;
-	else
-		close(fd);
-}
-
 /*
  * Map the first page of a shared mapping a second time: mremap(2) of 0 bytes does that. So the file
  * can be mapped again whatever its name or mode is now. Huge pages do not offer that.
@@ -190,15 +105,15 @@ static int round_range(struct mcsafe_shield *shield, uintptr_t start, size_t len
 	return 0;
 }
 
-/* The range, from what the kernel says about its start. */
-static int take_range(struct mcsafe_shield *shield, void *base, size_t len)
+/* The range and the path, from what the kernel says about the start. */
+static int take_range(struct mcsafe_shield *shield, void *base, size_t len, char path[PATH_MAX])
 {
 	uintptr_t start = (uintptr_t)base;
 	struct mcsafe__vma vma;
 
 	if (len == 0 || start % MCSAFE__PAGE != 0 || mcsafe__wraps(start, len))
 		return -EINVAL;
-	switch (mcsafe__vma_at(start, &vma)) {
+	switch (mcsafe__vma_at_path(start, &vma, path, PATH_MAX)) {
 	case MCSAFE__NOT_MAPPED:
 		return -EFAULT;
 	case MCSAFE__MAPPED_UNKNOWN:
@@ -219,7 +134,7 @@ static int learn_granule(struct mcsafe_shield *shield)
 	size_t page;
 
 	if (shield->granule > MCSAFE__PAGE || shield->file.fd < 0 ||
-	    !is_hugetlbfs(shield->file.fd, &page))
+	    !mcsafe__shield_is_hugetlbfs(shield->file.fd, &page))
 		return 0;
 	return round_range(shield, shield->start, shield->end - shield->start, page);
 }
@@ -237,32 +152,28 @@ static int prepare(struct mcsafe_shield *shield, void *base, size_t len,
 		   const struct mcsafe_shield_options *from)
 {
 	struct mcsafe_shield_options options;
+	char path[PATH_MAX];
 	int err = mcsafe__shield_take_options(&options, from);
 
 	if (err == 0)
-		err = take_range(shield, base, len);
+		err = take_range(shield, base, len, path);
 	if (err == 0)
 		err = take_fill(shield, &options);
 	if (err == 0 && (options.flags & MCSAFE_SHIELD_FILE))
-		err = keep_file(shield, options.file_fd);
+		err = mcsafe__shield_keep_file(shield, options.file_fd);
 	else if (err == 0)
-		find_file(shield);
+		mcsafe__shield_find_file(shield, path);
 	if (err == 0)
 		err = learn_granule(shield);
 	if (err == 0)
 		err = allocate_bits(shield, &shield->pages);
-	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0)
+	if (err == 0 && shield->granule > MCSAFE__PAGE && shield->file.fd >= 0) {
 		err = allocate_bits(shield, &shield->carried_pages);
+		mcsafe__shield_keep_reader(shield);
+	}
 	if (err == 0)
 		keep_page(shield);
 	return err;
-}
-
-/* The program may have closed the number, and opened the same file there. But not with O_PATH. */
-static void end_file(const struct mcsafe__kept *file)
-{
-	if (fcntl(file->fd, F_GETFL) & O_PATH)
-		mcsafe__fd_close(file->fd, &file->id);
 }
 
 static void destroy(struct mcsafe_shield *shield)
@@ -272,8 +183,7 @@ static void destroy(struct mcsafe_shield *shield)
 	mcsafe__shield_end_staging(shield);
 	if (shield->mirror.fd >= 0)
 		mcsafe__fd_close(shield->mirror.fd, &shield->mirror.id);
-	if (shield->file.fd >= 0)
-		end_file(&shield->file);
+	mcsafe__shield_end_file(shield);
 	free((void *)(uintptr_t)shield->pages);
 	free((void *)(uintptr_t)shield->carried_pages);
 	free(shield);
@@ -299,7 +209,7 @@ int mcsafe__shield_open(struct mcsafe_shield **shield, void *base, size_t len,
 	if (err == 0)
 		err = mcsafe__shield_keep_maps();
 	if (new != NULL) {
-		new->mirror.fd = new->file.fd = -1;
+		new->mirror.fd = new->file.fd = new->reader.fd = -1;
 		new->note = note;
 		new->note_arg = note_arg;
 		if (err == 0)

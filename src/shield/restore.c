@@ -187,25 +187,23 @@ static int open_file(const struct mcsafe_shield *shield, int prot)
 static int map_from_file(const struct mcsafe_shield *shield, uintptr_t start, uintptr_t end,
 			 struct copy *copy)
 {
-	int flags = shield->origin.is_shared ? MAP_SHARED : MAP_PRIVATE, fd;
+	int flags = shield->origin.is_shared ? MAP_SHARED : MAP_PRIVATE, fd, err = 0;
+	bool is_kept = mcsafe__shield_has_reader(shield);
 	void *at;
 
 	if (shield->file.fd < 0 || !mcsafe__fd_is_same(shield->file.fd, &shield->file.id))
 		return -EOPNOTSUPP;
-	fd = open_file(shield, copy->prot);
+	fd = is_kept ? shield->reader.fd : open_file(shield, copy->prot);
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE ? -ENOMEM : -EOPNOTSUPP;
 	at = mmap(NULL, end - start, copy->prot, flags, fd, (off_t)(shield->origin.shift + start));
-	if (at == MAP_FAILED) {
-		int err = errno == ENOMEM || errno == EAGAIN ? -ENOMEM : -EOPNOTSUPP;
-
+	if (at == MAP_FAILED)
+		err = errno == ENOMEM || errno == EAGAIN ? -ENOMEM : -EOPNOTSUPP;
+	if (!is_kept)
 		close(fd);
-		return err;
-	}
-	close(fd);
 	copy->start = (uintptr_t)at;
 	copy->end = (uintptr_t)at + (end - start);
-	return 0;
+	return err;
 }
 
 /* What is restored in one step: a part of one mapping of stand-ins. */

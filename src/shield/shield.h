@@ -59,6 +59,10 @@ struct mcsafe_shield {
 	mcsafe__shield_note_fn note; /* NULL: not wanted */
 	void *note_arg;
 	struct mcsafe__kept file; /* opened with O_PATH: closing it removes no record locks */
+	/* The same of a file of huge pages, opened for reading and, if that is allowed, writing.
+	 * Closing it removes record locks. */
+	struct mcsafe__kept reader;
+	struct mcsafe__shield_file *kept_file; /* file.c; NULL: the file is not known */
 	void *first_page; /* another mapping of the file's page at start; NULL: there is none */
 	unsigned lock;    /* the number of its lock */
 	char *staging;    /* fill.c; NULL: none yet, or it cannot be had */
@@ -174,6 +178,29 @@ bool mcsafe__shield_is_carried(const struct mcsafe_shield *shield, uintptr_t add
 bool mcsafe__shield_next_stand_in(const struct mcsafe_shield *shield, size_t start,
 				  struct mcsafe_range *range);
 
+/* ---- file.c ---------------------------------------------------------------------------------- */
+
+/* Have the shield know its file. The caller holds the control lock. */
+
+/* By the program's descriptor. O_PATH needs no permission, and closing it later removes no record
+ * locks. 0, or -errno. */
+int mcsafe__shield_keep_file(struct mcsafe_shield *shield, int fd);
+
+/* By the path that the kernel tells, if it still leads to that file. Some file systems show another
+ * device in /proc/self/maps than fstat(2) does: then the file is not known. */
+void mcsafe__shield_find_file(struct mcsafe_shield *shield, const char *path);
+
+/* Open a file of huge pages, which is known, for what is healthy in a page that fails: then a
+ * process without free descriptors, or in a sandbox, has it too. A failure is left to the fault,
+ * which tries again. */
+void mcsafe__shield_keep_reader(struct mcsafe_shield *shield);
+
+/* Close what was kept, unless another shield uses it. */
+void mcsafe__shield_end_file(struct mcsafe_shield *shield);
+
+/* Whether a file is in hugetlbfs, and the size of its pages. */
+bool mcsafe__shield_is_hugetlbfs(int fd, size_t *page);
+
 /* ---- fill.c ---------------------------------------------------------------------------------- */
 
 /* Stand-ins that are filled at another address. [start, needed) must be filled, the rest can be
@@ -187,6 +214,10 @@ struct mcsafe__filling {
 	bool is_staged; /* out: it is in the staging memory of the shield */
 	bool is_empty;  /* out: it holds zeros, which take no memory */
 };
+
+/* Whether the file is kept open for reading, as far as the program has not closed that number.
+ * AS-Safe. */
+bool mcsafe__shield_has_reader(const struct mcsafe_shield *shield);
 
 /* Learn whether the kernel can move pages out of a mapping that stays. */
 void mcsafe__shield_ask_staging(void);

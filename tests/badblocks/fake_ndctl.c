@@ -42,6 +42,8 @@ HERE int ndctl_new(struct ndctl_ctx **ctx)
 {
 	const char *count = getenv("FAKE_NDCTL_COUNT");
 
+	if (fake_ndctl.new_context != 0)
+		return fake_ndctl.new_context;
 	regions[1].n_bad = count != NULL ? strtoul(count, NULL, 10) : 0;
 	context.contexts++;
 	fake_ndctl.live++;
@@ -88,6 +90,8 @@ HERE struct badblock *ndctl_region_get_next_badblock(struct ndctl_region *region
 	if (region->next == region->n_bad)
 		return NULL;
 	region->bad = (struct badblock){.offset = 100000 + 10 * region->next, .len = 7};
+	if (region->next == 0 && fake_ndctl.bad_offset != 0)
+		region->bad.offset = fake_ndctl.bad_offset;
 	region->next++;
 	return &region->bad;
 }
@@ -142,7 +146,8 @@ HERE struct ndctl_cmd *ndctl_bus_cmd_new_clear_error(unsigned long long address,
 						     struct ndctl_cmd *ars_cap)
 {
 	/* Like the real function: fails without an answer to the ARS capability command. */
-	return ars_cap->is_clear ? NULL : new_command(address, len, 1);
+	return ars_cap->is_clear || fake_ndctl.no_clear_commands ? NULL
+								 : new_command(address, len, 1);
 }
 
 HERE void ndctl_cmd_unref(struct ndctl_cmd *cmd)

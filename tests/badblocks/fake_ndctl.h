@@ -5,10 +5,13 @@
 
 struct fake_ndctl {
 	/* The test sets these. If all are 0, the firmware cannot be asked at all. */
-	unsigned long commands;       /* 1 << ND_CMD_...: what the bus of region1 supports */
-	unsigned unit;                /* the unit in which the firmware clears */
-	int no_commands;              /* fail as if there was no memory */
-	int submit_cap, submit_clear; /* what ndctl_cmd_submit() returns */
+	unsigned long commands;        /* 1 << ND_CMD_...: what the bus of region1 supports */
+	unsigned unit;                 /* the unit in which the firmware clears */
+	int no_commands;               /* fail as if there was no memory */
+	int no_clear_commands;         /* only those that clear */
+	int new_context;               /* what ndctl_new() returns, if not 0 */
+	unsigned long long bad_offset; /* of the first bad block of region1, if not 0 */
+	int submit_cap, submit_clear;  /* what ndctl_cmd_submit() returns */
 	unsigned status_cap, status_clear;
 	unsigned long long most;  /* the most bytes that one command clears */
 	unsigned long long worn;  /* nothing is cleared from this address on */

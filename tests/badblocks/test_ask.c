@@ -18,6 +18,7 @@
 
 #include "badblocks/ask.h"
 #include "badblocks/devdax.h"
+#include "badblocks/sysfs_file.h"
 #include "refusal.h"
 #include "rng.h"
 #include "run.h"
@@ -172,6 +173,9 @@ static void make_tree(void)
 	put_string("devices/virtual/mem/null/uevent", "MAJOR=1\n");
 	put_link("devices/virtual/mem/null/subsystem", "../../../../class/mem");
 	put_link("dev/char/1:3", "../../devices/virtual/mem/null");
+	put_string("devices/virtual/odd/uevent", "MAJOR=1\n");
+	put_link("devices/virtual/odd/subsystem", "dax");
+	put_link("dev/char/1:4", "../../devices/virtual/odd");
 }
 
 static struct mcsafe_badblocks *badblocks;
@@ -299,6 +303,7 @@ static void test_bad_text_is_no_answer(void **state)
 					  "8 8 8\n",
 					  "36028797018963968 1\n",
 					  "-8 8\n",
+					  "8 36028797018963968\n",
 					  "8 8\n\n8",
 					  "18446744073709551615 1\n"};
 
@@ -317,6 +322,18 @@ static void test_bad_text_is_no_answer(void **state)
 	assert_not_asked(EBADMSG);
 	put_string(DISK "size", "36028797018963968\n");
 	assert_not_asked(EBADMSG);
+	put_string(DISK "size", "2097152 \n");
+	assert_not_asked(EBADMSG);
+	/* More digits than there is room for. */
+	put_string(
+		DISK "size",
+		"2097152000000000000000000000000000000000000000000000000000000000000000000000\n");
+	assert_not_asked(EBADMSG);
+	/* The kernel ends each number with a newline, but need not. */
+	put_string(DISK "badblocks", "");
+	put_string(DISK "size", "2097152");
+	assert_none();
+	put_string(DISK "badblocks", "8 8\n");
 	assert_int_equal(unlink(in_tree(DISK "size")), 0);
 	assert_not_asked(ENOENT);
 	put_string(DISK "size", "2097152\n");
@@ -413,6 +430,13 @@ static void test_a_file_has_what_its_extents_have(void **state)
 	fake.at_once = 1;
 	assert_found(some, T_LENGTH(some));
 	assert_int_equal(fake.calls, 4);
+	/* Nobody asks for extents past the end of the file. */
+	begin_file(2 << 20);
+	extent(0, 1 << 20, 65536, 0);
+	extent(65536, 512 << 10, 65536, 0);
+	extent(1 << 20, 2 << 20, 1 << 20, 0);
+	assert_found(some, T_LENGTH(some));
+	assert_int_equal(fake.calls, 1);
 }
 
 static void test_extents_without_data_are_left_out(void **state)
@@ -524,6 +548,8 @@ static void test_other_files_cannot_be_asked_about(void **state)
 	begin_device(S_IFCHR, 1, 3);
 	assert_not_asked(EOPNOTSUPP);
 	begin_device(S_IFCHR, 1, 99);
+	assert_not_asked(EOPNOTSUPP);
+	begin_device(S_IFCHR, 1, 4);
 	assert_not_asked(EOPNOTSUPP);
 	begin_device(S_IFIFO, 0, 0);
 	assert_not_asked(EOPNOTSUPP);
@@ -703,6 +729,9 @@ static void test_numbers_that_are_too_large_are_no_answer(void **state)
 	put_string(REGION "badblocks", "4196 8\n5000 1\n");
 	put_string(REGION "resource", "0xffffffffffffe000\n");
 	assert_not_asked(EBADMSG);
+	/* The start of a range is below 2^64, and its end is not. */
+	put_string(REGION "badblocks", "8 16\n");
+	assert_not_asked(EBADMSG);
 	put_string(REGION "resource", "0x240000000\n");
 }
 
@@ -711,6 +740,7 @@ static void test_paths_that_are_too_long_are_no_answer(void **state)
 	static const mode_t types[] = {S_IFREG, S_IFBLK, S_IFCHR};
 	char sysfs[3000], name[201], half[700], deep[1500];
 	size_t size, align;
+	uint64_t number;
 
 	(void)state;
 	memset(name, 'd', 200);
@@ -738,6 +768,12 @@ static void test_paths_that_are_too_long_are_no_answer(void **state)
 	put_link("dev/char/252:77", deep);
 	begin_device(S_IFCHR, 252, 77);
 	assert_not_asked(ENAMETOOLONG);
+	/* A directory that leaves no room for the name of a file. */
+	memset(sysfs, '/', MCSAFE__SYSFS_PATH - 5);
+	sysfs[MCSAFE__SYSFS_PATH - 5] = '\0';
+	assert_int_equal(mcsafe__sysfs_read_number(sysfs, "resource", &number), -ENAMETOOLONG);
+	assert_false(mcsafe__sysfs_has(sysfs, "resource"));
+	assert_false(mcsafe__sysfs_is_dax(sysfs));
 }
 
 int main(void)

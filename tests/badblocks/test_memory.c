@@ -150,6 +150,32 @@ static void test_changes_happen_or_do_not(void **state)
 	assert_int_equal(balance, before);
 }
 
+static void test_notices_happen_or_do_not(void **state)
+{
+	struct mcsafe_notice notice = {.addr = (void *)(uintptr_t)8192, .extent = 4096};
+	struct mcsafe_badblocks *badblocks;
+	int err = -ENOMEM;
+	size_t failures = 0;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	/* This makes the filter. Without memory for it a registry works too. */
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	assert_int_equal(mcsafe_badblocks_clear(badblocks, 0, 1), 0);
+	for (long nth = 1; err != 1; nth++) {
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(mcsafe_badblocks_count(badblocks), 0);
+		until_failure = nth;
+		err = mcsafe_badblocks_notice(badblocks, &notice, (void *)(uintptr_t)4096, 16384);
+		failures += until_failure == 0;
+		until_failure = -1;
+	}
+	assert_int_equal(mcsafe_badblocks_bytes(badblocks), 4096);
+	/* The chunk and the directory. */
+	assert_int_equal(failures, 2);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 static void test_creation_fails_cleanly(void **state)
 {
 	struct mcsafe_badblocks *const untouched = (void *)&balance;
@@ -210,12 +236,38 @@ static void test_loading_fails_cleanly(void **state)
 	oracle_close(&oracle);
 }
 
+static void test_a_notice_that_finds_no_memory_is_not_added(void **state)
+{
+	const struct mcsafe_notice notice = {.addr = (void *)T_PAGE, .extent = T_PAGE};
+	struct mcsafe_badblocks *badblocks;
+	int failures = 0, result;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	for (;;) {
+		until_failure = failures + 1;
+		result = mcsafe_badblocks_notice(badblocks, &notice, (void *)0, 4 * T_PAGE);
+		until_failure = -1;
+		if (result != -ENOMEM)
+			break;
+		assert_int_equal(mcsafe_badblocks_count(badblocks), 1);
+		failures++;
+	}
+	assert_int_equal(result, 1);
+	assert_int_equal(mcsafe_badblocks_count(badblocks), 2);
+	assert_int_not_equal(failures, 0);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_happen_or_do_not),
+		cmocka_unit_test(test_notices_happen_or_do_not),
 		cmocka_unit_test(test_creation_fails_cleanly),
 		cmocka_unit_test(test_loading_fails_cleanly),
+		cmocka_unit_test(test_a_notice_that_finds_no_memory_is_not_added),
 	};
 
 	return t_run("badblocks.memory", tests, T_LENGTH(tests));

@@ -2,10 +2,17 @@
 /* test_ndctl.c - libndctl is opened only when it is needed; a stand-in takes its place */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/ndctl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "badblocks/ask.h"
 #include "badblocks/clearing.h"
@@ -21,6 +28,27 @@ static int ask(const char *region, const char *count, struct mcsafe__list *list)
 	*list = (struct mcsafe__list){.cut = false};
 	assert_int_equal(setenv("FAKE_NDCTL_COUNT", count, 1), 0);
 	return mcsafe__ndctl_region(region, list);
+}
+
+#define ADDRESS 0x100a00000u
+#define LEN     0x4000u
+
+/* Firmware that does everything that it is asked to do. */
+static struct fake_ndctl *good_firmware(void)
+{
+	void *handle = dlopen("libndctl.so.6", RTLD_NOW);
+	struct fake_ndctl *fake;
+
+	assert_non_null(handle);
+	fake = dlsym(handle, "fake_ndctl");
+	assert_non_null(fake);
+	*fake = (struct fake_ndctl){
+		.commands = 1ul << ND_CMD_ARS_CAP | 1ul << ND_CMD_CLEAR_ERROR,
+		.unit = 256,
+		.most = LEN,
+		.worn = ADDRESS + LEN,
+	};
+	return fake;
 }
 
 static bool is_loaded(void)
@@ -85,28 +113,94 @@ static void test_a_full_page_may_have_been_cut(void **state)
 	}
 }
 
-/* ---- clearing -------------------------------------------------------------------------------- */
-
-#define ADDRESS 0x100a00000u
-#define LEN     0x4000u
-
-/* Firmware that does everything that it is asked to do. */
-static struct fake_ndctl *good_firmware(void)
+static void test_without_a_context_there_is_no_answer(void **state)
 {
-	void *handle = dlopen("libndctl.so.6", RTLD_NOW);
-	struct fake_ndctl *fake;
+	struct fake_ndctl *fake = good_firmware();
+	struct mcsafe__list list;
 
-	assert_non_null(handle);
-	fake = dlsym(handle, "fake_ndctl");
-	assert_non_null(fake);
-	*fake = (struct fake_ndctl){
-		.commands = 1ul << ND_CMD_ARS_CAP | 1ul << ND_CMD_CLEAR_ERROR,
-		.unit = 256,
-		.most = LEN,
-		.worn = ADDRESS + LEN,
-	};
-	return fake;
+	(void)state;
+	fake->new_context = -ENXIO;
+	assert_int_equal(ask("region1", "3", &list), -ENXIO);
+	assert_int_equal(list.ranges.n, 0);
+	fake->new_context = 0;
 }
+
+/* A sector of which no byte has an offset, and one that ends past the last. */
+static void test_offsets_that_are_too_large_are_no_answer(void **state)
+{
+	static const unsigned long long offsets[] = {1ull << 55, (1ull << 55) - 3};
+	struct fake_ndctl *fake = good_firmware();
+	struct mcsafe__list list;
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(offsets); i++) {
+		fake->bad_offset = offsets[i];
+		assert_int_equal(ask("region1", "3", &list), -EBADMSG);
+		assert_int_equal(list.ranges.n, 0);
+		assert_int_equal(fake->live, 0);
+	}
+	fake->bad_offset = 0;
+}
+
+/* ---- a device of this machine ---------------------------------------------------------------- */
+
+#define REGION "/sys/devices/region1"
+#define DAX    REGION "/dax1.0"
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Another /sys, in which a device-dax node has a region. Its files say that sector 1 of the region
+ * is bad, and libndctl says other sectors. */
+static void ask_about_a_device_of_sys(void *arg)
+{
+	static const char *const directories[] = {"/sys/dev", "/sys/dev/char", "/sys/devices",
+						  REGION, DAX};
+	struct mcsafe__list list = {.cut = false};
+
+	(void)arg;
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("mcsafe", "/sys", "tmpfs", 0, NULL) != 0)
+		_exit(77);
+	for (size_t i = 0; i < T_LENGTH(directories); i++)
+		CHECK_EQ(mkdir(directories[i], 0700), 0);
+	put(REGION "/badblocks", "1 1\n");
+	put(REGION "/resource", "0x100000000\n");
+	put(DAX "/resource", "0x100000000\n");
+	put(DAX "/size", "134217728\n");
+	CHECK_EQ(symlink("../../../bus/dax", DAX "/subsystem"), 0);
+	CHECK_EQ(symlink("../../devices/region1/dax1.0", "/sys/dev/char/252:5"), 0);
+	CHECK_EQ(setenv("FAKE_NDCTL_COUNT", "2", 1), 0);
+	CHECK_EQ(mcsafe__sysfs_dax("/sys", makedev(252, 5), &list), 0);
+	CHECK_EQ(list.ranges.n, 2);
+	CHECK_EQ(list.ranges.list[0].start, 100000 * 512);
+	CHECK_EQ(list.ranges.list[1].start, 100010 * 512);
+	free(list.ranges.list);
+	/* libndctl does not know a bad sector, so the files are read. */
+	list = (struct mcsafe__list){.cut = false};
+	CHECK_EQ(setenv("FAKE_NDCTL_COUNT", "0", 1), 0);
+	CHECK_EQ(mcsafe__sysfs_dax("/sys", makedev(252, 5), &list), 0);
+	CHECK_EQ(list.ranges.n, 1);
+	CHECK_EQ(list.ranges.list[0].start, 512);
+	free(list.ranges.list);
+}
+
+static void test_libndctl_is_asked_about_a_device_of_this_machine(void **state)
+{
+	int status = t_in_child(ask_about_a_device_of_sys, NULL);
+
+	(void)state;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		t_skip("only root may mount another /sys");
+	assert_int_equal(status, 0);
+}
+
+/* ---- clearing -------------------------------------------------------------------------------- */
 
 /* Begins, clears and ends. Returns the first error. */
 static int clear(const char *region)
@@ -179,6 +273,8 @@ static void test_what_forbids_to_clear_is_respected(void **state)
 		{"region1", {.commands = 1ul << ND_CMD_ARS_CAP}, -EOPNOTSUPP, 0},
 		{"region1", {.commands = 1ul << ND_CMD_CLEAR_ERROR}, -EOPNOTSUPP, 0},
 		{"region1", {.no_commands = 1}, -ENOMEM, 0},
+		{"region1", {.no_clear_commands = 1}, -ENOMEM, 0},
+		{"region1", {.new_context = -ENXIO}, -ENXIO, 0},
 		{"region1", {.submit_cap = -EACCES}, -EACCES, 0},
 		{"region1", {.status_cap = 2}, -EIO, 0},
 		{"region1", {.unit = 0x8000}, -EINVAL, 0},
@@ -199,6 +295,8 @@ static void test_what_forbids_to_clear_is_respected(void **state)
 		if (differs->unit != 0)
 			fake->unit = differs->unit;
 		fake->no_commands = differs->no_commands;
+		fake->no_clear_commands = differs->no_clear_commands;
+		fake->new_context = differs->new_context;
 		fake->submit_cap = differs->submit_cap;
 		fake->submit_clear = differs->submit_clear;
 		fake->status_cap = differs->status_cap;
@@ -210,6 +308,30 @@ static void test_what_forbids_to_clear_is_respected(void **state)
 	}
 	good_firmware()->unit = 0;
 	assert_int_equal(clear("region1"), -EOPNOTSUPP);
+}
+
+static const struct fake_ndctl *firmware;
+
+static int clear_region1(void)
+{
+	return clear("region1");
+}
+
+static void expect_nothing_left(int result, const char *refused)
+{
+	(void)result;
+	(void)refused;
+	assert_int_equal(firmware->live, 0);
+}
+
+static void test_a_clearing_that_finds_no_memory_is_an_error(void **state)
+{
+	static const int others[] = {-ENOMEM, 0};
+	const struct t_attempt attempt = {"clear", NULL, clear_region1, expect_nothing_left};
+
+	(void)state;
+	firmware = good_firmware();
+	assert_true(t_refuse_each(&attempt, ENOMEM, others) >= 1);
 }
 
 /* The nth function of libndctl, or libndctl itself, is not there. Then the others are not used. */
@@ -273,11 +395,15 @@ int main(void)
 		cmocka_unit_test(test_an_answer_that_finds_no_memory_is_an_error),
 		cmocka_unit_test(test_what_it_says_is_taken),
 		cmocka_unit_test(test_nothing_bad_is_no_answer),
+		cmocka_unit_test(test_without_a_context_there_is_no_answer),
+		cmocka_unit_test(test_offsets_that_are_too_large_are_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),
+		cmocka_unit_test(test_libndctl_is_asked_about_a_device_of_this_machine),
 		cmocka_unit_test(test_all_is_cleared),
 		cmocka_unit_test(test_a_partial_clear_is_continued),
 		cmocka_unit_test(test_a_part_is_no_success),
 		cmocka_unit_test(test_what_forbids_to_clear_is_respected),
+		cmocka_unit_test(test_a_clearing_that_finds_no_memory_is_an_error),
 	};
 
 	return t_run("badblocks.ndctl", tests, T_LENGTH(tests));

@@ -108,7 +108,8 @@ static void *change_on(void *arg)
 	unsigned which = atomic_fetch_add(&number, 1);
 	struct t_rng rng = t_rng_start(shared->seed, which);
 
-	for (size_t i = 0; i < changes; i++) {
+	/* If threads or signals are slow to come, the changes continue until there were lookups. */
+	for (size_t i = 0; i < changes || atomic_load(&shared->lookups) < 10; i++) {
 		size_t start = t_rng_below(&rng, CELLS) * CELL + 1 + t_rng_below(&rng, SOLID - 2);
 		size_t n = 1 + t_rng_below(&rng, SOLID - start % CELL);
 		int err =
@@ -174,7 +175,6 @@ static void test_lookups_are_right_while_others_change_it(void **state)
 	print_message("%zu lookups during %zu changes\n", (size_t)shared.lookups,
 		      WRITERS * changes);
 	assert_int_equal(shared.wrong, 0);
-	assert_int_not_equal(shared.lookups, 0);
 	close_shared(&shared);
 }
 
@@ -204,9 +204,6 @@ static void test_a_handler_may_interrupt_a_change(void **state)
 	assert_int_equal(sigaction(SIGALRM, &action, &saved), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	change_on(&shared);
-	/* If a signal is slow to come, the changes continue until it has come several times. */
-	while (atomic_load(&shared.lookups) < 10)
-		assert_int_equal(mcsafe_badblocks_add(shared.badblocks, (SOLID - 1) * UNIT, 1), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	/* Valgrind may still have a signal that it has not delivered. */
 	if (!t_with_valgrind())
@@ -266,12 +263,36 @@ static void test_memory_waits_for_readers_and_no_longer(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* A reader that has loaded the turn just before it passed counts itself in for the passed turn. */
+static void test_memory_waits_for_a_late_reader(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe__grace *grace;
+	_Atomic size_t *late;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	grace = badblocks->grace;
+	late = &grace->slots[3].readers[1 - atomic_load(&grace->turn)];
+	atomic_fetch_add(late, 1);
+	for (size_t i = 1; i < 10; i++) {
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 2 * i, 1), 0);
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), i);
+	}
+	mcsafe__grace_leave(late);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 1000, 1), 0);
+	assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), 0);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookups_are_right_while_others_change_it),
 		cmocka_unit_test(test_a_handler_may_interrupt_a_change),
 		cmocka_unit_test(test_memory_waits_for_readers_and_no_longer),
+		cmocka_unit_test(test_memory_waits_for_a_late_reader),
 	};
 
 	changes = CHANGES / t_stride(1, 30);

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <mcsafe/copy.h>
+
 #include "pattern.h"
 #include "run.h"
 #include "sweep.h"
@@ -187,10 +189,36 @@ static void test_copies_of_more_than_4_gib_are_right(void **state)
 	close_span(&dst);
 }
 
+/* No cache holds so much, so the copy may go past them. Its record is not written. */
+static void test_a_copy_of_more_than_4_gib_succeeds(void **state)
+{
+	static const struct t_copy plain = {.name = "mcsafe_memcpy()", .work = T_COPIES};
+	struct mcsafe_fault fault, untouched;
+	struct span src, dst;
+	struct call it;
+
+	(void)state;
+	t_install();
+	open_span(&src);
+	open_span(&dst);
+	fill_span(&src, t_data);
+	fill_span(&dst, t_fill);
+	it = (struct call){.copy = &plain, .dst = dst.base + 3, .src = src.base + 14};
+	it.n = it.done = LIMIT;
+	memset(&untouched, 0xa5, sizeof(untouched));
+	fault = untouched;
+	assert_int_equal(mcsafe_memcpy(it.dst, it.src, it.n, &fault), 0);
+	assert_memory_equal(&fault, &untouched, sizeof(fault));
+	check_destination(&it, &dst);
+	close_span(&src);
+	close_span(&dst);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies_of_more_than_4_gib_are_right),
+		cmocka_unit_test(test_a_copy_of_more_than_4_gib_succeeds),
 	};
 
 	return t_run("copy.huge", tests, T_LENGTH(tests));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 #if __cplusplus >= 202002L
+# include <algorithm>
 # include <ranges>
 # include <span>
 #endif
@@ -34,6 +35,36 @@ static_assert(sizeof(mcsafe::pmem) == sizeof(mcsafe_pmem *));
 static_assert(!std::is_convertible_v<mcsafe_pmem *, mcsafe::pmem>);
 static_assert(std::is_error_code_enum_v<mcsafe::cause>);
 
+/* Values are returned, moved and thrown without an allocation, so this throws nothing. */
+static_assert(std::is_trivially_copyable_v<mcsafe::failure>);
+static_assert(std::is_trivially_copyable_v<mcsafe::result<std::size_t>>);
+static_assert(std::is_nothrow_copy_constructible_v<mcsafe::result<void>>);
+static_assert(std::is_nothrow_move_constructible_v<mcsafe::salvaged>);
+#ifdef MCSAFE_CXX_EXCEPTIONS_
+static_assert(std::is_nothrow_copy_constructible_v<mcsafe::access_error>);
+#endif
+
+/* What allocates nothing says that it throws nothing. */
+template <class T> static T &some() noexcept;
+static_assert(noexcept(mcsafe::try_copy(some<mcsafe::writable_bytes>(), some<mcsafe::bytes>())));
+static_assert(noexcept(mcsafe::try_copy(some<std::vector<int>>(), some<std::array<char, 9>>())));
+static_assert(noexcept(mcsafe::try_copy_flushcache(some<std::vector<int>>(),
+						   some<mcsafe::bytes>())));
+static_assert(noexcept(mcsafe::try_fill(some<std::vector<int>>(), std::byte(0))));
+static_assert(noexcept(mcsafe::try_find(some<mcsafe::bytes>(), std::byte(0))));
+static_assert(noexcept(mcsafe::try_compare(some<mcsafe::bytes>(), some<mcsafe::bytes>())));
+static_assert(noexcept(mcsafe::try_load(&some<const int>())));
+static_assert(noexcept(mcsafe::try_store(&some<int>(), 1)));
+static_assert(noexcept(mcsafe::install()));
+static_assert(noexcept(some<mcsafe::pmem>().try_read(some<std::vector<int>>(), 0)));
+static_assert(noexcept(some<mcsafe::pmem>().try_write(some<std::vector<int>>(), 0)));
+static_assert(noexcept(some<mcsafe::pmem>().try_repair(some<std::vector<int>>(), 0)));
+static_assert(noexcept(*some<mcsafe::registry>().begin()++));
+static_assert(!noexcept(mcsafe::copy_holes(some<std::vector<int>>(), some<mcsafe::bytes>())));
+static_assert(!noexcept(some<mcsafe::pmem>().try_salvage(some<std::vector<int>>(), 0,
+							 some<mcsafe::salvaged>())));
+static_assert(!noexcept(some<mcsafe::result<int>>().value()));
+
 /* Spans of what is const are for reading only, and objects that are not plain bytes make none. */
 static_assert(std::is_convertible_v<std::vector<int> &, mcsafe::writable_bytes>);
 static_assert(std::is_convertible_v<const std::vector<int> &, mcsafe::bytes>);
@@ -51,6 +82,13 @@ static_assert(std::ranges::input_range<mcsafe::registry>);
 static_assert(std::ranges::input_range<mcsafe::badblocks_view>);
 static_assert(std::ranges::input_range<mcsafe::shield>);
 static_assert(std::ranges::contiguous_range<mcsafe::bytes>);
+static_assert(std::ranges::borrowed_range<mcsafe::bytes>);
+static_assert(std::ranges::borrowed_range<mcsafe::badblocks_view>);
+static_assert(std::ranges::view<mcsafe::badblocks_view>);
+static_assert(std::is_constructible_v<std::span<std::byte>, mcsafe::writable_bytes>);
+static_assert(!std::is_constructible_v<std::span<std::byte>, mcsafe::bytes>);
+static_assert(std::is_convertible_v<std::span<int, 4>, mcsafe::writable_bytes>);
+static_assert(!std::is_convertible_v<std::span<const int>, mcsafe::writable_bytes>);
 #endif
 
 /* A file in memory of two pages, mapped, of which one page is left. Its bytes are 'a'. */
@@ -75,6 +113,11 @@ struct half {
 	}
 
 	mcsafe::bytes all() const
+	{
+		return {map, 2 * page};
+	}
+
+	mcsafe::writable_bytes writable() const
 	{
 		return {map, 2 * page};
 	}
@@ -118,7 +161,7 @@ static void test_a_copy_tells_what_is_lost()
 	copied = mcsafe::try_copy_flushcache(to, of.all());
 	CHECK(!copied);
 	check_lost(copied.error(), page, page);
-	copied = mcsafe::try_copy(mcsafe::writable_bytes(of.map, 2 * page), to);
+	copied = mcsafe::try_copy(of.writable(), to);
 	CHECK(!copied);
 	CHECK_EQ(copied.error().fault.side, MCSAFE_SIDE_DESTINATION);
 }
@@ -150,7 +193,7 @@ static void test_fills_scans_and_comparisons()
 	check_lost(found.error(), page, page);
 	CHECK_EQ(mcsafe::try_find(of.all(), std::byte('a')).value_or(9), 0u);
 	CHECK_EQ(mcsafe::try_find(of.all().part(0, 50), std::byte('b')).value_or(9), 50u);
-	found = mcsafe::try_fill(mcsafe::writable_bytes(of.map, 2 * page), std::byte('c'));
+	found = mcsafe::try_fill(of.writable(), std::byte('c'));
 	CHECK(!found);
 	check_lost(found.error(), page, page);
 	CHECK_EQ(*of.byte(page - 1), 'c');
@@ -164,6 +207,22 @@ static void test_fills_scans_and_comparisons()
 	mcsafe::result<int> order = mcsafe::try_compare(own, of.all());
 	CHECK(!order);
 	check_lost(order.error(), page, page);
+}
+
+/* The parts for C++11 have no explanation of their own. */
+static void test_the_fault_of_a_guard_is_explained()
+{
+	half of;
+	const unsigned char *map = of.byte(0);
+	auto byte = mcsafe::try_call(map, 2 * page, [map] { return map[page]; });
+
+	CHECK(!byte && byte.error().offset == page);
+	std::optional<mcsafe_explanation> why = mcsafe::explanation(byte.error().fault);
+	CHECK(why && why->reason == MCSAFE_REASON_PAST_END && why->offset == page);
+	CHECK(mcsafe::explain(byte.error().fault).find("past the end of the file") !=
+	      std::string::npos);
+	CHECK(!mcsafe::explanation(mcsafe_fault()));
+	CHECK_EQ(mcsafe::explain(mcsafe_fault()), "none");
 }
 
 struct record {
@@ -280,14 +339,105 @@ static void test_a_pmem_is_read_and_written()
 	CHECK(static_cast<bool>(other)); /* as it was */
 }
 
+/* What is moved is in the other object, as it was, and the first object can be filled again. */
+static void test_what_is_moved_has_one_owner()
+{
+	half of;
+	mcsafe::pmem file, other;
+	mcsafe::pmem &same = file;
+
+	CHECK_EQ(file.open_fd(of.fd), 0);
+	mcsafe_pmem *raw = file.get();
+	file = std::move(same);
+	CHECK(file.get() == raw);
+	CHECK_EQ(other.open_memory(of.writable()), 0);
+	other = std::move(file);                                    /* closes what it had */
+	CHECK(!file && other.get() == raw && other.size() == page); /* NOLINT: it is empty */
+	CHECK_EQ(file.open_fd(of.fd), 0);
+	CHECK(file.get() != raw);
+	std::swap(file, other);
+	CHECK(file.get() == raw && other.size() == page);
+	raw = file.release();
+	CHECK(!file);
+	mcsafe::pmem(raw).close();
+
+	std::vector<mcsafe::registry> some(3);
+	CHECK_EQ(some[1].create(), 0);
+	CHECK_EQ(some[1].add(page, 1), 0);
+	some.erase(some.begin());
+	some.resize(100);
+	CHECK(some[0].ranges().size_bytes() == 1 && !some[1]);
+}
+
+/* Every third line of the file is known to be bad, and its last page is past the end. */
+static void test_a_salvage_counts_the_holes_that_it_cannot_list()
+{
+	half of;
+	mcsafe::pmem file;
+	std::vector<unsigned char> to(2 * page);
+	mcsafe::salvaged what;
+	const std::size_t line = 64, lines = page / line / 3;
+	/* The read begins after the first five of them. */
+	const std::size_t from = 1000, first = 5, all = lines - first + 1;
+
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	CHECK_EQ(file.open_fd(of.fd), 0);
+	CHECK_EQ(ftruncate(of.fd, page), 0);
+	for (std::size_t i = 0; i < lines; i++)
+		CHECK_EQ(mcsafe_badblocks_add(mcsafe_pmem_badblocks(file.get()), 3 * i * line + 128,
+					      line),
+			 0);
+	for (std::size_t most : {0ul, 1ul, 2ul, all - 1, all, all + 1, 1024ul}) {
+		mcsafe::result<std::size_t> got =
+			file.try_salvage(to, from, what, std::byte('-'), most);
+
+		CHECK_EQ(got.value_or(0), 2 * page - from);
+		CHECK_EQ(what.lost, (lines - first) * line + page);
+		CHECK_EQ(what.holes.size(), most < all ? most : all);
+		for (std::size_t i = 0; i < what.holes.size() && i < all - 1; i++)
+			CHECK_EQ(what.holes[i].start, 3 * (first + i) * line + 128);
+		for (std::size_t i = 0; i < 2 * page - from; i++) {
+			std::size_t at = i + from;
+			bool bad = at >= page || (at / line % 3 == 2 && at / line / 3 < lines);
+
+			CHECK_EQ(to[i], bad ? '-' : 'a');
+		}
+	}
+}
+
 static void test_one_category_for_all()
 {
-	std::error_code code = mcsafe::cause::poison;
+	const struct {
+		mcsafe::cause cause;
+		std::errc condition;
+	} all[] = {
+		{mcsafe::cause::poison, static_cast<std::errc>(EHWPOISON)},
+		{mcsafe::cause::io, std::errc::io_error},
+		{mcsafe::cause::unmapped, std::errc::bad_address},
+		{mcsafe::cause::is_protected, std::errc::bad_address},
+		{mcsafe::cause::pkey, std::errc::bad_address},
+		{mcsafe::cause::address, std::errc::bad_address},
+		{mcsafe::cause::unknown, std::errc::bad_address},
+	};
+	int value = MCSAFE_CAUSE_NONE;
 
 	CHECK(&category_of_second() == &mcsafe::category());
-	CHECK_EQ(code.message(), mcsafe_cause_name(MCSAFE_CAUSE_POISON));
-	CHECK(code.default_error_condition().value() == EHWPOISON);
+	CHECK_EQ(std::string(mcsafe::category().name()), "mcsafe");
 	CHECK(std::error_code(mcsafe::cause::none) == std::error_condition());
+	CHECK(!std::error_code(mcsafe::cause::none));
+	for (const auto &each : all) {
+		std::error_code code = each.cause;
+
+		/* Every cause is in the list, in the order of the enumeration. */
+		CHECK_EQ(code.value(), ++value);
+		CHECK(&code.category() == &mcsafe::category());
+		CHECK_EQ(code.message(), mcsafe_cause_name(static_cast<mcsafe_cause>(value)));
+		CHECK(code == each.condition);
+		CHECK(code != std::errc::no_buffer_space && code != std::error_code());
+	}
+	CHECK_EQ(value, MCSAFE_CAUSE_UNKNOWN);
+	CHECK_EQ(mcsafe::category().message(99), "unknown");
+	CHECK_EQ(mcsafe::category().message(-1), "unknown");
 }
 
 static void test_notices_can_be_heard()
@@ -321,12 +471,11 @@ static void test_what_fails_is_thrown()
 	half of;
 	std::vector<char> to(2 * page);
 	mcsafe::pmem file;
-	mcsafe::writable_bytes all(of.map, 2 * page);
 	const auto *across = reinterpret_cast<const std::uint64_t *>(of.byte(page));
 
 	check_lost(thrown_by([&] { mcsafe::copy(to, of.all()); }), page, page);
 	check_lost(thrown_by([&] { mcsafe::copy_flushcache(to, of.all()); }), page, page);
-	check_lost(thrown_by([&] { mcsafe::fill(all, std::byte(1)); }), page, page);
+	check_lost(thrown_by([&] { mcsafe::fill(of.writable(), std::byte(1)); }), page, page);
 	check_lost(thrown_by([&] { mcsafe::find(of.all(), std::byte(2)); }), page, page);
 	check_lost(thrown_by([&] { (void)mcsafe::load(across); }), 0, 8);
 	check_lost(thrown_by([&] { mcsafe::store(reinterpret_cast<char *>(of.byte(page)), 'x'); }),
@@ -353,6 +502,64 @@ static void test_what_fails_is_thrown()
 		CHECK(error.code() == std::errc::no_such_file_or_directory);
 	}
 }
+
+/* The stack is unwound before the exception is caught: the mapping that has failed is gone. */
+static void test_an_exception_outlives_the_mapping()
+{
+	half of;
+	bool was_caught = false;
+
+	CHECK_EQ(ftruncate(of.fd, 2 * page), 0);
+	try {
+		std::array<char, 100> to;
+		mcsafe::pmem file;
+
+		CHECK_EQ(file.open_fd(of.fd), 0);
+		CHECK_EQ(ftruncate(of.fd, page), 0);
+		file.read(to, page - 1);
+	} catch (const mcsafe::access_error &error) {
+		const std::optional<mcsafe_explanation> &why = error.explanation();
+
+		was_caught = true;
+		CHECK(why && why->reason == MCSAFE_REASON_PAST_END);
+		CHECK(why && why->offset == page && why->file_size == page);
+		CHECK(MEMORY_SANITIZER ||
+		      std::strstr(error.what(), "past the end of the file, which has 4096 bytes"));
+	}
+	CHECK(was_caught);
+}
+#endif
+
+#if __cplusplus >= 202002L
+static void test_spans_and_ranges_of_the_library()
+{
+	half of;
+	std::array<int, 8> numbers;
+	std::span<std::byte> to = mcsafe::writable_bytes(std::span(numbers));
+	std::span<const std::byte> from = of.all().part(page - 8);
+	mcsafe::registry registry;
+
+	CHECK_EQ(to.size(), sizeof(numbers));
+	CHECK_EQ(from.size(), page + 8);
+	mcsafe::result<std::size_t> copied = mcsafe::try_copy(to, from.first(16));
+	CHECK(!copied && copied.error().done == 8);
+	CHECK(to[7] == std::byte('a'));
+	CHECK_EQ(registry.create(), 0);
+	CHECK_EQ(registry.add(page, 8) + registry.add(3 * page, 9) + registry.add(5 * page, 10), 0);
+	auto found = std::ranges::find(registry.ranges(), 9u, &mcsafe_range::len);
+	CHECK_EQ(found->start, 3 * page);
+/* clang before 16 cannot compile the views of libstdc++. */
+# if !defined(__clang__) || __clang_major__ >= 16
+	auto longer = registry.ranges() |
+		      std::views::filter([](const mcsafe_range &bad) { return bad.len > 8; }) |
+		      std::views::transform(&mcsafe_range::start);
+	CHECK(std::ranges::equal(longer, std::array{3 * page, 5 * page}));
+# endif
+}
+#endif
+
+#if __cplusplus > 202002L && __GNUC__ >= 12 && !defined(__clang__) && !defined(__cpp_lib_expected)
+# error "std::expected is missing"
 #endif
 
 #ifdef __cpp_lib_expected
@@ -375,14 +582,21 @@ int main()
 	test_a_copy_tells_what_is_lost();
 	test_a_destination_that_is_too_small_is_refused();
 	test_fills_scans_and_comparisons();
+	test_the_fault_of_a_guard_is_explained();
 	test_values_are_loaded_and_stored();
 	test_holes_are_listed();
 	test_a_registry_is_a_range();
 	test_a_pmem_is_read_and_written();
+	test_what_is_moved_has_one_owner();
+	test_a_salvage_counts_the_holes_that_it_cannot_list();
 	test_one_category_for_all();
 	test_notices_can_be_heard();
 #ifdef MCSAFE_CXX_EXCEPTIONS_
 	test_what_fails_is_thrown();
+	test_an_exception_outlives_the_mapping();
+#endif
+#if __cplusplus >= 202002L
+	test_spans_and_ranges_of_the_library();
 #endif
 #ifdef __cpp_lib_expected
 	test_a_result_becomes_expected();

@@ -9,6 +9,9 @@ installs them, and runs debian/tests. The user begins with nothing installed but
 tree. At the end it prints a table, and the tests that were skipped with their reasons. The output
 of each command is in build/distros/SYSTEM/log.
 
+With --ccache the systems are not quite fresh: Debian's ccache is installed first, and CMake uses it
+with this directory. Give it to save time while you look for a fault, not for the last word.
+
 This needs root, debootstrap, a mirror that apt knows, and several hours for everything. It is not
 part of .ci/run.
 """
@@ -114,6 +117,17 @@ def make_system(where: Path, suite: str, uri: str) -> Path:
     return root
 
 
+def install_ccache(root: Path) -> None:
+    """Install ccache, and leave apt as little informed about packages as before."""
+    apt = "apt-get -q -o Dir::State::Lists=/tmp/lists"
+    line = (
+        f"mkdir -p /tmp/lists/partial && {apt} update && DEBIAN_FRONTEND=noninteractive {apt} -y"
+        " --no-install-recommends install ccache && rm -r /tmp/lists"
+    )
+    with (root.parent / "log" / "ccache").open("w") as log:
+        run(ENTER, root, "root", line, stdout=log, stderr=subprocess.STDOUT)
+
+
 def copy_tree(root: Path, user: str) -> None:
     """Put the files of the working tree into the user's home. What was built there stays. Files
     that are equal keep their times, so that only what depends on the others is built again."""
@@ -195,6 +209,8 @@ def main() -> int:
     parser.add_argument("--no-vm", action="store_true",
                         help="of `./dev test`, leave out the tests of the label vm")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="make the systems anew")
+    parser.add_argument("--ccache", metavar="DIRECTORY", type=Path,
+                        help="install ccache, which shall use this directory")  # fmt: skip
     parser.add_argument("--mirror", help="default: the mirror of this machine's apt")
     options = parser.parse_args()
     for system in options.systems:
@@ -206,6 +222,11 @@ def main() -> int:
     test_arguments = ["--tests-regex", options.tests] if options.tests else []
     if options.no_vm:
         test_arguments += ["--exclude-regex", "^vm[.]"]
+    os.environ.pop("MCSAFE_CCACHE", None)
+    if options.ccache:
+        options.ccache.mkdir(parents=True, exist_ok=True)
+        options.ccache.chmod(0o1777)
+        os.environ["MCSAFE_CCACHE"] = str(options.ccache.resolve())
     results = []
     for system in options.systems or SUITES:
         where = SOURCE / "build/distros" / system
@@ -213,6 +234,8 @@ def main() -> int:
             remove(where)
         (where / "log").mkdir(parents=True, exist_ok=True)
         root = make_system(where, SUITES[system], options.mirror or mirror())
+        if options.ccache and not (root / "usr/bin/ccache").exists():
+            install_ccache(root)
         for user in options.users or USERS:
             copy_tree(root, user)
             for command in options.only or COMMANDS:

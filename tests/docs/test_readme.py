@@ -8,8 +8,8 @@ import unittest
 from pathlib import Path
 
 SOURCE = Path(os.environ["MCSAFE_SOURCE_DIR"])
-DOCUMENTS = [path for where in ("", "docs", "examples", ".github")
-             for path in sorted((SOURCE / where).glob("*.md"))]  # fmt: skip
+DOCUMENTS = [path for where in ("", "bindings/*", "docs", "examples", ".github")
+             for path in sorted(SOURCE.glob(f"{where}/*.md".lstrip("/")))]  # fmt: skip
 
 
 def read(name: str) -> str:
@@ -24,7 +24,7 @@ def anchor(heading: str) -> str:
 
 def is_program(name: str) -> bool:
     """Whether a file of examples is a program, and not a part of one."""
-    if not name.endswith((".c", ".py")):
+    if not name.endswith((".c", ".cpp", ".py")):
         return False
     return name.endswith(".py") or re.search(r"\bmain\(", read(f"examples/{name}")) is not None
 
@@ -65,6 +65,15 @@ class Documents(unittest.TestCase):
             for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
                 with self.subTest(document.name):
                     self.assertTrue((document.parent / target).exists(), target)
+
+    def test_each_binding_is_in_the_table(self) -> None:
+        bindings = sorted(path.name for path in (SOURCE / "bindings").iterdir() if path.is_dir())
+        self.assertLessEqual({"cxx", "python", "rust"}, set(bindings))
+        for name in bindings:
+            with self.subTest(name):
+                self.assertTrue((SOURCE / f"bindings/{name}/README.md").is_file())
+                link = f"| [bindings/{name}](bindings/{name}/README.md) |\n"
+                self.assertEqual(read("README.md").count(link), 1)
 
     def test_links_within_a_document_lead_to_headings(self) -> None:
         tried = 0

@@ -3,10 +3,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/pagemap.h"
 #include "base/populate.h"
 #include "child.h"
 #include "cmocka_all.h"
-#include "explain/place.h"
 #include "old_kernel.h"
 #include "run.h"
 #include "tool.h"
@@ -14,7 +14,7 @@
 
 static bool is_poisoned(const void *at)
 {
-	return mcsafe__page_is_poisoned((uintptr_t)at);
+	return mcsafe__has_poisoned_page((uintptr_t)at, (uintptr_t)at + 1);
 }
 
 IN_CHILD(test_only_what_the_kernel_need_not_read_is_populated)

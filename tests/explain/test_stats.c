@@ -85,6 +85,8 @@ IN_CHILD(test_what_is_refused_is_counted)
 	check_only(&before.refused, 1);
 	CHECK_EQ(mcsafe_memset((void *)UINTPTR_MAX, 0, 2, NULL), 2);
 	check_only(&before.refused, 1);
+	CHECK_EQ(mcsafe_memcpy_flushcache(&byte, (const void *)UINTPTR_MAX, 2, NULL), 2);
+	check_only(&before.refused, 1);
 }
 
 IN_CHILD(test_guards_that_were_left_are_counted)

@@ -9,6 +9,7 @@
 #include <mcsafe/mcsafe.h>
 
 #include "check.h"
+#include "explain/file.h"
 
 #define PATH "/dev/shm/frames"
 
@@ -92,10 +93,36 @@ static void test_says_where_without_a_file(void **state)
 	e.memory = MCSAFE_MEMORY_NONE;
 	e.reason = MCSAFE_REASON_NOT_MAPPED;
 	expect(&e, "memory, address 0xabc123: not mapped");
+	e.memory = MCSAFE_MEMORY_UNKNOWN;
+	expect(&e, "memory, address 0xabc123: not mapped");
+	e.memory = MCSAFE_MEMORY_NONE;
+	e.side = MCSAFE_SIDE_NONE;
+	e.reason = MCSAFE_REASON_PROTECTED;
+	expect(&e, "memory, address 0xabc123: the access is not allowed");
 	e.reason = MCSAFE_REASON_UNKNOWN;
 	e.addr = NULL;
 	e.error = EFAULT;
 	expect(&e, "memory: cannot be accessed, the reason is not known (Bad address)");
+	/* An error of a later kernel. */
+	e.error = 4095;
+	expect(&e, "memory: cannot be accessed, the reason is not known (unknown error)");
+	e.reason = MCSAFE_REASON_SERVER_AWAY;
+	expect(&e, "memory, address 0x0: the server of the file system does not answer "
+		   "(unknown error)");
+}
+
+/* What a file system of the network says when it gives up, and what any other says. */
+static void test_an_error_tells_whether_the_server_is_away(void **state)
+{
+	static const int away[] = {ENOTCONN,     ETIMEDOUT,  EHOSTDOWN, EHOSTUNREACH, ECONNABORTED,
+				   ECONNREFUSED, ECONNRESET, ENETDOWN,  ENETUNREACH,  ESHUTDOWN},
+			 other[] = {0, EIO, EACCES, ENOENT, ESTALE, EHWPOISON, ENOSPC, EINTR};
+
+	(void)state;
+	for (size_t i = 0; i < T_LENGTH(away); i++)
+		assert_true(mcsafe__is_away(away[i]));
+	for (size_t i = 0; i < T_LENGTH(other); i++)
+		assert_false(mcsafe__is_away(other[i]));
 }
 
 static void test_says_what_the_path_is_worth(void **state)
@@ -182,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_says_each_reason),
 		cmocka_unit_test(test_says_where_without_a_file),
+		cmocka_unit_test(test_an_error_tells_whether_the_server_is_away),
 		cmocka_unit_test(test_says_what_the_path_is_worth),
 		cmocka_unit_test(test_escapes_what_could_mislead),
 		cmocka_unit_test(test_cuts_between_characters),

@@ -138,6 +138,24 @@ static void test_what_is_supported_is_said_without_a_trace(void **unused)
 
 /* ---- overlaps ----------------------------------------------------------------------------- */
 
+static void test_a_part_of_memory_without_access_is_cleared(void **unused)
+{
+	unsigned char *base = map(5);
+
+	(void)unused;
+	assert_int_equal(mcsafe_install(), 0);
+	assert_int_equal(mcsafe_inject(base, 5 * T_PAGE, MCSAFE_INJECT_PROTECT), 0);
+	assert_int_equal(mcsafe_inject_clear(base + 2 * T_PAGE, T_PAGE), 0);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(mcsafe_inject_kind_at(base + i * T_PAGE),
+				 i == 2 ? MCSAFE_INJECT_NONE : MCSAFE_INJECT_PROTECT);
+		assert_int_equal(readable(base + i * T_PAGE, T_PAGE), i == 2 ? T_PAGE : 0);
+	}
+	assert_int_equal(mcsafe_inject_clear(base, 5 * T_PAGE), 0);
+	assert_int_equal(readable(base, 5 * T_PAGE), 5 * T_PAGE);
+	assert_int_equal(munmap(base, 5 * T_PAGE), 0);
+}
+
 /* Ten pages of four mappings. One call injects into pages 1 to 8. */
 static void test_one_call_injects_into_several_mappings(void **unused)
 {
@@ -470,6 +488,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_bad_arguments_are_refused),
 		cmocka_unit_test(test_every_kind_has_a_name),
 		cmocka_unit_test(test_what_is_supported_is_said_without_a_trace),
+		cmocka_unit_test(test_a_part_of_memory_without_access_is_cleared),
 		cmocka_unit_test(test_one_call_injects_into_several_mappings),
 		cmocka_unit_test(test_no_store_is_lost),
 		cmocka_unit_test(test_nothing_leaks),

@@ -76,3 +76,10 @@ expect 2 "*MCSAFE_INJECT=copy:0: accepted are \"copy:N\"*" LD_PRELOAD="$library"
 expect 2 "*MCSAFE_INJECT=17: accepted are *" LD_PRELOAD="$library" MCSAFE_INJECT=17
 expect 2 "*cannot write MCSAFE_INJECT_LOG*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 \
 	MCSAFE_INJECT_LOG=/nonexistent/log
+expect 2 "*cannot write MCSAFE_INJECT_LOG*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 \
+	MCSAFE_INJECT_LOG=/dev/full
+expect 2 "*cannot write MCSAFE_INJECT_TRACE*" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 \
+	MCSAFE_INJECT_TRACE=/nonexistent/trace
+# An empty name is none.
+expect 1 "copy 1: 50 left" LD_PRELOAD="$library" MCSAFE_INJECT=copy:1 MCSAFE_INJECT_LOG= \
+	MCSAFE_INJECT_TRACE=

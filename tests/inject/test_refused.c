@@ -2,25 +2,37 @@
 /* test_refused.c - whichever call of libc fails: the memory is bad, or it is as it was */
 #include <mcsafe/inject.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "basics.h"
+#include "child.h"
+#include "huge_pages.h"
 #include "refusal.h"
+#include "run.h"
 
-enum type { PRIVATE_ANON, SHARED_FILE, PRIVATE_READONLY_FILE, TYPES };
+enum type {
+	PRIVATE_ANON,
+	SHARED_FILE,
+	PRIVATE_READONLY_FILE,
+	ADVISED,    /* not for children, nor for core dumps */
+	EXECUTABLE, /* private anonymous memory */
+	NO_ACCESS,
+	TYPES,
+	HUGE_PRIVATE = TYPES, /* of the hugetlb pool, alone: it may be empty */
+	HUGE_SHARED,
+	ALL_TYPES
+};
 
-static const char *const names[TYPES] = {"private anonymous memory", "a shared file",
-					 "a private read-only file"};
+static const char *const names[ALL_TYPES] = {
+	"private anonymous memory",   "a shared file",     "a private read-only file",
+	"private memory with advice", "executable memory", "memory that cannot be accessed",
+	"private huge pages",         "shared huge pages",
+};
 static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJECT_GUARD,
 						MCSAFE_INJECT_PROTECT, MCSAFE_INJECT_EOF,
 						MCSAFE_INJECT_AUTO};
@@ -28,51 +40,72 @@ static const enum mcsafe_inject_kind kinds[] = {MCSAFE_INJECT_POISON, MCSAFE_INJ
 /* EOPNOTSUPP: what the kernel does not do. EFAULT: /proc does not tell of the mapping. */
 static const int others[] = {-ENOMEM, -EOPNOTSUPP, -EFAULT, -ENOENT, -EINVAL, 0};
 
-#define SIZE (4 * T_PAGE)
+#define UNITS     4
+#define MOST      (UNITS * T_HUGE)
+#define HUGE_POOL (UNITS + 2)
 
 /* The content is never 0, so that zeros mean a loss. */
-static unsigned char content[SIZE];
+static unsigned char content[MOST];
 static unsigned char *area, *base; /* inaccessible memory lies before and after base */
 static enum type type;
 static enum mcsafe_inject_kind kind;
 
+static size_t unit(void)
+{
+	return type == HUGE_PRIVATE || type == HUGE_SHARED ? T_HUGE : T_PAGE;
+}
+
+static size_t size(void)
+{
+	return UNITS * unit();
+}
+
 static unsigned char *start(void)
 {
-	return base + T_PAGE;
+	return base + unit();
 }
 
 static size_t len(void)
 {
-	return 2 * T_PAGE;
+	return 2 * unit();
 }
 
 static void open_it(void)
 {
 	int fd = -1, flags = MAP_FIXED;
 
-	memset(content, 'c', SIZE);
-	area = mmap(NULL, SIZE + 2 * T_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(content, 'c', size());
+	area = mmap(NULL, size() + 2 * T_HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true((void *)area != MAP_FAILED);
-	base = area + T_PAGE;
-	if (type == PRIVATE_ANON) {
-		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+	base = area + T_HUGE - (uintptr_t)area % T_HUGE;
+	if (type != SHARED_FILE && type != PRIVATE_READONLY_FILE) {
+		flags |= (type == HUGE_SHARED ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS |
+			 (unit() == T_HUGE ? MAP_HUGETLB : 0);
 	} else {
 		fd = memfd_create("refused", MFD_CLOEXEC);
-		assert_int_equal(write(fd, content, SIZE), SIZE);
+		assert_int_equal(write(fd, content, size()), size());
 		flags |= type == SHARED_FILE ? MAP_SHARED : MAP_PRIVATE;
 	}
-	assert_true(mmap(base, SIZE,
+	assert_true(mmap(base, size(),
 			 type == PRIVATE_READONLY_FILE ? PROT_READ : PROT_READ | PROT_WRITE, flags,
 			 fd, 0) == base);
 	if (fd >= 0)
 		close(fd);
 	else
-		memcpy(base, content, SIZE);
+		memcpy(base, content, size());
+	if (type == ADVISED) {
+		assert_int_equal(madvise(base, size(), MADV_DONTFORK), 0);
+		assert_int_equal(madvise(base, size(), MADV_DONTDUMP), 0);
+	}
+	if (type == EXECUTABLE)
+		assert_int_equal(mprotect(base, size(), PROT_READ | PROT_EXEC), 0);
+	if (type == NO_ACCESS)
+		assert_int_equal(mprotect(base, size(), PROT_NONE), 0);
 }
 
 static void close_it(void)
 {
-	assert_int_equal(munmap(area, SIZE + 2 * T_PAGE), 0);
+	assert_int_equal(munmap(area, size() + 2 * T_HUGE), 0);
 }
 
 static int inject(void)
@@ -94,7 +127,9 @@ static void open_bad(void)
 /* No kind that is tried here loses anything. */
 static void check_content(const char *when, const char *refused)
 {
-	for (size_t i = 0; i < SIZE; i++)
+	if (type == NO_ACCESS)
+		assert_int_equal(mprotect(base, size(), PROT_READ), 0);
+	for (size_t i = 0; i < size(); i += unit() / T_PAGE)
 		if (base[i] != content[i])
 			fail_msg("%s, kind %d: byte %zu has changed %s, %s was refused",
 				 names[type], kind, i, when, refused != NULL ? refused : "nothing");
@@ -106,7 +141,7 @@ static void clear_if_bad(int result, const char *refused)
 		assert_int_not_equal(mcsafe_inject_kind_at(start()), MCSAFE_INJECT_NONE);
 	/* A piece that could not be undone stays listed. */
 	if (mcsafe_inject_kind_at(start()) != MCSAFE_INJECT_NONE ||
-	    mcsafe_inject_kind_at(start() + T_PAGE) != MCSAFE_INJECT_NONE)
+	    mcsafe_inject_kind_at(start() + unit()) != MCSAFE_INJECT_NONE)
 		assert_int_equal(clear(), 0);
 	check_content("after an injection", refused);
 	close_it();
@@ -132,15 +167,14 @@ static bool is_possible(void)
 	return possible;
 }
 
-static void test_memory_is_bad_or_as_it_was(void **state)
+static unsigned refuse_each_of(enum type first, enum type end)
 {
 	const struct t_attempt injecting = {"inject", open_it, inject, clear_if_bad};
 	const struct t_attempt clearing = {"inject_clear", open_bad, clear, clear_again};
 	unsigned tried = 0;
 
-	(void)state;
 	for (size_t k = 0; k < T_LENGTH(kinds); k++)
-		for (type = PRIVATE_ANON; type < TYPES; type++) {
+		for (type = first; type < end; type++) {
 			unsigned injected, cleared;
 
 			kind = kinds[k];
@@ -153,8 +187,21 @@ static void test_memory_is_bad_or_as_it_was(void **state)
 			assert_true(injected >= 2 && cleared >= 1);
 			tried++;
 		}
+	return tried;
+}
+
+static void test_memory_is_bad_or_as_it_was(void **state)
+{
+	(void)state;
 	/* PROTECT and EOF work everywhere. */
-	assert_true(tried >= 6);
+	assert_true(refuse_each_of(PRIVATE_ANON, TYPES) >= 2 * TYPES);
+}
+
+static void test_huge_pages_are_bad_or_as_they_were(void **state)
+{
+	(void)state;
+	/* PROTECT does. */
+	assert_true(refuse_each_of(HUGE_PRIVATE, ALL_TYPES) >= 2);
 }
 
 /* The call tries the kind on a page of its own, which may be left. The next call has another. */
@@ -179,12 +226,19 @@ static void test_asking_what_is_supported(void **state)
 	assert_true(nth >= 4);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_is_bad_or_as_it_was),
 		cmocka_unit_test(test_asking_what_is_supported),
 	};
+	static const struct CMUnitTest huge_tests[] = {
+		cmocka_unit_test(test_huge_pages_are_bad_or_as_they_were),
+	};
 
-	return cmocka_run_group_tests_name("inject.refused", tests, NULL, NULL);
+	if (argc < 2 || strcmp(argv[1], "hugetlb") != 0)
+		return t_run("inject.refused", tests, T_LENGTH(tests));
+	if (!t_reserve_huge_pages(HUGE_POOL))
+		t_skip_all("there are no huge pages; root can reserve some (vm.nr_hugepages)");
+	return t_run("inject.refused_hugetlb", huge_tests, T_LENGTH(huge_tests));
 }

@@ -177,6 +177,7 @@ static void test_what_is_no_copy_is_not_counted(void **unused)
 	for (w = 0; w < WAYS; w++)
 		copy(&ways[w], 0, 0);
 	assert_int_equal(memcpy_mcsafe(dst, src, SIZE_MAX), SIZE_MAX);
+	assert_int_equal(memcpy_mcsafe((void *)(UINTPTR_MAX - 5), src, 10), 10);
 	assert_int_equal(mcsafe_memset(dst, 0, SIZE_MAX, NULL), SIZE_MAX);
 	assert_int_equal(mcsafe_inject_copies(), 0);
 	copy(&ways[0], 10, 5);
@@ -240,6 +241,7 @@ static void test_bad_specifications_are_refused(void **unused)
 		"access:1",
 		"copy:1,2",
 		"copy:18446744073709551616",
+		"copy:99999999999999999999",
 	};
 	size_t i;
 

@@ -32,7 +32,22 @@ static void print_script(const uint8_t *bytes, size_t n)
 	print_error("\n");
 }
 
-/* Random scripts must have met everything often. Otherwise the generator is broken. */
+/* Whether the scripts have met everything, each as often as so many scripts do. */
+static bool has_met_all(void)
+{
+	const struct script_tally *t = &script_tally;
+	/* Only one script in some ten thousands meets these, so it is not asked of a slow tool. */
+	bool met = cases < CASES || (t->end_of_file > 0 && t->would_block > 0);
+
+	met = met && t->source_faults > cases / 20 && t->destination_faults > cases / 20 &&
+	      t->refused > cases / 100;
+	for (int flavour = 0; flavour < MODEL_FLAVOURS; flavour++)
+		/* Discarded bytes are never read or written, so that a discard cannot stop. */
+		met = met && t->copies_by_flavour[flavour] > cases / 100 &&
+		      (flavour == MODEL_DISCARD || t->faults_by_flavour[flavour] > cases / 1000);
+	return met;
+}
+
 static void check_tally(void)
 {
 	const struct script_tally *t = &script_tally;
@@ -42,22 +57,8 @@ static void check_tally(void)
 		      "%lu refused, %lu at an end of file, %lu at a full pipe\n",
 		      cases, t->copies, t->source_faults, t->destination_faults, t->refused,
 		      t->end_of_file, t->would_block);
-	assert_in_range(t->source_faults, cases / 20 + 1, SIZE_MAX);
-	assert_in_range(t->destination_faults, cases / 20 + 1, SIZE_MAX);
-	assert_in_range(t->refused, cases / 100 + 1, SIZE_MAX);
-	/* Only one script in some thousands meets these, so a slow tool may meet none. */
-	if (cases >= CASES / 10) {
-		assert_int_not_equal(t->end_of_file, 0);
-		assert_int_not_equal(t->would_block, 0);
-	}
-	for (int flavour = 0; flavour < MODEL_FLAVOURS; flavour++) {
-		assert_in_range(t->copies_by_flavour[flavour], cases / 100 + 1, SIZE_MAX);
-		/* Discarded bytes are never read or written, so that a discard cannot stop. */
-		if (flavour != MODEL_DISCARD)
-			assert_in_range(t->faults_by_flavour[flavour], cases / 1000 + 1, SIZE_MAX);
-		else
-			assert_int_equal(t->faults_by_flavour[flavour], 0);
-	}
+	assert_true(has_met_all());
+	assert_int_equal(t->faults_by_flavour[MODEL_DISCARD], 0);
 }
 
 static void test_scripts_agree_with_the_model(void **state)
@@ -69,7 +70,8 @@ static void test_scripts_agree_with_the_model(void **state)
 	/* There is only one thread, so ThreadSanitizer has nothing to find. */
 	cases = CASES / t_stride(T_THREAD_SANITIZER ? 50 : 10, 50);
 	script_open();
-	for (uint64_t i = 0; i < cases; i++) {
+	/* A generator that is broken does not meet all in a hundred times as many. */
+	for (uint64_t i = 0; i < cases || (!has_met_all() && i / 100 < cases); i++) {
 		uint64_t words[SCRIPT_WORDS];
 		const char *bad;
 

@@ -478,7 +478,7 @@ IN_CHILD(test_registered_object_survives_dlclose)
 #define CHANGES 3000
 
 static _Atomic int stop;
-static _Atomic unsigned long n_asked, n_found, n_faults, n_changes;
+static _Atomic unsigned long n_found, n_not_found, n_faults, n_changes;
 
 /* The rows of table t are the even instructions, and tell t by the distance of their fixup. */
 static struct mcsafe_row tables[2][HALF];
@@ -493,7 +493,6 @@ static void make_tables(void)
 
 static void *ask_all_the_time(void *arg)
 {
-	unsigned long asked = 0, found = 0;
 	size_t i = (size_t)(uintptr_t)arg;
 	uintptr_t fixup;
 	uint64_t facts;
@@ -505,20 +504,18 @@ static void *ask_all_the_time(void *arg)
 
 			CHECK_LT(table, 2);
 			CHECK_EQ((facts >> 16 & 0xff), table + 1);
-			found++;
+			atomic_fetch_add(&n_found, 1);
+		} else {
+			atomic_fetch_add(&n_not_found, 1);
 		}
 		CHECK_EQ(ask(many_insn(2 * i + 1), &fixup, &facts), 0);
-		asked++;
 	}
-	atomic_fetch_add(&n_asked, asked);
-	atomic_fetch_add(&n_found, found);
 	return NULL;
 }
 
 static void *fault_all_the_time(void *arg)
 {
 	struct t_registers registers = {0};
-	unsigned long faults = 0;
 	char dst[16];
 
 	(void)arg;
@@ -526,9 +523,8 @@ static void *fault_all_the_time(void *arg)
 		CHECK_EQ(load(memory.bad, &registers), 1);
 		CHECK_EQ(registers.r9, (uintptr_t)memory.bad);
 		CHECK_EQ(memcpy_mcsafe(dst, memory.bad - 5, sizeof(dst)), sizeof(dst) - 5);
-		faults += 2;
+		atomic_fetch_add(&n_faults, 2);
 	}
-	atomic_fetch_add(&n_faults, faults);
 	return NULL;
 }
 
@@ -549,6 +545,13 @@ static void *change_all_the_time(void *arg)
 	return NULL;
 }
 
+/* The threads run until rows were found and not found, however the kernel lets them run. */
+static bool have_met_all(void)
+{
+	return atomic_load(&n_changes) >= CHANGES && atomic_load(&n_faults) > 0 &&
+	       atomic_load(&n_found) > 0 && atomic_load(&n_not_found) > 0;
+}
+
 IN_CHILD(test_tables_come_and_go_while_others_fault)
 {
 	static void *(*const work[])(void *) = {ask_all_the_time, fault_all_the_time,
@@ -562,7 +565,7 @@ IN_CHILD(test_tables_come_and_go_while_others_fault)
 	CHECK_EQ(mcsafe_install(), 0);
 	for (uintptr_t i = 0; i < 4; i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, work[i], (void *)(i % 2)), 0);
-	while (atomic_load(&n_changes) < CHANGES) {
+	while (!have_met_all()) {
 		struct t_registers registers = {0};
 
 		object = open_object();
@@ -574,12 +577,9 @@ IN_CHILD(test_tables_come_and_go_while_others_fault)
 	atomic_store(&stop, 1);
 	for (size_t i = 0; i < 4; i++)
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
-	fprintf(stderr, "%lu faults landed, %lu rows asked for, %lu found, %lu changes\n",
-		atomic_load(&n_faults), atomic_load(&n_asked), atomic_load(&n_found),
+	fprintf(stderr, "%lu faults landed, %lu rows found, %lu not found, %lu changes\n",
+		atomic_load(&n_faults), atomic_load(&n_found), atomic_load(&n_not_found),
 		atomic_load(&n_changes));
-	CHECK_GT(atomic_load(&n_faults), 0);
-	CHECK_GT(atomic_load(&n_found), 0);
-	CHECK_LT(atomic_load(&n_found), atomic_load(&n_asked));
 }
 
 int main(void)

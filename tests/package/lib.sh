@@ -74,7 +74,8 @@ pkg_config() {
 }
 
 # files_of PART VERSION LIBDIR DOCDIR BUILD-TYPE - the files of a part of an installation, below its
-# prefix: library, inject, command or development. The fixture's build has the manual pages.
+# prefix: library, inject, command, development or python. LIBDIR of the last is the directory that
+# Python searches. The fixture's build has the manual pages.
 files_of() {
   local version=$2 lib=$3 doc=$4 type=$5 name
   case $1 in
@@ -101,6 +102,12 @@ files_of() {
       if grep -q '^Libs.private: -lunwind' "$WORK/build/mcsafe.pc"; then
         printf '%s\n' "$lib/cmake/mcsafe/FindLibunwind.cmake"
       fi
+      ;;
+    python)
+      (cd "$MCSAFE_SOURCE_DIR/bindings/python" && find mcsafe -name '*.py' -o -name '*.pyi') |
+        sed "s,^,$lib/,"
+      printf "$lib/mcsafe/%s\n" _mcsafe.abi3.so inject.abi3.so py.typed
+      printf '%s\n' "$lib/mcsafe-$version.dist-info/METADATA" "$doc/README.md"
       ;;
     *) die "no such part: $1" ;;
   esac

@@ -38,7 +38,15 @@ SYMBOLS = {
     "src/inject/mcsafe-inject.map": "debian/libmcsafe-inject0.symbols",
 }
 # What the script reads, and some more.
-PARTS = (".gitignore", "CHANGELOG.md", "README.md", "debian", "include", "packaging")
+PARTS = (".gitignore", "CHANGELOG.md", "README.md", "bindings", "debian", "include", "packaging")
+# What names the authors, without an address.
+AUTHORS = {
+    "LICENSE": r"^Copyright \(c\) \d+, (.*)$",
+    "bindings/python/pyproject.toml": r'^authors = \[\{ name = "(.*)" \}\]$',
+    "bindings/rust/mcsafe/Cargo.toml": r'^authors = \["(.*)"\]$',
+    "bindings/rust/mcsafe-sys/Cargo.toml": r'^authors = \["(.*)"\]$',
+    "debian/copyright": r"^Copyright: \d+ (.*)$",
+}
 
 
 def git(tree: Path, *arguments: str, **more: str) -> str:
@@ -70,6 +78,22 @@ class Versions(unittest.TestCase):
         for line in found:
             self.assertIn(f"is {VERSION}, not 9.8.7", line)
 
+    def test_the_same_maintainer_is_named_everywhere(self) -> None:
+        found = source.maintainers(SOURCE)
+        self.assertEqual(len(found), len(source.MAINTAINERS))
+        [maintainer] = set(found.values())
+        self.assertRegex(maintainer, r"^\S.* <\S+@\S+>$")
+
+    def test_the_same_authors_are_named_everywhere(self) -> None:
+        for name, pattern in AUTHORS.items():
+            [authors] = re.findall(pattern, (SOURCE / name).read_text(), re.M)
+            self.assertEqual(authors, "the libmcsafe authors", name)
+
+    def test_the_placeholder_is_called_one(self) -> None:
+        address = re.search(r"<(.*)>", source.PLACEHOLDER)[1]
+        for name in ("CONTRIBUTING.md", "SECURITY.md"):
+            self.assertIn(f"`{address}`", (SOURCE / name).read_text(), name)
+
     def test_debian_lists_each_symbol_with_its_version(self) -> None:
         for name, list_name in SYMBOLS.items():
             text = re.sub(r"/\*.*?\*/", "", (SOURCE / name).read_text(), flags=re.S)
@@ -94,7 +118,7 @@ class Release(unittest.TestCase):
         cls.addClassCleanup(cls.shared.cleanup)
         cls.original = Path(cls.shared.name) / "original"
         for name in PARTS:
-            ignored = shutil.ignore_patterns("__pycache__")
+            ignored = shutil.ignore_patterns("__pycache__", "target")
             if (SOURCE / name).is_dir():
                 shutil.copytree(SOURCE / name, cls.original / name, ignore=ignored)
             else:
@@ -203,6 +227,19 @@ class Release(unittest.TestCase):
             content = (self.output / name).read_bytes()
             self.assertEqual(hashlib.sha256(content).hexdigest(), digest)
 
+    def test_a_placeholder_of_the_maintainer_is_named_until_it_is_replaced(self) -> None:
+        words = f'the maintainer "{source.PLACEHOLDER}" is a placeholder'
+        names = [name for name, _, _ in source.MAINTAINERS]
+        # A packager's tree has no placeholder.
+        [now] = set(source.maintainers(SOURCE).values())
+        for name in names:
+            replace(self.tree / name, now, source.PLACEHOLDER)
+        git(self.tree, "commit", "--quiet", "--all", "--allow-empty", "--message", "placeholder")
+        for name in names:
+            self.assertIn(words, self.release(VERSION).stdout)
+            self.change(name, source.PLACEHOLDER, "Somebody <somebody@localhost>")
+        self.assertNotIn("placeholder", self.release(VERSION).stdout)
+
     def test_a_dry_run_makes_no_tag(self) -> None:
         self.made(VERSION)
         self.assertEqual(git(self.tree, "tag"), "")
@@ -217,6 +254,13 @@ class Release(unittest.TestCase):
             ("debian/changelog", f"({VERSION}-", "(9.8.7-"),
             ("packaging/libmcsafe.spec", f"        {VERSION}", "        9.8.7"),
             ("packaging/libmcsafe.spec", f" - {VERSION}-", " - 9.8.7-"),
+            ("bindings/rust/mcsafe/Cargo.toml", f'\nversion = "{VERSION}"', '\nversion = "9.8.7"'),
+            ("bindings/rust/mcsafe/Cargo.toml", f', version = "{VERSION}"', ', version = "9.8.7"'),
+            ("bindings/rust/mcsafe-sys/Cargo.toml", f'"{VERSION}"', '"9.8.7"'),
+            ("bindings/rust/Cargo.lock", f'"mcsafe"\nversion = "{VERSION}"',
+             '"mcsafe"\nversion = "9.8.7"'),
+            ("bindings/rust/Cargo.lock", f'"mcsafe-sys"\nversion = "{VERSION}"',
+             '"mcsafe-sys"\nversion = "9.8.7"'),
         ):
             with self.subTest(new):
                 self.change(name, old, new)

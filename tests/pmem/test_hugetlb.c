@@ -108,6 +108,21 @@ static void test_a_read_of_a_hole_takes_only_what_mmap_has_set_aside(void **stat
 	assert_int_equal(t_huge_pages_left(), before);
 }
 
+static void test_an_empty_file_has_no_mapping(void **state)
+{
+	struct mcsafe_pmem_info info;
+	char byte;
+
+	(void)state;
+	new_file();
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(info.size, 0);
+	assert_int_equal(mcsafe_pmem_pread(pmem, &byte, 1, 0, NULL), 0);
+	close_it();
+}
+
 static void test_a_file_for_which_too_few_pages_are_left_is_not_opened(void **state)
 {
 	size_t size;
@@ -185,6 +200,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_read_of_a_hole_takes_only_what_mmap_has_set_aside),
+		cmocka_unit_test(test_an_empty_file_has_no_mapping),
 		cmocka_unit_test(test_a_file_for_which_too_few_pages_are_left_is_not_opened),
 		cmocka_unit_test(test_no_page_is_an_error_that_passes),
 		cmocka_unit_test(test_a_hole_that_somebody_has_punched_passes_too),

@@ -170,6 +170,72 @@ static void test_an_empty_file_is_all_end(void **state)
 	close(fd);
 }
 
+/* Trusted memory takes what can be read. */
+static void test_a_read_into_trusted_memory_stops_at_bad_memory(void **state)
+{
+	static unsigned char room[2 * T_PAGE];
+	const struct iovec trusted = {room, sizeof(room)};
+	int fd = file_of("");
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_pmem_info info;
+	struct mcsafe_fault fault = {.cause = MCSAFE_CAUSE_NONE};
+	struct mcsafe_iter it;
+
+	(void)state;
+	t_install();
+	memset(room, 'x', sizeof(room));
+	assert_int_equal(pwrite(fd, room, sizeof(room), 0), sizeof(room));
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	mcsafe_pmem_get_info(pmem, &info);
+	assert_int_equal(mprotect((char *)info.base + T_PAGE, T_PAGE, PROT_NONE), 0);
+	memset(room, 'o', sizeof(room));
+	assert_int_equal(mcsafe_iter_kvec(&it, MCSAFE_SIDE_DESTINATION, &trusted, 1, sizeof(room)),
+			 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, sizeof(room), 0, &fault), T_PAGE);
+	assert_int_equal(fault.side, MCSAFE_SIDE_SOURCE);
+	assert_int_equal(fault.cause, MCSAFE_CAUSE_PROTECTED);
+	assert_int_equal(room[T_PAGE - 1], 'x');
+	assert_int_equal(room[T_PAGE], 'o');
+	mcsafe_pmem_close(pmem);
+	close(fd);
+}
+
+/* The memory of the caller is bad: what was stored before it counts, or it is an error. */
+static void test_salvage_stops_at_bad_memory_of_the_caller(void **state)
+{
+	int fd = file_of("0123456789");
+	unsigned char *memory =
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *bad = memory + T_PAGE;
+	struct mcsafe_pmem *pmem;
+	struct mcsafe_range hole;
+	size_t n = 1;
+
+	(void)state;
+	t_install();
+	assert_true((void *)memory != MAP_FAILED);
+	assert_int_equal(mprotect(bad, T_PAGE, PROT_NONE), 0);
+	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, bad - 4, 10, 0, 'h', &hole, &n), 4);
+	assert_memory_equal(bad - 4, "0123", 4);
+	assert_int_equal(n, 0);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, bad, 10, 0, 'h', &hole, &n), -EFAULT);
+	assert_int_equal(n, 0);
+	/* The same where the bytes are known to be lost. */
+	assert_int_equal(mcsafe_badblocks_add(mcsafe_pmem_badblocks(pmem), 0, 10), 0);
+	n = 1;
+	assert_int_equal(mcsafe_pmem_salvage(pmem, bad - 4, 10, 0, 'h', &hole, &n), 4);
+	assert_memory_equal(bad - 4, "hhhh", 4);
+	assert_int_equal(n, 1);
+	assert_int_equal(hole.start, 0);
+	assert_int_equal(hole.len, 4);
+	assert_int_equal(mcsafe_pmem_salvage(pmem, bad, 10, 0, 'h', &hole, &n), -EFAULT);
+	assert_int_equal(n, 0);
+	mcsafe_pmem_close(pmem);
+	munmap(memory, 2 * T_PAGE);
+	close(fd);
+}
+
 static void test_arguments_out_of_range_are_refused(void **state)
 {
 	int fd = file_of("0123456789");
@@ -178,6 +244,7 @@ static void test_arguments_out_of_range_are_refused(void **state)
 	struct mcsafe_iter it;
 	struct iovec huge[2] = {{NULL, SSIZE_MAX}, {NULL, 1}};
 	char buf[16];
+	const struct iovec trusted = {buf, 4};
 	size_t nholes = 77;
 
 	(void)state;
@@ -194,7 +261,10 @@ static void test_arguments_out_of_range_are_refused(void **state)
 	assert_int_equal(mcsafe_pmem_preadv(pmem, NULL, 0, 0, &fault), 0);
 	assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_SOURCE, buf, 4), 0);
 	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, 0, &fault), -EINVAL);
+	assert_int_equal(mcsafe_iter_kvec(&it, MCSAFE_SIDE_SOURCE, &trusted, 1, 4), 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, 0, &fault), -EINVAL);
 	assert_int_equal(mcsafe_iter_ubuf(&it, MCSAFE_SIDE_DESTINATION, buf, 4), 0);
+	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, -1, &fault), -EINVAL);
 	assert_int_equal(mcsafe_pmem_write_iter(pmem, &it, 4, 0, &fault), -EINVAL);
 	assert_int_equal(mcsafe_iter_fd(&it, MCSAFE_SIDE_DESTINATION, 4711, 0, 4), 0);
 	assert_int_equal(mcsafe_pmem_read_iter(pmem, &it, 4, 0, &fault), -EBADF);
@@ -789,6 +859,8 @@ int main(void)
 		cmocka_unit_test(test_says_what_memory_is),
 		cmocka_unit_test(test_refuses_what_it_cannot_map),
 		cmocka_unit_test(test_an_empty_file_is_all_end),
+		cmocka_unit_test(test_a_read_into_trusted_memory_stops_at_bad_memory),
+		cmocka_unit_test(test_salvage_stops_at_bad_memory_of_the_caller),
 		cmocka_unit_test(test_arguments_out_of_range_are_refused),
 		cmocka_unit_test(test_reading_is_not_writing),
 		cmocka_unit_test(test_a_known_range_is_not_touched),

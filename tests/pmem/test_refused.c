@@ -246,6 +246,49 @@ static void test_reading_needs_no_other_call(void **state)
 	assert_true(refuse_each(&attempt) >= 4);
 }
 
+/* What is known to be bad is replaced at once, unless the shield cannot be opened. */
+static int shield(void)
+{
+	struct mcsafe_shield *opened;
+	void *base;
+
+	return mcsafe_pmem_shield(pmem, NULL, &base, &opened);
+}
+
+static void check_shield(int result, const char *refused)
+{
+	const unsigned char *base;
+	struct mcsafe_shield *opened;
+	void *at;
+
+	(void)refused;
+	if (result == 0)
+		assert_int_equal(mcsafe_pmem_unshield(pmem), 0);
+	assert_int_equal(mcsafe_pmem_shield(pmem, NULL, &at, &opened), 0);
+	base = at;
+	assert_int_equal(base[0], 'o');
+	assert_int_equal(base[T_PAGE], 0);
+	assert_int_equal(mcsafe_shield_lost(opened), 2 * T_PAGE);
+	mcsafe_pmem_close(pmem);
+}
+
+static void test_shielding(void **state)
+{
+	/* ENODATA: it is not known what is mapped. */
+	static const int of_shields[] = {-ENOMEM, -EBADF, -ENODATA, 0};
+	const struct t_attempt attempt = {"shield", open_known_bad, shield, check_shield};
+
+	(void)state;
+	t_install();
+	make_file();
+	/* What all shields share stays. */
+	open_known_bad();
+	assert_int_equal(shield(), 0);
+	mcsafe_pmem_close(pmem);
+	for (size_t i = 0; i < T_LENGTH(errors); i++)
+		assert_true(t_refuse_each(&attempt, errors[i], of_shields) >= 8);
+}
+
 static void open_plain(void)
 {
 	assert_int_equal(mcsafe_pmem_open_fd(&pmem, fd, WRITING), 0);
@@ -317,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_reading_needs_no_other_call),
 		cmocka_unit_test(test_making_durable),
 		cmocka_unit_test(test_scrubbing),
+		cmocka_unit_test(test_shielding),
 		cmocka_unit_test(test_a_low_number_that_cannot_be_held_is_not_kept),
 	};
 

@@ -138,14 +138,13 @@ static void test_no_call_is_lost_when_signals_interrupt(void **state)
 	from_handler = 0;
 	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-	for (unsigned i = 0; i < 100 * ROUNDS && from_handler < 500; i++) {
+	for (unsigned i = 0; from_handler == 0 || (i < 100 * ROUNDS && from_handler < 500); i++) {
 		mcsafe__running_enter(&running);
 		mcsafe__running_leave(&running);
 		sums.in = i + 1;
 	}
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	signal(SIGALRM, SIG_IGN);
-	assert_in_range(from_handler, 1, UINT32_MAX);
 	sums.out = sums_of(&running).out;
 	assert_int_equal(sums.out, sums.in + from_handler);
 	assert_int_equal(sums_of(&running).in, sums.out);

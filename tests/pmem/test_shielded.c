@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "cmocka_all.h"
+#include "pmem/pmem.h"
 #include "rng.h"
 #include "run.h"
 #include "tool.h"
@@ -176,7 +177,9 @@ IN_CHILD(test_known_ranges_are_replaced_untouched)
 
 	open_all();
 	bad = mcsafe_pmem_badblocks(f.pmem);
+	/* Of two in a page, the second finds a stand-in. */
 	CHECK_EQ(mcsafe_badblocks_add(bad, 7 * T_PAGE + 64, 64), 0);
+	CHECK_EQ(mcsafe_badblocks_add(bad, 7 * T_PAGE + 512, 64), 0);
 	CHECK_EQ(mcsafe_badblocks_add(bad, 9 * T_PAGE - 1, 2), 0);
 	open_shielded(NULL);
 	/* The file has the bytes, so the page of the file would show. */
@@ -190,7 +193,7 @@ IN_CHILD(test_known_ranges_are_replaced_untouched)
 	CHECK_EQ(load(10), 11);
 	/* The registry has what it had. */
 	ask();
-	CHECK_EQ(mcsafe_badblocks_bytes(bad), 66);
+	CHECK_EQ(mcsafe_badblocks_bytes(bad), 66 + 64);
 	CHECK_EQ(mcsafe_pmem_refresh(f.pmem), 0);
 	CHECK_EQ(load(7), 0);
 	CHECK_EQ(mcsafe_pmem_unshield(f.pmem), 0);
@@ -242,6 +245,8 @@ IN_CHILD(test_what_is_refused)
 	options = (struct mcsafe_shield_options){
 		.size = sizeof(options), .fill = MCSAFE_SHIELD_BYTE, .byte = 256};
 	CHECK_EQ(mcsafe_pmem_shield(f.pmem, &options, &base, &shield), -EINVAL);
+	options.size--;
+	CHECK_EQ(mcsafe_pmem_shield(f.pmem, &options, &base, &shield), -EINVAL);
 	CHECK_EQ(mcsafe_pmem_unshield(f.pmem), 0);
 	open_shielded(NULL);
 	CHECK_EQ(mcsafe_pmem_shield(f.pmem, NULL, &base, &shield), -EEXIST);
@@ -254,6 +259,36 @@ IN_CHILD(test_what_is_refused)
 	CHECK_EQ(mcsafe_pmem_shield(memory, NULL, &base, &shield), -ENOTSUP);
 	CHECK_PTR_EQ(base, NULL);
 	CHECK_PTR_EQ(shield, NULL);
+}
+
+/* The program has closed the number of the file, and got it for another. */
+IN_CHILD(test_another_file_is_not_shielded)
+{
+	struct mcsafe_shield *shield;
+	int other = memfd_create("other", MFD_CLOEXEC);
+	void *base;
+
+	open_all();
+	CHECK_EQ(dup2(other, f.pmem->fd), f.pmem->fd);
+	CHECK_EQ(mcsafe_pmem_shield(f.pmem, NULL, &base, &shield), -EBADF);
+	CHECK_PTR_EQ(f.pmem->shielded, NULL);
+}
+
+/* The file has grown since, so its new pages are not in the shielded mapping. */
+IN_CHILD(test_pages_past_a_shield_are_repaired_too)
+{
+	unsigned char byte;
+
+	open_all();
+	open_shielded(NULL);
+	put(N, 1);
+	CHECK_EQ(mcsafe_pmem_refresh(f.pmem), 0);
+	CHECK_EQ(mcsafe_badblocks_add(mcsafe_pmem_badblocks(f.pmem), N * T_PAGE, T_PAGE), 0);
+	CHECK_EQ(read_page(N, &byte), -EIO);
+	CHECK_EQ(repair(N, 77), T_PAGE);
+	CHECK_EQ(read_page(N, &byte), 16);
+	CHECK_EQ(byte, 77);
+	CHECK_EQ(mcsafe_shield_lost(f.shield), 0);
 }
 
 /* What was lost before the end is in the registry after it. */
@@ -365,6 +400,32 @@ static void check_store(size_t page, unsigned char byte)
 	*(m.state[page] == STAND_IN ? &m.stand_in[page] : &m.file[page]) = byte;
 }
 
+/* The pages are as the model says. */
+static void check_pages(void)
+{
+	CHECK_EQ(mcsafe_shield_lost(f.shield), m.lost);
+	for (size_t page = 0; page < N; page++) {
+		struct mcsafe_range range;
+		bool listed = mcsafe_shield_next(f.shield, page * T_PAGE, &range) &&
+			      range.start == page * T_PAGE;
+
+		CHECK_EQ(is_known(page), m.known[page]);
+		CHECK_EQ(listed, m.state[page] == STAND_IN);
+		m.seen[m.state[page] + (m.known[page] ? 4 : 0)]++;
+	}
+}
+
+/* However few random steps follow, a page has failed, was replaced, and became known. */
+static void first_steps(void)
+{
+	fail_page(0, true);
+	check_pages();
+	check_load(0);
+	check_pages();
+	refresh();
+	check_pages();
+}
+
 static void step(struct t_rng *rng)
 {
 	size_t page = t_rng_below(rng, N), what = t_rng_below(rng, 100);
@@ -386,16 +447,7 @@ static void step(struct t_rng *rng)
 		refresh();
 	else
 		open_again();
-	CHECK_EQ(mcsafe_shield_lost(f.shield), m.lost);
-	for (page = 0; page < N; page++) {
-		struct mcsafe_range range;
-		bool listed = mcsafe_shield_next(f.shield, page * T_PAGE, &range) &&
-			      range.start == page * T_PAGE;
-
-		CHECK_EQ(is_known(page), m.known[page]);
-		CHECK_EQ(listed, m.state[page] == STAND_IN);
-		m.seen[m.state[page] + (m.known[page] ? 4 : 0)]++;
-	}
+	check_pages();
 }
 
 IN_CHILD(test_random_steps_agree_with_the_model)
@@ -406,6 +458,7 @@ IN_CHILD(test_random_steps_agree_with_the_model)
 	open_shielded(NULL);
 	for (size_t page = 0; page < N; page++)
 		m.file[page] = (unsigned char)(page + 1);
+	first_steps();
 	for (size_t i = 20000 / t_stride(10, 100); i > 0; i--)
 		step(&rng);
 	mcsafe_pmem_close(f.pmem);
@@ -420,6 +473,8 @@ int main(void)
 		cmocka_unit_test(test_known_ranges_are_replaced_untouched),
 		cmocka_unit_test(test_what_lies_past_the_end_is_not_added),
 		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_another_file_is_not_shielded),
+		cmocka_unit_test(test_pages_past_a_shield_are_repaired_too),
 		cmocka_unit_test(test_an_end_loses_nothing_that_was_noted),
 		cmocka_unit_test(test_random_steps_agree_with_the_model),
 	};

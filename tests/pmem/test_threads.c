@@ -107,7 +107,10 @@ static void break_and_repair(struct t_rng *rng, enum mcsafe_inject_kind kind, si
 	unsigned char data[T_PAGE], back[T_PAGE], *at = base() + page * T_PAGE;
 
 	assert_int_equal(mcsafe_inject(at, T_PAGE, kind), 0);
-	let_them_read();
+	/* In the first round until one of them has met it. */
+	do
+		let_them_read();
+	while (atomic_load(&faults) == 0);
 	fill(data, page * T_PAGE, n, (unsigned)t_rng_below(rng, VERSIONS));
 	assert_int_equal(mcsafe_pmem_repair(pmem, data, n, (off_t)(page * T_PAGE)), n);
 	/*
@@ -173,7 +176,6 @@ static void test_readers_beside_a_repair_see_no_wrong_byte(void **state)
 		      atomic_load(&faults));
 	assert_int_equal(atomic_load(&wrong_bytes), 0);
 	assert_int_equal(atomic_load(&wrong_results), 0);
-	assert_true(atomic_load(&faults) > 0);
 	mcsafe_pmem_close(pmem);
 	close(fd);
 }

@@ -49,6 +49,11 @@ static void test_characters_that_are_not_seen_are_escaped(void **state)
 	(void)state;
 	expect("\xc2\x9b", "\\xc2\\x9b");          /* U+009B: starts a sequence, as ESC [ */
 	expect("\xc2\xa0", "\xc2\xa0");            /* U+00A0 */
+	expect("\xc2\xad", "\\xc2\\xad");          /* U+00AD: a soft hyphen */
+	expect("\xd8\x9c", "\\xd8\\x9c");          /* U+061C: an Arabic mark */
+	expect("\xe2\x80\x8b", "\\xe2\\x80\\x8b"); /* U+200B: a space of no width */
+	expect("\xe2\x80\x8f", "\\xe2\\x80\\x8f"); /* U+200F: right to left */
+	expect("\xe2\x80\x90", "\xe2\x80\x90");    /* U+2010: a hyphen */
 	expect("\xe2\x80\xa8", "\\xe2\\x80\\xa8"); /* U+2028: a line ends */
 	/* NOLINTBEGIN(misc-misleading-bidirectional): this is about them. */
 	expect("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* U+202E: right to left */

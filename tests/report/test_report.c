@@ -238,6 +238,170 @@ static void test_signal_that_was_sent_is_reported_as_sent(void **state)
 	}
 }
 
+/* A code that has no name, in a thread without one. */
+static void die_without_names(void *arg)
+{
+	siginfo_t si;
+
+	(void)arg;
+	ready(0);
+	CHECK_EQ(prctl(PR_SET_NAME, "", 0, 0, 0), 0);
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGSEGV;
+	si.si_code = -77;
+	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGSEGV, &si), 0);
+}
+
+static void test_what_has_no_name_is_reported_by_its_number(void **state)
+{
+	const char *line;
+
+	(void)state;
+	start();
+	t_dies(die_without_names, NULL, SIGSEGV);
+	fetch();
+	expect("  cause:       sent, si_code -77");
+	expect("  thread:      ");
+	line = strstr(text, " of process ") + strlen(" of process ");
+	assert_int_equal(line[strspn(line, "0123456789")], '\n');
+}
+
+static void load_escaped(void *arg)
+{
+	(void)arg;
+	ready(0);
+	t_read_byte(memory->bad);
+}
+
+/* Escaped, the path has four times its length, and leaves no room for the reason. So the reason
+ * alone is in its line. The line of the mapping names the file. */
+static void test_a_long_path_does_not_take_the_reasons_place(void **state)
+{
+	char path[512], odd[201];
+	struct t_bad_page m = {.kind = T_TRUNCATED};
+	void *at;
+
+	(void)state;
+	memset(odd, '\x01', 200);
+	odd[200] = '\0';
+	snprintf(path, sizeof(path), "/tmp/%s-%d", odd, (int)getpid());
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "/tmp/%s-%d/%s", odd, (int)getpid(), odd);
+	m.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(m.fd >= 0);
+	at = mmap(NULL, T_PAGE, PROT_READ, MAP_SHARED, m.fd, 0);
+	assert_true(at != MAP_FAILED);
+	m.good = m.bad = at;
+	memory = &m;
+	start();
+	t_dies(load_escaped, NULL, SIGBUS);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "/tmp/%s-%d", odd, (int)getpid());
+	assert_int_equal(rmdir(path), 0);
+	close(m.fd);
+	munmap(at, T_PAGE);
+	fetch();
+	expect("  reason:      past the end of the file, which has 0 bytes\n");
+}
+
+#define DEEP 150 /* calls; more than a report has frames */
+
+/* NOLINTNEXTLINE(misc-no-recursion): frames are what it is about */
+static __attribute__((noinline)) void die_deep(unsigned level)
+{
+	if (level == 0)
+		t_read_byte(memory->bad);
+	else
+		die_deep(level - 1);
+	NO_TAIL_CALL();
+}
+
+static void begin_deep(void *arg)
+{
+	(void)arg;
+	ready(0);
+	die_deep(DEEP);
+	NO_TAIL_CALL();
+}
+
+static void test_frames_are_numbered(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(begin_deep, NULL, SIGSEGV);
+	fetch();
+	if (has_backtrace()) {
+		expect("\n    #9  0x");
+		expect("\n    #10 0x");
+		expect("\n    #127 0x");
+		assert_int_equal(count("#128"), 0);
+	}
+}
+
+/* Of such a function only the beginning of the name is told: 140 characters. */
+#define WORDS "long_name_of_a_function_"
+static __attribute__((noinline)) void long_name(void) __asm__(WORDS WORDS WORDS WORDS WORDS WORDS);
+
+static void long_name(void)
+{
+	t_read_byte(memory->bad);
+	NO_TAIL_CALL();
+}
+
+static void begin_long(void *arg)
+{
+	(void)arg;
+	ready(0);
+	long_name();
+	NO_TAIL_CALL();
+}
+
+static void test_a_long_name_of_a_function_is_cut(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(begin_long, NULL, SIGSEGV);
+	fetch();
+	if (has_backtrace()) {
+		expect(" " WORDS WORDS WORDS WORDS WORDS "long_na + 0x");
+	}
+}
+
+/* There are no high numbers, from which on the report takes one. */
+static void die_with_few_descriptors(void *arg)
+{
+	const struct rlimit few = {100, 100};
+
+	(void)arg;
+	ready(0);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	t_read_byte(memory->bad);
+	NO_TAIL_CALL();
+}
+
+static void test_few_descriptors_suffice(void **state)
+{
+	static struct t_bad_page m;
+
+	(void)state;
+	m = t_bad_page(T_PROT_NONE);
+	memory = &m;
+	start();
+	t_dies(die_with_few_descriptors, NULL, SIGSEGV);
+	fetch();
+	expect("is about to kill");
+	if (has_backtrace())
+		expect(" die_with_few_descriptors + 0x");
+}
+
 static void heal(int signo)
 {
 	(void)signo;
@@ -1089,6 +1253,39 @@ static void walk(int signo, siginfo_t *si, void *ctx)
 
 int main(void);
 
+static void walk_one(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	n_first = mcsafe_backtrace(ctx, frames, 1);
+	CHECK(n_first == -ENOSYS || (n_first == 1 && frames[0] == NULL));
+	_exit(0);
+}
+
+/* The address that was called is the first frame, and there is room for no other. That there is no
+ * code is found by a load that fails. */
+IN_CHILD(test_backtrace_of_a_bad_call_begins_at_its_address)
+{
+	t_set_action(SIGSEGV, walk_one, SA_NODEFER, 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	t_jump(NULL);
+	UNREACHED("no fault");
+}
+
+/* More room than a result of the type int could count. */
+IN_CHILD(test_room_for_a_backtrace_may_be_huge)
+{
+	void *few[64];
+	ucontext_t here;
+	int all, in_huge;
+
+	CHECK_EQ(getcontext(&here), 0);
+	all = mcsafe_backtrace(&here, few, T_LENGTH(few));
+	in_huge = mcsafe_backtrace(&here, few, SIZE_MAX);
+	CHECK_LT(all, (int)T_LENGTH(few));
+	CHECK_EQ(in_huge, all);
+}
+
 IN_CHILD(test_backtrace_in_a_handler_begins_at_the_fault)
 {
 	static struct t_bad_page m;
@@ -1118,6 +1315,11 @@ int main(void)
 		cmocka_unit_test(test_backtrace_can_be_left_out),
 		cmocka_unit_test(test_other_ways_to_die_are_reported),
 		cmocka_unit_test(test_signal_that_was_sent_is_reported_as_sent),
+		cmocka_unit_test(test_what_has_no_name_is_reported_by_its_number),
+		cmocka_unit_test(test_a_long_path_does_not_take_the_reasons_place),
+		cmocka_unit_test(test_frames_are_numbered),
+		cmocka_unit_test(test_a_long_name_of_a_function_is_cut),
+		cmocka_unit_test(test_few_descriptors_suffice),
 		cmocka_unit_test(test_nothing_is_reported_without_a_death_or_a_wish),
 		cmocka_unit_test(test_report_that_cannot_be_written_changes_no_death),
 		cmocka_unit_test(test_lock_that_is_held_does_not_keep_it_alive),
@@ -1140,6 +1342,8 @@ int main(void)
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
+		cmocka_unit_test(test_backtrace_of_a_bad_call_begins_at_its_address),
+		cmocka_unit_test(test_room_for_a_backtrace_may_be_huge),
 	};
 
 	copies = t_shared(sizeof(*copies));

@@ -252,6 +252,36 @@ static int look_around(const struct mcsafe_scrub_progress *progress, void *arg)
 	return 0;
 }
 
+static struct mcsafe_scrub *waited_for;
+static sem_t has_waited;
+
+static int wait_for_itself(const struct mcsafe_scrub_progress *progress, void *arg)
+{
+	(void)progress;
+	*(int *)arg = mcsafe_scrub_wait(waited_for);
+	sem_post(&has_waited);
+	return 0;
+}
+
+/* It would wait for ever. Afterwards others can wait for it. */
+static void test_a_thread_cannot_wait_for_itself(void **state)
+{
+	struct mcsafe_badblocks *badblocks = new_registry();
+	int result = 4711;
+	struct mcsafe_scrub_options options = {.progress = wait_for_itself, .arg = &result};
+
+	(void)state;
+	assert_int_equal(sem_init(&has_waited, 0, 0), 0);
+	waited_for = new_scrub(badblocks, &options);
+	assert_int_equal(mcsafe_scrub_start(waited_for), 0);
+	while (sem_wait(&has_waited) != 0)
+		;
+	assert_int_equal(mcsafe_scrub_wait(waited_for), 0);
+	assert_int_equal(result, -EINVAL);
+	mcsafe_scrub_destroy(waited_for);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 static void test_a_thread_scrubs_and_is_cancelled(void **state)
 {
 	struct mcsafe_badblocks *badblocks = new_registry();
@@ -304,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_the_rate_is_kept),
 		cmocka_unit_test(test_a_stopped_run_continues),
 		cmocka_unit_test(test_a_handler_may_cancel),
+		cmocka_unit_test(test_a_thread_cannot_wait_for_itself),
 		cmocka_unit_test(test_a_thread_scrubs_and_is_cancelled),
 	};
 

@@ -2,8 +2,10 @@
 /* test_steps.c - what a scrub touches and what it notes; a stand-in decides which memory is bad */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include <mcsafe/scrub.h>
 
@@ -31,12 +33,16 @@ static struct {
 	bool only_page;                 /* a read loses only the page, whatever the record says */
 	unsigned char reads[SIZE / 64]; /* how often each line has been read */
 	int add_fails;                  /* how often an add fails with -ENOMEM */
+	bool is_old;                    /* the kernel is one where asking may never return */
+	size_t asked;                   /* how often the kernel was asked */
 } fake;
 
 int __real_madvise(void *start, size_t n, int advice);
 size_t __real_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 int __real_mcsafe_badblocks_add(struct mcsafe_badblocks *badblocks, size_t start, size_t len);
 int __wrap_madvise(void *start, size_t n, int advice);
+int __real_uname(struct utsname *name);
+int __wrap_uname(struct utsname *name);
 size_t __wrap_mcsafe_memcpy(void *dst, const void *src, size_t n, struct mcsafe_fault *fault);
 int __wrap_mcsafe_badblocks_add(struct mcsafe_badblocks *badblocks, size_t start, size_t len);
 
@@ -49,6 +55,7 @@ int __wrap_madvise(void *start, size_t n, int advice)
 	assert_int_equal(from % T_PAGE, 0);
 	assert_int_equal(n % T_PAGE, 0);
 	assert_in_range(from + n, n, SIZE);
+	fake.asked++;
 	errno = fake.asks_work ? EHWPOISON : EINVAL;
 	if (!fake.asks_work)
 		return -1;
@@ -56,6 +63,14 @@ int __wrap_madvise(void *start, size_t n, int advice)
 		if (fake.page_lost[page])
 			return -1;
 	return 0;
+}
+
+int __wrap_uname(struct utsname *name)
+{
+	int result = __real_uname(name);
+
+	snprintf(name->release, sizeof(name->release), fake.is_old ? "6.8.12" : "6.9.0");
+	return result;
 }
 
 static void lose(size_t offset)
@@ -269,6 +284,34 @@ static void test_large_extents_are_asked_about(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* Such pages are in memory, if anywhere. So an old kernel is asked too, after the first signal, and
+ * about no other page. */
+static void test_an_old_kernel_is_asked_about_the_extent(void **state)
+{
+	struct mcsafe_scrub_options options = {.found = note_how};
+
+	(void)state;
+	/* The copy stops before the extent in which the poison is. */
+	for (size_t short_by = 0; short_by < 8; short_by += 7) {
+		struct mcsafe_badblocks *badblocks = begin();
+
+		signals_seen = told_of = 0;
+		fake.is_old = true;
+		fake.extent = T_HUGE;
+		fake.poison[0] = T_HUGE;
+		fake.short_by = short_by;
+		fake.exact = true;
+		fake.n_poison = 1;
+		assert_int_equal(scrub(badblocks, 0, SIZE, &options), 0);
+		assert_only(badblocks, T_HUGE, T_HUGE);
+		assert_int_equal(signals_seen, 1);
+		assert_int_equal(told_of, T_HUGE / T_PAGE - 1);
+		/* Once for each page, and for each step but the first. */
+		assert_int_equal(fake.asked, T_HUGE / T_PAGE - 1 + T_HUGE / 65536 - 1);
+		mcsafe_badblocks_destroy(badblocks);
+	}
+}
+
 static void test_known_ranges_are_not_touched(void **state)
 {
 	struct t_rng rng = t_rng_start(t_seed(), 0);
@@ -392,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_latent_poison_is_read_once),
 		cmocka_unit_test(test_a_lost_line_is_noted_as_a_line),
 		cmocka_unit_test(test_large_extents_are_asked_about),
+		cmocka_unit_test(test_an_old_kernel_is_asked_about_the_extent),
 		cmocka_unit_test(test_known_ranges_are_not_touched),
 		cmocka_unit_test(test_what_is_declined_is_not_added),
 		cmocka_unit_test(test_without_memory_nothing_is_passed_over),

@@ -2,11 +2,13 @@
 /* kit.c - what the tests of shields share */
 #include "kit.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -147,4 +149,16 @@ int s_signal_of_store(const unsigned char *at)
 		return s_passed.si_signo;
 	t_write_byte(at);
 	return 0;
+}
+
+int s_lock_of_another(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type : 99);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
 }

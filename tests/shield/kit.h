@@ -44,6 +44,9 @@ struct mcsafe_shield *s_shield_of(const struct s_file *file);
 /* The stand-ins are pages [first, end), and no others. */
 void s_check_lost(const struct mcsafe_shield *shield, size_t first, size_t end);
 
+/* The POSIX record lock on a file that another process meets: F_UNLCK if there is none. */
+int s_lock_of_another(int fd);
+
 /* From now on, the system call fails with an error if its argument number `index` has that value in
  * its lower half: as older kernels, sandboxes and exhausted ones do. */
 void s_refuse(int number, unsigned index, uint32_t value, uint32_t error);

@@ -19,6 +19,11 @@
 /* As on btrfs: fstat(2) tells a device that /proc/self/maps does not show. */
 static dev_t other_device;
 
+/* After the next question for the number, another thread has opened another file there. */
+static struct {
+	int number, by;
+} taken = {-1, -1};
+
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
 int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
@@ -29,6 +34,10 @@ int __wrap_fstat(int fd, struct stat *st)
 
 	if (result == 0 && other_device != 0)
 		st->st_dev = other_device;
+	if (fd == taken.number) {
+		taken.number = -1;
+		CHECK_EQ(dup2(taken.by, fd), fd);
+	}
 	return result;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
@@ -49,6 +58,7 @@ static int open_with(unsigned char *map, int fd)
 IN_CHILD(test_the_same_inode_of_another_device)
 {
 	struct s_file file = {.fd = small_tmpfs_file()};
+	struct mcsafe_shield *shield;
 	struct stat st, other_st;
 	int other;
 
@@ -63,6 +73,16 @@ IN_CHILD(test_the_same_inode_of_another_device)
 	file.map = s_map_file(file.fd, PROT_READ | PROT_WRITE, MAP_SHARED);
 	CHECK_EQ(open_with(file.map, file.fd), 0);
 	CHECK_EQ(open_with(file.map, other), -EINVAL);
+	/* Where it has taken the place of the file, its faults are not answered. */
+	s_watch();
+	shield = s_shield_of(&file);
+	CHECK_PTR_NE(mmap(file.map + 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, other, 5 * (off_t)T_PAGE),
+		     MAP_FAILED);
+	CHECK_EQ(s_signal_of(file.map + 5 * T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(munmap(file.map, S_PAGES * T_PAGE), 0);
 	close(other);
 	CHECK_EQ(umount2("/tmp", MNT_DETACH), 0);
 }
@@ -102,10 +122,25 @@ IN_CHILD(test_a_file_whose_device_is_shown_otherwise_is_known)
 	CHECK_EQ(t_count_descriptors(), descriptors);
 }
 
+IN_CHILD(test_a_number_that_changes_its_file_meanwhile_is_refused)
+{
+	struct s_file file = s_open_file();
+	size_t descriptors;
+
+	CHECK_EQ(open_with(file.map, file.fd), 0);
+	descriptors = t_count_descriptors();
+	taken.number = dup(file.fd);
+	taken.by = s_make_file(1);
+	CHECK_EQ(open_with(file.map, taken.number), -EBADF);
+	CHECK_EQ(taken.number, -1);
+	CHECK_EQ(t_count_descriptors(), descriptors + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_another_file_with_the_same_inode_is_refused),
+		NOT_WITH_VALGRIND(test_a_number_that_changes_its_file_meanwhile_is_refused),
 		NOT_WITH_VALGRIND(test_a_file_whose_device_is_shown_otherwise_is_known),
 	};
 

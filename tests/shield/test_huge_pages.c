@@ -7,8 +7,11 @@
  * page.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,6 +57,8 @@ static ssize_t read_around(int fd, void *to, size_t n, off_t offset)
 		if (st.st_blksize != T_HUGE || !is_bad(page))
 			continue;
 		if (page == first) {
+			/* What came before the error. */
+			memset(to, 0xcc, n < T_PAGE ? n : T_PAGE);
 			errno = EIO;
 			return -1;
 		}
@@ -336,6 +341,101 @@ IN_CHILD(nothing_is_carried_over_from_another_file)
 	s_check_page(file.map, 0);
 }
 
+/* A descriptor of the file is kept, for a process that has used up all, and has no /proc. */
+IN_CHILD(to_carry_over_and_to_restore_need_no_descriptor)
+{
+	struct s_file file = make(1, MAP_SHARED);
+	struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
+	struct mcsafe_shield *shield;
+	unsigned char byte;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = shield_of(&file, 1, zeros);
+	t_poison(file.map, T_HUGE);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(open("/", O_PATH | O_CLOEXEC), -1);
+	set_bad(5);
+	s_check_page(file.map + 5 * T_PAGE, 0);
+	check_pages(file.map, 0, 5);
+	check_pages(file.map, 6, IN_HUGE);
+	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE - T_PAGE);
+	bad.n = 0;
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	check_pages(file.map, 0, IN_HUGE);
+	s_store(file.map, 0xdd);
+	CHECK_EQ(pread(file.fd, &byte, 1, 0), 1);
+	CHECK_EQ(byte, 0xdd);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+/* Of a file that can only be read, all is the same. */
+IN_CHILD(a_file_that_can_only_be_read_is_carried_over)
+{
+	struct s_file file = make(1, MAP_SHARED);
+	struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
+	struct mcsafe_shield *shield;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	t_poison(file.map, T_HUGE);
+	CHECK_EQ(mprotect(file.map, T_HUGE, PROT_READ), 0);
+	CHECK_EQ(fchmod(file.fd, 0444), 0);
+	/* Of root the kernel does not ask for a permission. */
+	if (geteuid() == 0)
+		CHECK_EQ(seteuid(65534), 0);
+	shield = shield_of(&file, 1, zeros);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	set_bad(5);
+	check_pages(file.map, 6, IN_HUGE);
+	bad.n = 0;
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	check_pages(file.map, 0, IN_HUGE);
+	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE - T_PAGE);
+}
+
+/* The program closes a number that the library keeps. The file is opened for each fault then. */
+IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
+{
+	struct s_file file = make(1, MAP_SHARED);
+	struct mcsafe_shield *shield;
+	size_t closed = 0;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = shield_of(&file, 1, zeros);
+	t_poison(file.map, T_HUGE);
+	for (int fd = 3; fd < 64; fd++)
+		if (fd != file.fd && fcntl(fd, F_GETFL) >= 0 &&
+		    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR) {
+			CHECK_EQ(close(fd), 0);
+			closed++;
+		}
+	CHECK_EQ(closed, 1);
+	set_bad(5);
+	check_pages(file.map, 6, IN_HUGE);
+	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE - T_PAGE);
+	bad.n = 0;
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	check_pages(file.map, 0, IN_HUGE);
+}
+
+/* Neither a fault nor a restore removes record locks. A close does. */
+IN_CHILD(record_locks_are_kept_until_the_close)
+{
+	struct s_file file = make(1, MAP_SHARED);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct mcsafe_shield *shield;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(fcntl(file.fd, F_SETLK, &lock), 0);
+	shield = shield_of(&file, 1, zeros);
+	t_poison(file.map, T_HUGE);
+	check_pages(file.map, 0, IN_HUGE);
+	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE);
+	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
+	CHECK_EQ(s_lock_of_another(file.fd), F_WRLCK);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(s_lock_of_another(file.fd), F_UNLCK);
+}
+
 /* A page that was carried over is ordinary memory. If it fails, it is lost. */
 IN_CHILD(a_carried_page_that_fails_is_lost)
 {
@@ -425,6 +525,10 @@ WITH_HUGE_PAGES(what_the_file_does_not_give_is_lost)
 WITH_HUGE_PAGES(of_a_private_mapping_nothing_is_carried_over)
 WITH_HUGE_PAGES(without_a_file_nothing_is_carried_over)
 WITH_HUGE_PAGES(nothing_is_carried_over_from_another_file)
+WITH_HUGE_PAGES(to_carry_over_and_to_restore_need_no_descriptor)
+WITH_HUGE_PAGES(a_file_that_can_only_be_read_is_carried_over)
+WITH_HUGE_PAGES(without_the_kept_descriptor_the_file_is_opened)
+WITH_HUGE_PAGES(record_locks_are_kept_until_the_close)
 WITH_HUGE_PAGES(a_carried_page_that_fails_is_lost)
 WITH_HUGE_PAGES(past_the_end_all_is_lost_at_once)
 WITH_HUGE_PAGES(random_bad_pages_are_lost_exactly)
@@ -440,6 +544,10 @@ int main(void)
 		cmocka_unit_test(test_of_a_private_mapping_nothing_is_carried_over),
 		cmocka_unit_test(test_without_a_file_nothing_is_carried_over),
 		cmocka_unit_test(test_nothing_is_carried_over_from_another_file),
+		cmocka_unit_test(test_to_carry_over_and_to_restore_need_no_descriptor),
+		cmocka_unit_test(test_a_file_that_can_only_be_read_is_carried_over),
+		cmocka_unit_test(test_without_the_kept_descriptor_the_file_is_opened),
+		cmocka_unit_test(test_record_locks_are_kept_until_the_close),
 		cmocka_unit_test(test_a_carried_page_that_fails_is_lost),
 		cmocka_unit_test(test_past_the_end_all_is_lost_at_once),
 		cmocka_unit_test(test_random_bad_pages_are_lost_exactly),

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/maps.h"
 #include "base/vma.h"
 #include "child.h"
 #include "cmocka_all.h"
@@ -26,13 +28,39 @@
 #include "tool.h"
 #include "uffd_poison.h"
 
+static size_t paths_from_text;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker wants these names */
+enum mcsafe__mapped __real_mcsafe__mapping_find_path(unsigned long addr,
+						     struct mcsafe__mapping *mapping, char *path,
+						     size_t room);
+enum mcsafe__mapped __wrap_mcsafe__mapping_find_path(unsigned long addr,
+						     struct mcsafe__mapping *mapping, char *path,
+						     size_t room);
+
+enum mcsafe__mapped __wrap_mcsafe__mapping_find_path(unsigned long addr,
+						     struct mcsafe__mapping *mapping, char *path,
+						     size_t room)
+{
+	paths_from_text++;
+	return __real_mcsafe__mapping_find_path(addr, mapping, path, room);
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
 /* Without PROCMAP_QUERY the text tells. */
 static void check_query_and_text(const void *at)
 {
 	struct mcsafe__vma query = {.page = 0}, text = {.page = 0};
+	struct mcsafe__mapping mapping;
+	char path[PATH_MAX] = "", path_of_text[PATH_MAX] = "";
 
 	CHECK_EQ(mcsafe__vma_at((uintptr_t)at, &query),
 		 mcsafe__vma_from_text((uintptr_t)at, &text));
+	CHECK_EQ(mcsafe__vma_at_path((uintptr_t)at, &query, path, sizeof(path)),
+		 __real_mcsafe__mapping_find_path((uintptr_t)at, &mapping, path_of_text,
+						  sizeof(path_of_text)));
+	if (query.end != 0)
+		CHECK_STR_EQ(path, path_of_text);
 	CHECK_EQ(query.start, text.start);
 	CHECK_EQ(query.end, text.end);
 	CHECK_EQ(query.offset, text.offset);
@@ -62,6 +90,23 @@ IN_CHILD(test_the_query_and_the_text_say_the_same)
 	check_query_and_text(&file);
 	check_query_and_text((const void *)(uintptr_t)check_query_and_text);
 	check_query_and_text(s_map_file(file.fd, PROT_READ, MAP_PRIVATE));
+}
+
+/* The text takes the longer, the more mappings there are. */
+IN_CHILD(test_an_open_reads_the_text_once_and_only_before_linux_6_11)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe__vma vma;
+	int maps = mcsafe__maps_open();
+	bool old = mcsafe__vma_ask(maps, (uintptr_t)file.map, &vma, NULL, 0) != 0;
+
+	paths_from_text = 0;
+	mcsafe_shield_close(s_shield_with(file.map, T_PAGE, (struct mcsafe_shield_options){0}));
+	CHECK_EQ(paths_from_text, old);
+	s_refuse(SYS_ioctl, 1, S_PROCMAP_QUERY, ENOTTY);
+	paths_from_text = 0;
+	mcsafe_shield_close(s_shield_with(file.map, T_PAGE, (struct mcsafe_shield_options){0}));
+	CHECK_EQ(paths_from_text, 1);
 }
 
 IN_CHILD(test_before_linux_6_11_the_text_is_read)
@@ -108,6 +153,15 @@ static void check_huge_pages_of_unknown_size(void)
 	CHECK_EQ(mcsafe_shield_lost(shield), T_HUGE);
 	CHECK_EQ(s_load(map), 1);
 	s_check_lost(shield, T_HUGE / T_PAGE, 2 * T_HUGE / T_PAGE);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	/* A shield on less than a huge page answers nothing. */
+	CHECK_EQ(munmap(map, 2 * T_HUGE), 0);
+	map = mmap(NULL, 2 * T_HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	CHECK_PTR_NE(map, MAP_FAILED);
+	CHECK_EQ(ftruncate(fd, (off_t)T_HUGE), 0);
+	shield = s_shield_with(map + T_HUGE, 5 * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(s_signal_of(map + T_HUGE + T_PAGE), SIGBUS);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 }
 
 IN_CHILD(test_huge_pages_of_unknown_size)
@@ -155,6 +209,10 @@ IN_CHILD(test_before_linux_6_9_pages_are_probed)
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, 6 * T_PAGE), 0);
 	s_check_lost(shield, 0, 0);
 	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), 0);
+	s_check_lost(shield, 6, S_PAGES);
+	/* A probe does not tell this from a page that has failed. */
+	CHECK_EQ(munmap(file.map + 3 * T_PAGE, T_PAGE), 0);
+	CHECK_EQ(mcsafe_shield_touch(shield, 0, SIZE_MAX), -EFAULT);
 	s_check_lost(shield, 6, S_PAGES);
 }
 
@@ -753,6 +811,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_query_and_the_text_say_the_same),
+		cmocka_unit_test(test_an_open_reads_the_text_once_and_only_before_linux_6_11),
 		NOT_WITH_VALGRIND(test_before_linux_6_11_the_text_is_read),
 		NOT_WITH_HANDLERS_OR_VALGRIND(test_huge_pages_are_found_by_trying),
 		cmocka_unit_test(test_before_linux_6_9_pages_are_probed),

@@ -4,8 +4,14 @@
  *
  * The model knows the file and, for each page of the mapping, whether it is the file's, poisoned,
  * or a stand-in. Each page is represented by its first byte.
+ *
+ * In some steps several threads load and store at once. Each of them has pages of its own, so that
+ * it knows what it must find. But their faults hit the same ranges past the end of the file, where
+ * one fault replaces the pages of all. Which pages are replaced then, and how many, does not depend
+ * on who is first.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,7 +25,9 @@
 #include "tool.h"
 #include "uffd_poison.h"
 
-#define N 130 /* more than two words of bits */
+#define N       130 /* more than two words of bits */
+#define THREADS 3
+#define OPS     4 /* of each thread in a step */
 
 enum state { OF_FILE, POISONED, STAND_IN };
 
@@ -96,6 +104,40 @@ static void check_all(void)
 		CHECK_EQ(is_marked(i), m.state[i] == STAND_IN);
 }
 
+/* ---- threads --------------------------------------------------------------------------------- */
+
+struct op {
+	size_t page;
+	bool is_store;
+	unsigned char byte; /* to store, or that must be found */
+};
+
+static struct {
+	pthread_barrier_t begin, end;
+	struct op ops[THREADS][OPS];
+	bool stop;
+} crew;
+
+static void *work(void *arg)
+{
+	const struct op *ops = crew.ops[(size_t)arg];
+
+	for (;;) {
+		pthread_barrier_wait(&crew.begin);
+		if (crew.stop)
+			return NULL;
+		for (size_t i = 0; i < OPS; i++) {
+			unsigned char *at = m.map + ops[i].page * T_PAGE;
+
+			if (ops[i].is_store)
+				s_store(at, ops[i].byte);
+			else
+				CHECK_EQ(s_load(at), ops[i].byte);
+		}
+		pthread_barrier_wait(&crew.end);
+	}
+}
+
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 static size_t below(size_t limit)
@@ -111,6 +153,14 @@ static void step_load(void)
 	CHECK_EQ(s_load(m.map + page * T_PAGE), expected(page));
 }
 
+static void store(size_t page, unsigned char byte)
+{
+	if (m.state[page] == STAND_IN)
+		m.stand_in[page] = byte;
+	else
+		m.file[page] = byte;
+}
+
 static void step_store(void)
 {
 	size_t page = below(N);
@@ -118,10 +168,26 @@ static void step_store(void)
 
 	fault_at(page);
 	s_store(m.map + page * T_PAGE, byte);
-	if (m.state[page] == STAND_IN)
-		m.stand_in[page] = byte;
-	else
-		m.file[page] = byte;
+	store(page, byte);
+}
+
+static void step_threads(void)
+{
+	for (size_t thread = 0; thread < THREADS; thread++) {
+		for (size_t i = 0; i < OPS; i++) {
+			struct op *op = &crew.ops[thread][i];
+
+			op->page = below(N / THREADS) * THREADS + thread;
+			op->is_store = below(2) == 0;
+			fault_at(op->page);
+			if (op->is_store)
+				store(op->page, op->byte = (unsigned char)below(256));
+			else
+				op->byte = expected(op->page);
+		}
+	}
+	pthread_barrier_wait(&crew.begin);
+	pthread_barrier_wait(&crew.end);
 }
 
 static void step_resize(void)
@@ -218,8 +284,8 @@ static void step(void)
 	static const struct {
 		void (*take)(void);
 		unsigned weight;
-	} steps[] = {{step_load, 40},   {step_store, 20},   {step_resize, 8}, {step_write_file, 8},
-		     {step_poison, 10}, {step_restore, 10}, {step_touch, 4}};
+	} steps[] = {{step_load, 30},      {step_store, 15},  {step_threads, 15}, {step_resize, 8},
+		     {step_write_file, 8}, {step_poison, 10}, {step_restore, 10}, {step_touch, 4}};
 	size_t at = below(100);
 
 	for (size_t i = 0; i < T_LENGTH(steps); i++) {
@@ -234,17 +300,26 @@ static void step(void)
 IN_CHILD(test_random_steps_agree_with_the_model)
 {
 	size_t n = 1000 * 1000 / t_part(10, 101, 1009);
+	pthread_t threads[THREADS];
 
 	m.rng = t_rng_start(t_seed(), 0);
 	m.fd = memfd_create("model", MFD_CLOEXEC);
 	CHECK(m.fd >= 0);
 	CHECK_EQ(mcsafe_install(), 0);
+	CHECK_EQ(pthread_barrier_init(&crew.begin, NULL, THREADS + 1), 0);
+	CHECK_EQ(pthread_barrier_init(&crew.end, NULL, THREADS + 1), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, work, (void *)i), 0);
 	for (size_t i = 0; i < n; i++) {
 		if (i % 500 == 0)
 			step_reopen();
 		step();
 		check_all();
 	}
+	crew.stop = true;
+	pthread_barrier_wait(&crew.begin);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	printf("%zu steps, %zu pages replaced, %zu restored\n", n, m.replaced, m.restored);
 	CHECK(m.replaced > n / 10);
 	CHECK(m.restored > n / 50);

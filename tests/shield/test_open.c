@@ -41,6 +41,10 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	unsigned char *map = file.map;
 	size_t n = S_PAGES * T_PAGE;
 	int pipe_ends[2], only_written = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int place = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	unsigned char *anonymous =
+		mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct {
 		struct mcsafe_shield_options known;
 		uint64_t more;
@@ -66,8 +70,13 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = file.fd)), 0);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = only_written)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = -1)), -EBADF);
+	if (huge >= 0)
+		CHECK_EQ(open_error(map, n, WITH(.flags = 1, .file_fd = huge)), -EINVAL);
+	CHECK_EQ(open_error(anonymous, T_PAGE, WITH(.flags = 1, .file_fd = file.fd)), -EINVAL);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = -1)), -EBADF);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = only_written)),
+		 -EBADF);
+	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = place)),
 		 -EBADF);
 	CHECK_EQ(open_error(map, n, WITH(.fill = MCSAFE_SHIELD_MIRROR, .mirror_fd = pipe_ends[0])),
 		 -ESPIPE);
@@ -127,18 +136,6 @@ IN_CHILD(test_nothing_is_left_after_a_close_or_a_failure)
 	CHECK_EQ(t_count_descriptors(), descriptors);
 }
 
-static int lock_of_another(int fd)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fcntl(fd, F_GETLK, &lock) == 0 ? lock.l_type : 99);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	return WEXITSTATUS(status);
-}
-
 /* Closing a descriptor of the file would remove them. */
 IN_CHILD(test_record_locks_on_the_file_are_kept)
 {
@@ -153,9 +150,9 @@ IN_CHILD(test_record_locks_on_the_file_are_kept)
 	s_cut(&file, S_PAGES);
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
 	CHECK_EQ(mcsafe_shield_close(shield), 0);
-	CHECK_EQ(lock_of_another(file.fd), F_WRLCK);
+	CHECK_EQ(s_lock_of_another(file.fd), F_WRLCK);
 	close(dup(file.fd));
-	CHECK_EQ(lock_of_another(file.fd), F_UNLCK);
+	CHECK_EQ(s_lock_of_another(file.fd), F_UNLCK);
 }
 
 IN_CHILD(test_after_a_close_faults_reach_the_previous_handler)
@@ -246,6 +243,84 @@ IN_CHILD(test_each_of_many_shields_is_found)
 		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
 }
 
+/* The size of the file is known by the descriptor: all past its end is replaced at once. */
+static void check_size_is_known(const struct s_file *file, const struct mcsafe_shield *shield)
+{
+	s_cut(file, 0);
+	CHECK_EQ(s_load(file->map), 0);
+	CHECK_EQ(mcsafe_shield_lost(shield), S_PAGES / 4 * T_PAGE);
+	s_cut(file, S_PAGES);
+}
+
+/* A quarter of the file each: two find the file by its path, two are given it. */
+static void open_quarters(const struct s_file *file, struct mcsafe_shield *shields[4])
+{
+	for (size_t i = 0; i < 4; i++) {
+		struct mcsafe_shield_options options = {.file_fd = file->fd};
+
+		options.flags = i % 2 == 0 ? 0 : MCSAFE_SHIELD_FILE;
+		shields[i] = s_shield_with(file->map + i * (S_PAGES / 4) * T_PAGE,
+					   S_PAGES / 4 * T_PAGE, options);
+	}
+}
+
+IN_CHILD(test_shields_of_a_file_share_a_descriptor)
+{
+	char path[] = "./mcsafe-shield-XXXXXX", other_path[] = "./mcsafe-shield-XXXXXX";
+	struct s_file file = {.fd = mkstemp(path)}, other = {.fd = mkstemp(other_path)};
+	struct mcsafe_shield *shields[4], *first;
+	size_t before;
+
+	CHECK(file.fd >= 0 && other.fd >= 0);
+	s_cut(&file, S_PAGES);
+	s_cut(&other, S_PAGES);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	other.map = s_map_file(other.fd, PROT_READ, MAP_SHARED);
+	CHECK_EQ(mcsafe_install(), 0);
+	/* This one keeps /proc/self/maps open, and another file. */
+	first = s_shield_of(&other);
+	before = t_count_descriptors();
+	open_quarters(&file, shields);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(unlink(other_path), 0);
+	CHECK_EQ(t_count_descriptors(), before + 1);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(mcsafe_shield_close(shields[(i + 2) % 4]), 0);
+	/* The one that is left still has the descriptor. */
+	CHECK_EQ(t_count_descriptors(), before + 1);
+	CHECK_EQ(mcsafe_shield_close(first), 0);
+	file.map += S_PAGES / 4 * T_PAGE;
+	check_size_is_known(&file, shields[1]);
+	CHECK_EQ(mcsafe_shield_close(shields[1]), 0);
+	CHECK_EQ(t_count_descriptors(), before - 2);
+}
+
+/* The program has closed the number, and may have opened the same file there. */
+IN_CHILD(test_a_shared_descriptor_that_was_closed_is_not_shared)
+{
+	char path[] = "./mcsafe-shield-XXXXXX";
+	struct s_file file = {.fd = mkstemp(path)};
+	struct mcsafe_shield *shields[4], *before;
+	int first, fd;
+
+	CHECK(file.fd >= 0);
+	s_cut(&file, S_PAGES);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	CHECK_EQ(mcsafe_install(), 0);
+	first = dup(file.fd);
+	CHECK_EQ(close(first), 0);
+	before = s_shield_with(file.map, T_PAGE, (struct mcsafe_shield_options){0});
+	for (fd = first; fd < first + 2; fd++)
+		CHECK(dup3(file.fd, fd, O_CLOEXEC) == fd);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	open_quarters(&file, shields);
+	CHECK_EQ(unlink(path), 0);
+	for (fd = first; fd < first + 2; fd++)
+		CHECK_EQ(close(fd), 0);
+	check_size_is_known(&file, shields[0]);
+	CHECK_EQ(mcsafe_shield_close(before), 0);
+}
+
 #define HOLES 64
 
 /* A child does not have memory of MADV_DONTFORK. Whatever the library has mapped from it must be
@@ -317,6 +392,8 @@ int main(void)
 		cmocka_unit_test(test_after_a_close_faults_reach_the_previous_handler),
 		cmocka_unit_test(test_if_sigbus_is_blocked_the_kernel_kills),
 		cmocka_unit_test(test_each_of_many_shields_is_found),
+		NOT_WITH_VALGRIND(test_shields_of_a_file_share_a_descriptor),
+		NOT_WITH_VALGRIND(test_a_shared_descriptor_that_was_closed_is_not_shared),
 		cmocka_unit_test(test_a_close_in_a_child_unmaps_nothing_of_the_child),
 		NOT_WITH_VALGRIND(test_a_descriptor_of_the_program_on_the_same_file_stays_open),
 	};

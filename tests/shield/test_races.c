@@ -232,6 +232,11 @@ IN_CHILD(test_the_file_shrinks_and_grows_beside_faults)
 		CHECK_EQ(err, 0);
 	}
 	wait_for_reads(100);
+	/* Each reader may be in a read that found the file as it was. The next one faults. */
+	s_cut(&beside.file, 0);
+	wait_for_reads(READERS + 1);
+	fill(0, S_PAGES);
+	CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
 	atomic_store(&beside.stop, true);
 	join(threads, READERS);
 	CHECK_EQ(mcsafe_shield_restore(beside.shield, 0, SIZE_MAX), 0);
@@ -424,7 +429,14 @@ IN_CHILD(test_what_happens_between_the_fault_and_the_answer_is_seen)
 /* ---- while it is answered -------------------------------------------------------------------- */
 
 /* Another thread's system call that comes just before or after one of the handler's. */
-enum late_when { NEVER = 0, BEFORE_THE_MAPPING = 1, AFTER_IT = 2 };
+enum late_when {
+	NEVER = 0,
+	BEFORE_THE_MAPPING = 1,
+	AFTER_IT = 2,
+	BEFORE_THE_MOVE = 3,
+	WHILE_PAGES_ARE_TRIED = 4,
+	WHEN_ALL_IS_REFUSED = 5
+};
 
 static struct {
 	enum late_when when;
@@ -453,6 +465,8 @@ int __real_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+int __real_mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
+int __wrap_mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
 
 /* The handler asks for the size of the file before it maps. Those of /proc have no size. */
 int __wrap_fstat(int fd, struct stat *st)
@@ -472,20 +486,41 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
-	void *got = __real_mmap(at, n, prot, flags, fd, offset);
+	bool is_stand_in = (flags & (MAP_FIXED | MAP_ANONYMOUS)) == (MAP_FIXED | MAP_ANONYMOUS);
+	void *got;
 
-	if (late.when == AFTER_IT &&
-	    (flags & (MAP_FIXED | MAP_ANONYMOUS)) == (MAP_FIXED | MAP_ANONYMOUS))
+	if (late.when == WHEN_ALL_IS_REFUSED && is_stand_in) {
+		map_other();
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	got = __real_mmap(at, n, prot, flags, fd, offset);
+	if (late.when == AFTER_IT && is_stand_in)
+		map_other();
+	/* The room in which a stand-in is filled. */
+	if (late.when == BEFORE_THE_MOVE && (flags & (MAP_FIXED | MAP_ANONYMOUS)) == MAP_ANONYMOUS)
 		map_other();
 	return got;
+}
+
+/* The pages after the failed one are tried if the size of the file is not known. */
+int __wrap_mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store)
+{
+	if (late.when == WHILE_PAGES_ARE_TRIED && start == (uintptr_t)late.at + T_PAGE)
+		map_other();
+	return __real_mcsafe__shield_try(start, end, for_store);
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 /* What the other thread has mapped must be there afterwards, whole. */
-static void check_other(enum late_when when, size_t lost, size_t first)
+static void check_other(enum late_when when, enum mcsafe_shield_fill fill, size_t lost,
+			size_t first)
 {
 	struct s_file file = s_open_file();
-	struct mcsafe_shield *shield = s_shield_of(&file);
+	struct mcsafe_shield *shield = s_shield_with(
+		file.map, S_PAGES * T_PAGE,
+		(struct mcsafe_shield_options){
+			.fill = fill, .flags = MCSAFE_SHIELD_FILE, .file_fd = file.fd});
 
 	late.fd = s_make_file(77);
 	late.at = file.map + 3 * T_PAGE;
@@ -501,9 +536,29 @@ static void check_other(enum late_when when, size_t lost, size_t first)
 
 IN_CHILD(test_a_mapping_that_comes_while_the_fault_is_answered_stays)
 {
-	check_other(BEFORE_THE_MAPPING, 0, S_PAGES);
+	check_other(BEFORE_THE_MAPPING, MCSAFE_SHIELD_ZERO, 0, S_PAGES);
+	check_other(BEFORE_THE_MOVE, MCSAFE_SHIELD_BYTE, 0, S_PAGES);
+	check_other(WHEN_ALL_IS_REFUSED, MCSAFE_SHIELD_ZERO, 0, S_PAGES);
 	/* A thread may have seen the stand-in, so it is counted. It is not listed. */
-	check_other(AFTER_IT, (S_PAGES - 3) * T_PAGE, 4);
+	check_other(AFTER_IT, MCSAFE_SHIELD_ZERO, (S_PAGES - 3) * T_PAGE, 4);
+}
+
+IN_CHILD(test_a_mapping_that_comes_while_pages_are_tried_stays)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield =
+		s_shield_with(file.map, S_PAGES * T_PAGE, (struct mcsafe_shield_options){0});
+
+	late.fd = s_make_file(77);
+	late.at = file.map + 5 * T_PAGE;
+	s_cut(&file, 3);
+	CHECK_EQ(s_load(file.map + 3 * T_PAGE), 0);
+	CHECK_EQ(s_load(file.map + 4 * T_PAGE), 0);
+	late.when = WHILE_PAGES_ARE_TRIED;
+	CHECK_EQ(s_load(file.map + 5 * T_PAGE), 77);
+	CHECK_EQ(late.when, NEVER);
+	s_check_page(file.map + 5 * T_PAGE, 77);
+	s_check_lost(shield, 3, 5);
 }
 
 /* What is no longer there is found by a question for each run, and not for each page. */
@@ -815,6 +870,7 @@ int main(void)
 		cmocka_unit_test(test_a_shield_is_closed_while_a_thread_faults_in_it),
 		cmocka_unit_test(test_what_happens_between_the_fault_and_the_answer_is_seen),
 		cmocka_unit_test(test_a_mapping_that_comes_while_the_fault_is_answered_stays),
+		cmocka_unit_test(test_a_mapping_that_comes_while_pages_are_tried_stays),
 		cmocka_unit_test(test_memory_that_is_unmapped_meanwhile_costs_few_questions),
 		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),

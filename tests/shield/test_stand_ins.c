@@ -21,6 +21,7 @@
 #include "huge_pages.h"
 #include "kit.h"
 #include "run.h"
+#include "shield/shield.h"
 #include "tool.h"
 #include "touch.h"
 #include "uffd_poison.h"
@@ -94,6 +95,30 @@ IN_CHILD(test_what_lies_past_the_end_takes_no_memory_under_mlockall)
 	CHECK_EQ(s_load(file.map + 599 * T_PAGE), 0);
 	s_check_lost(shield, S_PAGES, pages);
 	CHECK_EQ(mcsafe_shield_lost(shield), (pages - S_PAGES) * T_PAGE);
+}
+
+/* Bytes are filled in memory that is as long as the shield. No more of it is used than is filled. */
+IN_CHILD(test_what_is_filled_takes_no_other_memory_under_mlockall)
+{
+	const size_t pages = 600, n = pages * T_PAGE;
+	struct s_file file = {.fd = s_make_file(1)};
+	struct mcsafe_shield *shield;
+	unsigned char resident = 0;
+
+	file.map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = s_shield_with(file.map, n,
+			       (struct mcsafe_shield_options){.fill = MCSAFE_SHIELD_BYTE,
+							      .byte = 7,
+							      .flags = MCSAFE_SHIELD_FILE,
+							      .file_fd = file.fd});
+	(void)mlockall(MCL_FUTURE);
+	CHECK_EQ(s_load(file.map + 20 * T_PAGE), 7);
+	for (size_t i = 0; shield->staging != NULL && i < pages; i++) {
+		CHECK_EQ(mincore(shield->staging + i * T_PAGE, T_PAGE, &resident), 0);
+		CHECK_EQ(resident & 1, 0);
+	}
 }
 
 /* A file in a directory: the library finds it by its path. */
@@ -674,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_all_past_the_end_of_the_file_is_replaced_at_once),
 		cmocka_unit_test(test_the_page_with_the_end_of_the_file_stays),
 		cmocka_unit_test(test_what_lies_past_the_end_takes_no_memory_under_mlockall),
+		cmocka_unit_test(test_what_is_filled_takes_no_other_memory_under_mlockall),
 		cmocka_unit_test(test_a_file_with_a_path_is_known_without_a_descriptor),
 		cmocka_unit_test(test_a_path_that_leads_to_another_file_is_not_believed),
 		NOT_WITH_VALGRIND(test_a_stand_in_that_fails_is_replaced_again),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <mcsafe/mcsafe.h>
@@ -97,6 +98,17 @@ static void fork_and_hang(char *to)
 	}
 }
 
+/* A copy that fails by itself, and one more. */
+static void lost(char *to)
+{
+	int fd = memfd_create("lost", MFD_CLOEXEC);
+	void *empty = mmap(NULL, sizeof(mirror), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (empty == MAP_FAILED || mcsafe_memcpy(to, empty, sizeof(mirror), NULL) == 0)
+		exit(9);
+	right(to);
+}
+
 static void *copy_in_thread(void *to)
 {
 	right(to);
@@ -131,6 +143,7 @@ int main(int argc, char **argv)
 		{"right", right}, {"crash", crash},        {"hang", hang},       {"ignore", ignore},
 		{"wrong", wrong}, {"recover", recover},    {"tell", tell},       {"vary", vary},
 		{"shell", shell}, {"fork", fork_and_hang}, {"threads", threads}, {"many", many},
+		{"lost", lost},
 	};
 	char first[sizeof(mirror)], second[sizeof(mirror)] = "";
 

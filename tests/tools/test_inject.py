@@ -65,9 +65,9 @@ class Inject(unittest.TestCase):
 
     def test_a_program_that_hangs_is_killed(self) -> None:
         """Only the hanging run takes the time."""
-        done = inject("--timeout", "2", "--", SUBJECT, "hang")
+        done = inject("--timeout", "10", "--", SUBJECT, "hang")
         self.assertEqual(done.returncode, LOST)
-        self.assertIn("copy 2: hung: no end after 2 seconds\n", done.stdout)
+        self.assertIn("copy 2: hung: no end after 10 seconds\n", done.stdout)
 
     def test_recovery_is_right_on_request(self) -> None:
         """The output must then be that of a run without failures."""
@@ -152,6 +152,19 @@ class Inject(unittest.TestCase):
         done = inject("--nth", "1,9", "--", SUBJECT, "right")
         self.assertEqual(done.returncode, ERROR)
         self.assertIn("copy 9: unreached: the program makes fewer copies", done.stdout)
+
+    def test_a_copy_that_fails_by_itself(self) -> None:
+        """The walk goes on after it, and it was not tested, so it is not fine."""
+        for words in (("--",), ("--nth", "1-3", "--")):
+            found = outcomes(*words, SUBJECT, "lost")
+            self.assertEqual(found, (ERROR, ["reported", "unreached", "reported"]))
+        file = self.scratch / "results.xml"
+        done = inject("--junit", str(file), "--", SUBJECT, "lost")
+        text = "the copy stops before it, and the program ends with status 0"
+        self.assertIn(f"copy 2: unreached: {text}\n", done.stdout)
+        self.assertIn("2 failing copies, 0 not handled\n", done.stdout)
+        [skipped] = xml.etree.ElementTree.parse(file).getroot().iter("skipped")
+        self.assertEqual(skipped.get("message"), text)
 
     def test_junit(self) -> None:
         """One test for each copy, and a failure for each that is not handled."""

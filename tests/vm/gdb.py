@@ -50,6 +50,7 @@ class Client:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._pending = b""
+        self._described = False
 
     def feed(self, data: bytes) -> list[Stop]:
         """Take data that arrived without a request, and return the stops in it."""
@@ -100,6 +101,16 @@ class Client:
         return {
             name: int.from_bytes(data[8 * i : 8 * i + 8], "little") for i, name in enumerate(names)
         }
+
+    def write(self, processor: int, name: str, value: int) -> None:
+        """Give a register a value."""
+        if not self._described:
+            # Before QEMU 9 the stub refuses to write until its description has been read.
+            self.command("qXfer:features:read:target.xml:0,ffb")
+            self._described = True
+        self.select(processor)
+        number = (*REGISTERS, "rip").index(name)
+        self.expect_ok(f"P{number:x}={value.to_bytes(8, 'little').hex()}")
 
     def memory(self, address: int, size: int) -> bytes:
         """Read memory as the selected processor sees it."""

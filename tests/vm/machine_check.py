@@ -7,7 +7,8 @@ The guest asks in lines on its serial port and waits for the answer:
         a #MC, once for each VA, when one of the instructions is about to read VA's cache line;
         it names the physical address PA. Later reads of that line are counted.
     arm approach EVENT at=VA:PA insn=ADDRESS[,ADDRESS]
-        like load, but the driver looks at instructions only after the byte before the line is read
+        like load, but the driver looks at instructions other than strings only after the byte
+        before the line is read
     arm insn EVENT at=VA:PA insn=ADDRESS
         a #MC at the next execution of the instruction, whatever it reads; VA is only watched
     arm race EVENT at=VA:PA insn=ADDRESS
@@ -35,8 +36,7 @@ from operands import Operand
 LINE = 64
 REP_MOVSB = b"\xf3\xa4"
 STEPS_TO_STRING = 20
-KERNEL_COPY_BYTES = 512  # no copy function of the kernel is longer
-# A watched byte can be read by others, such as another process that uses the same address.
+# The instruction after a string can be reached by others, such as another thread.
 STRANGERS = 1000
 
 
@@ -75,6 +75,7 @@ class Armed:
     instructions: list[int] = field(default_factory=list)
     page_offset_base: int = 0
     watched: list[int] = field(default_factory=list)
+    string: int | None = None  # one without a breakpoint while it runs: see _pass_string()
     held: int | None = None
     injected: int = 0
     touched: int = 0
@@ -151,6 +152,7 @@ class Injector:
         if armed is None:
             raise GuestFailure("the guest disarms, but nothing is armed")
         self._gdb.interrupt()
+        self._end_of_string()
         if armed.mode == "approach":
             self._change_approach(False)
         else:
@@ -172,6 +174,19 @@ class Injector:
         [line] = self._armed.targets
         change = self._gdb.insert if there else self._gdb.remove
         change(gdb.READ, line - 1)
+        # This watchpoint comes too late for a string: see _run_part().
+        for address in self._armed.instructions:
+            if self._is_string(address):
+                change(gdb.EXECUTE, address)
+
+    def _is_string(self, instruction: int) -> bool:
+        return instruction in self._operands and self._operands[instruction].string
+
+    def _leave_approach(self) -> None:
+        self._end_of_string()
+        self._change_approach(False)
+        self._breakpoints(True)
+        self._armed.mode = "load"
 
     def _inject(self, processor: int, physical: int) -> None:
         event = self._armed.event
@@ -187,10 +202,8 @@ class Injector:
         armed = self._armed
         if armed is None:
             raise GuestFailure(f"gdb: {stop}, but nothing is armed")
-        if armed.mode == "approach":
-            self._change_approach(False)
-            self._breakpoints(True)
-            armed.mode = "load"
+        if armed.mode == "approach" and stop.read is not None:
+            self._leave_approach()
             self._gdb.resume()
             return
         if stop.read is not None:
@@ -204,6 +217,10 @@ class Injector:
             # names the line for one of them only.
             self._touched(stop)
             self._gdb.resume()
+            return
+        if armed.string is not None and registers["rip"] == armed.string + len(REP_MOVSB):
+            self._end_of_string()
+            self._go_on()
             return
         if registers["rip"] not in armed.instructions:
             raise GuestFailure(f"gdb: {stop} at {registers['rip']:#x}, where nothing is armed")
@@ -221,7 +238,11 @@ class Injector:
         elif operand.string:
             line, processor = self._run_string_up_to(processor, registers)
         if line not in armed.targets:
-            self._step_over(processor, registers["rip"])
+            behind = registers["rip"] + len(REP_MOVSB)
+            if operand.string and behind not in armed.instructions:
+                self._pass_string(registers["rip"])
+            else:
+                self._step_over(processor, registers["rip"])
             self._go_on()
         elif armed.mode == "race" and armed.held is None:
             armed.held = processor
@@ -242,6 +263,7 @@ class Injector:
         del self._armed.targets[line]
         self._watch(line)
         if not self._armed.targets:
+            self._end_of_string()
             self._breakpoints(False)
             self._armed.instructions = []
 
@@ -253,6 +275,19 @@ class Injector:
         self._gdb.remove(gdb.EXECUTE, instruction)
         self._gdb.step(processor)
         self._gdb.insert(gdb.EXECUTE, instruction)
+
+    def _pass_string(self, instruction: int) -> None:
+        """Let a string that reads no line of ours run without a stop at each of its bytes."""
+        self._end_of_string()
+        self._gdb.remove(gdb.EXECUTE, instruction)
+        self._gdb.insert(gdb.EXECUTE, instruction + len(REP_MOVSB))
+        self._armed.string = instruction
+
+    def _end_of_string(self) -> None:
+        if (instruction := self._armed.string) is not None:
+            self._gdb.remove(gdb.EXECUTE, instruction + len(REP_MOVSB))
+            self._gdb.insert(gdb.EXECUTE, instruction)
+            self._armed.string = None
 
     def _run_string_up_to(
         self, processor: int, registers: Mapping[str, int]
@@ -267,38 +302,48 @@ class Injector:
         if not ahead:
             return first // LINE * LINE, processor
         line = min(ahead)
+        if self._armed.mode == "approach":
+            self._leave_approach()
         if line > first:
+            self._end_of_string()
             self._breakpoints(False)
-            # The program is linked at an address that no other process uses (CMakeLists.txt), so
-            # the instruction tells whose read it is.
-            processor = self._run_to_read_of(
-                line - 1, lambda now: (now["rip"], now["rsi"]) == (registers["rip"], line)
-            )
+            processor = self._run_part(processor, registers, line)
             self._breakpoints(True)
         return line, processor
 
-    def _run_to_read_of(self, address: int, is_ours: Callable[[Mapping[str, int]], bool]) -> int:
-        """Stop after our read of this byte, and return the processor that has read it.
+    def _run_part(self, processor: int, registers: Mapping[str, int], line: int) -> int:
+        """Run a REP MOVSB up to a line, and return the processor that stands there.
+
+        Since QEMU 10 a string stops at no breakpoint and no watchpoint before it has read all of
+        its bytes, or thousands of them. So it gets a smaller count first, and then what is left.
 
         The guest's kernel may interrupt a string at any byte, run somebody else, and continue the
-        string on the other processor. So neither the processor nor the address tells whose read it
-        is: the registers of the processor that has stopped tell it.
+        string on the other processor. So the registers of the processor that stops tell whether it
+        has executed our string.
         """
-        self._gdb.insert(gdb.READ, address)
+        string, source, count = (registers[name] for name in ("rip", "rsi", "rcx"))
+        behind = string + len(REP_MOVSB)
+        self._gdb.write(processor, "rcx", line - source)
+        self._gdb.insert(gdb.EXECUTE, behind)
         for _ in range(STRANGERS):
             self._gdb.resume()
             stop = self._gdb.wait()
-            if stop.read in self._armed.watched:
+            if stop.read is not None:
+                if stop.read not in self._armed.watched:
+                    raise GuestFailure(f"gdb: {stop} before the end of a string")
                 self._touched(stop)
-            elif stop.read != address:
-                raise GuestFailure(f"gdb: {stop} instead of a read of {address:#x}")
-            else:
-                registers = self._gdb.registers(stop.processor)
-                if is_ours(registers):
-                    self._gdb.remove(gdb.READ, address)
-                    return stop.processor
-                self._log(f"a read of {address:#x} at {registers['rip']:#x}: not ours")
-        raise GuestFailure(f"gdb: {STRANGERS} reads of {address:#x}, and none of them is ours")
+                continue
+            now = self._gdb.registers(stop.processor)
+            if now["rip"] != behind:
+                raise GuestFailure(f"gdb: {stop} at {now['rip']:#x}, before the end of a string")
+            if (now["rsi"], now["rcx"]) == (line, 0):
+                self._gdb.remove(gdb.EXECUTE, behind)
+                self._gdb.write(stop.processor, "rip", string)
+                self._gdb.write(stop.processor, "rcx", source + count - line)
+                return stop.processor
+            self._log(f"the end of a string at {now['rsi']:#x}: not ours")
+            self._step_over(stop.processor, behind)
+        raise GuestFailure(f"gdb: {STRANGERS} strings have ended, and none of them is ours")
 
     def _touched(self, stop: gdb.Stop) -> None:
         self._armed.touched += 1
@@ -306,16 +351,12 @@ class Injector:
 
     def _at_kernel_copy(self, processor: int, registers: Mapping[str, int]) -> None:
         [(line, physical)] = self._armed.targets.items()
-        source, size, entry = registers["rsi"], registers["rdx"], registers["rip"]
+        source, size = registers["rsi"], registers["rdx"]
         self._breakpoints(False)
         if source < line + LINE and line < source + size:
+            self._step_to_string(processor)
             if source < line:
-                # Other code of the kernel can read the same byte through its mapping of all memory.
-                processor = self._run_to_read_of(
-                    line - 1, lambda now: 0 <= now["rip"] - entry < KERNEL_COPY_BYTES
-                )
-            else:
-                self._step_to_string(processor)
+                processor = self._run_part(processor, self._gdb.registers(processor), line)
             self._inject(processor, physical)
         else:
             self._gdb.step(processor)

@@ -118,7 +118,7 @@ def page(scenarios: Iterable[Scenario], columns: Columns) -> str:
     """Return docs/poison.md: what differs between the kernels, and a section for each scenario that
     measures something."""
     scenarios = list(scenarios)
-    rows = {scenario.name: _rows(scenario.name, columns) for scenario in scenarios}
+    rows = {scenario.name: _rows(scenario, columns) for scenario in scenarios}
     parts = [INTRODUCTION.format(kernels=", ".join(columns))]
     differ = [
         (f"`{name}`: {key}", values)
@@ -136,10 +136,14 @@ def page(scenarios: Iterable[Scenario], columns: Columns) -> str:
     return "\n".join(parts)
 
 
-def _rows(name: str, columns: Columns) -> dict[str, list[str]]:
-    """Return the values of a scenario's facts on each kernel."""
-    keys = dict.fromkeys(key for facts in columns.values() for key in facts[name])
-    return {key: [facts[name].get(key, "-") for facts in columns.values()] for key in keys}
+def _rows(scenario: Scenario, columns: Columns) -> dict[str, list[str]]:
+    """Return the values of a scenario's facts on each kernel, in the order of its table. A run may
+    measure them in another order."""
+    all_facts = [facts[scenario.name] for facts in columns.values()]
+    measured = {key for facts in all_facts for key in facts}
+    keys = [key for key in scenario.expect if key in measured]
+    keys += sorted(measured - scenario.expect.keys())
+    return {key: [facts.get(key, "-") for facts in all_facts] for key in keys}
 
 
 def _table(columns: Columns, rows: Iterable[tuple[str, Sequence[str]]]) -> str:

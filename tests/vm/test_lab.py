@@ -5,6 +5,7 @@
 import argparse
 import base64
 import json
+import re
 import shutil
 import socket
 import sys
@@ -111,6 +112,15 @@ class GdbTest(unittest.TestCase):
         self.assertEqual(registers["r8"], 8)
         self.assertEqual(registers["rip"], 16)
 
+    def test_a_register_is_written_after_the_description_was_read(self) -> None:
+        client, peer = self.client(gdb.framed("l"), *[gdb.framed("OK")] * 4)
+        client.write(1, "rcx", 0x141)
+        client.write(1, "rip", 0x6A001780)
+        sent = re.findall(r"\$([^#]*)#", b"".join(peer.received).decode())
+        self.assertRegex(sent.pop(0), "^qXfer:features:read:target.xml:")
+        writes = ["Hg2", "P2=4101000000000000", "Hg2", "P10=8017006a00000000"]
+        self.assertEqual(sent, writes)
+
     def test_silence_is_an_error(self) -> None:
         client, _ = self.client()
         with mock.patch.object(gdb, "REPLY_SECONDS", 0.05):
@@ -190,6 +200,22 @@ class FakeGdb:
         self.elsewhere: dict[int, dict[str, int]] = {}  # after wait(), by processor
         self.waited = False
         self.stops = stops
+        self.code = b""
+
+    def writes(self) -> list[tuple]:
+        """Return what was written into registers."""
+        return [tuple(what) for name, *what in self.calls if name == "write"]
+
+    def there(self) -> list[tuple]:
+        """Return the breakpoints and watchpoints that are there. Each is there at most once."""
+        now: list[tuple] = []
+        for name, *what in self.calls:
+            if name == "insert":
+                assert tuple(what) not in now
+                now.append(tuple(what))
+            elif name == "remove":
+                now.remove(tuple(what))
+        return now
 
     def __getattr__(self, name: str) -> Callable:
         return lambda *arguments: self.calls.append((name, *arguments))
@@ -205,15 +231,19 @@ class FakeGdb:
         self.current = self.after.pop(0)
         return self.stops.pop(0)
 
-    def memory(self, _address: int, _size: int) -> bytes:
-        return (0xFF11 << 48).to_bytes(8, "little")
+    def memory(self, _address: int, size: int) -> bytes:
+        return self.code if size == len(self.code) else (0xFF11 << 48).to_bytes(8, "little")
 
 
 class InjectorTest(unittest.TestCase):
     """When a machine check is raised, and when it is not."""
 
-    LOAD, STRING = 0x6A001770, 0x6A001780
-    OPERANDS = {LOAD: Operand(base="rsi"), STRING: Operand(base="rsi", string=True)}
+    LOAD, STRING, OTHER = 0x6A001770, 0x6A001780, 0x6A001790
+    OPERANDS = {
+        LOAD: Operand(base="rsi"),
+        STRING: Operand(base="rsi", string=True),
+        OTHER: Operand(base="rsi", string=True),
+    }
 
     def setUp(self) -> None:
         self.answers: list[bytes] = []
@@ -304,51 +334,95 @@ class InjectorTest(unittest.TestCase):
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 1)
 
+    BEFORE = {"rip": STRING, "rsi": 0x7F01, "rcx": 0x200}
+    AT_THE_LINE = {"rip": STRING + 2, "rsi": 0x7FC0, "rcx": 0}
+    # The string reads up to the line, and is then put back with what is left.
+    PART = (("rcx", 0xBF), ("rip", STRING), ("rcx", 0x141))
+
     def test_string_is_stopped_at_the_line(self) -> None:
-        before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
-        injector, debugger = self.injector(
-            before, gdb.Stop(5, 0, None), gdb.Stop(5, 0, 0x7FBF)
-        )
-        debugger.after = [{"rip": self.STRING, "rsi": 0x7FC0, "rcx": 0x141}]
+        stop = gdb.Stop(5, 0, None)
+        injector, debugger = self.injector(self.BEFORE, stop, stop)
+        debugger.after = [self.AT_THE_LINE]
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
         injector.feed(b"")
         self.assertEqual(len(self.injections()), 1)
+        self.assertEqual(debugger.writes(), [(0, *written) for written in self.PART])
+
+    def test_approach_stops_a_string_at_the_line(self) -> None:
+        stop = gdb.Stop(5, 0, None)
+        injector, debugger = self.injector(self.BEFORE, stop, stop)
+        debugger.after = [self.AT_THE_LINE]
+        injector.request(f"arm approach page at=7fc0:1fc0 insn={self.LOAD:x},{self.STRING:x}")
+        self.assertIn(("insert", gdb.EXECUTE, self.STRING), debugger.calls)
+        self.assertNotIn(("insert", gdb.EXECUTE, self.LOAD), debugger.calls)
+        injector.feed(b"")
+        self.assertEqual(len(self.injections()), 1)
+        self.assertEqual(debugger.writes(), [(0, *written) for written in self.PART])
+        self.assertEqual(debugger.there(), [(gdb.READ, 0x7FC0, 64)])
 
     def run_string(self, others: int, *stops: gdb.Stop) -> FakeGdb:
-        """Run a string up to its line; then the processor `others` runs something else."""
-        before = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0x200}
-        injector, debugger = self.injector(before, gdb.Stop(5, 0, None), *stops)
-        debugger.after = [{"rip": self.STRING, "rsi": 0x7FC0, "rcx": 0x141}] * len(stops)
-        debugger.elsewhere = {others: {"rip": 0x401000, "rsi": 0x34F7F}}
+        """Run a string up to its line; then the processor `others` ends another string."""
+        injector, debugger = self.injector(self.BEFORE, gdb.Stop(5, 0, None), *stops)
+        debugger.after = [self.AT_THE_LINE] * len(stops)
+        debugger.elsewhere = {others: {"rip": self.STRING + 2, "rsi": 0x34F7F, "rcx": 0}}
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
         injector.feed(b"")
         return debugger
 
     def test_a_string_that_has_moved_is_found_on_its_new_processor(self) -> None:
-        self.run_string(0, gdb.Stop(5, 1, 0x7FBF))
+        debugger = self.run_string(0, gdb.Stop(5, 1, None))
         self.assertEqual(self.injections(), ["mce 1 1 0xbd80000000000134 0xf 0x1fc0 0x8c"])
+        self.assertEqual([processor for processor, *_ in debugger.writes()], [0, 1, 1])
 
-    def test_reads_of_others_do_not_stop_a_string(self) -> None:
-        other, ours = gdb.Stop(5, 1, 0x7FBF), gdb.Stop(5, 0, 0x7FBF)
+    def test_strings_of_others_are_not_taken_for_ours(self) -> None:
+        other, ours = gdb.Stop(5, 1, None), gdb.Stop(5, 0, None)
         debugger = self.run_string(1, other, other, ours)
         self.assertEqual(self.injections(), ["mce 0 1 0xbd80000000000134 0xf 0x1fc0 0x8c"])
         self.assertEqual(debugger.stops, [])
 
-    def test_reads_of_others_only_are_an_error(self) -> None:
-        stops = [gdb.Stop(5, 1, 0x7FBF)] * machine_check.STRANGERS
+    def test_strings_of_others_only_are_an_error(self) -> None:
+        stops = [gdb.Stop(5, 1, None)] * machine_check.STRANGERS
         with self.assertRaisesRegex(GuestFailure, "none of them is ours"):
             self.run_string(1, *stops)
 
-    def test_the_kernel_reads_a_byte_outside_its_copy_as_well(self) -> None:
+    def test_a_stop_in_a_string_is_an_error(self) -> None:
+        with self.assertRaisesRegex(GuestFailure, "before the end of a string"):
+            self.run_string(1, gdb.Stop(5, 0, 0x5000))
+
+    def test_the_string_of_the_kernel_is_stopped_at_the_line(self) -> None:
         line = (0xFF11 << 48) + 0x1FC0
-        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128}
-        read = gdb.Stop(5, 0, line - 1)
-        injector, debugger = self.injector(registers, gdb.Stop(5, 0, None), read, read)
-        debugger.after = [{"rip": 0xFFFF8000}, {"rip": 0xFFFF0010}]
+        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128, "rcx": 128}
+        injector, debugger = self.injector(registers, *[gdb.Stop(5, 0, None)] * 2)
+        debugger.after = [{"rip": 0xFFFF0002, "rsi": line, "rcx": 0}]
+        debugger.code = machine_check.REP_MOVSB
         injector.request("arm kernel page at=0:1fc8 entry=ffff0000 page_offset_base=ffff1000")
         injector.feed(b"")
         self.assertEqual(debugger.stops, [])
         self.assertEqual(len(self.injections()), 1)
+        self.assertEqual(
+            debugger.writes(), [(0, "rcx", 64), (0, "rip", 0xFFFF0000), (0, "rcx", 64)]
+        )
+
+    def test_a_string_that_reads_no_line_of_ours_stops_once(self) -> None:
+        stop = gdb.Stop(5, 0, None)
+        registers = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0xBF}
+        injector, debugger = self.injector(registers, stop, stop)
+        injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
+        injector.feed(b"")
+        self.assertEqual(debugger.there(), [(gdb.EXECUTE, self.STRING + 2)])
+        debugger.current = self.AT_THE_LINE
+        injector.feed(b"")
+        self.assertEqual(debugger.there(), [(gdb.EXECUTE, self.STRING)])
+        self.assertEqual(self.injections(), [])
+
+    def test_disarm_removes_what_a_string_has_left(self) -> None:
+        registers = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0xBF}
+        for mode in ("load", "approach"):
+            injector, debugger = self.injector(registers, gdb.Stop(5, 0, None))
+            injector.request(f"arm {mode} page at=7fc0:1fc0 insn={self.STRING:x}")
+            injector.feed(b"")
+            injector.request("disarm")
+            self.assertEqual(debugger.there(), [])
 
     def test_a_string_that_ends_before_the_line_raises_nothing(self) -> None:
         registers = {"rip": self.STRING, "rsi": 0x7F01, "rcx": 0xBF}
@@ -356,6 +430,34 @@ class InjectorTest(unittest.TestCase):
         injector.request(f"arm load page at=7fc0:1fc0 insn={self.STRING:x}")
         injector.feed(b"")
         self.assertEqual(self.injections(), [])
+
+    def follow_a_string(self, mode: str, stop: gdb.Stop, registers: dict[str, int]) -> FakeGdb:
+        """Let a string run that reads no line of ours, and meet another stop before its end."""
+        string = {"rip": self.STRING, "rsi": 0x7000, "rcx": 0x10}
+        injector, debugger = self.injector(string, gdb.Stop(5, 0, None), stop, stop)
+        instructions = f"{self.LOAD:x},{self.STRING:x},{self.OTHER:x}"
+        injector.request(f"arm {mode} page at=7fc0:1fc0 insn={instructions}")
+        injector.feed(b"")
+        debugger.current = registers
+        debugger.after = [{"rip": self.OTHER + 2, "rsi": 0x7FC0, "rcx": 0}]
+        injector.feed(b"")
+        return debugger
+
+    def test_stops_before_the_end_of_a_string_leave_no_breakpoint(self) -> None:
+        stop, watch = gdb.Stop(5, 0, None), (gdb.READ, 0x7FC0, 64)
+        load = {"rip": self.LOAD, "rsi": 0x7FC0}
+        self.assertEqual(self.follow_a_string("load", stop, load).there(), [watch])
+        ours = {"rip": self.OTHER, "rsi": 0x7F00, "rcx": 0x200}
+        for mode in ("load", "approach"):
+            self.assertEqual(self.follow_a_string(mode, stop, ours).there(), [watch])
+
+    def test_stops_before_the_end_of_a_string_keep_its_breakpoint(self) -> None:
+        stop, read = gdb.Stop(5, 0, None), gdb.Stop(5, 0, 0x7FBF)
+        everywhere = [(gdb.EXECUTE, at) for at in (self.LOAD, self.STRING, self.OTHER)]
+        self.assertEqual(self.follow_a_string("approach", read, {}).there(), everywhere)
+        other = {"rip": self.OTHER, "rsi": 0x7000, "rcx": 0x10}
+        there = self.follow_a_string("load", stop, other).there()
+        self.assertEqual(sorted(there), [*everywhere[:2], (gdb.EXECUTE, self.OTHER + 2)])
 
     def test_race_holds_the_first(self) -> None:
         registers = {"rip": self.LOAD, "rsi": 0x7FC0}
@@ -382,14 +484,13 @@ class InjectorTest(unittest.TestCase):
 
     def test_kernel_copy_is_hit_again_and_again(self) -> None:
         line = (0xFF11 << 48) + 0x1FC0
-        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128}
-        stop = gdb.Stop(5, 0, None)
-        injector, debugger = self.injector(
-            registers, stop, gdb.Stop(5, 0, line - 1), stop, gdb.Stop(5, 0, line - 1)
-        )
+        registers = {"rip": 0xFFFF0000, "rsi": line - 64, "rdx": 128, "rcx": 128}
+        injector, debugger = self.injector(registers, *[gdb.Stop(5, 0, None)] * 4)
+        debugger.code = machine_check.REP_MOVSB
         injector.request("arm kernel page at=0:1fc8 entry=ffff0000 page_offset_base=ffff1000")
         for _ in range(2):
-            debugger.after = [registers]
+            debugger.current = registers
+            debugger.after = [{"rip": 0xFFFF0002, "rsi": line, "rcx": 0}]
             injector.feed(b"")
         self.assertEqual(len(self.injections()), 2)
 
@@ -623,6 +724,13 @@ class ReportTest(unittest.TestCase):
         head = "| | 6.9 | 6.12.1 |\n|---|---|---|\n"
         self.assertTrue(differ.endswith(f"{head}| `s`: b | 2 | 3 |\n| `s`: c | 4 | - |\n\n"))
         self.assertTrue(all_values.endswith(f"{head}| a | 1 | 1 |\n| b | 2 | 3 |\n| c | 4 | - |\n"))
+
+    def test_the_order_in_which_a_run_measures_does_not_matter(self) -> None:
+        scenarios = [Scenario("s", "a title", "", expect={"b": "1", "a": "2"})]
+        pages = {report.page(scenarios, {"6.1": {"s": facts}})
+                 for facts in ({"b": "1", "a": "2"}, {"a": "2", "b": "1"})}
+        [page] = pages
+        self.assertTrue(page.endswith("| b | 1 |\n| a | 2 |\n"))
 
     def test_committed_page_is_what_good_runs_give(self) -> None:
         page = DOCUMENT.read_text()

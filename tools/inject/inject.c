@@ -305,11 +305,12 @@ static void free_result(struct result *result)
 	free(result->said);
 }
 
-/* Let one copy fail. Returns false after the last one: if none failed, or on a request to end. */
+/* Let one copy fail. Returns false after the last one, or on a request to end. */
 static bool run_one(const struct options *o, struct results *results, size_t order)
 {
 	struct result *result;
 	char text[80];
+	bool made;
 
 	results->list = reallocarray(results->list, results->n + 1, sizeof(*results->list));
 	if (results->list == NULL)
@@ -329,8 +330,9 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 	result->outcome = outcome_of(&results->baseline, &result->trial, o->recovers);
 	result->said = walk_tail(result->trial.errors);
 	trial_close(&result->trial);
+	made = result->trial.trace.nfailed > 0 || result->trial.trace.copies >= order;
 	/* The walk through all copies ends here. */
-	if (o->chosen == NULL && result->outcome == OUTCOME_UNREACHED &&
+	if (o->chosen == NULL && !made && result->outcome == OUTCOME_UNREACHED &&
 	    result->trial.status == 0) {
 		free_result(result);
 		return false;
@@ -338,7 +340,7 @@ static bool run_one(const struct options *o, struct results *results, size_t ord
 	results->n++;
 	if (!o->json)
 		walk_result(results, result);
-	return result->trial.trace.nfailed > 0;
+	return made;
 }
 
 static void run_all(const struct options *o, struct results *results)

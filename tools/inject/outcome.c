@@ -79,6 +79,10 @@ void outcome_text(const struct results *results, const struct result *result, ch
 		snprintf(text, room, "exit status 0, as if nothing had been");
 	else if (result->outcome == OUTCOME_WRONG)
 		snprintf(text, room, "exit status 0, another output, and no message");
+	else if (result->outcome == OUTCOME_UNREACHED && trial->trace.copies >= result->order)
+		snprintf(text, room,
+			 "the copy stops before it, and the program ends with status %d",
+			 trial->status);
 	else if (result->outcome == OUTCOME_UNREACHED)
 		snprintf(text, room, "the program makes fewer copies, and ends with status %d",
 			 trial->status);

@@ -16,7 +16,7 @@ enum outcome {
 	OUTCOME_WRONG,     /* exit status 0, no message, and another output */
 	OUTCOME_CRASHED,
 	OUTCOME_HUNG,
-	OUTCOME_UNREACHED, /* no copy failed */
+	OUTCOME_UNREACHED, /* no copy met the bad byte */
 };
 
 #define OUTCOMES (OUTCOME_UNREACHED + 1)

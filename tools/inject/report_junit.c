@@ -51,13 +51,17 @@ static void write_failure(FILE *to, const struct results *results, const struct 
 static void write_result(FILE *to, const struct results *results, const struct result *result,
 			 const char *program)
 {
+	char text[200];
+
 	fprintf(to, "    <testcase name=\"copy %zu\" classname=\"", result->order);
 	write_text(to, program);
 	fprintf(to, "\" time=\"%.3f\">\n", result->trial.seconds);
 	if (outcome_is_bad(result->outcome))
 		write_failure(to, results, result);
-	else if (result->outcome == OUTCOME_UNREACHED)
-		fputs("      <skipped message=\"the program makes fewer copies\"/>\n", to);
+	else if (result->outcome == OUTCOME_UNREACHED) {
+		outcome_text(results, result, text, sizeof(text));
+		fprintf(to, "      <skipped message=\"%s\"/>\n", text);
+	}
 	fputs("      <system-err>", to);
 	write_text(to, result->said);
 	fputs("</system-err>\n    </testcase>\n", to);

@@ -110,8 +110,12 @@ PyObject *error_of_explanation(const struct state *state, const struct mcsafe_ex
 	return fault_error(state, &told, text);
 }
 
-/* The mapping must stay while this runs: other threads of Python run while the kernel is asked. */
-PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *fault, size_t done)
+/*
+ * The mapping must stay while this runs: other threads of Python run while the kernel is asked.
+ * `end` is the end of the memory that the caller has; NULL: unknown. The kernel knows only pages.
+ */
+PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *fault, size_t done,
+			 const char *end)
 {
 	struct mcsafe_explanation e;
 	int err;
@@ -121,6 +125,8 @@ PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *f
 		errno = -err;
 		return PyErr_SetFromErrno(PyExc_SystemError);
 	}
+	if ((const char *)e.addr < end && e.len > (size_t)(end - (const char *)e.addr))
+		e.len = (size_t)(end - (const char *)e.addr);
 	return error_of_explanation(state, &e, done, NULL);
 }
 

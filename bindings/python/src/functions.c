@@ -85,7 +85,10 @@ static PyObject *copy_function(PyObject *module, PyObject *args)
 	} else {
 		left = copy(to.data, from.data, from.size, &fault);
 		if (left != 0)
-			set_raised(error_of_fault(state, &fault, from.size - left));
+			set_raised(error_of_fault(state, &fault, from.size - left,
+						  fault.side == MCSAFE_SIDE_DESTINATION
+							  ? to.data + to.size
+							  : from.data + from.size));
 		else if (region_is_whole(&from, from.size, "read") &&
 			 region_is_whole(&to, from.size, "write"))
 			result = PyLong_FromSize_t(from.size);
@@ -186,7 +189,7 @@ static PyObject *explain_function(PyObject *module, PyObject *args)
 	if (offset < 0 || (size_t)offset >= region.size) {
 		PyErr_SetString(PyExc_IndexError, "offset out of range");
 	} else if (mcsafe_memcpy(&byte, region.data + offset, 1, &fault) != 0) {
-		result = error_of_fault(state, &fault, 0);
+		result = error_of_fault(state, &fault, 0, region.data + region.size);
 	} else if (region.map) {
 		result = map_stand_in(region.map, (size_t)offset, 1, "read");
 		if (!result && !PyErr_Occurred())

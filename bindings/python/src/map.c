@@ -19,7 +19,7 @@ PyObject *error_of_map_fault(struct map *map, const struct mcsafe_fault *fault, 
 	PyObject *error;
 
 	map->exports++;
-	error = error_of_fault(state_of_map(map), fault, done);
+	error = error_of_fault(state_of_map(map), fault, done, map->data + map->size);
 	map->exports--;
 	return error;
 }

@@ -56,7 +56,8 @@ int ensure_installed(void);
  * set_raised() raises what they return. */
 PyObject *new_fault_type(void);
 PyObject *fault_error(const struct state *state, const struct told *told, PyObject *text);
-PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *fault, size_t done);
+PyObject *error_of_fault(const struct state *state, const struct mcsafe_fault *fault, size_t done,
+			 const char *end);
 PyObject *error_of_explanation(const struct state *state, const struct mcsafe_explanation *e,
 			       size_t done, PyObject *more);
 void *set_raised(PyObject *error);

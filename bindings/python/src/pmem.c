@@ -33,7 +33,7 @@ static PyObject *io_error(struct pmem *self, long err, const struct mcsafe_fault
 		return os_error(err);
 	/* The mapping stays until the kernel was asked. */
 	self->busy++;
-	error = error_of_fault(state_of(self->module), fault, 0);
+	error = error_of_fault(state_of(self->module), fault, 0, NULL);
 	self->busy--;
 	return set_raised(error);
 }

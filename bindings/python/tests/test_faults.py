@@ -37,7 +37,7 @@ class Truncated(support.FileTest):
         self.assertEqual(said, (errno.EIO, str(self.path), "past-end", offset, access, done))
         self.assertEqual(str(error), f"[Errno 5] {self.path}, offset {offset}: past the end of the "
                                      f"file, which has {PAGE} bytes")
-        self.assertGreaterEqual(error.length, 4 * PAGE - offset)
+        self.assertEqual(error.length, 4 * PAGE - offset)
         return error
 
     def test_items(self) -> None:
@@ -48,6 +48,21 @@ class Truncated(support.FileTest):
         m[PAGE - 1] = 7
         self.raised(lambda: m.__setitem__(PAGE + 5, 7), PAGE + 5, "write")
         self.assertEqual(self.path.read_bytes()[-1], 7)
+
+    def test_the_loss_ends_with_the_map(self) -> None:
+        self.cut(4)
+        with open(self.path, "rb") as file:
+            m = mcsafe.mmap(file.fileno(), 3 * PAGE + 100, access=mcsafe.ACCESS_READ)
+        self.addCleanup(m.close)
+        self.cut(1)
+        into = bytearray(4 * PAGE)
+        for call in (m.read, lambda: mcsafe.copy(into, m)):
+            with self.assertRaises(mcsafe.FaultError) as e:
+                call()
+            self.assertEqual((e.exception.offset, e.exception.length), (PAGE, 2 * PAGE + 100))
+        self.assertEqual(mcsafe.explain(m, 2 * PAGE).length, PAGE + 100)
+        self.assertEqual(sum(memoryview(m)[PAGE:]), 0)
+        self.assertEqual(m.lost(), [(PAGE, 2 * PAGE + 100)])
 
     def test_slices(self) -> None:
         m, data = self.m, self.data

@@ -18,10 +18,11 @@ CMAKE = os.environ["MCSAFE_CMAKE"]
 PYTHON_DIR = os.environ["MCSAFE_PYTHON_DIR"]
 
 PROGRAM = """
-import os, sys, tempfile
+import importlib.metadata, os, sys, tempfile
 import mcsafe
 from mcsafe import inject
 assert mcsafe.__file__.startswith(sys.argv[1]), mcsafe.__file__
+assert importlib.metadata.version("mcsafe") == mcsafe.__version__
 with tempfile.NamedTemporaryFile() as file:
     file.truncate(8192)
     m = mcsafe.mmap(file.fileno(), 0)

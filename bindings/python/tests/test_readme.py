@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """test_readme.py - the programs of README.md run, and say what README.md says."""
 
+import hashlib
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from support import PAGE
 README = (Path(os.environ["MCSAFE_SOURCE_DIR"]) / "bindings/python/README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.S)
 [SAID] = re.findall(r"```text\n(.*?)```", README, re.S)
-FIRST, NUMPY, INJECT = PROGRAMS
+FIRST, NUMPY, SALVAGE, INJECT = PROGRAMS
 
 
 class Programs(unittest.TestCase):
@@ -58,6 +59,14 @@ class Programs(unittest.TestCase):
             support.skip("this Python has no numpy")
         self.assertEqual(self.run_there(NUMPY)[0], 0)
         self.assertEqual(self.run_there(NUMPY, 8192), (1, "", "lost: [(8192, 8192)]\n"))
+
+    def test_the_program_that_salvages(self) -> None:
+        whole, part = (hashlib.sha256(b"\1" * n + bytes(4 * PAGE - n)).hexdigest()
+                       for n in (4 * PAGE, 5000))
+        self.assertEqual(self.run_there(SALVAGE), (0, f"{whole}\n", ""))
+        # The rest of the page in which the file ends reads as zeros.
+        said = f"lost: {2 * PAGE} bytes at {2 * PAGE}\n"
+        self.assertEqual(self.run_there(SALVAGE, 5000), (0, f"{part}\n", said))
 
     def test_the_program_that_injects(self) -> None:
         status, said, errors = self.run_there(INJECT)

@@ -5,10 +5,13 @@
 use std::env;
 use std::process::Command;
 
+const WANTED: &str = "mcsafe >= 0.1";
+
 fn main() {
     println!("cargo:rerun-if-env-changed=MCSAFE_LIB_DIR");
     println!("cargo:rerun-if-env-changed=MCSAFE_STATIC");
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
+    println!("cargo:rerun-if-env-changed=PKG_CONFIG_LIBDIR");
     let kind = match env::var("MCSAFE_STATIC") {
         Ok(value) if value == "1" => "static",
         _ => "dylib",
@@ -23,17 +26,30 @@ fn main() {
 
 fn from_pkg_config() -> String {
     let answer = Command::new("pkg-config")
-        .args(["--variable=libdir", "mcsafe"])
+        .args(["--print-errors", "--variable=libdir", WANTED])
         .output();
-    match answer {
+    let why = match answer {
         Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_string()
+            let line = String::from_utf8_lossy(&output.stdout).into_owned();
+            return without_backslashes(line.trim());
         }
-        _ => {
-            eprintln!(
-                "libmcsafe was not found: set MCSAFE_LIB_DIR, or PKG_CONFIG_PATH for mcsafe.pc"
-            );
-            std::process::exit(1);
-        }
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => format!("pkg-config: {}\n", error),
+    };
+    eprint!("{}", why);
+    eprintln!("libmcsafe was not found: set MCSAFE_LIB_DIR, or PKG_CONFIG_PATH for mcsafe.pc");
+    std::process::exit(1);
+}
+
+/// The output of pkg-config is written for a shell: a blank follows a backslash.
+fn without_backslashes(line: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        plain.push(match letter {
+            '\\' => letters.next().unwrap_or('\\'),
+            _ => letter,
+        });
     }
+    plain
 }

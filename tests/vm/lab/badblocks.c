@@ -13,6 +13,7 @@
 
 #define REGION     "/sys/bus/nd/devices/region0/"
 #define DEVDAX     "/sys/bus/dax/devices/dax0.0/"
+#define DISK       "/sys/block/pmem0/"
 #define SECTORS    (T_PAGE / LAB_SECTOR) /* sectors of a block */
 #define RANGES_MAX 32
 #define POLLS      200
@@ -22,14 +23,14 @@ struct range {
 	uint64_t start, count;
 };
 
-/* Reads lines of "first-sector count". Sectors count from the start of the region. */
-static size_t bad_ranges(struct range *ranges, size_t room)
+/* Reads lines of "first-sector count". Sectors count from the start of the region or disk. */
+static size_t bad_ranges(const char *path, struct range *ranges, size_t room)
 {
-	FILE *file = fopen(REGION "badblocks", "re");
+	FILE *file = fopen(path, "re");
 	struct range range;
 	size_t n = 0;
 
-	lab_need(file != NULL, "no " REGION "badblocks");
+	lab_need(file != NULL, "no %s", path);
 	while (fscanf(file, "%" SCNu64 " %" SCNu64, &range.start, &range.count) == 2) {
 		lab_need(n < room, "too many bad blocks");
 		ranges[n++] = range;
@@ -64,7 +65,7 @@ static uint64_t start_of_data(void)
 
 	if (access(DEVDAX, F_OK) == 0)
 		return number_in(DEVDAX "resource");
-	bytes = number_in("/sys/block/pmem0/size") * LAB_SECTOR;
+	bytes = number_in(DISK "size") * LAB_SECTOR;
 	return lab_region_start() + number_in(REGION "size") - bytes;
 }
 
@@ -119,7 +120,7 @@ void lab_take_back(uint64_t physical, unsigned sectors)
 static struct range bad_in_block(uint64_t physical)
 {
 	struct range ranges[RANGES_MAX], found = {0, 0};
-	size_t n = bad_ranges(ranges, T_LENGTH(ranges));
+	size_t n = bad_ranges(REGION "badblocks", ranges, T_LENGTH(ranges));
 	uint64_t block = (physical - lab_region_start()) / T_PAGE * SECTORS;
 
 	for (size_t i = 0; i < n; i++) {
@@ -146,10 +147,28 @@ const char *lab_bad_blocks_at(uint64_t physical)
 	return bad.count == SECTORS ? "all 8 sectors" : text;
 }
 
+/* Whether the disk knows a bad sector in the block too, or there is no disk. Reads ask the disk's
+ * list, to which the driver adds a range some time after it has added it to that of the region. */
+static bool disk_knows(uint64_t physical)
+{
+	struct range ranges[RANGES_MAX];
+	uint64_t block;
+	size_t n;
+
+	if (access(DISK, F_OK) != 0)
+		return true;
+	block = lab_pmem_sector(physical - physical % T_PAGE);
+	n = bad_ranges(DISK "badblocks", ranges, T_LENGTH(ranges));
+	for (size_t i = 0; i < n; i++)
+		if (ranges[i].start < block + SECTORS && block < ranges[i].start + ranges[i].count)
+			return true;
+	return false;
+}
+
 void lab_wait_bad_blocks(uint64_t physical)
 {
 	for (unsigned i = 0; i < POLLS; i++) {
-		if (bad_in_block(physical).count)
+		if (bad_in_block(physical).count && disk_knows(physical))
 			return;
 		usleep(POLL_USEC);
 	}

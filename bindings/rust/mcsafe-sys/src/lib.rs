@@ -59,6 +59,28 @@ pub struct mcsafe_range {
     pub len: usize,
 }
 
+pub const MCSAFE_SHIELD_ZERO: c_int = 0;
+pub const MCSAFE_SHIELD_BYTE: c_int = 1;
+pub const MCSAFE_SHIELD_MIRROR: c_int = 2;
+pub const MCSAFE_SHIELD_FILE: c_uint = 1;
+
+/// Called in the signal handler: see mcsafe_shield_open(3).
+pub type mcsafe_shield_fn = unsafe extern "C" fn(lost: *const mcsafe_range, arg: *mut c_void);
+
+#[repr(C)]
+pub struct mcsafe_shield_options {
+    pub size: usize,
+    pub fill: c_int,
+    pub byte: c_int,
+    pub mirror_fd: c_int,
+    pub mirror_offset: i64,
+    pub on_loss: Option<mcsafe_shield_fn>,
+    pub arg: *mut c_void,
+    pub flags: c_uint,
+    pub file_fd: c_int,
+    pub reserved: [*mut c_void; 4],
+}
+
 /// A shield; only pointers to it exist.
 #[repr(C)]
 pub struct mcsafe_shield {
@@ -124,8 +146,15 @@ extern "C" {
         shield: *mut *mut mcsafe_shield,
         base: *mut c_void,
         len: usize,
-        options: *const c_void,
+        options: *const mcsafe_shield_options,
     ) -> c_int;
     pub fn mcsafe_shield_lost(shield: *const mcsafe_shield) -> usize;
+    pub fn mcsafe_shield_next(
+        shield: *const mcsafe_shield,
+        start: usize,
+        range: *mut mcsafe_range,
+    ) -> bool;
+    pub fn mcsafe_shield_touch(shield: *mut mcsafe_shield, start: usize, len: usize) -> c_int;
+    pub fn mcsafe_shield_restore(shield: *mut mcsafe_shield, start: usize, len: usize) -> c_int;
     pub fn mcsafe_shield_close(shield: *mut mcsafe_shield) -> c_int;
 }

@@ -74,6 +74,17 @@ impl Error {
         self.copied
     }
 
+    pub(crate) fn not_installed(error: &io::Error) -> Error {
+        Error {
+            reason: Reason::Unknown,
+            errno: error.raw_os_error().unwrap_or(0),
+            offset: None,
+            path: None,
+            copied: 0,
+            text: format!("the handler cannot be installed: {error}"),
+        }
+    }
+
     pub(crate) fn from_fault(fault: &sys::mcsafe_fault, copied: usize) -> Error {
         // SAFETY: the structure is plain integers, pointers and bytes, for which zeros are valid.
         let mut found: Box<sys::mcsafe_explanation> = Box::new(unsafe { std::mem::zeroed() });

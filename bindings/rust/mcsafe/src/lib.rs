@@ -24,16 +24,22 @@ mod error;
 mod map;
 mod reader;
 mod shield;
+mod word;
 
 pub use error::{Error, Reason};
 pub use map::{Hole, Map, MapOptions};
 pub use reader::Reader;
-pub use shield::Shield;
+pub use shield::{Shield, ShieldOptions};
 
 use mcsafe_sys as sys;
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Once;
+
+/// The programs of README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 static ONCE: Once = Once::new();
 static RESULT: AtomicI32 = AtomicI32::new(0);
@@ -75,4 +81,24 @@ pub unsafe fn copy(dst: *mut u8, src: *const u8, n: usize) -> Result<(), Error> 
         0 => Ok(()),
         left => Err(Error::from_fault(&fault, n - left)),
     }
+}
+
+/// Copies between slices, and returns the number of bytes: the length of the shorter slice. Either
+/// may lie in memory that fails, such as a mapped file of another crate.
+///
+/// # Errors
+/// [`Error::copied`] bytes were copied before the failure. The rest of `dst` is untouched.
+///
+/// ```
+/// let mut page = [0; 4];
+/// assert_eq!(mcsafe::copy_slice(&mut page, b"bytes").unwrap(), 4);
+/// assert_eq!(&page, b"byte");
+/// ```
+pub fn copy_slice(dst: &mut [u8], src: &[u8]) -> Result<usize, Error> {
+    install().map_err(|error| Error::not_installed(&error))?;
+    let n = dst.len().min(src.len());
+    // SAFETY: both slices have n bytes, and nothing else may overlap a slice that is borrowed
+    // mutably.
+    unsafe { copy(dst.as_mut_ptr(), src.as_ptr(), n)? };
+    Ok(n)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A mapped file.
 
-use crate::{no_fault, Error, Reader};
+use crate::{Error, Reader};
 use mcsafe_sys as sys;
 use std::ffi::c_void;
 use std::fs::{File, OpenOptions};
@@ -215,101 +215,29 @@ impl Map {
         if n == 0 {
             return (0, Vec::new());
         }
-        let mut room = 64;
-        loop {
-            let mut holes = vec![sys::mcsafe_range::default(); room];
-            let mut found = room;
-            // SAFETY: bytes has n bytes, offset + n does not exceed the map, holes has room.
-            unsafe {
-                sys::mcsafe_memcpy_holes_fd(
-                    bytes.as_mut_ptr().cast(),
-                    self.as_ptr().add(offset).cast(),
-                    n,
-                    fill.into(),
-                    holes.as_mut_ptr(),
-                    &mut found,
-                    self.file.as_raw_fd(),
-                    (self.offset + offset as u64) as i64,
-                )
-            };
-            if found <= room {
-                let list = holes[..found].iter().map(|h| Hole {
-                    start: h.start,
-                    len: h.len,
-                });
-                return (n, list.collect());
-            }
-            room = found * 2;
-        }
-    }
-    /// One load of 4 bytes.
-    ///
-    /// # Errors
-    /// The word could not be read.
-    ///
-    /// # Panics
-    /// If the word is not inside the map, or its address is not a multiple of 4.
-    pub fn load_u32(&self, offset: usize) -> Result<u32, Error> {
-        Ok(self.word(offset, 4, |p, value, fault| {
-            // SAFETY: word() has checked the place.
-            unsafe { sys::mcsafe_access_load(p, 4, value, fault) }
-        })? as u32)
-    }
-    /// One load of 8 bytes. As [`Map::load_u32`].
-    ///
-    /// # Errors
-    /// The word could not be read.
-    pub fn load_u64(&self, offset: usize) -> Result<u64, Error> {
-        self.word(offset, 8, |p, value, fault| {
-            // SAFETY: word() has checked the place.
-            unsafe { sys::mcsafe_access_load(p, 8, value, fault) }
-        })
-    }
-    /// One store of 8 bytes. Panics as [`Map::load_u32`].
-    ///
-    /// # Errors
-    /// The word could not be written.
-    pub fn store_u64(&self, offset: usize, new: u64) -> Result<(), Error> {
-        self.word(offset, 8, |p, _, fault| {
-            // SAFETY: word() has checked the place.
-            unsafe { sys::mcsafe_access_store(p, 8, new, fault) }
-        })?;
-        Ok(())
-    }
-    /// Compares and exchanges 8 bytes atomically, and returns what was there. It was exchanged if
-    /// that is `expected`. Panics as [`Map::load_u32`].
-    ///
-    /// # Errors
-    /// The word could not be accessed.
-    pub fn compare_exchange_u64(
-        &self,
-        offset: usize,
-        expected: u64,
-        new: u64,
-    ) -> Result<u64, Error> {
-        self.word(offset, 8, |p, seen, fault| {
-            // SAFETY: word() has checked the place.
-            unsafe { sys::mcsafe_access_cmpxchg(p, 8, expected, new, seen, fault) }
-        })
-    }
-    fn word<F>(&self, offset: usize, size: usize, access: F) -> Result<u64, Error>
-    where
-        F: FnOnce(*mut c_void, *mut u64, *mut sys::mcsafe_fault) -> i32,
-    {
-        let inside = offset
-            .checked_add(size)
-            .map_or(false, |end| end <= self.len);
-        assert!(inside, "the word at {offset} is not inside the map");
-        let at = self.as_ptr().wrapping_add(offset);
-        assert!(
-            at as usize % size == 0,
-            "the word at {offset} is not aligned"
-        );
-        let (mut value, mut fault) = (0, no_fault());
-        match access(at.cast(), &mut value, &mut fault) {
-            sys::MCSAFE_CAUSE_NONE => Ok(value),
-            _ => Err(Error::from_fault(&fault, 0)),
-        }
+        // Holes do not touch, and each reaches to the end of a page of either side. One call must do:
+        // a second one would read the lost pages again.
+        let mut holes = vec![sys::mcsafe_range::default(); n / 4096 + 4];
+        let mut found = holes.len();
+        // SAFETY: bytes has n bytes, offset + n does not exceed the map, and holes has `found`
+        // elements.
+        unsafe {
+            sys::mcsafe_memcpy_holes_fd(
+                bytes.as_mut_ptr().cast(),
+                self.as_ptr().add(offset).cast(),
+                n,
+                fill.into(),
+                holes.as_mut_ptr(),
+                &mut found,
+                self.file.as_raw_fd(),
+                (self.offset + offset as u64) as i64,
+            )
+        };
+        let list = holes[..found].iter().map(|h| Hole {
+            start: h.start,
+            len: h.len,
+        });
+        (n, list.collect())
     }
     /// Reads the map as a stream.
     pub fn reader(&self) -> Reader<'_> {
@@ -319,8 +247,20 @@ impl Map {
     pub fn is_writable(&self) -> bool {
         self.write
     }
+    /// The offset in the file of the first byte.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+    /// The file, for example to ask for its length now.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
     pub(crate) fn mapping(&self) -> (*mut u8, usize) {
         (self.base, self.slack + self.len)
+    }
+    /// The number of bytes before the map in its first page.
+    pub(crate) fn slack(&self) -> usize {
+        self.slack
     }
 }
 

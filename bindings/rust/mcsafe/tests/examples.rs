@@ -11,7 +11,8 @@ fn run(name: &str, arguments: &[&str]) -> Output {
     at.pop();
     at.pop();
     let program = at.join("examples").join(name);
-    Command::new(program).args(arguments).output().unwrap()
+    let made = Command::new(program).args(arguments).output();
+    made.expect("`cargo test` without options builds the examples too")
 }
 
 fn scratch(name: &str) -> String {

@@ -1,36 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Maps of files that other hands truncate.
 
+mod common;
+
+use common::{child, content, is_child, signal, text, Scratch};
 use mcsafe::{Error, Map, MapOptions, Reason, Shield};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::PathBuf;
-use std::process::Command;
-
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str, len: usize) -> Scratch {
-        let name = format!("mcsafe-rust-{}-{}", name, std::process::id());
-        let scratch = Scratch(std::env::temp_dir().join(name));
-        std::fs::write(&scratch.0, content(len)).unwrap();
-        scratch
-    }
-    fn cut(&self, len: u64) {
-        let file = OpenOptions::new().write(true).open(&self.0).unwrap();
-        file.set_len(len).unwrap();
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-fn content(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 7 + i / 256) as u8).collect()
-}
 
 #[test]
 fn truncated_file_gives_count_offset_path_and_reason() {
@@ -45,7 +21,11 @@ fn truncated_file_gives_count_offset_path_and_reason() {
     assert_eq!(error.reason(), Reason::PastEnd);
     assert_eq!(error.offset(), Some(8192));
     assert_eq!(error.path(), Some(file.0.as_path()));
-    assert!(error.to_string().contains("past the end"), "{}", error);
+    let line = format!(
+        "{}, offset 8192: past the end of the file, which has 8192 bytes",
+        file.0.display()
+    );
+    assert_eq!(error.to_string(), line);
     let outer = std::io::Error::from(error);
     assert_eq!(outer.kind(), ErrorKind::UnexpectedEof);
     assert!(outer.get_ref().unwrap().downcast_ref::<Error>().is_some());
@@ -72,6 +52,19 @@ fn short_reads_agree_with_the_file_around_its_end() {
             assert!(bytes[good..].iter().all(|&b| b == 0xee));
         }
     }
+}
+
+#[test]
+fn truncation_inside_a_page_reads_as_zeros() {
+    let file = Scratch::new("inside", 8192);
+    let map = Map::open(&file.0).unwrap();
+    file.cut(100);
+    let mut expected = content(100);
+    expected.resize(4096, 0);
+    let mut bytes = vec![0xee; 8192];
+    assert_eq!(map.read_at(&mut bytes, 0).unwrap_err().copied(), 4096);
+    assert_eq!(bytes[..4096], expected);
+    assert_eq!(map.file().metadata().unwrap().len(), 100);
 }
 
 #[test]
@@ -106,28 +99,27 @@ fn writes_reach_the_file_and_a_read_only_map_refuses() {
     assert_eq!(std::fs::read(&file.0).unwrap()[8190..], b"he"[..]);
     let error = Map::open(&file.0).unwrap().write_at(b"x", 1).unwrap_err();
     assert_eq!((error.reason(), error.copied()), (Reason::Protected, 0));
+    let outer = std::io::Error::from(error);
+    assert_eq!(outer.kind(), ErrorKind::PermissionDenied);
     file.cut(4096);
     let error = map.write_at(&[1; 16], 4090).unwrap_err();
     assert_eq!((error.copied(), error.offset()), (6, Some(4096)));
 }
 
 #[test]
-fn words_are_atomic_and_fail_with_an_error() {
-    let file = Scratch::new("word", 8192);
-    let map = MapOptions::new().write(true).open(&file.0).unwrap();
-    map.store_u64(8, 5).unwrap();
-    assert_eq!(map.compare_exchange_u64(8, 4, 9).unwrap(), 5);
-    assert_eq!(map.compare_exchange_u64(8, 5, 9).unwrap(), 5);
-    assert_eq!(map.load_u64(8).unwrap(), 9);
-    assert_eq!(map.load_u32(8).unwrap(), 9);
-    file.cut(4096);
-    assert_eq!(map.load_u64(4096).unwrap_err().offset(), Some(4096));
-    assert_eq!(
-        map.store_u64(4096, 1).unwrap_err().reason(),
-        Reason::PastEnd
-    );
-    assert!(std::panic::catch_unwind(|| map.load_u64(4)).is_err());
-    assert!(std::panic::catch_unwind(|| map.load_u64(8192)).is_err());
+fn private_writes_stay_in_the_process_and_need_no_writable_file() {
+    let file = Scratch::new("private", 4096);
+    let mut options = MapOptions::new();
+    options.write(true).private(true);
+    let map = options.open(&file.0).unwrap();
+    map.write_at(b"mine", 10).unwrap();
+    assert_eq!(map.get(10..14).unwrap(), b"mine");
+    assert_eq!(std::fs::read(&file.0).unwrap(), content(4096));
+    // Nobody may write to a program that runs.
+    let me = std::env::current_exe().unwrap();
+    assert_eq!(options.open(&me).unwrap().get(1..4).unwrap(), b"ELF");
+    let error = options.private(false).open(&me).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(26)); // ETXTBSY
 }
 
 #[test]
@@ -142,6 +134,38 @@ fn salvage_lists_the_holes() {
     assert_eq!((holes[0].start, holes[0].len), (4000, 5000));
     assert_eq!(bytes[..4000], content(4096)[96..]);
     assert!(bytes[4000..].iter().all(|&b| b == 0x5a));
+}
+
+#[test]
+fn salvage_lists_each_hole_of_many() {
+    let file = Scratch::new("holes", 0);
+    let pages = 300;
+    let mut bytes = vec![1u8; pages * 4096];
+    // Poison cannot be had here. A map of which every other page may not be read is as bad.
+    file.cut((pages * 4096) as u64);
+    let map = Map::open(&file.0).unwrap();
+    for page in (1..pages).step_by(2) {
+        forbid(&map, page);
+    }
+    let (n, holes) = map.salvage(&mut bytes, 0, 7);
+    assert_eq!(n, pages * 4096);
+    let starts: Vec<usize> = holes.iter().map(|hole| hole.start).collect();
+    let odd: Vec<usize> = (1..pages).step_by(2).map(|page| page * 4096).collect();
+    assert_eq!(starts, odd);
+    assert!(holes.iter().all(|hole| hole.len == 4096));
+    for (page, bytes) in bytes.chunks(4096).enumerate() {
+        let value = if page % 2 == 1 { 7 } else { 0 };
+        assert!(bytes.iter().all(|&b| b == value), "page {page}");
+    }
+}
+
+fn forbid(map: &Map, page: usize) {
+    extern "C" {
+        fn mprotect(at: *mut std::ffi::c_void, len: usize, prot: i32) -> i32;
+    }
+    let at = map.as_ptr().wrapping_add(page * 4096).cast();
+    // SAFETY: the page belongs to the map, which has no references to it. PROT_NONE is 0.
+    assert_eq!(unsafe { mprotect(at, 4096, 0) }, 0);
 }
 
 #[test]
@@ -163,37 +187,28 @@ fn reader_returns_the_good_bytes_and_then_the_error() {
 }
 
 #[test]
-fn shield_counts_and_finish_tells() {
-    let file = Scratch::new("shield", 16384);
-    let shield = Shield::open(Map::open(&file.0).unwrap()).unwrap();
-    assert_eq!(shield.get(1), Some(content(2)[1]));
-    assert_eq!(shield.lost(), 0);
-    file.cut(8192);
-    assert_eq!(shield.get(9000), Some(0));
-    assert_eq!(shield.get(16384), None);
-    assert_eq!(shield.lost(), 8192);
-    assert_eq!(shield.finish().unwrap_err().reason(), Reason::StandIns);
-    let whole = Shield::open(Map::open(&file.0).unwrap()).unwrap();
-    // SAFETY: nobody else has this file.
-    assert_eq!(unsafe { whole.as_slice() }, &content(8192)[..]);
-    assert!(whole.finish().is_ok());
-}
-
-#[test]
-fn threads_share_a_map_that_fails() {
-    let file = Scratch::new("threads", 16384);
+fn seek_leaves_what_was_read_ahead() {
+    let file = Scratch::new("seek", 200_000);
     let map = Map::open(&file.0).unwrap();
-    file.cut(4096);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..200 {
-                    let error = map.read_at(&mut [0; 8000], 0).unwrap_err();
-                    assert_eq!(error.copied(), 4096);
-                }
-            });
-        }
-    });
+    let mut reader = map.reader();
+    let mut bytes = [0; 7];
+    for (to, at) in [
+        (SeekFrom::Current(5), 5),
+        (SeekFrom::Start(100), 100),
+        (SeekFrom::Current(-50), 57),
+        (SeekFrom::End(-7), 199_993),
+        (SeekFrom::Current(-100_000), 100_000),
+    ] {
+        assert_eq!(reader.seek(to).unwrap(), at);
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, content(200_000)[at as usize..][..7]);
+        assert_eq!(reader.stream_position().unwrap(), at + 7);
+    }
+    // As for a file, a position past the end is no error.
+    assert_eq!(reader.seek(SeekFrom::End(9)).unwrap(), 200_009);
+    assert_eq!(reader.read(&mut bytes).unwrap(), 0);
+    assert_eq!(reader.seek(SeekFrom::Current(-10)).unwrap(), 199_999);
+    assert_eq!(reader.read(&mut bytes).unwrap(), 1);
 }
 
 #[test]
@@ -214,19 +229,30 @@ fn deep(n: u64) -> u64 {
 
 #[test]
 fn stack_overflow_still_has_the_message_of_rust() {
-    if std::env::var_os("MCSAFE_TEST_OVERFLOW").is_some() {
+    let name = "stack_overflow_still_has_the_message_of_rust";
+    if is_child(name) {
         mcsafe::install().unwrap();
         std::thread::spawn(|| deep(1)).join().unwrap();
         return;
     }
-    let me = std::env::current_exe().unwrap();
-    let output = Command::new(me)
-        .args(["stack_overflow_still", "--nocapture"])
-        .env("MCSAFE_TEST_OVERFLOW", "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("has overflowed its stack"), "{}", said);
-    use std::os::unix::process::ExitStatusExt;
-    assert_eq!(output.status.signal(), Some(6));
+    let output = child(name).output().unwrap();
+    let said = text(&output.stderr);
+    assert!(said.contains("has overflowed its stack"), "{said}");
+    assert_eq!(signal(&output), Some(6));
+}
+
+#[test]
+fn a_wrong_engine_is_an_error_of_each_first_call() {
+    let name = "a_wrong_engine_is_an_error_of_each_first_call";
+    if is_child(name) {
+        let error = mcsafe::copy_slice(&mut [0; 4], b"four").unwrap_err();
+        assert_eq!((error.errno(), error.copied()), (22, 0));
+        assert!(error.to_string().contains("cannot be installed"), "{error}");
+        let file = Scratch::new("engine", 10);
+        let error = Map::open(&file.0).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(22));
+        return;
+    }
+    let output = child(name).env("MCSAFE_ENGINE", "steam").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
