@@ -29,7 +29,7 @@ static struct mcsafe__chunk *any_chunk(size_t most, size_t from, size_t to)
 	SUPPOSE(chunk != NULL);
 	chunk->n = nondet_size();
 	SUPPOSE(chunk->n >= 1 && chunk->n <= most);
-	for (size_t i = 0; i < most; i++) {
+	for (size_t i = 0; i < chunk->n; i++) {
 		chunk->ranges[i] = any_range(from, to);
 		SUPPOSE(i == 0 || chunk->ranges[i].start >
 					  chunk->ranges[i - 1].start + chunk->ranges[i - 1].len);

@@ -63,7 +63,7 @@ static bool may_populate(uintptr_t page)
 }
 
 /* madvise(2): MADV_POPULATE_READ fails with EHWPOISON if the entry of the page says that the page
- * is poisoned. It reads no byte of the page. For a page with an empty entry it could take memory. */
+ * is poisoned. It reads no byte of the page. Where the entry is empty it could take memory. */
 static bool is_poisoned(uintptr_t page)
 {
 	return may_populate(page) && madvise((void *)page, MCSAFE__PAGE, MADV_POPULATE_READ) != 0 &&

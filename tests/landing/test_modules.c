@@ -475,7 +475,7 @@ IN_CHILD(test_registered_object_survives_dlclose)
  */
 #define HALF    (MANY / 2)
 #define ASKED   64 /* rows that both tables always have */
-#define CHANGES 3000
+#define CHANGES (T_SANITIZER ? 500 : 3000)
 
 static _Atomic int stop;
 static _Atomic unsigned long n_found, n_not_found, n_faults, n_changes;

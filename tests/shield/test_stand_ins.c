@@ -97,7 +97,7 @@ IN_CHILD(test_what_lies_past_the_end_takes_no_memory_under_mlockall)
 	CHECK_EQ(mcsafe_shield_lost(shield), (pages - S_PAGES) * T_PAGE);
 }
 
-/* Bytes are filled in memory that is as long as the shield. No more of it is used than is filled. */
+/* Bytes are filled in memory as long as the shield. No more of it is used than is filled. */
 IN_CHILD(test_what_is_filled_takes_no_other_memory_under_mlockall)
 {
 	const size_t pages = 600, n = pages * T_PAGE;
