@@ -16,8 +16,10 @@
 #include "tests/pmem/small_tmpfs.h"
 #include "tool.h"
 
-/* As on btrfs: fstat(2) tells a device that /proc/self/maps does not show. */
+/* As on btrfs: fstat(2) tells a device that /proc/self/maps does not show. Only of numbers from
+ * `first` on: as if those below were files of another subvolume. */
 static dev_t other_device;
+static int first;
 
 /* After the next question for the number, another thread has opened another file there. */
 static struct {
@@ -32,7 +34,7 @@ int __wrap_fstat(int fd, struct stat *st)
 {
 	int result = __real_fstat(fd, st);
 
-	if (result == 0 && other_device != 0)
+	if (result == 0 && other_device != 0 && fd >= first)
 		st->st_dev = other_device;
 	if (fd == taken.number) {
 		taken.number = -1;
@@ -122,6 +124,51 @@ IN_CHILD(test_a_file_whose_device_is_shown_otherwise_is_known)
 	CHECK_EQ(t_count_descriptors(), descriptors);
 }
 
+/* From now on, what is opened is of another subvolume. Returns the first one: of the file. */
+static int open_in_another_subvolume(const struct s_file *file)
+{
+	/* All numbers below are in use. */
+	first = dup(file->fd);
+	CHECK(first >= 0);
+	other_device = 0x7fff;
+	return first;
+}
+
+/* Files of two subvolumes can have the same inode. Mappings of them are shown alike. */
+IN_CHILD(test_the_same_inode_of_another_subvolume_is_another_file)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *one = s_shield_of(&file), *another;
+	struct s_file other = {.fd = open_in_another_subvolume(&file)};
+	size_t descriptors = t_count_descriptors();
+
+	other.map = s_map_file(other.fd, PROT_READ, MAP_SHARED);
+	another = s_shield_of(&other);
+	CHECK_EQ(t_count_descriptors(), descriptors + 1);
+	CHECK_EQ(mcsafe_shield_close(another), 0);
+	CHECK_EQ(t_count_descriptors(), descriptors);
+	CHECK_EQ(mcsafe_shield_close(one), 0);
+}
+
+/* So the size of one file is not that of another. */
+IN_CHILD(test_a_file_that_is_shown_alike_is_not_known)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *one, *another;
+
+	one = s_shield_with(file.map, T_PAGE,
+			    (struct mcsafe_shield_options){
+				    .flags = MCSAFE_SHIELD_FILE,
+				    .file_fd = open_in_another_subvolume(&file)});
+	another = s_shield_with(file.map + T_PAGE, (S_PAGES - 1) * T_PAGE,
+				(struct mcsafe_shield_options){0});
+	s_cut(&file, 4);
+	CHECK_EQ(s_load(file.map + 6 * T_PAGE), 0);
+	s_check_lost(another, 5, 6);
+	CHECK_EQ(mcsafe_shield_close(another), 0);
+	CHECK_EQ(mcsafe_shield_close(one), 0);
+}
+
 IN_CHILD(test_a_number_that_changes_its_file_meanwhile_is_refused)
 {
 	struct s_file file = s_open_file();
@@ -142,6 +189,8 @@ int main(void)
 		cmocka_unit_test(test_another_file_with_the_same_inode_is_refused),
 		NOT_WITH_VALGRIND(test_a_number_that_changes_its_file_meanwhile_is_refused),
 		NOT_WITH_VALGRIND(test_a_file_whose_device_is_shown_otherwise_is_known),
+		NOT_WITH_VALGRIND(test_the_same_inode_of_another_subvolume_is_another_file),
+		NOT_WITH_VALGRIND(test_a_file_that_is_shown_alike_is_not_known),
 	};
 
 	return t_run("shield.file", tests, T_LENGTH(tests));
