@@ -179,11 +179,17 @@ void mcsafe__shield_keep_reader(struct mcsafe_shield *shield)
 	struct mcsafe__kept *reader = &shield->kept_file->reader;
 	char path[32];
 
-	if (reader->fd < 0 || !mcsafe__fd_is_same(reader->fd, &reader->id)) {
+	/* The program may have closed either number. The file may have got that of the reader. */
+	if (reader->fd < 0 || reader->fd == shield->file.fd ||
+	    !mcsafe__fd_is_same(reader->fd, &reader->id)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
 		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &reader->id);
 		if (reader->fd < 0)
 			reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &reader->id);
+		if (reader->fd >= 0 && !mcsafe__fd_is_same(reader->fd, &shield->file.id)) {
+			close(reader->fd);
+			reader->fd = -1;
+		}
 	}
 	shield->reader = *reader;
 }

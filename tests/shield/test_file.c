@@ -10,6 +10,7 @@
 
 #include "child.h"
 #include "cmocka_all.h"
+#include "huge_pages.h"
 #include "kit.h"
 #include "leaks.h"
 #include "run.h"
@@ -183,6 +184,108 @@ IN_CHILD(test_a_number_that_changes_its_file_meanwhile_is_refused)
 	CHECK_EQ(t_count_descriptors(), descriptors + 2);
 }
 
+static bool is_of(int fd, int of)
+{
+	struct stat st, now;
+
+	CHECK_EQ(fstat(of, &st), 0);
+	return fstat(fd, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev;
+}
+
+/* How many descriptors there are of a file. */
+static size_t count_of(int of)
+{
+	size_t n = 0;
+
+	for (int fd = 3; fd < 64; fd++)
+		n += is_of(fd, of);
+	return n;
+}
+
+/* The number under which the library keeps a file, with these flags; -1: none. */
+static int kept_number(int of, int flags)
+{
+	for (int fd = 3; fd < 64; fd++)
+		if (fd != of && is_of(fd, of) &&
+		    (fcntl(fd, F_GETFL) & (O_PATH | O_ACCMODE)) == flags)
+			return fd;
+	return -1;
+}
+
+static struct s_file open_huge_file(void)
+{
+	struct s_file file = {.fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB)};
+
+	CHECK(file.fd >= 0);
+	CHECK_EQ(ftruncate(file.fd, 2 * (off_t)T_HUGE), 0);
+	file.map = mmap(NULL, 2 * T_HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	CHECK_EQ(mcsafe_install(), 0);
+	return file;
+}
+
+static struct mcsafe_shield *shield_of_page(const struct s_file *file, size_t page)
+{
+	return s_shield_with(file->map + page * T_HUGE, T_HUGE,
+			     (struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE,
+							    .file_fd = file->fd});
+}
+
+IN_CHILD(another_file_is_not_kept_for_reading)
+{
+	struct s_file file = open_huge_file();
+	int other = memfd_create("other", MFD_CLOEXEC | MFD_HUGETLB), reader;
+	struct mcsafe_shield *shields[2];
+
+	shields[0] = shield_of_page(&file, 0);
+	reader = kept_number(file.fd, O_RDWR);
+	CHECK(other >= 0);
+	CHECK_EQ(close(reader), 0);
+	taken.number = kept_number(file.fd, O_PATH);
+	taken.by = other;
+	shields[1] = shield_of_page(&file, 1);
+	CHECK_EQ(taken.number, -1);
+	/* That of the program, and the one that has taken the number. */
+	CHECK_EQ(count_of(other), 2);
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
+	CHECK_EQ(count_of(other), 2);
+}
+
+/* The library gets the number that it had for reading, for what cannot be read. */
+IN_CHILD(a_number_that_is_no_longer_for_reading_is_not_kept_for_it)
+{
+	struct s_file file = open_huge_file();
+	struct mcsafe_shield *shields[2];
+	int reader, path_only;
+
+	shields[0] = shield_of_page(&file, 0);
+	reader = kept_number(file.fd, O_RDWR);
+	path_only = kept_number(file.fd, O_PATH);
+	CHECK_EQ(dup2(0, path_only), path_only);
+	CHECK_EQ(close(reader), 0);
+	shields[1] = shield_of_page(&file, 1);
+	CHECK_EQ(kept_number(file.fd, O_PATH), reader);
+	CHECK(kept_number(file.fd, O_RDWR) >= 3);
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
+	CHECK_EQ(count_of(file.fd), 1);
+}
+
+static void test_another_file_is_not_kept_for_reading(void **state)
+{
+	if (!t_reserve_huge_pages(2))
+		t_skip("there are no huge pages");
+	another_file_is_not_kept_for_reading(state);
+}
+
+static void test_a_number_that_is_no_longer_for_reading_is_not_kept_for_it(void **state)
+{
+	if (!t_reserve_huge_pages(2))
+		t_skip("there are no huge pages");
+	a_number_that_is_no_longer_for_reading_is_not_kept_for_it(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +294,9 @@ int main(void)
 		NOT_WITH_VALGRIND(test_a_file_whose_device_is_shown_otherwise_is_known),
 		NOT_WITH_VALGRIND(test_the_same_inode_of_another_subvolume_is_another_file),
 		NOT_WITH_VALGRIND(test_a_file_that_is_shown_alike_is_not_known),
+		NOT_WITH_VALGRIND(test_another_file_is_not_kept_for_reading),
+		NOT_WITH_VALGRIND(
+			test_a_number_that_is_no_longer_for_reading_is_not_kept_for_it),
 	};
 
 	return t_run("shield.file", tests, T_LENGTH(tests));
