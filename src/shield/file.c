@@ -183,9 +183,12 @@ void mcsafe__shield_keep_reader(struct mcsafe_shield *shield)
 	if (reader->fd < 0 || reader->fd == shield->file.fd ||
 	    !mcsafe__fd_is_same(reader->fd, &reader->id)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
-		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &reader->id);
+		/* Do not wait until somebody gives a lease up, who may be this thread: signals are
+		 * blocked (F_SETLEASE in fcntl(2)). */
+		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR | O_NONBLOCK, &reader->id);
 		if (reader->fd < 0)
-			reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &reader->id);
+			reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK,
+						     &reader->id);
 		if (reader->fd >= 0 && !mcsafe__fd_is_same(reader->fd, &shield->file.id)) {
 			close(reader->fd);
 			reader->fd = -1;

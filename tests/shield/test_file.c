@@ -2,6 +2,7 @@
 /* test_file.c - whether a descriptor is the file that is mapped */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -272,6 +273,50 @@ IN_CHILD(a_number_that_is_no_longer_for_reading_is_not_kept_for_it)
 	CHECK_EQ(count_of(file.fd), 1);
 }
 
+static int leased; /* a descriptor of a file of huge pages, with a lease */
+
+/* Only with a descriptor that cannot write, and no other that can. */
+static bool take_lease(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	char path[32];
+
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, 2 * (off_t)T_HUGE), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	leased = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(leased >= 0);
+	CHECK_EQ(close(fd), 0);
+	/* By this the kernel asks for the lease. */
+	CHECK_PTR_NE(signal(SIGIO, SIG_IGN), SIG_ERR);
+	return fcntl(leased, F_SETLEASE, F_RDLCK) == 0;
+}
+
+/* The kernel would wait for /proc/sys/fs/lease-break-time, and open the file for writing then. */
+IN_CHILD(an_open_does_not_wait_for_a_lease)
+{
+	struct s_file file = {.fd = leased};
+	struct mcsafe_shield *shield;
+
+	file.map = mmap(NULL, T_HUGE, PROT_READ, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = shield_of_page(&file, 0);
+	CHECK(kept_number(file.fd, O_RDONLY) >= 3);
+	CHECK_EQ(kept_number(file.fd, O_RDWR), -1);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+}
+
+static void test_an_open_does_not_wait_for_a_lease(void **state)
+{
+	if (!t_reserve_huge_pages(2))
+		t_skip("there are no huge pages");
+	if (!take_lease())
+		t_skip("the kernel grants no lease on a file of huge pages");
+	an_open_does_not_wait_for_a_lease(state);
+	CHECK_EQ(close(leased), 0);
+}
+
 static void test_another_file_is_not_kept_for_reading(void **state)
 {
 	if (!t_reserve_huge_pages(2))
@@ -295,6 +340,7 @@ int main(void)
 		NOT_WITH_VALGRIND(test_the_same_inode_of_another_subvolume_is_another_file),
 		NOT_WITH_VALGRIND(test_a_file_that_is_shown_alike_is_not_known),
 		NOT_WITH_VALGRIND(test_another_file_is_not_kept_for_reading),
+		NOT_WITH_VALGRIND(test_an_open_does_not_wait_for_a_lease),
 		NOT_WITH_VALGRIND(
 			test_a_number_that_is_no_longer_for_reading_is_not_kept_for_it),
 	};
