@@ -22,34 +22,28 @@ typedef enum {
 #define atomic_store(object, value)                 ((void)(*(object) = (value)))
 #define atomic_store_explicit(object, value, order) ((void)(*(object) = (value)))
 
-#define atomic_exchange(object, value) \
- (                                     \
-	 {                             \
-__auto_type old_ = *(object);              \
-*(object) = (value);                       \
-old_;                                      \
-	 })
 #define atomic_compare_exchange_strong(object, expected, value) \
  (*(object) == *(expected) ? (*(object) = (value), 1) : (*(expected) = *(object), 0))
 #define atomic_fetch_add(object, n)                 ((*(object) += (n)) - (n))
-#define atomic_fetch_add_explicit(object, n, order) atomic_fetch_add(object, n)
-#define atomic_fetch_or(object, bits)   \
- (                                      \
-	 {                              \
-__typeof__(*(object) + 0) old_ = *(object); \
-*(object) |= (bits);                        \
-old_;                                       \
-	 })
-#define atomic_fetch_and(object, bits)  \
- (                                      \
-	 {                              \
-__typeof__(*(object) + 0) old_ = *(object); \
-*(object) &= (bits);                        \
-old_;                                       \
-	 })
+#define atomic_fetch_add_explicit(object, n, order) ((*(object) += (n)) - (n))
+#define atomic_fetch_sub_explicit(object, n, order) ((*(object) -= (n)) + (n))
+
+/* clang-format off */
+#define atomic_fetch_and(object, bits)              \
+ ({                                                 \
+	__typeof__(*(object) + 0) old_ = *(object); \
+	*(object) &= (bits);                        \
+	old_;                                       \
+ })
+#define atomic_fetch_or(object, bits)               \
+ ({                                                 \
+	__typeof__(*(object) + 0) old_ = *(object); \
+	*(object) |= (bits);                        \
+	old_;                                       \
+ })
+/* clang-format on */
 
 typedef _Bool atomic_bool;
 typedef int atomic_int;
-#define atomic_fetch_sub_explicit(object, n, order) ((*(object) -= (n)) + (n))
 
 #endif /* MCSAFE_PROOFS_STDATOMIC_H */
