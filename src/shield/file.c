@@ -187,8 +187,8 @@ void mcsafe__shield_keep_reader(struct mcsafe_shield *shield)
 		 * blocked (F_SETLEASE in fcntl(2)). */
 		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR | O_NONBLOCK, &reader->id);
 		if (reader->fd < 0)
-			reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK,
-						     &reader->id);
+			reader->fd =
+				mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, &reader->id);
 		if (reader->fd >= 0 && !mcsafe__fd_is_same(reader->fd, &shield->file.id)) {
 			close(reader->fd);
 			reader->fd = -1;

@@ -158,10 +158,10 @@ IN_CHILD(test_a_file_that_is_shown_alike_is_not_known)
 	struct s_file file = s_open_file();
 	struct mcsafe_shield *one, *another;
 
-	one = s_shield_with(file.map, T_PAGE,
-			    (struct mcsafe_shield_options){
-				    .flags = MCSAFE_SHIELD_FILE,
-				    .file_fd = open_in_another_subvolume(&file)});
+	one = s_shield_with(
+		file.map, T_PAGE,
+		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE,
+					       .file_fd = open_in_another_subvolume(&file)});
 	another = s_shield_with(file.map + T_PAGE, (S_PAGES - 1) * T_PAGE,
 				(struct mcsafe_shield_options){0});
 	s_cut(&file, 4);
@@ -227,9 +227,9 @@ static struct s_file open_huge_file(void)
 
 static struct mcsafe_shield *shield_of_page(const struct s_file *file, size_t page)
 {
-	return s_shield_with(file->map + page * T_HUGE, T_HUGE,
-			     (struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE,
-							    .file_fd = file->fd});
+	return s_shield_with(
+		file->map + page * T_HUGE, T_HUGE,
+		(struct mcsafe_shield_options){.flags = MCSAFE_SHIELD_FILE, .file_fd = file->fd});
 }
 
 IN_CHILD(another_file_is_not_kept_for_reading)
@@ -341,8 +341,7 @@ int main(void)
 		NOT_WITH_VALGRIND(test_a_file_that_is_shown_alike_is_not_known),
 		NOT_WITH_VALGRIND(test_another_file_is_not_kept_for_reading),
 		NOT_WITH_VALGRIND(test_an_open_does_not_wait_for_a_lease),
-		NOT_WITH_VALGRIND(
-			test_a_number_that_is_no_longer_for_reading_is_not_kept_for_it),
+		NOT_WITH_VALGRIND(test_a_number_that_is_no_longer_for_reading_is_not_kept_for_it),
 	};
 
 	return t_run("shield.file", tests, T_LENGTH(tests));
