@@ -396,6 +396,7 @@ IN_CHILD(a_file_that_can_only_be_read_is_carried_over)
 IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
 {
 	struct s_file file = make(1, MAP_SHARED);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct mcsafe_shield *shield;
 	size_t closed = 0;
 
@@ -409,8 +410,11 @@ IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
 			closed++;
 		}
 	CHECK_EQ(closed, 1);
+	CHECK_EQ(fcntl(file.fd, F_SETLK, &lock), 0);
 	set_bad(5);
 	check_pages(file.map, 6, IN_HUGE);
+	/* It is closed again. */
+	CHECK_EQ(s_lock_of_another(file.fd), F_UNLCK);
 	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE - T_PAGE);
 	bad.n = 0;
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
