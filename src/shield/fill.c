@@ -49,14 +49,12 @@ bool mcsafe__shield_has_reader(const struct mcsafe_shield *shield)
 	return shield->reader.fd >= 0 && mcsafe__fd_is_same(shield->reader.fd, &shield->reader.id);
 }
 
-/* The file for reading, or -1. Closing it removes the record locks on it. */
+/* The file, which is known, for reading; or -1. Closing it removes the record locks on it. */
 static int open_file(const struct mcsafe_shield *shield)
 {
 	char path[32];
 	int fd;
 
-	if (shield->file.fd < 0)
-		return -1;
 	path_of(shield->file.fd, path);
 	fd = mcsafe__above_standard(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	/* The program may have closed the number, and opened something else. */
@@ -77,6 +75,7 @@ static void carry(struct mcsafe_shield *shield, struct mcsafe__filling *filling)
 	uintptr_t at = filling->start;
 	int fd = -1;
 
+	/* Without a file there are none. */
 	if (shield->carried_pages != NULL)
 		fd = is_kept ? shield->reader.fd : open_file(shield);
 	while (fd >= 0 && at < filling->end) {

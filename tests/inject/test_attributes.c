@@ -15,11 +15,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -223,11 +225,62 @@ static void test_memory_that_the_program_watches_stays_watched(void **state)
 	assert_int_equal(munmap(memory, size), 0);
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+#define LINE_ROOM 512 /* of the library, for a line */
+#define NAME_AT   73  /* where a name begins in a line of the kernel */
+
+/* Whether what does not fit begins with flags of memory that is watched. */
+static bool is_there_a_rest_like_flags(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[LINE_ROOM];
+	bool found = false;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		found = found || strncmp(line, "VmFlags: um ", 12) == 0;
+	fclose(maps);
+	return found;
+}
+
+static void test_the_end_of_a_long_name_does_not_pass_for_flags(void **state)
+{
+	char top[] = "/tmp/mcsafe-inject-XXXXXX", dir[300], path[LINE_ROOM];
+	unsigned char *memory;
+	int fd, err, n;
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	snprintf(dir, sizeof(dir), "%s/%0200d", top, 0);
+	n = snprintf(path, sizeof(path), "%s/", dir);
+	snprintf(path + n, sizeof(path) - (size_t)n, "%0*dVmFlags: um uw", LINE_ROOM - 1 - NAME_AT - n,
+		 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, T_PAGE), 0);
+	memory = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_true(is_there_a_rest_like_flags());
+	err = mcsafe_inject(memory, T_PAGE, MCSAFE_INJECT_EOF);
+	if (err == 0)
+		assert_int_equal(mcsafe_inject_clear(memory, T_PAGE), 0);
+	else
+		assert_int_equal(err, -EOPNOTSUPP); /* the kernel has no such kind */
+	assert_int_equal(munmap(memory, T_PAGE), 0);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(rmdir(top), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_has_the_attributes_that_it_had),
 		cmocka_unit_test(test_memory_that_the_program_watches_stays_watched),
+		cmocka_unit_test(test_the_end_of_a_long_name_does_not_pass_for_flags),
 	};
 	const struct CMUnitTest huge_tests[] = {
 		cmocka_unit_test(test_huge_pages_have_the_attributes_that_they_had),

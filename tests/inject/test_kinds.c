@@ -261,6 +261,24 @@ static void test_every_kind_works_on_ordinary_memory(void **unused)
 			try_or_not((enum memory_type)type, kinds[i]);
 }
 
+/* Its bytes are kept in a copy, of which the rest is needed later. */
+static void test_a_part_of_poisoned_huge_pages_is_cleared(void **unused)
+{
+	struct mapping mapping = mapping_open(HUGETLB_PRIVATE);
+
+	(void)unused;
+	if (mcsafe_inject(mapping.base, 3 * T_HUGE, MCSAFE_INJECT_POISON) == 0) {
+		assert_int_equal(mcsafe_inject_clear(mapping.base + T_HUGE, T_HUGE), 0);
+		check_content(&mapping, T_HUGE, 2 * T_HUGE, false);
+		assert_int_equal(mcsafe_inject_kind_at(mapping.base), MCSAFE_INJECT_POISON);
+		assert_int_equal(mcsafe_inject_clear(mapping.base, 3 * T_HUGE), 0);
+	} else {
+		print_message("huge pages cannot be poisoned here: %s\n", mcsafe_inject_reason());
+	}
+	check_content(&mapping, 0, mapping.size, false);
+	mapping_close(&mapping);
+}
+
 static void test_every_kind_works_on_hugetlb_or_says_why_not(void **unused)
 {
 	enum memory_type type;
@@ -309,7 +327,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest ordinary[] = {
 		cmocka_unit_test(test_every_kind_works_on_ordinary_memory)};
 	const struct CMUnitTest hugetlb[] = {
-		cmocka_unit_test(test_every_kind_works_on_hugetlb_or_says_why_not)};
+		cmocka_unit_test(test_every_kind_works_on_hugetlb_or_says_why_not),
+		cmocka_unit_test(test_a_part_of_poisoned_huge_pages_is_cleared)};
 	const struct CMUnitTest hwpoison[] = {
 		cmocka_unit_test(test_hwpoison_works_on_every_type_of_memory)};
 	const char *group = argc > 1 ? argv[1] : "ordinary";

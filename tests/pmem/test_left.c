@@ -461,6 +461,25 @@ IN_CHILD(test_a_handler_may_mend_trusted_memory)
 	mcsafe_pmem_close(pmem);
 }
 
+/* What is left at the fault is less than is moved to trusted memory in one go. */
+IN_CHILD(test_a_short_read_to_mended_memory_stores_nothing_after_it)
+{
+	unsigned char *memory;
+	struct mcsafe_iter it;
+
+	t_set_action(SIGSEGV, give_page, SA_SIGINFO, 0);
+	open_for_trusted();
+	memory = trusted.iov_base;
+	CHECK_EQ(mcsafe_iter_kvec(&it, MCSAFE_SIDE_DESTINATION, &trusted, 1, SIZE), 0);
+	CHECK_EQ(mcsafe_pmem_read_iter(pmem, &it, 100, 0, NULL), 100);
+	CHECK_EQ(mcsafe_iter_count(&it), SIZE - 100);
+	CHECK_EQ(faults, 1);
+	CHECK_MEM_EQ(memory, data, 100);
+	for (size_t i = 100; i < T_PAGE; i++)
+		CHECK_EQ(memory[i], 0);
+	mcsafe_pmem_close(pmem);
+}
+
 /* Memory is mended, but then the mapping itself fails. */
 IN_CHILD(test_a_loss_after_trusted_memory_was_mended_is_reported)
 {
@@ -532,6 +551,7 @@ int main(void)
 		NOT_WITH_TSAN(test_a_handler_may_jump_out_of_a_store_to_trusted_memory),
 		cmocka_unit_test(test_a_guard_may_catch_a_store_to_trusted_memory),
 		cmocka_unit_test(test_a_handler_may_mend_trusted_memory),
+		cmocka_unit_test(test_a_short_read_to_mended_memory_stores_nothing_after_it),
 		cmocka_unit_test(test_a_loss_after_trusted_memory_was_mended_is_reported),
 		cmocka_unit_test(test_a_mapping_may_be_closed_while_trusted_memory_is_mended),
 	};

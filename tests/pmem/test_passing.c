@@ -251,6 +251,25 @@ static void test_a_descriptor_with_O_DIRECT_is_asked_for_a_page(void **state)
 	close_it();
 }
 
+/* A scrub asks its caller only if the options have a function for that. */
+static void test_a_scrub_that_asks_nobody_remembers_what_pread_meets_too(void **state)
+{
+	const struct mcsafe_scrub_options options = {.start = T_PAGE};
+	struct mcsafe_scrub_progress progress;
+
+	(void)state;
+	open_with_error();
+	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), 0);
+	assert_int_equal(progress.failed, T_PAGE);
+	assert_int_equal(known(), 0);
+	os.pread_error = EIO;
+	assert_int_equal(mcsafe_pmem_scrub(pmem, &options, &progress), 0);
+	assert_int_equal(progress.bad, T_PAGE);
+	assert_int_equal(known(), T_PAGE);
+	heal();
+	close_it();
+}
+
 /* What lies below these is a server, may be one (overlayfs, eCryptfs), or is not known. */
 static void test_an_error_of_a_server_is_not_remembered(void **state)
 {
@@ -881,6 +900,7 @@ int main(void)
 		cmocka_unit_test(test_an_error_that_pread_meets_too_is_remembered),
 		cmocka_unit_test(test_other_errors_of_pread_prove_nothing),
 		cmocka_unit_test(test_a_descriptor_with_O_DIRECT_is_asked_for_a_page),
+		cmocka_unit_test(test_a_scrub_that_asks_nobody_remembers_what_pread_meets_too),
 		cmocka_unit_test(test_an_error_of_a_server_is_not_remembered),
 		cmocka_unit_test(test_a_file_of_hugetlbfs_is_mapped_as_it_is),
 		cmocka_unit_test(test_missing_space_is_told_from_other_errors),

@@ -393,23 +393,29 @@ IN_CHILD(a_file_that_can_only_be_read_is_carried_over)
 }
 
 /* The program closes a number that the library keeps. The file is opened for each fault then. */
-IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
+static void lose_the_reader(const struct s_file *file)
 {
-	struct s_file file = make(1, MAP_SHARED);
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	struct mcsafe_shield *shield;
 	size_t closed = 0;
 
-	CHECK_EQ(mcsafe_install(), 0);
-	shield = shield_of(&file, 1, zeros);
-	t_poison(file.map, T_HUGE);
 	for (int fd = 3; fd < 64; fd++)
-		if (fd != file.fd && fcntl(fd, F_GETFL) >= 0 &&
+		if (fd != file->fd && fcntl(fd, F_GETFL) >= 0 &&
 		    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR) {
 			CHECK_EQ(close(fd), 0);
 			closed++;
 		}
 	CHECK_EQ(closed, 1);
+}
+
+static void check_file_is_opened(void)
+{
+	struct s_file file = make(1, MAP_SHARED);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct mcsafe_shield *shield;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	shield = shield_of(&file, 1, zeros);
+	t_poison(file.map, T_HUGE);
+	lose_the_reader(&file);
 	CHECK_EQ(fcntl(file.fd, F_SETLK, &lock), 0);
 	set_bad(5);
 	check_pages(file.map, 6, IN_HUGE);
@@ -419,6 +425,21 @@ IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
 	bad.n = 0;
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);
 	check_pages(file.map, 0, IN_HUGE);
+}
+
+IN_CHILD(without_the_kept_descriptor_the_file_is_opened)
+{
+	check_file_is_opened();
+}
+
+/* The library's numbers have two digits. */
+IN_CHILD(the_file_is_opened_whatever_its_number)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	while (fd < 22)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	check_file_is_opened();
 }
 
 /* Neither a fault nor a restore removes record locks. A close does. */
@@ -532,6 +553,7 @@ WITH_HUGE_PAGES(nothing_is_carried_over_from_another_file)
 WITH_HUGE_PAGES(to_carry_over_and_to_restore_need_no_descriptor)
 WITH_HUGE_PAGES(a_file_that_can_only_be_read_is_carried_over)
 WITH_HUGE_PAGES(without_the_kept_descriptor_the_file_is_opened)
+WITH_HUGE_PAGES(the_file_is_opened_whatever_its_number)
 WITH_HUGE_PAGES(record_locks_are_kept_until_the_close)
 WITH_HUGE_PAGES(a_carried_page_that_fails_is_lost)
 WITH_HUGE_PAGES(past_the_end_all_is_lost_at_once)
@@ -551,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_to_carry_over_and_to_restore_need_no_descriptor),
 		cmocka_unit_test(test_a_file_that_can_only_be_read_is_carried_over),
 		cmocka_unit_test(test_without_the_kept_descriptor_the_file_is_opened),
+		cmocka_unit_test(test_the_file_is_opened_whatever_its_number),
 		cmocka_unit_test(test_record_locks_are_kept_until_the_close),
 		cmocka_unit_test(test_a_carried_page_that_fails_is_lost),
 		cmocka_unit_test(test_past_the_end_all_is_lost_at_once),

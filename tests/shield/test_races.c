@@ -598,15 +598,20 @@ IN_CHILD(test_memory_that_is_unmapped_meanwhile_costs_few_questions)
 /* ---- two machine checks at one page ---------------------------------------------------------- */
 
 /* What the kernel says of a machine check: no trap number of a page fault. */
-static int answer_machine_check(void *at)
+static int answer(int code, void *at)
 {
-	siginfo_t si = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AR, .si_addr = at};
+	siginfo_t si = {.si_signo = SIGBUS, .si_code = code, .si_addr = at};
 	ucontext_t uc = {.uc_flags = 0};
 
 	si.si_addr_lsb = 12;
 	CHECK_EQ(getcontext(&uc), 0);
 	uc.uc_mcontext.gregs[REG_TRAPNO] = 18;
 	return mcsafe_handle_signal(SIGBUS, &si, &uc);
+}
+
+static int answer_machine_check(void *at)
+{
+	return answer(BUS_MCEERR_AR, at);
 }
 
 /* Two threads meet poison before the kernel has unmapped it. Each gets a signal, and the second
@@ -630,6 +635,19 @@ IN_CHILD(test_two_machine_checks_at_a_page_give_one_stand_in)
 	CHECK_EQ(answer_machine_check(page), 1);
 	CHECK_EQ(s_load(page), 0);
 	CHECK_EQ(mcsafe_shield_lost(shield), 2 * T_PAGE);
+}
+
+/* The kernel may not know which memory has failed. Then an address in the signal means nothing. */
+IN_CHILD(test_a_machine_check_somewhere_replaces_nothing)
+{
+	struct s_file file = s_open_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+	unsigned char *page = file.map + 5 * T_PAGE;
+
+	CHECK_EQ(answer(SI_KERNEL, page), 0);
+	CHECK_EQ(s_load(page), 6);
+	CHECK_EQ(mcsafe_shield_lost(shield), 0);
+	s_check_lost(shield, 0, 0);
 }
 
 /* ---- other mappings -------------------------------------------------------------------------- */
@@ -873,6 +891,7 @@ int main(void)
 		cmocka_unit_test(test_a_mapping_that_comes_while_pages_are_tried_stays),
 		cmocka_unit_test(test_memory_that_is_unmapped_meanwhile_costs_few_questions),
 		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
+		cmocka_unit_test(test_a_machine_check_somewhere_replaces_nothing),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
 		cmocka_unit_test(test_each_address_of_a_file_has_its_own_stand_ins),

@@ -228,6 +228,30 @@ IN_CHILD(test_without_knowledge_of_the_size_the_run_doubles)
 	CHECK_EQ(s_load(file.map + T_PAGE), 2);
 }
 
+/* A signal handler must not try ever more pages. */
+IN_CHILD(test_a_run_that_doubles_has_a_limit)
+{
+	const size_t limit = 512, pages = 5 * limit;
+	struct s_file file = {.fd = memfd_create("run", MFD_CLOEXEC)};
+	struct mcsafe_shield *shield;
+	size_t done = 0;
+
+	CHECK_EQ(mcsafe_install(), 0);
+	s_cut(&file, pages);
+	file.map = mmap(NULL, pages * T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	shield = s_shield_with(file.map, pages * T_PAGE, (struct mcsafe_shield_options){0});
+	s_cut(&file, 0);
+	while (done < 4 * limit) {
+		size_t next = done == 0 ? 1 : done < limit ? 2 * done : done + limit;
+
+		CHECK_EQ(s_load(file.map + done * T_PAGE), 0);
+		CHECK_EQ(mcsafe_shield_lost(shield), next * T_PAGE);
+		s_check_lost(shield, 0, next);
+		done = next;
+	}
+}
+
 /* Poison without CONFIG_MEMORY_FAILURE looks like an I/O error. With it, each page is a fault. */
 IN_CHILD(test_a_doubled_run_ends_at_the_first_good_page)
 {
@@ -705,6 +729,7 @@ int main(void)
 		NOT_WITH_VALGRIND(test_a_stand_in_that_fails_is_replaced_again),
 		cmocka_unit_test(test_a_shield_on_a_part_replaces_only_that_part),
 		cmocka_unit_test(test_without_knowledge_of_the_size_the_run_doubles),
+		cmocka_unit_test(test_a_run_that_doubles_has_a_limit),
 		NOT_WITH_VALGRIND(test_a_doubled_run_ends_at_the_first_good_page),
 		NOT_WITH_VALGRIND(test_poison_costs_one_page),
 		cmocka_unit_test(test_a_byte_fills_the_stand_in),
