@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Adds the bytes of a mapped file. With `--truncate` it cuts the file after mapping it, to show
-//! what happens. Exits 1 with "lost from byte N on" where a plain map dies of SIGBUS.
+//! what happens. Exits 1 with "truncated at byte N" where a plain map dies of SIGBUS.
 
 use mcsafe::{Error, Map, Reason};
 use std::io::Read;
@@ -9,8 +9,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Err(error) = run(&arguments) {
         let fault = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-        match fault.map(|e| (e.reason(), e.offset())) {
-            Some((Reason::PastEnd, Some(at))) => eprintln!("sum: lost from byte {at} on"),
+        match fault.map(|e| (e.reason(), e.file_size())) {
+            Some((Reason::PastEnd, Some(at))) => eprintln!("sum: truncated at byte {at}"),
             _ => eprintln!("sum: {error}"),
         }
         std::process::exit(1);
@@ -30,7 +30,7 @@ fn run(arguments: &[String]) -> std::io::Result<()> {
         std::fs::OpenOptions::new()
             .write(true)
             .open(path)?
-            .set_len(4096)?;
+            .set_len(4000)?;
     }
     let mut bytes = Vec::new();
     map.reader().read_to_end(&mut bytes)?;

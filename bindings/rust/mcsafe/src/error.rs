@@ -47,6 +47,7 @@ pub struct Error {
     pub(crate) reason: Reason,
     pub(crate) errno: i32,
     pub(crate) offset: Option<u64>,
+    pub(crate) file_size: Option<u64>,
     pub(crate) path: Option<PathBuf>,
     pub(crate) copied: usize,
     pub(crate) text: String,
@@ -65,6 +66,12 @@ impl Error {
     pub fn offset(&self) -> Option<u64> {
         self.offset
     }
+    /// The number of bytes that the file had when this error was made. After a truncation, that is
+    /// where the file ends; the bytes from there to `offset()` were read before it, or are zeros.
+    /// `None`: not known, or not a file.
+    pub fn file_size(&self) -> Option<u64> {
+        self.file_size
+    }
     /// The file. `None`: not known, or not a file.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -79,6 +86,7 @@ impl Error {
             reason: Reason::Unknown,
             errno: error.raw_os_error().unwrap_or(0),
             offset: None,
+            file_size: None,
             path: None,
             copied: 0,
             text: format!("the handler cannot be installed: {error}"),
@@ -94,6 +102,7 @@ impl Error {
                 reason: Reason::Address,
                 errno: 14,
                 offset: None,
+                file_size: None,
                 path: None,
                 copied,
                 text: "the range is not valid".to_string(),
@@ -108,6 +117,7 @@ impl Error {
             reason: reason_of(found.reason),
             errno: found.error,
             offset: u64::try_from(found.offset).ok(),
+            file_size: u64::try_from(found.file_size).ok(),
             path: if path.is_empty() {
                 None
             } else {

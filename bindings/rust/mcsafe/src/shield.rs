@@ -346,6 +346,7 @@ impl Shield {
                 reason: Reason::StandIns,
                 errno: 5,
                 offset: first.map(|hole| self.map.offset() + hole.start as u64),
+                file_size: None,
                 path: None,
                 copied: 0,
                 text: format!("{lost} bytes were lost; stand-ins took their place"),
