@@ -47,6 +47,7 @@ error = OSError
 class FaultError(OSError):
     path: str | None
     offset: int | None
+    file_size: int | None
     reason: str
     length: int
     access: Literal["read", "write"]

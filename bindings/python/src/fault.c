@@ -13,6 +13,7 @@ PyDoc_STRVAR(
 	"strerror  the file, the offset and the reason, in one line\n"
 	"path      the file, or None if it is unknown or has no name\n"
 	"offset    the offset in the file of the first byte that failed, or None\n"
+	"file_size the size that the file has now, or None; after a truncation, where it ends\n"
 	"reason    'past-end', 'no-space', 'no-huge-page', 'over-limit', 'poison', 'media',\n"
 	"          'server-away', 'read-only', 'not-mapped', 'protected', 'key', 'address' or\n"
 	"          'unknown'\n"
@@ -24,8 +25,8 @@ PyObject *new_fault_type(void)
 {
 	/* The defaults, for an error that a program makes itself. */
 	PyObject *members =
-		Py_BuildValue("{sOsOsssissss}", "path", Py_None, "offset", Py_None, "reason",
-			      "unknown", "length", 0, "access", "read", "__module__", "mcsafe");
+		Py_BuildValue("{sOsOsOsssissss}", "path", Py_None, "offset", Py_None,
+			      "file_size", Py_None, "reason", "unknown", "length", 0, "access", "read", "__module__", "mcsafe");
 	PyObject *type = NULL, *zero = PyLong_FromLong(0);
 
 	if (members && zero && PyDict_SetItemString(members, "done", zero) == 0)
@@ -58,6 +59,8 @@ PyObject *fault_error(const struct state *state, const struct told *told, PyObje
 	    !set(error, "length", PyLong_FromSize_t(told->len)) ||
 	    !set(error, "done", PyLong_FromSize_t(told->done)) ||
 	    (told->offset >= 0 && !set(error, "offset", PyLong_FromLongLong(told->offset))) ||
+	    (told->file_size >= 0 &&
+	     !set(error, "file_size", PyLong_FromLongLong(told->file_size))) ||
 	    (path && PyObject_SetAttrString(error, "path", path) != 0))
 		Py_CLEAR(error);
 	Py_XDECREF(path);
@@ -90,6 +93,7 @@ PyObject *error_of_explanation(const struct state *state, const struct mcsafe_ex
 		.reason = mcsafe_reason_name(e->reason),
 		.access = e->side == MCSAFE_SIDE_DESTINATION ? "write" : "read",
 		.offset = e->offset,
+		.file_size = e->file_size,
 		.len = e->len,
 		.done = done,
 	};

@@ -79,7 +79,8 @@ PyObject *loss_error(struct map *map, size_t start, size_t end, const char *acce
 	struct told told = {.error = EIO,
 			    .reason = mcsafe_reason_name(MCSAFE_REASON_UNKNOWN),
 			    .access = access,
-			    .offset = -1};
+			    .offset = -1,
+			    .file_size = -1};
 	struct mcsafe_explanation e;
 	struct mcsafe_range range = {0, 0};
 	size_t lost = map_lost(map), here = 0, first = 0;

@@ -43,6 +43,7 @@ struct told {
 	const char *access; /* "read" or "write" */
 	PyObject *path;     /* a new reference, which the error takes; NULL: not known */
 	off_t offset;       /* in the file; -1: not known */
+	off_t file_size;    /* now; -1: not known */
 	size_t len;         /* bytes that are lost at least; 0: not known */
 	size_t done;        /* bytes that were copied before */
 };

@@ -37,7 +37,7 @@ class Truncated(support.FileTest):
         self.assertEqual(said, (errno.EIO, str(self.path), "past-end", offset, access, done))
         self.assertEqual(str(error), f"[Errno 5] {self.path}, offset {offset}: past the end of the "
                                      f"file, which has {PAGE} bytes")
-        self.assertEqual(error.length, 4 * PAGE - offset)
+        self.assertEqual((error.length, error.file_size), (4 * PAGE - offset, PAGE))
         return error
 
     def test_items(self) -> None:
