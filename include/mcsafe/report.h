@@ -82,6 +82,10 @@ MCSAFE_API int mcsafe_set_report(int fd, unsigned flags) MCSAFE_NOEXCEPT;
  *                     that can call the function in a child process, as mcsafe_set_report() does.
  *                     libunwind allocates memory on its first use. Therefore call this function or
  *                     mcsafe_set_report() once before the first signal. errno is unchanged.
+ * @par Bad calls      If the interrupted instruction cannot be read, because the thread has called
+ *                     through a bad pointer, the function finds that out by a protected read. In a
+ *                     handler, that read needs mcsafe_install(), and SIGSEGV and SIGBUS must not be
+ *                     blocked: install the handler with SA_NODEFER. Otherwise the process dies.
  * @since 0.1          @see mcsafe_set_report()
  */
 MCSAFE_API int mcsafe_backtrace(const void *ctx, void **frames, size_t n) MCSAFE_NOEXCEPT;

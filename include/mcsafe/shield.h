@@ -77,7 +77,7 @@
  *     as vm.max_map_count allows, see "Mappings". mcsafe_stats_get() counts it (no_stand_in);
  *   - if no descriptor is left (RLIMIT_NOFILE), and the program has closed the one that the library
  *     keeps of /proc/self/maps: see mcsafe_shield_open(). As long as that one is open, a fault
- *     needs no other;
+ *     needs no other, but to carry over pages of a file that could not be kept open;
  *   - if /proc is not there, or a sandbox refuses one of: open, ioctl and read of /proc/self/maps,
  *     madvise, mmap, mremap, mprotect, munmap, munlock, fstat, pread, rt_sigprocmask, futex. A
  *     sandbox that kills the process for such a call does that here.
@@ -136,7 +136,8 @@
  * mcsafe_shield_close() does not remove POSIX record locks (fcntl(2)). Three things do: closing a
  * shield with a mirror removes those on the mirror. Closing the last shield on a file of huge
  * pages, or failing to open the first (-EEXIST, -ENOMEM), and mcsafe_shield_restore() of a private
- * mapping, remove those on the file.
+ * mapping, remove those on the file. If a file of huge pages could not be kept open for reading, or
+ * the program has closed that number, each fault and each restore of it do so too.
  */
 #ifndef MCSAFE_SHIELD_H
 #define MCSAFE_SHIELD_H

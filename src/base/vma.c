@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "descriptor.h"
+#include "memcheck.h"
+#include "msan.h"
 
 /* struct procmap_query of linux/fs.h, which older headers lack. The kernel writes less or more of
  * it, by the member size (Documentation/filesystems/proc.rst, PROCMAP_QUERY). */
@@ -114,9 +116,14 @@ int mcsafe__vma_ask(int maps, uintptr_t addr, struct mcsafe__vma *vma, char *pat
 		query.name = (uintptr_t)path;
 	}
 	err = ask(maps, &query, vma);
-	if (err == 0 && path != NULL && query.name_size == 0)
+	if (err != 0 || path == NULL)
+		return err;
+	if (query.name_size == 0)
 		path[0] = '\0';
-	return err;
+	/* The tools know no such ioctl, so they do not see what it writes. */
+	mcsafe__msan_written(path, query.name_size);
+	mcsafe__memcheck_written(path, query.name_size);
+	return 0;
 }
 
 int mcsafe__vma_ask_next(int maps, uintptr_t addr, struct mcsafe__vma *vma)

@@ -17,10 +17,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-/* A file that is kept open. */
+/* A file that is kept open. Each file is in the list once. */
 struct mcsafe__shield_file {
-	struct mcsafe__origin origin;     /* of one of the shields */
-	struct mcsafe__kept file, reader; /* as in a shield */
+	struct mcsafe__kept file, reader; /* as in a shield, if the program has not closed them */
 	size_t users;                     /* shields */
 	struct mcsafe__shield_file *next;
 };
@@ -78,6 +77,17 @@ static bool is_ours(const struct mcsafe__kept *file)
 	return flags >= 0 && (flags & O_PATH) && mcsafe__fd_is_same(file->fd, &file->id);
 }
 
+/* The file in the list, as fstat(2) tells it; NULL: none. What /proc/self/maps tells does not do:
+ * it shows the same device for all subvolumes of btrfs, which have inodes of the same number. */
+static struct mcsafe__shield_file *known(dev_t dev, ino_t ino)
+{
+	struct mcsafe__shield_file *file = files;
+
+	while (file != NULL && (file->file.id.dev != dev || file->file.id.ino != ino))
+		file = file->next;
+	return file;
+}
+
 static void use(struct mcsafe_shield *shield, struct mcsafe__shield_file *file)
 {
 	file->users++;
@@ -85,33 +95,36 @@ static void use(struct mcsafe_shield *shield, struct mcsafe__shield_file *file)
 	shield->file = file->file;
 }
 
-/* Use a file of the list. Returns whether there is one. As long as it is open, its inode is not
- * given to another file. */
-static bool use_known(struct mcsafe_shield *shield)
+/* Use a file of the list that is still open. Returns whether there is one. As long as it is open,
+ * its inode is not given to another file. */
+static bool use_known(struct mcsafe_shield *shield, dev_t dev, ino_t ino)
 {
-	const struct mcsafe__origin *origin = &shield->origin;
+	struct mcsafe__shield_file *file = known(dev, ino);
 
-	for (struct mcsafe__shield_file *file = files; file != NULL; file = file->next) {
-		if (file->origin.inode == origin->inode && file->origin.device == origin->device &&
-		    is_ours(&file->file)) {
-			use(shield, file);
-			return true;
-		}
-	}
-	return false;
+	if (file == NULL || !is_ours(&file->file))
+		return false;
+	use(shield, file);
+	return true;
 }
 
 /* Use a file that was just opened, and is closed in case of an error. 0, or -ENOMEM. */
 static int use_new(struct mcsafe_shield *shield, const struct mcsafe__kept *kept)
 {
-	struct mcsafe__shield_file *file = malloc(sizeof(*file));
+	struct mcsafe__shield_file *file = known(kept->id.dev, kept->id.ino);
 
+	/* The program has closed its number, which may be the new one. Two files with that number
+	 * would close it for each other. */
+	if (file != NULL) {
+		file->file = *kept;
+		use(shield, file);
+		return 0;
+	}
+	file = malloc(sizeof(*file));
 	if (file == NULL) {
 		close(kept->fd);
 		return -ENOMEM;
 	}
-	*file = (struct mcsafe__shield_file){
-		.origin = shield->origin, .file = *kept, .reader.fd = -1, .next = files};
+	*file = (struct mcsafe__shield_file){.file = *kept, .reader.fd = -1, .next = files};
 	files = file;
 	use(shield, file);
 	return 0;
@@ -131,7 +144,7 @@ int mcsafe__shield_keep_file(struct mcsafe_shield *shield, int fd)
 	if (!is_file_of(&id, &shield->origin) &&
 	    !(S_ISREG(id.type) && is_mapped_alike(fd, &shield->origin)))
 		return -EINVAL;
-	if (use_known(shield))
+	if (use_known(shield, id.dev, id.ino))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	kept.fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &kept.id);
@@ -149,7 +162,8 @@ void mcsafe__shield_find_file(struct mcsafe_shield *shield, const char *path)
 {
 	struct mcsafe__kept kept;
 
-	if (shield->origin.inode == 0 || *path != '/' || use_known(shield))
+	if (shield->origin.inode == 0 || *path != '/' ||
+	    use_known(shield, shield->origin.device, shield->origin.inode))
 		return;
 	kept.fd = mcsafe__fd_open(AT_FDCWD, path, O_PATH, &kept.id);
 	if (kept.fd < 0)
@@ -165,11 +179,20 @@ void mcsafe__shield_keep_reader(struct mcsafe_shield *shield)
 	struct mcsafe__kept *reader = &shield->kept_file->reader;
 	char path[32];
 
-	if (reader->fd < 0 || !mcsafe__fd_is_same(reader->fd, &reader->id)) {
+	/* The program may have closed either number. The file may have got that of the reader. */
+	if (reader->fd < 0 || reader->fd == shield->file.fd ||
+	    !mcsafe__fd_is_same(reader->fd, &reader->id)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
-		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &reader->id);
+		/* Do not wait until somebody gives a lease up, who may be this thread: signals are
+		 * blocked (F_SETLEASE in fcntl(2)). */
+		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR | O_NONBLOCK, &reader->id);
 		if (reader->fd < 0)
-			reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &reader->id);
+			reader->fd =
+				mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, &reader->id);
+		if (reader->fd >= 0 && !mcsafe__fd_is_same(reader->fd, &shield->file.id)) {
+			close(reader->fd);
+			reader->fd = -1;
+		}
 	}
 	shield->reader = *reader;
 }

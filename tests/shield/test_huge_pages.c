@@ -409,14 +409,18 @@ static void lose_the_reader(const struct s_file *file)
 static void check_file_is_opened(void)
 {
 	struct s_file file = make(1, MAP_SHARED);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct mcsafe_shield *shield;
 
 	CHECK_EQ(mcsafe_install(), 0);
 	shield = shield_of(&file, 1, zeros);
 	t_poison(file.map, T_HUGE);
 	lose_the_reader(&file);
+	CHECK_EQ(fcntl(file.fd, F_SETLK, &lock), 0);
 	set_bad(5);
 	check_pages(file.map, 6, IN_HUGE);
+	/* It is closed again. */
+	CHECK_EQ(s_lock_of_another(file.fd), F_UNLCK);
 	CHECK_EQ(mcsafe_shield_carried(shield), T_HUGE - T_PAGE);
 	bad.n = 0;
 	CHECK_EQ(mcsafe_shield_restore(shield, 0, SIZE_MAX), 0);

@@ -321,6 +321,34 @@ IN_CHILD(test_a_shared_descriptor_that_was_closed_is_not_shared)
 	CHECK_EQ(mcsafe_shield_close(before), 0);
 }
 
+/* The program has closed the number, and the library gets it again for the same file. */
+IN_CHILD(test_a_number_that_came_back_is_kept_for_all_shields)
+{
+	char path[] = "./mcsafe-shield-XXXXXX";
+	struct s_file file = {.fd = mkstemp(path)};
+	size_t descriptors = t_count_descriptors();
+	struct mcsafe_shield *before, *shield;
+	int first, last;
+
+	CHECK(file.fd >= 0);
+	s_cut(&file, S_PAGES);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	CHECK_EQ(mcsafe_install(), 0);
+	first = dup(file.fd);
+	CHECK_EQ(close(first), 0);
+	before = s_shield_with(file.map, T_PAGE, (struct mcsafe_shield_options){0});
+	last = dup(file.fd);
+	for (int fd = first; fd <= last; fd++)
+		(void)close(fd);
+	file.map += S_PAGES / 4 * T_PAGE;
+	shield = s_shield_with(file.map, S_PAGES / 4 * T_PAGE, (struct mcsafe_shield_options){0});
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(mcsafe_shield_close(before), 0);
+	check_size_is_known(&file, shield);
+	CHECK_EQ(mcsafe_shield_close(shield), 0);
+	CHECK_EQ(t_count_descriptors(), descriptors);
+}
+
 #define HOLES 64
 
 /* A child does not have memory of MADV_DONTFORK. Whatever the library has mapped from it must be
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_each_of_many_shields_is_found),
 		NOT_WITH_VALGRIND(test_shields_of_a_file_share_a_descriptor),
 		NOT_WITH_VALGRIND(test_a_shared_descriptor_that_was_closed_is_not_shared),
+		NOT_WITH_VALGRIND(test_a_number_that_came_back_is_kept_for_all_shields),
 		cmocka_unit_test(test_a_close_in_a_child_unmaps_nothing_of_the_child),
 		NOT_WITH_VALGRIND(test_a_descriptor_of_the_program_on_the_same_file_stays_open),
 	};

@@ -67,7 +67,7 @@ class Truncated(unittest.TestCase):
             self.path.write_bytes(CONTENT)
             done = self.truncated(EXAMPLES / name)
             self.assertEqual((done.returncode, done.stdout, done.stderr),
-                             (1, "", f"{name}: truncated at byte {LEFT}\n"))
+                             (1, "", f"{name}: lost from byte {LEFT} on\n"))
 
     def test_a_plain_map_dies_as_b3sum_does(self) -> None:
         done = self.truncated(EXAMPLES / "plain_sum")

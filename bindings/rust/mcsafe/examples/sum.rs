@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Adds the bytes of a mapped file. With `--truncate` it cuts the file after mapping it, to show
-//! what happens. Exits 1 with "truncated at byte N" where a plain map dies of SIGBUS.
+//! what happens. Exits 1 with "lost from byte N on" where a plain map dies of SIGBUS.
 
 use mcsafe::{Error, Map, Reason};
 use std::io::Read;
@@ -10,7 +10,7 @@ fn main() {
     if let Err(error) = run(&arguments) {
         let fault = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
         match fault.map(|e| (e.reason(), e.offset())) {
-            Some((Reason::PastEnd, Some(at))) => eprintln!("sum: truncated at byte {at}"),
+            Some((Reason::PastEnd, Some(at))) => eprintln!("sum: lost from byte {at} on"),
             _ => eprintln!("sum: {error}"),
         }
         std::process::exit(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Prints the lines of a mapped file, the last one first. With `--truncate` it cuts the file after
-//! mapping it. Exits 1 with "truncated at byte N" where a plain map dies of SIGBUS.
+//! mapping it. Exits 1 with "lost from byte N on" where a plain map dies of SIGBUS.
 
 use mcsafe::{Map, Reason};
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ fn run(arguments: &[String]) -> Result<(), String> {
     let bytes = map
         .get(0..map.len())
         .map_err(|e| match (e.reason(), e.offset()) {
-            (Reason::PastEnd, Some(at)) => format!("truncated at byte {at}"),
+            (Reason::PastEnd, Some(at)) => format!("lost from byte {at} on"),
             _ => e.to_string(),
         })?;
     let mut out = io::stdout().lock();

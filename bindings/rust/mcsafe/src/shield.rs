@@ -195,6 +195,19 @@ fn check(result: i32) -> io::Result<()> {
     }
 }
 
+/// The part of a lost range that is in the map, which fills `slack..end` of its pages. There is
+/// none if the range is in a huge page, and comes after the end.
+fn part(lost: sys::mcsafe_range, slack: usize, end: usize) -> Option<Hole> {
+    let start = lost.start.max(slack);
+    if start >= end {
+        return None;
+    }
+    Some(Hole {
+        start: start - slack,
+        len: end.min(lost.start + lost.len) - start,
+    })
+}
+
 /// A map where stand-in pages take the place of lost pages.
 ///
 /// It owns the map, because stand-ins stay until the mapping ends: a later `read_at` would read
@@ -243,11 +256,7 @@ impl Shield {
                 return None;
             }
             at = range.start + range.len;
-            let start = range.start.max(slack);
-            Some(Hole {
-                start: start - slack,
-                len: at.min(end) - start,
-            })
+            part(range, slack, end)
         })
     }
     /// Puts the stand-ins of a range in place, so that system calls can read the range: they raise
@@ -356,6 +365,19 @@ impl Drop for Shield {
 mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_hole_is_cut_to_the_map() {
+        let until = |end, start, len| part(sys::mcsafe_range { start, len }, 100, end);
+        let cut = |start, len| until(5000, start, len);
+        let hole = |start, len| Some(Hole { start, len });
+        assert_eq!(cut(0, 4096), hole(0, 3996));
+        assert_eq!(cut(0, 8192), hole(0, 4900));
+        assert_eq!(cut(4096, 4096), hole(3996, 904));
+        // Of a huge page whose other pages are whole. */
+        assert_eq!(cut(8192, 4096), None);
+        assert_eq!(until(8192, 8192, 4096), None);
+    }
 
     /// Outside a handler: the stack of one may be too small for the message.
     #[test]
