@@ -365,15 +365,15 @@ static void test_what_is_past_the_end_of_a_file_is_asked_for_once(void **state)
 	tear_down();
 }
 
-/* The rest of a page is readable after the end of its file. A destination that fails like the end of
- * a file does not end the source. */
+/* The rest of a page is readable after the end of its file. A destination that fails like the end
+ * of a file does not end the source. */
 static void test_a_bad_destination_is_not_the_end_of_the_source(void **unused)
 {
 	const int flags = MAP_SHARED | MAP_FIXED;
 	int source = file_of(10), empty = file_of(0);
 	unsigned char *mapped = mmap(NULL, T_PAGE, PROT_READ, MAP_SHARED, source, 0);
-	unsigned char *to = mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *to =
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct mcsafe_range holes[2];
 	size_t found = 2;
 
