@@ -20,6 +20,7 @@
 #include "fake_ndctl.h"
 #include "refusal.h"
 #include "run.h"
+#include "tool.h"
 
 #define FUNCTIONS 21 /* the call after those of dlopen(3) and dlsym(3): 19 functions */
 
@@ -398,7 +399,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_context_there_is_no_answer),
 		cmocka_unit_test(test_offsets_that_are_too_large_are_no_answer),
 		cmocka_unit_test(test_a_full_page_may_have_been_cut),
-		cmocka_unit_test(test_libndctl_is_asked_about_a_device_of_this_machine),
+		NOT_WITH_VALGRIND(test_libndctl_is_asked_about_a_device_of_this_machine),
 		cmocka_unit_test(test_all_is_cleared),
 		cmocka_unit_test(test_a_partial_clear_is_continued),
 		cmocka_unit_test(test_a_part_is_no_success),

@@ -14,8 +14,10 @@
 
 #include <mcsafe/mcsafe.h>
 
+#include "child.h"
 #include "refusal.h"
 #include "run.h"
+#include "tool.h"
 
 #define SIZE (4 * T_PAGE)
 
@@ -233,9 +235,9 @@ static void test_a_huge_page(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_memory_without_a_name),
+		NOT_WITH_VALGRIND(test_memory_without_a_name),
 		cmocka_unit_test(test_a_path_that_is_too_long),
 		cmocka_unit_test(test_the_answer_to_a_read_is_the_reason),
 		cmocka_unit_test(test_a_huge_page),

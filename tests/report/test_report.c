@@ -1371,7 +1371,7 @@ int main(void)
 		cmocka_unit_test(test_turned_off_lets_go_of_the_file),
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
-		cmocka_unit_test(test_backtrace_of_a_bad_call_begins_at_its_address),
+		NOT_WITH_TSAN(test_backtrace_of_a_bad_call_begins_at_its_address),
 		NOT_WITH_HANDLERS_OR_VALGRIND(
 			test_backtrace_of_a_bad_call_on_a_bad_stack_has_only_its_address),
 		cmocka_unit_test(test_room_for_a_backtrace_may_be_huge),

@@ -12,6 +12,7 @@
 #include <mcsafe/handler.h>
 #include <mcsafe/scrub.h>
 
+#include "child.h"
 #include "run.h"
 
 #define SIZE ((size_t)1 << 20)
@@ -334,7 +335,7 @@ int main(void)
 		cmocka_unit_test(test_the_rate_is_kept),
 		cmocka_unit_test(test_a_stopped_run_continues),
 		cmocka_unit_test(test_a_handler_may_cancel),
-		cmocka_unit_test(test_a_thread_cannot_wait_for_itself),
+		NOT_WITH_TSAN(test_a_thread_cannot_wait_for_itself),
 		cmocka_unit_test(test_a_thread_scrubs_and_is_cancelled),
 	};
 

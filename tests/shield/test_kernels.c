@@ -814,7 +814,7 @@ int main(void)
 		cmocka_unit_test(test_an_open_reads_the_text_once_and_only_before_linux_6_11),
 		NOT_WITH_VALGRIND(test_before_linux_6_11_the_text_is_read),
 		NOT_WITH_HANDLERS_OR_VALGRIND(test_huge_pages_are_found_by_trying),
-		cmocka_unit_test(test_before_linux_6_9_pages_are_probed),
+		NOT_WITH_VALGRIND(test_before_linux_6_9_pages_are_probed),
 		cmocka_unit_test(test_a_probe_says_what_an_access_would_find),
 		NOT_WITH_VALGRIND(test_without_populate_a_page_is_replaced_untried),
 		cmocka_unit_test(

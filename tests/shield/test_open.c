@@ -41,7 +41,7 @@ IN_CHILD(test_what_cannot_be_shielded_is_refused)
 	unsigned char *map = file.map;
 	size_t n = S_PAGES * T_PAGE;
 	int pipe_ends[2], only_written = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int place = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	int place = open("/proc/self", O_PATH | O_CLOEXEC);
 	int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 	unsigned char *anonymous =
 		mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -11,6 +11,7 @@
 #include "refusal.h"
 #include "run.h"
 #include "shield/shield.h"
+#include "tool.h"
 
 /* ENODATA: /proc does not tell of the mapping. EBADF: fstat(2) does not say which file it is.
  * EOPNOTSUPP: the mapping cannot be had again. EFAULT, EIO: the pages are as they were. */
@@ -252,12 +253,12 @@ static void test_the_first_shield_is_open_or_not(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
+	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_first_shield_is_open_or_not),
 		cmocka_unit_test(test_a_shield_is_open_or_not),
 		cmocka_unit_test(test_pages_are_replaced_or_not),
 		cmocka_unit_test(test_pages_are_given_back_or_not),
-		cmocka_unit_test(test_pages_are_given_back_by_opening_the_file_again),
+		NOT_WITH_VALGRIND(test_pages_are_given_back_by_opening_the_file_again),
 	};
 
 	return t_run("shield.refused", tests, T_LENGTH(tests));
