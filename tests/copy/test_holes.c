@@ -365,6 +365,38 @@ static void test_what_is_past_the_end_of_a_file_is_asked_for_once(void **state)
 	tear_down();
 }
 
+/* The rest of a page is readable after the end of its file. A destination that fails like the end
+ * of a file does not end the source. */
+static void test_a_bad_destination_is_not_the_end_of_the_source(void **unused)
+{
+	const int flags = MAP_SHARED | MAP_FIXED;
+	int source = file_of(10), empty = file_of(0);
+	unsigned char *mapped = mmap(NULL, T_PAGE, PROT_READ, MAP_SHARED, source, 0);
+	unsigned char *to =
+		mmap(NULL, 2 * T_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mcsafe_range holes[2];
+	size_t found = 2;
+
+	(void)unused;
+	t_install();
+	assert_ptr_not_equal(mapped, MAP_FAILED);
+	assert_ptr_not_equal(to, MAP_FAILED);
+	memset(to, 0xa5, 2 * T_PAGE);
+	assert_ptr_equal(mmap(to, T_PAGE, PROT_READ | PROT_WRITE, flags, empty, 0), to);
+	assert_int_equal(mcsafe_memcpy_holes_fd(to + T_PAGE - 50, mapped + 3000, 100, FILL, holes,
+						&found, source, 3000),
+			 50);
+	assert_int_equal(found, 1);
+	assert_int_equal(holes[0].start, 0);
+	assert_int_equal(holes[0].len, 50);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(to[T_PAGE + i], i < 50 ? 0 : 0xa5);
+	assert_int_equal(munmap(to, 2 * T_PAGE), 0);
+	assert_int_equal(munmap(mapped, T_PAGE), 0);
+	close(source);
+	close(empty);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -374,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_other_poison_before_the_lost_page_is_a_hole),
 		cmocka_unit_test(test_what_is_refused_is_one_hole),
 		cmocka_unit_test(test_what_is_past_the_end_of_a_file_is_asked_for_once),
+		cmocka_unit_test(test_a_bad_destination_is_not_the_end_of_the_source),
 	};
 
 	return t_run("copy.holes", tests, T_LENGTH(tests));

@@ -291,6 +291,22 @@ static const char *full_ext4(struct scene *scene)
 	return why != NULL ? why : use_sparse(scene, dir);
 }
 
+/* Full for everybody but root: mke2fs keeps blocks back. */
+static const char *reserved_ext4(struct scene *scene)
+{
+	char dir[SCENE_PATH - 100], base[SCENE_PATH];
+	const char *why = mount_ext4(scene, dir, sizeof(dir), NULL);
+
+	if (why != NULL)
+		return why;
+	snprintf(base, sizeof(base), "%s/..", scene->dir);
+	CHECK_EQ(chmod(base, 0711), 0);
+	CHECK_EQ(chmod(scene->dir, 0711), 0);
+	CHECK_EQ(chmod(dir, 0777), 0);
+	CHECK_EQ(seteuid(65534), 0);
+	return use_sparse(scene, dir);
+}
+
 /* ---- media ----------------------------------------------------------------------------------- */
 
 /* The file system notices an error, and becomes read-only while a file is mapped. A store to a hole
@@ -503,6 +519,31 @@ static const char *limited_group(struct scene *scene)
 	return NULL;
 }
 
+/* A hugetlbfs that may have more pages than there are. The kernel may count a page although an
+ * access has not got it (seen with Linux 6.18), so one page would not do. */
+static const char *generous_mount(struct scene *scene)
+{
+	const size_t size = (size_t)1 << 30;
+	int fd;
+
+	if (read_long("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages") != 0)
+		return "the pool of pages of 1 GiB is not empty, or there is none";
+	if (!scene_own_mounts())
+		return NOT_ROOT;
+	if (mount("mcsafe", scene->dir, "hugetlbfs", 0, "pagesize=1G,size=16G") != 0)
+		return "hugetlbfs cannot be mounted";
+	set_path(scene, "frames");
+	fd = open(scene->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0);
+	scene->file_size = (off_t)size;
+	CHECK_EQ(ftruncate(fd, scene->file_size), 0);
+	scene->at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	CHECK(scene->at != MAP_FAILED);
+	scene->offset = 0;
+	scene->len = size;
+	return NULL;
+}
+
 /* A hugetlbfs that may have no page. */
 static const char *limited_mount(struct scene *scene)
 {
@@ -670,6 +711,8 @@ const struct scene_kind scene_kinds[] = {
 	 "cannot be accessed, the reason is not known (Input/output error)", false},
 	{"full_ext4", full_ext4, WRITE, MCSAFE_REASON_NO_SPACE, MCSAFE_MEMORY_FILE, ENOSPC,
 	 "no space left on ext4", false},
+	{"reserved_ext4", reserved_ext4, WRITE, MCSAFE_REASON_NO_SPACE, MCSAFE_MEMORY_FILE, ENOSPC,
+	 "no space left on ext4", false},
 	{"aborted_ext4", aborted_ext4, WRITE, MCSAFE_REASON_READ_ONLY, MCSAFE_MEMORY_FILE, EROFS,
 	 "ext4 is now read-only", false},
 	{"bad_device", bad_device, READ, MCSAFE_REASON_MEDIA, MCSAFE_MEMORY_DEVICE, EIO,
@@ -683,6 +726,8 @@ const struct scene_kind scene_kinds[] = {
 	 "no huge page left", false},
 	{"limited_group", limited_group, WRITE, MCSAFE_REASON_OVER_LIMIT, MCSAFE_MEMORY_HUGE,
 	 ENOMEM, "over the limit of huge pages of the cgroup", false},
+	{"generous_mount", generous_mount, WRITE, MCSAFE_REASON_NO_HUGE_PAGE, MCSAFE_MEMORY_HUGE,
+	 ENOMEM, "no huge page left", false},
 	{"limited_mount", limited_mount, WRITE, MCSAFE_REASON_NO_SPACE, MCSAFE_MEMORY_HUGE, ENOSPC,
 	 "no space left on hugetlbfs", false},
 	{"poisoned", poisoned, READ, MCSAFE_REASON_POISON, MCSAFE_MEMORY_ANONYMOUS, EHWPOISON,

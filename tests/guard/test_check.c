@@ -15,10 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "bad_page.h"
 #include "child.h"
+#include "tool.h"
 
 #define FDS 64
 
@@ -52,6 +54,7 @@ static off_t size_of(int fd)
 
 static struct t_bad_page memory;
 static volatile sig_atomic_t jumped;
+static int handler_flags;
 
 static void fault(int signo)
 {
@@ -64,7 +67,7 @@ static void jump(void)
 {
 	struct mcsafe_guard guard;
 
-	t_set_plain(SIGUSR1, fault, SA_NODEFER);
+	t_set_plain(SIGUSR1, fault, SA_NODEFER | handler_flags);
 	jumped = 0;
 	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
 		CHECK_EQ(raise(SIGUSR1), 0);
@@ -190,6 +193,73 @@ IN_CHILD(test_a_walk_that_does_not_arrive_is_told)
 	CHECK_EQ(strlen(strstr(text, end)), strlen(end));
 }
 
+/* void fault_at_the_end(const volatile void *p): reads *p in code that says it has no caller. */
+void fault_at_the_end(const volatile void *p);
+__asm__(".text\n"
+	".type fault_at_the_end, @function\n"
+	"fault_at_the_end:\n"
+	"	.cfi_startproc\n"
+	"	.cfi_undefined rip\n"
+	"	movb	(%rdi), %al\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size fault_at_the_end, . - fault_at_the_end");
+
+/* The frames that were found have nothing that would be skipped. */
+IN_CHILD(test_a_walk_that_ends_early_is_told)
+{
+	static const char end[] = "\n  skips frames that cannot be walked\n";
+	int log = memfd_create("log", MFD_CLOEXEC);
+	struct mcsafe_guard guard;
+	char text[1024] = {0};
+
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	(void)number_taken(log);
+	jumped = 0;
+	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
+		fault_at_the_end(memory.bad);
+	}
+	MCSAFE_CATCH(&guard) {
+		jumped = 1;
+	}
+	CHECK_EQ(jumped, 1);
+	CHECK_GT(pread(log, text, sizeof(text) - 1, 0), 0);
+	CHECK(strstr(text, "mcsafe: the jump from ") == text);
+	CHECK_PTR_EQ(strstr(text, end), strchr(text, '\n'));
+	CHECK_EQ(strlen(strchr(text, '\n')), strlen(end));
+}
+
+#define STACK ((size_t)256 * 1024)
+
+/* The alternate stack is above that of the guard. Its frames are not taken for those that called
+ * the body. */
+IN_CHILD(test_frames_of_an_alternate_stack_are_passed)
+{
+	char *stacks =
+		mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const stack_t alternate = {.ss_sp = stacks + STACK, .ss_size = STACK};
+	int log = memfd_create("log", MFD_CLOEXEC);
+	ucontext_t here, lower;
+	char text[1024] = {0};
+
+	CHECK_PTR_NE(stacks, MAP_FAILED);
+	memory = t_bad_page(T_PROT_NONE);
+	CHECK_EQ(mcsafe_install(), 0);
+	(void)number_taken(log);
+	handler_flags = SA_ONSTACK;
+	CHECK_EQ(sigaltstack(&alternate, NULL), 0);
+	CHECK_EQ(getcontext(&lower), 0);
+	lower.uc_stack = (stack_t){.ss_sp = stacks, .ss_size = STACK};
+	lower.uc_link = &here;
+	makecontext(&lower, jump, 0);
+	CHECK_EQ(swapcontext(&here, &lower), 0);
+	CHECK_GT(pread(log, text, sizeof(text) - 1, 0), 0);
+	CHECK(strstr(text, "mcsafe: the jump from ") == text);
+	CHECK(strstr(text, ": a signal handler") != NULL);
+	CHECK(strstr(text, "cannot be walked") == NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +268,8 @@ int main(void)
 		cmocka_unit_test(test_check_is_turned_off_although_its_number_is_closed),
 		cmocka_unit_test(test_numbers_are_no_standard_ones),
 		NOT_WITH_TSAN(test_a_walk_that_does_not_arrive_is_told),
+		NOT_WITH_TSAN(test_a_walk_that_ends_early_is_told),
+		NOT_WITH_TSAN_OR_VALGRIND(test_frames_of_an_alternate_stack_are_passed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,8 +254,8 @@ static void test_the_end_of_a_long_name_does_not_pass_for_flags(void **state)
 	assert_non_null(mkdtemp(top));
 	snprintf(dir, sizeof(dir), "%s/%0200d", top, 0);
 	n = snprintf(path, sizeof(path), "%s/", dir);
-	snprintf(path + n, sizeof(path) - (size_t)n, "%0*dVmFlags: um uw", LINE_ROOM - 1 - NAME_AT - n,
-		 0);
+	snprintf(path + n, sizeof(path) - (size_t)n, "%0*dVmFlags: um uw",
+		 LINE_ROOM - 1 - NAME_AT - n, 0);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);

@@ -30,6 +30,7 @@
 #include "bad_page.h"
 #include "child.h"
 #include "report/report.h"
+#include "tool.h"
 
 static int report_fd = -1;
 static char text[65536];
@@ -1272,6 +1273,34 @@ IN_CHILD(test_backtrace_of_a_bad_call_begins_at_its_address)
 	UNREACHED("no fault");
 }
 
+static void walk_nowhere(int signo, siginfo_t *si, void *ctx)
+{
+	(void)signo;
+	(void)si;
+	n_frames = mcsafe_backtrace(ctx, frames, 64);
+	CHECK(n_frames == -ENOSYS || (n_frames == 1 && frames[0] == NULL));
+	_exit(0);
+}
+
+/* Then the return address cannot be read either. */
+IN_CHILD(test_backtrace_of_a_bad_call_on_a_bad_stack_has_only_its_address)
+{
+	static char stack[1 << 18];
+	const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	struct t_bad_page m = t_bad_page(T_PROT_NONE);
+
+	CHECK_EQ(sigaltstack(&alternate, NULL), 0);
+	t_set_action(SIGSEGV, walk_nowhere, SA_NODEFER | SA_ONSTACK, 0);
+	CHECK_EQ(mcsafe_install(), 0);
+	__asm__ volatile("movq %0, %%rsp\n\t"
+			 "xorl %%eax, %%eax\n\t"
+			 "jmp *%%rax"
+			 :
+			 : "r"(m.bad + 64)
+			 : "rax", "memory");
+	UNREACHED("no fault");
+}
+
 /* More room than a result of the type int could count. */
 IN_CHILD(test_room_for_a_backtrace_may_be_huge)
 {
@@ -1343,6 +1372,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_arguments_are_refused_and_errno_is_kept),
 		cmocka_unit_test(test_backtrace_in_a_handler_begins_at_the_fault),
 		NOT_WITH_TSAN(test_backtrace_of_a_bad_call_begins_at_its_address),
+		NOT_WITH_HANDLERS_OR_VALGRIND(
+			test_backtrace_of_a_bad_call_on_a_bad_stack_has_only_its_address),
 		cmocka_unit_test(test_room_for_a_backtrace_may_be_huge),
 	};
 
