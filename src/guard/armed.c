@@ -54,16 +54,15 @@ static bool is_below(const struct mcsafe_guard *inner, const struct mcsafe_guard
 /*
  * The guard's body was left, by longjmp(3) for example, and with it the bodies inside that body.
  * Guards that were armed after it in frames that are still there enclose the new body, and stay.
- * The guard is on the chain, so the chain does not end before it.
  */
 struct mcsafe_guard *mcsafe__guard_was_left(struct mcsafe_guard *guard)
 {
 	struct mcsafe_guard *top = mcsafe__guard_top, *rest = mcsafe__guard_outer(guard), *at,
 			    *next;
 
-	while (top != guard && is_below(top, guard))
+	while (top != NULL && top != guard && is_below(top, guard))
 		top = mcsafe__guard_outer(top);
-	if (top == guard) {
+	if (top == NULL || top == guard) {
 		top = rest;
 	} else {
 		/* A guard in between may be overwritten by now: the chain goes on after it. */
