@@ -24,9 +24,9 @@ PyDoc_STRVAR(
 PyObject *new_fault_type(void)
 {
 	/* The defaults, for an error that a program makes itself. */
-	PyObject *members =
-		Py_BuildValue("{sOsOsOsssissss}", "path", Py_None, "offset", Py_None,
-			      "file_size", Py_None, "reason", "unknown", "length", 0, "access", "read", "__module__", "mcsafe");
+	PyObject *members = Py_BuildValue("{sOsOsOsssissss}", "path", Py_None, "offset", Py_None,
+					  "file_size", Py_None, "reason", "unknown", "length", 0,
+					  "access", "read", "__module__", "mcsafe");
 	PyObject *type = NULL, *zero = PyLong_FromLong(0);
 
 	if (members && zero && PyDict_SetItemString(members, "done", zero) == 0)
