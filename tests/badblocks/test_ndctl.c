@@ -146,7 +146,7 @@ static void test_offsets_that_are_too_large_are_no_answer(void **state)
 /* ---- a device of this machine ---------------------------------------------------------------- */
 
 #define REGION "/sys/devices/region1"
-#define DAX    REGION "/dax1.0"
+#define DAX    "/sys/devices/region1/dax1.0"
 
 static void put(const char *path, const char *text)
 {

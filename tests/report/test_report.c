@@ -1332,7 +1332,7 @@ IN_CHILD(test_backtrace_in_a_handler_begins_at_the_fault)
 	CHECK_EQ((uintptr_t)frames[0], (uintptr_t)t_read_byte);
 	for (int i = 1; i < n_frames; i++)
 		if ((uintptr_t)frames[i] > (uintptr_t)main &&
-		    (uintptr_t)frames[i] < (uintptr_t)main + 4096)
+		    (uintptr_t)frames[i] < (uintptr_t)main + 16384)
 			found_main = 1;
 	CHECK(found_main);
 }
