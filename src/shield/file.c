@@ -174,25 +174,32 @@ void mcsafe__shield_find_file(struct mcsafe_shield *shield, const char *path)
 		close(kept.fd);
 }
 
+int mcsafe__shield_open_again(const struct mcsafe_shield *shield, int flags,
+			      struct mcsafe__file_id *id)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
+	fd = mcsafe__fd_open(AT_FDCWD, path, flags | O_NONBLOCK, id);
+	/* The program may have closed the number, and opened something else. */
+	if (fd >= 0 && !mcsafe__fd_is_same(fd, &shield->file.id)) {
+		close(fd);
+		return -EBADF;
+	}
+	return fd;
+}
+
 void mcsafe__shield_keep_reader(struct mcsafe_shield *shield)
 {
 	struct mcsafe__kept *reader = &shield->kept_file->reader;
-	char path[32];
 
 	/* The program may have closed either number. The file may have got that of the reader. */
 	if (reader->fd < 0 || reader->fd == shield->file.fd ||
 	    !mcsafe__fd_is_same(reader->fd, &reader->id)) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
-		/* Do not wait until somebody gives a lease up, who may be this thread: signals are
-		 * blocked (F_SETLEASE in fcntl(2)). */
-		reader->fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR | O_NONBLOCK, &reader->id);
+		reader->fd = mcsafe__shield_open_again(shield, O_RDWR, &reader->id);
 		if (reader->fd < 0)
-			reader->fd =
-				mcsafe__fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, &reader->id);
-		if (reader->fd >= 0 && !mcsafe__fd_is_same(reader->fd, &shield->file.id)) {
-			close(reader->fd);
-			reader->fd = -1;
-		}
+			reader->fd = mcsafe__shield_open_again(shield, O_RDONLY, &reader->id);
 	}
 	shield->reader = *reader;
 }

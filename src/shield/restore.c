@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -173,14 +172,12 @@ static int map_from_page(const struct mcsafe_shield *shield, const struct mcsafe
 static int open_file(const struct mcsafe_shield *shield, int prot)
 {
 	struct mcsafe__file_id id;
-	char path[32];
 	int fd = -EACCES;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", shield->file.fd);
 	if (shield->origin.is_shared)
-		fd = mcsafe__fd_open(AT_FDCWD, path, O_RDWR, &id);
+		fd = mcsafe__shield_open_again(shield, O_RDWR, &id);
 	if (fd < 0 && (!shield->origin.is_shared || !(prot & PROT_WRITE)))
-		fd = mcsafe__fd_open(AT_FDCWD, path, O_RDONLY, &id);
+		fd = mcsafe__shield_open_again(shield, O_RDONLY, &id);
 	return fd;
 }
 

@@ -190,6 +190,12 @@ int mcsafe__shield_keep_file(struct mcsafe_shield *shield, int fd);
  * device in /proc/self/maps than fstat(2) does: then the file is not known. */
 void mcsafe__shield_find_file(struct mcsafe_shield *shield, const char *path);
 
+/* Open the file, which is known, once more: a descriptor and its identity, or an error. It does not
+ * wait until somebody gives a lease up, who may be this thread: signals are blocked (F_SETLEASE in
+ * fcntl(2)). */
+int mcsafe__shield_open_again(const struct mcsafe_shield *shield, int flags,
+			      struct mcsafe__file_id *id);
+
 /* Open a file of huge pages, which is known, for what is healthy in a page that fails: then a
  * process without free descriptors, or in a sandbox, has it too. A failure is left to the fault,
  * which tries again. */

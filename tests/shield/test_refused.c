@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_refused.c - whichever call of libc fails: no half a shield, and no byte is wrong later */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -210,6 +213,49 @@ static void test_pages_are_given_back_by_opening_the_file_again(void **state)
 	close(file.fd);
 }
 
+/* The kernel would wait for /proc/sys/fs/lease-break-time, and open the file for writing then. With
+ * a descriptor that can only read, no page of the mapping can be made writable. */
+static void restore_beside_a_lease(void *arg)
+{
+	int writer = s_make_file(1), *granted = arg;
+	struct s_file of_child;
+	struct mcsafe_shield *of_mapped;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", writer);
+	of_child.fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(of_child.fd >= 0);
+	of_child.map = s_map_file(of_child.fd, PROT_READ, MAP_SHARED);
+	of_mapped = s_shield_of(&of_child);
+	s_cut(&(struct s_file){.fd = writer}, LOST);
+	CHECK_EQ(mcsafe_shield_touch(of_mapped, 0, SIZE_MAX), 0);
+	s_cut(&(struct s_file){.fd = writer}, S_PAGES);
+	CHECK_EQ(close(writer), 0);
+	CHECK_PTR_NE(signal(SIGIO, SIG_IGN), SIG_ERR);
+	*granted = fcntl(of_child.fd, F_SETLEASE, F_RDLCK) == 0;
+	if (!*granted)
+		return;
+	t_refuse_only("mremap", 1, EACCES);
+	CHECK_EQ(mcsafe_shield_restore(of_mapped, 0, SIZE_MAX), 0);
+	(void)t_refuse_no_more();
+	s_check_lost(of_mapped, 0, 0);
+	CHECK_EQ(mprotect(of_child.map + LOST * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE), -1);
+	CHECK_EQ(errno, EACCES);
+}
+
+static void test_a_restore_does_not_wait_for_a_lease(void **state)
+{
+	int *granted =
+		mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(granted, MAP_FAILED);
+	assert_int_equal(t_in_child(restore_beside_a_lease, granted), 0);
+	if (!*granted)
+		t_skip("the kernel grants no lease on a file in memory");
+	munmap(granted, T_PAGE);
+}
+
 /* ---- the first shield of a process ----------------------------------------------------------- */
 
 static bool *fired;
@@ -259,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_pages_are_replaced_or_not),
 		cmocka_unit_test(test_pages_are_given_back_or_not),
 		NOT_WITH_VALGRIND(test_pages_are_given_back_by_opening_the_file_again),
+		NOT_WITH_VALGRIND(test_a_restore_does_not_wait_for_a_lease),
 	};
 
 	return t_run("shield.refused", tests, T_LENGTH(tests));
