@@ -8,11 +8,9 @@
 #include "place.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/descriptor.h"
 #include "base/vma.h"
 #include "numbers.h"
 
@@ -85,8 +83,7 @@ static enum mcsafe__mapped read_text(uintptr_t addr, struct mcsafe__place *place
 enum mcsafe__mapped mcsafe__place_find(uintptr_t addr, struct mcsafe__place *place, char *path,
 				       size_t room)
 {
-	int maps = mcsafe__above_standard(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
-	int err;
+	int maps = mcsafe__maps_open(), err;
 
 	if (maps < 0)
 		return MCSAFE__MAPPED_UNKNOWN;
