@@ -167,30 +167,42 @@ __asm__(".text\n"
 	"	ret\n"
 	".size fault_without_a_way_back, . - fault_without_a_way_back");
 
-/* Each thing that is skipped has a line. */
-IN_CHILD(test_a_walk_that_does_not_arrive_is_told)
+/* The last line of what is told if a walk does not arrive at the guard. */
+static const char cannot_walk[] = "\n  skips frames that cannot be walked\n";
+
+/* Jump out of a load that fails in such code, and give back what is told. */
+static void jump_from(void (*load)(const volatile void *), char *text, size_t room)
 {
-	static const char end[] = "\n  skips frames that cannot be walked\n";
 	int log = memfd_create("log", MFD_CLOEXEC);
 	struct mcsafe_guard guard;
-	char text[1024] = {0};
+	ssize_t n;
 
 	memory = t_bad_page(T_PROT_NONE);
 	CHECK_EQ(mcsafe_install(), 0);
 	(void)number_taken(log);
 	jumped = 0;
 	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
-		fault_without_a_way_back(memory.bad);
+		load(memory.bad);
 	}
 	MCSAFE_CATCH(&guard) {
 		jumped = 1;
 	}
 	CHECK_EQ(jumped, 1);
-	CHECK_GT(pread(log, text, sizeof(text) - 1, 0), 0);
+	n = pread(log, text, room - 1, 0);
+	CHECK_GT(n, 0);
+	text[n] = '\0';
 	CHECK(strstr(text, "mcsafe: the jump from ") == text);
+}
+
+/* Each thing that is skipped has a line. */
+IN_CHILD(test_a_walk_that_does_not_arrive_is_told)
+{
+	char text[1024];
+
+	jump_from(fault_without_a_way_back, text, sizeof(text));
 	CHECK(strstr(text, ": no unwind information") != NULL);
-	CHECK(strstr(text, end) != NULL);
-	CHECK_EQ(strlen(strstr(text, end)), strlen(end));
+	CHECK(strstr(text, cannot_walk) != NULL);
+	CHECK_EQ(strlen(strstr(text, cannot_walk)), strlen(cannot_walk));
 }
 
 /* void fault_at_the_end(const volatile void *p): reads *p in code that says it has no caller. */
@@ -208,26 +220,11 @@ __asm__(".text\n"
 /* The frames that were found have nothing that would be skipped. */
 IN_CHILD(test_a_walk_that_ends_early_is_told)
 {
-	static const char end[] = "\n  skips frames that cannot be walked\n";
-	int log = memfd_create("log", MFD_CLOEXEC);
-	struct mcsafe_guard guard;
-	char text[1024] = {0};
+	char text[1024];
 
-	memory = t_bad_page(T_PROT_NONE);
-	CHECK_EQ(mcsafe_install(), 0);
-	(void)number_taken(log);
-	jumped = 0;
-	MCSAFE_TRY(&guard, memory.bad, T_PAGE) {
-		fault_at_the_end(memory.bad);
-	}
-	MCSAFE_CATCH(&guard) {
-		jumped = 1;
-	}
-	CHECK_EQ(jumped, 1);
-	CHECK_GT(pread(log, text, sizeof(text) - 1, 0), 0);
-	CHECK(strstr(text, "mcsafe: the jump from ") == text);
-	CHECK_PTR_EQ(strstr(text, end), strchr(text, '\n'));
-	CHECK_EQ(strlen(strchr(text, '\n')), strlen(end));
+	jump_from(fault_at_the_end, text, sizeof(text));
+	CHECK_PTR_EQ(strstr(text, cannot_walk), strchr(text, '\n'));
+	CHECK_EQ(strlen(strchr(text, '\n')), strlen(cannot_walk));
 }
 
 #define STACK ((size_t)256 * 1024)
