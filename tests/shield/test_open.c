@@ -243,6 +243,17 @@ IN_CHILD(test_each_of_many_shields_is_found)
 		CHECK_EQ(mcsafe_shield_close(shields[i]), 0);
 }
 
+/* A file in a directory, mapped whole. The library finds it by its path. */
+static struct s_file map_file_with_path(char *path)
+{
+	struct s_file file = {.fd = mkstemp(path)};
+
+	CHECK(file.fd >= 0);
+	s_cut(&file, S_PAGES);
+	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
+	return file;
+}
+
 /* The size of the file is known by the descriptor: all past its end is replaced at once. */
 static void check_size_is_known(const struct s_file *file, const struct mcsafe_shield *shield)
 {
@@ -267,15 +278,10 @@ static void open_quarters(const struct s_file *file, struct mcsafe_shield *shiel
 IN_CHILD(test_shields_of_a_file_share_a_descriptor)
 {
 	char path[] = "./mcsafe-shield-XXXXXX", other_path[] = "./mcsafe-shield-XXXXXX";
-	struct s_file file = {.fd = mkstemp(path)}, other = {.fd = mkstemp(other_path)};
+	struct s_file file = map_file_with_path(path), other = map_file_with_path(other_path);
 	struct mcsafe_shield *shields[4], *first;
 	size_t before;
 
-	CHECK(file.fd >= 0 && other.fd >= 0);
-	s_cut(&file, S_PAGES);
-	s_cut(&other, S_PAGES);
-	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
-	other.map = s_map_file(other.fd, PROT_READ, MAP_SHARED);
 	CHECK_EQ(mcsafe_install(), 0);
 	/* This one keeps /proc/self/maps open, and another file. */
 	first = s_shield_of(&other);
@@ -299,13 +305,10 @@ IN_CHILD(test_shields_of_a_file_share_a_descriptor)
 IN_CHILD(test_a_shared_descriptor_that_was_closed_is_not_shared)
 {
 	char path[] = "./mcsafe-shield-XXXXXX";
-	struct s_file file = {.fd = mkstemp(path)};
+	struct s_file file = map_file_with_path(path);
 	struct mcsafe_shield *shields[4], *before;
 	int first, fd;
 
-	CHECK(file.fd >= 0);
-	s_cut(&file, S_PAGES);
-	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
 	CHECK_EQ(mcsafe_install(), 0);
 	first = dup(file.fd);
 	CHECK_EQ(close(first), 0);
@@ -325,14 +328,11 @@ IN_CHILD(test_a_shared_descriptor_that_was_closed_is_not_shared)
 IN_CHILD(test_a_number_that_came_back_is_kept_for_all_shields)
 {
 	char path[] = "./mcsafe-shield-XXXXXX";
-	struct s_file file = {.fd = mkstemp(path)};
+	struct s_file file = map_file_with_path(path);
 	size_t descriptors = t_count_descriptors();
 	struct mcsafe_shield *before, *shield;
 	int first, last;
 
-	CHECK(file.fd >= 0);
-	s_cut(&file, S_PAGES);
-	file.map = s_map_file(file.fd, PROT_READ, MAP_SHARED);
 	CHECK_EQ(mcsafe_install(), 0);
 	first = dup(file.fd);
 	CHECK_EQ(close(first), 0);
