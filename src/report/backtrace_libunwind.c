@@ -51,11 +51,15 @@ static bool use(unw_cursor_t *cursor, struct mcsafe__frame *frame, bool names,
 	frame->name = NULL;
 	if (names) {
 		describe(cursor, frame);
-		/* -UNW_ENOMEM: the name was cut off. That is still a name. */
+		/*
+		 * A name that was cut off is still a name. libunwind 1.6 returns -UNW_ENOMEM then,
+		 * as its manual says, but 1.8 returns -UNW_ENOINFO.
+		 */
+		memset(name, 0, sizeof(name));
 		int err = unw_get_proc_name(cursor, name, sizeof(name), &offset);
 
-		if (err == 0 || err == -UNW_ENOMEM) {
-			mcsafe__msan_written_string(name);
+		mcsafe__msan_written(name, sizeof(name));
+		if (err == 0 || strlen(name) == sizeof(name) - 1) {
 			mcsafe__msan_written(&offset, sizeof(offset));
 			frame->name = name;
 			frame->offset = offset;
