@@ -55,6 +55,8 @@
  *                                                          made dirty before it is poisoned:
  *                                                          otherwise the kernel would read it
  *                                                          again from the disk, without a fault.
+ *                                                          If it is part of a large folio, that
+ *                                                          is written to the disk before.
  *                                                          fsync(2) reports EIO once
  *
  * Except with HWPOISON, only the mapping at the address fails: read(2) of the file, other mappings
@@ -105,6 +107,8 @@ enum mcsafe_inject_kind {
  *         -EOPNOTSUPP  This kernel, or this type of memory, does not support the kind.
  *         -EPERM       HWPOISON without CAP_SYS_ADMIN, or forbidden by a seccomp(2) filter.
  *         -ENODATA     HWPOISON: the kernel repaired the page from the file, so nothing fails.
+ *         -EHWPOISON   HWPOISON: the kernel could not take the page out of a large folio of its
+ *                      file. It can still be read, but the kernel takes it for bad.
  *         -errno       Other errors of system calls.
  *         After a failure nothing is injected, with one exception: pages that HWPOISON took before
  *         the page that failed are lost, and stay injected until they are cleared.

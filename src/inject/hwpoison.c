@@ -9,8 +9,10 @@
 #include "injection.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +36,8 @@ struct job {
 	uintptr_t end;
 	bool for_store; /* the page is made dirty */
 	bool is_huge;
+	bool is_shared;
+	struct mcsafe__file_part whole;
 	int error;
 };
 
@@ -90,6 +94,8 @@ static int lose(const struct job *job)
 	int error = 0;
 
 	bring_in(job);
+	if (job->is_shared && mcsafe__split_folio(&job->whole, job->page))
+		bring_in(job);
 	if (madvise((void *)job->page, MCSAFE__PAGE, MADV_HWPOISON) != 0)
 		error = errno;
 	if (is_lost(job->page, MCSAFE__PAGE, job->is_huge))
@@ -153,6 +159,9 @@ static int explain(int error)
 							"built without CONFIG_MEMORY_FAILURE");
 	case -ENODATA:
 		return mcsafe__inject_fail(error, "the kernel repaired the page from its file");
+	case -EHWPOISON:
+		return mcsafe__inject_fail(error, "the kernel could not split a large folio of the "
+						  "file: the page can still be read");
 	default:
 		return mcsafe__inject_fail(error, "MADV_HWPOISON failed");
 	}
@@ -163,9 +172,15 @@ int mcsafe__hwpoison_make(struct mcsafe__injection *piece)
 	struct job job = {.page = piece->start,
 			  .end = piece->start + piece->len,
 			  .for_store = (piece->prot & PROT_WRITE) != 0,
-			  .is_huge = piece->is_huge};
-	int error = run_helper(&job);
+			  .is_huge = piece->is_huge,
+			  .is_shared = piece->shared && !piece->is_huge,
+			  .whole = piece->whole};
+	int error;
 
+	snprintf(job.whole.link, sizeof(job.whole.link),
+		 "/proc/self/map_files/%" PRIxPTR "-%" PRIxPTR, piece->whole.start,
+		 piece->whole.end);
+	error = run_helper(&job);
 	piece->len = job.page - piece->start;
 	return error != 0 ? error : explain(job.error);
 }

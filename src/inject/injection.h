@@ -11,6 +11,7 @@
 
 #include "base/page.h"
 #include "base/populate.h"
+#include "folio.h"
 
 /* A part of one mapping that was made bad. */
 struct mcsafe__injection {
@@ -18,8 +19,9 @@ struct mcsafe__injection {
 	uintptr_t start;
 	size_t len;
 	enum mcsafe_inject_kind kind;
-	int prot;    /* of the mapping */
-	bool shared; /* MAP_SHARED */
+	int prot;                       /* of the mapping */
+	bool shared;                    /* MAP_SHARED */
+	struct mcsafe__file_part whole; /* the mapping; the link is missing */
 
 	/* Flags of the mapping (VmFlags in proc_pid_smaps(5)), as far as the kernel gives them. */
 	bool watched;   /* by userfaultfd(2) */

@@ -78,6 +78,7 @@ static FILE *open_mappings(bool *has_flags)
 int mcsafe__inject_mapping_at(struct mcsafe__injection *piece, uintptr_t start, uintptr_t end)
 {
 	uintptr_t from, to;
+	uintmax_t offset;
 	char line[LINE_ROOM], perms[5];
 	bool has_flags;
 	FILE *file = open_mappings(&has_flags);
@@ -91,11 +92,14 @@ int mcsafe__inject_mapping_at(struct mcsafe__injection *piece, uintptr_t start, 
 			    unsigned char)line[0])) /* of a line about a mapping; not of a number */
 			continue;
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel writes them, none is too large. */
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, perms) != 3 ||
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNxMAX, &from, &to, perms,
+			   &offset) != 4 ||
 		    to <= start)
 			continue;
 		if (from <= start) {
 			describe(piece, start, to < end ? to : end, perms);
+			piece->whole = (struct mcsafe__file_part){
+				.start = from, .end = to, .offset = (off_t)offset};
 			if (has_flags)
 				find_flags(piece, file);
 			result = 0;
