@@ -117,7 +117,7 @@ class Session:
     def abandon(self, problem: str) -> None:
         """End the current scenario for a reason that the lab itself found."""
         if self.current:
-            self.current.problems.append(problem)
+            self.current.stopped([problem], self.release)
             self._end()
 
     def _take(self, line: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scenario import Result, Scenario
+from scenario import STOPS, Result, Scenario
 
+ABSENT = "-"
 INVALID_IN_XML = {code: "?" for code in range(32) if code not in (9, 10, 13)}
 INTRODUCTION = """\
 # What poison does to each kind of memory
@@ -37,7 +38,7 @@ one as a machine check. The kernel knows the second one beforehand. Ranges are S
 bytes. Each SIGBUS of the command counts as a signal.
 
 [lab.md](lab.md) explains what the kernels do differently. A dash means that the value does not
-exist there.
+exist there. "stops" says that a scenario has no result on this kernel, and why.
 """
 
 
@@ -124,7 +125,7 @@ def page(scenarios: Iterable[Scenario], columns: Columns) -> str:
         (f"`{name}`: {key}", values)
         for name, table in rows.items()
         for key, values in table.items()
-        if len(set(values)) > 1
+        if _differ(key, values, table.get(STOPS))
     ]
     if differ:
         parts.append("## What the kernels do differently\n\n" + _table(columns, differ))
@@ -143,7 +144,14 @@ def _rows(scenario: Scenario, columns: Columns) -> dict[str, list[str]]:
     measured = {key for facts in all_facts for key in facts}
     keys = [key for key in scenario.expect if key in measured]
     keys += sorted(measured - scenario.expect.keys())
-    return {key: [facts.get(key, "-") for facts in all_facts] for key in keys}
+    return {key: [facts.get(key, ABSENT) for facts in all_facts] for key in keys}
+
+
+def _differ(key: str, values: Sequence[str], stops: Sequence[str] | None) -> bool:
+    """Whether kernels differ. One on which the scenario stops does so in one row only."""
+    if key != STOPS and stops is not None:
+        values = [value for value, stop in zip(values, stops, strict=True) if stop == ABSENT]
+    return len(set(values)) > 1
 
 
 def _table(columns: Columns, rows: Iterable[tuple[str, Sequence[str]]]) -> str:

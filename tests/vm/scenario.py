@@ -10,6 +10,8 @@ import routines
 
 TABLES = Path(__file__).with_name("scenarios")
 DEFAULT_SECONDS = 60
+# What a scenario measures if it stops without an end.
+STOPS = "stops"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Scenario:
     expect   every measurement that the program reports, with its value
     since    values that are other ones from a version of the kernel on: {"6.7": {key: value}}. An
              empty value: it is not measured.
+    stops    from a version of the kernel on, how it stops without an end: {"7.2": text}. The text
+             is a part of a failure that the program reports, or of what the lab finds wrong. If
+             that does not happen any more, the scenario fails.
     log      regular expressions that the kernel's messages must match, each somewhere
     fails    regular expressions for the failures that the program must report, and no others. A
              scenario that breaks something on purpose shows with these that the lab would notice.
@@ -39,11 +44,20 @@ class Scenario:
     seconds: float = DEFAULT_SECONDS
     expect: dict[str, str] = field(default_factory=dict)
     since: dict[str, dict[str, str]] = field(default_factory=dict)
+    stops: dict[str, str] = field(default_factory=dict)
     log: tuple[str, ...] = ()
     fails: tuple[str, ...] = ()
 
+    def stop_of(self, release: str) -> str:
+        """Return how the scenario stops on a kernel, or ""."""
+        versions = sorted(self.stops, key=version)
+        texts = [self.stops[v] for v in versions if release and version(v) <= version(release)]
+        return texts[-1] if texts else ""
+
     def expected_of(self, release: str) -> dict[str, str]:
         """Return what is expected of a kernel: uname -r, or "" for the oldest one."""
+        if self.stop_of(release):
+            return {STOPS: self.stop_of(release)}
         versions = sorted(self.since, key=version)
         changes = [self.since[v] for v in versions if release and version(v) <= version(release)]
         values = {key: value for table in (self.expect, *changes) for key, value in table.items()}
@@ -77,6 +91,9 @@ class Result:
     def judge(self, status: int, release: str = "") -> None:
         """Find out what is wrong, after the program has ended, on a kernel of that release."""
         expected_failures = self.scenario.fails
+        if self.scenario.stop_of(release):
+            self.stopped([f"exit status {status}"], release)
+            return
         if status == 77:
             self.skipped = next(iter(self.output[::-1]), "no reason given")
             return
@@ -89,6 +106,18 @@ class Result:
             if not any(re.search(pattern, line) for line in self.log)
         ]
         self.problems += differences(self.scenario.expected_of(release), self.facts)
+
+
+    def stopped(self, problems: list[str], release: str) -> None:
+        """Judge a scenario that has no end, or that should have none on this kernel."""
+        expected = self.scenario.stop_of(release)
+        said = (*problems, *self.failures)
+        if expected and any(expected in text for text in said):
+            self.facts = {STOPS: expected}
+            return
+        self.problems += problems
+        if expected:
+            self.problems.append(f"it does not stop as expected: {expected}")
 
 
 def unlike(patterns: tuple[str, ...], failures: list[str]) -> list[str]:
@@ -129,6 +158,9 @@ def from_table(name: str, entry: dict) -> Scenario:
     for pattern in (pattern for patterns in lists.values() for pattern in patterns):
         re.compile(pattern)
     expect = {key: str(value) for key, value in entry.get("expect", {}).items()}
+    for release in entry.get("stops", {}):
+        if not re.fullmatch(r"\d+\.\d+", release):
+            raise ValueError(f"scenario {name}: stops {release}: no version")
     for release, changes in entry.get("since", {}).items():
         if not re.fullmatch(r"\d+\.\d+", release) or changes.keys() - expect.keys():
             raise ValueError(f"scenario {name}: since {release}: no version, or no such key")

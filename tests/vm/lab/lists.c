@@ -60,7 +60,7 @@ static void rewrite(int fd, size_t page)
 	unsigned char contents[T_PAGE];
 
 	lab_fill_pattern(contents, page, T_PAGE);
-	lab_check(pwrite(fd, contents, T_PAGE, (off_t)page) == (ssize_t)T_PAGE, "pwrite");
+	lab_check(pwrite(fd, contents, T_PAGE, (off_t)page) == (ssize_t)T_PAGE, "pwrite() fails");
 }
 
 /*
