@@ -132,8 +132,11 @@ class Session:
         elif self.current is None:
             return
         elif tag == "@end":
-            self.current.judge(int(rest.split()[1]), self.release)
+            result = self.current
+            result.judge(int(rest.split()[1]), self.release)
             self._end()
+            if result.has_stopped:
+                raise GuestFailure(f"after {result.scenario.name} comes another guest")
         else:
             self._note(tag, rest, line)
 

@@ -28,8 +28,8 @@ class Scenario:
     since    values that are other ones from a version of the kernel on: {"6.7": {key: value}}. An
              empty value: it is not measured.
     stops    from a version of the kernel on, how it stops without an end: {"7.2": text}. The text
-             is a part of a failure that the program reports, or of what the lab finds wrong. If
-             that does not happen any more, the scenario fails.
+             is a part of a failure that the program reports, or of what the lab finds wrong. There
+             can be two: "one or another". If neither happens, the scenario fails.
     log      regular expressions that the kernel's messages must match, each somewhere
     fails    regular expressions for the failures that the program must report, and no others. A
              scenario that breaks something on purpose shows with these that the lab would notice.
@@ -56,8 +56,11 @@ class Scenario:
 
     def expected_of(self, release: str) -> dict[str, str]:
         """Return what is expected of a kernel: uname -r, or "" for the oldest one."""
-        if self.stop_of(release):
-            return {STOPS: self.stop_of(release)}
+        stop = self.stop_of(release)
+        return {STOPS: stop} if stop else self.values_of(release)
+
+    def values_of(self, release: str) -> dict[str, str]:
+        """Return the same if the scenario comes to its end."""
         versions = sorted(self.since, key=version)
         changes = [self.since[v] for v in versions if release and version(v) <= version(release)]
         values = {key: value for table in (self.expect, *changes) for key, value in table.items()}
@@ -88,11 +91,17 @@ class Result:
         """Whether everything was as expected."""
         return not self.problems and not self.skipped
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether it has stopped as expected. What it leaves in the guest nobody knows."""
+        return STOPS in self.facts
+
     def judge(self, status: int, release: str = "") -> None:
         """Find out what is wrong, after the program has ended, on a kernel of that release."""
         expected_failures = self.scenario.fails
         if self.scenario.stop_of(release):
-            self.stopped([f"exit status {status}"], release)
+            unlike_values = differences(self.scenario.values_of(release), self.facts)
+            self.stopped([f"exit status {status}", *unlike_values], release)
             return
         if status == 77:
             self.skipped = next(iter(self.output[::-1]), "no reason given")
@@ -111,8 +120,8 @@ class Result:
     def stopped(self, problems: list[str], release: str) -> None:
         """Judge a scenario that has no end, or that should have none on this kernel."""
         expected = self.scenario.stop_of(release)
-        said = (*problems, *self.failures)
-        if expected and any(expected in text for text in said):
+        said = "\n".join((*problems, *self.failures))
+        if expected and any(text in said for text in expected.split(" or ")):
             self.facts = {STOPS: expected}
             return
         self.problems += problems

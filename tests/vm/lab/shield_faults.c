@@ -126,7 +126,7 @@ static bool is_written(const struct lab_shielded *memory, size_t from, size_t n)
 	/* Files of hugetlbfs have no write(2). */
 	if (is_kind(memory, "huge"))
 		return false;
-	lab_need(write_right(memory, from, n), "pwrite");
+	lab_need(write_right(memory, from, n), "pwrite() fails");
 	return true;
 }
 
@@ -137,7 +137,7 @@ static const char *write_again(const struct lab_shielded *memory)
 	bool told = fsync(fd) == -1 && errno == EIO;
 
 	lab_need(fsync(fd) == 0 && write_right(memory, LAB_SHIELD_PAGE, T_PAGE) && fsync(fd) == 0,
-		 "pwrite");
+		 "pwrite() fails");
 	return told ? "fsync() with EIO, pwrite()" : "pwrite()";
 }
 
@@ -158,7 +158,7 @@ static const char *replace_page(struct lab_shielded *memory)
 static const char *write_page(struct lab_shielded *memory)
 {
 	lab_need(write_right(memory, LAB_SHIELD_PAGE, T_PAGE) && fsync(memory->mapping.fd) == 0,
-		 "pwrite");
+		 "pwrite() fails");
 	return "pwrite()";
 }
 
