@@ -37,4 +37,29 @@ static struct mcsafe__chunk *any_chunk(size_t most, size_t from, size_t to)
 	return chunk;
 }
 
+/* Any registry of up to `most_parts` parts, with 1 to `most` ranges each. */
+static void any_registry(struct mcsafe_badblocks *badblocks, size_t most_parts, size_t most)
+{
+	struct mcsafe__directory *directory =
+		malloc(sizeof(*directory) + MCSAFE__CHUNK_ROOM * sizeof(directory->from[0]));
+	size_t size = MCSAFE__CHUNK_ROOM * sizeof(directory->chunks[0]);
+
+	SUPPOSE(directory != NULL);
+	directory->chunks = malloc(size);
+	SUPPOSE(directory->chunks != NULL);
+	directory->n = nondet_size();
+	SUPPOSE(directory->n >= 1 && directory->n <= most_parts);
+	directory->from[0] = 0;
+	for (size_t i = 0; i < directory->n; i++) {
+		bool is_last = i + 1 == directory->n;
+		size_t to = is_last ? SIZE_MAX : nondet_size();
+
+		SUPPOSE(to > directory->from[i]);
+		directory->chunks[i] = any_chunk(most, directory->from[i], to);
+		if (!is_last)
+			directory->from[i + 1] = to;
+	}
+	badblocks->directory = directory;
+}
+
 #endif /* MCSAFE_PROOFS_BADBLOCKS_H */
