@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <mcsafe/badblocks.h>
 
@@ -286,6 +288,67 @@ static void test_memory_waits_for_a_late_reader(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+/* As a lookup that a handler has left by siglongjmp(3). With LeakSanitizer this also shows that the
+ * registry frees its memory at the end. */
+static void test_a_reader_may_never_leave(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe__grace *grace;
+	struct mcsafe_range bad;
+	size_t retired = 0;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	grace = badblocks->grace;
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 0, 1), 0);
+	(void)mcsafe__grace_enter(grace);
+	for (size_t i = 1; i <= 100; i++) {
+		assert_int_equal(mcsafe_badblocks_add(badblocks, 10 * i, 1), 0);
+		assert_true(mcsafe_badblocks_next(badblocks, 10 * i - 9, 10 * i + 9, &bad));
+		assert_int_equal(bad.start, 10 * i);
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), ++retired);
+	}
+	for (size_t i = 1; i <= 100; i++) {
+		assert_int_equal(mcsafe_badblocks_clear(badblocks, 10 * i, 1), 0);
+		assert_false(mcsafe_badblocks_next(badblocks, 1, 10 * i + 9, NULL));
+		assert_int_equal(n_retired(grace->fresh) + n_retired(grace->waiting), ++retired);
+	}
+	mcsafe_badblocks_destroy(badblocks);
+}
+
+/* What the child does. Its registry is its own. */
+static bool changes_after_fork(struct mcsafe_badblocks *badblocks)
+{
+	struct mcsafe_range bad;
+
+	return mcsafe_badblocks_add(badblocks, 30, 5) == 0 &&
+	       mcsafe_badblocks_clear(badblocks, 10, 5) == 0 &&
+	       mcsafe_badblocks_next(badblocks, 0, 100, &bad) && bad.start == 30 && bad.len == 5 &&
+	       mcsafe_badblocks_count(badblocks) == 1;
+}
+
+static void test_a_child_of_fork_may_change_it(void **state)
+{
+	struct mcsafe_badblocks *badblocks;
+	struct mcsafe_range bad;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(mcsafe_badblocks_create(&badblocks), 0);
+	assert_int_equal(mcsafe_badblocks_add(badblocks, 10, 5), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(changes_after_fork(badblocks) ? 0 : 1);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(mcsafe_badblocks_next(badblocks, 0, 100, &bad));
+	assert_int_equal(bad.start, 10);
+	assert_int_equal(mcsafe_badblocks_count(badblocks), 1);
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +356,8 @@ int main(void)
 		cmocka_unit_test(test_a_handler_may_interrupt_a_change),
 		cmocka_unit_test(test_memory_waits_for_readers_and_no_longer),
 		cmocka_unit_test(test_memory_waits_for_a_late_reader),
+		cmocka_unit_test(test_a_reader_may_never_leave),
+		cmocka_unit_test(test_a_child_of_fork_may_change_it),
 	};
 
 	changes = CHANGES / t_stride(1, 30);

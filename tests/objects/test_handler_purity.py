@@ -112,6 +112,25 @@ UNWINDER = "backtrace_libunwind.c.o"
 # A copy makes no system call (C12).
 COPY = {"memset"}
 
+# An iterator over a descriptor makes system calls, and keeps errno. No lock, and no allocation.
+ITERATORS = COPY | {
+    "__errno_location",
+    "pread",
+    "pread64",
+    "pwrite",
+    "pwrite64",
+    "write",
+}
+COPIES_OF_ITERATORS = [
+    "copy_to_iter_mcsafe",
+    "mcsafe_copy_from_iter",
+    "mcsafe_copy_from_iter_flushcache",
+    "mcsafe_copy_to_iter",
+]
+
+# A lookup of bad ranges asks which thread it is, to count itself.
+LOOKUP = {"pthread_self"}
+
 # With MCSAFE_DEBUG an access can take a page away.
 DEBUG = {"syscall", "__errno_location"}
 
@@ -207,6 +226,14 @@ class Purity(unittest.TestCase):
 
     def test_copies_call_nothing(self) -> None:
         self.check(["mcsafe_memcpy", "memcpy_mcsafe"], COPY)
+
+    def test_iterators_take_no_lock_and_no_memory(self) -> None:
+        names = sorted(name for name in self.defined if name.startswith("mcsafe_iter_"))
+        self.assertGreater(len(names), 20)
+        self.check(names + COPIES_OF_ITERATORS, ITERATORS)
+
+    def test_a_lookup_takes_no_lock_and_no_memory(self) -> None:
+        self.check(["mcsafe_badblocks_next", "mcsafe_badblocks_count"], LOOKUP)
 
     def test_no_lazy_thread_local_storage(self) -> None:
         for file in self.files:
