@@ -64,8 +64,8 @@ int mcsafe__sysfs_read_number(const char *directory, const char *name, uint64_t 
 		return err;
 	errno = 0;
 	*number = strtoull(text, &end, 0);
-	/* strtoull(3) takes a sign and blanks. */
-	if (text[0] < '0' || text[0] > '9' || errno != 0 ||
+	/* strtoull(3) takes a sign and blanks. A text that fills the room may go on. */
+	if (n == sizeof(text) - 1 || text[0] < '0' || text[0] > '9' || errno != 0 ||
 	    (*end != '\0' && strcmp(end, "\n") != 0))
 		return -EBADMSG;
 	return 0;

@@ -776,12 +776,32 @@ static void test_paths_that_are_too_long_are_no_answer(void **state)
 	assert_false(mcsafe__sysfs_is_dax(sysfs));
 }
 
+/* Its beginning alone would be another number. */
+static void test_a_number_is_read_whole_or_not(void **state)
+{
+	char text[128];
+	uint64_t number;
+
+	(void)state;
+	for (int digits = 3; digits < 100; digits++) {
+		int n = snprintf(text, sizeof(text), "0x%0*x\n", digits, 0x777u);
+
+		put("numbers/size", text, (size_t)n);
+		number = 0;
+		if (mcsafe__sysfs_read_number(in_tree("numbers"), "size", &number) == 0)
+			assert_int_equal(number, 0x777);
+		else
+			assert_true(n >= 63);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_disk_has_none_some_or_no_list),
 		cmocka_unit_test(test_a_partition_has_its_part),
 		cmocka_unit_test(test_bad_text_is_no_answer),
+		cmocka_unit_test(test_a_number_is_read_whole_or_not),
 		cmocka_unit_test(test_a_cut_list_is_reported_as_cut),
 		cmocka_unit_test(test_a_file_has_what_its_extents_have),
 		cmocka_unit_test(test_extents_without_data_are_left_out),
