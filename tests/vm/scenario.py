@@ -116,7 +116,6 @@ class Result:
         ]
         self.problems += differences(self.scenario.expected_of(release), self.facts)
 
-
     def stopped(self, problems: list[str], release: str) -> None:
         """Judge a scenario that has no end, or that should have none on this kernel."""
         expected = self.scenario.stop_of(release)
