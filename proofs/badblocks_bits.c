@@ -9,7 +9,7 @@
  * break: src/badblocks/filter.c s/UINT64_MAX >> (64 - len) << bit % 64/UINT64_MAX >> (64 - len)/
  * break: src/badblocks/filter.c s/UINT64_MAX >> (64 - len) << bit/UINT64_MAX << bit/
  * break: src/badblocks/filter.c s/rest = 64 - bit % 64, len/rest = 64, len/
- * break: src/badblocks/filter.c s/		bit += len;/		bit += rest;/
+ * break: src/badblocks/filter.c s/		bit += len;/		bit += 64;/
  * break: src/badblocks/filter.c s/atomic_load_explicit(word, memory_order_relaxed) |/0 |/
  */
 #include "badblocks.h"
