@@ -227,6 +227,10 @@ class Purity(unittest.TestCase):
     def test_copies_call_nothing(self) -> None:
         self.check(["mcsafe_memcpy", "memcpy_mcsafe"], COPY)
 
+    def test_a_copy_past_holes_asks_for_the_size_only(self) -> None:
+        roots = ["mcsafe_memcpy_holes", "mcsafe_memcpy_holes_fd"]
+        self.check(roots, COPY | {"__errno_location", "fstat"})
+
     def test_iterators_take_no_lock_and_no_memory(self) -> None:
         names = sorted(name for name in self.defined if name.startswith("mcsafe_iter_"))
         self.assertGreater(len(names), 20)
