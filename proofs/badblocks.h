@@ -4,6 +4,7 @@
 #define MCSAFE_PROOFS_BADBLOCKS_H
 
 #define MCSAFE__CHUNK_ROOM 4
+#define MCSAFE__CHUNK_FEW  1
 #include "../src/badblocks/registry.h"
 
 #include <stdlib.h>

@@ -10,8 +10,6 @@
 #include "base/errno_kept.h"
 #include "registry.h"
 
-/* If there are other chunks, fewer ranges than this get no chunk of their own. */
-#define FEW       (MCSAFE__CHUNK_ROOM / 8)
 /* How many ranges a new chunk gets when there is a choice. Half as many again fit in later. */
 #define GOOD_FILL (MCSAFE__CHUNK_ROOM * 2 / 3)
 
@@ -214,7 +212,7 @@ static void widen(struct mcsafe_badblocks *badblocks, struct change *change)
 {
 	const struct mcsafe__directory *directory = atomic_load(&badblocks->directory);
 
-	if (change->n >= FEW)
+	if (change->n >= MCSAFE__CHUNK_FEW)
 		return;
 	if (change->first > 0)
 		take_in(badblocks, change, --change->first, 0);

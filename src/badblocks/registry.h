@@ -21,9 +21,15 @@
  * change, the directory is replaced too. So a reader that holds a directory finds the ranges that
  * were there when it loaded the chunk, and needs at most two chunks.
  */
-/* Ranges in a chunk, at most. A change copies a whole chunk. A proof has smaller ones. */
+/*
+ * ROOM: ranges in a chunk, at most. A change copies a whole chunk.
+ * FEW: a change that leaves fewer ranges joins them with the chunk before or after. At least 1, or
+ * a chunk would become empty.
+ * Proofs and tests have smaller chunks.
+ */
 #ifndef MCSAFE__CHUNK_ROOM
 # define MCSAFE__CHUNK_ROOM 256
+# define MCSAFE__CHUNK_FEW  32
 #endif
 
 struct mcsafe__chunk {
