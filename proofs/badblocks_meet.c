@@ -11,6 +11,7 @@
  * break: src/badblocks/change.c s/n < chunk->n \&\& chunk->ranges\[n\].start < offset/n < chunk->n/
  * break: src/badblocks/change.c s/met.right = last->n;/met.right = 0;/
  * break: src/badblocks/change.c s/first->ranges\[met.left\].start < start/false/
+ * break: src/badblocks/change.c s/_of(directory, high - 1)/_of(directory, start)/
  */
 #include "badblocks.h"
 
@@ -32,6 +33,9 @@ void proof(void)
 	PROVE(met.left <= directory->chunks[met.first]->n);
 	PROVE(met.right <= directory->chunks[met.last]->n);
 	PROVE(met.hull_start <= start && met.hull_end >= end);
+	/* The parts that are replaced hold all of it. */
+	PROVE(met.hull_start >= directory->from[met.first]);
+	PROVE(met.last + 1 == directory->n || met.hull_end <= directory->from[met.last + 1]);
 
 	SUPPOSE(part < directory->n && i < directory->chunks[part]->n);
 	known = directory->chunks[part]->ranges[i];
