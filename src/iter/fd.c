@@ -15,8 +15,10 @@
 #include "base/errno_kept.h"
 
 /* A thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB. The signal frame of a fault,
- * which holds all vector registers, must fit in beside this. */
-#define BOUNCE_BYTES 4096u
+ * which holds all vector registers, must fit in beside this. A test has a smaller buffer. */
+#ifndef MCSAFE__BOUNCE_BYTES
+# define MCSAFE__BOUNCE_BYTES 4096u
+#endif
 
 static size_t at_most(size_t n, size_t limit)
 {
@@ -92,7 +94,7 @@ static size_t fill(unsigned char *buf, size_t n, struct mcsafe_iter *src,
 size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
 			      struct mcsafe__transfer *t)
 {
-	unsigned char buf[BOUNCE_BYTES];
+	unsigned char buf[MCSAFE__BOUNCE_BYTES];
 	size_t total = 0;
 
 	while (total < n && t->error == 0) {
@@ -114,7 +116,7 @@ size_t mcsafe__transfer_to_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, 
 size_t mcsafe__transfer_from_fd(struct mcsafe_iter *dst, struct mcsafe_iter *src, size_t n,
 				struct mcsafe__transfer *t)
 {
-	unsigned char buf[BOUNCE_BYTES];
+	unsigned char buf[MCSAFE__BOUNCE_BYTES];
 	size_t total = 0;
 
 	while (total < n && t->error == 0) {
