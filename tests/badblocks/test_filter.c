@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_filter.c - the filter before lookups answers "nothing" often enough to be worth its cost */
 #include <stdlib.h>
+#include <string.h>
 
 #include <mcsafe/badblocks.h>
 
@@ -186,6 +187,47 @@ static void test_lookups_of_many_pages_do_without(void **state)
 	mcsafe_badblocks_destroy(badblocks);
 }
 
+#define FEW_BITS 256u /* of a small filter */
+
+/* Add the pages [page, page + n) to the empty small filter, and compare it with `expected`. */
+static void check_bits(struct mcsafe__filter *filter, size_t page, size_t n,
+		       const uint64_t *expected)
+{
+	struct mcsafe_range range = {page * T_PAGE + 1, (n - 1) * T_PAGE + 1};
+
+	memset(filter->words, 0, FEW_BITS / 8);
+	filter->pages = 0;
+	mcsafe__filter_add(badblocks, &range, 1);
+	if (memcmp(filter->words, expected, FEW_BITS / 8) != 0)
+		fail_msg("%zu pages from page %zu on", n, page);
+	assert_int_equal(filter->pages, n);
+}
+
+/* A page has its bit by its number modulo the square of the number of bits. */
+static void test_a_small_filter_has_exactly_the_bits_of_each_range(void **state)
+{
+	struct mcsafe__filter *filter = calloc(1, sizeof(*filter) + FEW_BITS / 8);
+
+	(void)state;
+	assert_non_null(filter);
+	begin();
+	filter->log2_bits = 8;
+	atomic_store(&badblocks->filter, filter);
+	for (size_t page = 0; page < FEW_BITS * FEW_BITS; page++) {
+		uint64_t expected[FEW_BITS / 64] = {0};
+
+		for (size_t n = 1; n <= FEW_BITS; n++) {
+			size_t bit = mcsafe__filter_bit(filter, page + n - 1);
+
+			expected[bit / 64] |= UINT64_C(1) << bit % 64;
+			if (n == FEW_BITS)
+				memset(expected, 0xff, sizeof(expected));
+			check_bits(filter, page, n, expected);
+		}
+	}
+	mcsafe_badblocks_destroy(badblocks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_list_of_large_ranges_sets_each_bit_once),
 		cmocka_unit_test(test_each_page_of_a_range_has_its_bit),
 		cmocka_unit_test(test_lookups_of_many_pages_do_without),
+		cmocka_unit_test(test_a_small_filter_has_exactly_the_bits_of_each_range),
 	};
 
 	return t_run("badblocks.filter", tests, T_LENGTH(tests));
