@@ -10,6 +10,8 @@
 
 #include "base/trap.h"
 
+#define MOST_LSB 48 /* no extent is that large */
+
 /*
  * Whether the kernel says where memory has failed. The kernel raises SIGSEGV, and never SIGBUS, for
  * what the page tables forbid.
@@ -30,9 +32,11 @@ static struct mcsafe__failed failed_of(const struct mcsafe__landing *landing, co
 	bool is_page_fault = regs[REG_TRAPNO] == MCSAFE__TRAP_PAGE_FAULT &&
 			     (uintptr_t)regs[REG_CR2] == landing->addr;
 	bool is_poison = mcsafe__facts_code(landing->facts) == BUS_MCEERR_AR;
+	unsigned lsb = mcsafe__facts_lsb(landing->facts);
 
 	return (struct mcsafe__failed){
 		.addr = landing->addr,
+		.extent = is_poison && lsb < MOST_LSB ? (size_t)1 << lsb : 0,
 		.was_store = is_page_fault && (regs[REG_ERR] & MCSAFE__PAGE_FAULT_WRITE) != 0,
 		.is_poison = is_poison,
 		.is_new = is_poison && !is_page_fault,

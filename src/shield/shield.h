@@ -248,6 +248,7 @@ void mcsafe__shield_drop(const struct mcsafe__filling *filling);
 
 struct mcsafe__failed {
 	uintptr_t addr;
+	size_t extent; /* of the poison, as the kernel tells it; 0: it does not */
 	bool was_store;
 	bool is_poison; /* BUS_MCEERR_AR */
 	bool is_known;  /* replace it untouched. The note is not wanted */
@@ -290,6 +291,10 @@ void mcsafe__shield_avoid_populate(void);
 /* Whether all pages of a range can be accessed now: 0, or -errno. -EOPNOTSUPP: the kernel cannot
  * tell. AS-Safe, but for errno. */
 int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store);
+
+/* Whether a page of the range fails for certain. No byte of it is read. False if all are good, and
+ * if the kernel cannot tell without reading. AS-Safe, but for errno. */
+bool mcsafe__shield_has_failure(uintptr_t start, uintptr_t end);
 
 /* Whether that error says that the memory has failed. Other errors do not say what the memory is
  * like. AS-Safe. */

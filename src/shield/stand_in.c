@@ -419,12 +419,40 @@ static int try_and_replace(struct mcsafe_shield *shield, const struct mcsafe__fa
 	return done;
 }
 
+/*
+ * The kernel may say that some page of an extent has failed, by the address of the first one: Linux
+ * 7.2 does so for DAX in pages of 2 MiB. Then find the page that fails. It is unmapped by now.
+ */
+static void find_page(const struct mcsafe_shield *shield, struct mcsafe__failed *failed)
+{
+	uintptr_t first = failed->addr, end = shield->end;
+
+	if (!failed->is_new || failed->extent <= MCSAFE__PAGE ||
+	    (failed->addr & (failed->extent - 1)) != 0)
+		return;
+	if (end - first > failed->extent)
+		end = first + failed->extent;
+	if (!mcsafe__shield_has_failure(first, end))
+		return;
+	/* No page before `first` fails, and a page of [first, end) does. */
+	while (end - first > MCSAFE__PAGE) {
+		uintptr_t half = first + mcsafe__down((end - first) / 2, MCSAFE__PAGE);
+
+		if (mcsafe__shield_has_failure(first, half))
+			end = half;
+		else
+			first = half;
+	}
+	failed->addr = first;
+}
+
 int mcsafe__shield_replace(struct mcsafe_shield *shield, struct mcsafe__failed *failed,
 			   struct mcsafe__replaced *replaced)
 {
 	struct plan plan;
 	int done;
 
+	find_page(shield, failed);
 	mcsafe__shield_open_maps(&failed->maps);
 	done = try_and_replace(shield, failed, &plan);
 	mcsafe__shield_close_maps(&failed->maps);

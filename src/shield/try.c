@@ -63,3 +63,10 @@ int mcsafe__shield_try(uintptr_t start, uintptr_t end, bool for_store)
 	}
 	return madvise((void *)start, end - start, advice) == 0 ? 0 : -errno;
 }
+
+bool mcsafe__shield_has_failure(uintptr_t start, uintptr_t end)
+{
+	return atomic_load(&way) == POPULATE &&
+	       madvise((void *)start, end - start, MADV_POPULATE_READ) != 0 &&
+	       mcsafe__shield_is_failure(-errno);
+}

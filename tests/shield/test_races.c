@@ -12,6 +12,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/populate.h"
 #include "base/vma.h"
 #include "child.h"
 #include "cmocka_all.h"
@@ -598,12 +599,12 @@ IN_CHILD(test_memory_that_is_unmapped_meanwhile_costs_few_questions)
 /* ---- two machine checks at one page ---------------------------------------------------------- */
 
 /* What the kernel says of a machine check: no trap number of a page fault. */
-static int answer(int code, void *at)
+static int answer(int code, void *at, short lsb)
 {
 	siginfo_t si = {.si_signo = SIGBUS, .si_code = code, .si_addr = at};
 	ucontext_t uc = {.uc_flags = 0};
 
-	si.si_addr_lsb = 12;
+	si.si_addr_lsb = lsb;
 	CHECK_EQ(getcontext(&uc), 0);
 	uc.uc_mcontext.gregs[REG_TRAPNO] = 18;
 	return mcsafe_handle_signal(SIGBUS, &si, &uc);
@@ -611,7 +612,7 @@ static int answer(int code, void *at)
 
 static int answer_machine_check(void *at)
 {
-	return answer(BUS_MCEERR_AR, at);
+	return answer(BUS_MCEERR_AR, at, 12);
 }
 
 /* Two threads meet poison before the kernel has unmapped it. Each gets a signal, and the second
@@ -644,10 +645,76 @@ IN_CHILD(test_a_machine_check_somewhere_replaces_nothing)
 	struct mcsafe_shield *shield = s_shield_of(&file);
 	unsigned char *page = file.map + 5 * T_PAGE;
 
-	CHECK_EQ(answer(SI_KERNEL, page), 0);
+	CHECK_EQ(answer(SI_KERNEL, page, 12), 0);
 	CHECK_EQ(s_load(page), 6);
 	CHECK_EQ(mcsafe_shield_lost(shield), 0);
 	s_check_lost(shield, 0, 0);
+}
+
+#define EIGHT_PAGES 15 /* as a power of two bytes */
+
+/* A mapping of S_PAGES pages whose address is a multiple of eight pages. */
+static struct s_file open_aligned_file(void)
+{
+	struct s_file file = {.fd = s_make_file(1)};
+	size_t extent = (size_t)1 << EIGHT_PAGES;
+	uintptr_t room = (uintptr_t)mmap(NULL, S_PAGES * T_PAGE + extent, PROT_NONE,
+					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	s_watch();
+	CHECK(room != (uintptr_t)MAP_FAILED);
+	file.map = mmap((void *)((room + extent - 1) & ~(extent - 1)), S_PAGES * T_PAGE,
+			PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.fd, 0);
+	CHECK_PTR_NE(file.map, MAP_FAILED);
+	return file;
+}
+
+/* The signal may name the first page of an extent for poison in another page of it. */
+IN_CHILD(test_a_machine_check_in_an_extent_replaces_the_page_that_fails)
+{
+	for (size_t bad = 0; bad < 8; bad++) {
+		struct s_file file = open_aligned_file();
+		struct mcsafe_shield *shield = s_shield_of(&file);
+
+		s_cut(&file, bad);
+		if (!mcsafe__populate_returns())
+			break;
+		CHECK_EQ(answer(BUS_MCEERR_AR, file.map, EIGHT_PAGES), 1);
+		s_check_lost(shield, bad, bad + 1);
+		for (size_t i = 0; i < bad; i++)
+			s_check_page(file.map + i * T_PAGE, (unsigned char)(i + 1));
+		s_check_page(file.map + bad * T_PAGE, 0);
+		CHECK_EQ(mcsafe_shield_close(shield), 0);
+	}
+}
+
+/* If no page of the extent fails, or the address is not that of an extent. */
+IN_CHILD(test_a_machine_check_elsewhere_replaces_the_page_of_the_address)
+{
+	struct s_file file = open_aligned_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	s_cut(&file, 8);
+	CHECK_EQ(answer(BUS_MCEERR_AR, file.map, EIGHT_PAGES), 1);
+	s_check_lost(shield, 0, 1);
+	s_cut(&file, 5);
+	CHECK_EQ(answer(BUS_MCEERR_AR, file.map + T_PAGE, EIGHT_PAGES), 1);
+	s_check_lost(shield, 0, 2);
+	CHECK_EQ(answer(BUS_MCEERR_AR, file.map + 2 * T_PAGE, 0), 1);
+	s_check_lost(shield, 0, 3);
+}
+
+/* To ask it would read the poison. */
+IN_CHILD(test_a_machine_check_in_an_extent_on_an_old_kernel)
+{
+	struct s_file file = open_aligned_file();
+	struct mcsafe_shield *shield = s_shield_of(&file);
+
+	mcsafe__shield_avoid_populate();
+	s_cut(&file, 5);
+	CHECK_EQ(answer(BUS_MCEERR_AR, file.map, EIGHT_PAGES), 1);
+	s_check_lost(shield, 0, 1);
+	s_check_page(file.map + T_PAGE, 2);
 }
 
 /* ---- other mappings -------------------------------------------------------------------------- */
@@ -892,6 +959,9 @@ int main(void)
 		cmocka_unit_test(test_memory_that_is_unmapped_meanwhile_costs_few_questions),
 		cmocka_unit_test(test_two_machine_checks_at_a_page_give_one_stand_in),
 		cmocka_unit_test(test_a_machine_check_somewhere_replaces_nothing),
+		cmocka_unit_test(test_a_machine_check_in_an_extent_replaces_the_page_that_fails),
+		cmocka_unit_test(test_a_machine_check_elsewhere_replaces_the_page_of_the_address),
+		cmocka_unit_test(test_a_machine_check_in_an_extent_on_an_old_kernel),
 		cmocka_unit_test(test_a_mapping_that_took_the_place_is_not_replaced),
 		cmocka_unit_test(test_memory_that_was_moved_is_in_no_shield),
 		cmocka_unit_test(test_each_address_of_a_file_has_its_own_stand_ins),
